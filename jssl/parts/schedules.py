@@ -1,0 +1,77 @@
+"""Values that change with the step: learning rates, teacher momenta, temperatures, weights."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jssl.types import Array
+
+Duration = int | float | str  # 500 (steps), '5 epochs' or '10%'
+
+
+class Schedule(NamedTuple):
+  """A value that depends on the step. Any number in a config may be one."""
+
+  at: Callable[[Array], Array]
+
+  def __call__(self, step):
+    return self.at(step)
+
+
+def duration(value: Duration, *, steps: int, epoch: int) -> float:
+  """A span of training in steps: 500, '500 steps', '5 epochs' (of `epoch` steps each) or '10%' (of all `steps`)."""
+  if isinstance(value, int | float) and not isinstance(value, bool):
+    return value
+  match = re.fullmatch(r'\s*([0-9.]+)\s*(%|epochs?|steps?)\s*', str(value))
+  if not match:
+    raise ValueError(f"a duration is a number of steps, '5 epochs' or '10%', not {value!r}")
+  number, unit = float(match[1]), match[2]
+  return number * (steps / 100 if unit == '%' else epoch if unit.startswith('epoch') else 1)
+
+
+def cosine(*, peak: float, end: float = 0.0, warmup: Duration = 0, steps: int, epoch: int) -> Schedule:
+  """Linear from 0 to `peak` over `warmup`, then half a cosine to `end` at the last step (Loshchilov & Hutter 2017)."""
+  warm = duration(warmup, steps=steps, epoch=epoch)
+
+  def at(step):
+    t = jnp.clip((step - warm) / max(steps - warm, 1), 0, 1)
+    return jnp.where(step < warm, peak * (step + 1) / max(warm, 1), end + (peak - end) * (1 + jnp.cos(jnp.pi * t)) / 2)
+
+  return Schedule(at)
+
+
+def linear(*, start: float, end: float, over: Duration = '100%', steps: int, epoch: int) -> Schedule:
+  """A straight line from `start` to `end`, reached after `over`, and `end` from then on."""
+  length = duration(over, steps=steps, epoch=epoch)
+  return Schedule(lambda step: start + (end - start) * jnp.clip(step / max(length, 1), 0, 1))
+
+
+def rise(*, start: float, end: float = 1.0, steps: int, epoch: int) -> Schedule:
+  """Half a cosine from `start` to `end`: a teacher's momentum, end - (end - start)(cos(pi step/steps) + 1)/2.
+
+  Reference: Grill et al. 2020, arXiv:2006.07733, section 3.2.
+  """
+  del epoch
+  return Schedule(lambda step: end - (end - start) * (jnp.cos(jnp.pi * step / steps) + 1) / 2)
+
+
+def constant(*, value: float, steps: int = 0, epoch: int = 0) -> Schedule:
+  """The same value at every step."""
+  del steps, epoch
+  return Schedule(lambda step: jnp.float32(value))
+
+
+def value_at(value: Any, step: Array) -> Any:
+  """The number behind `value` at `step`, a plain number staying itself."""
+  return value(step) if isinstance(value, Schedule) else value
+
+
+def at(function: Callable, step: Array) -> Callable:
+  """`function` with the schedules among its bound keywords replaced by their values at `step`."""
+  if not isinstance(function, partial):
+    return function
+  scheduled = {name: v(step) for name, v in function.keywords.items() if isinstance(v, Schedule)}
+  return partial(function, **scheduled) if scheduled else function
