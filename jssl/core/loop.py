@@ -74,7 +74,7 @@ def run(
     if workdir:
       claim_workdir(workdir, c)
       checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints')
-      if found := checkpoint.restore(checkpoints, abstract):
+      if found := checkpoint.restore(checkpoints, start):
         train, position = found
         source.restore(position)
     done = first = int(train.step)

@@ -1,0 +1,25 @@
+"""What configs have in common: one function a modality."""
+
+from ml_collections import ConfigDict
+
+
+def base(*, data: str, batch_size: int, epochs: int) -> ConfigDict:
+  """The keys that every config has."""
+  c = ConfigDict(dict(data=dict(name=data), batch_size=batch_size, epochs=epochs, seed=0, mesh={}, heads={}, terms={}))
+  c.optimizer = dict(
+    name='adamw', learning_rate=dict(name='cosine', peak=1e-3, warmup='10%'), weight_decay=0.05
+  )
+  return c
+
+
+def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> ConfigDict:
+  """Images: a strided convnet, and small changes of position, size, slant, brightness and contrast as the views."""
+  c = base(data=data, batch_size=batch_size, epochs=epochs)
+  c.backbone = dict(name='convnet', widths=(32, 64, 128, 128))
+  c.view = dict(
+    name='augment',
+    affine=dict(degrees=15, translate=0.15, scale=(0.75, 1.15), shear=10),
+    jitter=dict(brightness=0.4, contrast=0.4),
+  )
+  c.inputs = dict(name='plain')
+  return c

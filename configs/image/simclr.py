@@ -1,0 +1,11 @@
+"""SimCLR. Chen, Kornblith, Norouzi, Hinton, ICML 2020. arXiv:2002.05709, Eq. 1 and Algorithm 1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image(data='mnist5k', batch_size=256, epochs=20)
+  c.heads.projector = dict(name='mlp', widths=(256, 64))
+  c.terms.nce = dict(name='two_view', objective=dict(name='nt_xent', temperature=0.2))
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.03, seeds=3)
+  return c
