@@ -33,7 +33,7 @@ KINDS = {
   'teacher': ('teachers', True),
 }
 DEFAULTS = dict(
-  epochs=None, steps=None, seed=0, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
+  epochs=None, steps=None, seed=0, number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
   mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', claim=None, family='', kind='method',
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'terms', 'optimizer')

@@ -1,0 +1,5 @@
+import sys
+
+from jssl.cli import main
+
+sys.exit(main())

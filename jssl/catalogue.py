@@ -1,0 +1,36 @@
+"""The systems that jssl has, read from their configs and their records in the ledger."""
+
+import ast
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from jssl import configs
+
+
+def systems() -> list[dict[str, Any]]:
+  """A row a system: name, paper, number in the list of papers, family, kind, config, claim."""
+  rows = []
+  for name, module in configs.names().items():
+    path = Path(util.find_spec(module).origin)
+    c = configs.module(name).get_config()
+    rows.append(
+      dict(
+        name=name,
+        paper=ast.get_docstring(ast.parse(path.read_text())).splitlines()[0],
+        number=c.get('number'),
+        family=path.parent.name,
+        kind=c.get('kind', 'method'),
+        config=f'{path.parent.name}/{path.name}',
+        claim=dict(text=claim_text(c.get('claim')), state='untried'),
+      )
+    )
+  return rows
+
+
+def claim_text(claim: Any) -> str:
+  """A claim in words."""
+  if not claim:
+    return ''
+  beats = ' and '.join(name.replace('_', ' ') for name in claim['beats'])
+  return f'{claim["metric"]} above {beats} by {claim["margin"]} over {claim["seeds"]} seeds'

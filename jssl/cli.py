@@ -1,0 +1,208 @@
+"""The command line: jssl list, train, evaluate, embed."""
+
+import argparse
+import ast
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class UsageError(ValueError):
+  """A command that cannot be carried out: what was given, what was expected, what to do."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs one command; errors of the user's making end in one line and a non-zero exit."""
+  parser = make_parser()
+  arguments, rest = parser.parse_known_args(argv)
+  overrides = [x for x in rest if x.startswith('--config.')]
+  if unknown := [x for x in rest if x not in overrides]:
+    parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
+  if overrides and arguments.command != 'train':
+    parser.error(f'{arguments.command} takes no --config settings')
+  logging.getLogger('absl').setLevel(logging.ERROR)
+  logging.basicConfig(format='jssl: %(message)s', level=logging.WARNING)
+  try:
+    COMMANDS[arguments.command](arguments, overrides)
+  except KeyboardInterrupt:
+    return _fail('interrupted; the same command with --workdir goes on from the last checkpoint', 130)
+  except (ValueError, OSError) as error:
+    if os.environ.get('JSSL_TRACEBACK'):
+      raise
+    return _fail(' '.join(str(error).split()), 2)
+  return 0
+
+
+def _fail(message: str, code: int) -> int:
+  print(f'jssl: {message}', file=sys.stderr)
+  return code
+
+
+def make_parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser('jssl', description='Representation learning and self-supervised learning in JAX.')
+  commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+
+  def command(name: str, help: str) -> argparse.ArgumentParser:
+    made = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+    made.add_argument('--json', action='store_true', help='print one JSON object and nothing else')
+    return made
+
+  listed = command('list', 'every system: paper, kind, config, claim and its state')
+  listed.add_argument('--family', help='only this shelf')
+  train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
+  train.add_argument('name', help='a name from `jssl list`, or a file with a get_config()')
+  train.add_argument('--workdir', type=Path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
+  train.add_argument('--protocol', default='knn,linear', help='evaluations at the end, or none')
+  train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
+  evaluate = command('evaluate', 'evaluate a trained run by named protocols')
+  evaluate.add_argument('workdir', type=Path)
+  evaluate.add_argument('--protocol', default='knn,linear')
+  embed = command('embed', 'representations of new data')
+  embed.add_argument('workdir', type=Path, metavar='D')
+  embed.add_argument('input', metavar='INPUT', help='an .npy array, a folder of images, or data:NAME[/SPLIT]')
+  embed.add_argument('output', type=Path, metavar='OUT', help='.npy or .parquet')
+  embed.add_argument('--batch_size', type=int, default=256)
+  return parser
+
+
+def load_config(name: str, overrides: Sequence[str] = ()):
+  """A system's config with `--config.x.y=v` settings applied in order."""
+  from jssl import configs
+  from jssl.core.build import closest
+
+  try:
+    c = configs.module(name).get_config()
+  except LookupError:
+    raise UsageError(f'no system is called {name!r}{closest(name, configs.names())}') from None
+  except FileNotFoundError:
+    raise UsageError(f'there is no config file {name}') from None
+  except (AttributeError, SyntaxError) as error:
+    raise UsageError(f'{name} is not a config: {error}; it needs a function get_config()') from error
+  for override in overrides:
+    set_option(c, override.removeprefix('--config.'))
+  return c
+
+
+def set_option(c: Any, setting: str) -> None:
+  """Sets one `x.y=v`. A new `name` takes with it the options that belonged to the old one."""
+  path, equals, text = setting.partition('=')
+  if not equals:
+    raise UsageError(f'--config.{setting} has no value; write --config.{setting}=VALUE')
+  *parents, last = path.split('.')
+  for key in parents:
+    if key not in c or not hasattr(c[key], 'to_dict'):
+      from jssl.core.build import closest
+
+      raise UsageError(f'--config.{path}: there is no {key!r} to set{closest(key, c.keys())}')
+    c = c[key]
+  try:
+    value = ast.literal_eval(text)
+  except (ValueError, SyntaxError):
+    value = text  # a word needs no quotes
+  if last == 'name' and c.get('name') != value:
+    for key in list(c.keys()):
+      if key not in ('on', 'weight', 'networks'):
+        del c[key]
+  with c.ignore_type():
+    c[last] = value
+
+
+def list_systems(arguments, overrides) -> None:
+  from jssl import catalogue
+
+  rows = [row for row in catalogue.systems() if arguments.family in (None, row['family'])]
+  if arguments.family and not rows:
+    from jssl.core.build import closest
+
+    known = {row['family'] for row in catalogue.systems()}
+    raise UsageError(f'no family is called {arguments.family!r}{closest(arguments.family, known)}')
+  if arguments.json:
+    print(json.dumps(rows))
+    return
+  table = _table('system', 'family', 'kind', 'paper', 'claim', 'state')
+  for row in rows:
+    table.add_row(row['name'], row['family'], row['kind'], row['paper'], row['claim']['text'], row['claim']['state'])
+  _print(table)
+
+
+def train(arguments, overrides) -> None:
+  config = load_config(arguments.name, overrides)
+  workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
+  protocols = [] if arguments.protocol == 'none' else arguments.protocol.split(',')
+  from jssl.core import run
+
+  results = run.train(config, workdir, protocols=protocols, quiet=arguments.json, tensorboard=arguments.tensorboard)
+  _show(results, workdir, arguments.json)
+
+
+def evaluate(arguments, overrides) -> None:
+  from jssl.core import run
+
+  _show(run.evaluate(arguments.workdir, arguments.protocol.split(',')), arguments.workdir, arguments.json)
+
+
+def embed(arguments, overrides) -> None:
+  from jssl.core.model import load, read_inputs, write_features
+
+  if arguments.output.suffix not in ('.npy', '.parquet'):
+    raise UsageError(f'OUT must end in .npy or .parquet, not {arguments.output.name!r}')
+  model = load(arguments.workdir)
+  features = model.encode(read_inputs(arguments.input, model), batch_size=arguments.batch_size)
+  write_features(features, arguments.output)
+  summary = dict(output=str(arguments.output), examples=len(features), dim=int(features.shape[-1]))
+  print(json.dumps(summary) if arguments.json else f'{len(features)} vectors of {features.shape[-1]} in {arguments.output}')
+
+
+COMMANDS = {'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed}
+
+
+def _show(results: dict[str, Any], workdir: Path, as_json: bool) -> None:
+  if as_json:
+    print(json.dumps(results))
+    return
+  figures = results['figures']
+  if figures:
+    names = [n for n in figures if not n.endswith(('_low', '_high'))]
+    table = _table('', *names)
+    for row, values in [*results['baselines'].items(), (results['name'], figures)]:
+      table.add_row(row.replace('_', ' '), *(_figure(values, n) for n in names))
+    _print(table)
+  for line in results.get('alarms', []):
+    print(f'collapse alarm: {line}')
+  if results.get('seconds'):
+    print(f'trained in {results["seconds"]:.0f} s')
+  print(f'{workdir}: ' + ', '.join(sorted(p.name for p in workdir.iterdir() if p.is_file())))
+
+
+def _figure(values: dict[str, float], name: str) -> str:
+  if name not in values:
+    return ''
+  text = f'{values[name]:.3f}'
+  if f'{name}_low' in values:
+    text += f' [{values[f"{name}_low"]:.3f}, {values[f"{name}_high"]:.3f}]'
+  return text
+
+
+def _table(*columns: str):
+  from rich import box
+  from rich.table import Table
+
+  table = Table(box=box.SIMPLE)
+  for column in columns:
+    table.add_column(column)
+  return table
+
+
+def _print(table) -> None:
+  from rich.console import Console
+
+  Console().print(table)
+
+
+if __name__ == '__main__':
+  sys.exit(main())

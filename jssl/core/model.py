@@ -1,0 +1,137 @@
+"""A trained run, opened for use: representations of new data."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jssl.core import checkpoint
+from jssl.core.build import ConfigError, Plan, plan
+from jssl.core.step import TrainState, init_state
+from jssl.types import Features
+
+
+class Model:
+  """A plan with trained arrays."""
+
+  def __init__(self, plan: Plan, train: TrainState):
+    self.plan, self.train = plan, train
+    self._represent = jax.jit(plan.method.represent)
+
+  def represent(self, inputs: Mapping[str, Any]) -> Features:
+    """Features of one batch of columns, all on the device."""
+    return self._represent(self.train.params, self.train.state, inputs)
+
+  def encode(
+    self, inputs: Any, *, batch_size: int = 256, normalize_embeddings: bool = False, truncate_dim: int | None = None
+  ) -> np.ndarray:
+    """Pooled features of any number of inputs, in their order.
+
+    Args:
+      inputs: an array [n ...] of the data set's input column, a dict of columns, or a sequence of examples.
+      batch_size: inputs a call; the last call is padded, so one shape is compiled.
+      normalize_embeddings: scale each to unit length.
+      truncate_dim: keep only the first dimensions.
+
+    Returns:
+      [n d] float32.
+
+    Raises:
+      ValueError: if the inputs have another shape than the model was trained on.
+    """
+    columns = self._columns(inputs)
+    n = len(next(iter(columns.values())))
+    found = []
+    for i in range(0, n, batch_size):
+      part = {name: x[i : i + batch_size] for name, x in columns.items()}
+      short = batch_size - len(next(iter(part.values())))
+      padded = {name: np.pad(x, [(0, short)] + [(0, 0)] * (x.ndim - 1), mode='edge') for name, x in part.items()}
+      found.append(np.asarray(self.represent(padded).pooled, np.float32)[: batch_size - short])
+    z = np.concatenate(found)[:, :truncate_dim]
+    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12) if normalize_embeddings else z
+
+  def _columns(self, inputs: Any) -> dict[str, np.ndarray]:
+    column = self.plan.data.inputs
+    if isinstance(inputs, np.ndarray | jax.Array):
+      inputs = {column: inputs}
+    elif not isinstance(inputs, Mapping):
+      inputs = {column: np.stack([example[column] if isinstance(example, Mapping) else example for example in inputs])}
+    columns = {name: np.asarray(x) for name, x in inputs.items()}
+    want = self.plan.data.spec[column].shape
+    if column not in columns or columns[column].ndim != len(want) + 1 or not len(columns[column]):
+      given = {name: x.shape for name, x in columns.items()}
+      raise ValueError(f'inputs must be an array [n, {", ".join(map(str, want))}] of {column!r}, not {given}')
+    return columns
+
+
+def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
+  """The plan, the trained state and the state before training of the run in `workdir`.
+
+  Raises:
+    ConfigError: if there is no run there, or it has no checkpoint yet.
+  """
+  path = Path(workdir) / 'config.json'
+  try:
+    config = json.loads(path.read_text())
+  except (OSError, json.JSONDecodeError) as error:
+    raise ConfigError(f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`') from error
+  planned = plan(config)
+  start = jax.jit(partial(init_state, planned.method, planned.optimizer))(jax.random.key(planned.config['seed']))
+  found = checkpoint.restore(checkpoint.open_checkpoints(Path(workdir) / 'checkpoints'), start)
+  if not found:
+    raise ConfigError(f'{workdir} has no checkpoint yet; train it further first')
+  return planned, found[0], start
+
+
+def load(workdir: str | Path) -> Model:
+  """The trained model in `workdir`, with `encode(...)`."""
+  planned, train, _ = restore(Path(workdir))
+  return Model(planned, train)
+
+
+def read_inputs(where: str, model: Model) -> Any:
+  """Inputs for `encode`: an .npy array, a folder of images, or data:NAME[/SPLIT]."""
+  data = model.plan.data
+  if where.startswith('data:'):
+    name, _, split = where[5:].partition('/')
+    if name != model.plan.config['data']['name']:
+      from jssl.core.build import call, option
+
+      data = call(option('INPUT', dict(name=name), 'data'))
+    split = split or 'test'
+    if split not in data.splits:
+      raise ConfigError(f'{name} has no split {split!r}; it has {sorted(data.splits)}')
+    return [data.splits[split][i] for i in range(len(data.splits[split]))]
+  path = Path(where)
+  if path.suffix == '.npy':
+    return np.load(path, allow_pickle=False)
+  if path.is_dir():
+    return _read_images(path, data.spec[data.inputs].shape)
+  raise ConfigError(f'INPUT must be an .npy file, a folder of images or data:NAME, not {where!r}')
+
+
+def _read_images(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
+  from PIL import Image
+
+  files = sorted(f for f in folder.rglob('*') if f.suffix.lower() in ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif'))
+  if not files:
+    raise ConfigError(f'{folder} holds no images')
+  height, width, channels = shape
+  mode = {1: 'L', 3: 'RGB', 4: 'RGBA'}.get(channels, 'RGB')
+  images = [np.asarray(Image.open(f).convert(mode).resize((width, height))) for f in files]
+  return np.stack(images).reshape(-1, *shape)
+
+
+def write_features(features: np.ndarray, path: Path) -> None:
+  """One row an input, as .npy or as a .parquet list column."""
+  if path.suffix == '.npy':
+    np.save(path, features)
+    return
+  import pyarrow as pa
+  import pyarrow.parquet as pq
+
+  pq.write_table(pa.table({'embedding': list(features)}), path)
