@@ -1,11 +1,9 @@
 """Part of the input is hidden, and predicted from the rest in the space of a teacher's features."""
 
-import jax
-import jax.numpy as jnp
-
+from jssl.objectives.prediction import feature_norm
 from jssl.parts.patches import take
-from jssl.parts.schedules import at
-from jssl.types import Array, Objective, Term, View, fold
+from jssl.terms.masked import rebuild, stateless
+from jssl.types import Objective, Term, View, fold
 
 
 def latent(
@@ -14,7 +12,7 @@ def latent(
   """From the tokens of a context block, a predictor tells the teacher's tokens in several other blocks (I-JEPA).
 
   Args:
-    objective: (prediction: [b m d], target: [b m d], weight: [b m]) -> [b] or scalar.
+    objective: (prediction: [b m d], target: [b m d], mask: [b m]) -> [b] or scalar.
     view: one view of each image.
     mask: (keys, grid=...) -> Blocks: a context and k target blocks.
     predictor: (context tokens [b m d], context positions [b m], target positions [b t]) -> [b t d].
@@ -31,14 +29,14 @@ def latent(
     prediction = nets[predictor](
       repeat(context), repeat(blocks.keep), blocks.targets.reshape(b * k, t), keys=repeat(fold(keys, 3))
     )
-    told = take(layer_norm(target[encoder](x).tokens), blocks.targets.reshape(b, k * t))
+    told = take(feature_norm(target[encoder](x).tokens), blocks.targets.reshape(b, k * t))
     return {
       'prediction': prediction.reshape(b, k * t, -1),
       'target': told,
-      'weight': blocks.weight.reshape(b, k * t),
+      'mask': blocks.weight.reshape(b, k * t) > 0,
     }
 
-  return Term(_nothing, encode, _judge(objective))
+  return Term(stateless, encode, rebuild(objective))
 
 
 def regressed(
@@ -53,7 +51,7 @@ def regressed(
   """Hidden tokens, replaced by a learned one, regress the mean of the teacher's last layers on the whole input (data2vec).
 
   Args:
-    objective: (prediction: [b n d], target: [b n d], weight: [b n]) -> [b] or scalar.
+    objective: (prediction: [b n d], target: [b n d], mask: [b n]) -> [b] or scalar.
     view: one view of each input.
     mask: (keys, grid=...) -> Masked.
     predictor: tokens -> [b n d].
@@ -65,30 +63,8 @@ def regressed(
     net = nets[encoder]
     hidden = mask(fold(keys, 1), grid=net.grid)
     prediction = nets[predictor](net(x, mask=hidden.mask, keys=fold(keys, 2)).tokens)
-    told = layer_norm(target[encoder](x).layers[-layers:]).mean(0)
+    told = feature_norm(target[encoder](x).layers[-layers:]).mean(0)
     told = told[:, told.shape[1] - prediction.shape[1] :]  # without the class token, which comes first
-    return {'prediction': prediction, 'target': told, 'weight': hidden.mask.astype(jnp.float32)}
+    return {'prediction': prediction, 'target': told, 'mask': hidden.mask}
 
-  return Term(_nothing, encode, _judge(objective))
-
-
-def layer_norm(x: Array, eps: float = 1e-5) -> Array:
-  """Zero mean and unit variance over the last axis, without scale or shift."""
-  x = x.astype(jnp.float32)
-  x = x - x.mean(-1, keepdims=True)
-  return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + eps)
-
-
-def _nothing(key, encoded):
-  del key, encoded
-  return {}
-
-
-def _judge(objective):
-  def judge(nets, encoded, state, key, step):
-    del nets, key
-    found = at(objective, step)(encoded['prediction'], encoded['target'], encoded['weight'])
-    deviation = jnp.mean(jnp.std(encoded['target'].reshape(-1, encoded['target'].shape[-1]), 0))
-    return jnp.mean(found), (state, {'target_deviation': deviation})
-
-  return judge
+  return Term(stateless, encode, rebuild(objective))

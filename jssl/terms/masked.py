@@ -28,7 +28,7 @@ def masked(
     prediction = nets[decoder](tokens, hidden.restore, keys=fold(keys, 3))
     return {'prediction': prediction, 'target': patchify(x, net.patch), 'mask': hidden.mask}
 
-  return Term(_nothing, encode, _judge(objective))
+  return Term(stateless, encode, rebuild(objective))
 
 
 def inpainted(
@@ -51,17 +51,20 @@ def inpainted(
     tokens = net(x, mask=hidden.mask, keys=fold(keys, 2)).tokens
     return {'prediction': nets[decoder](tokens), 'target': patchify(x, net.patch), 'mask': hidden.mask}
 
-  return Term(_nothing, encode, _judge(objective))
+  return Term(stateless, encode, rebuild(objective))
 
 
-def _nothing(key, encoded):
+def stateless(key, encoded):
+  """A term that keeps nothing between steps."""
   del key, encoded
   return {}
 
 
-def _judge(objective):
+def rebuild(objective: Objective):
+  """Judges predictions against targets where the mask is set; the objective counts over the whole batch."""
+
   def judge(nets, encoded, state, key, step):
     del nets, key
-    return jnp.mean(at(objective, step)(encoded['prediction'], encoded['target'], encoded['mask'])), (state, {})
+    return jnp.mean(at(objective, step)(encoded['prediction'], encoded['target'], mask=encoded['mask'])), (state, {})
 
   return judge

@@ -1,0 +1,47 @@
+"""Optimisers, as configs name them: optax's, with weight decay on matrices alone."""
+
+import jax
+import optax
+
+from jssl.parts.schedules import Schedule
+from jssl.types import Params
+
+Rate = float | Schedule
+
+
+def matrices(params: Params) -> Params:
+  """True for weights, false for biases and scales: what is decayed, and what LARS and LAMB adapt."""
+  return jax.tree.map(lambda x: x.ndim > 1, params)
+
+
+def adamw(
+  *, learning_rate: Rate, weight_decay: float = 0.05, b1: float = 0.9, b2: float = 0.999, clip: float | None = None
+) -> optax.GradientTransformation:
+  """AdamW (Loshchilov & Hutter 2019), gradients cut to a global norm of `clip` first."""
+  return _clipped(clip, optax.adamw(learning_rate, b1, b2, weight_decay=weight_decay, mask=matrices))
+
+
+def sgd(
+  *, learning_rate: Rate, momentum: float = 0.9, weight_decay: float = 1e-4, nesterov: bool = False, clip: float | None = None
+) -> optax.GradientTransformation:
+  """Gradient descent with momentum and L2 decay."""
+  decay = optax.add_decayed_weights(weight_decay, matrices)
+  return _clipped(clip, optax.chain(decay, optax.sgd(learning_rate, momentum, nesterov)))
+
+
+def lars(
+  *, learning_rate: Rate, weight_decay: float = 1e-6, momentum: float = 0.9, trust: float = 0.001
+) -> optax.GradientTransformation:
+  """LARS (You et al. 2017), biases and scales left alone as in SimCLR and BYOL."""
+  return optax.lars(learning_rate, weight_decay, matrices, trust, momentum=momentum, trust_ratio_mask=matrices)
+
+
+def lamb(
+  *, learning_rate: Rate, weight_decay: float = 0.05, b1: float = 0.9, b2: float = 0.999
+) -> optax.GradientTransformation:
+  """LAMB (You et al. 2020)."""
+  return optax.lamb(learning_rate, b1, b2, weight_decay=weight_decay, mask=matrices)
+
+
+def _clipped(norm: float | None, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+  return optax.chain(optax.clip_by_global_norm(norm), optimizer) if norm else optimizer
