@@ -1,0 +1,11 @@
+"""Barlow Twins. Zbontar, Jing, Misra, LeCun, Deny, ICML 2021. arXiv:2103.03230, Eq. 1 and Algorithm 1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image()
+  c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
+  c.terms.redundancy = dict(name='two_view', pairs=((0, 1),), objective=dict(name='barlow_twins'), weight=0.05)
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
+  return c

@@ -1,0 +1,13 @@
+"""BYOL. Grill et al., NeurIPS 2020. arXiv:2006.07733, Eq. 2 and section 3.2."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image()
+  c.heads.projector = dict(name='mlp', widths=(512, 128))
+  c.heads.predictor = dict(name='mlp', on='projector', widths=(512, 128))
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
+  c.terms.match = dict(name='two_view', predictor='predictor', objective=dict(name='byol'), weight=2.0)
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
+  return c

@@ -1,0 +1,14 @@
+"""data2vec. Baevski, Hsu, Xu, Babu, Gu, Auli, ICML 2022. arXiv:2202.03555, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image_masked()
+  c.heads.predictor = dict(name='linear')
+  c.teacher = dict(name='ema', decay=dict(name='linear', start=0.99, end=0.999), networks=('backbone',))
+  c.terms.predict = dict(
+    name='regressed', layers=3, mask=dict(name='beit_block_mask', ratio=0.6), objective=dict(name='smooth_l1', beta=2.0)
+  )
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
+  return c

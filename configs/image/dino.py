@@ -1,0 +1,19 @@
+"""DINO. Caron, Touvron, Misra, Jegou, Mairal, Bojanowski, Joulin, ICCV 2021. arXiv:2104.14294, Eq. 1 to 4 and Algorithm 1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image()
+  c.heads.projector = dict(name='dino_head', prototypes=256, hidden=256, bottleneck=64)
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
+  c.terms.distil = dict(
+    name='two_view',
+    objective=dict(
+      name='dino', teacher_temperature=dict(name='linear', start=0.04, end=0.07, over='30%'), temperature=0.1
+    ),
+    memory=dict(name='centre', momentum=0.9),
+  )
+  c.represent = dict(from_teacher=True)
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
+  return c

@@ -1,0 +1,13 @@
+"""I-JEPA. Assran, Duval, Misra, Bojanowski, Vincent, Rabbat, LeCun, Ballas, CVPR 2023. arXiv:2301.08243, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image_masked()
+  c.heads.predictor = dict(name='ijepa_predictor', width=64, depth=2, heads=4)
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone',))
+  c.terms.predict = dict(name='latent', mask=dict(name='block_mask'), objective=dict(name='smooth_l1'))
+  c.represent = dict(from_teacher=True)
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
+  return c

@@ -1,0 +1,12 @@
+"""SimSiam. Chen, He, CVPR 2021. arXiv:2011.10566, Algorithm 1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image()
+  c.heads.projector = dict(name='mlp', widths=(256, 256, 256), final_norm=True)
+  c.heads.predictor = dict(name='mlp', on='projector', widths=(64, 256))
+  c.terms.match = dict(name='two_view', predictor='predictor', objective=dict(name='negative_cosine'))
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
+  return c

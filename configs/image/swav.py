@@ -1,0 +1,12 @@
+"""SwAV. Caron, Misra, Mairal, Goyal, Bojanowski, Joulin, NeurIPS 2020. arXiv:2006.09882, Eq. 2 to 5 and Algorithm 1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image()
+  c.heads.projector = dict(name='mlp', widths=(256, 64))
+  c.heads.prototypes = dict(name='prototypes', on='projector', number=60)
+  c.terms.swap = dict(name='two_view', heads=('projector', 'prototypes'), objective=dict(name='swav'))
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
+  return c

@@ -1,0 +1,11 @@
+"""VICReg. Bardes, Ponce, LeCun, ICLR 2022. arXiv:2105.04906, Eq. 6 and Algorithm 1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image()
+  c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
+  c.terms.redundancy = dict(name='two_view', pairs=((0, 1),), objective=dict(name='vicreg'), weight=0.04)
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
+  return c
