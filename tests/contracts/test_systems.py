@@ -1,0 +1,59 @@
+"""The contracts, over the table of systems: a new config is tested by being there."""
+
+import ast
+import re
+from importlib import util
+
+import jax
+import numpy as np
+import pytest
+
+from jssl import configs, testing
+from jssl.core import loop
+from jssl.core.build import plan
+from jssl.data.sources import open_source
+from tests.small import small
+
+SYSTEMS = sorted(configs.names())
+
+
+@pytest.fixture(params=SYSTEMS)
+def name(request):
+  return request.param
+
+
+def test_traces_at_full_size(name):
+  testing.check_traces(configs.module(name).get_config())
+
+
+def test_one_device_is_eight(name):
+  testing.check_devices(small(name))
+
+
+def test_micro_batches_are_one_batch(name):
+  testing.check_micro_batches(small(name))
+
+
+def test_trains_resumes_and_compiles_once(name, tmp_path):
+  """Stopped after two of four steps and started again, a run ends in the same bits, and figures, as one that was not."""
+  p = plan(small(name, steps=4, log_every=1, checkpoint_every=2))
+  devices = jax.devices()[:1]
+  whole = loop.run(p, open_source(p), workdir=tmp_path / 'whole', quiet=True, devices=devices)
+  loop.run(p._replace(steps=2), open_source(p), workdir=tmp_path / 'cut', quiet=True, devices=devices)
+  again = loop.run(p, open_source(p), workdir=tmp_path / 'cut', quiet=True, devices=devices)
+  for a, b in zip(jax.tree.leaves(whole.train), jax.tree.leaves(again.train), strict=True):
+    if not jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
+      np.testing.assert_array_equal(a, b)
+  timeless = lambda rows: [{k: v for k, v in r.items() if k not in ('examples_per_second', 'data_wait')} for r in rows]
+  assert timeless(whole.log.rows) == timeless(again.log.rows)
+  assert np.isfinite(whole.log.rows[-1]['loss'])
+  assert whole.compiles == again.compiles == 1
+
+
+def test_config_says_where_it_comes_from(name):
+  source = open(util.find_spec(configs.names()[name]).origin).read()
+  paper = ast.get_docstring(ast.parse(source)) or ''
+  assert re.search(r'(arXiv:\d{4}\.\d{4,5}|doi:10\.)', paper), 'the first line names the paper with its arXiv number or DOI'
+  assert len(source.splitlines()) <= 40
+  claim = configs.module(name).get_config().claim
+  assert claim and {'metric', 'beats', 'margin', 'seeds'} <= set(claim)

@@ -1,0 +1,23 @@
+"""Configs made small: the same method on narrow networks and few examples."""
+
+from jssl import configs
+
+BACKBONES = {
+  'convnet': dict(widths=(8, 16)),
+  'resnet18': dict(width=8),
+  'vit': dict(width=16, depth=2, heads=2, patch=7),
+  'vit_tiny': dict(patch=14),
+}
+
+
+def small(name: str, batch_size: int = 16, **changes) -> dict:
+  """The config of a system with a batch of 16 and a narrow backbone."""
+  c = configs.module(name).get_config().to_dict()
+  c |= dict(batch_size=batch_size, epochs=1, steps=8)
+  c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
+  for term in c['terms'].values():
+    if 'memory' in term and 'size' in term['memory']:
+      term['memory']['size'] = 4 * batch_size
+    if 'size' in term['objective']:
+      term['objective']['size'] = batch_size // 2
+  return {**c, **changes}
