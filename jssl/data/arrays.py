@@ -1,0 +1,136 @@
+"""Data in memory: stacked columns, and a Data made of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jssl.data.order import permutation
+from jssl.types import Data, Examples
+
+RESIDENT = 256 * 2**20  # bytes: a split at most this large when decoded is kept in memory
+
+_NARROW = {'int64': np.int32, 'uint64': np.uint32, 'float64': np.float32}
+
+
+class Columns:
+  """A split in memory: one stacked array a column. A batch is one fancy index."""
+
+  def __init__(self, columns: Mapping[str, np.ndarray]):
+    self.columns = dict(columns)
+
+  def __len__(self) -> int:
+    return len(next(iter(self.columns.values())))
+
+  def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    return {name: column[index] for name, column in self.columns.items()}
+
+  def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The examples `rows` [b], stacked: column -> [b ...]."""
+    return {name: np.take(column, rows, axis=0) for name, column in self.columns.items()}
+
+
+def stack(examples: list[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+  """A list of examples as columns [b ...]; ValueError where a column's shapes differ."""
+  columns = {}
+  for name in examples[0]:
+    values = [np.asarray(example[name]) for example in examples]
+    if len(shapes := {value.shape for value in values}) > 1:
+      raise ValueError(
+        f'column {name!r} has examples of shapes {sorted(shapes)[:3]}: expected one shape; pad or resize'
+      )
+    columns[name] = np.stack(values)
+  return columns
+
+
+def resident(examples: Examples, limit: int = RESIDENT) -> Columns | None:
+  """The whole split as columns in memory, or None where it would take more than `limit` bytes.
+
+  Args:
+    examples: a split.
+    limit: bytes.
+  Returns:
+    Columns, or None.
+  """
+  if isinstance(examples, Columns):
+    return examples
+  if hasattr(examples, 'decoded'):
+    return examples.decoded(limit)
+  n = len(examples)
+  if not n or n * sum(np.asarray(value).nbytes for value in examples[0].values()) > limit:
+    return None
+  return Columns({name: _narrow(name, x) for name, x in stack([examples[i] for i in range(n)]).items()})
+
+
+def arrays(
+  *,
+  test: Mapping[str, np.ndarray] | None = None,
+  held_out: float = 0.0,
+  seed: int = 0,
+  inputs: str | None = None,
+  info: Mapping[str, Any] | None = None,
+  **columns: np.ndarray,
+) -> Data:
+  """Data from arrays in memory, any modality: `arrays(image=x, label=y)`, `arrays(ids=ids)`, `arrays(triple=t)`.
+
+  64-bit columns are narrowed to 32 bits, which is what JAX computes in; integers that do not fit are refused.
+
+  Args:
+    test: columns of the test split.
+    held_out: instead of `test`, the fraction of the examples to hold out, 0..1, drawn by `seed`. With neither, there is
+      a 'train' split alone.
+    seed: of the held-out draw.
+    inputs: the column that a backbone reads; the first one unless said.
+    info: whatever else is known: classes, vocabulary, edges of a graph, licence, citation.
+    **columns: name -> [n ...] numbers or booleans.
+  Returns:
+    Data.
+  Raises:
+    ValueError: no columns, columns of unequal length, text or objects, columns of `test` unlike those of 'train'.
+  """
+  train = _checked('train', columns)
+  n = len(next(iter(train.values())))
+  if inputs is not None and inputs not in train:
+    raise ValueError(f'inputs={inputs!r}, but the columns are {sorted(train)}: name one of them')
+  if not 0 <= held_out < 1:
+    raise ValueError(f'held_out={held_out}: expected a fraction of the examples, 0 <= held_out < 1')
+  if test is not None and held_out:
+    raise ValueError(f'got both test and held_out={held_out}: give one of them')
+  splits = {'train': Columns(train)}
+  if test is not None:
+    splits['test'] = Columns(_checked('test', test))
+    spec = {name: (x.shape[1:], x.dtype) for name, x in splits['test'].columns.items()}
+    if spec != {name: (x.shape[1:], x.dtype) for name, x in train.items()}:
+      raise ValueError(f'test has columns {spec}: expected the names, shapes and dtypes of the train columns')
+  elif held_out:
+    rows = permutation(n, seed)
+    cut = round(held_out * n)
+    splits = {'train': Columns(splits['train'].take(rows[cut:])), 'test': Columns(splits['train'].take(rows[:cut]))}
+  return Data(
+    splits=splits,
+    spec={name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in train.items()},
+    inputs=inputs or next(iter(train)),
+    info=dict(info or {}),
+  )
+
+
+def _checked(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  if not columns:
+    raise ValueError(f'no columns for {split!r}: give at least one, as in arrays(image=x, label=y)')
+  columns = {name: _narrow(name, np.asarray(column)) for name, column in columns.items()}
+  lengths = {name: x.shape[0] if x.ndim else None for name, x in columns.items()}
+  if len(set(lengths.values())) > 1 or None in lengths.values():
+    raise ValueError(f'columns of {split!r} have lengths {lengths}: expected one first axis, the examples')
+  return columns
+
+
+def _narrow(name: str, x: np.ndarray) -> np.ndarray:
+  if x.dtype.kind not in 'biufc' and x.dtype.name != 'bfloat16':
+    raise ValueError(f'column {name!r} has dtype {x.dtype}: expected numbers or booleans; turn text into ids first')
+  dtype = _NARROW.get(x.dtype.name)
+  if dtype is None:
+    return x
+  if x.dtype.kind in 'iu' and x.size and (x.min() < np.iinfo(dtype).min or x.max() > np.iinfo(dtype).max):
+    raise ValueError(f'column {name!r} holds integers from {x.min()} to {x.max()}: expected them to fit 32 bits')
+  return x.astype(dtype)
