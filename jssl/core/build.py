@@ -33,7 +33,7 @@ KINDS = {
   'teacher': ('teachers', True),
 }
 DEFAULTS = dict(
-  epochs=None, steps=None, seed=0, number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
+  epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
   mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', claim=None, family='', kind='method',
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'terms', 'optimizer')
@@ -68,9 +68,12 @@ def plan(config: Mapping[str, Any]) -> Plan:
     ConfigError: for an unknown key, name or option, or a value of the wrong type or range.
   """
   c = complete(config)
-  data = call(option('data', c['data'], 'data'))
+  data = open_data(c['data'])
   batch_size = natural(c, 'batch_size')
-  epoch = max(data.info.get('examples', batch_size) // batch_size, 1)
+  examples = len(data.splits['train'])
+  if batch_size > examples:
+    raise ConfigError(f'batch_size {batch_size} is more than the {examples} training examples of {c["data"]["name"]}')
+  epoch = examples // batch_size
   steps = natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
   clock = dict(steps=steps, epoch=epoch)
 
@@ -116,6 +119,14 @@ def plan(config: Mapping[str, Any]) -> Plan:
     )  # fmt: skip
   optimizer, learning_rate = make_optimizer(c['optimizer'], clock)
   return Plan(c, method, data, optimizer, learning_rate, batch, steps, epoch)
+
+
+def open_data(spec: Mapping[str, Any]) -> Data:
+  """The data set of a config: one of the table, or any of TensorFlow Datasets by its name there."""
+  if isinstance(spec.get('name'), str) and spec['name'] not in tables.TABLES['data']:
+    bound = option('data', {**spec, 'name': 'tfds'}, 'data')
+    return bound(spec['name'])
+  return call(option('data', spec, 'data'))
 
 
 _INDEX = jax.ShapeDtypeStruct((), jnp.int32)

@@ -12,9 +12,15 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jssl.core import checkpoint
 from jssl.core.build import ConfigError, Plan
 from jssl.core.log import Bar, Log
-from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings, to_device
+from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings
 from jssl.core.step import TrainState, init_state, make_step
+from jssl.data.sources import GrainSource, to_device
 from jssl.parts.schedules import duration
+
+
+def open_source(plan: Plan) -> GrainSource:
+  """The batches of a plan's training split, for this process."""
+  return GrainSource(plan.data.splits['train'], plan.config['batch_size'], seed=plan.config['seed'])
 
 
 class Trained(NamedTuple):
@@ -69,6 +75,7 @@ def run(
   with jax.set_mesh(mesh):
     create, abstract, lowered = compile_run(plan, mesh)
     step = lowered.compile()
+    examples = NamedSharding(mesh, BATCH)
     start = create()
     train, checkpoints = start, None
     if workdir:
@@ -92,7 +99,7 @@ def run(
     with Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet) as bar, jax.transfer_guard('disallow'):
       while done < plan.steps:
         waiting = time.perf_counter()
-        batch = to_device(source.next(train), mesh)
+        batch = to_device(source.next(train), examples)
         bar.waited += time.perf_counter() - waiting
         train, metrics = step(train, batch)
         done += 1

@@ -84,10 +84,3 @@ def check_batch(batch_size: int, mesh: Mesh, micro_batches: int) -> None:
       f'batch_size {batch_size} does not divide over data x fsdp x micro_batches = {mesh.shape["data"]} x '
       f'{mesh.shape["fsdp"]} x {micro_batches}; take a multiple of {share}, such as {nearest}'
     )
-
-
-def to_device(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-  """This process's share of a global batch, as global arrays."""
-  sharding = NamedSharding(mesh, BATCH)
-  with jax.transfer_guard('allow'):
-    return {name: jax.make_array_from_process_local_data(sharding, x) for name, x in batch.items()}

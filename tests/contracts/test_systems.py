@@ -11,7 +11,6 @@ import pytest
 from jssl import configs, testing
 from jssl.core import loop
 from jssl.core.build import plan
-from jssl.data.sources import open_source
 from tests.small import small
 
 SYSTEMS = sorted(configs.names())
@@ -38,9 +37,9 @@ def test_trains_resumes_and_compiles_once(name, tmp_path):
   """Stopped after two of four steps and started again, a run ends in the same bits, and figures, as one that was not."""
   p = plan(small(name, steps=4, log_every=1, checkpoint_every=2))
   devices = jax.devices()[:1]
-  whole = loop.run(p, open_source(p), workdir=tmp_path / 'whole', quiet=True, devices=devices)
-  loop.run(p._replace(steps=2), open_source(p), workdir=tmp_path / 'cut', quiet=True, devices=devices)
-  again = loop.run(p, open_source(p), workdir=tmp_path / 'cut', quiet=True, devices=devices)
+  whole = loop.run(p, loop.open_source(p), workdir=tmp_path / 'whole', quiet=True, devices=devices)
+  loop.run(p._replace(steps=2), loop.open_source(p), workdir=tmp_path / 'cut', quiet=True, devices=devices)
+  again = loop.run(p, loop.open_source(p), workdir=tmp_path / 'cut', quiet=True, devices=devices)
   for a, b in zip(jax.tree.leaves(whole.train), jax.tree.leaves(again.train), strict=True):
     if not jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
       np.testing.assert_array_equal(a, b)

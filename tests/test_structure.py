@@ -1,0 +1,32 @@
+"""The house: imports point down, and an objective costs a plain import of jax."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _graph():
+  spec = importlib.util.spec_from_file_location('import_graph', ROOT / 'experiments' / 'import_graph.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def test_imports_point_down():
+  graph = _graph()
+  assert not graph.wrong_way(graph.imports())
+
+
+def test_core_is_small():
+  lines = sum(len(p.read_text().splitlines()) for p in (ROOT / 'jssl' / 'core').glob('*.py'))
+  assert lines <= 950, f'jssl/core has {lines} lines'
+
+
+def test_objectives_import_nothing_heavy():
+  code = 'import sys; from jssl import objectives; print([m for m in sys.argv[1:] if m in sys.modules])'
+  heavy = ['tensorflow_datasets', 'grain', 'orbax', 'orbax.checkpoint', 'tokenizers', 'flax', 'sklearn', 'matplotlib', 'rich']
+  found = subprocess.run([sys.executable, '-c', code, *heavy], capture_output=True, text=True, check=True, cwd=ROOT)
+  assert found.stdout.strip() == '[]'
