@@ -153,8 +153,8 @@ def decode(data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
       image = image.convert(mode)
     if image.size != (w, h):
       scale = max(w / image.width, h / image.height)
-      left, top = (image.width - w / scale) / 2, (image.height - h / scale) / 2
-      image = image.resize((w, h), Image.Resampling.BICUBIC, box=(left, top, left + w / scale, top + h / scale))
+      left, top = max(0, (image.width - w / scale) / 2), max(0, (image.height - h / scale) / 2)  # -1e-14 is refused
+      image = image.resize((w, h), Image.Resampling.BICUBIC, box=(left, top, image.width - left, image.height - top))
     return np.asarray(image).reshape(shape)
 
 

@@ -121,6 +121,14 @@ def test_any_size_and_mode_gives_the_shape(form, size, channels):
       np.testing.assert_allclose(out, 200, atol=3)
 
 
+def test_no_size_is_refused_for_rounding():
+  for width, height, side in [(500, 375, 96), *np.random.default_rng(0).integers(1, 300, (300, 3)).tolist()]:
+    file = io.BytesIO()
+    Image.new('L', (width, height), 9).save(file, 'jpeg')
+    assert decode(file.getvalue(), (side, max(1, side // 3), 1)).shape[0] == side
+    np.testing.assert_allclose(decode(file.getvalue(), (side, side, 1)), 9, atol=1)
+
+
 def test_unknown_names_give_the_closest(prepared):
   with pytest.raises(DataError, match="unknown data set 'cifra10'.*cifar10, cifar100"):
     tfds('cifra10', data_dir=prepared)
