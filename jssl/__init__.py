@@ -14,11 +14,11 @@ def __getattr__(name: str):
 
     return build
   if name == 'train':
-    from jssl.core.run import train
+    from jssl.run import train
 
     return train
   if name == 'load':
-    from jssl.core.model import load
+    from jssl.model import load
 
     return load
   raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

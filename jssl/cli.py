@@ -134,20 +134,20 @@ def train(arguments, overrides) -> None:
   config = load_config(arguments.name, overrides)
   workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
   protocols = [] if arguments.protocol == 'none' else arguments.protocol.split(',')
-  from jssl.core import run
+  from jssl import run
 
   results = run.train(config, workdir, protocols=protocols, quiet=arguments.json, tensorboard=arguments.tensorboard)
   _show(results, workdir, arguments.json)
 
 
 def evaluate(arguments, overrides) -> None:
-  from jssl.core import run
+  from jssl import run
 
   _show(run.evaluate(arguments.workdir, arguments.protocol.split(',')), arguments.workdir, arguments.json)
 
 
 def embed(arguments, overrides) -> None:
-  from jssl.core.model import load, read_inputs, write_features
+  from jssl.model import load, read_inputs, write_features
 
   if arguments.output.suffix not in ('.npy', '.parquet'):
     raise UsageError(f'OUT must end in .npy or .parquet, not {arguments.output.name!r}')

@@ -13,7 +13,7 @@ import numpy as np
 
 from jssl.core import loop
 from jssl.core.build import Plan, plan
-from jssl.core.model import restore
+from jssl.model import restore
 from jssl.core.step import TrainState
 from jssl.data.sources import open_source
 from jssl.evaluators import baselines, picture
