@@ -167,7 +167,8 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
     raise ConfigError(f'{place} must be dict(name=..., ...), not {spec!r}')
   function = lookup(table, spec['name'], place)
   parameters = inspect.signature(function).parameters
-  hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
+  inner = function.func if isinstance(function, partial) else function
+  hints = typing.get_type_hints(inner.__init__ if inspect.isclass(inner) else inner)
   free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
   options = {}
   for key, value in spec.items():
