@@ -8,6 +8,36 @@ from jssl.parts import memory, optimizers, schedules, teachers
 from jssl.terms import latent, masked, two_view
 from jssl.views import columns, image
 
+MODELS = {
+  'convnet': convnet.ConvNet,
+  'resnet18': resnet.resnet18,
+  'resnet34': resnet.resnet34,
+  'resnet50': resnet.resnet50,
+  'vit': vit.ViT,
+  'vit_tiny': vit.vit_tiny,
+  'vit_small': vit.vit_small,
+  'vit_base': vit.vit_base,
+  'vit_large': vit.vit_large,
+  'mlp_backbone': mlp.Mlp,
+  # heads
+  'mlp': heads.MlpHead,
+  'linear': heads.Linear,
+  'prototypes': heads.Prototypes,
+  'dino_head': heads.DinoHead,
+  'mae_decoder': heads.MaeDecoder,
+  'ijepa_predictor': heads.JepaPredictor,
+  'pixel_head': heads.PixelHead,
+  'scale': heads.Scale,
+}
+VIEWS = {
+  'augment': image.augment,
+  'plain': image.plain,
+  'columns': columns.columns,
+  'random_mask': image.random_mask,
+  'beit_block_mask': image.beit_block_mask,
+  'block_mask': image.block_mask,
+}
+DATA = {'mnist5k': images.mnist5k, 'digits': images.digits, 'tfds': images.tfds}
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
@@ -25,6 +55,9 @@ SCHEDULES = {
 }
 OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
 TABLES = {
+  'models': MODELS,
+  'views': VIEWS,
+  'data': DATA,
   'objectives': OBJECTIVES,
   'terms': TERMS,
   'teachers': TEACHERS,

@@ -78,15 +78,29 @@ def plan(config: Mapping[str, Any]) -> Plan:
   clock = dict(steps=steps, epoch=epoch)
 
   networks, modules = {}, {}
-  for name, spec in {'backbone': c['backbone'], **c['heads']}.items():
-    spec = dict(spec)
+
+  def add(name: str, above: tuple = ()) -> nnx.Module:
+    if name in modules:
+      return modules[name]
     place = 'backbone' if name == 'backbone' else f'heads.{name}'
-    on = _standing_on(place, spec.pop('on', f'data.{data.inputs}' if name == 'backbone' else 'backbone'), data, modules)
+    spec = dict(c['backbone'] if name == 'backbone' else c['heads'][name])
+    on = spec.pop('on', f'data.{data.inputs}' if name == 'backbone' else 'backbone')
+    if on in ('backbone', *c['heads']) and on not in (name, *above):
+      on = add(on, (*above, name))
+    elif isinstance(on, str) and on.startswith('data.') and on[5:] in data.spec:
+      on = data.spec[on[5:]]
+    else:
+      known = ['backbone', *c['heads'], *(f'data.{column}' for column in data.spec)]
+      raise ConfigError(f'{place}.on is {on!r}, which is no network or column that it can stand on{closest(on, known)}')
     factory = partial(option(place, spec, 'models'), on)
-    create = lambda key, factory=factory: factory(rngs=nnx.Rngs(key))
+    create = lambda key: factory(rngs=nnx.Rngs(key))
     with _told(place):
       networks[name] = network(create)
-      modules[name] = nnx.eval_shape(lambda create=create: create(jax.random.key(0)))
+      modules[name] = nnx.eval_shape(lambda: create(jax.random.key(0)))
+    return modules[name]
+
+  for name in ('backbone', *c['heads']):
+    add(name)
 
   terms, weights = {}, {}
   for name, spec in c['terms'].items():
@@ -246,15 +260,6 @@ def accepts(hint: Any, value: Any) -> bool:
 
 def _readable(hint: Any) -> str:
   return hint.__name__ if inspect.isclass(hint) and not typing.get_args(hint) else str(hint).replace('typing.', '')
-
-
-def _standing_on(place: str, on: str, data: Data, modules: Mapping[str, nnx.Module]) -> Any:
-  """What a network takes in: the shape of one example of a data column, or another network."""
-  if isinstance(on, str) and on.startswith('data.') and on[5:] in data.spec:
-    return data.spec[on[5:]]
-  if on in modules:
-    return modules[on]
-  raise ConfigError(f'{place}.on is {on!r}{closest(on, [*modules, *(f"data.{c}" for c in data.spec)])}')
 
 
 class _told:

@@ -1,5 +1,7 @@
 """Part of the input is hidden, and predicted from the rest in the space of a teacher's features."""
 
+import jax.numpy as jnp
+
 from jssl.objectives.prediction import feature_norm
 from jssl.parts.patches import take
 from jssl.terms.masked import rebuild, stateless
