@@ -1,0 +1,132 @@
+"""From inputs to frozen features: every protocol starts here."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jssl.types import Data, Examples
+
+
+class Frozen(NamedTuple):
+  """What a protocol judges: the features and labels of both splits, and nothing of the network that made them."""
+
+  train_x: np.ndarray  # [n d] float32
+  train_y: np.ndarray  # [n] int32
+  test_x: np.ndarray  # [m d] float32
+  test_y: np.ndarray  # [m] int32
+  classes: int
+
+
+def extract(
+  represent: Callable,
+  examples: Examples,
+  batch_size: int = 512,
+  column: str = 'pooled',
+  label: str | None = 'label',
+) -> tuple[np.ndarray, np.ndarray | None]:
+  """Runs `represent` over a split in batches of one shape, so it compiles once; the last batch is padded and cut.
+
+  Every numeric column but the label goes in. While the device works on a batch the host stacks the next one and
+  fetches the one before. Devices are the business of `represent`: where it shards its batch, `batch_size` has to
+  divide, and on several hosts its output has to be replicated.
+
+  Args:
+    represent: jitted, dict of [b ...] -> Features.
+    examples: the split; its examples are dicts of arrays.
+    batch_size: examples a call.
+    column: the field of Features to keep, 'pooled' or 'tokens'; what is behind the batch axis is flattened to d.
+    label: the column that holds the label, None for a split without.
+
+  Returns:
+    Features [n d], float32, and labels [n] (None without a label), both on the host.
+
+  Raises:
+    ValueError: the split is empty, or a column is missing.
+  """
+  if len(examples) == 0:
+    raise ValueError('extract was given an empty split; expected at least one example. Check how the data is split.')
+  if column not in ('pooled', 'tokens'):
+    raise ValueError(
+      f"extract was given column={column!r}; expected 'pooled' or 'tokens', the fields that are [b ...]."
+    )
+  first = examples[0]
+  if label is not None and label not in first:
+    raise ValueError(f'extract found no column {label!r} among {sorted(first)}; name the label, or pass label=None.')
+  inputs = [name for name in first if name != label and np.asarray(first[name]).dtype.kind not in 'OUS']
+
+  features, labels, ahead = [], [], None
+  for start in range(0, len(examples), batch_size):
+    rows = [examples[i] for i in range(start, min(start + batch_size, len(examples)))]
+    if label is not None:
+      labels.extend(np.asarray(row[label]) for row in rows)
+    padded = rows + rows[-1:] * (batch_size - len(rows))
+    batch = {name: np.stack([np.asarray(row[name]) for row in padded]) for name in inputs}
+    out = getattr(represent(batch), column), len(rows)
+    if ahead is not None:
+      features.append(_fetch(*ahead))
+    ahead = out
+  features.append(_fetch(*ahead))
+  return np.concatenate(features), None if label is None else np.stack(labels)
+
+
+def frozen(
+  represent: Callable, data: Data, *, batch_size: int = 512, column: str = 'pooled', label: str = 'label'
+) -> Frozen:
+  """Features and labels of data's 'train' and 'test', checked: whole-number labels, finite features.
+
+  Raises:
+    ValueError: a split is missing, labels are no class indices, or features are not finite.
+  """
+  missing = [name for name in ('train', 'test') if name not in data.splits]
+  if missing:
+    raise ValueError(f"Evaluation needs the splits 'train' and 'test'; {missing} not among {sorted(data.splits)}.")
+  columns = []
+  for name in ('train', 'test'):
+    x, y = extract(represent, data.splits[name], batch_size, column, label)
+    y = y.reshape(len(y)) if y.size == len(y) else y
+    if y.ndim != 1 or y.dtype.kind not in 'iu' or y.min() < 0:
+      raise ValueError(
+        f'The labels of {name!r} are {y.dtype} {list(y.shape)}; expected one class index from 0 up an example.'
+      )
+    if not np.isfinite(x).all():
+      raise ValueError(
+        f'{(~np.isfinite(x)).any(1).mean():.0%} of the features of {name!r} hold inf or nan; training has probably '
+        'diverged: look at the loss curve and lower the learning rate.'
+      )
+    columns += [x, y.astype(np.int32)]
+  return Frozen(*columns, classes=int(max(columns[1].max(), columns[3].max())) + 1)
+
+
+def holdout(labels: np.ndarray, fraction: float = 0.1, seed: int = 0) -> np.ndarray:
+  """The validation split that is carved out of train: stratified, and the same for every representation and run.
+
+  A class with a single example keeps it for fitting; any other gives at least one to validation.
+
+  Args:
+    labels: [n], class indices.
+    fraction: share of each class to hold out.
+    seed: fixed by the protocols.
+
+  Returns:
+    [n] bool, True where held out.
+
+  Raises:
+    ValueError: no class has two examples, so there is nothing to hold out.
+  """
+  random = np.random.RandomState(seed)  # the legacy generator: NumPy promises that its stream never changes
+  mask = np.zeros(len(labels), bool)
+  for c in np.unique(labels):
+    rows = random.permutation(np.flatnonzero(labels == c))
+    mask[rows[: max(1, round(fraction * len(rows))) if len(rows) > 1 else 0]] = True
+  if not mask.any():
+    raise ValueError(
+      f'holdout was given {len(labels)} labels, no two alike; expected a class with two examples or more.'
+    )
+  return mask
+
+
+def _fetch(features, n: int) -> np.ndarray:
+  x = np.asarray(jax.device_get(features))[:n]
+  return x.reshape(n, -1).astype(np.float32)

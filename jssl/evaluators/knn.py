@@ -1,0 +1,159 @@
+"""Nearest neighbours: what a representation knows before anything is fitted to it."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators.features import Frozen, holdout
+from jssl.evaluators.figures import accuracy
+from jssl.parts.gradients import l2_normalize
+from jssl.types import Array, Key
+
+
+class Votes(NamedTuple):
+  """What the neighbours say; the prediction is the argmax."""
+
+  weighted: Array  # [m classes], each neighbour weighs exp(similarity / temperature), relative to the nearest one's
+  majority: Array  # [m classes], each neighbour counts one
+
+
+def neighbours(
+  bank: np.ndarray, queries: np.ndarray, k: int, *, bank_block: int = 4096, query_block: int = 512
+) -> tuple[Array, Array]:
+  """The k most similar bank entries of every query, by cosine: exact, most similar first.
+
+  The bank is streamed once, block by block, and a running top k is merged with each block's, so the similarities
+  never take more than query_block x bank_block, and one program serves a bank and queries of any number.
+
+  Args:
+    bank: [n d].
+    queries: [m d].
+    k: how many; where k > n the list is filled up with similarity -inf.
+    bank_block: entries a block.
+    query_block: queries a block.
+
+  Returns:
+    Similarities [m k] in [-1, 1] and indices into the bank [m k].
+  """
+  m, d = queries.shape
+  best = [
+    (_block(queries, i, query_block), jnp.full((query_block, k), -jnp.inf), jnp.zeros((query_block, k), jnp.int32))
+    for i in range(0, m, query_block)
+  ]
+  for start in range(0, len(bank), bank_block):
+    block = _block(bank, start, bank_block)
+    best = [(q, *_merge(q, block, s, i, start, len(bank))) for q, s, i in best]
+  return jnp.concatenate([s for _, s, _ in best])[:m], jnp.concatenate([i for _, _, i in best])[:m]
+
+
+@partial(jax.jit, static_argnames='classes')
+def vote(similarity: Array, labels: Array, k: Array | int, temperature: float, classes: int) -> Votes:
+  """Votes of the k nearest among the neighbours given.
+
+  Args:
+    similarity: [m K], most similar first, -inf where there is no neighbour.
+    labels: [m K], the neighbours' classes.
+    k: how many of the K vote; traced, so every k shares one program.
+    temperature: of the weights.
+    classes: number of classes.
+  """
+  near = (jnp.arange(similarity.shape[1]) < k) & jnp.isfinite(similarity)
+  weight = jnp.where(near, jnp.exp((similarity - similarity[:, :1]) / temperature), 0.0)
+  rows = jnp.arange(len(labels))[:, None]
+
+  def count(weight):
+    return jnp.zeros((len(labels), classes)).at[rows, labels].add(weight)
+
+  return Votes(count(weight), count(near.astype(jnp.float32)))
+
+
+def knn(
+  train_x: np.ndarray,
+  train_y: np.ndarray,
+  test_x: np.ndarray,
+  *,
+  k: int = 20,
+  temperature: float = 0.07,
+  classes: int,
+  bank_block: int = 4096,
+  query_block: int = 512,
+) -> Votes:
+  """k-nearest-neighbour classification by cosine similarity, weighted and plain.
+
+  weighted_c = sum over the k nearest of exp(s_i / temperature) [y_i = c];  majority_c = sum of [y_i = c]
+
+  Args:
+    train_x: [n d], the bank.
+    train_y: [n], its classes.
+    test_x: [m d].
+    k: neighbours that vote.
+    temperature: 0.07 in both papers.
+    classes: number of classes.
+    bank_block: bank entries a block.
+    query_block: queries a block; memory is O(query_block * bank_block).
+
+  Returns:
+    Votes; argmax over the last axis predicts, the lowest class winning a tie.
+
+  Reference: Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance Discrimination, 2018,
+    arXiv:1805.01978, section 3.4; Caron et al., Emerging Properties in Self-Supervised Vision Transformers, 2021,
+    arXiv:2104.14294, appendix F.1. Weights here are relative to the nearest neighbour's, which changes no
+    prediction and keeps exp finite at small temperatures. The papers take k = 200 and 20.
+  """
+  if k < 1 or temperature <= 0:
+    raise ValueError(f'knn was given k={k}, temperature={temperature}; expected k >= 1 and temperature > 0.')
+  if len(train_x) == 0:
+    raise ValueError('knn was given an empty bank; expected at least one train example.')
+  similarity, index = neighbours(train_x, test_x, k, bank_block=bank_block, query_block=query_block)
+  return vote(similarity, jnp.asarray(train_y)[index], k, temperature, classes)
+
+
+def neighbour_vote(
+  data: Frozen, key: Key | None = None, *, ks: tuple[int, ...] = (1, 5, 10, 20, 50), temperature: float = 0.07
+) -> dict[str, float]:
+  """Protocol knn: k chosen on the validation split, apart for either vote; the test split is read once.
+
+  Args:
+    data: features and labels.
+    key: not used, there is no chance in it.
+    ks: the values of k to choose from; the smallest wins a tie.
+    temperature: of the weighted vote.
+
+  Returns:
+    top1 (with top1_low, top1_high) and k of the weighted vote, top1_majority and k_majority of the plain one.
+  """
+  held = holdout(data.train_y)
+  similarity, index = neighbours(data.train_x[~held], data.train_x[held], max(ks))
+  near = jnp.asarray(data.train_y[~held])[index]
+  votes = [vote(similarity, near, k, temperature, data.classes) for k in ks]
+  right = [[np.mean(np.argmax(scores, 1) == data.train_y[held]) for scores in pair] for pair in votes]
+  chosen = [int(ks[i]) for i in np.argmax(right, 0)]
+  similarity, index = neighbours(data.train_x, data.test_x, max(ks))
+  near = jnp.asarray(data.train_y)[index]
+  weighted = vote(similarity, near, chosen[0], temperature, data.classes).weighted
+  majority = vote(similarity, near, chosen[1], temperature, data.classes).majority
+  return {
+    **accuracy(jnp.argmax(weighted, 1), data.test_y),
+    'k': chosen[0],
+    'top1_majority': accuracy(jnp.argmax(majority, 1), data.test_y)['top1'],
+    'k_majority': chosen[1],
+  }
+
+
+def _block(x: np.ndarray, start: int, size: int) -> Array:
+  rows = np.asarray(x[start : start + size], np.float32)
+  return jnp.asarray(np.pad(rows, ((0, size - len(rows)), (0, 0))))
+
+
+@jax.jit
+def _merge(queries, bank, similarity, index, start, n):
+  near = jnp.dot(l2_normalize(queries), l2_normalize(bank).T, precision='highest')
+  place = start + jnp.arange(len(bank), dtype=jnp.int32)
+  near = jnp.where(place < n, near, -jnp.inf)
+  near = jnp.concatenate([similarity, near], 1)
+  place = jnp.concatenate([index, jnp.broadcast_to(place, (len(queries), len(bank)))], 1)
+  similarity, pick = jax.lax.top_k(near, similarity.shape[1])
+  return similarity, jnp.take_along_axis(place, pick, 1)

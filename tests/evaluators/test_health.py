@@ -1,0 +1,83 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jssl.evaluators import alarm
+from jssl.evaluators import health as panel_of
+from jssl.evaluators.health import alignment, deviation, lidar, rankme, teacher_entropy, uniformity
+
+alignment, deviation, lidar, rankme, teacher_entropy, uniformity = map(
+  jax.jit, (alignment, deviation, lidar, rankme, teacher_entropy, uniformity)
+)
+health = jax.jit(panel_of, static_argnames='most')
+random = np.random.RandomState(0)
+
+
+def spectrum(z):
+  s = np.linalg.svd(np.asarray(z, np.float64), compute_uv=False)
+  p = s / s.sum() + 1e-7
+  return np.exp(-(p * np.log(p)).sum())
+
+
+@pytest.mark.parametrize('n,d', [(256, 64), (40, 96)])
+def test_rankme_equals_the_singular_values(n, d):
+  for decay in (0.0, 0.05, 0.3):
+    z = (random.randn(n, d) * np.exp(-decay * np.arange(d)) + 0.5).astype(np.float32)
+    np.testing.assert_allclose(rankme(z), spectrum(z), rtol=0.02)
+
+
+def test_rankme_counts_directions():
+  for r in (1, 2, 7):
+    z = np.linalg.qr(random.randn(128, r))[0] @ np.linalg.qr(random.randn(32, r))[0].T
+    np.testing.assert_allclose(rankme(1e-12 * z), r, rtol=1e-3)
+  assert rankme(np.zeros((8, 4))) == 0
+
+
+def test_deviation_is_one_on_the_sphere_and_zero_at_a_point():
+  np.testing.assert_allclose(deviation(random.randn(2000, 128)), 1.0, atol=0.01)
+  assert deviation(np.ones((16, 8))) < 1e-3 and deviation(np.zeros((16, 8))) == 0
+
+
+def test_alignment_and_uniformity_by_loops():
+  z1, z2 = random.randn(2, 6, 5)
+  unit = [z / np.linalg.norm(z, axis=1, keepdims=True) for z in (z1, z2)]
+  np.testing.assert_allclose(
+    alignment(z1, z2), np.mean([((a - b) ** 2).sum() for a, b in zip(*unit, strict=True)]), rtol=1e-5
+  )
+  pairs = [np.exp(-2 * ((unit[0][i] - unit[0][j]) ** 2).sum()) for i in range(6) for j in range(i)]
+  np.testing.assert_allclose(uniformity(z1), np.log(np.mean(pairs)), rtol=1e-5)
+  np.testing.assert_allclose(uniformity(np.eye(7)), -4, rtol=1e-5)
+  assert abs(uniformity(np.ones((5, 3)))) < 1e-5 and uniformity(np.ones((1, 3))) == 0
+
+
+def test_lidar_counts_what_tells_examples_apart():
+  between = np.zeros((400, 1, 10))
+  between[..., :4] = random.randn(400, 1, 4)
+  views = between + 0.01 * random.randn(400, 8, 10)
+  assert 3.9 < lidar(views) < 4.2
+  mean = views.mean(1)
+  s_b = np.cov(mean.T)
+  within = (views - mean[:, None]).reshape(-1, 10)
+  s_w = within.T @ within / (400 * 7) + 1e-4 * np.eye(10)
+  values = np.maximum(np.linalg.eigvals(np.linalg.solve(s_w, s_b)).real, 0)
+  p = values / values.sum()
+  np.testing.assert_allclose(lidar(views), np.exp(-(p * np.log(p + 1e-30)).sum()), rtol=1e-3)
+  assert lidar(np.ones((5, 2, 3))) >= 0.99
+
+
+def test_teacher_entropy():
+  one_hot = np.eye(8)[np.zeros(32, int)]
+  balanced = np.eye(8)[np.arange(32) % 8]
+  uniform = np.full((32, 8), 1 / 8)
+  for p, entropy, usage in ((one_hot, 0, 0), (balanced, 0, 1), (uniform, 1, 1)):
+    found = teacher_entropy(p)
+    np.testing.assert_allclose([found['teacher_entropy'], found['teacher_usage']], [entropy, usage], atol=1e-6)
+
+
+def test_panel_is_jittable_finite_and_float32():
+  z = jnp.asarray(random.randn(64, 16), jnp.bfloat16)
+  for features in (z, jnp.zeros_like(z), jnp.ones_like(z)):
+    panel = health(features, (features, features), jax.nn.softmax(features))
+    assert all(v.shape == () and v.dtype == jnp.float32 and jnp.isfinite(v) for v in panel.values())
+  assert 'alignment' not in health(z) and 'teacher_usage' not in health(z)

@@ -1,0 +1,76 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from jssl.evaluators import Frozen, fewshot, linear, logistic
+from jssl.evaluators.probe import _draw, _ridge, standardizer
+
+
+@pytest.fixture(scope='module')
+def digits():
+  x, y = load_digits(return_X_y=True)
+  order = np.random.RandomState(0).permutation(len(x))
+  x, y = x[order].astype(np.float32), y[order].astype(np.int32)
+  return Frozen(x[:1200], y[:1200], x[1200:], y[1200:], 10)
+
+
+@pytest.mark.parametrize('l2', [1e-3, 1e-1])
+def test_logistic_reaches_scikit_learns_optimum(digits, l2):
+  mean, scale = standardizer(digits.train_x)
+  x, test_x = (digits.train_x - mean) * scale, (digits.test_x - mean) * scale
+  fit = logistic(x, jax.nn.one_hot(digits.train_y, 10), jnp.ones(len(x)), l2, jnp.zeros((65, 10)))
+  model = LogisticRegression(C=1 / (len(x) * l2), tol=1e-6, max_iter=1000).fit(x.astype(float), digits.train_y)
+  p = model.predict_proba(x.astype(float))[np.arange(len(x)), digits.train_y]
+  best = -np.log(p).mean() + l2 / 2 * (model.coef_**2).sum()
+  assert best - 1e-6 < float(fit.loss) < best + 3e-5
+  ours = np.argmax(test_x @ fit.weights[:-1] + fit.weights[-1], 1)
+  assert abs((ours == digits.test_y).mean() - model.score(test_x, digits.test_y)) < 0.003
+  assert np.abs(fit.weights[:-1].sum(1)).max() < 1e-2  # at the optimum the classes' weights sum to zero
+
+
+def test_a_weight_of_zero_leaves_an_example_out(digits):
+  x, y = digits.train_x[:300] / 16, jax.nn.one_hot(digits.train_y[:300], 10)
+  weight = jnp.arange(300) < 200
+  masked = logistic(x, y.at[200:].set(0.1), weight.astype(jnp.float32), 0.01, jnp.zeros((65, 10)))
+  alone = logistic(x[:200], y[:200], jnp.ones(200), 0.01, jnp.zeros((65, 10)))
+  np.testing.assert_allclose(masked.loss, alone.loss, atol=1e-5)
+
+
+def test_linear_agrees_with_scikit_learn_at_the_penalty_it_chose(digits):
+  figures = linear(digits)
+  mean, scale = standardizer(digits.train_x)
+  x, test_x = (digits.train_x - mean) * scale, (digits.test_x - mean) * scale
+  model = LogisticRegression(C=1 / (len(x) * figures['l2']), tol=1e-6, max_iter=1000).fit(x, digits.train_y)
+  assert abs(figures['top1'] - model.score(test_x, digits.test_y)) <= 0.003
+  other = linear(digits._replace(test_y=(digits.test_y + 1) % 10))
+  assert (other['l2'], other['top1_validation']) == (figures['l2'], figures['top1_validation'])
+
+
+@pytest.mark.parametrize('scale', [0.0, 1e-8, 1e6])
+def test_linear_bears_constant_tiny_and_huge_features(scale):
+  random = np.random.RandomState(0)
+  y = np.arange(60, dtype=np.int32) % 2
+  x = (random.randn(60, 3) + 4 * y[:, None]).astype(np.float32) * np.array([scale, scale, 0], np.float32)
+  figures = linear(Frozen(x, y, x, y, 2))
+  assert figures['top1'] == (0.5 if scale == 0 else 1.0)
+  assert np.isfinite(list(fewshot(Frozen(x, y, x, y, 2), shots=(1, 40)).values())).all()
+
+
+def test_ridge_equals_scikit_learn(digits):
+  for k in (2, 20):  # fewer and more examples than features
+    rows = _draw(digits.train_y, k, 0)
+    assert np.bincount(digits.train_y[rows]).tolist() == [k] * 10
+    x, y = digits.train_x[rows], np.eye(10, dtype=np.float32)[digits.train_y[rows]]
+    mean, scale = standardizer(x)
+    model = Ridge(alpha=64.0).fit((x - mean) * scale, 2 * y - 1)
+    expected = model.predict((digits.test_x - mean) * scale).argmax(1)
+    assert (np.asarray(_ridge(x, y, digits.test_x, 1.0)) == expected).mean() > 0.998
+
+
+def test_fewshot_grows_with_the_shots_and_repeats(digits):
+  figures = fewshot(digits, shots=(1, 10), seeds=(0, 1, 2))
+  assert figures['top1_1shot'] < figures['top1_10shot'] > 0.75 and figures['top1_1shot_std'] > 0
+  assert figures == fewshot(digits, shots=(1, 10), seeds=(0, 1, 2))
