@@ -83,6 +83,7 @@ def load_config(name: str, overrides: Sequence[str] = ()):
     raise UsageError(f'there is no config file {name}') from None
   except (AttributeError, SyntaxError) as error:
     raise UsageError(f'{name} is not a config: {error}; it needs a function get_config()') from error
+  c.name = Path(name).stem
   for override in overrides:
     set_option(c, override.removeprefix('--config.'))
   return c

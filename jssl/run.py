@@ -2,28 +2,25 @@
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
+import jssl
 from jssl.core import loop
-from jssl.core.build import Plan, plan
-from jssl.model import restore
+from jssl.core.build import ConfigError, Plan, closest, plan
 from jssl.core.step import TrainState
-from jssl.data.sources import open_source
-from jssl.evaluators import baselines, picture
-from jssl.evaluators.features import extract
+from jssl.evaluators.baselines import raw_input
+from jssl.evaluators.features import frozen
 from jssl.evaluators.figures import flatten
 from jssl.evaluators.health import alarm, health
-from jssl.evaluators.protocols import check_protocols, evaluate_features
-from jssl.types import Data
-
-WATCHED = 512  # training examples on which the health panel is read
+from jssl.evaluators.picture import embedding_map
+from jssl.evaluators.protocols import PROTOCOLS
+from jssl.model import restore
 
 
 def train(
@@ -47,19 +44,24 @@ def train(
   Raises:
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
   """
-  check_protocols(protocols)
+  _check(protocols)
   p = plan(config)
   workdir = Path(workdir) if workdir else None
   represent = jax.jit(p.method.represent)
-  trained = loop.run(
-    p, open_source(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=_panel(p, represent)
-  )
+  source = loop.open_source(p)
+  watched = {name: x for name, x in source.batch(0).items() if name in p.data.spec}
+  panels = []
+
+  def watch(state: TrainState) -> dict[str, float]:
+    panels.append(jax.device_get(health(represent(state.params, state.state, watched).pooled)))
+    return panels[-1]
+
+  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=watch)
   results = compare(p, represent, trained.train, trained.start, protocols, workdir)
-  panels = [row for row in trained.log.rows if 'health/rankme' in row]
-  last = {k.removeprefix('health/'): v for k, v in panels[-1].items()} if panels else {}
+  panel = {name: float(x) for name, x in panels[-1].items()} if panels else {}
   results |= dict(
-    alarms=alarm(last),
-    health=last,
+    health=panel,
+    alarms=alarm(panel),
     seconds=trained.seconds,
     first_step_seconds=trained.first_step,
     compiles=trained.compiles,
@@ -71,37 +73,52 @@ def train(
 
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] = ('knn', 'linear')) -> dict[str, Any]:
-  """Judges the run in `workdir` by named protocols and writes one JSON a protocol to its folder `evaluations`."""
-  check_protocols(protocols)
-  workdir = Path(workdir)
-  p, trained, start = restore(workdir)
-  return compare(p, jax.jit(p.method.represent), trained, start, protocols, workdir)
+  """Judges the run in `workdir` by named protocols; one JSON a protocol in its folder `evaluations`."""
+  _check(protocols)
+  p, trained, start = restore(Path(workdir))
+  return compare(p, jax.jit(p.method.represent), trained, start, protocols, Path(workdir))
 
 
 def compare(
-  p: Plan, represent, trained: TrainState, start: TrainState, protocols: Sequence[str], workdir: Path | None
+  p: Plan, represent: Callable, trained: TrainState, start: TrainState, protocols: Sequence[str], workdir: Path | None
 ) -> dict[str, Any]:
   """Figures of the trained representation, of the same network before training, and of the input as it is."""
-  results: dict[str, Any] = dict(name=p.config['name'], figures={}, baselines={})
+  name = p.config['name'] or 'trained'
+  results: dict[str, Any] = dict(name=name, figures={}, baselines={})
   if not protocols:
     return results
-  bind = lambda s: partial(represent, s.params, s.state)
-  named = {
-    'raw_input': baselines.raw_input(p.data, standardize=False),
-    'random_init': bind(start),
-    'trained': bind(trained),
-  }
-  frozen = {name: baselines.frozen(r, p.data) for name, r in named.items()}
-  key = jax.random.key(p.config['seed'])
-  found = {name: evaluate_features(features, key, protocols) for name, features in frozen.items()}
-  results['figures'] = _figures(found.pop('trained'))
-  results['baselines'] = {name: _figures(result) for name, result in found.items()}
+  bound = {key: partial(represent, s.params, s.state) for key, s in (('random_init', start), (name, trained))}
+  features = {key: frozen(f, p.data) for key, f in {'raw_input': raw_input(p.data, standardize=False), **bound}.items()}
+  chance = jax.random.key(p.config['seed'])
+  found = {key: {q: PROTOCOLS[q].read(x, chance) for q in protocols} for key, x in features.items()}
+  rows = {key: _figures(result) for key, result in found.items()}
+  results['figures'] = rows[name]
+  results['baselines'] = {key: row for key, row in rows.items() if key != name}
   if workdir:
-    folder = workdir / 'evaluations'
-    folder.mkdir(exist_ok=True)
-    for protocol in protocols:
-      rows = {name: evaluate_features(features, key, [protocol])[protocol] for name, features in ()} or {}
-      rows = {'figures': results['figures'], 'baselines': results['baselines'], **rows}
-      (folder / f'{protocol}.json').write_text(json.dumps(rows, indent=1))
-    picture.embedding_maps(frozen, results, workdir / 'embedding.png')
+    (workdir / 'evaluations').mkdir(exist_ok=True)
+    for q in protocols:
+      record = {key: result[q] for key, result in found.items()}
+      (workdir / 'evaluations' / f'{q}.json').write_text(json.dumps(record, indent=1))
+    titles = {key: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1')) for key, row in rows.items()}
+    test = {key: x.test_x for key, x in features.items()}
+    embedding_map(test, features[name].test_y, workdir / 'embedding.png', titles=titles)
   return results
+
+
+def versions() -> dict[str, str]:
+  """What the figures rest on."""
+  return {
+    'jssl': jssl.__version__,
+    'python': platform.python_version(),
+    **{name: version(name) for name in ('jax', 'flax', 'optax', 'numpy')},
+  }
+
+
+def _figures(found: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+  return {n: x for n, x in flatten(found).items() if n.endswith(('top1', 'top1_low', 'top1_high', 'nmi', 'ari'))}
+
+
+def _check(protocols: Sequence[str]) -> None:
+  for name in protocols:
+    if name not in PROTOCOLS:
+      raise ConfigError(f'no protocol is called {name!r}{closest(name, PROTOCOLS)}')
