@@ -1,0 +1,132 @@
+"""The command line, as a person uses it: each mistake costs one line and a non-zero exit."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+QUICK = [
+  '--config.backbone.widths=(8,16)', '--config.batch_size=32', '--config.epochs=1', '--config.steps=12',
+]  # fmt: skip
+
+
+def jssl(*arguments, **kwargs):
+  return subprocess.run([sys.executable, '-m', 'jssl', *map(str, arguments)], capture_output=True, text=True, **kwargs)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+  """A short run, and what it printed."""
+  workdir = tmp_path_factory.mktemp('run') / 'w'
+  done = jssl('train', 'simclr', '--workdir', workdir, '--json', *QUICK)
+  assert done.returncode == 0, done.stderr
+  return workdir, json.loads(done.stdout)
+
+
+def test_train_leaves_results(trained):
+  workdir, printed = trained
+  results = json.loads((workdir / 'results.json').read_text())
+  assert results == printed
+  assert {'knn_top1', 'linear_top1'} <= set(results['figures'])
+  assert {'raw_input', 'random_init'} == set(results['baselines'])
+  assert results['compiles'] == 1 and results['seconds'] > 0 and 'jax' in results['versions']
+  assert (workdir / 'embedding.png').stat().st_size > 10_000
+  rows = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
+  assert rows[-1]['step'] == 12 and (workdir / 'metrics.csv').exists()
+
+
+def test_evaluate_writes_a_file_a_protocol(trained):
+  workdir, printed = trained
+  done = jssl('evaluate', workdir, '--protocol', 'knn', '--json')
+  assert done.returncode == 0, done.stderr
+  assert json.loads(done.stdout)['figures']['knn_top1'] == printed['figures']['knn_top1']
+  assert json.loads((workdir / 'evaluations' / 'knn.json').read_text())['simclr']['protocol'] == 'knn'
+
+
+def test_embed(trained, tmp_path):
+  workdir, _ = trained
+  images = np.random.default_rng(0).integers(0, 255, (5, 28, 28, 1), dtype=np.uint8)
+  np.save(tmp_path / 'in.npy', images)
+  done = jssl('embed', workdir, tmp_path / 'in.npy', tmp_path / 'out.npy', '--json')
+  assert done.returncode == 0, done.stderr
+  assert np.load(tmp_path / 'out.npy').shape == (5, 16)
+  assert json.loads(done.stdout)['examples'] == 5
+
+
+def test_list_json():
+  done = jssl('list', '--json')
+  rows = json.loads(done.stdout)
+  assert {'name', 'paper', 'number', 'family', 'kind', 'config', 'claim'} <= set(rows[0])
+  assert all(row['claim']['state'] in ('held', 'not_held', 'stale', 'untried') for row in rows)
+
+
+def test_killed_run_ends_in_the_same_bits(tmp_path):
+  """kill -9 in mid-run, and the same command again."""
+  command = ['train', 'moco_v2', '--protocol', 'none', *QUICK, '--config.steps=60', '--config.checkpoint_every=5']
+  command += ['--config.terms.nce.memory.size=64', '--config.log_every=1']
+  whole = jssl(*command, '--workdir', tmp_path / 'whole')
+  assert whole.returncode == 0, whole.stderr
+  cut = subprocess.Popen([sys.executable, '-m', 'jssl', *command, '--workdir', str(tmp_path / 'cut')])
+  deadline = time.time() + 120
+  while not _steps(tmp_path / 'cut') and time.time() < deadline and cut.poll() is None:
+    time.sleep(0.05)
+  cut.send_signal(signal.SIGKILL)
+  cut.wait()
+  again = jssl(*command, '--workdir', tmp_path / 'cut')
+  assert again.returncode == 0, again.stderr
+  assert _final(tmp_path / 'cut') == _final(tmp_path / 'whole')
+
+
+def _steps(workdir):
+  folder = workdir / 'checkpoints'
+  return [p for p in folder.iterdir() if p.name.isdigit()] if folder.exists() else []
+
+
+def _final(workdir):
+  import jax
+
+  from jssl.model import restore
+
+  _, train, _ = restore(workdir)
+  train = train._replace(key=jax.random.key_data(train.key))
+  return [np.asarray(x).tobytes() for x in jax.tree.leaves(train)]
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'says'),
+  [
+    (['train', 'simclrr'], 'did you mean simclr'),
+    (['train', 'nowhere.py'], 'no config file'),
+    (['train', 'simclr', '--config.backbone.name=vitt'], 'did you mean vit'),
+    (['train', 'simclr', '--config.data.name=mnist'], 'mnist'),
+    (['train', 'simclr', '--config.data.name=nosuchset'], 'nosuchset'),
+    (['train', 'simclr', '--config.optimiser.name=sgd'], 'did you mean optimizer'),
+    (['train', 'simclr', '--config.epochs=many'], 'whole number'),
+    (['train', 'simclr', '--config.batch_size=65'], 'multiple of 8'),
+    (['train', 'simclr', '--workdir', '/proc/nowhere'], 'workdir'),
+    (['train', 'simclr', '--protocol', 'nearest'], 'no protocol'),
+    (['train', 'simclr', '--frobnicate'], 'unknown argument'),
+    (['evaluate', '/nonexistent'], 'no run'),
+    (['embed', '/nonexistent', 'x.npy', 'y.txt'], '.npy or .parquet'),
+    (['list', '--family', 'imagee'], 'image'),
+  ],
+)
+def test_mistakes_cost_one_line(arguments, says, tmp_path):
+  done = jssl(*arguments, cwd=tmp_path, env={**os.environ, 'PYTHONPATH': os.getcwd()})
+  assert done.returncode != 0
+  assert 'Traceback' not in done.stderr
+  lines = [line for line in done.stderr.splitlines() if not re.match(r'(usage:|\s|WARNING)', line)]
+  assert len(lines) == 1, done.stderr
+  assert says in lines[0]
+
+
+def test_workdir_of_another_config_is_refused(trained):
+  workdir, _ = trained
+  done = jssl('train', 'simclr', '--workdir', workdir, '--config.seed=3')
+  assert done.returncode != 0 and 'another config' in done.stderr and 'seed' in done.stderr
