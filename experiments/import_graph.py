@@ -42,7 +42,7 @@ def imports() -> dict[str, set[str]]:
         names = [f'{node.module}.{a.name}' for a in node.names] if node.module == 'jssl' else [node.module]
       elif isinstance(node, ast.Import):
         names = [a.name for a in node.names if a.name.split('.')[0] == 'jssl']
-      found[here] |= {package(n) for n in names} - {here}
+      found[here] |= {package(n) for n in names} - {here, 'jssl'}
   return dict(found)
 
 

@@ -125,6 +125,11 @@ def plan(config: Mapping[str, Any]) -> Plan:
     for name, x in {**data.spec, 'example': _INDEX, 'epoch': _INDEX}.items()
   }
   represent = {'encoder': 'backbone', 'from_teacher': False, **c['represent']}
+  if wrong := [key for key in represent if key not in ('encoder', 'from_teacher')]:
+    raise ConfigError(f'represent has no option {wrong[0]!r}{closest(wrong[0], ("encoder", "from_teacher"))}')
+  of = taught if represent['from_teacher'] else tuple(networks)
+  if represent['encoder'] not in of:
+    raise ConfigError(f'represent.encoder is {represent["encoder"]!r}{closest(represent["encoder"], of)}')
   inputs = option('inputs', c['inputs'] or dict(name='columns', names=(data.inputs,)), 'views')
   with _told('the method'):
     method = make_method(
@@ -137,7 +142,10 @@ def plan(config: Mapping[str, Any]) -> Plan:
 
 def open_data(spec: Mapping[str, Any]) -> Data:
   """The data set of a config: one of the table, or any of TensorFlow Datasets by its name there."""
-  if isinstance(spec.get('name'), str) and spec['name'] not in tables.TABLES['data']:
+  known = tables.TABLES['data']
+  if isinstance(spec.get('name'), str) and spec['name'] not in known:
+    if difflib.get_close_matches(spec['name'], known, 1, 0.8):
+      raise ConfigError(f'no data set is called {spec["name"]!r}{closest(spec["name"], known)}')
     bound = option('data', {**spec, 'name': 'tfds'}, 'data')
     return bound(spec['name'])
   return call(option('data', spec, 'data'))
@@ -180,9 +188,9 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
   if not isinstance(spec, Mapping) or 'name' not in spec:
     raise ConfigError(f'{place} must be dict(name=..., ...), not {spec!r}')
   function = lookup(table, spec['name'], place)
-  parameters = inspect.signature(function).parameters
   inner = function.func if isinstance(function, partial) else function
-  hints = typing.get_type_hints(inner.__init__ if inspect.isclass(inner) else inner)
+  inner = inner.__init__ if inspect.isclass(inner) else inner
+  parameters, hints = inspect.signature(inner).parameters, typing.get_type_hints(inner)
   free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
   options = {}
   for key, value in spec.items():
@@ -201,6 +209,8 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
 
 def resolved(place: str, key: str, value: Any, clock: Mapping[str, int] | None) -> Any:
   """A config value with every `dict(name=...)` in it replaced by what it names."""
+  if key in KINDS and value is not None and not (isinstance(value, Mapping) and 'name' in value):
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
   if isinstance(value, Mapping) and 'name' in value:
     table, factory = KINDS.get(key, ('schedules', True))
     if table == 'schedules' and clock is None:
