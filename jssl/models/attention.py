@@ -1,45 +1,79 @@
-"""The one place where attention is computed."""
+"""Attention: one function through which all of it goes, and the module around it."""
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
+from jssl.models.layers import kernel_init
 from jssl.types import Array
 
 
-def attention(query: Array, key: Array, value: Array, mask: Array | None = None, causal: bool = False) -> Array:
-  """softmax(q k^T / sqrt(d)) v over [b n heads d]; mask [b n m] is true where a query may look."""
+def attention(q: Array, k: Array, v: Array, *, mask: Array | None = None, bias: Array | None = None,
+              causal: bool = False) -> Array:
+  """softmax(q k^T / sqrt(d) + bias) v, softmax in float32. A faster kernel is put in here, and nowhere else.
+
+  Args:
+    q: [b n h d].
+    k: [b m h d].
+    v: [b m h d].
+    mask: bool, True = may be attended: [b m] for keys, [b n m], or [b h n m].
+    bias: broadcast to [b h n m].
+    causal: token i attends to tokens up to i.
+
+  Returns:
+    [b n h d].
+
+  Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, Eq. 1.
+  """
   if mask is not None:
-    mask = mask[:, None]
-  return jax.nn.dot_product_attention(query, key, value, mask=mask, is_causal=causal)
+    mask = mask.reshape(mask.shape[0], *{2: (1, 1), 3: (1,), 4: ()}[mask.ndim], *mask.shape[1:])
+  return jax.nn.dot_product_attention(q, k, v, bias, mask, is_causal=causal)
 
 
-class SelfAttention(nnx.Module):
-  """Multi-head attention of a sequence to itself."""
+class Attention(nnx.Module):
+  """Multi-head attention, to itself or to a context.
 
-  def __init__(self, dim: int, heads: int, *, rngs: nnx.Rngs):
-    init = jax.nn.initializers.xavier_uniform()
-    self.qkv = nnx.Linear(dim, 3 * dim, kernel_init=init, rngs=rngs)
-    self.proj = nnx.Linear(dim, dim, kernel_init=init, rngs=rngs)
-    self.heads = heads
+  Args:
+    on: width of the tokens.
+    heads: their number; divides the width.
+    context: width of the tokens attended to where they are others' (cross-attention); None for its own.
+    qk_norm: layer-normalise queries and keys in each head (Dehghani et al., arXiv:2302.05442, section 2.1).
+    causal: attend backwards only.
+    std: of the kernels, as in `layers.kernel_init`.
+    dtype: to compute in.
 
-  def __call__(self, x: Array, mask: Array | None = None, causal: bool = False) -> Array:
-    b, n, d = x.shape
-    q, k, v = jax.numpy.moveaxis(self.qkv(x).reshape(b, n, 3, self.heads, -1), 2, 0)
-    return self.proj(attention(q, k, v, mask, causal).reshape(b, n, d))
+  Raises:
+    ValueError: the heads do not divide the width.
 
+  Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.2.2.
+  """
 
-class CrossAttention(nnx.Module):
-  """Multi-head attention of one sequence to another."""
+  def __init__(self, on: int, *, heads: int, context: int | None = None, qk_norm: bool = False, causal: bool = False,
+               std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
+    if on % heads:
+      raise ValueError(f'{heads} heads do not divide a width of {on}')
+    options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
+    if context is None:
+      self.qkv = nnx.Linear(on, 3 * on, **options)
+    else:
+      self.q = nnx.Linear(on, on, **options)
+      self.kv = nnx.Linear(context, 2 * on, **options)
+    if qk_norm:
+      norm = dict(epsilon=1e-6, use_bias=False, dtype=jnp.dtype(dtype), rngs=rngs)
+      self.norm_q = nnx.LayerNorm(on // heads, **norm)
+      self.norm_k = nnx.LayerNorm(on // heads, **norm)
+    self.proj = nnx.Linear(on, on, **options)
+    self.heads, self.cross, self.qk_norm, self.causal = heads, context is not None, qk_norm, causal
 
-  def __init__(self, dim: int, context: int, heads: int, *, rngs: nnx.Rngs):
-    init = jax.nn.initializers.xavier_uniform()
-    self.query = nnx.Linear(dim, dim, kernel_init=init, rngs=rngs)
-    self.key = nnx.Linear(context, dim, kernel_init=init, rngs=rngs)
-    self.value = nnx.Linear(context, dim, kernel_init=init, rngs=rngs)
-    self.proj = nnx.Linear(dim, dim, kernel_init=init, rngs=rngs)
-    self.heads = heads
-
-  def __call__(self, x: Array, context: Array, mask: Array | None = None) -> Array:
-    split = lambda y: y.reshape(*y.shape[:2], self.heads, -1)
-    y = attention(split(self.query(x)), split(self.key(context)), split(self.value(context)), mask)
-    return self.proj(y.reshape(x.shape))
+  def __call__(self, x: Array, context: Array | None = None, *, mask: Array | None = None,
+               bias: Array | None = None) -> Array:
+    """[b n d] (and a context [b m e]) -> [b n d]; mask and bias as in `attention`."""
+    if self.cross:
+      q, (k, v) = self.q(x), jnp.split(self.kv(context), 2, -1)
+    else:
+      q, k, v = jnp.split(self.qkv(x), 3, -1)
+    q, k, v = (t.reshape(*t.shape[:-1], self.heads, -1) for t in (q, k, v))
+    if self.qk_norm:
+      q, k = self.norm_q(q), self.norm_k(k)
+    y = attention(q, k, v, mask=mask, bias=bias, causal=self.causal)
+    return self.proj(y.reshape(*y.shape[:-2], -1))

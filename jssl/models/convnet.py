@@ -1,63 +1,62 @@
-"""A strided convnet: small, quick on a CPU, enough for digits."""
-
-from collections.abc import Sequence
+"""A small strided convolutional network: the backbone for small images and small machines."""
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
-from jssl.models.layers import Conv
+from jssl.models.layers import Conv, hide, image_shape, normalization, whole
 from jssl.types import Array, Features, Keys
 
 
 class ConvNet(nnx.Module):
-  """Convolutions of stride 2, each with a norm and a ReLU, then the mean over the map."""
+  """Convolution, normalisation, ReLU, once a width; tokens are the cells of the last map, pooled is their mean.
 
-  def __init__(
-    self,
-    on: jax.ShapeDtypeStruct,
-    *,
-    widths: Sequence[int] = (32, 64, 128, 128),
-    kernels: Sequence[int] | int = 3,
-    norm: str = 'batch',
-    rngs: nnx.Rngs,
-  ):
-    """
-    Args:
-      on: shape [h w c] of one image.
-      widths: channels of each layer.
-      kernels: side of each layer's kernel; 2 cuts the map into patches that do not overlap.
-      norm: 'batch' or 'group' (of 8 channels).
-    """
-    kernels = (kernels,) * len(widths) if isinstance(kernels, int) else kernels
-    if len(kernels) != len(widths):
-      raise ValueError(f'convnet has {len(widths)} widths and {len(kernels)} kernels; give one kernel a layer')
-    channels = (on.shape[-1], *widths)
-    self.convs = nnx.List(
-      [Conv(i, o, kernel=k, stride=2, rngs=rngs) for i, o, k in zip(channels, widths, kernels, strict=False)]
-    )
-    self.norms = nnx.List([make_norm(norm, width, rngs) for width in widths])
-    self.dim = widths[-1]
+  The first kernel overlaps (4 at stride 2, cheap on few channels), the rest merge 2x2 cells without overlap, so they
+  are a reshape and one matmul. Against kernels of 3 throughout that halves the arithmetic; representations of 28x28 digits
+  learned with it were as good (three seeds). `kernel=3` gives the usual network.
 
-  def __call__(
-    self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None
-  ) -> Features:
-    del keys
-    if mask is not None or keep is not None:
-      raise ValueError('a convnet has no tokens to hide; take a backbone such as vit')
-    for conv, norm in zip(self.convs, self.norms, strict=True):
-      x = jax.nn.relu(norm(conv(x)))
-    tokens = x.reshape(x.shape[0], -1, self.dim)
-    return Features(tokens, tokens.mean(1))
+  Args:
+    on: (h, w, c) of one image, or its ShapeDtypeStruct.
+    widths: channels of each layer.
+    kernel: side of each layer's kernel; the last one given repeats.
+    stride: of each layer; the last one given repeats.
+    norm: 'batch', 'group', 'layer' or 'none'.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
 
-
-def make_norm(kind: str, width: int, rngs: nnx.Rngs) -> nnx.Module:
-  """Batch norm or group norm over channels.
-
-  Raises:
-    ValueError: for another kind.
+  Attributes: `dim`, `grid` (rows, columns) of the tokens, `channels` of the image, `patch` (pixels that a token stands
+    for along each side; None where that is not a whole number).
   """
-  if kind == 'batch':
-    return nnx.BatchNorm(width, momentum=0.9, rngs=rngs)
-  if kind == 'group':
-    return nnx.GroupNorm(width, num_groups=None, group_size=min(8, width), rngs=rngs)
-  raise ValueError(f"norm is 'batch' or 'group', not {kind!r}")
+
+  def __init__(self, on, *, widths: tuple[int, ...] = (32, 64, 128, 128), kernel: int | tuple[int, ...] = (4, 2),
+               stride: int | tuple[int, ...] = 2, norm: str = 'batch', dtype: str = 'float32', rngs: nnx.Rngs):
+    h, w, c = image_shape(on)
+    self.widths, self.dim, self.channels, self.grid = tuple(widths), widths[-1], c, (h, w)
+    layers = zip(widths, _repeat(kernel, len(widths)), _repeat(stride, len(widths)), strict=True)
+    for i, (width, k, s) in enumerate(layers, 1):
+      setattr(self, f'conv{i}', Conv(c, width, kernel=k, stride=s, bias=norm == 'none', dtype=dtype, rngs=rngs))
+      setattr(self, f'norm{i}', normalization(norm, width, dtype=dtype, rngs=rngs))
+      c, self.grid = width, tuple(-(-side // s) for side in self.grid)
+    self.patch = patch_of((h, w), self.grid)
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
+               keys: Keys | None = None) -> Features:
+    """[b h w c] -> tokens [b n d], pooled [b d]; cells of `mask` [b n] are blanked in the image."""
+    whole(keep, 'a ConvNet')
+    x = hide(x, mask, self.grid)
+    for i in range(1, len(self.widths) + 1):
+      x = jax.nn.relu(getattr(self, f'norm{i}')(getattr(self, f'conv{i}')(x)))
+    return Features(x.reshape(x.shape[0], -1, self.dim), jnp.mean(x, (1, 2)))
+
+
+
+
+def _repeat(values: int | tuple[int, ...], n: int) -> list[int]:
+  values = [values] if isinstance(values, int) else list(values)
+  return (values + values[-1:] * n)[:n]
+
+
+def patch_of(image: tuple[int, int], grid: tuple[int, int]) -> int | None:
+  """Pixels that a cell of the grid stands for along each side, where the same whole number in both directions."""
+  (h, w), (rows, columns) = image, grid
+  return h // rows if h % rows == 0 and w % columns == 0 and h // rows == w // columns else None

@@ -1,178 +1,342 @@
-"""Heads: small networks on a backbone's features, thrown away after training."""
+"""Heads: what stands on a backbone, or on another head.
 
-from collections.abc import Sequence
+Each takes `on`, the width of its input or a module with a `.dim`. Those that decode patches stand on the backbone
+itself, and read its `.dim`, `.grid`, `.patch` and `.channels`.
+"""
+
+import math
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl.models.layers import width_of
-from jssl.models.vit import Blocks, sincos
+from jssl.models import positions
+from jssl.models.blocks import Block, scan, stacked
+from jssl.models.layers import kernel_init, normalization
 from jssl.parts.gradients import l2_normalize
-from jssl.parts.patches import take
 from jssl.types import Array, Keys
 
 
-class MlpHead(nnx.Module):
-  """Linear layers with a norm and a ReLU between them: projector and predictor of SimCLR, BYOL, Barlow Twins, ...
+class Mlp(nnx.Module):
+  """The projector or predictor of joint-embedding methods: (linear, norm, activation) a hidden width, then linear.
 
-  The last layer is linear, and with `final_norm` batch-normalised without scale or shift (SimSiam, MoCo v3).
+  | method | options |
+  |---|---|
+  | SimCLR, arXiv:2002.05709 | widths=(2048, 128), norm='none' |
+  | MoCo v2, arXiv:2003.04297 | widths=(2048, 128), norm='none' |
+  | BYOL, arXiv:2006.07733 | widths=(4096, 256), both heads |
+  | SimSiam, arXiv:2011.10566 | widths=(2048, 2048, 2048), bias=False, final_bias=False, final_norm=True |
+  | its predictor | widths=(512, 2048), bias=False |
+  | Barlow Twins, arXiv:2103.03230 | widths=(8192, 8192, 8192), bias=False, final_bias=False |
+  | VICReg, arXiv:2105.04906 | widths=(8192, 8192, 8192), final_bias=False |
+  | MoCo v3, arXiv:2104.02057 | widths=(4096, 4096, 256), bias=False, final_bias=False, final_norm=True |
+  | its predictor | the same with widths=(4096, 256) |
+
+  Args:
+    on: width of the input, or the module stood on.
+    widths: of the layers; the last is `dim`.
+    norm: of hidden layers: 'batch', 'layer' or 'none'.
+    act: of hidden layers: 'relu' or 'gelu'.
+    bias: of hidden linear layers.
+    final_bias: of the last linear layer.
+    final_norm: end in batch normalisation without scale and shift.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
+
+  Kernels are N(0, 1 / fan-in), truncated, as in the official code of SimCLR and BYOL.
   """
 
-  def __init__(
-    self,
-    on: int | nnx.Module,
-    *,
-    widths: Sequence[int] = (256, 64),
-    norm: bool = True,
-    final_norm: bool = False,
-    rngs: nnx.Rngs,
-  ):
-    sizes = (width_of(on), *widths)
-    last = len(widths) - 1
-    bias = lambda i: not (final_norm if i == last else norm)  # a norm takes its input's mean away
-    self.layers = nnx.List([nnx.Linear(sizes[i], w, use_bias=bias(i), rngs=rngs) for i, w in enumerate(widths)])
-    self.norms = nnx.List([nnx.BatchNorm(w, momentum=0.9, rngs=rngs) for w in widths[:-1]] if norm else [])
-    self.final = (
-      nnx.BatchNorm(widths[-1], momentum=0.9, use_scale=False, use_bias=False, rngs=rngs) if final_norm else None
-    )
-    self.dim = widths[-1]
+  def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (2048, 128), norm: str = 'batch',
+               act: str = 'relu', bias: bool = True, final_bias: bool = True, final_norm: bool = False,
+               dtype: str = 'float32', rngs: nnx.Rngs):
+    if act not in ('relu', 'gelu'):
+      raise ValueError(f"unknown activation {act!r}: choose 'relu' or 'gelu'")
+    on, options = width_of(on), dict(dtype=dtype, rngs=rngs)
+    for i, width in enumerate(widths[:-1], 1):
+      setattr(self, f'linear{i}', nnx.Linear(on, width, use_bias=bias, **options))
+      setattr(self, f'norm{i}', normalization(norm, width, **options))
+      on = width
+    self.dim, self.hidden, self.act = widths[-1], len(widths) - 1, act
+    self.linear = nnx.Linear(on, self.dim, use_bias=final_bias, **options)
+    self.norm = normalization('batch' if final_norm else 'none', self.dim, affine=False, **options)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    del keys
-    for i, layer in enumerate(self.layers):
-      x = layer(x)
-      if i < len(self.layers) - 1:
-        x = jax.nn.relu(self.norms[i](x) if self.norms else x)
-    return x if self.final is None else self.final(x)
+    """[... d] -> [... dim]."""
+    for i in range(1, self.hidden + 1):
+      x = getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x))
+      x = jax.nn.relu(x) if self.act == 'relu' else jax.nn.gelu(x, approximate=False)
+    return self.norm(self.linear(x))
 
 
 class Linear(nnx.Module):
-  """One linear layer on features or on every token; `width` is the input's unless said."""
+  """One linear map.
 
-  def __init__(self, on: int | nnx.Module, *, width: int | None = None, bias: bool = True, rngs: nnx.Rngs):
-    self.dim = width or width_of(on)
-    self.linear = nnx.Linear(width_of(on), self.dim, use_bias=bias, rngs=rngs)
+  Args:
+    on: width of the input, or the module stood on.
+    dim: width of the output; None for that of the input.
+    bias: add one.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, dim: int | None = None, bias: bool = True, dtype: str = 'float32',
+               rngs: nnx.Rngs):
+    self.dim = dim or width_of(on)
+    self.linear = nnx.Linear(width_of(on), self.dim, use_bias=bias, dtype=dtype, rngs=rngs)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    del keys
+    """[... d] -> [... dim]."""
     return self.linear(x)
 
 
 class Prototypes(nnx.Module):
-  """Cosines of the input with learned prototypes (SwAV)."""
+  """Cosine of each input with k learned prototypes: both are l2-normalised, inside the forward pass and in float32.
 
-  def __init__(self, on: int | nnx.Module, *, number: int = 300, rngs: nnx.Rngs):
-    self.kernel = nnx.Param(jax.random.normal(rngs.params(), (width_of(on), number)))
-    self.dim = number
+  SwAV's official code normalises the weights in place before each step instead; the gradient here is that one's
+  projection onto the sphere's tangent. DINO's is this parametrisation (weight normalisation with its gain fixed at 1).
 
-  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    del keys
-    return l2_normalize(x) @ l2_normalize(self.kernel[...], 0)
+  Args:
+    on: width of the input, or the module stood on.
+    k: number of prototypes.
+    rngs: as nnx asks for.
 
+  Reference: Caron et al. (SwAV), NeurIPS 2020, arXiv:2006.09882, section 3.1; Salimans, Kingma,
+    arXiv:1602.07868, Eq. 2.
+  """
 
-class DinoHead(nnx.Module):
-  """Three GELU layers, a bottleneck of unit length, and weight-normalised prototypes of norm 1 (DINO)."""
-
-  def __init__(
-    self,
-    on: int | nnx.Module,
-    *,
-    prototypes: int = 65536,
-    hidden: int = 2048,
-    bottleneck: int = 256,
-    rngs: nnx.Rngs,
-  ):
-    init = jax.nn.initializers.truncated_normal(0.02)
-    sizes = (width_of(on), hidden, hidden, bottleneck)
-    self.layers = nnx.List([nnx.Linear(i, o, kernel_init=init, rngs=rngs) for i, o in zip(sizes, sizes[1:], strict=False)])
-    self.prototypes = Prototypes(bottleneck, number=prototypes, rngs=rngs)
-    self.dim = prototypes
+  def __init__(self, on: int | nnx.Module, *, k: int = 3000, rngs: nnx.Rngs):
+    self.kernel = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), (width_of(on), k)))
+    self.dim = k
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    del keys
-    for layer in self.layers[:-1]:
-      x = jax.nn.gelu(layer(x), approximate=False)
-    return self.prototypes(self.layers[-1](x))
+    """[... d] -> [... k], in [-1, 1]."""
+    return l2_normalize(x) @ l2_normalize(self.kernel[...], axis=0)
+
+
+class Dino(nnx.Module):
+  """DINO's head: an MLP with GELU to a bottleneck, l2-normalised, against k weight-normalised prototypes of gain 1.
+
+  Args:
+    on: width of the input, or the module stood on.
+    k: number of prototypes.
+    hidden: width of the MLP's hidden layers.
+    bottleneck: width before the prototypes.
+    layers: of the MLP.
+    norm: of hidden layers: 'none' or 'batch'.
+    dtype: to compute the MLP in; the prototypes are float32.
+    rngs: as nnx asks for.
+
+  Reference: Caron et al., ICCV 2021, arXiv:2104.14294, section 3.1 and appendix C. Kernels of the MLP N(0, 0.02^2).
+  """
+
+  def __init__(self, on: int | nnx.Module, *, k: int = 65536, hidden: int = 2048, bottleneck: int = 256,
+               layers: int = 3, norm: str = 'none', dtype: str = 'float32', rngs: nnx.Rngs):
+    on, options = width_of(on), dict(kernel_init=nnx.initializers.normal(0.02), dtype=dtype, rngs=rngs)
+    for i in range(1, layers):
+      setattr(self, f'linear{i}', nnx.Linear(on, hidden, **options))
+      setattr(self, f'norm{i}', normalization(norm, hidden, dtype=dtype, rngs=rngs))
+      on = hidden
+    self.linear = nnx.Linear(on, bottleneck, **options)
+    self.prototypes = Prototypes(bottleneck, k=k, rngs=rngs)
+    self.dim, self.hidden = k, layers - 1
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
+    """[... d] -> [... k] logits, in [-1, 1]; the temperature is the objective's."""
+    for i in range(1, self.hidden + 1):
+      x = jax.nn.gelu(getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x)), approximate=False)
+    return self.prototypes(self.linear(x))
 
 
 class MaeDecoder(nnx.Module):
-  """A light transformer from the visible patches to the pixels of all (MAE)."""
+  """A light transformer from visible tokens to the pixels of every patch.
 
-  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, rngs: nnx.Rngs):
-    """
+  The tokens are mapped to its width, joined by mask tokens, put back in order, given sine-cosine positions, run through
+  blocks, normalised and mapped to pixels.
+
+  Args:
+    on: the backbone, which says how many patches there are and of how many pixels.
+    width: of the decoder.
+    depth: number of blocks.
+    heads: of their attention.
+    std: of kernels, as in `layers.kernel_init`; 0 for Xavier's uniform.
+    remat: recompute each block in the backward pass.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
+
+  Raises:
+    ValueError: the backbone has no patches.
+
+  Reference: He et al., CVPR 2022, arXiv:2111.06377, section 3 and appendix A.1. The official decoder also reads the
+    class token, which is not among the tokens here.
+  """
+
+  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, std: float = 0.,
+               remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+    self.grid, self.dim = patches_of(on, 'a MaeDecoder')
+    self.width, self.remat = width, remat
+    options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
+    self.embed = nnx.Linear(on.dim, width, **options)
+    self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=std, dtype=dtype, rngs=rngs), depth, rngs=rngs)
+    self.norm = nnx.LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.pixels = nnx.Linear(width, self.dim, **options)
+
+  def __call__(self, x: Array, restore: Array, *, keys: Keys | None = None) -> Array:
+    """Predict every patch.
+
     Args:
-      on: the vision transformer whose tokens it takes.
+      x: [b m d], the tokens of the patches that were kept.
+      restore: [b n] int32: patch i is the restore[i]-th of the kept ones followed by the hidden ones; the inverse of
+        the permutation whose first m entries were kept (its argsort).
+      keys: unused.
+
+    Returns:
+      [b n p*p*c], in raster order.
     """
-    _needs_patches('mae_decoder', on)
-    init = jax.nn.initializers.xavier_uniform()
-    self.grid, self.width, self.dim = on.grid, width, on.patch * on.patch * on.channels
-    self.embed = nnx.Linear(on.dim, width, kernel_init=init, rngs=rngs)
-    self.mask_token = nnx.Param(jax.nn.initializers.truncated_normal(0.02)(rngs.params(), (width,)))
-    self.blocks = Blocks(width, depth, heads, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
-    self.pixels = nnx.Linear(width, self.dim, kernel_init=init, rngs=rngs)
-
-  def __call__(self, tokens: Array, restore: Array, *, keys: Keys | None = None) -> Array:
-    """tokens [b m d] of the visible patches; restore [b n] puts visible and hidden ones in order -> [b n pixels]."""
-    x = self.embed(tokens)
-    b, n = restore.shape
-    hidden = jnp.broadcast_to(self.mask_token[...].astype(x.dtype), (b, n - x.shape[1], self.width))
-    x = take(jnp.concatenate([x, hidden], 1), restore) + sincos(self.width, self.grid)
-    return self.pixels(self.norm(self.blocks(x, keys=keys)[0]))
+    x = self.embed(x)
+    (b, m, d), n = x.shape, restore.shape[1]
+    x = jnp.concatenate([x, jnp.broadcast_to(self.mask_token[...].astype(x.dtype), (b, n - m, d))], 1)
+    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d).astype(x.dtype)
+    x, _ = scan(self.blocks, x, remat=self.remat)
+    return self.pixels(self.norm(x))
 
 
-class JepaPredictor(nnx.Module):
-  """A narrow transformer that tells the features at given positions from those of a context (I-JEPA)."""
+class IJepaPredictor(nnx.Module):
+  """A narrow transformer from the tokens of a context block to the features of a target block.
 
-  def __init__(self, on: nnx.Module, *, width: int = 384, depth: int = 12, heads: int = 12, rngs: nnx.Rngs):
-    """
+  The context's tokens with their positions, then a mask token at each target position, run through blocks; what comes
+  out at the targets is mapped back to the backbone's width. Blocks of targets are predicted independently: one call each.
+
+  Args:
+    on: the backbone, whose grid the positions lie on.
+    width: of the predictor, narrower than the backbone.
+    depth: number of blocks.
+    heads: of their attention.
+    std: of kernels and the mask token.
+    remat: recompute each block in the backward pass.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
+
+  Raises:
+    ValueError: the backbone has no patches.
+
+  Reference: Assran et al., CVPR 2023, arXiv:2301.08243, section 3 and appendix A.1 (384 wide; 6 deep for ViT-B, 12 for
+    ViT-L). Kernels that write into the residual stream are divided by sqrt(2 l), as in the official code.
+  """
+
+  def __init__(self, on: nnx.Module, *, width: int = 384, depth: int = 6, heads: int = 12, std: float = 0.02,
+               remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+    self.grid, _ = patches_of(on, 'an IJepaPredictor')
+    self.dim, self.remat = on.dim, remat
+    options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
+    self.embed = nnx.Linear(on.dim, width, **options)
+    self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=std, dtype=dtype, rngs=rngs), depth, rescale=True,
+                          rngs=rngs)
+    self.norm = nnx.LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.proj = nnx.Linear(width, self.dim, **options)
+
+  def __call__(self, x: Array, context: Array, target: Array, *, keys: Keys | None = None) -> Array:
+    """Predict target features.
+
     Args:
-      on: the vision transformer whose tokens it takes and predicts.
+      x: [b m d], tokens of the context.
+      context: [b m] int32, their positions.
+      target: [b k] int32, the positions to predict.
+      keys: unused.
+
+    Returns:
+      [b k d].
     """
-    _needs_patches('ijepa_predictor', on)
-    init = jax.nn.initializers.truncated_normal(0.02)
-    self.grid, self.width, self.dim = on.grid, width, on.dim
-    self.embed = nnx.Linear(on.dim, width, kernel_init=init, rngs=rngs)
-    self.mask_token = nnx.Param(init(rngs.params(), (width,)))
-    self.blocks = Blocks(width, depth, heads, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
-    self.out = nnx.Linear(width, on.dim, kernel_init=init, rngs=rngs)
-
-  def __call__(self, tokens: Array, context: Array, targets: Array, *, keys: Keys | None = None) -> Array:
-    """tokens [b m d] at positions context [b m] -> predictions [b t d] at positions targets [b t]."""
-    places = jnp.asarray(sincos(self.width, self.grid))
-    x = self.embed(tokens) + places[context]
-    asked = self.mask_token[...] + places[targets]
-    y = self.blocks(jnp.concatenate([x, asked.astype(x.dtype)], 1), keys=keys)[0]
-    return self.out(self.norm(y[:, x.shape[1] :]))
+    x = self.embed(x)
+    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1]).astype(x.dtype))
+    x = jnp.concatenate([x + table[context], self.mask_token[...].astype(x.dtype) + table[target]], 1)
+    x, _ = scan(self.blocks, x, remat=self.remat)
+    return self.proj(self.norm(x[:, context.shape[1]:]))
 
 
-class PixelHead(nnx.Module):
-  """The pixels of each patch by one linear layer on its token (SimMIM)."""
+class Pixels(nnx.Module):
+  """One linear map from each token to the pixels of its patch.
 
-  def __init__(self, on: nnx.Module, *, rngs: nnx.Rngs):
-    _needs_patches('pixel_head', on)
-    self.dim = on.patch * on.patch * on.channels
-    self.linear = nnx.Linear(on.dim, self.dim, rngs=rngs)
+  Args:
+    on: the backbone, which says of how many pixels a patch is.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
 
-  def __call__(self, tokens: Array, *, keys: Keys | None = None) -> Array:
-    del keys
-    return self.linear(tokens)
+  Raises:
+    ValueError: the backbone has no patches.
+
+  Reference: Xie et al. (SimMIM), CVPR 2022, arXiv:2111.09886, section 3.3.
+  """
+
+  def __init__(self, on: nnx.Module, *, dtype: str = 'float32', rngs: nnx.Rngs):
+    _, self.dim = patches_of(on, 'a Pixels head')
+    self.linear = nnx.Linear(on.dim, self.dim, kernel_init=nnx.initializers.normal(0.02), dtype=dtype, rngs=rngs)
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
+    """[b n d] -> [b n p*p*c]."""
+    return self.linear(x)
 
 
 class Scale(nnx.Module):
-  """A learned positive number exp(t), at most `most`: CLIP's inverse temperature."""
+  """x exp(s) + bias for learned scalars: the inverse temperature of a similarity.
 
-  def __init__(self, on: int | nnx.Module = 0, *, start: float = 1 / 0.07, most: float = 100.0, rngs: nnx.Rngs):
-    del on, rngs
-    self.log = nnx.Param(jnp.log(jnp.float32(start)))
-    self.most, self.dim = most, 0
+  exp(s) is capped at `max`; at the cap, only gradients that lead back down reach s, so it neither escapes nor sticks.
+  CLIP: init 1/0.07, max 100. SigLIP: init 10, bias -10.
 
-  def __call__(self) -> Array:
-    return jnp.minimum(jnp.exp(self.log[...]), self.most)
+  Args:
+    on: width of the input, or the module stood on; it is handed on as `dim`.
+    init: exp(s) at the start.
+    max: its cap.
+    bias: where the bias starts; None for none.
+    rngs: not needed.
+
+  Reference: Radford et al. (CLIP), ICML 2021, arXiv:2103.00020, section 2.5; Zhai et al. (SigLIP), ICCV 2023,
+    arXiv:2303.15343, Algorithm 1.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, init: float = 1 / 0.07, max: float = 100., bias: float | None = None,
+               rngs: nnx.Rngs | None = None):
+    if not 0 < init <= max:
+      raise ValueError(f'a scale must start above 0 and at most at its cap {max}, and starts at {init}')
+    self.log_scale = nnx.Param(jnp.array(math.log(init)))
+    self.bias = None if bias is None else nnx.Param(jnp.array(float(bias)))
+    self.dim, self.max = width_of(on), max
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
+    """[...] -> [...], float32."""
+    x = x.astype(jnp.float32) * jnp.exp(_capped(self.log_scale[...], math.log(self.max)))
+    return x if self.bias is None else x + self.bias[...]
 
 
-def _needs_patches(name: str, on: nnx.Module) -> None:
-  if not hasattr(on, 'patch'):
-    raise ValueError(f'{name} needs a backbone that cuts its input into patches, such as vit, not {type(on).__name__}')
+@jax.custom_vjp
+def _capped(x: Array, cap: float) -> Array:
+  return jnp.minimum(x, cap)
+
+
+_capped.defvjp(
+  lambda x, cap: (jnp.minimum(x, cap), (x, cap)),
+  lambda saved, g: (jnp.where((saved[0] < saved[1]) | (g > 0), g, 0), None))
+
+
+def width_of(on: int | nnx.Module) -> int:
+  """The width of what a head stands on.
+
+  Raises:
+    ValueError: neither a width nor a module with one.
+  """
+  width = getattr(on, 'dim', on)
+  if not isinstance(width, int):
+    raise ValueError(f'a head stands on a width or on a module with a `.dim`, and was given {type(on).__name__}')
+  return width
+
+
+def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, int], int]:
+  """The grid of a backbone's patches, and the numbers in a patch.
+
+  Raises:
+    ValueError: it has none.
+  """
+  if not getattr(on, 'patch', None):
+    raise ValueError(f'{name} stands on a backbone with square patches (a ViT), and was given {type(on).__name__}')
+  return on.grid, on.patch ** 2 * on.channels

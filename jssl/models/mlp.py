@@ -1,33 +1,46 @@
-"""A multilayer perceptron on the flattened input."""
+"""A multi-layer perceptron as a backbone: for vectors, tables, and anything small enough to flatten."""
 
-from collections.abc import Sequence
+import math
 
 import jax
-import numpy as np
 from flax import nnx
 
-from jssl.models.convnet import make_norm
-from jssl.types import Array, Features, Keys
+from jssl.models.layers import dropout, normalization, shape_of, whole
+from jssl.types import Array, Features, Keys, fold
 
 
 class Mlp(nnx.Module):
-  """Linear layers, each with a norm and a ReLU; one token, the pooled features themselves."""
+  """Flatten; then linear, normalisation, ReLU, dropout, once a width. The one token is the pooled vector.
 
-  def __init__(
-    self, on: jax.ShapeDtypeStruct, *, widths: Sequence[int] = (512, 256), norm: str = 'batch', rngs: nnx.Rngs
-  ):
-    sizes = (int(np.prod(on.shape)), *widths)
-    self.layers = nnx.List([nnx.Linear(i, o, rngs=rngs) for i, o in zip(sizes, widths, strict=False)])
-    self.norms = nnx.List([make_norm(norm, width, rngs) for width in widths])
-    self.dim = widths[-1]
+  Args:
+    on: shape of one example, or its ShapeDtypeStruct.
+    widths: of the layers; the last is `dim`.
+    norm: 'batch', 'layer' or 'none'.
+    dropout: rate after every layer.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
 
-  def __call__(
-    self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None
-  ) -> Features:
-    del keys
-    if mask is not None or keep is not None:
-      raise ValueError('an mlp has no tokens to hide; take a backbone such as vit')
+  Kernels are drawn as He et al. do for ReLU (arXiv:1502.01852, Eq. 10).
+  """
+
+  def __init__(self, on, *, widths: tuple[int, ...] = (512, 256), norm: str = 'batch', dropout: float = 0.,
+               dtype: str = 'float32', rngs: nnx.Rngs):
+    on = math.prod(shape_of(on))
+    for i, width in enumerate(widths, 1):
+      setattr(self, f'linear{i}', nnx.Linear(
+        on, width, kernel_init=nnx.initializers.he_normal(), dtype=dtype, rngs=rngs))
+      setattr(self, f'norm{i}', normalization(norm, width, dtype=dtype, rngs=rngs))
+      on = width
+    self.dim, self.depth, self.dropout = on, len(widths), dropout
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
+               keys: Keys | None = None) -> Features:
+    """[b ...] -> tokens [b 1 d], pooled [b d]."""
+    whole(keep, 'an Mlp')
+    if mask is not None:
+      raise ValueError('an Mlp has no tokens to hide: corrupt its input in a view, or choose a ViT')
     x = x.reshape(len(x), -1)
-    for layer, norm in zip(self.layers, self.norms, strict=True):
-      x = jax.nn.relu(norm(layer(x)))
+    for i in range(1, self.depth + 1):
+      x = jax.nn.relu(getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x)))
+      x = dropout(x, None if keys is None else fold(keys, i), self.dropout)
     return Features(x[:, None], x)

@@ -1,171 +1,142 @@
 """Vision transformers."""
 
-import math
-from functools import partial
-
-import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
-from jssl.models.attention import SelfAttention
-from jssl.models.layers import drop_path, dropout
-from jssl.parts.patches import patchify, take
-from jssl.types import Array, Features, Keys, fold
-
-
-class Block(nnx.Module):
-  """Attention and a two-layer MLP, each after a layer norm and added to its input."""
-
-  def __init__(self, dim: int, heads: int, *, mlp: float = 4.0, rngs: nnx.Rngs):
-    hidden, init = int(dim * mlp), jax.nn.initializers.xavier_uniform()
-    self.norm1, self.norm2 = nnx.LayerNorm(dim, epsilon=1e-6, rngs=rngs), nnx.LayerNorm(dim, epsilon=1e-6, rngs=rngs)
-    self.attention = SelfAttention(dim, heads, rngs=rngs)
-    self.fc1 = nnx.Linear(dim, hidden, kernel_init=init, rngs=rngs)
-    self.fc2 = nnx.Linear(hidden, dim, kernel_init=init, rngs=rngs)
-
-  def __call__(
-    self,
-    x: Array,
-    *,
-    mask: Array | None = None,
-    causal: bool = False,
-    rate: float = 0.0,
-    path: Array | float = 0.0,
-    keys: Keys | None = None,
-  ) -> Array:
-    drop = lambda y, i: y if keys is None else drop_path(dropout(y, rate, fold(keys, i)), path, fold(keys, i + 2))
-    x = x + drop(self.attention(self.norm1(x), mask, causal), 0)
-    return x + drop(self.fc2(jax.nn.gelu(self.fc1(self.norm2(x)), approximate=False)), 1)
-
-
-class Blocks(nnx.Module):
-  """A stack of blocks, their parameters along a leading axis, run by a scan: one block is compiled, whatever the depth."""
-
-  def __init__(
-    self,
-    dim: int,
-    depth: int,
-    heads: int,
-    *,
-    mlp: float = 4.0,
-    rate: float = 0.0,
-    path: float = 0.0,
-    remat: bool = False,
-    rngs: nnx.Rngs,
-  ):
-    if dim % heads:
-      raise ValueError(f'width {dim} does not divide over {heads} heads')
-    create = nnx.vmap(lambda key: Block(dim, heads, mlp=mlp, rngs=nnx.Rngs(key)))
-    self.block = create(jax.random.split(rngs.params(), depth))
-    self.depth, self.rate, self.path, self.remat = depth, rate, path, remat
-
-  def __call__(
-    self, x: Array, *, mask: Array | None = None, causal: bool = False, keys: Keys | None = None
-  ) -> tuple[Array, Array]:
-    """x [b n d] -> the last block's output, and every block's, [depth b n d]."""
-    graph, params = nnx.split(self.block)
-    paths = jnp.linspace(0, self.path, self.depth)
-
-    def run(x, layer):
-      i, params, path = layer
-      drop = dict(rate=self.rate, keys=fold(keys, i)) if keys is not None and (self.rate or self.path) else {}
-      x = nnx.merge(graph, params)(x, mask=mask, causal=causal, **drop, **(dict(path=path) if drop and self.path else {}))
-      return x, x
-
-    return jax.lax.scan(jax.checkpoint(run) if self.remat else run, x, (jnp.arange(self.depth), params, paths))
+from jssl.models import positions
+from jssl.models.blocks import Block, scan, stacked
+from jssl.models.layers import image_shape, kernel_init, patchify
+from jssl.types import Array, Features, Keys
 
 
 class ViT(nnx.Module):
-  """Vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), pre-norm, with fixed sine-cosine positions as in MAE."""
+  """Patches of an image through a pre-norm transformer; tokens are the patches', pooled is the class token or a mean.
 
-  def __init__(
-    self,
-    on: jax.ShapeDtypeStruct,
-    *,
-    width: int = 192,
-    depth: int = 12,
-    heads: int = 3,
-    patch: int = 16,
-    mlp: float = 4.0,
-    pool: str = 'mean',
-    dropout: float = 0.0,
-    drop_path: float = 0.0,
-    remat: bool = False,
-    rngs: nnx.Rngs,
-  ):
-    """
-    Args:
-      on: shape [h w c] of one image.
-      patch: side of a patch in pixels, a divisor of h and w.
-      mlp: hidden width of a block over its width.
-      pool: 'mean' over patch tokens, or 'cls', a class token that comes first.
-      dropout, drop_path: rates; drop_path rises linearly from 0 to this over the blocks.
-      remat: recompute blocks in the backward pass.
-    """
-    h, w, c = on.shape
-    if h % patch or w % patch:
-      raise ValueError(f'patch {patch} does not divide the image {h} x {w}; take a divisor such as {math.gcd(h, w)}')
-    if pool not in ('mean', 'cls'):
-      raise ValueError(f"pool is 'mean' or 'cls', not {pool!r}")
-    if width % 4:
-      raise ValueError(f'width {width} is not a multiple of 4, which sine-cosine positions in two dimensions need')
-    self.dim, self.patch, self.grid, self.channels = width, patch, (h // patch, w // patch), c
-    self.pool = pool
-    normal = jax.nn.initializers.truncated_normal(0.02)
-    self.embed = nnx.Linear(patch * patch * c, width, kernel_init=jax.nn.initializers.xavier_uniform(), rngs=rngs)
-    self.mask_token = nnx.Param(normal(rngs.params(), (width,)))
-    if pool == 'cls':
-      self.class_token = nnx.Param(normal(rngs.params(), (width,)))
-    self.blocks = Blocks(width, depth, heads, mlp=mlp, rate=dropout, path=drop_path, remat=remat, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+  Parameters of the blocks are stacked on a leading layer axis and scanned over, so one block is compiled, however many
+  there are. The class token has no position of its own (it would add to the token itself), so `cls` here is the sum of
+  the two in published weights.
 
-  def __call__(
-    self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None
-  ) -> Features:
-    """
-    Args:
-      x: [b h w c]; other sizes than the one it was made for will do, if `patch` divides them.
-      mask: [b n] true where a patch is replaced by the mask token.
-      keep: [b m] positions of the patches that are encoded; the others are left out.
-      keys: one an example, for dropout; None for none.
-    """
-    b, h, w, _ = x.shape
-    grid = (h // self.patch, w // self.patch)
-    x = self.embed(patchify(x, self.patch))
-    if mask is not None:
-      x = jnp.where(mask[..., None], self.mask_token[...].astype(x.dtype), x)
-    # Positions of another size are those of this grid, stretched.
-    x = x + sincos(self.dim, grid, self.grid).astype(x.dtype)
-    if keep is not None:
-      x = take(x, keep)
-    if self.pool == 'cls':
-      token = jnp.broadcast_to(self.class_token[...].astype(x.dtype), (b, 1, self.dim))
-      x = jnp.concatenate([token, x], 1)
-    y, layers = self.blocks(x, keys=keys)
-    y = self.norm(y)
-    pooled, tokens = (y[:, 0], y[:, 1:]) if self.pool == 'cls' else (y.mean(1), y)
-    return Features(tokens, pooled, jnp.concatenate([x[None], layers]))
+  Args:
+    on: (h, w, c) of one image, or its ShapeDtypeStruct; other sizes that the patch divides are taken too (smaller
+      crops), by interpolating the positions.
+    width: d.
+    depth: number of blocks.
+    heads: of the attention.
+    patch: side of a patch in pixels; None for the largest of 16, 14, 8, 7, 4, 2, 1 that divides the image into at least
+      7x7 patches.
+    pool: 'cls' (a class token, which is then prepended) or 'mean' (over the tokens encoded; no class token).
+    positions: 'learned' or 'sincos' (fixed).
+    ratio: width of a block's hidden layer over d.
+    registers: number of learned tokens without a position that are dropped at the end.
+    dropout: rate in the blocks.
+    drop_path: rate of stochastic depth of the last block, growing linearly from 0 at the first.
+    layer_scale: start of the blocks' layer scale, or None for none.
+    qk_norm: layer-normalise queries and keys.
+    std: of kernels, as in `layers.kernel_init`: 0.02 (BEiT, DINO, I-JEPA) or 0 for Xavier (MAE, MoCo v3).
+    rescale: shrink what blocks write into the residual stream by depth (BEiT, I-JEPA).
+    remat: recompute each block in the backward pass.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
 
+  Attributes: `dim` = d, `patch`, `grid` (rows, columns) of patches, `channels` of the image.
 
-def sincos(dim: int, grid: tuple[int, int], of: tuple[int, int] | None = None) -> np.ndarray:
-  """Sine-cosine positions in two dimensions, [n dim], a quarter each for sin and cos of column and row.
+  Raises:
+    ValueError: the patch does not divide the image, the heads do not divide d, an unknown pool or positions.
 
-  With `of` the positions of `grid` are spread over a grid of that size.
-
-  Reference: He et al. 2022, arXiv:2111.06377, appendix A; frequencies 10000^(-4i/dim) of Vaswani et al. 2017.
+  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 1-4, Table 1; ViT-Ti and ViT-S: Touvron et al. (DeiT),
+    arXiv:2012.12877, Table 1. Registers: Darcet et al., arXiv:2309.16588. Interpolated positions: Caron et al. (DINO),
+    arXiv:2104.14294. Mask token before the positions: Bao et al. (BEiT), arXiv:2106.08254, section 2.3. Encoding only
+    what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
   """
-  of = of or grid
-  omega = 1 / 10000 ** (np.arange(dim // 4) / (dim / 4))
-  # Pixel centres: (i + 1/2) scaled, less 1/2.
-  axes = [(np.arange(n) + 0.5) * m / n - 0.5 for n, m in zip(grid, of, strict=True)]
-  row, column = np.meshgrid(*axes, indexing='ij')
-  angle = lambda position: position.reshape(-1, 1) * omega
-  parts = [f(angle(p)) for p in (column, row) for f in (np.sin, np.cos)]
-  return np.concatenate(parts, 1).astype(np.float32)
+
+  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | None = None, pool: str = 'cls',
+               positions: str = 'learned', ratio: float = 4., registers: int = 0, dropout: float = 0.,
+               drop_path: float = 0., layer_scale: float | None = None, qk_norm: bool = False, std: float = 0.02,
+               rescale: bool = False, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+    h, w, c = image_shape(on)
+    patch = patch or _patch_for(h, w)
+    if h % patch or w % patch:
+      raise ValueError(f'patches of {patch} do not divide an image of {h}x{w}: choose a patch that does')
+    if pool not in ('cls', 'mean'):
+      raise ValueError(f"unknown pool {pool!r}: choose 'cls' or 'mean'")
+    if positions not in ('learned', 'sincos'):
+      raise ValueError(f"unknown positions {positions!r}: choose 'learned' or 'sincos'")
+    self.dim, self.patch, self.grid, self.channels = width, patch, (h // patch, w // patch), c
+    self.pool, self.registers, self.drop_path, self.remat, self.dtype = pool, registers, drop_path, remat, dtype
+
+    def tokens(*shape):
+      return nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (*shape, width)))
+
+    self.embed = nnx.Linear(patch * patch * c, width, kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
+    self.positions = tokens(self.grid[0] * self.grid[1]) if positions == 'learned' else None
+    self.mask_token = tokens()
+    self.cls = tokens(1) if pool == 'cls' else None
+    self.register = tokens(registers) if registers else None
+    options = dict(heads=heads, ratio=ratio, dropout=dropout, layer_scale=layer_scale, qk_norm=qk_norm, std=std,
+                   dtype=dtype)
+    self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale=rescale, rngs=rngs)
+    self.norm = nnx.LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
+               keys: Keys | None = None) -> Features:
+    """Encode images.
+
+    Args:
+      x: [b h w c].
+      mask: [b n] bool, True = the patch is replaced by the learned mask token (its position stays).
+      keep: [b m] int32, the patches that are encoded, in this order, each at its own position; None for all.
+      keys: [b], or None for evaluation.
+
+    Returns:
+      tokens [b n d] (or [b m d]) and pooled [b d], normalised; layers [l+1 b n d], the states of the patches from the
+      embedding to the last block, before the normalisation.
+    """
+    grid = x.shape[1] // self.patch, x.shape[2] // self.patch
+    x, places = patchify(x.astype(self.dtype), self.patch), self._positions(grid)[None]
+    if keep is not None:
+      x, places = _take(x, keep), places[0][keep]
+    x = self.embed(x)
+    if mask is not None:
+      mask = mask if keep is None else jnp.take_along_axis(mask, keep, 1)
+      x = jnp.where(mask[..., None], self.mask_token[...].astype(x.dtype), x)
+    x = x + places
+    prefix = [p[...].astype(x.dtype) for p in (self.cls, self.register) if p is not None]
+    n = sum(len(p) for p in prefix)
+    x = jnp.concatenate([jnp.broadcast_to(p, (len(x), *p.shape)) for p in prefix] + [x], 1)
+    y, layers = scan(self.blocks, x, keys=keys, drop_path=self.drop_path, remat=self.remat)
+    y, layers = self.norm(y), jnp.concatenate([x[None], layers])[:, :, n:]
+    tokens = y[:, n:]
+    return Features(tokens, y[:, 0] if self.pool == 'cls' else jnp.mean(tokens, 1), layers)
+
+  def _positions(self, grid: tuple[int, int]) -> Array:
+    table = positions.sincos(self.grid, self.dim) if self.positions is None else self.positions[...]
+    return positions.resize(jnp.asarray(table), self.grid, grid).astype(self.dtype)
 
 
-vit_tiny = partial(ViT, width=192, depth=12, heads=3)
-vit_small = partial(ViT, width=384, depth=12, heads=6)
-vit_base = partial(ViT, width=768, depth=12, heads=12)
-vit_large = partial(ViT, width=1024, depth=24, heads=16)
+def _take(x: Array, keep: Array) -> Array:
+  return jnp.take_along_axis(x, keep[..., None], 1)
+
+
+def _patch_for(h: int, w: int) -> int:
+  sizes = [p for p in (16, 14, 8, 7, 4, 2, 1) if h % p == 0 and w % p == 0]
+  return next((p for p in sizes if min(h, w) // p >= 7), 1)
+
+
+def vit_tiny(on, **options) -> ViT:
+  """ViT-Ti: d = 192, 12 blocks, 3 heads; options as in `ViT`."""
+  return ViT(on, **dict(width=192, depth=12, heads=3) | options)
+
+
+def vit_small(on, **options) -> ViT:
+  """ViT-S: d = 384, 12 blocks, 6 heads; options as in `ViT`."""
+  return ViT(on, **dict(width=384, depth=12, heads=6) | options)
+
+
+def vit_base(on, **options) -> ViT:
+  """ViT-B: d = 768, 12 blocks, 12 heads; options as in `ViT`."""
+  return ViT(on, **dict(width=768, depth=12, heads=12) | options)
+
+
+def vit_large(on, **options) -> ViT:
+  """ViT-L: d = 1024, 24 blocks, 16 heads; options as in `ViT`."""
+  return ViT(on, **dict(width=1024, depth=24, heads=16) | options)

@@ -1,0 +1,68 @@
+"""Positions on a grid: sine-cosine tables, and bicubic resizing to another grid."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.types import Array
+
+
+def sincos(grid: tuple[int, int], dim: int) -> np.ndarray:
+  """Fixed sine-cosine positions on a 2-D grid.
+
+  For a coordinate p, (sin(p w_i), cos(p w_i)) with w_i = 10000^(-4 i / d), i < d / 4; the first half of the features
+  encodes the column, the second half the row, as the official code of MAE and I-JEPA has it.
+
+  Args:
+    grid: (rows, columns).
+    dim: d, a multiple of 4.
+
+  Returns:
+    [rows*columns d], float32.
+
+  Raises:
+    ValueError: d is not a multiple of 4.
+
+  Reference: Chen, Xie, He (MoCo v3), ICCV 2021, arXiv:2104.02057, appendix A.1; He et al. (MAE), arXiv:2111.06377, A.1.
+  """
+  if dim % 4:
+    raise ValueError(f'sine-cosine positions on a grid need a width that is a multiple of 4, and it is {dim}')
+  omega = 10000 ** (-np.arange(dim // 4) / (dim // 4))
+  rows, columns = np.meshgrid(np.arange(grid[0]), np.arange(grid[1]), indexing='ij')
+  angles = [p.reshape(-1, 1) * omega for p in (columns, rows)]
+  return np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], 1).astype(np.float32)
+
+
+def resize(table: Array, old: tuple[int, int], new: tuple[int, int]) -> Array:
+  """Positions for another grid by bicubic interpolation.
+
+  The same as `torch.nn.functional.interpolate(mode='bicubic', align_corners=False)`: pixel centres at half-integers,
+  the cubic of Keys with a = -0.75, borders repeated, no smoothing when shrinking.
+
+  Args:
+    table: [rows*columns d] for the grid `old`.
+    old: (rows, columns) of the table.
+    new: (rows, columns) wanted.
+
+  Returns:
+    [rows*columns d] for the grid `new`; the table itself where both agree.
+
+  Reference: Keys, IEEE TASSP 1981, doi:10.1109/TASSP.1981.1163711, Eq. 15.
+  """
+  if tuple(old) == tuple(new):
+    return table
+  rows, columns = (_bicubic(o, n) for o, n in zip(old, new, strict=True))
+  return jnp.einsum('Rr,Cc,rcd->RCd', rows, columns, table.reshape(*old, -1)).reshape(-1, table.shape[-1])
+
+
+def _bicubic(old: int, new: int, a: float = -0.75) -> np.ndarray:
+  weights = np.zeros((new, old), np.float32)
+  for i in range(new):
+    centre = (i + 0.5) * old / new - 0.5
+    left = math.floor(centre)
+    for j in range(left - 1, left + 3):
+      t = abs(centre - j)
+      cubic = ((a + 2) * t - (a + 3)) * t * t + 1 if t <= 1 else ((t - 5) * t + 8) * t * a - 4 * a
+      weights[i, min(max(j, 0), old - 1)] += cubic
+  return weights
