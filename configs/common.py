@@ -28,6 +28,6 @@ def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> 
 def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 40) -> ConfigDict:
   """Images cut into patches for a small vision transformer, with one lightly moved view of each."""
   c = image(data=data, batch_size=batch_size, epochs=epochs)
-  c.backbone = dict(name='vit', width=96, depth=4, heads=4, patch=4, pool='mean')
+  c.backbone = dict(name='vit_micro', patch=4, pool='mean', positions='sincos')
   c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)))
   return c

@@ -5,7 +5,7 @@ from jssl.configs import common
 
 def get_config():
   c = common.image()
-  c.heads.projector = dict(name='dino_head', prototypes=256, hidden=256, bottleneck=64)
+  c.heads.projector = dict(name='dino_head', k=256, hidden=256, bottleneck=64)
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
   c.terms.distil = dict(
     name='two_view',

@@ -1,5 +1,7 @@
 """Residual networks."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -126,18 +128,6 @@ class ResNet(nnx.Module):
     return Features(x.reshape(x.shape[0], -1, self.dim), jnp.mean(x, (1, 2)))
 
 
-
-
-def resnet18(on, **options) -> ResNet:
-  """18 layers, 11.2M parameters, d = 512; options as in `ResNet`."""
-  return ResNet(on, block=Basic, depths=(2, 2, 2, 2), **options)
-
-
-def resnet34(on, **options) -> ResNet:
-  """34 layers, 21.3M parameters, d = 512; options as in `ResNet`."""
-  return ResNet(on, block=Basic, depths=(3, 4, 6, 3), **options)
-
-
-def resnet50(on, **options) -> ResNet:
-  """50 layers, 23.5M parameters, d = 2048; options as in `ResNet`."""
-  return ResNet(on, block=Bottleneck, depths=(3, 4, 6, 3), **options)
+resnet18 = partial(ResNet, block=Basic, depths=(2, 2, 2, 2))  # 11.2M parameters, d = 512
+resnet34 = partial(ResNet, block=Basic, depths=(3, 4, 6, 3))  # 21.3M, d = 512
+resnet50 = partial(ResNet, block=Bottleneck, depths=(3, 4, 6, 3))  # 23.5M, d = 2048

@@ -1,11 +1,14 @@
 """Vision transformers."""
 
+from functools import partial
+
 import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models import positions
 from jssl.models.blocks import Block, scan, stacked
-from jssl.models.layers import image_shape, kernel_init, patchify
+from jssl.models.layers import image_shape, kernel_init
+from jssl.parts.patches import patchify, take
 from jssl.types import Array, Features, Keys
 
 
@@ -94,7 +97,7 @@ class ViT(nnx.Module):
     grid = x.shape[1] // self.patch, x.shape[2] // self.patch
     x, places = patchify(x.astype(self.dtype), self.patch), self._positions(grid)[None]
     if keep is not None:
-      x, places = _take(x, keep), places[0][keep]
+      x, places = take(x, keep), places[0][keep]
     x = self.embed(x)
     if mask is not None:
       mask = mask if keep is None else jnp.take_along_axis(mask, keep, 1)
@@ -113,30 +116,13 @@ class ViT(nnx.Module):
     return positions.resize(jnp.asarray(table), self.grid, grid).astype(self.dtype)
 
 
-def _take(x: Array, keep: Array) -> Array:
-  return jnp.take_along_axis(x, keep[..., None], 1)
-
-
 def _patch_for(h: int, w: int) -> int:
   sizes = [p for p in (16, 14, 8, 7, 4, 2, 1) if h % p == 0 and w % p == 0]
   return next((p for p in sizes if min(h, w) // p >= 7), 1)
 
 
-def vit_tiny(on, **options) -> ViT:
-  """ViT-Ti: d = 192, 12 blocks, 3 heads; options as in `ViT`."""
-  return ViT(on, **dict(width=192, depth=12, heads=3) | options)
-
-
-def vit_small(on, **options) -> ViT:
-  """ViT-S: d = 384, 12 blocks, 6 heads; options as in `ViT`."""
-  return ViT(on, **dict(width=384, depth=12, heads=6) | options)
-
-
-def vit_base(on, **options) -> ViT:
-  """ViT-B: d = 768, 12 blocks, 12 heads; options as in `ViT`."""
-  return ViT(on, **dict(width=768, depth=12, heads=12) | options)
-
-
-def vit_large(on, **options) -> ViT:
-  """ViT-L: d = 1024, 24 blocks, 16 heads; options as in `ViT`."""
-  return ViT(on, **dict(width=1024, depth=24, heads=16) | options)
+vit_micro = partial(ViT, width=96, depth=4, heads=4)  # for digits on a CPU; not a published size
+vit_tiny = partial(ViT, width=192, depth=12, heads=3)
+vit_small = partial(ViT, width=384, depth=12, heads=6)
+vit_base = partial(ViT, width=768, depth=12, heads=12)
+vit_large = partial(ViT, width=1024, depth=24, heads=16)

@@ -10,8 +10,9 @@ Rate = float | Schedule
 
 
 def matrices(params: Params) -> Params:
-  """True for weights, false for biases and scales: what is decayed, and what LARS and LAMB adapt."""
-  return jax.tree.map(lambda x: x.ndim > 1, params)
+  """True for kernels and embeddings, false for biases, scales, tokens, positions: what is decayed, and LARS adapts."""
+  # By name, not by rank: a stack of layers gives its biases a second axis.
+  return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key in ('kernel', 'embedding'), params)
 
 
 def adamw(

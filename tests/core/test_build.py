@@ -25,7 +25,7 @@ def broken(path, value):
     ('batchsize', 3, 'did you mean batch_size'),
     ('backbone.name', 'convnett', 'did you mean convnet'),
     ('backbone.width', 3, 'did you mean widths'),
-    ('backbone.kernels', (3,), 'give one kernel a layer'),
+    ('backbone.norm', 'batchnorm', 'unknown norm'),
     ('backbone.widths', 'wide', 'must be'),
     ('data.name', 'mnist5', 'mnist5k'),
     ('batch_size', 0, 'at least 1'),
@@ -53,7 +53,7 @@ def test_refuses(path, value, says):
 def test_backbones_of_every_kind_fit_joint_embedding():
   for backbone in (
     dict(name='convnet'), dict(name='resnet18'), dict(name='mlp_backbone'),
-    dict(name='vit', patch=7, width=16, depth=1, heads=2),
+    dict(name='vit_micro', patch=7, width=16, depth=1, heads=2),
   ):  # fmt: skip
     plan({**small('simclr'), 'backbone': backbone})
 
