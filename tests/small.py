@@ -5,7 +5,7 @@ from jssl import configs
 BACKBONES = {
   'convnet': dict(widths=(8, 16)),
   'resnet18': dict(width=8),
-  'vit_micro': dict(width=16, depth=2, heads=2, patch=7),
+  'vit_micro': dict(width=16, depth=2, heads=2),
   'vit_tiny': dict(patch=14),
 }
 

@@ -35,7 +35,7 @@ def make_step(
     updates, opt = optimizer.update(grads, train.opt, train.params)
     params = optax.apply_updates(train.params, updates)
     state = method.after_update(params, state, train.step)
-    metrics |= {'loss': loss, 'grad_norm': optax.global_norm(grads)}
+    metrics |= {'loss': loss, 'grad_norm': optax.tree.norm(grads)}
     return TrainState(train.step + 1, params, state, opt, train.key), metrics
 
   return step
