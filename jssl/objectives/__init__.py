@@ -1,0 +1,63 @@
+"""Objectives: pure functions of arrays, grouped by mathematics.
+
+Each returns one loss an example, [b], and a scalar only where the formula does not separate. Arrays are those of the
+whole global batch: a sum over the batch in a formula is a sum over the batch on all devices.
+"""
+
+from jssl.objectives.clustering import deep_cluster, dino, msn, sinkhorn, swav
+from jssl.objectives.contrastive import (
+  align,
+  align_uniform,
+  debiased,
+  decoupled,
+  info_nce,
+  info_nce_queue,
+  nnclr,
+  nt_xent,
+  sig_lip,
+  spectral,
+  sup_con,
+  uniform,
+)
+from jssl.objectives.prediction import byol, latent_l1, latent_l2, negative_cosine, smooth_l1
+from jssl.objectives.reconstruction import masked_l1, masked_mse
+from jssl.objectives.redundancy import barlow_twins, covariance, tico, tico_covariance, variance, vicreg, w_mse
+
+OBJECTIVES = {
+  # contrastive
+  'nt_xent': nt_xent,
+  'info_nce': info_nce,
+  'info_nce_queue': info_nce_queue,
+  'sup_con': sup_con,
+  'nnclr': nnclr,
+  'decoupled': decoupled,
+  'debiased': debiased,
+  'sig_lip': sig_lip,
+  'spectral': spectral,
+  'align': align,
+  'uniform': uniform,
+  'align_uniform': align_uniform,
+  # redundancy
+  'barlow_twins': barlow_twins,
+  'vicreg': vicreg,
+  'variance': variance,
+  'covariance': covariance,
+  'w_mse': w_mse,
+  'tico': tico,
+  # clustering
+  'swav': swav,
+  'dino': dino,
+  'msn': msn,
+  'deep_cluster': deep_cluster,
+  # prediction
+  'negative_cosine': negative_cosine,
+  'byol': byol,
+  'smooth_l1': smooth_l1,
+  'latent_l2': latent_l2,
+  'latent_l1': latent_l1,
+  # reconstruction
+  'masked_mse': masked_mse,
+  'masked_l1': masked_l1,
+}
+
+__all__ = [*OBJECTIVES, 'OBJECTIVES', 'sinkhorn', 'tico_covariance']

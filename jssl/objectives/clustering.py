@@ -1,0 +1,157 @@
+"""Objectives whose targets are assignments to prototypes. Scores are [b p]: one column a prototype, in float32."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.types import Array
+
+
+def swav(
+  q: Array,
+  k: Array,
+  *,
+  temperature: float = 0.1,
+  epsilon: float = 0.05,
+  iterations: int = 3,
+  queue: Array | None = None,
+  queue_valid: Array | None = None,
+) -> Array:
+  """Predict the balanced assignment of one view from the other.
+
+  l_i = -sum_p code_ip log softmax(q_i/tau)_p,   code = sinkhorn(k)
+
+  Args:
+    q: [b p] scores of one view: unit-length embeddings times unit-length prototypes.
+    k: [b p] scores of the view that is assigned.
+    temperature: tau.
+    epsilon: the entropy of the codes.
+    iterations: of Sinkhorn-Knopp.
+    queue: [m p] scores of earlier embeddings by the prototypes of now, which join the balancing.
+    queue_valid: [m] true for the filled part of the queue; None for all.
+
+  Returns:
+    [b] nats.
+
+  Reference: Caron, Misra, Mairal, Goyal, Bojanowski, Joulin 2020, arXiv:2006.09882, Eq. 2 to 5 and Algorithm 1;
+  tau = 0.1, epsilon = 0.05, 3 iterations. Stop-gradient on the codes. The official code uses its queue once it is full.
+  """
+  scores, valid = k, None
+  if queue is not None:
+    scores = jnp.concatenate([k, queue.astype(k.dtype)])
+    if queue_valid is not None:
+      valid = jnp.concatenate([jnp.ones(len(k), bool), queue_valid])
+  codes = sinkhorn(scores, epsilon=epsilon, iterations=iterations, valid=valid)[: len(k)]
+  return _cross_entropy(codes, q, temperature)
+
+
+def dino(
+  q: Array, k: Array, *, centre: Array | float = 0.0, temperature: float = 0.1, teacher_temperature: float = 0.04
+) -> Array:
+  """Cross entropy between a centred, sharpened teacher and the student.
+
+  l_i = -sum_p softmax((k_i - c)/tau_t)_p log softmax(q_i/tau_s)_p
+
+  Args:
+    q: [b p] outputs of the student.
+    k: [b p] outputs of the teacher for another view.
+    centre: c, [p] the running mean of the teacher's outputs before this batch.
+    temperature: tau_s.
+    teacher_temperature: tau_t; in the paper 0.04, rising to 0.07 over the first 30 epochs.
+
+  Returns:
+    [b] nats.
+
+  Reference: Caron, Touvron, Misra, Jegou, Mairal, Bojanowski, Joulin 2021, arXiv:2104.14294, Eq. 1 to 4 and Algorithm
+  1. Stop-gradient on the teacher. A view is never compared with itself: that is a matter of the pairs.
+  """
+  k = jax.lax.stop_gradient(k.astype(jnp.float32) - centre)
+  return _cross_entropy(jax.nn.softmax(k / teacher_temperature), q, temperature)
+
+
+def msn(
+  q: Array,
+  k: Array,
+  *,
+  temperature: float = 0.1,
+  sharpening: float = 0.25,
+  entropy_weight: float = 1.0,
+  iterations: int = 0,
+) -> Array:
+  """Masked siamese networks: match the sharpened assignment of the whole image, and use every prototype.
+
+  l_i = H(p+_i, p_i) - lambda H(mean_i p_i) + lambda log P,   p = softmax(q/tau),   p+ = softmax(k/(tau T))
+
+  Args:
+    q: [b p] cosines of the masked view with the P prototypes.
+    k: [b p] cosines of the target view.
+    temperature: tau.
+    sharpening: T, below 1.
+    entropy_weight: lambda, on the entropy of the mean prediction (me-max).
+    iterations: of Sinkhorn-Knopp on p+; 0 for none.
+
+  Returns:
+    [b] nats; the entropy is the same for every example. Its floor log P keeps l at 0 or above.
+
+  Reference: Assran et al. 2022, arXiv:2204.07141, Eq. 1 and section 3; tau = 0.1, T = 0.25, lambda = 1. Stop-gradient
+  on p+. The official code adds the constant lambda log P, and its configs run 3 iterations of Sinkhorn-Knopp.
+  """
+  q = q.astype(jnp.float32)
+  target = jax.lax.stop_gradient(k.astype(jnp.float32)) / (temperature * sharpening)
+  target = sinkhorn(jax.nn.log_softmax(target), epsilon=1.0, iterations=iterations) if iterations else jax.nn.softmax(target)
+  mean = jnp.mean(jax.nn.softmax(q / temperature), 0)
+  entropy = -jnp.sum(mean * jnp.log(jnp.where(mean > 0, mean, 1)))
+  return _cross_entropy(target, q, temperature) + entropy_weight * (jnp.log(q.shape[1]) - entropy)
+
+
+def deep_cluster(q: Array, labels: Array, *, temperature: float = 0.1) -> Array:
+  """Classify an example as the cluster that k-means put it in.
+
+  l_i = -log softmax(q_i/tau)_{label_i}, weighted so that the mean over b is the mean over labels >= 0
+
+  Args:
+    q: [b p] scores: unit-length embeddings times unit-length centroids.
+    labels: [b] whole numbers, the clusters; negative ones have no loss.
+    temperature: tau.
+
+  Returns:
+    [b] nats.
+
+  Reference: Caron et al. 2020, arXiv:2006.09882, section 4 and appendix (DeepCluster-v2), tau = 0.1.
+  """
+  known = labels >= 0
+  codes = jax.nn.one_hot(labels, q.shape[1])  # zeros for a negative label
+  return _cross_entropy(codes, q, temperature) * len(q) / jnp.maximum(jnp.sum(known), 1)
+
+
+def sinkhorn(scores: Array, *, epsilon: float = 0.05, iterations: int = 3, valid: Array | None = None) -> Array:
+  """Balanced soft assignments: rows sum to 1, and every prototype gets about the same in total.
+
+  Q = diag(u) exp(scores/epsilon) diag(v), scaled in turn so that columns sum to b/p and rows to 1
+
+  Args:
+    scores: [b p].
+    epsilon: the entropy; small is sharp.
+    iterations: at least 1; the rows are scaled last.
+    valid: [b] false for rows that take no part; their own result means nothing.
+
+  Returns:
+    [b p] without gradient.
+
+  Raises:
+    ValueError: for fewer than 1 iteration.
+
+  Reference: Cuturi 2013, arXiv:1306.0895, Algorithm 1; Caron et al. 2020, arXiv:2006.09882, Eq. 3 to 5. In logarithms,
+  where the official code takes exp(scores/epsilon) and can overflow.
+  """
+  if iterations < 1:
+    raise ValueError(f'sinkhorn needs at least 1 iteration, not {iterations}')
+  log = jax.lax.stop_gradient(scores.astype(jnp.float32)) / epsilon
+  taking_part = True if valid is None else valid[:, None]
+  for _ in range(iterations):
+    log = log - jax.nn.logsumexp(jnp.where(taking_part, log, -jnp.inf), 0, keepdims=True)
+    log = jax.nn.log_softmax(log, 1)
+  return jnp.exp(log)
+
+
+def _cross_entropy(target: Array, scores: Array, temperature: float) -> Array:
+  return -jnp.sum(target * jax.nn.log_softmax(scores.astype(jnp.float32) / temperature), -1)

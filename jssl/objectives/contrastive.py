@@ -1,0 +1,377 @@
+"""Objectives that tell an example's own pair from all the others.
+
+Embeddings are scaled to unit length inside, except where said, and everything is computed in float32. `ids` says which
+rows are the same thing: rows of equal id are never each other's negatives. Without it every row is its own. An anchor
+that is left without negatives has a finite loss and gradient. None of these stops a gradient unless it says so: keys
+from a target encoder come without one.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jssl.parts.gradients import l2_normalize
+from jssl.types import Array
+
+_EMPTY = -1e30  # the logarithm of an empty sum: finite, so that its gradient is 0 and not NaN
+
+
+def nt_xent(q: Array, k: Array, *, temperature: float = 0.5, ids: Array | None = None) -> Array:
+  """The normalised, temperature-scaled cross entropy of SimCLR, for the anchors q.
+
+  l_i = -log [ exp(q_i.k_i/tau) / (exp(q_i.k_i/tau) + sum_{j != i} exp(q_i.q_j/tau) + exp(q_i.k_j/tau)) ]
+
+  The paper's loss over all 2b anchors is the mean of nt_xent(z1, z2) and nt_xent(z2, z1).
+
+  Args:
+    q: [b d] anchors.
+    k: [b d] their positives; with the other anchors also the negatives.
+    temperature: tau, 0.1 to 0.5 in the paper.
+    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+
+  Returns:
+    [b] nats.
+
+  Reference: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709, Eq. 1 and Algorithm 1. The official code adds
+  the means of the two directions; the paper's L averages them.
+  """
+  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
+  others = _others(q, k, ids, temperature)
+  return jax.nn.softplus(others - _dot(q, k) / temperature)
+
+
+def info_nce(q: Array, k: Array, *, temperature: float = 0.07, ids: Array | None = None) -> Array:
+  """Cross entropy of finding k_i among all keys of the batch, one way.
+
+  l_i = -log [ exp(q_i.k_i/tau) / sum_j exp(q_i.k_j/tau) ]
+
+  CLIP's loss is the mean of info_nce(q, k) and info_nce(k, q), with a learned temperature.
+
+  Args:
+    q: [b d] queries.
+    k: [b d] keys; k_i is the positive of q_i.
+    temperature: tau; a traced scalar where it is learned.
+    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+
+  Returns:
+    [b] nats.
+
+  Reference: van den Oord, Li, Vinyals 2018, arXiv:1807.03748, Eq. 4; Radford et al. 2021, arXiv:2103.00020, Figure 3
+  (CLIP, tau at least 0.01); Chen, Xie, He 2021, arXiv:2104.02057, Eq. 1 and Algorithm 1 (MoCo v3, tau = 0.2). MoCo v3
+  multiplies by 2 tau and adds its two directions: a weight of 4 tau on their mean.
+  """
+  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
+  return jax.nn.softplus(_log_sum_exp(q, k, ids, ids, temperature) - _dot(q, k) / temperature)
+
+
+def info_nce_queue(
+  q: Array,
+  k: Array,
+  *,
+  negatives: Array,
+  temperature: float = 0.07,
+  ids: Array | None = None,
+  negative_ids: Array | None = None,
+) -> Array:
+  """Cross entropy of telling k_i from a queue of earlier keys.
+
+  l_i = -log [ exp(q_i.k_i/tau) / (exp(q_i.k_i/tau) + sum_m exp(q_i.n_m/tau)) ]
+
+  Args:
+    q: [b d] queries.
+    k: [b d] keys; k_i is the positive of q_i.
+    negatives: [m d] the queue.
+    temperature: tau.
+    ids: [b] whole numbers, given together with `negative_ids`.
+    negative_ids: [m] whole numbers; entries with the anchor's id are left out.
+
+  Returns:
+    [b] nats.
+
+  Raises:
+    ValueError: if only one of `ids` and `negative_ids` is given.
+
+  Reference: He, Fan, Wu, Xie, Girshick 2020, arXiv:1911.05722, Eq. 1 and Algorithm 1 (tau = 0.07); Chen, Fan,
+  Girshick, He 2020, arXiv:2003.04297 (MoCo v2, tau = 0.2). Keys and queue come from the momentum encoder and carry no
+  gradient.
+  """
+  if (ids is None) != (negative_ids is None):
+    raise ValueError('info_nce_queue compares ids with negative_ids: give both or neither')
+  q, k, negatives = l2_normalize(q), l2_normalize(k), l2_normalize(negatives)
+  if ids is None:
+    ids, negative_ids = jnp.zeros(len(q), jnp.int32), jnp.ones(len(negatives), jnp.int32)
+  return jax.nn.softplus(_log_sum_exp(q, negatives, ids, negative_ids, temperature) - _dot(q, k) / temperature)
+
+
+def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1) -> Array:
+  """Supervised contrast, for the anchors q: the mean log-likelihood of all rows of the anchor's class.
+
+  l_i = -1/|P(i)| sum_{p in P(i)} log [ exp(q_i.z_p/tau) / sum_{a in A(i)} exp(q_i.z_a/tau) ]
+
+  A(i) is every row of q and k but q_i itself, and P(i) those of A(i) with label i; k_i is always among them. The
+  paper's loss over all 2b anchors is the mean of sup_con(q, k) and sup_con(k, q).
+
+  Args:
+    q: [b d] anchors.
+    k: [b d] the other view.
+    labels: [b] whole numbers.
+    temperature: tau.
+
+  Returns:
+    [b] nats.
+
+  Reference: Khosla et al. 2020, arXiv:2004.11362, Eq. 2 (L_out), tau = 0.1. The official code multiplies by
+  tau/0.07.
+  """
+  q, k, each = l2_normalize(q), l2_normalize(k), jnp.arange(len(q))
+  same = (labels[:, None] == labels).astype(jnp.float32)
+  positives = jnp.matmul(same, q + k, precision='highest') - q
+  count = 2 * jnp.sum(same, 1) - 1
+  everyone = jnp.logaddexp(
+    _log_sum_exp(q, q, each, each, temperature), _log_sum_exp(q, k, each, each + len(q), temperature)
+  )
+  return everyone - _dot(q, positives) / (count * temperature)
+
+
+def nnclr(q: Array, k: Array, *, support: Array, temperature: float = 0.1, ids: Array | None = None) -> Array:
+  """Contrast with the nearest neighbour of the key in a support set as the anchor.
+
+  l_i = -log [ exp(NN(k_i).q_i/tau) / sum_j exp(NN(k_i).q_j/tau) ],   NN(z) = argmax_{s in support} z.s
+
+  Args:
+    q: [b d] predictions of one view; the gradient flows through all of them.
+    k: [b d] embeddings of the other view; used for the search alone.
+    support: [m d] earlier embeddings.
+    temperature: tau.
+    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+
+  Returns:
+    [b] nats.
+
+  Reference: Dwibedi, Aytar, Tompson, Sermanet, Zisserman 2021, arXiv:2104.14548, section 3.2 and Algorithm 1
+  (tau = 0.1). Stop-gradient on the neighbour.
+  """
+  k, support = jax.lax.stop_gradient((l2_normalize(k), l2_normalize(support)))
+  nearest = support[jnp.argmax(jnp.matmul(k, support.T, precision='highest'), 1)]
+  return info_nce(nearest, q, temperature=temperature, ids=ids)
+
+
+def decoupled(
+  q: Array, k: Array, *, temperature: float = 0.1, sigma: float | None = None, ids: Array | None = None
+) -> Array:
+  """NT-Xent without the positive in the denominator, for the anchors q.
+
+  l_i = -w_i q_i.k_i/tau + log sum_{j != i} [ exp(q_i.q_j/tau) + exp(q_i.k_j/tau) ]
+  w_i = 1, or with `sigma` 2 - exp(q_i.k_i/sigma) / mean_j exp(q_j.k_j/sigma)
+
+  Args:
+    q: [b d] anchors.
+    k: [b d] their positives.
+    temperature: tau.
+    sigma: width of the negative von Mises-Fisher weights (DCLW, 0.5 in the paper); None for plain DCL.
+    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+
+  Returns:
+    [b] nats; the second summand is left out where there are no negatives.
+
+  Reference: Yeh, Hong, Hsu, Liu, Chen, LeCun 2022, arXiv:2110.06848, Eq. 6, and section 3 for the weights.
+  Stop-gradient on w, without which a close pair would be pushed apart.
+  """
+  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
+  similarity, weight = _dot(q, k), 1.0
+  if sigma is not None:
+    weight = 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
+  others = _others(q, k, ids, temperature)
+  return jnp.where(others > _EMPTY / 2, others, 0) - weight * similarity / temperature
+
+
+def debiased(
+  q: Array, k: Array, *, temperature: float = 0.5, tau_plus: float = 0.1, ids: Array | None = None
+) -> Array:
+  """NT-Xent with the share of false negatives subtracted, for the anchors q.
+
+  l_i = -log [ e^{q_i.k_i/t} / (e^{q_i.k_i/t} + N g_i) ]
+  g_i = max( (mean_n e^{q_i.n/t} - tau_plus e^{q_i.k_i/t}) / (1 - tau_plus), e^{-1/t} )
+
+  n runs over the N = 2b - 2 rows of q and k of other examples.
+
+  Args:
+    q: [b d] anchors.
+    k: [b d] their positives.
+    temperature: t.
+    tau_plus: the probability that another example is of the anchor's class; 0 gives NT-Xent.
+    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+
+  Returns:
+    [b] nats.
+
+  Reference: Chuang, Robinson, Lin, Torralba, Jegelka 2020, arXiv:2007.00224, Eq. 7 and 8 with M = 1 positive sample.
+  """
+  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
+  positive, others = _dot(q, k) / temperature, _others(q, k, ids, temperature)
+  n = 2 * jnp.sum(ids[:, None] != ids, 1)
+  top = jax.lax.stop_gradient(jnp.maximum(positive, others))
+  e = jnp.exp(positive - top)
+  g = (jnp.exp(others - top) - tau_plus * n * e) / (1 - tau_plus)
+  return jnp.log(e + jnp.maximum(g, n * jnp.exp(-1 / temperature - top))) + top - positive
+
+
+def sig_lip(
+  q: Array, k: Array, *, t_prime: float = math.log(10.0), bias: float = -10.0, ids: Array | None = None
+) -> Array:
+  """Pairwise sigmoid loss: every pair of the batch is its own question, match or not.
+
+  l_i = -sum_j log sigmoid( z_ij (exp(t') q_i.k_j + b) ),   z_ij = 1 for i = j and -1 otherwise
+
+  Args:
+    q: [b d] embeddings of one side.
+    k: [b d] embeddings of the other side; k_i matches q_i.
+    t_prime: the logarithm of the inverse temperature; learned, a traced scalar then.
+    bias: b, learned likewise; starts low since nearly all pairs are no match.
+    ids: [b] whole numbers; other pairs of equal id are left out.
+
+  Returns:
+    [b] nats.
+
+  Reference: Zhai, Mustafa, Kolesnikov, Beyer 2023, arXiv:2303.15343, Algorithm 1; t' = log 10 and b = -10 at the
+  start. The formula in the text has -b where the algorithm and the official code have b, as here.
+  """
+  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
+  t = jnp.exp(t_prime)
+  logits = t * jnp.matmul(q, k.T, precision='highest') + bias
+  no_match = jnp.sum(jnp.where(ids[:, None] != ids, jax.nn.softplus(logits), 0), 1)
+  return no_match + jax.nn.softplus(-t * _dot(q, k) - bias)
+
+
+def spectral(q: Array, k: Array, *, mu: float | None = None, ids: Array | None = None) -> Array:
+  """Spectral contrast: a low-rank factorisation of the graph of augmentations, without temperature.
+
+  l_i = -2 q_i.k_i + mean_{j != i} (q_i.k_j)^2
+
+  The embeddings are not scaled to unit length. With `mu`, those longer than sqrt(mu) are cut to that length and l is
+  divided by mu.
+
+  Args:
+    q: [b d] embeddings of one view.
+    k: [b d] embeddings of the other view.
+    mu: the square of the largest length; None for no bound.
+    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+
+  Returns:
+    [b].
+
+  Reference: HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156, section 3.2. The official code always bounds the
+  length: mu = 1 for CIFAR-10, 10 for ImageNet.
+  """
+  q, k, ids = q.astype(jnp.float32), k.astype(jnp.float32), _own(ids, q)
+  if mu is not None:
+    q, k = _within(q, mu), _within(k, mu)
+  other = ids[:, None] != ids
+  square = jnp.where(other, jnp.matmul(q, k.T, precision='highest'), 0) ** 2
+  loss = jnp.sum(square, 1) / jnp.maximum(jnp.sum(other, 1), 1) - 2 * _dot(q, k)
+  return loss if mu is None else loss / mu
+
+
+def align(q: Array, k: Array, *, alpha: float = 2.0) -> Array:
+  """Alignment: how far the two views of an example lie apart on the sphere.
+
+  l_i = |q_i - k_i|^alpha
+
+  Args:
+    q: [b d] embeddings of one view.
+    k: [b d] embeddings of the other view.
+    alpha: the power; 2 in the paper.
+
+  Returns:
+    [b].
+
+  Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1.1.
+  """
+  square = jnp.sum((l2_normalize(q) - l2_normalize(k)) ** 2, -1)
+  apart = square > 0
+  return jnp.where(apart, jnp.where(apart, square, 1) ** (alpha / 2), 0)
+
+
+def uniform(q: Array, k: Array | None = None, *, t: float = 2.0, ids: Array | None = None) -> Array:
+  """Uniformity: the logarithm of the mean Gaussian potential between different examples on the sphere.
+
+  u(x) = log mean_{i != j} exp(-t |x_i - x_j|^2),   l = (u(q) + u(k))/2, or u(q) alone
+
+  Args:
+    q: [b d] embeddings.
+    k: [b d] embeddings of the other view, or None.
+    t: the inverse width; 2 in the paper.
+    ids: [b] whole numbers; pairs of equal id are left out.
+
+  Returns:
+    A scalar, since the logarithm does not separate; 0 where there are no pairs.
+
+  Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1.2.
+  """
+  if k is not None:
+    return (uniform(q, t=t, ids=ids) + uniform(k, t=t, ids=ids)) / 2
+  x, ids = l2_normalize(q), _own(ids, q)
+  pairs = jnp.sum(ids[:, None] != ids)
+  # |x_i - x_j|^2 = 2 - 2 x_i.x_j, so that the sum over j is one more log-sum-exp of dot products.
+  potential = jax.nn.logsumexp(_log_sum_exp(x, x, ids, ids, 1 / (2 * t))) - 2 * t
+  return jnp.where(pairs > 0, potential - jnp.log(jnp.maximum(pairs, 1)), 0)
+
+
+def align_uniform(
+  q: Array, k: Array, *, alpha: float = 2.0, t: float = 2.0, uniformity: float = 1.0, ids: Array | None = None
+) -> Array:
+  """Alignment plus uniformity: the two ends of the contrastive loss, optimised directly.
+
+  l_i = |q_i - k_i|^alpha + uniformity (u(q) + u(k))/2,   u as in `uniform`
+
+  Args:
+    q: [b d] embeddings of one view.
+    k: [b d] embeddings of the other view.
+    alpha: the power of the alignment.
+    t: the inverse width of the uniformity.
+    uniformity: the weight of the second summand.
+    ids: [b] whole numbers; pairs of equal id do not count for uniformity.
+
+  Returns:
+    [b]; the second summand is the same for every example.
+
+  Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1 and Figure 5; alpha = t = 2, weights 0.98 and 0.96 for the
+  best encoder on STL-10.
+  """
+  q, k = q.astype(jnp.float32), k.astype(jnp.float32)
+  return align(q, k, alpha=alpha) + uniformity * uniform(q, k, t=t, ids=ids)
+
+
+def _log_sum_exp(q: Array, candidates: Array, ids: Array, candidate_ids: Array, temperature: float) -> Array:
+  """log sum_{m: candidate_ids_m != ids_i} exp(q_i.candidates_m / temperature), [b]; _EMPTY where no m is left.
+
+  The one place where an anchor meets all candidates. Its arguments grow with b and m, its result with b; the [b m]
+  table in between never leaves this function.
+  """
+  logits = jnp.matmul(q, candidates.T, precision='highest') / temperature
+  valid = ids[:, None] != candidate_ids
+  logits = jnp.where(valid, logits, _EMPTY)
+  top = jax.lax.stop_gradient(jnp.max(logits, 1))
+  total = jnp.sum(jnp.where(valid, jnp.exp(logits - top[:, None]), 0), 1)
+  return jnp.log(jnp.where(total > 0, total, 1)) + top
+
+
+def _others(q: Array, k: Array, ids: Array, temperature: float) -> Array:
+  """`_log_sum_exp` over the rows of q and k that belong to other examples, [b]."""
+  return jnp.logaddexp(_log_sum_exp(q, q, ids, ids, temperature), _log_sum_exp(q, k, ids, ids, temperature))
+
+
+def _own(ids: Array | None, x: Array) -> Array:
+  return jnp.arange(len(x)) if ids is None else ids
+
+
+def _dot(q: Array, k: Array) -> Array:
+  return jnp.sum(q * k, -1)
+
+
+def _within(x: Array, mu: float) -> Array:
+  """x, cut to length sqrt(mu) where it is longer."""
+  square = jnp.sum(x * x, -1, keepdims=True)
+  long = square > mu
+  return x * jnp.where(long, jax.lax.rsqrt(jnp.where(long, square, 1) / mu), 1)

@@ -1,0 +1,54 @@
+"""Objectives that rebuild what was hidden from the encoder, patch by patch.
+
+As in `prediction`, l_i is example i's share of a mean over all masked patches of the batch: b times its sum over their
+number. The mean over b is the official scalar also where examples hide unequal numbers of patches, and micro-batches
+weigh right, since the number is that of the whole global batch. An empty mask gives 0.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.prediction import feature_norm, token_mean
+from jssl.types import Array
+
+
+def masked_mse(prediction: Array, target: Array, mask: Array, *, normalize: bool = True) -> Array:
+  """Mean squared error on the masked patches.
+
+  l_i = b / sum_in m_in sum_n m_in mean_p (prediction - target)^2
+
+  Args:
+    prediction: [b n p] the decoder's output.
+    target: [b n p] the values of every patch.
+    mask: [b n] true for hidden patches.
+    normalize: bring every target patch to mean 0 and variance 1 (divided by p - 1, plus 1e-6) first.
+
+  Returns:
+    [b].
+
+  Reference: He, Chen, Xie, Li, Dollar, Girshick 2022, arXiv:2111.06377, section 3, 'Reconstruction target'. No
+  gradient to the target.
+  """
+  target = jax.lax.stop_gradient(target.astype(jnp.float32))
+  target = feature_norm(target, eps=1e-6, correction=1) if normalize else target
+  return token_mean(jnp.mean((prediction.astype(jnp.float32) - target) ** 2, -1), mask)
+
+
+def masked_l1(prediction: Array, target: Array, mask: Array) -> Array:
+  """Mean absolute error on the masked patches.
+
+  l_i = b / sum_in m_in sum_n m_in mean_p |prediction - target|
+
+  Args:
+    prediction: [b n p] the decoder's output.
+    target: [b n p] the values of every patch, pixels and channels alike.
+    mask: [b n] true for hidden patches.
+
+  Returns:
+    [b].
+
+  Reference: Xie et al. 2022, arXiv:2111.09886, section 3, 'Prediction Targets'. No gradient to the target. The official
+  code divides by the number of masked pixels plus 1e-5 and by the number of channels: the same but for the 1e-5.
+  """
+  target = jax.lax.stop_gradient(target.astype(jnp.float32))
+  return token_mean(jnp.mean(jnp.abs(prediction.astype(jnp.float32) - target), -1), mask)
