@@ -96,8 +96,8 @@ def msn(
   on p+. The official code adds the constant lambda log P, and its configs run 3 iterations of Sinkhorn-Knopp.
   """
   q = q.astype(jnp.float32)
-  target = jax.lax.stop_gradient(k.astype(jnp.float32)) / (temperature * sharpening)
-  target = sinkhorn(jax.nn.log_softmax(target), epsilon=1.0, iterations=iterations) if iterations else jax.nn.softmax(target)
+  log_target = jax.nn.log_softmax(jax.lax.stop_gradient(k.astype(jnp.float32)) / (temperature * sharpening))
+  target = sinkhorn(log_target, epsilon=1.0, iterations=iterations) if iterations else jnp.exp(log_target)
   mean = jnp.mean(jax.nn.softmax(q / temperature), 0)
   entropy = -jnp.sum(mean * jnp.log(jnp.where(mean > 0, mean, 1)))
   return _cross_entropy(target, q, temperature) + entropy_weight * (jnp.log(q.shape[1]) - entropy)

@@ -186,9 +186,7 @@ def decoupled(
   return jnp.where(others > _EMPTY / 2, others, 0) - weight * similarity / temperature
 
 
-def debiased(
-  q: Array, k: Array, *, temperature: float = 0.5, tau_plus: float = 0.1, ids: Array | None = None
-) -> Array:
+def debiased(q: Array, k: Array, *, temperature: float = 0.5, tau_plus: float = 0.1, ids: Array | None = None) -> Array:
   """NT-Xent with the share of false negatives subtracted, for the anchors q.
 
   l_i = -log [ e^{q_i.k_i/t} / (e^{q_i.k_i/t} + N g_i) ]
@@ -206,7 +204,7 @@ def debiased(
   Returns:
     [b] nats.
 
-  Reference: Chuang, Robinson, Lin, Torralba, Jegelka 2020, arXiv:2007.00224, Eq. 7 and 8 with M = 1 positive sample.
+  Reference: Chuang, Robinson, Lin, Torralba, Jegelka 2020, arXiv:2007.00224, section 4, with M = 1 positive sample.
   """
   q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
   positive, others = _dot(q, k) / temperature, _others(q, k, ids, temperature)
@@ -336,7 +334,7 @@ def align_uniform(
   Returns:
     [b]; the second summand is the same for every example.
 
-  Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1 and Figure 5; alpha = t = 2, weights 0.98 and 0.96 for the
+  Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1; alpha = t = 2, weights 0.98 and 0.96 for the
   best encoder on STL-10.
   """
   q, k = q.astype(jnp.float32), k.astype(jnp.float32)

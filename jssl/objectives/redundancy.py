@@ -139,10 +139,10 @@ def w_mse(
   b, d = q.shape
   size = size or b
   if b % size:
-    raise ValueError(f'w_mse cuts the batch into equal sub-batches: size {size} does not divide {b}; choose one that does')
+    raise ValueError(f'w_mse cuts the batch into equal parts: size {size} does not divide {b}; choose one that does')
   order = jnp.arange(b)[None] if permutations is None else permutations
-  cut = lambda z: _whiten(z.astype(jnp.float32)[order].reshape(-1, size, d), eps)
-  loss = 2 - 2 * jnp.sum(l2_normalize(cut(q)) * l2_normalize(cut(k)), -1)
+  q, k = (l2_normalize(_whiten(z.astype(jnp.float32)[order].reshape(-1, size, d), eps)) for z in (q, k))
+  loss = 2 - 2 * jnp.sum(q * k, -1)
   return jnp.zeros(b).at[order.reshape(-1)].add(loss.reshape(-1)) / len(order)
 
 
@@ -181,8 +181,7 @@ def _whiten(z: Array, eps: float) -> Array:
   z = z - jnp.mean(z, 1, keepdims=True)
   cov = jnp.einsum('swi,swj->sij', z, z, precision='highest') / max(w - 1, 1)
   factor = jnp.linalg.cholesky((1 - eps) * cov + eps * jnp.eye(d))
-  solve = lambda l, x: jax.scipy.linalg.solve_triangular(l, x.T, lower=True).T
-  return jax.vmap(solve)(factor, z)
+  return jax.lax.linalg.triangular_solve(factor, z, lower=True, transpose_a=True)  # z L^{-T}
 
 
 def _standardize(z: Array, eps: float) -> Array:

@@ -64,8 +64,8 @@ def error(found, expected):
 
 def rounded(case):
   """The case with its differentiable arguments rounded to bfloat16, in float32."""
-  shrink = lambda x: x.astype(ml_dtypes.bfloat16).astype(np.float32) if differentiable(x) else x
-  return tuple(map(shrink, case[0])), case[1]
+  args, kwargs = case
+  return tuple(x.astype(ml_dtypes.bfloat16).astype(np.float32) if differentiable(x) else x for x in args), kwargs
 
 
 def degenerate(name, rng):
@@ -73,14 +73,13 @@ def degenerate(name, rng):
   if ORACLES[name].degenerate:
     return ORACLES[name].degenerate(rng)
   args, kwargs = ORACLES[name].cases(rng)[0]
-  every = lambda f: (tuple(map(f, args)), kwargs)
   alone = {n: x[:1] if n in ('ids', 'labels') else x for n, x in kwargs.items()}
   return [
-    every(np.zeros_like),
-    every(lambda x: np.broadcast_to(x[:1], x.shape).copy()),
-    every(lambda x: args[0]),
-    every(lambda x: np.float32(1e4) * x),
-    every(lambda x: np.float32(1e-20) * x),
+    (tuple(np.zeros_like(x) for x in args), kwargs),
+    (tuple(np.repeat(x[:1], len(x), 0) for x in args), kwargs),
+    (args[:1] * len(args), kwargs),
+    (tuple(np.float32(1e4) * x for x in args), kwargs),
+    (tuple(np.float32(1e-20) * x for x in args), kwargs),
     (tuple(x[:1] for x in args), alone),
   ]
 
@@ -142,9 +141,8 @@ def test_memory_grows_with_the_square_of_the_batch_at_most(name):
   """No intermediate array, forward or backward, of size b b d."""
   b, d = 24, 40
   _, kwargs = ORACLES[name].cases(random(name))[0]
-  wide = {
-    'labels': np.arange(b), 'support': np.ones((b, d)), 'negatives': np.ones((b, d)), 'covariance': np.eye(d), 'centre': np.ones(d),
-  }  # fmt: skip
+  wide = dict(labels=np.arange(b), covariance=np.eye(d), centre=np.ones(d))
+  wide |= dict.fromkeys(('support', 'negatives'), np.ones((b, d)))
   objective = partial(OBJECTIVES[name], **{n: wide.get(n, x) for n, x in kwargs.items()})
   x = jnp.ones((b, d))
   jaxpr = jax.make_jaxpr(jax.grad(lambda q, k: jnp.mean(objective(q, k)), (0, 1)))(x, x)

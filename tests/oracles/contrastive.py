@@ -104,7 +104,7 @@ def debiased(sg, q, k, temperature=0.5, tau_plus=0.1, ids=None):
   return np.array(loss)
 
 
-def sig_lip(sg, q, k, t_prime=math.log(10), bias=-10.0, ids=None):
+def sig_lip(sg, q, k, t_prime=2.302585092994046, bias=-10.0, ids=None):
   q, k = unit(q), unit(k)
   t = math.exp(t_prime)
   loss = np.zeros(len(q))
@@ -118,8 +118,7 @@ def sig_lip(sg, q, k, t_prime=math.log(10), bias=-10.0, ids=None):
 
 def spectral(sg, q, k, mu=None, ids=None):
   if mu is not None:
-    cut = lambda x: x if math.sqrt(x @ x) < math.sqrt(mu) else x / math.sqrt(x @ x) * math.sqrt(mu)
-    q, k = np.stack([cut(x) for x in q]), np.stack([cut(x) for x in k])
+    q, k = (np.stack([x * min(1, math.sqrt(mu / (x @ x))) for x in z]) for z in (q, k))
   loss = []
   for i in range(len(q)):
     squares = [(q[i] @ k[j]) ** 2 for j in range(len(k)) if apart(ids, i, j)]

@@ -19,6 +19,14 @@ def over_tokens(distance, q, k, mask):
   return np.array([b * sum(distance(q[i, j], k[i, j]) for j in range(n) if mask[i, j]) / total for i in range(b)])
 
 
+def mean_of(piece):
+  return lambda x, y: sum(piece(u - v) for u, v in zip(x, y, strict=True)) / len(x)
+
+
+def square(e):
+  return e * e
+
+
 def cosine(x, y):
   return x @ y / (math.sqrt(x @ x) * math.sqrt(y @ y))
 
@@ -46,30 +54,27 @@ def byol(sg, q, k, mask=None):
 
 
 def smooth_l1(sg, q, k, beta=1.0, normalize=False, mask=None):
-  piece = lambda e: 0.5 * e * e / beta if abs(e) <= beta else abs(e) - 0.5 * beta
-  distance = lambda x, y: sum(piece(u - v) for u, v in zip(x, y, strict=True)) / len(x)
-  return over_tokens(distance, q, targets(sg, k, normalize), mask)
+  def piece(e):
+    return 0.5 * e * e / beta if abs(e) <= beta else abs(e) - 0.5 * beta
+
+  return over_tokens(mean_of(piece), q, targets(sg, k, normalize), mask)
 
 
 def latent_l2(sg, q, k, normalize=False, mask=None):
-  distance = lambda x, y: sum((u - v) ** 2 for u, v in zip(x, y, strict=True)) / len(x)
-  return over_tokens(distance, q, targets(sg, k, normalize), mask)
+  return over_tokens(mean_of(square), q, targets(sg, k, normalize), mask)
 
 
 def latent_l1(sg, q, k, normalize=False, mask=None):
-  distance = lambda x, y: sum(abs(u - v) for u, v in zip(x, y, strict=True)) / len(x)
-  return over_tokens(distance, q, targets(sg, k, normalize), mask)
+  return over_tokens(mean_of(abs), q, targets(sg, k, normalize), mask)
 
 
 def masked_mse(sg, prediction, target, mask, normalize=True):
   target = sg(np.apply_along_axis(standard, -1, target, 1e-6, 1) if normalize else target)
-  distance = lambda x, y: sum((u - v) ** 2 for u, v in zip(x, y, strict=True)) / len(x)
-  return over_tokens(distance, prediction, target, mask)
+  return over_tokens(mean_of(square), prediction, target, mask)
 
 
 def masked_l1(sg, prediction, target, mask):
-  distance = lambda x, y: sum(abs(u - v) for u, v in zip(x, y, strict=True)) / len(x)
-  return over_tokens(distance, prediction, sg(target), mask)
+  return over_tokens(mean_of(abs), prediction, sg(target), mask)
 
 
 MASK = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], bool)

@@ -49,9 +49,7 @@ def covariance(sg, z):
   return total / d
 
 
-def vicreg(
-  sg, q, k, invariance_weight=25.0, variance_weight=25.0, covariance_weight=1.0, gamma=1.0, eps=1e-4
-):
+def vicreg(sg, q, k, invariance_weight=25.0, variance_weight=25.0, covariance_weight=1.0, gamma=1.0, eps=1e-4):
   b, d = q.shape
   invariance = sum((q[n, j] - k[n, j]) ** 2 for n in range(b) for j in range(d)) / (b * d)
   spread = (variance(sg, q, gamma, eps) + variance(sg, k, gamma, eps)) / 2
@@ -98,9 +96,7 @@ def moment(rng, d=5):
 
 
 ORACLES = {
-  'barlow_twins': Oracle(
-    barlow_twins, lambda rng: [(pair(rng), {}), (pair(rng, 9, 4, 3.0), dict(lam=0.2, eps=1e-3))]
-  ),
+  'barlow_twins': Oracle(barlow_twins, lambda rng: [(pair(rng), {}), (pair(rng, 9, 4, 3.0), dict(lam=0.2, eps=1e-3))]),
   'vicreg': Oracle(
     vicreg,
     lambda rng: [
@@ -108,9 +104,7 @@ ORACLES = {
       (pair(rng), dict(invariance_weight=1.0, variance_weight=2.0, covariance_weight=3.0, gamma=1.5, eps=1e-2)),
     ],
   ),
-  'variance': Oracle(
-    variance, lambda rng: [(pair(rng, scale=0.5)[:1], {}), (pair(rng)[:1], dict(gamma=2.0, eps=0.1))]
-  ),
+  'variance': Oracle(variance, lambda rng: [(pair(rng, scale=0.5)[:1], {}), (pair(rng)[:1], dict(gamma=2.0, eps=0.1))]),
   'covariance': Oracle(covariance, lambda rng: [(pair(rng)[:1], {}), (pair(rng, 9, 3)[:1], {})]),
   'w_mse': Oracle(
     w_mse,

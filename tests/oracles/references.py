@@ -1,0 +1,260 @@
+"""The same quantity by another library, on the same arrays: ours takes jax arrays, theirs torch tensors in float64.
+
+Where the libraries leave the papers the two sides are brought to one formula here, and the difference is said.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl import objectives as o
+from jssl.parts.gradients import l2_normalize
+from tests.oracles.clustering import cosines
+from tests.oracles.contrastive import pair, table
+from tests.oracles.prediction import MASK, tokens
+from tests.oracles.redundancy import moment
+
+
+class Parity(NamedTuple):
+  ours: Callable  # (q, k) -> scalar
+  theirs: Callable  # (q, k) -> scalar tensor
+  arrays: tuple  # q and k, float32
+  moving: tuple[int, ...] = (0, 1)  # by which of them both are differentiated
+
+
+def both(objective, **options):
+  """The mean of the two directions."""
+  return lambda q, k: (jnp.mean(objective(q, k, **options)) + jnp.mean(objective(k, q, **options))) / 2
+
+
+def mean(objective, **options):
+  return lambda q, k: jnp.mean(objective(q, k, **options))
+
+
+def lightly() -> dict[str, Parity]:
+  import torch
+  from lightly import loss
+  from lightly.loss.hypersphere_loss import HypersphereLoss
+  from lightly.models.modules import NNMemoryBankModule
+
+  rng = np.random.default_rng(0)
+  f = torch.nn.functional
+  wide, assigned = pair(rng, 16, 6), cosines(rng, 12, 7)
+  negatives, support, covariance = table(rng, 11, 6), table(rng, 11, 6), moment(rng, 6)
+  centre, queue = cosines(rng, 1, 7)[0][0], cosines(rng, 10, 7)[0]
+
+  def with_queue(q, k):
+    n = loss.NTXentLoss(0.07, memory_bank_size=(11, 6))
+    n.memory_bank.bank = f.normalize(torch.tensor(negatives, dtype=torch.float64), dim=1)
+    return n(q, k)
+
+  def neighbours(q, k):
+    # lightly's example contrasts the neighbour with NTXentLoss, which has neighbours among the negatives and both
+    # directions; the search is the same.
+    n = NNMemoryBankModule(size=(11, 6))
+    n.bank = f.normalize(torch.tensor(support, dtype=torch.float64), dim=1)
+    logits = n(k.detach()) @ f.normalize(q, dim=1).T / 0.1
+    return f.cross_entropy(logits, torch.arange(len(q)))
+
+  def whitened(q, k):
+    n = loss.WMSELoss(embedding_dim=6, w_size=16, num_samples=2, track_running_stats=False)
+    return n(torch.cat([q, k]))
+
+  def tico(q, k):
+    n = loss.TiCoLoss()
+    n.C = torch.tensor(covariance, dtype=torch.float64)
+    return n(q, k)
+
+  def dino(q, k):
+    # One teacher view and two student views, of which the first is the teacher's own and left out. lightly leaves the
+    # gradient on the teacher: its examples run the teacher without one.
+    n = loss.DINOLoss(7)
+    n.center = torch.tensor(centre, dtype=torch.float64)[None, None]
+    return n([k.detach()], [torch.zeros_like(q), q], teacher_temp=0.04)
+
+  def swav(queue_scores):
+    # Codes of k predict q. The second summand, codes of q predicting k, is ours with the arguments exchanged.
+    extra = None if queue_scores is None else [torch.tensor(queue_scores, dtype=torch.float64)] * 2
+    return lambda q, k: loss.SwaVLoss()([q, k], [], extra).sum()
+
+  def msn(q, k):
+    # lightly takes embeddings and prototypes; the identity as prototypes makes scores of unit-length embeddings.
+    n = loss.MSNLoss(sinkhorn_iterations=3)
+    return n(q, k.detach(), torch.eye(q.shape[1], dtype=torch.float64))
+
+  return {
+    'nt_xent / NTXentLoss': Parity(both(o.nt_xent, temperature=0.2), loss.NTXentLoss(0.2), wide),
+    'info_nce_queue / NTXentLoss': Parity(mean(o.info_nce_queue, negatives=negatives), with_queue, wide),
+    'nnclr / NNMemoryBankModule': Parity(mean(o.nnclr, support=support), neighbours, wide, (0,)),
+    'decoupled / DCLLoss': Parity(both(o.decoupled), loss.DCLLoss(), wide),
+    'decoupled / DCLWLoss': Parity(both(o.decoupled, sigma=0.5), loss.DCLWLoss(), wide),
+    'align_uniform / HypersphereLoss': Parity(mean(o.align_uniform, t=1.0), HypersphereLoss(), wide),
+    'barlow_twins / BarlowTwinsLoss': Parity(o.barlow_twins, loss.BarlowTwinsLoss(), wide),
+    'vicreg / VICRegLoss': Parity(o.vicreg, loss.VICRegLoss(), wide),
+    'w_mse / WMSELoss': Parity(mean(o.w_mse, eps=0.0), whitened, wide),
+    'tico / TiCoLoss': Parity(mean(o.tico, covariance=covariance), tico, wide, (0,)),
+    'swav / SwaVLoss': Parity(both(o.swav), swav(None), assigned),
+    'swav with queue / SwaVLoss': Parity(both(o.swav, queue=queue), swav(queue), assigned),
+    'dino / DINOLoss': Parity(mean(o.dino, centre=centre), dino, assigned, (0,)),
+    'msn / MSNLoss': Parity(
+      lambda q, k: jnp.mean(o.msn(l2_normalize(q), l2_normalize(k), iterations=3)), msn, assigned, (0,)
+    ),
+    'negative_cosine / NegativeCosineSimilarity': Parity(
+      mean(o.negative_cosine), loss.NegativeCosineSimilarity(), wide, (0,)
+    ),
+  }
+
+
+def metric_learning() -> dict[str, Parity]:
+  import torch
+  from pytorch_metric_learning import losses
+
+  rng = np.random.default_rng(1)
+  views = pair(rng, 10, 6)
+  labels = np.array([0, 1, 0, 2, 1, 0, 3, 3, 2, 1])
+  twice = torch.tensor(np.concatenate([labels, labels]))
+  instance = torch.arange(10).repeat(2)
+  return {
+    'sup_con / SupConLoss': Parity(
+      both(o.sup_con, labels=labels, temperature=0.2),
+      lambda q, k: losses.SupConLoss(0.2)(torch.cat([q, k]), twice),
+      views,
+    ),
+    'nt_xent / NTXentLoss': Parity(
+      both(o.nt_xent, temperature=0.3), lambda q, k: losses.NTXentLoss(0.3)(torch.cat([q, k]), instance), views
+    ),
+  }
+
+
+def torch_functional() -> dict[str, Parity]:
+  import torch
+
+  f = torch.nn.functional
+  rng = np.random.default_rng(2)
+  views, hidden, scores = pair(rng, 10, 6), tokens(rng), cosines(rng, 10, 7)
+  labels, mask = np.arange(10) % 7, torch.tensor(MASK)
+
+  def unit(x):
+    return f.normalize(x, dim=-1)
+
+  def patches(distance):
+    def theirs(prediction, target):
+      return (distance(prediction, target).mean(-1) * mask).sum() / mask.sum()
+
+    return theirs
+
+  def normalized(prediction, target):
+    target = (target - target.mean(-1, keepdim=True)) / (target.var(-1, keepdim=True) + 1e-6).sqrt()
+    return (prediction - target) ** 2
+
+  def sigmoid(q, k):
+    logits = unit(q) @ unit(k).T * 10 - 10
+    match = torch.eye(len(q), dtype=logits.dtype)
+    return f.binary_cross_entropy_with_logits(logits, match, reduction='none').sum(1).mean()
+
+  def layer_norm(distance, **options):
+    return lambda q, k: distance(q, f.layer_norm(k, (k.shape[-1],)), **options)
+
+  return {
+    'info_nce / cross_entropy': Parity(
+      mean(o.info_nce, temperature=0.2),
+      lambda q, k: f.cross_entropy(unit(q) @ unit(k).T / 0.2, torch.arange(len(q))),
+      views,
+    ),
+    'sig_lip / binary_cross_entropy': Parity(mean(o.sig_lip), sigmoid, views),
+    'deep_cluster / cross_entropy': Parity(
+      lambda q, k: jnp.mean(o.deep_cluster(q, labels)),
+      lambda q, k: f.cross_entropy(q / 0.1, torch.tensor(labels)),
+      scores,
+      (0,),
+    ),
+    'byol / mse_loss': Parity(
+      mean(o.byol), lambda q, k: f.mse_loss(unit(q), unit(k), reduction='none').sum(-1).mean(), views, (0,)
+    ),
+    'smooth_l1 / smooth_l1_loss': Parity(
+      mean(o.smooth_l1, beta=0.7), lambda q, k: f.smooth_l1_loss(q, k, beta=0.7), views, (0,)
+    ),
+    'smooth_l1 of normalised targets / smooth_l1_loss': Parity(
+      mean(o.smooth_l1, normalize=True), layer_norm(f.smooth_l1_loss), hidden, (0,)
+    ),
+    'latent_l2 / mse_loss': Parity(mean(o.latent_l2, normalize=True), layer_norm(f.mse_loss), hidden, (0,)),
+    'latent_l1 / l1_loss': Parity(mean(o.latent_l1), f.l1_loss, hidden, (0,)),
+    'masked_mse': Parity(mean(o.masked_mse, mask=MASK), patches(normalized), hidden, (0,)),
+    'masked_l1': Parity(mean(o.masked_l1, mask=MASK), patches(lambda x, y: (x - y).abs()), hidden, (0,)),
+  }
+
+
+def optax() -> dict[str, Parity]:
+  """Here theirs take jax arrays."""
+  from optax import losses
+
+  rng = np.random.default_rng(3)
+  views, scores = pair(rng, 10, 6), cosines(rng, 10, 7)
+  labels = np.arange(10) % 7
+  stop = jax.lax.stop_gradient
+
+  def unit(x):
+    return x / jnp.linalg.norm(x, axis=-1, keepdims=True)
+
+  def sigmoid(q, k):
+    logits = jnp.matmul(unit(q), unit(k).T, precision='highest') * 10 - 10
+    return losses.sigmoid_binary_cross_entropy(logits, jnp.eye(len(q))).sum(1).mean()
+
+  def two_way(q, k):
+    logits = jnp.matmul(unit(q), unit(k).T, precision='highest') / 0.1
+    one_way = losses.softmax_cross_entropy_with_integer_labels(jnp.stack([logits, logits.T]), jnp.arange(len(q))[None])
+    return one_way.mean()
+
+  return {
+    'nt_xent / ntxent': Parity(
+      both(o.nt_xent, temperature=0.3),
+      lambda q, k: losses.ntxent(jnp.concatenate([q, k]), jnp.tile(jnp.arange(len(q)), 2), 0.3),
+      views,
+    ),
+    'info_nce / softmax_cross_entropy': Parity(both(o.info_nce, temperature=0.1), two_way, views),
+    'sig_lip / sigmoid_binary_cross_entropy': Parity(mean(o.sig_lip), sigmoid, views),
+    'negative_cosine / cosine_similarity': Parity(
+      mean(o.negative_cosine), lambda q, k: -losses.cosine_similarity(q, stop(k)).mean(), views
+    ),
+    'smooth_l1 / huber_loss': Parity(
+      mean(o.smooth_l1, beta=0.7), lambda q, k: losses.huber_loss(q, stop(k), delta=0.7).mean() / 0.7, views
+    ),
+    'latent_l2 / squared_error': Parity(mean(o.latent_l2), lambda q, k: losses.squared_error(q, stop(k)).mean(), views),
+    'deep_cluster / softmax_cross_entropy': Parity(
+      lambda q, k: jnp.mean(o.deep_cluster(q, labels)),
+      lambda q, k: losses.softmax_cross_entropy_with_integer_labels(q / 0.1, labels).mean(),
+      scores,
+      (0,),
+    ),
+  }
+
+
+LIBRARIES = {
+  'lightly': lightly,
+  'pytorch_metric_learning': metric_learning,
+  'torch': torch_functional,
+  'optax': optax,
+}
+
+
+def errors(library: str, parity: Parity) -> tuple[float, float]:
+  """Relative errors of ours, in value and in gradient."""
+  value, gradient = jax.jit(jax.value_and_grad(parity.ours, parity.moving))(*map(jnp.asarray, parity.arrays))
+  if library == 'optax':
+    expected, slope = jax.jit(jax.value_and_grad(parity.theirs, parity.moving))(*map(jnp.asarray, parity.arrays))
+  else:
+    import torch
+
+    tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in parity.arrays]
+    expected = parity.theirs(*tensors)
+    slope = torch.autograd.grad(expected, [tensors[i] for i in parity.moving])
+    expected, slope = expected.detach().numpy(), [s.numpy() for s in slope]
+  return relative([value], [expected]), relative(gradient, slope)
+
+
+def relative(found, expected) -> float:
+  found, expected = (np.concatenate([np.ravel(x).astype(np.float64) for x in xs]) for xs in (found, expected))
+  return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
