@@ -19,9 +19,29 @@ from jssl.objectives.contrastive import (
   sup_con,
   uniform,
 )
+from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
+from jssl.objectives.multiview import (
+  care,
+  kl_align,
+  non_negative,
+  patch_discrimination,
+  patch_similarity,
+  poly_view_arithmetic,
+  poly_view_geometric,
+  poly_view_statistics,
+  rectify,
+  simcse,
+  symile,
+)
 from jssl.objectives.prediction import byol, latent_l1, latent_l2, negative_cosine, smooth_l1
 from jssl.objectives.reconstruction import masked_l1, masked_mse
 from jssl.objectives.redundancy import barlow_twins, covariance, tico, tico_covariance, variance, vicreg, w_mse
+from jssl.objectives.sequence import (
+  codebook_cross_entropy,
+  masked_value_mse,
+  replaced_token_detection,
+  token_cross_entropy,
+)
 
 OBJECTIVES = {
   # contrastive
@@ -58,6 +78,27 @@ OBJECTIVES = {
   # reconstruction
   'masked_mse': masked_mse,
   'masked_l1': masked_l1,
+  # multiview
+  'poly_view_geometric': poly_view_geometric,
+  'poly_view_arithmetic': poly_view_arithmetic,
+  'poly_view_statistics': poly_view_statistics,
+  'care': care,
+  'symile': symile,
+  'non_negative': non_negative,
+  'patch_discrimination': patch_discrimination,
+  'patch_similarity': patch_similarity,
+  'simcse': simcse,
+  'kl_align': kl_align,
+  # sequence
+  'token_cross_entropy': token_cross_entropy,
+  'replaced_token_detection': replaced_token_detection,
+  'codebook_cross_entropy': codebook_cross_entropy,
+  'masked_value_mse': masked_value_mse,
+  # distil
+  'kl_logits': kl_logits,
+  'token_alignment': token_alignment,
+  'wcord_global': wcord_global,
+  'wcord_local': wcord_local,
 }
 
-__all__ = [*OBJECTIVES, 'OBJECTIVES', 'sinkhorn', 'tico_covariance']
+__all__ = [*OBJECTIVES, 'OBJECTIVES', 'match_tokens', 'rectify', 'sinkhorn', 'tico_covariance']
