@@ -20,6 +20,21 @@ from jssl.objectives.contrastive import (
   uniform,
 )
 from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
+from jssl.objectives.labelled import (
+  aam_softmax,
+  am_softmax,
+  angle,
+  angular_prototypical,
+  cores,
+  cosent,
+  cosine_regression,
+  entity_recovery,
+  ge2e,
+  i_edl,
+  prototypical,
+  simplex,
+  triplet,
+)
 from jssl.objectives.multiview import (
   care,
   kl_align,
@@ -34,6 +49,20 @@ from jssl.objectives.multiview import (
   symile,
 )
 from jssl.objectives.prediction import byol, latent_l1, latent_l2, negative_cosine, smooth_l1
+from jssl.objectives.preference import (
+  binary_preference,
+  bradley_terry,
+  cdpo,
+  dpo,
+  goal_contrast,
+  ipo,
+  kto,
+  orpo,
+  robust_dpo,
+  rrhf,
+  simpo,
+  slic,
+)
 from jssl.objectives.reconstruction import masked_l1, masked_mse
 from jssl.objectives.redundancy import barlow_twins, covariance, tico, tico_covariance, variance, vicreg, w_mse
 from jssl.objectives.sequence import (
@@ -94,6 +123,32 @@ OBJECTIVES = {
   'replaced_token_detection': replaced_token_detection,
   'codebook_cross_entropy': codebook_cross_entropy,
   'masked_value_mse': masked_value_mse,
+  # preference
+  'bradley_terry': bradley_terry,
+  'binary_preference': binary_preference,
+  'goal_contrast': goal_contrast,
+  'dpo': dpo,
+  'cdpo': cdpo,
+  'robust_dpo': robust_dpo,
+  'ipo': ipo,
+  'slic': slic,
+  'rrhf': rrhf,
+  'kto': kto,
+  'orpo': orpo,
+  'simpo': simpo,
+  # labelled
+  'prototypical': prototypical,
+  'angular_prototypical': angular_prototypical,
+  'ge2e': ge2e,
+  'triplet': triplet,
+  'am_softmax': am_softmax,
+  'aam_softmax': aam_softmax,
+  'cores': cores,
+  'i_edl': i_edl,
+  'cosine_regression': cosine_regression,
+  'cosent': cosent,
+  'angle': angle,
+  'entity_recovery': entity_recovery,
   # distil
   'kl_logits': kl_logits,
   'token_alignment': token_alignment,
@@ -101,4 +156,4 @@ OBJECTIVES = {
   'wcord_local': wcord_local,
 }
 
-__all__ = [*OBJECTIVES, 'OBJECTIVES', 'match_tokens', 'rectify', 'sinkhorn', 'tico_covariance']
+__all__ = [*OBJECTIVES, 'OBJECTIVES', 'match_tokens', 'rectify', 'simplex', 'sinkhorn', 'tico_covariance']

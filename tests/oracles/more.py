@@ -376,4 +376,328 @@ DISTIL = {
   'wcord_local': Oracle(wcord_local, lambda rng: [(pair(rng), {}), (pair(rng), dict(epsilon=0.3, iterations=5))]),
 }
 
-MORE = MULTIVIEW | SEQUENCE | DISTIL
+# preference
+
+
+def log_sigmoid(x):
+  return -softplus(-x)
+
+
+def bradley_terry(sg, chosen, rejected):
+  return np.array([-log_sigmoid(w - v) for w, v in zip(chosen, rejected, strict=True)])
+
+
+def binary_preference(sg, chosen, rejected):
+  return np.array([-(log_sigmoid(w) + log_sigmoid(-v)) / 2 for w, v in zip(chosen, rejected, strict=True)])
+
+
+def goal_contrast(sg, source, goal, other_source, other_goal):
+  source, goal, other_source, other_goal = map(units, (source, goal, other_source, other_goal))
+  loss = np.zeros(len(source))
+  for i in range(len(source)):
+    toward = [-log_sigmoid(s @ g) for s in source[i] for g in goal[i]]
+    away = [-math.log(1 - 1 / (1 + math.exp(-s @ g))) for s in other_source[i] for g in other_goal[i]]
+    loss[i] = sum(toward) / len(toward) + sum(away) / len(away)
+  return loss
+
+
+def pairwise(loss):
+  """An oracle of the shared interface from a scalar loss of two (log-probability, reference, length)."""
+
+  def function(sg, chosen, rejected, rc=None, rr=None, chosen_length=None, rejected_length=None, **options):
+    b = len(chosen)
+    empty = np.full(b, np.nan)
+    rc, rr = (empty if x is None else sg(x) for x in (rc, rr))
+    n, m = (empty if x is None else x for x in (chosen_length, rejected_length))
+    return np.array([loss((chosen[i], rc[i], n[i]), (rejected[i], rr[i], m[i]), **options) for i in range(b)])
+
+  return function
+
+
+def margin(w, v):
+  return (w[0] - w[1]) - (v[0] - v[1])
+
+
+def dpo(w, v, beta=0.1):
+  return -log_sigmoid(beta * margin(w, v))
+
+
+def cdpo(w, v, beta=0.1, epsilon=0.1):
+  return (1 - epsilon) * dpo(w, v, beta) + epsilon * dpo(v, w, beta)
+
+
+def robust_dpo(w, v, beta=0.1, epsilon=0.1):
+  return ((1 - epsilon) * dpo(w, v, beta) - epsilon * dpo(v, w, beta)) / (1 - 2 * epsilon)
+
+
+def ipo(w, v, tau=0.1):
+  return (margin(w, v) - 1 / (2 * tau)) ** 2
+
+
+def slic(w, v, delta=1.0, weight=1.0):
+  return max(0.0, delta - w[0] + v[0]) - weight * w[0]
+
+
+def rrhf(w, v, weight=1.0):
+  return weight * max(0.0, v[0] / v[2] - w[0] / w[2]) - w[0]
+
+
+def kto(w, v, beta=0.1, kl=0.0, desirable_weight=1.0, undesirable_weight=1.0):
+  sigma = lambda x: 1 / (1 + math.exp(-x))  # noqa: E731
+  z = max(kl, 0.0)
+  good = desirable_weight * (1 - sigma(beta * (w[0] - w[1] - z)))
+  bad = undesirable_weight * (1 - sigma(beta * (z - v[0] + v[1])))
+  return (good + bad) / 2
+
+
+def orpo(w, v, weight=0.1):
+  odds = [math.exp(x[0] / x[2]) / (1 - math.exp(x[0] / x[2])) for x in (w, v)]
+  return -w[0] / w[2] - weight * log_sigmoid(math.log(odds[0] / odds[1]))
+
+
+def simpo(w, v, beta=2.0, gamma=1.0):
+  return -log_sigmoid(beta / w[2] * w[0] - beta / v[2] * v[0] - gamma)
+
+
+def answers(rng, b=5):
+  """Log-probabilities of answers of about ten tokens."""
+  chosen, rejected = (-10 - 4 * rng.random(b) for _ in range(2))
+  return tuple(x.astype(np.float32) for x in (chosen, rejected, chosen - rng.random(b), rejected - rng.random(b)))
+
+
+def lengths(rng, b=5):
+  return dict(chosen_length=rng.integers(5, 15, b), rejected_length=rng.integers(5, 15, b))
+
+
+def preference(loss, **options):
+  return Oracle(
+    pairwise(loss), lambda rng: [(answers(rng), {}), (answers(rng), options)], sizes(lambda rng: (answers(rng), {}))
+  )
+
+
+def reference_free(loss, **options):
+  return Oracle(
+    pairwise(loss),
+    lambda rng: [(answers(rng)[:2], lengths(rng)), (answers(rng), options | lengths(rng))],
+    sizes(lambda rng: (answers(rng), lengths(rng))),
+  )
+
+
+def states(rng):
+  return normal(rng, 3, 4, 5), normal(rng, 3, 2, 5), normal(rng, 3, 4, 5), normal(rng, 3, 2, 5)
+
+
+PREFERENCE = {
+  'bradley_terry': Oracle(bradley_terry, lambda rng: [((normal(rng, 5), normal(rng, 5)), {})]),
+  'binary_preference': Oracle(binary_preference, lambda rng: [((normal(rng, 5), normal(rng, 5)), {})]),
+  'goal_contrast': Oracle(goal_contrast, lambda rng: [(states(rng), {})]),
+  'dpo': preference(dpo, beta=0.5),
+  'cdpo': preference(cdpo, beta=0.5, epsilon=0.2),
+  'robust_dpo': preference(robust_dpo, beta=0.5, epsilon=0.2),
+  'ipo': preference(ipo, tau=0.5),
+  'slic': preference(slic, delta=0.3, weight=0.2),
+  'kto': preference(kto, beta=0.5, kl=0.4, desirable_weight=1.3, undesirable_weight=0.8),
+  'rrhf': reference_free(rrhf, weight=3.0),
+  'orpo': reference_free(orpo, weight=0.7),
+  'simpo': reference_free(simpo, beta=3.0, gamma=0.4),
+}
+
+
+# labelled
+
+
+def cos(x, y):
+  return x @ y / math.sqrt((x @ x) * (y @ y))
+
+
+def prototypes(z):
+  return [sum(rows[1:]) / (len(rows) - 1) for rows in z]
+
+
+def prototypical(sg, z):
+  c = prototypes(z)
+  return np.array([-log_softmax([-((z[i, 0] - p) @ (z[i, 0] - p)) for p in c])[i] for i in range(len(z))])
+
+
+def angular_prototypical(sg, z, scale=10.0):
+  c = prototypes(z)
+  return np.array([-log_softmax([scale * cos(z[i, 0], p) - 5 for p in c])[i] for i in range(len(z))])
+
+
+def ge2e(sg, z, scale=10.0):
+  b, m, _ = z.shape
+  loss = np.zeros(b)
+  for i in range(b):
+    for x in range(m):
+      c = [sum(z[j]) / m for j in range(b)]
+      c[i] = sum(z[i, y] for y in range(m) if y != x) / (m - 1)
+      loss[i] -= log_softmax([scale * cos(z[i, x], p) - 5 for p in c])[i] / m
+  return loss
+
+
+def triplet(sg, q, k, margin=0.2, weights=None, ids=None):
+  q, k, b = unit(q), unit(k), len(q)
+  ids = np.arange(b) if ids is None else ids
+  distance = [[(q[i] - k[j]) @ (q[i] - k[j]) for j in range(b)] for i in range(b)]
+  loss = np.zeros(b)
+  for i in range(b):
+    other = [j for j in range(b) if ids[j] != ids[i]]
+    nearest = min(other, key=lambda j: distance[i][j])
+    for j in other:
+      w = float(j == nearest) if weights is None else weights[i, j]
+      loss[i] += w * max(0.0, distance[i][i] - distance[i][j] + margin)
+  return loss
+
+
+def am_softmax(sg, z, prototypes, labels, margin=0.35, scale=30.0):
+  loss = []
+  for x, y in zip(z, labels, strict=True):
+    logits = [scale * (cos(x, w) - margin * (c == y)) for c, w in enumerate(prototypes)]
+    loss.append(-log_softmax(logits)[y])
+  return np.array(loss)
+
+
+def aam_softmax(sg, z, prototypes, labels, margin=0.2, scale=30.0):
+  loss = []
+  for x, y in zip(z, labels, strict=True):
+    logits = [scale * cos(x, w) for w in prototypes]
+    theta = math.acos(cos(x, prototypes[y]))
+    beyond = theta >= math.pi - margin
+    logits[y] = scale * (math.cos(theta) - margin * math.sin(margin) if beyond else math.cos(theta + margin))
+    loss.append(-log_softmax(logits)[y])
+  return np.array(loss)
+
+
+def cores(sg, z, labels):
+  d = z.shape[1]
+  corners = [np.eye(d)[i] for i in range(d)] + [np.full(d, (1 - math.sqrt(1 + d)) / d)]
+  centre = sum(corners) / (d + 1)
+  corners = unit(np.array([c - centre for c in corners]))
+  return np.array([-log_softmax([c @ x for c in corners])[y] for x, y in zip(z, labels, strict=True)])
+
+
+def i_edl(sg, logits, labels, fisher_weight=1.0, kl_weight=1.0):
+  from scipy.special import digamma, gammaln, polygamma
+
+  loss = np.zeros(len(logits))
+  for i, (row, label) in enumerate(zip(logits, labels, strict=True)):
+    a = np.array([softplus(x) + 1 for x in row])
+    y, total, classes = np.eye(len(a))[label], sum(a), len(a)
+    psi = [polygamma(1, x) for x in a]
+    for j in range(classes):
+      variance = a[j] * (total - a[j]) / (total**2 * (total + 1))
+      loss[i] += psi[j] * ((y[j] - a[j] / total) ** 2 + variance)
+    fisher = np.diag(psi) - polygamma(1, total)  # the Fisher information of a Dirichlet
+    loss[i] -= fisher_weight * math.log(np.linalg.det(fisher))
+    a = np.array([1.0 if j == label else a[j] for j in range(classes)])
+    kl = gammaln(sum(a)) - sum(gammaln(a)) - gammaln(classes)
+    loss[i] += kl_weight * (kl + sum((x - 1) * (digamma(x) - digamma(sum(a))) for x in a))
+  return loss
+
+
+def cosine_regression(sg, q, k, labels):
+  return np.array([(y - cos(u, v)) ** 2 for u, v, y in zip(q, k, labels, strict=True)])
+
+
+def ranking(similarity, labels):
+  b = range(len(labels))
+  return math.log1p(sum(math.exp(similarity[i] - similarity[j]) for i in b for j in b if labels[i] < labels[j]))
+
+
+def cosent(sg, q, k, labels, scale=20.0):
+  return ranking([scale * cos(u, v) for u, v in zip(q, k, strict=True)], labels)
+
+
+def angle(sg, q, k, labels, scale=20.0):
+  similarity = []
+  for u, v in zip(q, k, strict=True):
+    half = len(u) // 2
+    z, w = u[:half] + 1j * u[half:], v[:half] + 1j * v[half:]
+    norms = [math.sqrt(sum(abs(x) ** 2)) for x in (z, w)]
+    quotient = z * w.conj() / norms[1] ** 2 / (norms[0] / norms[1])
+    similarity.append(scale * abs(sum(quotient.real) + sum(quotient.imag)))
+  return ranking(similarity, labels)
+
+
+def entity_recovery(sg, z, candidates, labels, mask=None):
+  mask = np.ones(labels.shape, bool) if mask is None else mask
+  logits = np.array([[[x @ e for e in candidates[i]] for x in z[i]] for i in range(len(z))])
+  return share(cross_entropies(logits, np.where(mask, labels, 0)), mask)
+
+
+LABELS = np.array([2, 0, 1, 1, 3, 2])
+GRADES = np.float32([0.1, 0.9, 0.4, 0.4, 0.7, 0.2])
+
+
+def classes(rng):
+  return normal(rng, 6, 5), normal(rng, 4, 5)
+
+
+def opposite(rng):
+  """Some examples lie almost opposite to the prototype of their class."""
+  z, w = classes(rng)
+  z[:3] = -w[LABELS[:3]] + 0.05 * z[:3]
+  return z, w
+
+
+LABELLED = {
+  'prototypical': Oracle(
+    prototypical, lambda rng: [(views(rng), {}), (views(rng, 4, 2), {})], sizes(lambda rng: (views(rng), {}))
+  ),
+  'angular_prototypical': Oracle(
+    angular_prototypical,
+    lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(scale=3.0))],
+    sizes(lambda rng: (views(rng), {})),
+  ),
+  'ge2e': Oracle(ge2e, lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(scale=3.0))]),
+  'triplet': Oracle(
+    triplet,
+    lambda rng: [
+      (pair(rng), {}),
+      (pair(rng), dict(margin=0.7, ids=IDS)),
+      (pair(rng), dict(margin=1.0, weights=rng.random((6, 6)).astype(np.float32))),
+    ],
+  ),
+  'am_softmax': Oracle(
+    am_softmax,
+    lambda rng: [(classes(rng), dict(labels=LABELS)), (classes(rng), dict(labels=LABELS, margin=0.1, scale=4.0))],
+    sizes(lambda rng: (classes(rng), dict(labels=LABELS))),
+  ),
+  'aam_softmax': Oracle(
+    aam_softmax,
+    lambda rng: [(classes(rng), dict(labels=LABELS)), (opposite(rng), dict(labels=LABELS, margin=0.5, scale=4.0))],
+    lambda rng: (
+      [((w[LABELS], w), dict(labels=LABELS)) for w in (normal(rng, 4, 5), np.eye(4, 5, dtype=np.float32))]
+      + sizes(lambda rng: (classes(rng), dict(labels=LABELS)))(rng)
+    ),
+  ),
+  'cores': Oracle(
+    cores,
+    lambda rng: [((normal(rng, 6, 5, scale=3.0),), dict(labels=LABELS))],
+  ),
+  'i_edl': Oracle(
+    i_edl,
+    lambda rng: [
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS)),
+      ((normal(rng, 6, 4),), dict(labels=LABELS, fisher_weight=0.1, kl_weight=0.3)),
+    ],
+  ),
+  'cosine_regression': Oracle(cosine_regression, lambda rng: [(pair(rng), dict(labels=GRADES))]),
+  'cosent': Oracle(cosent, lambda rng: [(pair(rng), dict(labels=GRADES)), (pair(rng), dict(labels=GRADES, scale=2.0))]),
+  'angle': Oracle(
+    angle, lambda rng: [(pair(rng, d=6), dict(labels=GRADES)), (pair(rng, d=4), dict(labels=GRADES, scale=2.0))]
+  ),
+  'entity_recovery': Oracle(
+    entity_recovery,
+    lambda rng: [
+      ((normal(rng, 4, 3, 5), normal(rng, 4, 6, 5)), dict(labels=rng.integers(0, 6, (4, 3)))),
+      ((normal(rng, 4, 3, 5), normal(rng, 4, 6, 5)), dict(labels=np.where(TOKENS, 3, -1), mask=TOKENS)),
+    ],
+    sizes(
+      lambda rng: ((normal(rng, 4, 3, 5), normal(rng, 4, 6, 5)), dict(labels=np.where(TOKENS, 3, -1), mask=TOKENS)),
+      lambda rng: ((normal(rng, 4, 3, 5), normal(rng, 4, 6, 5)), dict(labels=TOKENS * 1, mask=TOKENS & False)),
+    ),
+  ),
+}
+
+MORE = MULTIVIEW | SEQUENCE | DISTIL | PREFERENCE | LABELLED
