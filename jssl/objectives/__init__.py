@@ -19,7 +19,37 @@ from jssl.objectives.contrastive import (
   sup_con,
   uniform,
 )
+from jssl.objectives.control import (
+  act_jepa,
+  allo,
+  allo_errors,
+  double_dqn,
+  dynamo,
+  musik,
+  self_predictive,
+  spr,
+  taco,
+)
+from jssl.objectives.diffusion import (
+  cosine_schedule,
+  denoising_mse,
+  gaussian_kl,
+  linear_schedule,
+  mmd,
+  noised,
+  umd,
+)
 from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
+from jssl.objectives.kg import (
+  SCORES,
+  bilinear,
+  complex_,
+  distmult,
+  margin_ranking,
+  rotate,
+  self_adversarial,
+  transe,
+)
 from jssl.objectives.labelled import (
   aam_softmax,
   am_softmax,
@@ -70,6 +100,12 @@ from jssl.objectives.sequence import (
   masked_value_mse,
   replaced_token_detection,
   token_cross_entropy,
+)
+from jssl.objectives.words import (
+  cbow,
+  hierarchical_softmax,
+  position_weighted_cbow,
+  sgns,
 )
 
 OBJECTIVES = {
@@ -149,6 +185,28 @@ OBJECTIVES = {
   'cosent': cosent,
   'angle': angle,
   'entity_recovery': entity_recovery,
+  # kg
+  'margin_ranking': margin_ranking,
+  'self_adversarial': self_adversarial,
+  # words
+  'sgns': sgns,
+  'cbow': cbow,
+  'position_weighted_cbow': position_weighted_cbow,
+  'hierarchical_softmax': hierarchical_softmax,
+  # control
+  'taco': taco,
+  'allo': allo,
+  'spr': spr,
+  'self_predictive': self_predictive,
+  'musik': musik,
+  'act_jepa': act_jepa,
+  'dynamo': dynamo,
+  'double_dqn': double_dqn,
+  # diffusion
+  'denoising_mse': denoising_mse,
+  'gaussian_kl': gaussian_kl,
+  'mmd': mmd,
+  'umd': umd,
   # distil
   'kl_logits': kl_logits,
   'token_alignment': token_alignment,
@@ -156,4 +214,22 @@ OBJECTIVES = {
   'wcord_local': wcord_local,
 }
 
-__all__ = [*OBJECTIVES, 'OBJECTIVES', 'match_tokens', 'rectify', 'simplex', 'sinkhorn', 'tico_covariance']
+__all__ = [
+  *OBJECTIVES,
+  'OBJECTIVES',
+  'SCORES',
+  'allo_errors',
+  'bilinear',
+  'complex_',
+  'cosine_schedule',
+  'distmult',
+  'linear_schedule',
+  'match_tokens',
+  'noised',
+  'rectify',
+  'rotate',
+  'simplex',
+  'sinkhorn',
+  'tico_covariance',
+  'transe',
+]

@@ -700,4 +700,318 @@ LABELLED = {
   ),
 }
 
-MORE = MULTIVIEW | SEQUENCE | DISTIL | PREFERENCE | LABELLED
+# kg
+
+
+def transe(sg, h, r, t, norm=1):
+  powers = [[abs(x) ** norm for x in e] for e in h + r - t]
+  return np.array([-(sum(e) ** (1 / norm)) for e in powers])
+
+
+def distmult(sg, h, r, t):
+  return np.array([x @ np.diag(w) @ y for x, w, y in zip(h, r, t, strict=True)])
+
+
+def complexes(x):
+  return x[..., : x.shape[-1] // 2] + 1j * x[..., x.shape[-1] // 2 :]
+
+
+def complex_(sg, h, r, t):
+  return np.array([sum(x * w * y.conj()).real for x, w, y in zip(*map(complexes, (h, r, t)), strict=True)])
+
+
+def rotate(sg, h, r, t):
+  turned = complexes(h) * np.exp(1j * r)
+  return np.array([-sum(abs(e)) for e in turned - complexes(t)])
+
+
+def bilinear(sg, h, r, t):
+  return np.array([x @ w @ y for x, w, y in zip(h, r, t, strict=True)])
+
+
+def triples(rng, *relation):
+  return normal(rng, 4, 6), normal(rng, 4, *relation), normal(rng, 4, 6)
+
+
+SCORES = {
+  'transe': Oracle(transe, lambda rng: [(triples(rng, 6), {}), (triples(rng, 6), dict(norm=2))]),
+  'distmult': Oracle(distmult, lambda rng: [(triples(rng, 6), {})]),
+  'complex': Oracle(complex_, lambda rng: [(triples(rng, 6), {})]),
+  'rotate': Oracle(rotate, lambda rng: [(triples(rng, 3), {})]),
+  'bilinear': Oracle(bilinear, lambda rng: [(triples(rng, 6, 6), {})]),
+}
+
+
+def margin_ranking(sg, positive, negatives, margin=1.0):
+  return np.array(
+    [sum(max(0, margin - p + n) for n in row) / len(row) for p, row in zip(positive, negatives, strict=True)]
+  )
+
+
+def self_adversarial(sg, positive, negatives, margin=9.0, adversarial_temperature=1.0):
+  loss = []
+  for p, row in zip(positive, negatives, strict=True):
+    weights = sg(np.exp(log_softmax(adversarial_temperature * row)))
+    false = sum(w * log_sigmoid(-n - margin) for w, n in zip(weights, row, strict=True))
+    loss.append(-(log_sigmoid(margin + p) + false) / 2)
+  return np.array(loss)
+
+
+def scored(rng):
+  return normal(rng, 4), normal(rng, 4, 3)
+
+
+KG = {
+  'margin_ranking': Oracle(margin_ranking, lambda rng: [(scored(rng), {}), (scored(rng), dict(margin=0.3))]),
+  'self_adversarial': Oracle(
+    self_adversarial,
+    lambda rng: [(scored(rng), {}), (scored(rng), dict(margin=0.5, adversarial_temperature=0.3))],
+  ),
+}
+
+
+# words
+
+
+def sgns(sg, centre, context, negatives):
+  pairs = zip(centre, context, negatives, strict=True)
+  return np.array([-log_sigmoid(u @ v) - sum(log_sigmoid(-(n @ v)) for n in noise) for v, u, noise in pairs])
+
+
+def cbow(sg, context, target, negatives, mask=None):
+  mask = np.ones(context.shape[:2], bool) if mask is None else mask
+  h = np.array([sum(v[m]) / max(m.sum(), 1) for v, m in zip(context, mask, strict=True)])
+  return sgns(sg, h, target, negatives)
+
+
+def position_weighted_cbow(sg, context, position, target, negatives, mask=None):
+  weighted = np.array([[v * p for v, p in zip(words, position, strict=True)] for words in context])
+  return cbow(sg, weighted, target, negatives, mask)
+
+
+def hierarchical_softmax(sg, h, nodes, turns):
+  loss = np.zeros(len(h))
+  for i in range(len(h)):
+    for u, s in zip(nodes[i], turns[i], strict=True):
+      loss[i] -= log_sigmoid(s * (u @ h[i])) if s else 0
+  return loss
+
+
+def window(rng):
+  return normal(rng, 4, 3, 5), normal(rng, 4, 5), normal(rng, 4, 2, 5)
+
+
+def placed(rng):
+  context, target, negatives = window(rng)
+  return context, normal(rng, 3, 5), target, negatives
+
+
+TURNS = np.array([[1, -1, -1], [-1, 0, 0], [1, 1, 0], [-1, 1, 1]])
+SOME = np.array([[1, 0, 1], [1, 1, 1], [0, 1, 0], [1, 1, 0]], bool)
+
+WORDS = {
+  'sgns': Oracle(sgns, lambda rng: [((normal(rng, 4, 5), normal(rng, 4, 5), normal(rng, 4, 3, 5)), {})]),
+  'cbow': Oracle(
+    cbow,
+    lambda rng: [(window(rng), {}), (window(rng), dict(mask=SOME))],
+    sizes(lambda rng: (window(rng), dict(mask=TOKENS)), lambda rng: (window(rng), {})),
+  ),
+  'position_weighted_cbow': Oracle(
+    position_weighted_cbow,
+    lambda rng: [(placed(rng), {}), (placed(rng), dict(mask=SOME))],
+    sizes(lambda rng: (placed(rng), dict(mask=TOKENS))),
+  ),
+  'hierarchical_softmax': Oracle(
+    hierarchical_softmax,
+    lambda rng: [((normal(rng, 4, 5), normal(rng, 4, 3, 5)), dict(turns=TURNS))],
+    sizes(lambda rng: ((normal(rng, 4, 5), normal(rng, 4, 3, 5)), dict(turns=TURNS))),
+  ),
+}
+
+
+# control
+
+
+def taco(sg, prediction, target, weight):
+  target = sg(target)
+  return np.array([-log_softmax([g @ weight @ h for h in target])[i] for i, g in enumerate(prediction)])
+
+
+def allo(sg, start, end, first, second, duals, barrier=2.0):
+  d = start.shape[1]
+
+  def error(u, j, k):
+    return sum(u[:, j] * sg(u[:, k])) / len(u) - (j == k)
+
+  loss = 0.5 * sum(sum((start[:, k] - end[:, k]) ** 2) / len(start) for k in range(d))
+  for j in range(d):
+    for k in range(j + 1):
+      e = error(first, j, k), error(second, j, k)
+      loss += duals[j, k] * (e[0] + e[1]) / 2 + barrier * e[0] * e[1]
+  return loss
+
+
+def spr(sg, prediction, target, mask=None):
+  mask = np.ones(prediction.shape[:2], bool) if mask is None else mask
+  target = sg(target)
+  b, t, _ = prediction.shape
+  return np.array([-sum(cos(prediction[i, x], target[i, x]) for x in range(t) if mask[i, x]) for i in range(b)])
+
+
+def self_predictive(sg, prediction, target, mask=None):
+  loss = ((prediction - sg(target)) ** 2).sum(-1)
+  return loss if loss.ndim == 1 else share(loss, np.ones(loss.shape, bool) if mask is None else mask)
+
+
+def musik(sg, logits, actions, policies):
+  flat = [[v for row in x for v in row] for x in logits]
+  width = logits.shape[2]
+  return np.array([-log_softmax(x)[a * width + j] for x, a, j in zip(flat, actions, policies, strict=True)])
+
+
+def act_jepa(sg, actions, action_targets, states, state_targets, weight=1.0, mask=None):
+  mask = np.ones(actions.shape[:2], bool) if mask is None else mask
+  action = share(np.abs(actions - action_targets).mean(-1), mask)
+  return action + weight * share(np.abs(states - sg(state_targets)).mean(-1), mask)
+
+
+def dynamo(sg, prediction, target, states, covariance_weight=0.04):
+  b, t, d = prediction.shape
+  target, covariance = sg(target), np.cov(states.reshape(-1, d).T)
+  repeated = [covariance[j, k] ** 2 for j in range(d) for k in range(d) if j != k]
+  dynamics = [sum(1 - cos(prediction[i, x], target[i, x]) for x in range(t)) / t for i in range(b)]
+  return np.array(dynamics) + covariance_weight * sum(repeated) / len(repeated)
+
+
+def double_dqn(sg, q_values, next_online, next_target, actions, rewards, discounts, delta=1.0):
+  loss = []
+  for i, a in enumerate(actions):
+    best = max(range(q_values.shape[1]), key=lambda c: next_online[i, c])
+    e = sg(rewards[i] + discounts[i] * next_target[i, best]) - q_values[i, a]
+    loss.append(e * e / 2 if abs(e) <= delta else delta * (abs(e) - delta / 2))
+  return np.array(loss)
+
+
+def eigenfunctions(rng):
+  return tuple(normal(rng, n, 3) for n in (6, 6, 8, 8))
+
+
+def chunk(rng):
+  return normal(rng, 4, 3, 2), normal(rng, 4, 3, 2), normal(rng, 4, 3, 5), normal(rng, 4, 3, 5)
+
+
+def q_options(rng):
+  return dict(
+    actions=rng.integers(0, 3, 6),
+    rewards=normal(rng, 6),
+    discounts=np.float32([0.9, 0, 0.9, 0.9, 0, 0.9]),
+  )
+
+
+def triple(rng):
+  return (*pair_of_tokens(rng), normal(rng, 4, 2, 3, 5))
+
+
+CONTROL = {
+  'taco': Oracle(
+    taco,
+    lambda rng: [((normal(rng, 6, 4), normal(rng, 6, 5), normal(rng, 4, 5)), {})],
+    sizes(lambda rng: ((normal(rng, 6, 4), normal(rng, 6, 5), normal(rng, 4, 5, scale=1e-4)), {})),
+  ),
+  'allo': Oracle(
+    allo,
+    lambda rng: [
+      (eigenfunctions(rng), dict(duals=np.tril(normal(rng, 3, 3)))),
+      (eigenfunctions(rng), dict(duals=np.zeros((3, 3), np.float32), barrier=0.5)),
+    ],
+    sizes(lambda rng: (eigenfunctions(rng), dict(duals=np.tril(normal(rng, 3, 3))))),
+  ),
+  'spr': Oracle(spr, lambda rng: [(pair_of_tokens(rng), {}), (pair_of_tokens(rng), dict(mask=TOKENS))]),
+  'self_predictive': Oracle(
+    self_predictive,
+    lambda rng: [(pair_of_tokens(rng), {}), (pair(rng), {}), (pair_of_tokens(rng), dict(mask=TOKENS))],
+    sizes(lambda rng: (pair(rng), {}), lambda rng: (pair_of_tokens(rng), dict(mask=TOKENS & False))),
+  ),
+  'musik': Oracle(
+    musik,
+    lambda rng: [((normal(rng, 4, 3, 2),), dict(actions=np.array([0, 2, 1, 2]), policies=np.array([1, 0, 0, 1])))],
+    sizes(lambda rng: ((normal(rng, 4, 3, 2),), dict(actions=np.arange(4) % 3, policies=np.arange(4) % 2))),
+  ),
+  'act_jepa': Oracle(
+    act_jepa,
+    lambda rng: [(chunk(rng), {}), (chunk(rng), dict(weight=0.3, mask=TOKENS))],
+    sizes(lambda rng: (chunk(rng), {}), lambda rng: (chunk(rng), dict(mask=TOKENS & False))),
+  ),
+  'dynamo': Oracle(
+    dynamo,
+    lambda rng: [(triple(rng), {}), (triple(rng), dict(covariance_weight=1.0))],
+    sizes(lambda rng: (triple(rng), {})),
+  ),
+  'double_dqn': Oracle(
+    double_dqn,
+    lambda rng: [
+      (tuple(normal(rng, 6, 3, scale=2.0) for _ in range(3)), q_options(rng)),
+      (tuple(normal(rng, 6, 3, scale=2.0) for _ in range(3)), q_options(rng) | dict(delta=0.3)),
+    ],
+    sizes(lambda rng: (tuple(normal(rng, 6, 3) for _ in range(3)), q_options(rng))),
+  ),
+}
+
+
+# diffusion
+
+
+def denoising_mse(sg, prediction, noise):
+  return np.array(
+    [sum((x - y) ** 2) / len(x) for x, y in zip(*(z.reshape(len(z), -1) for z in (prediction, noise)), strict=True)]
+  )
+
+
+def gaussian_kl(sg, mean, log_variance):
+  loss = np.zeros(len(mean))
+  for i, (row, v) in enumerate(zip(mean, log_variance, strict=True)):
+    loss[i] = -0.5 * sum(1 + s - m**2 - math.exp(s) for m, s in zip(row, v, strict=True))
+  return loss
+
+
+def mmd(sg, z, prior):
+  prior, d = sg(prior), z.shape[1]
+
+  def kernel(x, y):
+    return sum(math.exp(-(sum((u - v) ** 2) / d) / d) for u in x for v in y) / (len(x) * len(y))
+
+  return kernel(prior, prior) + kernel(z, z) - 2 * kernel(prior, z)
+
+
+def umd(sg, x_prediction, noise_prediction, x, noise, mask, clean):
+  x_error, noise_error = ((x_prediction - x) ** 2).mean(-1), ((noise_prediction - noise) ** 2).mean(-1)
+  r, noisy = clean.mean(), ~clean[:, None]
+  diffusion = share(noise_error, ~mask & noisy) + share(x_error, mask & noisy)
+  return r * share(x_error, mask & ~noisy) + (1 - r) * 0.5 * diffusion
+
+
+def patches(rng):
+  return tuple(normal(rng, 4, 3, 5) for _ in range(4))
+
+
+CLEAN = np.array([0, 0, 1, 0], bool)
+
+DIFFUSION = {
+  'denoising_mse': Oracle(denoising_mse, lambda rng: [((normal(rng, 4, 3, 2), normal(rng, 4, 3, 2)), {})]),
+  'gaussian_kl': Oracle(
+    gaussian_kl,
+    lambda rng: [((normal(rng, 4, 3), normal(rng, 4, 3)), {})],
+    lambda rng: [((np.zeros((4, 3), np.float32), np.full((4, 3), v, np.float32)), {}) for v in (0, -1e4, 1e-20, 50)],
+  ),
+  'mmd': Oracle(mmd, lambda rng: [((normal(rng, 6, 3, scale=2.0), normal(rng, 8, 3)), {})]),
+  'umd': Oracle(
+    umd,
+    lambda rng: [(patches(rng), dict(mask=TOKENS, clean=CLEAN))],
+    sizes(
+      lambda rng: (patches(rng), dict(mask=TOKENS, clean=CLEAN)),
+      lambda rng: (patches(rng), dict(mask=TOKENS & False, clean=CLEAN | True)),
+    ),
+  ),
+}
+
+MORE = MULTIVIEW | SEQUENCE | DISTIL | PREFERENCE | LABELLED | KG | WORDS | CONTROL | DIFFUSION
