@@ -63,7 +63,7 @@ def allo(start: Array, end: Array, first: Array, second: Array, *, duals: Array,
 
 
 def allo_errors(first: Array, second: Array) -> tuple[Array, Array]:
-  """What the duals [d d] and the barrier of `allo` rise by, each times its rate: errors, and their positive products."""
+  """What the duals [d d] and the barrier of `allo` rise by, times a rate each: errors, and their positive products."""
   e1, e2 = jax.lax.stop_gradient((_errors(first), _errors(second)))
   return (e1 + e2) / 2, jnp.mean(jax.nn.relu(e1 * e2))
 

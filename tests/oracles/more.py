@@ -762,10 +762,15 @@ def scored(rng):
 
 
 KG = {
-  'margin_ranking': Oracle(margin_ranking, lambda rng: [(scored(rng), {}), (scored(rng), dict(margin=0.3))]),
+  'margin_ranking': Oracle(
+    margin_ranking,
+    lambda rng: [(scored(rng), {}), (scored(rng), dict(margin=0.3))],
+    sizes(lambda rng: (scored(rng), {})),
+  ),
   'self_adversarial': Oracle(
     self_adversarial,
     lambda rng: [(scored(rng), {}), (scored(rng), dict(margin=0.5, adversarial_temperature=0.3))],
+    sizes(lambda rng: (scored(rng), {})),
   ),
 }
 
@@ -797,6 +802,10 @@ def hierarchical_softmax(sg, h, nodes, turns):
   return loss
 
 
+def skips(rng):
+  return normal(rng, 4, 5), normal(rng, 4, 5), normal(rng, 4, 3, 5)
+
+
 def window(rng):
   return normal(rng, 4, 3, 5), normal(rng, 4, 5), normal(rng, 4, 2, 5)
 
@@ -810,7 +819,7 @@ TURNS = np.array([[1, -1, -1], [-1, 0, 0], [1, 1, 0], [-1, 1, 1]])
 SOME = np.array([[1, 0, 1], [1, 1, 1], [0, 1, 0], [1, 1, 0]], bool)
 
 WORDS = {
-  'sgns': Oracle(sgns, lambda rng: [((normal(rng, 4, 5), normal(rng, 4, 5), normal(rng, 4, 3, 5)), {})]),
+  'sgns': Oracle(sgns, lambda rng: [(skips(rng), {})], sizes(lambda rng: (skips(rng), {}))),
   'cbow': Oracle(
     cbow,
     lambda rng: [(window(rng), {}), (window(rng), dict(mask=SOME))],
