@@ -26,7 +26,7 @@ def taco(prediction: Array, target: Array, weight: Array) -> Array:
   Returns:
     [b] nats.
 
-  Reference: Zheng et al. 2023, arXiv:2306.13229, Eq. 3 to 5. Stop-gradient on the target, as in the official code.
+  Reference: Zheng et al. 2023, arXiv:2306.13229, section 3. Stop-gradient on the target, as in the official code.
   Nothing is scaled to unit length.
   """
   target = jax.lax.stop_gradient(target.astype(jnp.float32))
@@ -52,7 +52,7 @@ def allo(start: Array, end: Array, first: Array, second: Array, *, duals: Array,
   Returns:
     A scalar. Eigenvalues of the Laplacian are -beta_kk/2 in the end.
 
-  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, section 4, Eq. 6. Stop-gradient on beta, on the barrier and
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, section 3. Stop-gradient on beta, on the barrier and
   on u_k as above, which breaks the symmetry. The official code leaves out the factor 1/2 of the first summand.
   """
   start, end = start.astype(jnp.float32), end.astype(jnp.float32)
@@ -81,7 +81,7 @@ def spr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
   Returns:
     [b].
 
-  Reference: Schwarzer et al. 2021, arXiv:2007.05929, Eq. 5, t = 5, weight 2. Stop-gradient on the target. The official
+  Reference: Schwarzer et al. 2021, arXiv:2007.05929, section 2, t = 5, weight 2. Stop-gradient on the target. The official
   code has 2 - 2 cos, and the mean over steps.
   """
   cosine = _cosine(prediction, target)

@@ -64,7 +64,7 @@ def gaussian_kl(mean: Array, log_variance: Array) -> Array:
   Returns:
     [b] nats.
 
-  Reference: Kingma, Welling 2014, arXiv:1312.6114, appendix B, a section of its own; Wang, Schiff, Gokaslan, Pan, Wang,
+  Reference: Kingma, Welling 2014, arXiv:1312.6114, appendix B; Wang, Schiff, Gokaslan, Pan, Wang,
   De Sa, Kuleshov 2023, arXiv:2306.08757, section 3 (InfoDiffusion).
   """
   mean, v = mean.astype(jnp.float32), log_variance.astype(jnp.float32)

@@ -44,7 +44,7 @@ def distmult(h: Array, r: Array, t: Array) -> Array:
   Returns:
     [...].
 
-  Reference: Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, Eq. 3.
+  Reference: Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, section 3.
   """
   return jnp.sum(_float(h) * _float(r) * _float(t), -1)
 
@@ -60,7 +60,7 @@ def complex_(h: Array, r: Array, t: Array) -> Array:
   Returns:
     [...].
 
-  Reference: Trouillon, Welbl, Riedel, Gaussier, Bouchard 2016, arXiv:1606.06357, Eq. 10.
+  Reference: Trouillon, Welbl, Riedel, Gaussier, Bouchard 2016, arXiv:1606.06357, section 3.
   """
   (a, b), (c, d), (e, f) = map(_halves, (h, r, t))
   return jnp.sum((a * c - b * d) * e + (a * d + b * c) * f, -1)
@@ -77,7 +77,7 @@ def rotate(h: Array, r: Array, t: Array) -> Array:
   Returns:
     [...].
 
-  Reference: Sun, Deng, Nie, Tang 2019, arXiv:1902.10197, section 3.2; the sum of moduli as in the official code.
+  Reference: Sun, Deng, Nie, Tang 2019, arXiv:1902.10197, section 3; the sum of moduli as in the official code.
   """
   (a, b), (e, f), r = _halves(h), _halves(t), _float(r)
   real, imaginary = a * jnp.cos(r) - b * jnp.sin(r) - e, a * jnp.sin(r) + b * jnp.cos(r) - f
@@ -95,7 +95,7 @@ def bilinear(h: Array, r: Array, t: Array) -> Array:
   Returns:
     [...].
 
-  Reference: Nickel, Tresp, Kriegel 2011 (RESCAL); Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, Eq. 2.
+  Reference: Nickel, Tresp, Kriegel 2011 (RESCAL); Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, section 3.
   """
   return jnp.einsum('...i,...ij,...j->...', _float(h), _float(r), _float(t), precision='highest')
 
@@ -116,7 +116,7 @@ def margin_ranking(positive: Array, negatives: Array, *, margin: float = 1.0) ->
   Returns:
     [b].
 
-  Reference: Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, Eq. 4, which sums over the triples; margin 1.
+  Reference: Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, section 3, which sums over the triples; margin 1.
   """
   return jnp.mean(jax.nn.relu(margin - _float(positive)[:, None] + _float(negatives)), 1)
 

@@ -62,7 +62,7 @@ def ge2e(z: Array, *, scale: float = 10.0) -> Array:
   Returns:
     [b] nats.
 
-  Reference: Wan, Wang, Papir, Lopez Moreno 2018, arXiv:1710.10467, Eq. 4 to 6 and 9; Chung et al. 2020,
+  Reference: Wan, Wang, Papir, Lopez Moreno 2018, arXiv:1710.10467, section 2; Chung et al. 2020,
   arXiv:2003.11982, section 2.2, whose official code cuts cosines off below 1e-6.
   """
   z = z.astype(jnp.float32)
@@ -92,7 +92,7 @@ def triplet(
   Returns:
     [b]; 0 without negatives.
 
-  Reference: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832, Eq. 3; Chung et al. 2020, arXiv:2003.11982, section
+  Reference: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832, section 3; Chung et al. 2020, arXiv:2003.11982, section
   2.2. No gradient through the choice of the negative.
   """
   q, k = l2_normalize(q), l2_normalize(k)
@@ -199,7 +199,7 @@ def i_edl(logits: Array, *, labels: Array, fisher_weight: float = 1.0, kl_weight
   Returns:
     [b].
 
-  Reference: Deng, Chen, Yu, Liu, Heng 2023, arXiv:2303.02045, section 3, Eq. 10 to 13. Predicted probabilities are
+  Reference: Deng, Chen, Yu, Liu, Heng 2023, arXiv:2303.02045, section 3. Predicted probabilities are
   a/A, and k/A is the uncertainty.
   """
   a = jax.nn.softplus(logits.astype(jnp.float32)) + 1
@@ -246,7 +246,7 @@ def cosent(q: Array, k: Array, *, labels: Array, scale: float = 20.0) -> Array:
   Returns:
     A scalar, since the logarithm does not separate.
 
-  Reference: Su 2022, CoSENT, after Sun et al. 2020, arXiv:2002.10857, Eq. 1; Li, Li 2023, arXiv:2309.12871, Eq. 2,
+  Reference: Su 2022, CoSENT, after Sun et al. 2020, arXiv:2002.10857, Eq. 1; Li, Li 2023, arXiv:2309.12871, section 3,
   s = 20.
   """
   return _ranking(scale * jnp.sum(l2_normalize(q) * l2_normalize(k), -1), labels)
@@ -272,7 +272,7 @@ def angle(q: Array, k: Array, *, labels: Array, scale: float = 20.0) -> Array:
   Raises:
     ValueError: for odd d.
 
-  Reference: Li, Li 2023, arXiv:2309.12871, Eq. 4 to 7. The order of pairs, the sum over features and s = 20 are those
+  Reference: Li, Li 2023, arXiv:2309.12871, section 3. The order of pairs, the sum over features and s = 20 are those
   of the official code, in which larger t stands for more similar pairs.
   """
   if q.shape[-1] % 2:

@@ -25,7 +25,7 @@ def poly_view_geometric(z: Array, *, temperature: float = 0.1) -> Array:
   Returns:
     [b] nats.
 
-  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2.3, the geometric
+  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2, the geometric
   loss.
   """
   return -jnp.mean(_off_diagonal(_log_likelihood(z, temperature)), (1, 2))
@@ -43,7 +43,7 @@ def poly_view_arithmetic(z: Array, *, temperature: float = 0.1) -> Array:
   Returns:
     [b] nats, at most the geometric loss.
 
-  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2.3, the arithmetic
+  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2, the arithmetic
   loss.
   """
   log_p = _off_diagonal(_log_likelihood(z, temperature))
@@ -64,7 +64,8 @@ def poly_view_statistics(z: Array, *, temperature: float = 0.1, normalize: bool 
   Returns:
     [b] nats.
 
-  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2.4.
+  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2, sufficient
+  statistics.
   """
   z = l2_normalize(z)
   b, v, _ = z.shape
@@ -156,7 +157,7 @@ def non_negative(q: Array, k: Array, *, temperature: float = 0.2, ids: Array | N
     [b] nats.
 
   Reference: Wang, Zhang, Guo, Wang 2024, arXiv:2403.12459, section 3, with the reparameterised ReLU of the official
-  code. The denominator there leaves out no negative of `nt_xent`: the same rows.
+  code. Its loss is that of `nt_xent`.
   """
   return nt_xent(rectify(q), rectify(k), temperature=temperature, ids=ids)
 

@@ -26,7 +26,7 @@ def bradley_terry(chosen: Array, rejected: Array) -> Array:
   Returns:
     [b] nats.
 
-  Reference: Stiennon et al. 2020, arXiv:2009.01325, section 3.4; Askell et al. 2021, arXiv:2112.00861, section 3.1.
+  Reference: Stiennon et al. 2020, arXiv:2009.01325, section 3.4; Askell et al. 2021, arXiv:2112.00861, section 3.
   """
   return jax.nn.softplus(_float(rejected) - _float(chosen))
 
@@ -43,7 +43,7 @@ def binary_preference(chosen: Array, rejected: Array) -> Array:
   Returns:
     [b] nats, the mean over the two answers.
 
-  Reference: Askell et al. 2021, arXiv:2112.00861, section 3.1.
+  Reference: Askell et al. 2021, arXiv:2112.00861, section 3.
   """
   return (jax.nn.softplus(-_float(chosen)) + jax.nn.softplus(_float(rejected))) / 2
 
@@ -199,7 +199,7 @@ def slic(
   Returns:
     [b].
 
-  Reference: Zhao et al. 2023, arXiv:2305.10425, section 2.2; its regularisation takes the likelihood of a target of
+  Reference: Zhao et al. 2023, arXiv:2305.10425, section 2; its regularisation takes the likelihood of a target of
   supervised training, which is the preferred answer here.
   """
   del reference_chosen, reference_rejected
@@ -233,8 +233,8 @@ def rrhf(
   Returns:
     [b].
 
-  Reference: Yuan et al. 2023, arXiv:2304.05302, Eq. 2 to 5, for two answers. The official code divides the second
-  summand by the padded length.
+  Reference: Yuan et al. 2023, arXiv:2304.05302, section 3, for two answers. The official code takes the mean over the
+  padded length in the second summand.
   """
   del reference_chosen, reference_rejected
   chosen, rejected = _float(chosen), _float(rejected)
@@ -306,7 +306,7 @@ def orpo(
   Returns:
     [b] nats.
 
-  Reference: Hong, Lee, Thorne 2024, arXiv:2403.07691, Eq. 3 to 7. 1 - e^p is bounded below by 1e-6.
+  Reference: Hong, Lee, Thorne 2024, arXiv:2403.07691, Eq. 4 to 7. 1 - e^p is bounded below by 1e-6.
   """
   del reference_chosen, reference_rejected
   chosen, rejected = _mean(chosen, chosen_length), _mean(rejected, rejected_length)

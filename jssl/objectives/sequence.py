@@ -101,7 +101,7 @@ def masked_value_mse(prediction: Array, target: Array, mask: Array) -> Array:
   Returns:
     [b].
 
-  Reference: Zerveas, Jayaraman, Patel, Bhamidipaty, Eickhoff 2021, arXiv:2010.02803, section 3.3, Eq. 6.
+  Reference: Zerveas, Jayaraman, Patel, Bhamidipaty, Eickhoff 2021, arXiv:2010.02803, section 3.
   """
   target = jax.lax.stop_gradient(target.astype(jnp.float32))
   return token_mean((prediction.astype(jnp.float32) - target) ** 2, mask)

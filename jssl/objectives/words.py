@@ -61,8 +61,8 @@ def position_weighted_cbow(
   Returns:
     [b] nats.
 
-  Reference: Mikolov, Grave, Bojanowski, Puhrsch, Joulin 2018, arXiv:1712.09405, section 2.2, which sums over the
-  window; Grave, Bojanowski, Gupta, Joulin, Mikolov 2018, arXiv:1802.06893, section 3.2. The mean, and the drawing of
+  Reference: Mikolov, Grave, Bojanowski, Puhrsch, Joulin 2018, arXiv:1712.09405, section 2, which sums over the
+  window; Grave, Bojanowski, Gupta, Joulin, Mikolov 2018, arXiv:1802.06893, section 3. The mean, and the drawing of
   negatives, are those of fastText.
   """
   weighted = context.astype(jnp.float32) * position.astype(jnp.float32)
