@@ -81,8 +81,8 @@ def spr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
   Returns:
     [b].
 
-  Reference: Schwarzer et al. 2021, arXiv:2007.05929, section 2, t = 5, weight 2. Stop-gradient on the target. The official
-  code has 2 - 2 cos, and the mean over steps.
+  Reference: Schwarzer et al. 2021, arXiv:2007.05929, section 2, t = 5, weight 2. Stop-gradient on the target. The
+  official code has 2 - 2 cos, and the mean over steps.
   """
   cosine = _cosine(prediction, target)
   return -jnp.sum(cosine if mask is None else jnp.where(mask, cosine, 0), 1)

@@ -92,8 +92,8 @@ def triplet(
   Returns:
     [b]; 0 without negatives.
 
-  Reference: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832, section 3; Chung et al. 2020, arXiv:2003.11982, section
-  2.2. No gradient through the choice of the negative.
+  Reference: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832, section 3; Chung et al. 2020, arXiv:2003.11982,
+  section 2.2. No gradient through the choice of the negative.
   """
   q, k = l2_normalize(q), l2_normalize(k)
   ids = jnp.arange(len(q)) if ids is None else ids
