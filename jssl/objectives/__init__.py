@@ -19,9 +19,94 @@ from jssl.objectives.contrastive import (
   sup_con,
   uniform,
 )
+from jssl.objectives.control import (
+  act_jepa,
+  allo,
+  allo_errors,
+  double_dqn,
+  dynamo,
+  musik,
+  self_predictive,
+  spr,
+  taco,
+)
+from jssl.objectives.diffusion import (
+  cosine_schedule,
+  denoising_mse,
+  gaussian_kl,
+  linear_schedule,
+  mmd,
+  noised,
+  umd,
+)
+from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
+from jssl.objectives.kg import (
+  SCORES,
+  bilinear,
+  complex_,
+  distmult,
+  margin_ranking,
+  rotate,
+  self_adversarial,
+  transe,
+)
+from jssl.objectives.labelled import (
+  aam_softmax,
+  am_softmax,
+  angle,
+  angular_prototypical,
+  cores,
+  cosent,
+  cosine_regression,
+  entity_recovery,
+  ge2e,
+  i_edl,
+  prototypical,
+  simplex,
+  triplet,
+)
+from jssl.objectives.multiview import (
+  care,
+  kl_align,
+  non_negative,
+  patch_discrimination,
+  patch_similarity,
+  poly_view_arithmetic,
+  poly_view_geometric,
+  poly_view_statistics,
+  rectify,
+  simcse,
+  symile,
+)
 from jssl.objectives.prediction import byol, latent_l1, latent_l2, negative_cosine, smooth_l1
+from jssl.objectives.preference import (
+  binary_preference,
+  bradley_terry,
+  cdpo,
+  dpo,
+  goal_contrast,
+  ipo,
+  kto,
+  orpo,
+  robust_dpo,
+  rrhf,
+  simpo,
+  slic,
+)
 from jssl.objectives.reconstruction import masked_l1, masked_mse
 from jssl.objectives.redundancy import barlow_twins, covariance, tico, tico_covariance, variance, vicreg, w_mse
+from jssl.objectives.sequence import (
+  codebook_cross_entropy,
+  masked_value_mse,
+  replaced_token_detection,
+  token_cross_entropy,
+)
+from jssl.objectives.words import (
+  cbow,
+  hierarchical_softmax,
+  position_weighted_cbow,
+  sgns,
+)
 
 OBJECTIVES = {
   # contrastive
@@ -58,6 +143,93 @@ OBJECTIVES = {
   # reconstruction
   'masked_mse': masked_mse,
   'masked_l1': masked_l1,
+  # multiview
+  'poly_view_geometric': poly_view_geometric,
+  'poly_view_arithmetic': poly_view_arithmetic,
+  'poly_view_statistics': poly_view_statistics,
+  'care': care,
+  'symile': symile,
+  'non_negative': non_negative,
+  'patch_discrimination': patch_discrimination,
+  'patch_similarity': patch_similarity,
+  'simcse': simcse,
+  'kl_align': kl_align,
+  # sequence
+  'token_cross_entropy': token_cross_entropy,
+  'replaced_token_detection': replaced_token_detection,
+  'codebook_cross_entropy': codebook_cross_entropy,
+  'masked_value_mse': masked_value_mse,
+  # preference
+  'bradley_terry': bradley_terry,
+  'binary_preference': binary_preference,
+  'goal_contrast': goal_contrast,
+  'dpo': dpo,
+  'cdpo': cdpo,
+  'robust_dpo': robust_dpo,
+  'ipo': ipo,
+  'slic': slic,
+  'rrhf': rrhf,
+  'kto': kto,
+  'orpo': orpo,
+  'simpo': simpo,
+  # labelled
+  'prototypical': prototypical,
+  'angular_prototypical': angular_prototypical,
+  'ge2e': ge2e,
+  'triplet': triplet,
+  'am_softmax': am_softmax,
+  'aam_softmax': aam_softmax,
+  'cores': cores,
+  'i_edl': i_edl,
+  'cosine_regression': cosine_regression,
+  'cosent': cosent,
+  'angle': angle,
+  'entity_recovery': entity_recovery,
+  # kg
+  'margin_ranking': margin_ranking,
+  'self_adversarial': self_adversarial,
+  # words
+  'sgns': sgns,
+  'cbow': cbow,
+  'position_weighted_cbow': position_weighted_cbow,
+  'hierarchical_softmax': hierarchical_softmax,
+  # control
+  'taco': taco,
+  'allo': allo,
+  'spr': spr,
+  'self_predictive': self_predictive,
+  'musik': musik,
+  'act_jepa': act_jepa,
+  'dynamo': dynamo,
+  'double_dqn': double_dqn,
+  # diffusion
+  'denoising_mse': denoising_mse,
+  'gaussian_kl': gaussian_kl,
+  'mmd': mmd,
+  'umd': umd,
+  # distil
+  'kl_logits': kl_logits,
+  'token_alignment': token_alignment,
+  'wcord_global': wcord_global,
+  'wcord_local': wcord_local,
 }
 
-__all__ = [*OBJECTIVES, 'OBJECTIVES', 'sinkhorn', 'tico_covariance']
+__all__ = [
+  *OBJECTIVES,
+  'OBJECTIVES',
+  'SCORES',
+  'allo_errors',
+  'bilinear',
+  'complex_',
+  'cosine_schedule',
+  'distmult',
+  'linear_schedule',
+  'match_tokens',
+  'noised',
+  'rectify',
+  'rotate',
+  'simplex',
+  'sinkhorn',
+  'tico_covariance',
+  'transe',
+]

@@ -1,0 +1,233 @@
+"""Objectives of representations for control: predicting what an action leads to, and the value of taking it.
+
+Sequences are [b t ...]; masks [b t] are true for steps that count. As in `prediction`, with a mask l_i is example i's
+share of the mean over all steps that count in the global batch, except where a sum over steps is said.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.prediction import token_mean
+from jssl.objectives.redundancy import covariance
+from jssl.parts.gradients import l2_normalize
+from jssl.types import Array
+
+
+def taco(prediction: Array, target: Array, weight: Array) -> Array:
+  """Bilinear contrast of what a state and a sequence of actions lead to with the state reached.
+
+  l_i = -log softmax_j( g_i^T W h_j )_i
+
+  Args:
+    prediction: [b d] g, projected from the state and the actions that follow.
+    target: [b e] h, projections of the state after those actions. With another view of the same state this is CURL.
+    weight: [d e] W, learned.
+
+  Returns:
+    [b] nats.
+
+  Reference: Zheng et al. 2023, arXiv:2306.13229, section 3. Stop-gradient on the target, as in the official code.
+  Nothing is scaled to unit length.
+  """
+  target = jax.lax.stop_gradient(target.astype(jnp.float32))
+  mapped = jnp.matmul(prediction.astype(jnp.float32), weight.astype(jnp.float32), precision='highest')
+  logits = jnp.matmul(mapped, target.T, precision='highest')
+  return jax.nn.logsumexp(logits, 1) - jnp.diagonal(logits)
+
+
+def allo(start: Array, end: Array, first: Array, second: Array, *, duals: Array, barrier: float = 2.0) -> Array:
+  """Augmented Lagrangian whose saddle point are the smoothest functions on the states, in order: the Laplacian's.
+
+  l = 1/2 sum_k mean (u_k(s) - u_k(s'))^2 + sum_{k <= j} ( beta_jk (e1 + e2)_jk/2 + barrier (e1)_jk (e2)_jk )
+  e_jk = mean u_j sg(u_k) - [j = k],   sg = stop-gradient
+
+  Args:
+    start: [b d] u(s), d functions of states.
+    end: [b d] u(s') of states a few steps later.
+    first: [n d] u of n independent states, for e1.
+    second: [n d] u of n others, for e2: the product of two independent estimates is unbiased.
+    duals: [d d] beta, lower triangular, raised by `allo_errors` times a rate after each step; zeros at the start.
+    barrier: the weight of the squared errors, raised over time; 2 at the start in the official code.
+
+  Returns:
+    A scalar. Eigenvalues of the Laplacian are -beta_kk/2 in the end.
+
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, section 3. Stop-gradient on beta, on the barrier and
+  on u_k as above, which breaks the symmetry. The official code leaves out the factor 1/2 of the first summand.
+  """
+  start, end = start.astype(jnp.float32), end.astype(jnp.float32)
+  e1, e2 = _errors(first), _errors(second)
+  duals, barrier = jax.lax.stop_gradient((jnp.tril(duals), jnp.asarray(barrier, jnp.float32)))
+  smooth = jnp.mean(jnp.sum((start - end) ** 2, -1)) / 2
+  return smooth + jnp.sum(duals * (e1 + e2) / 2 + barrier * e1 * e2)
+
+
+def allo_errors(first: Array, second: Array) -> tuple[Array, Array]:
+  """What the duals [d d] and the barrier of `allo` rise by, times a rate each: errors, and their positive products."""
+  e1, e2 = jax.lax.stop_gradient((_errors(first), _errors(second)))
+  return (e1 + e2) / 2, jnp.mean(jax.nn.relu(e1 * e2))
+
+
+def spr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+  """Self-predictive representations: cosine of predicted and reached latents, over the steps ahead.
+
+  l_i = -sum_t m_it cos(prediction_it, target_it)
+
+  Args:
+    prediction: [b t d] predictions of the next t steps' projections.
+    target: [b t d] projections by the target encoder.
+    mask: [b t] false from the end of an episode on; None for all.
+
+  Returns:
+    [b].
+
+  Reference: Schwarzer et al. 2021, arXiv:2007.05929, section 2, t = 5, weight 2. Stop-gradient on the target. The
+  official code has 2 - 2 cos, and the mean over steps.
+  """
+  cosine = _cosine(prediction, target)
+  return -jnp.sum(cosine if mask is None else jnp.where(mask, cosine, 0), 1)
+
+
+def self_predictive(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+  """Squared distance of the predicted next latent state to the next one.
+
+  l = sum_d (prediction - target)^2
+
+  Args:
+    prediction: [b d] or [b t d] predictions from a latent state and an action.
+    target: the same shape, latent states reached, by a slow or the same encoder.
+    mask: [b t] true for steps that count; None for all.
+
+  Returns:
+    [b].
+
+  Reference: Ni et al. 2024, arXiv:2401.08898, section 3, the ZP loss with an l2 distance. Stop-gradient on the target,
+  without which states collapse.
+  """
+  target = jax.lax.stop_gradient(target.astype(jnp.float32))
+  return token_mean(jnp.sum((prediction.astype(jnp.float32) - target) ** 2, -1), mask)
+
+
+def musik(logits: Array, *, actions: Array, policies: Array) -> Array:
+  """Multi-step inverse kinematics: the first action and the policy followed after it, told from both ends.
+
+  l_i = -log softmax( f(x_i, phi(x'_i)) )_{a_i, j_i}
+
+  Args:
+    logits: [b a s] over pairs of an action and a policy, from the first observation and the last one's code.
+    actions: [b] whole numbers, the actions taken first, drawn uniformly.
+    policies: [b] whole numbers, the policies followed then, drawn uniformly. With s = 1 this is inverse dynamics.
+
+  Returns:
+    [b] nats.
+
+  Reference: Mhammedi, Foster, Rakhlin 2023, arXiv:2304.05889, Algorithm 2.
+  """
+  b, _, s = logits.shape
+  logits = jax.nn.log_softmax(logits.astype(jnp.float32).reshape(b, -1))
+  return -jnp.take_along_axis(logits, (actions * s + policies)[:, None], 1)[:, 0]
+
+
+def act_jepa(
+  actions: Array,
+  action_targets: Array,
+  states: Array,
+  state_targets: Array,
+  *,
+  weight: float = 1.0,
+  mask: Array | None = None,
+) -> Array:
+  """Absolute error of a chunk of actions and of the latent states that go with it.
+
+  l = mean_a |actions - action_targets| + weight mean_d |states - state_targets|
+
+  Args:
+    actions: [b t a] predicted actions.
+    action_targets: [b t a] those of the demonstration.
+    states: [b t d] predicted latent states.
+    state_targets: [b t d] the target encoder's.
+    weight: of the second summand.
+    mask: [b t] false beyond the end of a demonstration; None for all.
+
+  Returns:
+    [b].
+
+  Reference: Vujinovic, Kovacevic 2025, arXiv:2501.14622, section 3. Stop-gradient on the latent targets.
+  """
+  action = jnp.mean(jnp.abs(actions.astype(jnp.float32) - action_targets.astype(jnp.float32)), -1)
+  state_targets = jax.lax.stop_gradient(state_targets.astype(jnp.float32))
+  state = jnp.mean(jnp.abs(states.astype(jnp.float32) - state_targets), -1)
+  return token_mean(action, mask) + weight * token_mean(state, mask)
+
+
+def dynamo(prediction: Array, target: Array, states: Array, *, covariance_weight: float = 0.04) -> Array:
+  """Latent dynamics: predicted next states against those reached, features kept from repeating each other.
+
+  l_i = mean_t (1 - cos(prediction_it, target_it)) + w mean_{j != k} Cov(states)_jk^2
+
+  Args:
+    prediction: [b t d] next states, from states and latent actions.
+    target: [b t d] the states reached, by the same or a slow encoder.
+    states: [... d] all embeddings of the batch, over time and cameras.
+    covariance_weight: w.
+
+  Returns:
+    [b]; the second summand is the same for all.
+
+  Reference: Cui, Pan, Iyer, Haldar, Pinto 2024, arXiv:2409.12192, section 3, w = 0.04 in the official code.
+  Stop-gradient on the target, not on the states.
+  """
+  d = states.shape[-1]
+  repeated = covariance(states.reshape(-1, d)) / max(d - 1, 1)
+  return jnp.mean(1 - _cosine(prediction, target), 1) + covariance_weight * repeated
+
+
+def double_dqn(
+  q_values: Array,
+  next_online: Array,
+  next_target: Array,
+  *,
+  actions: Array,
+  rewards: Array,
+  discounts: Array,
+  delta: float = 1.0,
+) -> Array:
+  """Temporal difference of Q-learning, the next action chosen by one network and valued by the other.
+
+  l_i = huber( r_i + g_i Q'(s'_i, argmax_a Q(s'_i, a)) - Q(s_i, a_i) )
+  huber(x) = x^2/2 for |x| <= delta, delta (|x| - delta/2) beyond
+
+  Args:
+    q_values: [b a] Q of the states.
+    next_online: [b a] Q of the next states. `next_target` again for plain Q-learning.
+    next_target: [b a] Q' of the next states by the target network.
+    actions: [b] whole numbers, actions taken.
+    rewards: [b] r, of n steps summed with their discounts.
+    discounts: [b] g, gamma^n, and 0 where the episode ended.
+    delta: where the square ends.
+
+  Returns:
+    [b].
+
+  Reference: van Hasselt, Guez, Silver 2016, arXiv:1509.06461, Eq. 4; Mnih et al. 2015, doi:10.1038/nature14236, for the
+  clipped error. Stop-gradient on everything but Q(s, a).
+  """
+  best = jnp.argmax(next_online, 1)
+  target = jax.lax.stop_gradient(rewards + discounts * _at(next_target, best))
+  error = jnp.abs(target - _at(q_values, actions))
+  within = jnp.minimum(error, delta)
+  return within * within / 2 + delta * (error - within)
+
+
+def _at(values: Array, index: Array) -> Array:
+  return jnp.take_along_axis(values.astype(jnp.float32), index[:, None], 1)[:, 0]
+
+
+def _cosine(prediction: Array, target: Array) -> Array:
+  return jnp.sum(l2_normalize(prediction) * jax.lax.stop_gradient(l2_normalize(target)), -1)
+
+
+def _errors(u: Array) -> Array:
+  u = u.astype(jnp.float32)
+  inner = jnp.matmul(u.T, jax.lax.stop_gradient(u), precision='highest') / len(u)
+  return jnp.tril(inner - jnp.eye(u.shape[1]))

@@ -1,0 +1,131 @@
+"""Objectives of representations learnt by denoising, and the schedules of the noise.
+
+A noised x is sqrt(abar) x + sqrt(1 - abar) noise, with abar falling from 1 to 0 over the steps: `noised`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.prediction import token_mean
+from jssl.types import Array
+
+
+def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> Array:
+  """abar of a linear schedule, [steps]: the products of 1 - beta, beta from `start` to `end` in equal steps.
+
+  Reference: Ho, Jain, Abbeel 2020, arXiv:2006.11239, section 4.
+  """
+  return jnp.cumprod(1 - jnp.linspace(start, end, steps))
+
+
+def cosine_schedule(steps: int = 1000, offset: float = 0.008, largest: float = 0.999) -> Array:
+  """abar of the cosine schedule, [steps]: cos^2 of a quarter turn, every beta at most `largest`.
+
+  Reference: Nichol, Dhariwal 2021, arXiv:2102.09672, Eq. 17.
+  """
+  f = jnp.cos((jnp.arange(steps + 1) / steps + offset) / (1 + offset) * jnp.pi / 2) ** 2
+  return jnp.cumprod(1 - jnp.minimum(1 - f[1:] / f[:-1], largest))
+
+
+def noised(x: Array, noise: Array, alpha_bar: Array) -> Array:
+  """sqrt(abar_i) x_i + sqrt(1 - abar_i) noise_i, for alpha_bar [b]."""
+  alpha_bar = alpha_bar.reshape(-1, *[1] * (x.ndim - 1))
+  return jnp.sqrt(alpha_bar) * x + jnp.sqrt(1 - alpha_bar) * noise
+
+
+def denoising_mse(prediction: Array, noise: Array) -> Array:
+  """Squared error of the noise predicted from a noised example, and in SODA from another view's code.
+
+  l_i = mean (prediction_i - noise_i)^2
+
+  Args:
+    prediction: [b ...] the denoiser's output.
+    noise: [b ...] the noise that was added.
+
+  Returns:
+    [b], the mean over all other axes.
+
+  Reference: Ho, Jain, Abbeel 2020, arXiv:2006.11239, Eq. 14; Hudson et al. 2024, arXiv:2311.17901, section 3. The
+  papers write the sum over pixels.
+  """
+  error = prediction.astype(jnp.float32) - noise.astype(jnp.float32)
+  return jnp.mean(error.reshape(len(error), -1) ** 2, 1)
+
+
+def gaussian_kl(mean: Array, log_variance: Array) -> Array:
+  """Divergence of a diagonal Gaussian from the standard one.
+
+  l_i = 1/2 sum_d ( exp(v_id) + mean_id^2 - 1 - v_id )
+
+  Args:
+    mean: [b d].
+    log_variance: [b d] v.
+
+  Returns:
+    [b] nats.
+
+  Reference: Kingma, Welling 2014, arXiv:1312.6114, appendix B; Wang, Schiff, Gokaslan, Pan, Wang,
+  De Sa, Kuleshov 2023, arXiv:2306.08757, section 3 (InfoDiffusion).
+  """
+  mean, v = mean.astype(jnp.float32), log_variance.astype(jnp.float32)
+  return jnp.sum(jnp.expm1(v) - v + mean * mean, -1) / 2
+
+
+def mmd(z: Array, prior: Array) -> Array:
+  """Maximum mean discrepancy between the codes of the batch and samples of a prior.
+
+  l = mean_ij k(p_i, p_j) + mean_ij k(z_i, z_j) - 2 mean_ij k(p_i, z_j),   k(x, y) = exp(-|x - y|^2/d^2)
+
+  Args:
+    z: [b d] codes.
+    prior: [m d] samples of the prior.
+
+  Returns:
+    A scalar: the first and the last mean are of pairs.
+
+  Reference: Wang, Schiff, Gokaslan, Pan, Wang, De Sa, Kuleshov 2023, arXiv:2306.08757, section 3 (InfoDiffusion, weight
+  0.1 in the official code, whose kernel this is: the mean square over d, divided by d). Pairs of a row with itself
+  count. No gradient to the prior.
+  """
+  z, prior = z.astype(jnp.float32), jax.lax.stop_gradient(prior.astype(jnp.float32))
+  return jnp.mean(_kernel(prior, prior)) + jnp.mean(_kernel(z, z)) - 2 * jnp.mean(_kernel(prior, z))
+
+
+def umd(x_prediction: Array, noise_prediction: Array, x: Array, noise: Array, *, mask: Array, clean: Array) -> Array:
+  """Masked autoencoding of clean examples and masked diffusion of the others, mixed by their share.
+
+  l = r L_clean + (1 - r) (L_noise + L_x)/2,   r = mean_i clean_i
+  L_clean = the mean of (x_prediction - x)^2 over masked patches of clean examples
+  L_x = the same over masked patches of noised ones
+  L_noise = the mean of (noise_prediction - noise)^2 over visible patches of noised ones
+
+  l_i is example i's share: the means are over all such patches of the batch.
+
+  Args:
+    x_prediction: [b n p] predictions of the clean patches.
+    noise_prediction: [b n p] predictions of the noise.
+    x: [b n p] the clean patches.
+    noise: [b n p] the noise added.
+    mask: [b n] true for hidden patches.
+    clean: [b] true for examples without noise, half of them in the paper.
+
+  Returns:
+    [b].
+
+  Reference: Hansen-Estruch, Vishwanath, Zhang, Tomar 2024, arXiv:2406.17688, section 3; the halves are those of the
+  official code.
+  """
+  x_error, noise_error = _patch_error(x_prediction, x), _patch_error(noise_prediction, noise)
+  mask, clean = mask.astype(bool), clean.astype(bool)[:, None]
+  r = jnp.mean(clean)
+  diffusion = token_mean(noise_error, ~mask & ~clean) + token_mean(x_error, mask & ~clean)
+  return r * token_mean(x_error, mask & clean) + (1 - r) * diffusion / 2
+
+
+def _patch_error(prediction: Array, target: Array) -> Array:
+  return jnp.mean((prediction.astype(jnp.float32) - target.astype(jnp.float32)) ** 2, -1)
+
+
+def _kernel(x: Array, y: Array) -> Array:
+  square = jnp.sum(x * x, -1)[:, None] - 2 * jnp.matmul(x, y.T, precision='highest') + jnp.sum(y * y, -1)
+  return jnp.exp(-jax.nn.relu(square) / x.shape[1] ** 2)

@@ -1,0 +1,369 @@
+"""Objectives on preferences: which of two answers is better.
+
+The losses of a policy share one interface, (chosen, rejected, reference_chosen, reference_rejected) to [b]: [b] summed
+log-probabilities of the preferred and of the other answer, by the policy and by the frozen reference. Those that need
+no reference accept it and do not read it. Below, h_i is the difference of the two log-ratios,
+h = (chosen - reference_chosen) - (rejected - reference_rejected). Lengths are numbers of tokens. The reference's
+gradient is stopped.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.parts.gradients import l2_normalize
+from jssl.types import Array
+
+
+def bradley_terry(chosen: Array, rejected: Array) -> Array:
+  """Negative log-likelihood of the preferences under the rewards: ranked preference modelling, a reward model's loss.
+
+  l_i = -log sigmoid(r_chosen - r_rejected)
+
+  Args:
+    chosen: [b] scalar rewards of the preferred answers.
+    rejected: [b] rewards of the others.
+
+  Returns:
+    [b] nats.
+
+  Reference: Stiennon et al. 2020, arXiv:2009.01325, section 3.4; Askell et al. 2021, arXiv:2112.00861, section 3.
+  """
+  return jax.nn.softplus(_float(rejected) - _float(chosen))
+
+
+def binary_preference(chosen: Array, rejected: Array) -> Array:
+  """Binary discrimination of good and bad answers, each judged alone.
+
+  l_i = 1/2 ( -log sigmoid(r_chosen) - log sigmoid(-r_rejected) )
+
+  Args:
+    chosen: [b] scalar scores of good answers.
+    rejected: [b] scores of bad ones.
+
+  Returns:
+    [b] nats, the mean over the two answers.
+
+  Reference: Askell et al. 2021, arXiv:2112.00861, section 3.
+  """
+  return (jax.nn.softplus(-_float(chosen)) + jax.nn.softplus(_float(rejected))) / 2
+
+
+def goal_contrast(source: Array, goal: Array, other_source: Array, other_goal: Array) -> Array:
+  """Goal-conditioned contrast inside a reward model: states of a preferred answer lead to its own later states.
+
+  l_i = -mean_sg log sigmoid(cos(source_is, goal_ig)) - mean_sg log(1 - sigmoid(cos(other_source_is, other_goal_ig)))
+
+  Args:
+    source: [b s d] hidden states at tokens of the preferred answer.
+    goal: [b g d] hidden states at later tokens of the same answer.
+    other_source: [b s d] again states of the preferred answer.
+    other_goal: [b g d] hidden states at tokens of the other answer.
+
+  Returns:
+    [b] nats.
+
+  Reference: Nath et al. 2024, arXiv:2407.13887, section 3; weight 0.5 next to `bradley_terry` in the official code,
+  which pairs every source with every goal as here, but takes the logarithm of the mean sigmoid over the whole batch.
+  """
+  cosine = _cosine(source, goal), _cosine(other_source, other_goal)
+  return jnp.mean(jax.nn.softplus(-cosine[0]), (1, 2)) + jnp.mean(jax.nn.softplus(cosine[1]), (1, 2))
+
+
+def dpo(
+  chosen: Array, rejected: Array, reference_chosen: Array, reference_rejected: Array, *, beta: float = 0.1
+) -> Array:
+  """Direct preference optimisation: Bradley-Terry with the policy's own log-ratios as rewards.
+
+  l_i = -log sigmoid(beta h_i)
+
+  Args:
+    chosen: [b] the policy's log-probabilities of the preferred answers.
+    rejected: [b] of the others.
+    reference_chosen: [b] the reference's.
+    reference_rejected: [b] the reference's.
+    beta: strength of the tie to the reference.
+
+  Returns:
+    [b] nats.
+
+  Reference: Rafailov et al. 2023, arXiv:2305.18290, Eq. 7, beta = 0.1. Stop-gradient on the reference.
+  """
+  return jax.nn.softplus(-beta * _log_ratio(chosen, rejected, reference_chosen, reference_rejected))
+
+
+def cdpo(
+  chosen: Array,
+  rejected: Array,
+  reference_chosen: Array,
+  reference_rejected: Array,
+  *,
+  beta: float = 0.1,
+  epsilon: float = 0.1,
+) -> Array:
+  """Conservative DPO: labels are thought to be flipped with probability epsilon.
+
+  l_i = -(1 - epsilon) log sigmoid(beta h_i) - epsilon log sigmoid(-beta h_i)
+
+  Args:
+    chosen: [b] the policy's log-probabilities of the preferred answers.
+    rejected: [b] of the others.
+    reference_chosen: [b] the reference's.
+    reference_rejected: [b] the reference's.
+    beta: strength of the tie to the reference.
+    epsilon: share of flipped labels, below 1/2.
+
+  Returns:
+    [b] nats.
+
+  Reference: Mitchell 2023, 'A note on DPO with noisy preferences', Eq. 3, to Rafailov et al. 2023, arXiv:2305.18290;
+  `label_smoothing` of the official code.
+  """
+  h = beta * _log_ratio(chosen, rejected, reference_chosen, reference_rejected)
+  return (1 - epsilon) * jax.nn.softplus(-h) + epsilon * jax.nn.softplus(h)
+
+
+def robust_dpo(
+  chosen: Array,
+  rejected: Array,
+  reference_chosen: Array,
+  reference_rejected: Array,
+  *,
+  beta: float = 0.1,
+  epsilon: float = 0.1,
+) -> Array:
+  """Robust DPO: an unbiased estimate of DPO's loss on clean labels, from labels flipped with probability epsilon.
+
+  l_i = ( -(1 - epsilon) log sigmoid(beta h_i) + epsilon log sigmoid(-beta h_i) ) / (1 - 2 epsilon)
+
+  Args:
+    chosen: [b] the policy's log-probabilities of the preferred answers.
+    rejected: [b] of the others.
+    reference_chosen: [b] the reference's.
+    reference_rejected: [b] the reference's.
+    beta: strength of the tie to the reference.
+    epsilon: share of flipped labels, below 1/2.
+
+  Returns:
+    [b] nats; can be negative.
+
+  Reference: Ray Chowdhury, Kini, Natarajan 2024, arXiv:2403.00409, section 3.
+  """
+  h = beta * _log_ratio(chosen, rejected, reference_chosen, reference_rejected)
+  return ((1 - epsilon) * jax.nn.softplus(-h) - epsilon * jax.nn.softplus(h)) / (1 - 2 * epsilon)
+
+
+def ipo(
+  chosen: Array, rejected: Array, reference_chosen: Array, reference_rejected: Array, *, tau: float = 0.1
+) -> Array:
+  """Identity preference optimisation: the difference of the log-ratios is held at a finite margin.
+
+  l_i = (h_i - 1/(2 tau))^2
+
+  Args:
+    chosen: [b] the policy's log-probabilities of the preferred answers.
+    rejected: [b] of the others.
+    reference_chosen: [b] the reference's.
+    reference_rejected: [b] the reference's.
+    tau: strength of the tie to the reference.
+
+  Returns:
+    [b].
+
+  Reference: Azar et al. 2023, arXiv:2310.12036, Eq. 17. Stop-gradient on the reference. Common implementations divide
+  log-probabilities by the length first.
+  """
+  return (_log_ratio(chosen, rejected, reference_chosen, reference_rejected) - 1 / (2 * tau)) ** 2
+
+
+def slic(
+  chosen: Array,
+  rejected: Array,
+  reference_chosen: Array | None = None,
+  reference_rejected: Array | None = None,
+  *,
+  delta: float = 1.0,
+  weight: float = 1.0,
+) -> Array:
+  """Sequence likelihood calibration: a hinge on the log-probabilities, and the likelihood of the preferred answer.
+
+  l_i = max(0, delta - chosen_i + rejected_i) - weight chosen_i
+
+  Args:
+    chosen: [b] the policy's log-probabilities of the preferred answers.
+    rejected: [b] of the others.
+    reference_chosen: not read.
+    reference_rejected: not read.
+    delta: the margin.
+    weight: of the likelihood, lambda in the paper.
+
+  Returns:
+    [b].
+
+  Reference: Zhao et al. 2023, arXiv:2305.10425, section 2; its regularisation takes the likelihood of a target of
+  supervised training, which is the preferred answer here.
+  """
+  del reference_chosen, reference_rejected
+  chosen, rejected = _float(chosen), _float(rejected)
+  return jax.nn.relu(delta - chosen + rejected) - weight * chosen
+
+
+def rrhf(
+  chosen: Array,
+  rejected: Array,
+  reference_chosen: Array | None = None,
+  reference_rejected: Array | None = None,
+  *,
+  chosen_length: Array,
+  rejected_length: Array,
+  weight: float = 1.0,
+) -> Array:
+  """Ranking of length-normalised log-probabilities, and the likelihood of the best answer.
+
+  l_i = weight max(0, p_rejected - p_chosen) - chosen_i,   p = log-probability / length
+
+  Args:
+    chosen: [b] the policy's log-probabilities of the preferred answers.
+    rejected: [b] of the others.
+    reference_chosen: not read.
+    reference_rejected: not read.
+    chosen_length: [b] tokens of the preferred answers.
+    rejected_length: [b] tokens of the others.
+    weight: of the ranking.
+
+  Returns:
+    [b].
+
+  Reference: Yuan et al. 2023, arXiv:2304.05302, section 3, for two answers. The official code takes the mean over the
+  padded length in the second summand.
+  """
+  del reference_chosen, reference_rejected
+  chosen, rejected = _float(chosen), _float(rejected)
+  return weight * jax.nn.relu(_mean(rejected, rejected_length) - _mean(chosen, chosen_length)) - chosen
+
+
+def kto(
+  chosen: Array,
+  rejected: Array,
+  reference_chosen: Array,
+  reference_rejected: Array,
+  *,
+  beta: float = 0.1,
+  kl: float = 0.0,
+  desirable_weight: float = 1.0,
+  undesirable_weight: float = 1.0,
+) -> Array:
+  """Kahneman-Tversky optimisation: each answer's log-ratio against a reference point, without comparing the two.
+
+  l_i = 1/2 ( lambda_D sigmoid(z - beta rho_chosen) + lambda_U sigmoid(beta rho_rejected - z) ),   z = beta max(kl, 0)
+
+  rho are the log-ratios of policy and reference. The two answers may belong to different questions.
+
+  Args:
+    chosen: [b] the policy's log-probabilities of desirable answers.
+    rejected: [b] of undesirable ones.
+    reference_chosen: [b] the reference's.
+    reference_rejected: [b] the reference's.
+    beta: strength of the tie to the reference.
+    kl: the mean log-ratio on answers paired with other questions, an estimate of the divergence; traced.
+    desirable_weight: lambda_D.
+    undesirable_weight: lambda_U.
+
+  Returns:
+    [b], the mean over the two answers.
+
+  Reference: Ethayarajh et al. 2024, arXiv:2402.01306, Eq. 8 (lambda - v). Stop-gradient on the reference and on kl.
+  """
+  z = beta * jnp.maximum(jax.lax.stop_gradient(jnp.asarray(kl, jnp.float32)), 0)
+  good = beta * (_float(chosen) - jax.lax.stop_gradient(_float(reference_chosen)))
+  bad = beta * (_float(rejected) - jax.lax.stop_gradient(_float(reference_rejected)))
+  return (desirable_weight * jax.nn.sigmoid(z - good) + undesirable_weight * jax.nn.sigmoid(bad - z)) / 2
+
+
+def orpo(
+  chosen: Array,
+  rejected: Array,
+  reference_chosen: Array | None = None,
+  reference_rejected: Array | None = None,
+  *,
+  chosen_length: Array,
+  rejected_length: Array,
+  weight: float = 0.1,
+) -> Array:
+  """Odds ratio preference optimisation: likelihood of the preferred answer, and the ratio of the odds of the two.
+
+  l_i = -p_chosen - weight log sigmoid( log odds(p_chosen) - log odds(p_rejected) )
+  p = log-probability / length,   log odds(p) = p - log(1 - e^p)
+
+  Args:
+    chosen: [b] the policy's log-probabilities of the preferred answers.
+    rejected: [b] of the others.
+    reference_chosen: not read.
+    reference_rejected: not read.
+    chosen_length: [b] tokens of the preferred answers.
+    rejected_length: [b] tokens of the others.
+    weight: lambda, 0.1 to 0.2 in the paper.
+
+  Returns:
+    [b] nats.
+
+  Reference: Hong, Lee, Thorne 2024, arXiv:2403.07691, Eq. 4 to 7. 1 - e^p is bounded below by 1e-6.
+  """
+  del reference_chosen, reference_rejected
+  chosen, rejected = _mean(chosen, chosen_length), _mean(rejected, rejected_length)
+  return weight * jax.nn.softplus(_log_odds(rejected) - _log_odds(chosen)) - chosen
+
+
+def simpo(
+  chosen: Array,
+  rejected: Array,
+  reference_chosen: Array | None = None,
+  reference_rejected: Array | None = None,
+  *,
+  chosen_length: Array,
+  rejected_length: Array,
+  beta: float = 2.0,
+  gamma: float = 1.0,
+) -> Array:
+  """Simple preference optimisation: length-normalised log-probabilities as rewards, with a margin.
+
+  l_i = -log sigmoid( beta p_chosen - beta p_rejected - gamma ),   p = log-probability / length
+
+  Args:
+    chosen: [b] the policy's log-probabilities of the preferred answers.
+    rejected: [b] of the others.
+    reference_chosen: not read.
+    reference_rejected: not read.
+    chosen_length: [b] tokens of the preferred answers.
+    rejected_length: [b] tokens of the others.
+    beta: scale of the rewards, 2 to 10 in the paper.
+    gamma: the margin, 0.3 to 1.6 in the paper for beta = 2.
+
+  Returns:
+    [b] nats.
+
+  Reference: Meng, Xia, Chen 2024, arXiv:2405.14734, Eq. 6.
+  """
+  del reference_chosen, reference_rejected
+  margin = _mean(chosen, chosen_length) - _mean(rejected, rejected_length)
+  return jax.nn.softplus(gamma - beta * margin)
+
+
+def _float(x: Array) -> Array:
+  return x.astype(jnp.float32)
+
+
+def _mean(log_probability: Array, length: Array) -> Array:
+  return _float(log_probability) / jnp.maximum(length, 1)
+
+
+def _log_ratio(chosen: Array, rejected: Array, reference_chosen: Array, reference_rejected: Array) -> Array:
+  reference = jax.lax.stop_gradient(_float(reference_chosen) - _float(reference_rejected))
+  return _float(chosen) - _float(rejected) - reference
+
+
+def _log_odds(p: Array) -> Array:
+  return p - jnp.log(-jnp.expm1(jnp.minimum(p, -1e-6)))
+
+
+def _cosine(x: Array, y: Array) -> Array:
+  return jnp.einsum('bsd,bgd->bsg', l2_normalize(x), l2_normalize(y), precision='highest')

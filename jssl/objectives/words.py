@@ -1,0 +1,100 @@
+"""Objectives of word vectors. Arguments are vectors looked up already; none is scaled and no gradient is stopped."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.types import Array
+
+
+def sgns(centre: Array, context: Array, negatives: Array) -> Array:
+  """Skip-gram with negative sampling: the word against a word of its context and against random words.
+
+  l_i = -log sigmoid(u_i.v_i) - sum_k log sigmoid(-n_ik.v_i)
+
+  Args:
+    centre: [b d] v, input vectors of the words.
+    context: [b d] u, output vectors of words near them.
+    negatives: [b k d] n, output vectors of words drawn in proportion to frequency^(3/4).
+
+  Returns:
+    [b] nats.
+
+  Reference: Mikolov, Sutskever, Chen, Corrado, Dean 2013, arXiv:1310.4546, Eq. 4; k from 5 to 20 for small data.
+  """
+  return _negative_sampling(centre.astype(jnp.float32), context, negatives)
+
+
+def cbow(context: Array, target: Array, negatives: Array, *, mask: Array | None = None) -> Array:
+  """Continuous bag of words, with negative sampling: the mean of the context against the word it surrounds.
+
+  l_i = -log sigmoid(u_i.h_i) - sum_k log sigmoid(-n_ik.h_i),   h_i = mean_c v_ic
+
+  Args:
+    context: [b c d] v, input vectors of the words around.
+    target: [b d] u, output vectors of the words in the middle.
+    negatives: [b k d] n, output vectors of random words.
+    mask: [b c] false beyond the ends of a sentence or of a shortened window; None for all.
+
+  Returns:
+    [b] nats.
+
+  Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 3.1, with the negative sampling of Mikolov,
+  Sutskever, Chen, Corrado, Dean 2013, arXiv:1310.4546, Eq. 4.
+  """
+  return _negative_sampling(_context_mean(context.astype(jnp.float32), mask), target, negatives)
+
+
+def position_weighted_cbow(
+  context: Array, position: Array, target: Array, negatives: Array, *, mask: Array | None = None
+) -> Array:
+  """Continuous bag of words in which every place of the window has a learned vector of weights.
+
+  l_i = -log sigmoid(u_i.h_i) - sum_k log sigmoid(-n_ik.h_i),   h_i = mean_c p_c * v_ic
+
+  Args:
+    context: [b c d] v, input vectors of the words around, subword vectors included, in order of place.
+    position: [c d] p, the weights of the places.
+    target: [b d] u, output vectors of the words in the middle.
+    negatives: [b k d] n, output vectors of random words, drawn in proportion to frequency^(1/2) in fastText.
+    mask: [b c] false beyond the ends of a sentence or of a shortened window; None for all.
+
+  Returns:
+    [b] nats.
+
+  Reference: Mikolov, Grave, Bojanowski, Puhrsch, Joulin 2018, arXiv:1712.09405, section 2, which sums over the
+  window; Grave, Bojanowski, Gupta, Joulin, Mikolov 2018, arXiv:1802.06893, section 3. The mean, and the drawing of
+  negatives, are those of fastText.
+  """
+  weighted = context.astype(jnp.float32) * position.astype(jnp.float32)
+  return _negative_sampling(_context_mean(weighted, mask), target, negatives)
+
+
+def hierarchical_softmax(h: Array, nodes: Array, *, turns: Array) -> Array:
+  """Likelihood of a word as the turns taken on its way from the root of a binary tree.
+
+  l_i = -sum_l log sigmoid(s_il u_il.h_i)
+
+  Args:
+    h: [b d] a word's vector, or the mean of its context.
+    nodes: [b l d] u, vectors of the inner nodes on the way to the word, padded to the longest way.
+    turns: [b l] s, 1 for one child and -1 for the other, 0 for padding.
+
+  Returns:
+    [b] nats.
+
+  Reference: Mikolov, Sutskever, Chen, Corrado, Dean 2013, arXiv:1310.4546, Eq. 3.
+  """
+  inner = jnp.einsum('bld,bd->bl', nodes.astype(jnp.float32), h.astype(jnp.float32), precision='highest')
+  return jnp.sum(jnp.where(turns != 0, jax.nn.softplus(-turns * inner), 0), 1)
+
+
+def _negative_sampling(h: Array, target: Array, negatives: Array) -> Array:
+  positive = jnp.sum(h * target.astype(jnp.float32), -1)
+  negative = jnp.einsum('bkd,bd->bk', negatives.astype(jnp.float32), h, precision='highest')
+  return jax.nn.softplus(-positive) + jnp.sum(jax.nn.softplus(negative), 1)
+
+
+def _context_mean(context: Array, mask: Array | None) -> Array:
+  if mask is None:
+    return jnp.mean(context, 1)
+  return jnp.sum(jnp.where(mask[..., None], context, 0), 1) / jnp.maximum(jnp.sum(mask, 1, keepdims=True), 1)
