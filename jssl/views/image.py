@@ -1,0 +1,693 @@
+"""Views of images, drawn on the device inside the jitted step, and masks over their patches.
+
+Everything random about example i comes from keys[i], so cutting the batch or spreading it over devices changes
+nothing. Every operation keeps its own draws: turning one on leaves what the others draw as it was.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.types import Array, Batch, Keys, fold
+
+Range = float | tuple[float, float]
+
+_ATTEMPTS = 10  # boxes that a random resized crop tries before it falls back to the centre
+_BLOCKS = 40  # blocks that a blockwise mask tries; the official procedure is done within 32 in 99 % of 14 x 14 grids
+_DRAWS = dict(crop=2 * _ATTEMPTS + 2, affine=5, flip=1, vflip=1, jitter=9, grey=1, blur=2, solarize=1, cutout=3)
+_HIGHEST = jax.lax.Precision.HIGHEST  # resampling in bfloat16 would cost a bit of every pixel
+
+
+class Crop(NamedTuple):
+  """Random resized crop: the share of the image's area, and width over height."""
+
+  scale: tuple[float, float] = (0.08, 1.0)
+  ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+
+class Affine(NamedTuple):
+  """Random affine map about the centre. A number r stands for the range (-r, r)."""
+
+  degrees: Range = 0.0  # clockwise on the screen
+  translate: Range | tuple[Range, Range] = 0.0  # share of the view's width, of its height; one number for both
+  scale: tuple[float, float] = (1.0, 1.0)
+  shear: Range = 0.0  # degrees, along x
+
+
+class Jitter(NamedTuple):
+  """Colour jitter. A number r stands for factors in (max(0, 1 - r), 1 + r), and for turns in (-r, r) of the hue."""
+
+  brightness: Range = 0.0
+  contrast: Range = 0.0
+  saturation: Range = 0.0
+  hue: Range = 0.0
+  p: float = 0.8
+  shuffle: bool = True  # each example in its own order; else in the order of these fields
+
+
+class Blur(NamedTuple):
+  """Gaussian blur, sigma in pixels of the view, cut off at `radius` (None: a twentieth of the view, at least 1)."""
+
+  sigma: tuple[float, float] = (0.1, 2.0)
+  p: float = 0.5
+  radius: int | None = None
+
+
+class Cutout(NamedTuple):
+  """A square set to zero, its side a share of the view's shorter side."""
+
+  size: float = 0.5
+  p: float = 1.0
+
+
+class Masked(NamedTuple):
+  """Tokens in two groups whose sizes are the same for every example."""
+
+  keep: Array  # [b m] int32: positions of the visible tokens
+  mask: Array  # [b n] bool: True where a token is hidden
+  hidden: Array  # [b n-m] int32: positions of the hidden tokens
+  restore: Array  # [b n] int32: `concatenate([keep, hidden])[restore[i]] == i`, so gathering by it puts tokens back
+
+
+class Blocks(NamedTuple):
+  """One visible context and several blocks to predict from it."""
+
+  keep: Array  # [b m] int32: positions of the context
+  targets: Array  # [b k t] int32: positions of each block's tokens
+  weight: Array  # [b k t] float32: 1 for a token of the block, 0 where a smaller block repeats itself to fill t
+
+
+def augment(
+  keys: Keys,
+  batch: Batch,
+  *,
+  column: str = 'image',
+  views: int | Sequence[Mapping[str, Any]] = 2,
+  size: int | tuple[int, int] | None = None,
+  crop: Mapping[str, Any] | None = None,
+  flip: float = 0.0,
+  vflip: float = 0.0,
+  affine: Mapping[str, Any] | None = None,
+  jitter: Mapping[str, Any] | None = None,
+  grey: float = 0.0,
+  blur: Mapping[str, Any] | None = None,
+  solarize: float = 0.0,
+  cutout: Mapping[str, Any] | None = None,
+  mean: float | Sequence[float] | None = None,
+  std: float | Sequence[float] | None = None,
+) -> tuple[Array, ...]:
+  """Random views of each image: geometry in one resampling, then colour, then standardisation.
+
+  The operations run in the order crop, affine, flip, jitter, grey, blur, solarize, standardise, cutout, each drawn
+  anew for every example and view. The conventions are torchvision's and SimCLR's:
+
+  * `crop`: area ~ U(scale) h w, log ratio ~ U(log ratio), sides rounded to whole pixels; the first of ten such boxes
+    that fits is placed uniformly, and if none fits the largest centred box of a permitted ratio is taken. The box is
+    resized to `size` by the antialiased triangle filter, as two small matrix products an image.
+  * `affine`: x -> R(degrees) scale Shear(degrees) x + translate, about the centre of the view. With it, box and map
+    are inverted together into one bilinear look-up, which is zero beyond the image, sees the image beyond the box, and
+    does not antialias: keep `size` near the size of what is cropped. The translation is not rounded to whole pixels.
+  * `jitter`, applied with probability p: brightness f x; contrast f x + (1 - f) m, with m the mean of the image's luma
+    (of each channel, where there are not three); saturation f x + (1 - f) luma; hue turned by a share of the circle in
+    HSV; each clipped to [0, 1].
+  * `grey`: with this probability, all channels become 0.2989 r + 0.587 g + 0.114 b.
+  * `blur`: sigma ~ U(sigma), separable, the borders reflected.
+  * `solarize`: with this probability, x -> 1 - x where x >= 0.5.
+  * `cutout`: a square centred on a uniform pixel, cut by the borders, becomes 0, the mean after standardisation.
+
+  An image of one channel is grey already, so grey, saturation and hue leave it as it is. Other numbers of channels
+  than one and three have neither; brightness, contrast, blur and geometry take any number.
+
+  Args:
+    keys: [b] one key an example.
+    batch: columns; `column` is [b h w c], uint8 (divided by 255) or float in [0, 1].
+    views: how many views of this recipe, or one mapping a view whose entries replace the options below for that view:
+      `({}, dict(blur=None, solarize=0.2))`.
+    size: side of the view in pixels, or (height, width); None keeps the image's. Without `crop` the whole image is
+      resized.
+    crop, affine, jitter, blur, cutout: options as `Crop`, `Affine`, `Jitter`, `Blur`, `Cutout`; None leaves it out.
+    flip, vflip, grey, solarize: probabilities.
+    mean, std: a number, or one a channel, in units of [0, 1].
+
+  Returns:
+    One [b height width c] float32 a view.
+
+  Raises:
+    ValueError: for an option that does not exist or is out of range, and for colour that the image does not have.
+
+  Reference: Chen, Kornblith, Norouzi, Hinton, 2020, arXiv:2002.05709, Appendix A (crop, jitter, blur; strength s is
+    brightness = contrast = saturation = 0.8 s, hue = 0.2 s, p = 0.8, grey 0.2, blur 0.5). Grill et al., 2020,
+    arXiv:2006.07733, appendix on image augmentations (asymmetric views). Caron et al., 2020, arXiv:2006.09882,
+    Section 3.3 (multi-crop). DeVries and Taylor, 2017, arXiv:1708.04552 (cutout). The official codes resize
+    bicubically; SimCLR's pads the blur with zeros and takes the contrast about each channel's mean.
+  """
+  x = _pixels(batch, column)
+  shared = dict(
+    size=size,
+    crop=crop,
+    flip=flip,
+    vflip=vflip,
+    affine=affine,
+    jitter=jitter,
+    grey=grey,
+    blur=blur,
+    solarize=solarize,
+    cutout=cutout,
+    mean=mean,
+    std=std,
+  )
+  if isinstance(views, int):
+    views = ({},) * views
+  if not views:
+    raise ValueError('views is empty: give a number of views of at least 1, or a mapping for each view')
+  for own in views:
+    if unknown := set(own) - set(shared):
+      raise ValueError(f'views: unknown options {sorted(unknown)}; a view may replace {sorted(shared)}')
+  return tuple(_view(fold(keys, v), x, **{**shared, **own}) for v, own in enumerate(views))
+
+
+def plain(
+  keys: Keys | None,
+  batch: Batch,
+  *,
+  column: str = 'image',
+  size: int | tuple[int, int] | None = None,
+  mean: float | Sequence[float] | None = None,
+  std: float | Sequence[float] | None = None,
+) -> tuple[Array]:
+  """The image itself, for evaluation and reconstruction: scaled, resized whole, standardised. Draws nothing.
+
+  Args:
+    keys: not looked at.
+    batch, column, size, mean, std: as for `augment`.
+
+  Returns:
+    One view, [b height width c] float32.
+
+  Raises:
+    ValueError: as for `augment`.
+  """
+  x = _pixels(batch, column)
+  return (_standardise(_resize(x, _shape(size, x)), mean, std),)
+
+
+def random_mask(keys: Keys, *, n: int, ratio: float = 0.75) -> Masked:
+  """Hides a uniformly drawn share of the tokens.
+
+  The n tokens are ordered by noise, and the first int(n (1 - ratio)) of them stay.
+
+  Args:
+    keys: [b] one key an example.
+    n: number of tokens.
+    ratio: the share that is hidden, in [0, 1).
+
+  Returns:
+    `Masked`, with m = int(n (1 - ratio)). `keep` is in random order, as in the official code.
+
+  Raises:
+    ValueError: if no token would stay.
+
+  Reference: He, Chen, Xie, Li, Dollar, Girshick, 2021, arXiv:2111.06377, Section 3 (ratio 0.75).
+  """
+  return _split(_uniform(keys, n), _kept(n, ratio))
+
+
+def beit_block_mask(
+  keys: Keys,
+  *,
+  n: int | None = None,
+  grid: tuple[int, int] | None = None,
+  ratio: float = 0.4,
+  least: int = 16,
+  aspect: tuple[float, float] = (0.3, 1 / 0.3),
+) -> Masked:
+  """Hides rectangular blocks of patches, block by block, until a share of them is hidden.
+
+  With M the patches hidden so far and N those to hide, a block has area s ~ U(least, N - |M|), log aspect
+  ~ U(log aspect), sides round(sqrt(s r)) and round(sqrt(s / r)) and a uniform place. It is taken if it is smaller than
+  the grid on both sides and adds between 1 and N - |M| patches.
+
+  Args:
+    keys: [b] one key an example.
+    n: number of patches, on a square grid, or else
+    grid: (height, width) in patches.
+    ratio: the share that is hidden, in [0, 1).
+    least: smallest area drawn for a block, in patches.
+    aspect: range of height over width.
+
+  Returns:
+    `Masked`, with m = int(n (1 - ratio)) for every example.
+
+  Raises:
+    ValueError: if the grid is not given or not square, or no patch would stay.
+
+  Reference: Bao, Dong, Piao, Wei, 2021, arXiv:2106.08254, Algorithm 1 (ratio 0.4, least 16); data2vec hides 0.6
+    (Baevski et al., 2022, arXiv:2202.03555). The algorithm may overshoot; the official code never does, and ends short
+    when ten blocks in a row do not fit (by half a patch of 75, on average, on a 14 x 14 grid). Here 40 blocks are
+    tried, and single patches at random make up the rest, so that the number is the same for every example.
+  """
+  height, width = _grid(n, grid)
+  n = height * width
+  m = _kept(n, ratio)
+  i, j = jnp.arange(height)[:, None], jnp.arange(width)
+  log_aspect = (math.log(aspect[0]), math.log(aspect[1]))
+
+  def add(mask: Array, u: Array) -> tuple[Array, None]:  # [b height width], [b 4]
+    room = n - m - jnp.sum(mask, (1, 2))
+    h, w = _sides(least + u[:, 0] * (room - least), jnp.exp(_between(u[:, 1], log_aspect)))
+    block = _inside(i, _place(u[:, 2], height - h), h) & _inside(j, _place(u[:, 3], width - w), w)
+    new = jnp.sum(block & ~mask, (1, 2))
+    take = (h < height) & (w < width) & (0 < new) & (new <= room)
+    return mask | block & _wide(take, 3), None
+
+  noise, u = jnp.split(_uniform(keys, n + 4 * _BLOCKS), [n], 1)
+  mask = jnp.zeros((keys.shape[0], height, width), bool)
+  mask, _ = jax.lax.scan(add, mask, jnp.moveaxis(u.reshape(-1, _BLOCKS, 4), 1, 0))
+  return _split(mask.reshape(-1, n) + noise, m)
+
+
+def block_mask(
+  keys: Keys,
+  *,
+  n: int | None = None,
+  grid: tuple[int, int] | None = None,
+  targets: int = 4,
+  target_scale: tuple[float, float] = (0.15, 0.2),
+  target_aspect: tuple[float, float] = (0.75, 1.5),
+  context_scale: tuple[float, float] = (0.85, 1.0),
+  keep: float = 0.25,
+  least: int = 10,
+) -> Blocks:
+  """Several blocks to predict, and a large square context that none of them touches.
+
+  A block of scale s and aspect r on n patches has sides round(sqrt(r int(s n))) and round(sqrt(int(s n) / r)), at most
+  the grid's, and a uniform place. One size is drawn for an example's targets, and a place for each. The context is a
+  block of aspect 1, less every patch of every target.
+
+  The shapes are static, which the sizes are not, so: `targets` is as wide as the largest block that can be drawn, and
+  a smaller block repeats its patches with `weight` 0; `keep` holds a fixed number of the context's patches, drawn
+  uniformly from them where there are more, repeated where there are fewer. Every entry is a valid position, and no
+  entry of `keep` is ever in a target.
+
+  Args:
+    keys: [b] one key an example.
+    n: number of patches, on a square grid, or else
+    grid: (height, width) in patches.
+    targets: how many blocks to predict, k.
+    target_scale, context_scale: ranges of a block's share of the grid.
+    target_aspect: range of height over width.
+    keep: the context's tokens as a share of n, m = max(1, int(keep n)). On a 14 x 14 grid 99 % of the contexts have
+      at least 0.25 n, and half have 0.45 n.
+    least: a context of fewer patches is replaced by all that lies outside the targets.
+
+  Returns:
+    `Blocks`.
+
+  Raises:
+    ValueError: if the grid is not given or not square, or the targets could cover it.
+
+  Reference: Assran et al., 2023, arXiv:2301.08243, Section 3. The official code draws one size for the whole batch,
+    scale and aspect from the same random number, never places a block on the last row or column, keeps blocks smaller
+    than the grid, cuts every context to the smallest in the batch by dropping its last rows (about 0.25 n for 128
+    images), and lets a context that is too small overlap the targets.
+  """
+  height, width = _grid(n, grid)
+  n = height * width
+  m = max(1, int(keep * n + 1e-6))
+  t = _largest(n, (height, width), target_scale, target_aspect)
+  if targets * t >= n:
+    raise ValueError(
+      f'block_mask: {targets} targets of up to {t} patches can cover the grid of {height} x {width}, leaving no '
+      f'context; lower targets or target_scale {target_scale}, or use smaller patches'
+    )
+
+  def block(u: Array, scale: tuple[float, float], aspect: tuple[float, float]) -> tuple[Array, Array]:
+    h, w = _sides(jnp.floor(n * _between(u[:, 0], scale) + 1e-4), _between(u[:, 1], aspect))
+    return jnp.clip(h, 1, height), jnp.clip(w, 1, width)
+
+  def cover(h: Array, w: Array, top: Array, left: Array) -> Array:  # [b] each -> [b height width]
+    return _inside(jnp.arange(height)[:, None], top, h) & _inside(jnp.arange(width), left, w)
+
+  noise, u_context, u = jnp.split(_uniform(keys, n + 4 + 2 + 2 * targets), [n, n + 4], 1)
+  h, w = block(u, target_scale, target_aspect)
+  top, left = _place(u[:, 2::2], (height - h)[:, None]), _place(u[:, 3::2], (width - w)[:, None])  # [b k]
+  free = ~jnp.any(jax.vmap(cover, (None, None, 1, 1))(h, w, top, left), 0)
+
+  area = (h * w).astype(jnp.int32)[:, None]
+  i = jnp.arange(t) % area  # [b t]
+  across = w.astype(jnp.int32)[:, None]
+  rows = top.astype(jnp.int32)[..., None] + (i // across)[:, None]
+  columns = left.astype(jnp.int32)[..., None] + (i % across)[:, None]
+  weight = jnp.broadcast_to((jnp.arange(t) < area)[:, None], rows.shape).astype(jnp.float32)
+
+  h, w = block(u_context, context_scale, (1.0, 1.0))
+  context = free & cover(h, w, _place(u_context[:, 2], height - h), _place(u_context[:, 3], width - w))
+  context = jnp.where(jnp.sum(context, (1, 2), keepdims=True) < least, free, context).reshape(-1, n)
+  count = jnp.sum(context, 1, dtype=jnp.int32)[:, None]
+  order = jnp.argsort(noise + ~context, axis=1).astype(jnp.int32)
+  chosen = jnp.take_along_axis(order, jnp.arange(m) % count, 1)
+  return Blocks(chosen, rows * width + columns, weight)
+
+
+def _view(keys: Keys, x: Array, *, size, crop, flip, vflip, affine, jitter, grey, blur, solarize, cutout, mean, std):
+  for name, p in dict(flip=flip, vflip=vflip, grey=grey, solarize=solarize).items():
+    _probability(name, p)
+  ends = np.cumsum([*_DRAWS.values()])
+  u = dict(zip(_DRAWS, jnp.split(_uniform(keys, ends[-1]), ends[:-1], 1), strict=True))
+  shape = _shape(size, x)
+  crop, affine, jitter, blur, cutout = (
+    _options(name, kind, given)
+    for name, kind, given in (
+      ('crop', Crop, crop),
+      ('affine', Affine, affine),
+      ('jitter', Jitter, jitter),
+      ('blur', Blur, blur),
+      ('cutout', Cutout, cutout),
+    )
+  )
+  box = _whole(x) if crop is None else _crop_box(u['crop'], crop, x.shape[1:3])
+  if affine is not None:
+    x = _affine(u['affine'], x, box, shape, affine)
+  elif crop is not None:
+    x = _resample(x, box, shape)
+  else:
+    x = _resize(x, shape)
+  if flip:
+    x = jnp.where(_wide(u['flip'] < flip, 4), x[:, :, ::-1], x)
+  if vflip:
+    x = jnp.where(_wide(u['vflip'] < vflip, 4), x[:, ::-1], x)
+  if jitter is not None:
+    x = _jitter(u['jitter'], x, jitter)
+  if grey and _has_colour(x, 'grey'):
+    x = jnp.where(_wide(u['grey'] < grey, 4), _luma(x), x)
+  if blur is not None:
+    x = _blur(u['blur'], x, blur)
+  if solarize:
+    x = jnp.where(_wide(u['solarize'] < solarize, 4) & (x >= 0.5), 1 - x, x)
+  x = _standardise(x, mean, std)
+  if cutout is not None:
+    x = _cutout(u['cutout'], x, cutout)
+  return x
+
+
+# Geometry. A box is top, left, height, width: [b] each, in pixels of the image.
+
+
+def _whole(x: Array) -> tuple[Array, Array, Array, Array]:
+  zero = jnp.zeros(x.shape[0])
+  return zero, zero, zero + x.shape[1], zero + x.shape[2]
+
+
+def _crop_box(u: Array, crop: Crop, shape: tuple[int, int]) -> tuple[Array, Array, Array, Array]:
+  height, width = shape
+  low, high = crop.ratio
+  area = height * width * _between(u[:, :_ATTEMPTS], crop.scale)
+  ratio = jnp.exp(_between(u[:, _ATTEMPTS : 2 * _ATTEMPTS], (math.log(low), math.log(high))))
+  w, h = _sides(area, ratio)
+  fits = (0 < w) & (w <= width) & (0 < h) & (h <= height)
+  first = jnp.argmax(fits, 1, keepdims=True)
+  h, w = (jnp.take_along_axis(side, first, 1)[:, 0] for side in (h, w))
+  top, left = _place(u[:, -2], height - h), _place(u[:, -1], width - w)
+  ratio = min(max(width / height, low), high)
+  centre_h, centre_w = min(height, round(width / ratio)), min(width, round(height * ratio))
+  centre = ((height - centre_h) // 2, (width - centre_w) // 2, centre_h, centre_w)
+  found = jnp.any(fits, 1)
+  return tuple(jnp.where(found, a, b) for a, b in zip((top, left, h, w), centre, strict=True))
+
+
+def _resize(x: Array, shape: tuple[int, int]) -> Array:
+  if x.shape[1:3] == shape:
+    return x
+  return jax.image.resize(x, (x.shape[0], *shape, x.shape[3]), 'linear', precision=_HIGHEST)
+
+
+def _resample(x: Array, box: tuple[Array, ...], shape: tuple[int, int]) -> Array:
+  """Resizes each image's box to `shape`: [b y h] @ [b h w c] @ [b w x]."""
+  top, left, h, w = box
+  x = jnp.einsum('byh,bhwc->bywc', _taps(top, h, x.shape[1], shape[0]), x, precision=_HIGHEST)
+  return jnp.einsum('bxw,bywc->byxc', _taps(left, w, x.shape[2], shape[1]), x, precision=_HIGHEST)
+
+
+def _taps(start: Array, extent: Array, n: int, size: int) -> Array:
+  """Weights [b size n] of the antialiased triangle filter over the pixels in [start, start + extent)."""
+  start, extent = start[:, None, None], extent[:, None, None]
+  centre = start + (jnp.arange(size)[:, None] + 0.5) * (extent / size)
+  pixel = jnp.arange(n) + 0.5
+  weight = jnp.maximum(0, 1 - jnp.abs(centre - pixel) / jnp.maximum(extent / size, 1))
+  weight = jnp.where((start < pixel) & (pixel < start + extent), weight, 0)
+  return weight / jnp.sum(weight, -1, keepdims=True)
+
+
+def _affine(u: Array, x: Array, box: tuple[Array, ...], shape: tuple[int, int], affine: Affine) -> Array:
+  """Bilinear look-up of each pixel of the view where the inverse of the map, then the box, puts it in the image."""
+  top, left, h, w = (_wide(side, 3) for side in box)
+  across, down = affine.translate if isinstance(affine.translate, Sequence) else (affine.translate,) * 2
+  angle = jnp.radians(_between(u[:, 0], _about(0, affine.degrees)))
+  dx = _between(u[:, 1], _about(0, across)) * shape[1]
+  dy = _between(u[:, 2], _about(0, down)) * shape[0]
+  scale = _between(u[:, 3], affine.scale)
+  shear = jnp.tan(jnp.radians(_between(u[:, 4], _about(0, affine.shear))))
+  cos, sin = jnp.cos(angle), jnp.sin(angle)
+  # The map is scale [[cos, -cos shear - sin], [sin, -sin shear + cos]], whose determinant is scale^2.
+  a, b = (cos - sin * shear) / scale, (cos * shear + sin) / scale
+  c, d = -sin / scale, cos / scale
+  to_y = jnp.arange(shape[0])[:, None] + 0.5 - shape[0] / 2 - _wide(dy, 3)
+  to_x = jnp.arange(shape[1]) + 0.5 - shape[1] / 2 - _wide(dx, 3)
+  from_x = _wide(a, 3) * to_x + _wide(b, 3) * to_y
+  from_y = _wide(c, 3) * to_x + _wide(d, 3) * to_y
+  return _bilinear(x, top + (from_y / shape[0] + 0.5) * h, left + (from_x / shape[1] + 0.5) * w)
+
+
+def _bilinear(x: Array, y: Array, z: Array) -> Array:
+  """The image at rows y and columns z, [b ...] each, pixel i covering [i, i + 1); zero beyond its border."""
+  b, height, width, c = x.shape
+  x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(b, -1, c)
+  y, z = jnp.clip(y + 0.5, 0, height + 1), jnp.clip(z + 0.5, 0, width + 1)
+  row, column = jnp.minimum(jnp.floor(y), height), jnp.minimum(jnp.floor(z), width)
+  index = (row * (width + 2) + column).astype(jnp.int32)
+  y, z = (y - row)[..., None], (z - column)[..., None]
+
+  def corner(offset: int) -> Array:
+    return jax.vmap(lambda image, i: image.at[i].get(mode='promise_in_bounds'))(x, index + offset)
+
+  above = corner(0) * (1 - z) + corner(1) * z
+  below = corner(width + 2) * (1 - z) + corner(width + 3) * z
+  return above * (1 - y) + below * y
+
+
+# Colour: [b h w c] in [0, 1].
+
+
+def _jitter(u: Array, x: Array, jitter: Jitter) -> Array:
+  bounds = {name: _about(0 if name == 'hue' else 1, getattr(jitter, name)) for name in Jitter._fields[:4]}
+  if not -0.5 <= bounds['hue'][0] <= bounds['hue'][1] <= 0.5:
+    raise ValueError(f'jitter: hue is {jitter.hue}, expected turns within (-0.5, 0.5)')
+  if min(low for low, _ in bounds.values()) < -0.5 or any(bounds[name][0] < 0 for name in Jitter._fields[:3]):
+    raise ValueError(f'jitter: factors must not be negative, but {jitter} allows that')
+  neutral = dict(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0)
+  names = [name for name in neutral if bounds[name] != (neutral[name], neutral[name])]
+  if {'saturation', 'hue'} & set(names) and not _has_colour(x, 'jitter of saturation or hue'):
+    names = [name for name in names if name in ('brightness', 'contrast')]
+  if not names:
+    return x
+  columns = np.array([list(neutral).index(name) for name in names])
+  idle = jnp.array([neutral[name] for name in names])
+  drawn = _between(u[:, 1 + columns], tuple(jnp.array([bounds[name] for name in names]).T))
+  drawn = jnp.where(u[:, :1] < jitter.p, drawn, idle)  # [b k]
+  lots = u[:, 5 + columns]
+  rank = jnp.sum(lots[:, None] < lots[:, :, None], -1) if jitter.shuffle else jnp.arange(len(names))
+
+  def step(turn: Array, x: Array) -> Array:
+    """Applies the one operation whose turn it is; the others stand idle, which leaves x exactly as it is."""
+    f = jnp.where(rank == turn, drawn, idle)
+    f = {name: _wide(f[:, k], 4) for k, name in enumerate(names)}
+    mean = jnp.mean(jnp.mean(x, 1, keepdims=True), 2, keepdims=True)
+    pole = dict(brightness=0, contrast=mean, saturation=x)
+    if x.shape[3] == 3:
+      pole |= dict(contrast=_luma(mean), saturation=_luma(x))
+    y = x + sum((f[name] - 1) * (x - pole[name]) for name in pole if name in f)
+    y = jnp.clip(y, 0, 1)
+    return jnp.where(f['hue'] != 0, _turn_hue(x, f['hue']), y) if 'hue' in f else y
+
+  # A loop, not its unrolling: fused into one pass, every step would be computed again for every channel of a luma.
+  return jax.lax.fori_loop(0, len(names), step, x)
+
+
+def _turn_hue(x: Array, turns: Array) -> Array:
+  """Hue in HSV moved on by `turns`, value and saturation kept."""
+  r, g, b = (x[..., i : i + 1] for i in range(3))
+  v = jnp.maximum(jnp.maximum(r, g), b)
+  chroma = v - jnp.minimum(jnp.minimum(r, g), b)
+  over = 1 / jnp.where(chroma > 0, chroma, 1)
+  sixth = jnp.where(v == r, (g - b) * over, jnp.where(v == g, (b - r) * over + 2, (r - g) * over + 4)) + 6 * turns
+  k = sixth + jnp.array([5.0, 3.0, 1.0])
+  k = k - 6 * jnp.floor(k / 6)
+  return v - chroma * jnp.clip(jnp.minimum(k, 4 - k), 0, 1)
+
+
+def _luma(x: Array) -> Array:
+  return 0.2989 * x[..., :1] + 0.587 * x[..., 1:2] + 0.114 * x[..., 2:]
+
+
+def _has_colour(x: Array, what: str) -> bool:
+  if x.shape[3] not in (1, 3):
+    raise ValueError(
+      f'{what} needs 3 channels (or 1, which it leaves alone), but the images have {x.shape[3]}; leave it out'
+    )
+  return x.shape[3] == 3
+
+
+def _blur(u: Array, x: Array, blur: Blur) -> Array:
+  h, w = x.shape[1:3]
+  radius = min(max(1, min(h, w) // 20) if blur.radius is None else blur.radius, min(h, w) - 1)
+  sigma = _between(u[:, 1:], blur.sigma)
+  tap = jnp.arange(-radius, radius + 1)
+  weight = jnp.exp(-0.5 * (tap / sigma) ** 2)
+  weight = weight / jnp.sum(weight, 1, keepdims=True)
+  weight = jnp.where(u[:, :1] < blur.p, weight, tap == 0)
+  # A sum of shifted images with the example's weights: a kernel an example would make the convolution as grouped as
+  # the batch is long.
+  x = jnp.pad(x, ((0, 0), (radius, radius), (0, 0), (0, 0)), 'reflect')
+  x = sum(_wide(weight[:, k], 4) * x[:, k : k + h] for k in range(2 * radius + 1))
+  x = jnp.pad(x, ((0, 0), (0, 0), (radius, radius), (0, 0)), 'reflect')
+  return sum(_wide(weight[:, k], 4) * x[:, :, k : k + w] for k in range(2 * radius + 1))
+
+
+def _cutout(u: Array, x: Array, cutout: Cutout) -> Array:
+  h, w = x.shape[1:3]
+  side = round(cutout.size * min(h, w))
+  top, left = jnp.floor(u[:, 1] * h) - side // 2, jnp.floor(u[:, 2] * w) - side // 2
+  hole = _inside(jnp.arange(h)[:, None], top, side) & _inside(jnp.arange(w), left, side)
+  return jnp.where((hole & _wide(u[:, 0] < cutout.p, 3))[..., None], 0, x)
+
+
+def _standardise(x: Array, mean: float | Sequence[float] | None, std: float | Sequence[float] | None) -> Array:
+  for name, value in dict(mean=mean, std=std).items():
+    if value is not None and np.shape(value) not in ((), (1,), (x.shape[3],)):
+      raise ValueError(f'{name} is {value}, expected a number, or one for each of {x.shape[3]} channels')
+  if std is not None and np.min(std) <= 0:
+    raise ValueError(f'std is {std}, expected it positive')
+  x = x if mean is None else x - jnp.asarray(mean, jnp.float32)
+  return x if std is None else x / jnp.asarray(std, jnp.float32)
+
+
+# Masks.
+
+
+def _split(score: Array, m: int) -> Masked:
+  """The m tokens of lowest score stay."""
+  order = jnp.argsort(score, axis=1).astype(jnp.int32)
+  place = jnp.arange(order.shape[1], dtype=jnp.int32)
+  restore = jax.vmap(lambda i: place.at[i].set(place, unique_indices=True))(order)
+  return Masked(order[:, :m], restore >= m, order[:, m:], restore)
+
+
+def _kept(n: int, ratio: float) -> int:
+  m = int(n * (1 - ratio) + 1e-6)  # 10 (1 - 0.9) is 0.99... in floating point
+  if not 0 <= ratio < 1 or m < 1:
+    raise ValueError(f'ratio is {ratio}: expected it in [0, 1), with at least one of the {n} tokens left; lower it')
+  return m
+
+
+def _grid(n: int | None, grid: tuple[int, int] | None) -> tuple[int, int]:
+  if grid is None and n is not None and math.isqrt(n) ** 2 == n:
+    return math.isqrt(n), math.isqrt(n)
+  if grid is None or n not in (None, grid[0] * grid[1]):
+    raise ValueError(f'n is {n} and grid is {grid}: give grid=(height, width), or a square number n of patches')
+  return tuple(grid)
+
+
+def _largest(n: int, grid: tuple[int, int], scale: tuple[float, float], aspect: tuple[float, float]) -> int:
+  """The most patches a block can have."""
+  area = np.arange(int(n * scale[0] + 1e-4), int(n * scale[1] + 1e-4) + 1)[:, None]
+  ratio = np.linspace(*aspect, 1001)
+  h, w = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))
+  return int(np.max(np.clip(h, 1, grid[0]) * np.clip(w, 1, grid[1])))
+
+
+# Draws and options.
+
+
+def _uniform(keys: Keys, *shape: int) -> Array:
+  """Uniform numbers in [0, 1), [b *shape]."""
+  return jax.vmap(lambda key: jax.random.uniform(key, shape))(keys)
+
+
+def _between(u: Array, bounds: tuple[float, float]) -> Array:
+  return bounds[0] + u * (bounds[1] - bounds[0])
+
+
+def _about(neutral: int, given: Range) -> tuple[float, float]:
+  """A number r is the range around the neutral value, held at zero for factors."""
+  if isinstance(given, Sequence):
+    return tuple(given)
+  return (max(0, 1 - given), 1 + given) if neutral else (-given, given)
+
+
+def _sides(area: Array, ratio: Array) -> tuple[Array, Array]:
+  """Whole sides whose product is about `area` and whose quotient is about `ratio`."""
+  return jnp.round(jnp.sqrt(area * ratio)), jnp.round(jnp.sqrt(area / ratio))
+
+
+def _place(u: Array, room: Array) -> Array:
+  """A uniform whole number in [0, room]."""
+  return jnp.floor(u * (room + 1))
+
+
+def _inside(i: Array, start: Array, extent: Array | int) -> Array:
+  """Which of i, [...], lie in [start, start + extent), [b]: [b ...]."""
+  start = _wide(start, 3)
+  return (start <= i) & (i < start + (_wide(extent, 3) if jnp.ndim(extent) else extent))
+
+
+def _wide(x: Array, ndim: int) -> Array:
+  """[b] or [b 1], to be broadcast against an array of `ndim` axes."""
+  return x.reshape(x.shape[0], *(1,) * (ndim - 1))
+
+
+def _pixels(batch: Batch, column: str) -> Array:
+  if column not in batch:
+    raise ValueError(f'the batch has no column {column!r}; it has {sorted(batch)}')
+  x = batch[column]
+  if x.ndim != 4:
+    raise ValueError(f'{column!r} has shape {x.shape}, expected images [b h w c]')
+  if x.dtype == jnp.uint8:
+    return x.astype(jnp.float32) / 255
+  if not jnp.issubdtype(x.dtype, jnp.floating):
+    raise ValueError(f'{column!r} is {x.dtype}, expected uint8, or float in [0, 1]; scale it in the data')
+  return x.astype(jnp.float32)
+
+
+def _shape(size: int | tuple[int, int] | None, x: Array) -> tuple[int, int]:
+  if size is None:
+    return x.shape[1:3]
+  shape = (size, size) if isinstance(size, int) else tuple(size)
+  if len(shape) != 2 or min(shape) < 1:
+    raise ValueError(f'size is {size}, expected a side in pixels or (height, width)')
+  return shape
+
+
+def _options(name: str, kind: type, given: Any) -> Any:
+  """The mapping as its NamedTuple, checked."""
+  if given is None:
+    return None
+  given = given._asdict() if isinstance(given, kind) else dict(given)
+  if unknown := set(given) - set(kind._fields):
+    raise ValueError(f'{name}: unknown options {sorted(unknown)}; it takes {list(kind._fields)}')
+  options = kind(**given)
+  if 'p' in kind._fields:
+    _probability(f'{name}: p', options.p)
+  for field in {'scale', 'ratio', 'sigma'} & set(kind._fields):
+    low, high = getattr(options, field)
+    if not 0 < low <= high:
+      raise ValueError(f'{name}: {field} is {(low, high)}, expected (low, high) with 0 < low <= high')
+  return options
+
+
+def _probability(name: str, p: float) -> None:
+  if not 0 <= p <= 1:
+    raise ValueError(f'{name} is {p}, expected a probability in [0, 1]')
