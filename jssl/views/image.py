@@ -195,17 +195,14 @@ def plain(
   return (_standardise(_resize(x, _shape(size, x)), mean, std),)
 
 
-def random_mask(
-  keys: Keys, *, n: int | None = None, grid: tuple[int, int] | None = None, ratio: float = 0.75
-) -> Masked:
+def random_mask(keys: Keys, *, n: int, ratio: float = 0.75) -> Masked:
   """Hides a uniformly drawn share of the tokens.
 
   The n tokens are ordered by noise, and the first int(n (1 - ratio)) of them stay.
 
   Args:
     keys: [b] one key an example.
-    n: number of tokens, or
-    grid: (height, width) in patches.
+    n: number of tokens.
     ratio: the share that is hidden, in [0, 1).
 
   Returns:
@@ -216,7 +213,6 @@ def random_mask(
 
   Reference: He, Chen, Xie, Li, Dollar, Girshick, 2021, arXiv:2111.06377, Section 3 (ratio 0.75).
   """
-  n = math.prod(grid) if n is None else n
   return _split(_uniform(keys, n), _kept(n, ratio))
 
 
@@ -250,9 +246,9 @@ def beit_block_mask(
     ValueError: if the grid is not given or not square, or no patch would stay.
 
   Reference: Bao, Dong, Piao, Wei, 2021, arXiv:2106.08254, Algorithm 1 (ratio 0.4, least 16); data2vec hides 0.6
-    (Baevski et al., 2022, arXiv:2202.03555). The algorithm may overshoot; the official code never does,
-    and ends short when ten blocks in a row do not fit (by half a patch of 75, on average, on a 14 x 14 grid). Here 40
-    blocks are tried, and single patches at random make up the rest, so that the number is the same for every example.
+    (Baevski et al., 2022, arXiv:2202.03555). The algorithm may overshoot; the official code never does, and ends short
+    when ten blocks in a row do not fit (by half a patch of 75, on average, on a 14 x 14 grid). Here 40 blocks are
+    tried, and single patches at random make up the rest, so that the number is the same for every example.
   """
   height, width = _grid(n, grid)
   n = height * width
@@ -268,9 +264,10 @@ def beit_block_mask(
     take = (h < height) & (w < width) & (0 < new) & (new <= room)
     return mask | block & _wide(take, 3), None
 
-  u = jnp.moveaxis(_uniform(fold(keys, 0), _BLOCKS, 4), 1, 0)
-  mask, _ = jax.lax.scan(add, jnp.zeros((keys.shape[0], height, width), bool), u)
-  return _split(mask.reshape(-1, n) + _uniform(fold(keys, 1), n), m)
+  noise, u = jnp.split(_uniform(keys, n + 4 * _BLOCKS), [n], 1)
+  mask = jnp.zeros((keys.shape[0], height, width), bool)
+  mask, _ = jax.lax.scan(add, mask, jnp.moveaxis(u.reshape(-1, _BLOCKS, 4), 1, 0))
+  return _split(mask.reshape(-1, n) + noise, m)
 
 
 def block_mask(
@@ -313,10 +310,10 @@ def block_mask(
   Raises:
     ValueError: if the grid is not given or not square, or the targets could cover it.
 
-  Reference: Assran et al., 2023, arXiv:2301.08243, Section 3. The official code draws one
-    size for the whole batch, scale and aspect from the same random number, never places a block on the last row or
-    column, keeps blocks smaller than the grid, cuts every context to the smallest in the batch by dropping its last
-    rows (about 0.25 n for 128 images), and lets a context that is too small overlap the targets.
+  Reference: Assran et al., 2023, arXiv:2301.08243, Section 3. The official code draws one size for the whole batch,
+    scale and aspect from the same random number, never places a block on the last row or column, keeps blocks smaller
+    than the grid, cuts every context to the smallest in the batch by dropping its last rows (about 0.25 n for 128
+    images), and lets a context that is too small overlap the targets.
   """
   height, width = _grid(n, grid)
   n = height * width
@@ -335,7 +332,7 @@ def block_mask(
   def cover(h: Array, w: Array, top: Array, left: Array) -> Array:  # [b] each -> [b height width]
     return _inside(jnp.arange(height)[:, None], top, h) & _inside(jnp.arange(width), left, w)
 
-  u = _uniform(fold(keys, 0), 2 + 2 * targets)
+  noise, u_context, u = jnp.split(_uniform(keys, n + 4 + 2 + 2 * targets), [n, n + 4], 1)
   h, w = block(u, target_scale, target_aspect)
   top, left = _place(u[:, 2::2], (height - h)[:, None]), _place(u[:, 3::2], (width - w)[:, None])  # [b k]
   free = ~jnp.any(jax.vmap(cover, (None, None, 1, 1))(h, w, top, left), 0)
@@ -347,12 +344,11 @@ def block_mask(
   columns = left.astype(jnp.int32)[..., None] + (i % across)[:, None]
   weight = jnp.broadcast_to((jnp.arange(t) < area)[:, None], rows.shape).astype(jnp.float32)
 
-  u = _uniform(fold(keys, 1), 4)
-  h, w = block(u, context_scale, (1.0, 1.0))
-  context = free & cover(h, w, _place(u[:, 2], height - h), _place(u[:, 3], width - w))
+  h, w = block(u_context, context_scale, (1.0, 1.0))
+  context = free & cover(h, w, _place(u_context[:, 2], height - h), _place(u_context[:, 3], width - w))
   context = jnp.where(jnp.sum(context, (1, 2), keepdims=True) < least, free, context).reshape(-1, n)
   count = jnp.sum(context, 1, dtype=jnp.int32)[:, None]
-  order = jnp.argsort(_uniform(fold(keys, 2), n) + ~context, axis=1).astype(jnp.int32)
+  order = jnp.argsort(noise + ~context, axis=1).astype(jnp.int32)
   chosen = jnp.take_along_axis(order, jnp.arange(m) % count, 1)
   return Blocks(chosen, rows * width + columns, weight)
 
@@ -439,7 +435,7 @@ def _resample(x: Array, box: tuple[Array, ...], shape: tuple[int, int]) -> Array
 def _taps(start: Array, extent: Array, n: int, size: int) -> Array:
   """Weights [b size n] of the antialiased triangle filter over the pixels in [start, start + extent)."""
   start, extent = start[:, None, None], extent[:, None, None]
-  centre = start + (jnp.arange(size)[:, None] + 0.5) / size * extent
+  centre = start + (jnp.arange(size)[:, None] + 0.5) * (extent / size)
   pixel = jnp.arange(n) + 0.5
   weight = jnp.maximum(0, 1 - jnp.abs(centre - pixel) / jnp.maximum(extent / size, 1))
   weight = jnp.where((start < pixel) & (pixel < start + extent), weight, 0)
