@@ -1,6 +1,5 @@
 """Nearest neighbours: what a representation knows before anything is fitted to it."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,13 +15,13 @@ from jssl.types import Array, Key
 class Votes(NamedTuple):
   """What the neighbours say; the prediction is the argmax."""
 
-  weighted: Array  # [m classes], each neighbour weighs exp(similarity / temperature), relative to the nearest one's
-  majority: Array  # [m classes], each neighbour counts one
+  weighted: np.ndarray  # [m classes], a neighbour weighs exp(similarity / temperature), relative to the nearest's
+  majority: np.ndarray  # [m classes], a neighbour counts one
 
 
 def neighbours(
   bank: np.ndarray, queries: np.ndarray, k: int, *, bank_block: int = 4096, query_block: int = 512
-) -> tuple[Array, Array]:
+) -> tuple[np.ndarray, np.ndarray]:
   """The k most similar bank entries of every query, by cosine: exact, most similar first.
 
   The bank is streamed once, block by block, and a running top k is merged with each block's, so the similarities
@@ -40,34 +39,39 @@ def neighbours(
   """
   m, d = queries.shape
   best = [
-    (_block(queries, i, query_block), jnp.full((query_block, k), -jnp.inf), jnp.zeros((query_block, k), jnp.int32))
+    (
+      _block(queries, i, query_block),
+      np.full((query_block, k), -np.inf, np.float32),
+      np.zeros((query_block, k), np.int32),
+    )
     for i in range(0, m, query_block)
   ]
   for start in range(0, len(bank), bank_block):
     block = _block(bank, start, bank_block)
     best = [(q, *_merge(q, block, s, i, start, len(bank))) for q, s, i in best]
-  return jnp.concatenate([s for _, s, _ in best])[:m], jnp.concatenate([i for _, _, i in best])[:m]
+  _, similarity, index = zip(*jax.device_get(best), strict=True)
+  return np.concatenate(similarity)[:m], np.concatenate(index)[:m]
 
 
-@partial(jax.jit, static_argnames='classes')
-def vote(similarity: Array, labels: Array, k: Array | int, temperature: float, classes: int) -> Votes:
+def vote(similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float, classes: int) -> Votes:
   """Votes of the k nearest among the neighbours given.
 
   Args:
     similarity: [m K], most similar first, -inf where there is no neighbour.
     labels: [m K], the neighbours' classes.
-    k: how many of the K vote; traced, so every k shares one program.
+    k: how many of the K vote.
     temperature: of the weights.
     classes: number of classes.
   """
-  near = (jnp.arange(similarity.shape[1]) < k) & jnp.isfinite(similarity)
-  weight = jnp.where(near, jnp.exp((similarity - similarity[:, :1]) / temperature), 0.0)
-  rows = jnp.arange(len(labels))[:, None]
+  m = len(labels)
+  similarity, labels = similarity[:, :k].astype(np.float64), labels[:, :k]
+  place = (labels + classes * np.arange(m)[:, None]).ravel()
 
   def count(weight):
-    return jnp.zeros((len(labels), classes)).at[rows, labels].add(weight)
+    return np.bincount(place, weight.ravel(), m * classes).reshape(m, classes)
 
-  return Votes(count(weight), count(near.astype(jnp.float32)))
+  weight = np.exp((similarity - similarity[:, :1]) / temperature)
+  return Votes(count(weight), count(np.isfinite(similarity)))
 
 
 def knn(
@@ -108,7 +112,7 @@ def knn(
   if len(train_x) == 0:
     raise ValueError('knn was given an empty bank; expected at least one train example.')
   similarity, index = neighbours(train_x, test_x, k, bank_block=bank_block, query_block=query_block)
-  return vote(similarity, jnp.asarray(train_y)[index], k, temperature, classes)
+  return vote(similarity, np.asarray(train_y)[index], k, temperature, classes)
 
 
 def neighbour_vote(
@@ -127,18 +131,18 @@ def neighbour_vote(
   """
   held = holdout(data.train_y)
   similarity, index = neighbours(data.train_x[~held], data.train_x[held], max(ks))
-  near = jnp.asarray(data.train_y[~held])[index]
+  near = data.train_y[~held][index]
   votes = [vote(similarity, near, k, temperature, data.classes) for k in ks]
   right = [[np.mean(np.argmax(scores, 1) == data.train_y[held]) for scores in pair] for pair in votes]
   chosen = [int(ks[i]) for i in np.argmax(right, 0)]
   similarity, index = neighbours(data.train_x, data.test_x, max(ks))
-  near = jnp.asarray(data.train_y)[index]
+  near = data.train_y[index]
   weighted = vote(similarity, near, chosen[0], temperature, data.classes).weighted
   majority = vote(similarity, near, chosen[1], temperature, data.classes).majority
   return {
-    **accuracy(jnp.argmax(weighted, 1), data.test_y),
+    **accuracy(np.argmax(weighted, 1), data.test_y),
     'k': chosen[0],
-    'top1_majority': accuracy(jnp.argmax(majority, 1), data.test_y)['top1'],
+    'top1_majority': accuracy(np.argmax(majority, 1), data.test_y)['top1'],
     'k_majority': chosen[1],
   }
 

@@ -195,14 +195,17 @@ def plain(
   return (_standardise(_resize(x, _shape(size, x)), mean, std),)
 
 
-def random_mask(keys: Keys, *, n: int, ratio: float = 0.75) -> Masked:
+def random_mask(
+  keys: Keys, *, n: int | None = None, grid: tuple[int, int] | None = None, ratio: float = 0.75
+) -> Masked:
   """Hides a uniformly drawn share of the tokens.
 
   The n tokens are ordered by noise, and the first int(n (1 - ratio)) of them stay.
 
   Args:
     keys: [b] one key an example.
-    n: number of tokens.
+    n: number of tokens, or
+    grid: (height, width) in patches.
     ratio: the share that is hidden, in [0, 1).
 
   Returns:
@@ -213,6 +216,7 @@ def random_mask(keys: Keys, *, n: int, ratio: float = 0.75) -> Masked:
 
   Reference: He, Chen, Xie, Li, Dollar, Girshick, 2021, arXiv:2111.06377, Section 3 (ratio 0.75).
   """
+  n = math.prod(grid) if n is None else n
   return _split(_uniform(keys, n), _kept(n, ratio))
 
 
