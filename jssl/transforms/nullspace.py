@@ -134,8 +134,8 @@ def leace(*, classes: int | None = None, tol: float = 1e-4) -> Transform:
   Raises:
     ValueError: integer z without classes, or columns with them.
 
-  Reference: Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff, Biderman 2023, arXiv:2306.03819, Theorem 4.3 and
-    Eq. 1. The official code shrinks Sigma_xx and bounds the trace after erasure by default; here, as in the theorem,
+  Reference: Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff, Biderman 2023, arXiv:2306.03819, section
+    4. The official code shrinks Sigma_xx and bounds the trace after erasure by default; here, as in the theorem,
     the statistics are those of the examples.
   """
 

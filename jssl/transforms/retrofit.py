@@ -41,12 +41,14 @@ def retrofit(*, iterations: int = 10, alpha: float = 1.0, directed: bool = False
     each; one with a negative end is padding, and one from a vector to itself is ignored.
 
   Raises:
-    ValueError: edges are not [m 2].
+    ValueError: alpha is not above 0, or edges are not [m 2].
 
   Reference: Faruqui, Dodge, Jauhar, Dyer, Hovy, Smith 2015, arXiv:1411.4166, section 2, Eq. for the update. Since
     1 / degree(i) is not symmetric, the update is not the gradient step of the paper's objective but its row by row
     form. The official code updates one vector after the other, which reaches the same point.
   """
+  if alpha <= 0:
+    raise ValueError(f'alpha={alpha}: a vector needs a weight above 0 for itself, or nothing holds it in place')
 
   def fit(x, edges):
     if edges.ndim != 2 or edges.shape[1] != 2:
