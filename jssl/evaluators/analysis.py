@@ -60,28 +60,37 @@ def by_f_statistic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
   return np.where(between > 0, between * (len(x) - 2) / np.maximum(within, 1e-30), 0.0)
 
 
-def by_l1(x: np.ndarray, y: np.ndarray, *, c: float = 0.1) -> np.ndarray:
-  """|weights| of an L1-penalised, class-balanced logistic regression, [d]. c: inverse penalty, 0.1 in the paper's code."""
-  from sklearn.linear_model import LogisticRegression
+def by_l1(x: np.ndarray, y: np.ndarray, *, c: float = 0.1, steps: int = 500) -> np.ndarray:
+  """|weights| of an L1-penalised, class-balanced logistic regression, [d], by accelerated proximal gradient.
 
-  model = LogisticRegression(l1_ratio=1.0, solver='liblinear', C=c, class_weight='balanced')
-  return np.abs(_fitted(model, x, y).coef_[0])
+  min over w, b of  sum_i s_i log(1 + exp(-y_i (x_i w + b))) + |w|_1 / c,   s_i = n / (2 n_{y_i}),   y_i in {-1, 1}
+
+  c is 0.1 in the official code, where scikit-learn solves the same. Reference for the solver: Beck, Teboulle 2009,
+  doi:10.1137/080716542, FISTA with constant step.
+  """
+  x = np.asarray(x, np.float64)
+  x1 = np.concatenate([x, np.ones((len(x), 1))], 1)
+  weight = np.where(y == 1, 0.5 / (y == 1).sum(), 0.5 / (y == 0).sum())
+  rate = 4 / np.linalg.eigvalsh((x1.T * weight) @ x1)[-1]
+  threshold = np.append(np.full(x.shape[1], rate / (c * len(x))), 0.0)
+
+  def step(carry, _):
+    w, ahead, t = carry
+    grad = jnp.matmul(x1.T, weight * (jax.nn.sigmoid(jnp.matmul(x1, ahead, precision='highest')) - (y == 1)))
+    new = ahead - rate * grad
+    new = jnp.sign(new) * jnp.maximum(jnp.abs(new) - threshold, 0.0)
+    after = (1 + jnp.sqrt(1 + 4 * t**2)) / 2
+    return (new, new + (t - 1) / after * (new - w), after), None
+
+  x1, weight, threshold, y = (jnp.asarray(v, jnp.float32) for v in (x1, weight, threshold, y))
+  start = jnp.zeros(x1.shape[1])
+  w = jax.jit(lambda s: jax.lax.scan(step, (s, s, jnp.float32(1)), length=steps)[0][0])(start)
+  return np.abs(np.asarray(w[:-1]))
 
 
 def at_random(x: np.ndarray, y: np.ndarray, *, seed: int = 0) -> np.ndarray:
   """The control: a ranking that saw nothing, [d]."""
   return np.random.default_rng(seed).random(x.shape[1])
-
-
-def _fitted(model, x, y):
-  import warnings
-
-  with warnings.catch_warnings():  # scikit-learn is renaming how the penalty is given
-    warnings.simplefilter('ignore', FutureWarning)
-    try:
-      return model.fit(x, y)
-    except ValueError:
-      return model.set_params(penalty='l1', l1_ratio=None).fit(x, y)
 
 
 def sparse_probe(

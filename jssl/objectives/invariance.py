@@ -37,8 +37,8 @@ def mmd(
     ValueError: no scales.
 
   Reference: Gretton, Borgwardt, Rasch, Schölkopf, Smola 2012, JMLR 13, Lemma 6 and Eq. 5, weighted; Goldstein,
-    Jacobsen, Chau, Saporta, Puli, Ranganath, Miller 2021, arXiv:2112.00881, for the use of it. The paper's kernel
-    bandwidth is not known to us; the mixture is a choice.
+    Jacobsen, Chau, Saporta, Puli, Ranganath, Miller 2021, arXiv:2112.00881, for the use of it. The mixture of
+    bandwidths is a choice.
   """
   if not scales:
     raise ValueError(f'mmd(scales={scales}): give at least one bandwidth, in units of the mean distance')
