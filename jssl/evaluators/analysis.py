@@ -477,6 +477,6 @@ def cross_fit(
   e, m = np.zeros(len(seen), np.float32), np.zeros(len(seen), np.float32)
   for i in range(folds):
     rest, here = fold != i, fold == i
-    e[here] = np.asarray(fit(jax.nn.one_hot(seen, 2), jnp.asarray(rest, jnp.float32)))[here]
+    e[here] = np.asarray(fit(jax.nn.one_hot(seen.astype(int), 2), jnp.asarray(rest, jnp.float32)))[here]
     m[here] = np.asarray(fit(jax.nn.one_hot(z, 2), jnp.asarray(rest & seen, jnp.float32)))[here]
   return np.maximum(e, floor), m

@@ -111,7 +111,7 @@ def logistic_direction(*, l2: float = 1e-2) -> Transform:
 
   def fit(h, labels):
     h = h.astype(jnp.float32)
-    w = logistic(h, jax.nn.one_hot(labels > 0, 2), l2=l2).weights
+    w = logistic(h, jax.nn.one_hot((labels > 0).astype(jnp.int32), 2), l2=l2).weights
     return _direction(h, labels, w[:, 1] - w[:, 0])
 
   return _finder(fit)
