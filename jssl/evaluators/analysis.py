@@ -4,7 +4,6 @@ All take arrays, so they run on the features of any backbone, or on any other ma
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -41,6 +40,11 @@ def _standardizer(x: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
   mean, std = x.mean(0), x.std(0)
   scale = np.where(std > 1e-6 * max(std.max(), 1e-30), 1 / np.maximum(std, 1e-30), 0.0)
   return lambda other: ((np.asarray(other, np.float64) - mean) * scale).astype(np.float32)
+
+
+@jax.jit
+def _predict(x: Array, y: Array, weight: Array, l2: Array, at: Array) -> Array:
+  return jax.nn.softmax(logits(logistic(x, y, weight, l2=l2), at))
 
 
 # --- Sparse probing ---------------------------------------------------------------------------------------------------
@@ -140,13 +144,13 @@ def sparse_probe(
   y = jax.nn.one_hot(train_y, 2)
 
   # One program for every k: the neurons left out are 0, and so are their weights.
-  fit = jax.jit(lambda mask: jnp.argmax(logits(logistic(a * mask, y, weight, l2=l2), b * mask), -1))
+  guess = lambda mask: np.asarray(_predict(a * mask, y, weight, l2, b * mask)).argmax(1)
   figures = {'k1/neuron': float(order[0])}
   for k in [*[k for k in shares if k < a.shape[1]], a.shape[1]]:
     mask = np.zeros(a.shape[1], np.float32)
     mask[order[:k]] = 1
     name = 'dense' if k == a.shape[1] else f'k{k}'
-    figures |= {f'{name}/{m}': v for m, v in _f1(np.asarray(fit(mask)), test_y).items()}
+    figures |= {f'{name}/{m}': v for m, v in _f1(guess(mask), test_y).items()}
   return figures
 
 
@@ -207,20 +211,21 @@ def _codes(layers, y, *, classes, key, fractions, precision) -> list[Code]:
     layers, y = layers[:, order], y[order]
   ends = blocks(n, fractions)
   one_hot = jax.nn.one_hot(y, classes)
-  # One program for every prefix and layer: examples beyond the prefix weigh 0.
-  code = jax.jit(partial(_block_bits, precision=precision))
   found = []
   for x in layers:
     x = jnp.asarray(_standardizer(x)(x))
     bits = [ends[0] * np.log2(classes)]
-    bits += [float(code(x, one_hot, int(a), int(b))) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    bits += [
+      float(_block_bits(x, one_hot, int(a), int(b), precision)) for a, b in zip(ends[:-1], ends[1:], strict=True)
+    ]
     uniform = n * np.log2(classes)
     found.append(Code(float(sum(bits)), float(uniform), float(uniform / sum(bits)), np.array(bits)))
   return found
 
 
-def _block_bits(x: Array, y: Array, start: Array, end: Array, *, precision: float) -> Array:
-  at = jnp.arange(len(x))
+@jax.jit
+def _block_bits(x: Array, y: Array, start: Array, end: Array, precision: Array) -> Array:
+  at = jnp.arange(len(x))  # examples beyond the prefix weigh 0: one program for all prefixes and layers
   model = logistic(x, y, at < start, l2=precision / start)
   nats = -jnp.sum(y * jax.nn.log_softmax(logits(model, x)), 1)
   return jnp.sum(nats * ((at >= start) & (at < end))) / jnp.log(2.0)
@@ -388,10 +393,8 @@ def feet(columns: Mapping[str, Columns | tuple], *, precision: float = 1.0) -> d
     raise ValueError(f"feet compares with the column 'frozen'; given {sorted(columns)}")
   found = {name: _judge(Columns(*map(np.asarray, c)), precision) for name, c in columns.items()}
   figures = {f'{name}/{m}': v for name, row in found.items() for m, v in row.items()}
-  deltas = {
-    f'{name}/{m}_delta': v - found['frozen'][m] for name, row in found.items() if name != 'frozen' for m, v in row.items()
-  }
-  return figures | deltas
+  frozen = found.pop('frozen')
+  return figures | {f'{name}/{m}_delta': v - frozen[m] for name, row in found.items() for m, v in row.items()}
 
 
 def _judge(c: Columns, precision: float) -> dict[str, float]:
@@ -399,15 +402,17 @@ def _judge(c: Columns, precision: float) -> dict[str, float]:
 
   classes = int(max(c.train_y.max(), c.test_y.max())) + 1
   scaled = _standardizer(c.train_x)
-  model = jax.jit(logistic)(scaled(c.train_x), jax.nn.one_hot(c.train_y, classes), l2=precision / len(c.train_y))
-  p = np.asarray(jax.nn.softmax(logits(model, scaled(c.test_x))))
+  n = len(c.train_y)
+  p = _predict(scaled(c.train_x), jax.nn.one_hot(c.train_y, classes), np.ones(n), precision / n, scaled(c.test_x))
+  p = np.asarray(p)
   guess, truth = p.argmax(1), np.eye(classes)[c.test_y]
   there = truth.any(0) & ~truth.all(0)  # ranking figures need both examples and counterexamples
+  average = lambda figure: float(figure(truth[:, there], p[:, there], average='macro')) if there.any() else float('nan')
   return dict(
     accuracy=float(np.mean(guess == c.test_y)),
     f1=float(f1_score(c.test_y, guess, average='macro', zero_division=0)),
-    auroc=float(roc_auc_score(truth[:, there], p[:, there], average='macro')) if there.any() else float('nan'),
-    auprc=float(average_precision_score(truth[:, there], p[:, there], average='macro')) if there.any() else float('nan'),
+    auroc=average(roc_auc_score),
+    auprc=average(average_precision_score),
   )
 
 
@@ -473,10 +478,10 @@ def cross_fit(
   z = np.where(seen, z, 0).astype(int)
   scaled = jnp.asarray(_standardizer(x)(x))
   fold = np.asarray(jax.random.permutation(key, len(seen))) % folds
-  fit = jax.jit(lambda y, w: jax.nn.softmax(logits(logistic(scaled, y, w, l2=l2), scaled))[:, 1])
+  chance = lambda y, w: np.asarray(_predict(scaled, jax.nn.one_hot(y, 2), w.astype(np.float32), l2, scaled))[:, 1]
   e, m = np.zeros(len(seen), np.float32), np.zeros(len(seen), np.float32)
   for i in range(folds):
     rest, here = fold != i, fold == i
-    e[here] = np.asarray(fit(jax.nn.one_hot(seen.astype(int), 2), jnp.asarray(rest, jnp.float32)))[here]
-    m[here] = np.asarray(fit(jax.nn.one_hot(z, 2), jnp.asarray(rest & seen, jnp.float32)))[here]
+    e[here] = chance(seen.astype(int), rest)[here]
+    m[here] = chance(z, rest & seen)[here]
   return np.maximum(e, floor), m

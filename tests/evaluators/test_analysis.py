@@ -50,7 +50,7 @@ def test_f_statistic_and_l1_are_those_of_sklearn(neurons):
   x, _, y = neurons
   np.testing.assert_allclose(analysis.by_f_statistic(x, y), f_classif(x, y)[0], rtol=1e-3)
   theirs = LogisticRegression(
-    l1_ratio=1.0, solver='saga', C=0.1, class_weight='balanced', max_iter=2000, tol=1e-7, random_state=0
+    l1_ratio=1.0, solver='saga', C=0.1, class_weight='balanced', max_iter=500, tol=1e-6, random_state=0
   )
   if 'penalty' in theirs.get_params() and theirs.get_params()['penalty'] == 'l2':
     theirs.set_params(penalty='l1')
@@ -145,11 +145,13 @@ def test_feet_on_digits():
   blurred = x @ np.random.default_rng(0).normal(size=(64, 12))
   rows = analysis.few_shot(y[:900], 2, seed=1)
   assert np.bincount(y[rows]).tolist() == [2] * 10
-  figures = analysis.feet({
-    'frozen': (blurred[:900], y[:900], blurred[900:], y[900:]),
-    'shots2': (blurred[rows], y[rows], blurred[900:], y[900:]),
-    'tuned': (x[:900], y[:900], x[900:], y[900:]),
-  })
+  figures = analysis.feet(
+    {
+      'frozen': (blurred[:900], y[:900], blurred[900:], y[900:]),
+      'shots2': (blurred[rows], y[rows], blurred[900:], y[900:]),
+      'tuned': (x[:900], y[:900], x[900:], y[900:]),
+    }
+  )
   assert figures['shots2/accuracy_delta'] < -0.1 < 0.02 < figures['tuned/accuracy_delta']
   assert figures['tuned/f1_delta'] == figures['tuned/f1'] - figures['frozen/f1']
   assert 0.5 < figures['shots2/auroc'] < figures['frozen/auroc'] < figures['tuned/auroc'] <= 1

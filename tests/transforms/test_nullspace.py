@@ -14,7 +14,7 @@ from jssl.transforms import inlp, leace, random_directions
 def planted():
   """A main label with 6 directions of its own, and an attribute correlated with it 80/20 that leaks along 2 others."""
   rng = np.random.default_rng(0)
-  n, d = 3000, 32
+  n, d = 2000, 32
   y = rng.integers(0, 4, n)
   z = np.where(rng.random(n) < 0.8, y % 2, 1 - y % 2)
   basis = np.linalg.qr(rng.normal(size=(d, d)))[0]
@@ -48,7 +48,7 @@ def test_logistic_leaves_out_what_weighs_nothing():
 
 def test_inlp_guards_the_attribute_and_keeps_the_label(planted):
   x, y, z = planted
-  t = inlp(classes=2, rounds=12)
+  t = inlp(classes=2, rounds=6)
   state = jax.jit(t.fit)(x, z)
   guarded = t.apply(state, x)
   majority = max(np.mean(z), 1 - np.mean(z))
@@ -85,8 +85,8 @@ def test_inlp_equals_the_product_of_nullspace_projections(planted):
 
 def test_inlp_removes_many_classes_at_once():
   x, y = load_digits(return_X_y=True)
-  x = ((x - x.mean(0)) / 16).astype(np.float32)
-  t = inlp(classes=10, rounds=3, l2=1e-3, margin=-1.0)
+  x, y = ((x[:800] - x.mean(0)) / 16).astype(np.float32), y[:800]
+  t = inlp(classes=10, rounds=3, l2=1e-2, margin=-1.0)
   state = jax.jit(t.fit)(x, y)
   assert abs(np.trace(state.projection) - (64 - 27)) < 1e-2
   assert state.accuracy[0] > 0.95 and probe(t.apply(state, x), y) < 0.6

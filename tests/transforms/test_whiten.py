@@ -14,7 +14,7 @@ from jssl.transforms import TRANSFORMS, all_but_the_top, pca_whiten, standardize
 
 @pytest.fixture(scope='module')
 def x():
-  return load_digits().data.astype(np.float32)  # [1797 64], three pixels never lit
+  return load_digits().data[:600].astype(np.float32)  # [600 64], some pixels never lit
 
 
 def run(transform, x):
@@ -65,6 +65,7 @@ def test_whitening_undoes_anisotropy():
   hidden = rng.normal(size=(400, 8))
   scale = np.array([30, 10, 3, 1, 1, 1, 1, 1])
   seen = (hidden * scale) @ np.linalg.qr(rng.normal(size=(8, 8)))[0] + 20 * rng.normal(size=8)
+
   def cosines(z):
     z = z / np.linalg.norm(z, axis=1, keepdims=True)
     return (z @ z.T)[np.triu_indices(len(z), 1)]
