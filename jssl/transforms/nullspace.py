@@ -1,0 +1,163 @@
+"""Projections after which a linear classifier can no longer read an attribute."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jssl.parts.logistic import logistic, logits
+from jssl.types import Array, Transform
+
+
+class Nullspace(NamedTuple):
+  """x -> x P."""
+
+  projection: Array  # [d d], symmetric
+  accuracy: Array  # [rounds], of each round's classifier on what it was fitted to
+  kept: Array  # [rounds] bool: the round's directions were taken out
+
+
+class Erasure(NamedTuple):
+  """x -> x - (x - mean) right left."""
+
+  mean: Array  # [d]
+  right: Array  # [d k]
+  left: Array  # [k d]
+
+
+def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float = 0.0) -> Transform:
+  """Iterative nullspace projection: fit a linear classifier, project its directions out, and again.
+
+  W_i = argmin CE(softmax(x P_{i-1} W + b), z) + l2/2 |W|^2,   R_i = projection on the column space of W_i,
+  P_i = projection on the nullspace of R_1 + ... + R_i
+
+  A round takes out at most classes - 1 directions. What is guarded is what a linear classifier reads: a deeper one may
+  still find the attribute.
+
+  Args:
+    classes: values of the attribute.
+    rounds: n. The paper needs 35 for biased word vectors.
+    l2: penalty of the classifiers; standardise the features first, or it weighs them by their scale.
+    margin: a round counts only while its classifier beats the majority class by this much on the data it was fitted
+      to. 0 stops where nothing is left to read; -1 never stops.
+
+  Returns:
+    Transform: fit(x [n d], z [n] int) -> Nullspace, apply -> [... d] float32.
+
+  Raises:
+    ValueError: fewer than two classes, or fewer than one round.
+
+  Reference: Ravfogel, Elazar, Gonen, Twiton, Goldberg 2020, arXiv:2004.07667, Algorithm 1; the projection on the
+    intersection of nullspaces follows the official code. There the classifier is any of scikit-learn's, and the
+    threshold is an accuracy on held-out data.
+  """
+  if classes < 2 or rounds < 1:
+    raise ValueError(f'inlp(classes={classes}, rounds={rounds}): an attribute has 2 values or more, and n is 1 or more')
+
+  def fit(x, z):
+    x = x.astype(jnp.float32)
+    y = jax.nn.one_hot(z, classes)
+    majority = jnp.max(jnp.mean(y, 0))
+
+    def one(carry, _):
+      p, total = carry
+      xp = jnp.matmul(x, p, precision='highest')
+      model = logistic(xp, y, l2=l2)
+      accuracy = jnp.mean(jnp.argmax(logits(model, xp), -1) == z)
+      keep = accuracy > majority + margin
+      w = jnp.matmul(p, model.weights, precision='highest')  # exactly within what is left
+      total = total + keep * _onto(w - jnp.mean(w, 1, keepdims=True), classes - 1)
+      return (jnp.eye(x.shape[1]) - _range(total), total), (accuracy, keep)
+
+    start = jnp.eye(x.shape[1]), jnp.zeros((x.shape[1], x.shape[1]))
+    (p, _), (accuracy, kept) = jax.lax.scan(one, start, length=rounds)
+    return Nullspace(p, accuracy, kept)
+
+  return Transform(fit, lambda state, x: jnp.matmul(x.astype(jnp.float32), state.projection, precision='highest'))
+
+
+def _onto(w: Array, rank: int) -> Array:
+  """Projection on the column space of w [d k], of at most this rank; 0 where w is."""
+  u, s, _ = jnp.linalg.svd(w, full_matrices=False)
+  u = u * (s > jnp.maximum(1e-4 * s[0], 1e-12))
+  return jnp.matmul(u[:, :rank], u[:, :rank].T, precision='highest')
+
+
+def _range(total: Array) -> Array:
+  """Projection on the range of a sum of projections: their eigenvalues are 0, or well above it."""
+  s, u = jnp.linalg.eigh(total)
+  u = u * (s > 0.01)
+  return jnp.matmul(u, u.T, precision='highest')
+
+
+def random_directions(*, dim: int = 10, seed: int = 0) -> Transform:
+  """The control of `inlp`: as many directions taken out, but random ones.
+
+  x -> x (I - Q Q'),   Q [d dim] uniform over orthonormal frames
+
+  Args:
+    dim: how many directions go.
+    seed: of the directions.
+
+  Returns:
+    Transform: fit(x [n d]) -> Nullspace, apply -> [... d] float32.
+
+  Raises:
+    ValueError: dim exceeds d.
+  """
+
+  def fit(x, z=None):
+    d = x.shape[1]
+    if not 1 <= dim <= d:
+      raise ValueError(f'dim={dim}: features of width {d} have 1 to {d} directions to take out')
+    q, _ = jnp.linalg.qr(jax.random.normal(jax.random.key(seed), (d, dim)))
+    p = jnp.eye(d) - jnp.matmul(q, q.T, precision='highest')
+    return Nullspace(p, jnp.zeros(0), jnp.zeros(0, bool))
+
+  return Transform(fit, lambda state, x: jnp.matmul(x.astype(jnp.float32), state.projection, precision='highest'))
+
+
+def leace(*, classes: int | None = None, tol: float = 1e-4) -> Transform:
+  """Least-squares concept erasure, in closed form: no linear classifier does better than a constant, and no map that
+  achieves this moves the features less.
+
+  x -> x - W^+ P W (x - mu),   W = Sigma_xx^(-1/2),   P = projection on the column space of W Sigma_xz
+
+  Args:
+    classes: values of an integer attribute; None where z is given as columns of numbers.
+    tol: directions whose standard deviation, and columns whose correlation with z, is under this share of the
+      largest are taken for rounding noise.
+
+  Returns:
+    Transform: fit(x [n d], z [n] int or [n k] float) -> Erasure, apply -> [... d] float32.
+
+  Raises:
+    ValueError: integer z without classes, or columns with them.
+
+  Reference: Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff, Biderman 2023, arXiv:2306.03819, section
+    4. The official code shrinks Sigma_xx and bounds the trace after erasure by default; here, as in the theorem,
+    the statistics are those of the examples.
+  """
+
+  def fit(x, z):
+    if (z.ndim == 1) != (classes is not None):
+      raise ValueError(f'leace(classes={classes}) of z {tuple(z.shape)}: give [n] with classes, or [n k] without')
+    x = x.astype(jnp.float32)
+    z = (z if classes is None else jax.nn.one_hot(z, classes)).astype(jnp.float32)
+    mean = jnp.mean(x, 0)
+    a, s, v = jnp.linalg.svd(x - mean, full_matrices=False)  # W = v' diag(1/s) v, up to the factor sqrt(n)
+    alive = s > tol * jnp.maximum(s[0], 1e-30)
+    # W Sigma_xz in the basis v is a'(z - mean z): nothing is divided by s, so nothing is lost
+    white = jnp.matmul(a.T, z - jnp.mean(z, 0), precision='highest') * alive[:, None]
+    u, strength, _ = jnp.linalg.svd(white, full_matrices=False)
+    u = u * (strength > tol * jnp.sqrt(len(x)))
+    right = jnp.matmul(v.T * jnp.where(alive, 1 / jnp.where(alive, s, 1.0), 0.0), u, precision='highest')
+    left = jnp.matmul(u.T, s[:, None] * v, precision='highest')
+    return Erasure(mean, right, left)
+
+  def apply(state, x):
+    x = x.astype(jnp.float32)
+    read = jnp.matmul(x - state.mean, state.right, precision='highest')
+    return x - jnp.matmul(read, state.left, precision='highest')
+
+  return Transform(fit, apply)
