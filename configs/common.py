@@ -7,7 +7,7 @@ def base(*, data: str, batch_size: int, epochs: int) -> ConfigDict:
   """The keys that every config has."""
   c = ConfigDict(dict(data=dict(name=data), batch_size=batch_size, epochs=epochs, seed=0, mesh={}, heads={}, terms={}))
   c.optimizer = dict(
-    name='adamw', learning_rate=dict(name='cosine', peak=1e-3, warmup='10%'), weight_decay=0.05
+    name='adamw', learning_rate=dict(name='cosine', peak=4e-3, warmup='10%'), weight_decay=0.05
   )
   return c
 
@@ -30,4 +30,5 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 
   c = image(data=data, batch_size=batch_size, epochs=epochs)
   c.backbone = dict(name='vit_micro', patch=4, pool='mean', positions='sincos')
   c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)))
+  c.optimizer.learning_rate.peak = 2e-3
   return c
