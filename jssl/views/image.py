@@ -115,7 +115,7 @@ def augment(
     (of each channel, where there are not three); saturation f x + (1 - f) luma; hue turned by a share of the circle in
     HSV; each clipped to [0, 1].
   * `grey`: with this probability, all channels become 0.2989 r + 0.587 g + 0.114 b.
-  * `blur`: sigma ~ U(sigma), separable, the borders reflected.
+  * `blur`: sigma ~ U(sigma), separable, the borders reflected; two small matrix products as well.
   * `solarize`: with this probability, x -> 1 - x where x >= 0.5.
   * `cutout`: a square centred on a uniform pixel, cut by the borders, becomes 0, the mean after standardisation.
 
@@ -430,10 +430,15 @@ def _resize(x: Array, shape: tuple[int, int]) -> Array:
 
 
 def _resample(x: Array, box: tuple[Array, ...], shape: tuple[int, int]) -> Array:
-  """Resizes each image's box to `shape`: [b y h] @ [b h w c] @ [b w x]."""
+  """Resizes each image's box to `shape`."""
   top, left, h, w = box
-  x = jnp.einsum('byh,bhwc->bywc', _taps(top, h, x.shape[1], shape[0]), x, precision=_HIGHEST)
-  return jnp.einsum('bxw,bywc->byxc', _taps(left, w, x.shape[2], shape[1]), x, precision=_HIGHEST)
+  return _separable(x, _taps(top, h, x.shape[1], shape[0]), _taps(left, w, x.shape[2], shape[1]))
+
+
+def _separable(x: Array, rows: Array, columns: Array) -> Array:
+  """[b y h] @ [b h w c] @ [b w x]: two small matrix products an image."""
+  x = jnp.einsum('byh,bhwc->bywc', rows, x, precision=_HIGHEST)
+  return jnp.einsum('bxw,bywc->byxc', columns, x, precision=_HIGHEST)
 
 
 def _taps(start: Array, extent: Array, n: int, size: int) -> Array:
@@ -548,17 +553,19 @@ def _has_colour(x: Array, what: str) -> bool:
 def _blur(u: Array, x: Array, blur: Blur) -> Array:
   h, w = x.shape[1:3]
   radius = min(max(1, min(h, w) // 20) if blur.radius is None else blur.radius, min(h, w) - 1)
-  sigma = _between(u[:, 1:], blur.sigma)
-  tap = jnp.arange(-radius, radius + 1)
-  weight = jnp.exp(-0.5 * (tap / sigma) ** 2)
-  weight = weight / jnp.sum(weight, 1, keepdims=True)
-  weight = jnp.where(u[:, :1] < blur.p, weight, tap == 0)
-  # A sum of shifted images with the example's weights: a kernel an example would make the convolution as grouped as
-  # the batch is long.
-  x = jnp.pad(x, ((0, 0), (radius, radius), (0, 0), (0, 0)), 'reflect')
-  x = sum(_wide(weight[:, k], 4) * x[:, k : k + h] for k in range(2 * radius + 1))
-  x = jnp.pad(x, ((0, 0), (0, 0), (radius, radius), (0, 0)), 'reflect')
-  return sum(_wide(weight[:, k], 4) * x[:, :, k : k + w] for k in range(2 * radius + 1))
+  sigma = _wide(_between(u[:, 1], blur.sigma), 3)
+
+  def gaussian(distance: Array) -> Array:
+    return jnp.where(distance <= radius, jnp.exp(-0.5 * (distance / sigma) ** 2), 0)
+
+  def weights(n: int) -> Array:
+    i, j = jnp.arange(n)[:, None], jnp.arange(n)
+    before, after = gaussian(i + j), gaussian(2 * (n - 1) - i - j)  # pixel j mirrored at the first, at the last
+    weight = gaussian(jnp.abs(i - j)) + jnp.where(j > 0, before, 0) + jnp.where(j < n - 1, after, 0)
+    return jnp.where(_wide(u[:, 0] < blur.p, 3), weight / jnp.sum(weight, -1, keepdims=True), jnp.eye(n))
+
+  rows = weights(h)
+  return _separable(x, rows, rows if h == w else weights(w))
 
 
 def _cutout(u: Array, x: Array, cutout: Cutout) -> Array:
