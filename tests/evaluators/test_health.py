@@ -2,10 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from jssl.evaluators import alarm
 from jssl.evaluators import health as panel_of
 from jssl.evaluators.health import alignment, deviation, lidar, rankme, teacher_entropy, uniformity
+from jssl.parts.gradients import l2_normalize
 
 alignment, deviation, lidar, rankme, teacher_entropy, uniformity = map(
   jax.jit, (alignment, deviation, lidar, rankme, teacher_entropy, uniformity)
@@ -81,3 +83,59 @@ def test_panel_is_jittable_finite_and_float32():
     panel = health(features, (features, features), jax.nn.softmax(features))
     assert all(v.shape == () and v.dtype == jnp.float32 and jnp.isfinite(v) for v in panel.values())
   assert 'alignment' not in health(z) and 'teacher_usage' not in health(z)
+
+
+def test_alarm_is_silent_on_healthy_features_of_low_rank():
+  basis = np.linalg.qr(random.randn(512, 512))[0]
+  for d, decay in ((128, 10), (512, 8), (16, 4)):  # RankMe about 20 of 128, 16 of 512, 8 of 16
+    z = random.randn(256, d) * np.exp(-np.arange(d) / decay) @ basis[:d, :d]
+    panel = health(np.maximum(z, 0), (z, z))
+    assert alarm(panel) == [], panel
+  classes = (np.eye(10) - 0.1)[np.arange(250) % 10] @ basis[:10]  # ten classes told apart, and nothing else
+  assert alarm(health(classes, teacher=np.eye(64)[np.arange(250) % 10])) == []
+
+
+def test_alarm_names_the_collapse():
+  z = random.randn(256, 128)
+  point = z[:1] + 1e-3 * z
+  line = z[:, :2] @ random.randn(2, 128)
+  ones, flat = np.eye(64)[np.zeros(256, int)], np.full((256, 64), 1 / 64) + 1e-5 * random.rand(256, 64)
+  for panel, words in (
+    (health(point), ['complete collapse of the features']),
+    (health(0 * z), ['complete collapse of the features']),
+    (health(line), ['dimensional collapse of the features']),
+    (health(z, (point, point)), ['complete collapse of the embeddings']),
+    (health(z, (line, line)), ['dimensional collapse of the embeddings']),
+    (health(z, teacher=ones), ['one-hot collapse']),
+    (health(z, teacher=flat), ['uniform collapse']),
+    (health(z * np.nan), ['not a number']),
+  ):
+    found = alarm(panel)
+    assert [line.startswith(word) for line, word in zip(found, words, strict=True)] == [True], (found, words)
+
+
+def test_alarm_tells_a_run_that_attracts_only_from_one_that_also_repels():
+  x = jnp.asarray(load_digits().data[:128] / 16, jnp.float32)
+  scale = jax.nn.initializers.he_normal()
+  start = [scale(jax.random.key(i), shape) for i, shape in enumerate([(64, 128), (128, 64)])]
+
+  def embed(p, key):
+    noise = 0.1 * jax.random.normal(key, x.shape)
+    h = jax.nn.relu((x + noise) @ p[0])
+    return h, h @ p[1]
+
+  def loss(p, key, repel):
+    z1, z2 = (l2_normalize(embed(p, k)[1]) for k in jax.random.split(key))
+    return -jnp.mean(jnp.sum(z1 * z2, 1)) / 0.2 + repel * jnp.mean(jax.nn.logsumexp(z1 @ z2.T / 0.2, 1))
+
+  @jax.jit
+  def train(repel):
+    def step(p, key):
+      return jax.tree.map(lambda a, g: a - 3 * g, p, jax.grad(loss)(p, key, repel)), None
+
+    p, _ = jax.lax.scan(step, start, jax.random.split(jax.random.key(0), 200))
+    (h, z1), (_, z2) = (embed(p, jax.random.key(i)) for i in range(2))
+    return panel_of(h, (z1, z2))
+
+  assert alarm(train(1.0)) == []
+  assert any('collapse of the embeddings' in line for line in alarm(train(0.0)))
