@@ -30,7 +30,7 @@ def standardizer(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   return mean.astype(np.float32), np.where(alive, 1 / np.where(alive, std, 1.0), 0.0).astype(np.float32)
 
 
-@partial(jax.jit, static_argnames=('history', 'steps', 'tolerance'))
+@partial(jax.jit, static_argnames='history')
 def logistic(
   x: Array,
   y: Array,
@@ -39,8 +39,8 @@ def logistic(
   start: Array,
   *,
   history: int = 10,
-  steps: int = 400,
   tolerance: float = 3e-4,
+  steps: int = 400,
 ) -> Fit:
   """Multinomial logistic regression by full-batch L-BFGS; the intercepts go unpenalised.
 
@@ -57,8 +57,8 @@ def logistic(
     l2: penalty.
     start: [d + 1, classes], where to begin.
     history: pairs that L-BFGS keeps.
-    steps: evaluations at most.
     tolerance: stop at this norm of the gradient.
+    steps: evaluations at most.
 
   Returns:
     Fit.
@@ -118,7 +118,8 @@ def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) ->
 
   Features are standardised by the statistics of train. The path runs from the strongest penalty to the weakest,
   each fit starting where the last one ended, and stops once three in a row did worse on validation than the best.
-  The best penalty, the strongest of equals, is then fitted to all of train, and the test split is read once.
+  The best penalty, the strongest of equals, is then fitted to all of train, more closely, and the
+  test split is read once.
 
   Args:
     data: features and labels.
@@ -137,7 +138,7 @@ def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) ->
   path, right = sorted(map(float, l2), reverse=True), []
   fits = []
   for penalty in path:
-    start = logistic(x, y, fit, penalty, start).weights
+    start = logistic(x, y, fit, penalty, start, tolerance=1e-3).weights
     fits.append(start)
     right.append(float(np.mean(np.asarray(_classify(x, start))[held] == data.train_y[held])))
     if max(right[-3:]) < max(right):
