@@ -49,19 +49,13 @@ def train(
   workdir = Path(workdir) if workdir else None
   represent = jax.jit(p.method.represent)
   source = loop.open_source(p)
-  watched = {name: x for name, x in source.batch(0).items() if name in p.data.spec}
-  panels = []
-
-  def watch(state: TrainState) -> dict[str, float]:
-    panels.append(jax.device_get(health(represent(state.params, state.state, watched).pooled)))
-    return panels[-1]
-
-  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=watch)
+  panel = make_panel(p, source.batch(0))
+  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel)
   results = compare(p, represent, trained.train, trained.start, protocols, workdir)
-  panel = {name: float(x) for name, x in panels[-1].items()} if panels else {}
+  seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
-    health=panel,
-    alarms=alarm(panel),
+    health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
+    alarms=alarms(seen),
     seconds=trained.seconds,
     first_step_seconds=trained.first_step,
     compiles=trained.compiles,
@@ -70,6 +64,23 @@ def train(
   if workdir:
     (workdir / 'results.json').write_text(json.dumps(results, indent=1))
   return results
+
+
+def make_panel(p: Plan, batch: Mapping[str, Any]) -> Callable[[TrainState], dict[str, float]]:
+  """The health panel of a train state on one batch: its features, and what its terms compare."""
+
+  @jax.jit
+  def panel(state: TrainState, batch):
+    features = p.method.represent(state.params, state.state, {name: batch[name] for name in p.data.spec}).pooled
+    watched = p.method.watch(state.params, state.state, batch, state.key, state.step)
+    return health(features, **{name: x for found in watched.values() for name, x in found.items()})
+
+  return lambda state: jax.device_get(panel(state, batch))
+
+
+def alarms(figures: Mapping[str, float]) -> list[str]:
+  """What the newest figures of a log warn of."""
+  return alarm({name.rsplit('/', 1)[1]: x for name, x in figures.items()})
 
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] = ('knn', 'linear')) -> dict[str, Any]:

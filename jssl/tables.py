@@ -3,7 +3,7 @@
 from jssl.data import images
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import convnet, heads, mlp, resnet, vit
-from jssl.objectives import OBJECTIVES
+from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
 from jssl.terms import latent, masked, two_view
 from jssl.views import columns, image
@@ -55,7 +55,10 @@ SCHEDULES = {
   'rise': schedules.rise,
 }
 OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
+# A teacher's probabilities over prototypes, for the health panel.
+ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
 TABLES = {
+  'assignments': ASSIGNMENTS,
   'models': MODELS,
   'views': VIEWS,
   'data': DATA,

@@ -34,15 +34,17 @@ class Term(NamedTuple):
   init: Callable  # (key, encoded: shapes) -> state kept between steps: queue, centre, counts; {} for most
   encode: Callable  # (nets, target, batch, keys) -> encoded: a pytree of [b ...]
   judge: Callable  # (nets, encoded, state, key, step) -> (scalar, (state, metrics))
+  watch: Callable = lambda encoded, state, step: {}  # -> pairs and teacher, as the health panel takes them, where there are any
 
 
 class Method(NamedTuple):
-  """Networks, weighted terms and one teacher rule, flattened to four pure functions."""
+  """Networks, weighted terms and one teacher rule, flattened to five pure functions."""
 
   init: Callable  # key -> (params, state)
   loss: Callable  # (params, state, batch, key, step) -> (scalar, (state, metrics))
   after_update: Callable  # (params, state, step) -> state; the only place that sees the new parameters: teachers live here
-  represent: Callable  # (params, state, inputs) -> Features
+  represent: Callable  # (params, state, inputs) -> Features; what evaluators and users call
+  watch: Callable  # (params, state, batch, key, step) -> term name -> what the health panel looks at
 
 
 class Memory(NamedTuple):

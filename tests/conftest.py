@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
-# What is tested is what is computed, not how fast: unoptimised code compiles in a third of the time.
-os.environ.setdefault('XLA_FLAGS', '--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0')
+FLAGS = [
+  '--xla_force_host_platform_device_count=8',
+  # What is tested is what is computed, not how fast: unoptimised code compiles in a third of the time.
+  '--xla_backend_optimization_level=0',
+  # With fewer cores than devices, collectives that this scheduler starts side by side can wait for each other for ever.
+  '--xla_cpu_enable_concurrency_optimized_scheduler=false',
+]
+os.environ.setdefault('XLA_FLAGS', ' '.join(FLAGS))
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path.home() / '.cache' / 'jssl' / 'xla'))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')

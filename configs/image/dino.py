@@ -13,6 +13,7 @@ def get_config():
       name='dino', teacher_temperature=dict(name='linear', start=0.04, end=0.07, over='30%'), temperature=0.1
     ),
     memory=dict(name='centre', momentum=0.9),
+    assign=dict(name='dino_teacher', teacher_temperature=0.07),
   )
   c.represent = dict(from_teacher=True)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)

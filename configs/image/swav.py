@@ -7,6 +7,8 @@ def get_config():
   c = common.image()
   c.heads.projector = dict(name='mlp', widths=(256, 64))
   c.heads.prototypes = dict(name='prototypes', on='projector', k=60)
-  c.terms.swap = dict(name='two_view', heads=('projector', 'prototypes'), objective=dict(name='swav'))
+  c.terms.swap = dict(
+    name='two_view', heads=('projector', 'prototypes'), objective=dict(name='swav'), assign=dict(name='sinkhorn')
+  )
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

@@ -1,4 +1,4 @@
-"""A method: networks, weighted terms and one teacher rule, flattened to four pure functions."""
+"""A method: networks, weighted terms and one teacher rule, flattened to five pure functions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -113,4 +113,8 @@ def make_method(
     (x,) = inputs(keys, inputs_batch)
     return bind(networks, {encoder: params[encoder]}, stats, train=False)[encoder](x)
 
-  return Method(init, loss, after_update, represent)
+  def watch(params, state, batch, key, step):
+    encoded, _ = encode_all(params, state, batch, example_keys(key, batch))
+    return {name: term.watch(encoded[name], state['terms'][name], step) for name, term in terms.items()}
+
+  return Method(init, loss, after_update, represent, watch)

@@ -4,7 +4,7 @@ Each returns one loss an example, [b], and a scalar only where the formula does 
 whole global batch: a sum over the batch in a formula is a sum over the batch on all devices.
 """
 
-from jssl.objectives.clustering import deep_cluster, dino, msn, sinkhorn, swav
+from jssl.objectives.clustering import deep_cluster, dino, dino_teacher, msn, sinkhorn, swav
 from jssl.objectives.contrastive import (
   align,
   align_uniform,

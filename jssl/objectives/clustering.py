@@ -64,8 +64,12 @@ def dino(
   Reference: Caron, Touvron, Misra, Jegou, Mairal, Bojanowski, Joulin 2021, arXiv:2104.14294, Eq. 1 to 4 and Algorithm
   1. Stop-gradient on the teacher. A view is never compared with itself: that is a matter of the pairs.
   """
-  k = jax.lax.stop_gradient(k.astype(jnp.float32) - centre)
-  return _cross_entropy(jax.nn.softmax(k / teacher_temperature), q, temperature)
+  return _cross_entropy(dino_teacher(k, centre=centre, teacher_temperature=teacher_temperature), q, temperature)
+
+
+def dino_teacher(k: Array, *, centre: Array | float = 0.0, teacher_temperature: float = 0.04) -> Array:
+  """The teacher's centred and sharpened probabilities, softmax((k - c)/tau_t), [b p]; see `dino`."""
+  return jax.nn.softmax(jax.lax.stop_gradient(k.astype(jnp.float32) - centre) / teacher_temperature)
 
 
 def msn(

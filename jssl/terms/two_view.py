@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 import jax
 import jax.numpy as jnp
 
-from jssl.parts.gradients import l2_normalize
 from jssl.parts.schedules import at
 from jssl.types import Memory, Objective, Term, View, fold
 
@@ -21,6 +20,7 @@ def two_view(
   columns: Mapping[str, str] | None = None,
   scalars: Mapping[str, str] | None = None,
   memory: Memory | None = None,
+  assign: Objective | None = None,
 ) -> Term:
   """The mean over `pairs` (i, j) of objective(q_i, k_j).
 
@@ -38,6 +38,8 @@ def two_view(
     columns: objective's keyword -> column of the batch.
     scalars: objective's keyword -> network called without input, such as a learned temperature.
     memory: what is kept between steps for the objective.
+    assign: (k: [b p], **memory) -> [b p], the teacher's probabilities, where the heads end in scores of prototypes; for
+      the health panel.
   """
   asked = sorted({i for i, _ in pairs})
   keyed = sorted({j for _, j in pairs})
@@ -64,10 +66,16 @@ def two_view(
     judged = at(objective, step)
     q, k = dict(zip(asked, encoded['q'], strict=True)), dict(zip(keyed, encoded['k'], strict=True))
     loss = jnp.mean(jnp.stack([jnp.mean(judged(q[i], k[j], **given)) for i, j in pairs]))
-    i, j = pairs[0]
-    return loss, (memory.write(state, encoded) if memory else state, health(q[i], k[j]))
+    return loss, (memory.write(state, encoded) if memory else state, {})
 
-  return Term(init, encode, judge)
+  def watch(encoded, state, step):
+    if assign:
+      return {'teacher': at(assign, step)(encoded['k'][0], **(memory.read(state) if memory else {}))}
+    q, k = dict(zip(asked, encoded['q'], strict=True)), dict(zip(keyed, encoded['k'], strict=True))
+    i, j = pairs[0]
+    return {'pairs': (q[i], k[j])} if q[i].shape == k[j].shape else {}
+
+  return Term(init, encode, judge, watch)
 
 
 def through(nets, views, which, towers, heads, keys) -> dict[int, jax.Array]:
@@ -88,12 +96,3 @@ def through(nets, views, which, towers, heads, keys) -> dict[int, jax.Array]:
     for i, part in zip(members, jnp.unstack(z.reshape(-1, len(members), z.shape[-1]), axis=1), strict=True):
       found[i] = part
   return found
-
-
-def health(q: jax.Array, k: jax.Array) -> dict[str, jax.Array]:
-  """Cheap signs of collapse: the spread of the embeddings (1 full, 0 collapsed) and how well pairs align."""
-  q, k = jax.lax.stop_gradient((l2_normalize(q), l2_normalize(k)))
-  figures = {'deviation': jnp.mean(jnp.std(q, 0)) * jnp.sqrt(q.shape[-1])}
-  if q.shape == k.shape:
-    figures['alignment'] = jnp.mean(jnp.sum((q - k) ** 2, -1))
-  return figures
