@@ -25,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
   if overrides and arguments.command != 'train':
     parser.error(f'{arguments.command} takes no --config settings')
+  # What was compiled once is not compiled again; JAX reads these when it is imported, which comes later.
+  os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path.home() / '.cache' / 'jssl' / 'xla'))
+  os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
   logging.getLogger('absl').setLevel(logging.ERROR)
   logging.basicConfig(format='jssl: %(message)s', level=logging.WARNING)
   try:

@@ -1,0 +1,35 @@
+"""The alarm goes off when what holds a method up is taken out, and is silent otherwise."""
+
+import pytest
+
+from jssl import configs, run
+
+
+def short(name, **changes):
+  """A system with its backbone, cut to 200 steps of 128 examples."""
+  c = configs.module(name).get_config().to_dict()
+  c |= dict(batch_size=128, steps=200, name=name, health_every=100)
+  c['terms'] = {k: {**term, **changes} for k, term in c['terms'].items()}
+  return c
+
+
+def alarms(config):
+  return run.train(config, protocols=(), quiet=True)['alarms']
+
+
+@pytest.mark.parametrize('name', ['simclr', 'simsiam', 'byol', 'dino'])
+def test_silent_when_whole(name):
+  assert alarms(short(name)) == []
+
+
+@pytest.mark.parametrize(
+  ('name', 'changes'),
+  [
+    ('simsiam', dict(objective=dict(name='align'))),  # the same distance, its stop-gradient taken out
+    ('simsiam', dict(predictor=None)),
+    ('dino', dict(memory=None, assign=dict(name='dino_teacher', teacher_temperature=0.04))),  # no centre
+  ],
+  ids=['no stop-gradient', 'no predictor', 'no centring'],
+)
+def test_alarm_when_broken(name, changes):
+  assert any('collapse' in line for line in alarms(short(name, **changes)))
