@@ -5,7 +5,7 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from jssl import configs
+from jssl import configs, ledger
 
 
 def systems() -> list[dict[str, Any]]:
@@ -22,7 +22,7 @@ def systems() -> list[dict[str, Any]]:
         family=path.parent.name,
         kind=c.get('kind', 'method'),
         config=f'{path.parent.name}/{path.name}',
-        claim=dict(text=claim_text(c.get('claim')), state='untried'),
+        claim=dict(text=claim_text(c.get('claim')), state=ledger.state(name)),
       )
     )
   return rows

@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, evaluate, embed."""
+"""The command line: jssl list, train, evaluate, embed, reproduce."""
 
 import argparse
 import ast
@@ -70,6 +70,9 @@ def make_parser() -> argparse.ArgumentParser:
   embed.add_argument('input', metavar='INPUT', help='an .npy array, a folder of images, or data:NAME[/SPLIT]')
   embed.add_argument('output', type=Path, metavar='OUT', help='.npy or .parquet')
   embed.add_argument('--batch_size', type=int, default=256)
+  reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
+  reproduce.add_argument('names', nargs='*', metavar='NAME')
+  reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
   return parser
 
 
@@ -128,9 +131,9 @@ def list_systems(arguments, overrides) -> None:
   if arguments.json:
     print(json.dumps(rows))
     return
-  table = _table('system', 'family', 'kind', 'paper', 'claim', 'state')
+  table = _table('system', 'family', 'kind', 'claim', 'paper')
   for row in rows:
-    table.add_row(row['name'], row['family'], row['kind'], row['paper'], row['claim']['text'], row['claim']['state'])
+    table.add_row(row['name'], row['family'], row['kind'], row['claim']['state'], row['paper'])
   _print(table)
 
 
@@ -162,7 +165,26 @@ def embed(arguments, overrides) -> None:
   print(json.dumps(summary) if arguments.json else f'{len(features)} vectors of {features.shape[-1]} in {arguments.output}')
 
 
-COMMANDS = {'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed}
+def reproduce(arguments, overrides) -> None:
+  from jssl import configs, ledger
+
+  if bool(arguments.names) == arguments.all:
+    raise UsageError('give the names of systems, or --all')
+  names = arguments.names or list(configs.names())
+  for name in names:
+    load_config(name)  # an unknown name is told before hours are spent on the others
+  records = []
+  for name in names:
+    record = ledger.reproduce(name, say=lambda line: print(line, file=sys.stderr))
+    records.append(record)
+    if not arguments.json:
+      figures = ', '.join(f'{k} {x["mean"]:.3f} [{x["low"]:.3f}, {x["high"]:.3f}]' for k, x in record['figures'].items())
+      print(f'{name}: {record["state"].replace("_", " ")}: {record["claim"]["metric"]} {figures}')
+  if arguments.json:
+    print(json.dumps(records, default=str))
+
+
+COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed}
 
 
 def _show(results: dict[str, Any], workdir: Path, as_json: bool) -> None:
@@ -198,7 +220,7 @@ def _table(*columns: str):
 
   table = Table(box=box.SIMPLE)
   for column in columns:
-    table.add_column(column)
+    table.add_column(column, no_wrap=True, overflow='ellipsis')
   return table
 
 

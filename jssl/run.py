@@ -56,6 +56,7 @@ def train(
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
     alarms=alarms(seen),
+    curve=[(row['step'], row['loss']) for row in trained.log.rows if 'loss' in row],
     seconds=trained.seconds,
     first_step_seconds=trained.first_step,
     compiles=trained.compiles,
