@@ -4,6 +4,10 @@ Embeddings are scaled to unit length inside, except where said, and everything i
 rows are the same thing: rows of equal id are never each other's negatives. Without it every row is its own. An anchor
 that is left without negatives has a finite loss and gradient. None of these stops a gradient unless it says so: keys
 from a target encoder come without one.
+
+All pairs of a batch make a table of its size squared. With `chunk` it is made a chunk of rows at a time, and again in
+the backward pass, so that memory grows with the batch; on several devices it goes round their ring besides. The numbers
+are the same (`jssl.parts.candidates`).
 """
 
 import math
@@ -11,10 +15,9 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jssl.parts.candidates import EMPTY, LOG_SUM_EXP, SUM_SOFTPLUS, SUM_SQUARE, class_sums, nearest, others, over_candidates
 from jssl.parts.gradients import l2_normalize
 from jssl.types import Array
-
-_EMPTY = -1e30  # the logarithm of an empty sum: finite, so that its gradient is 0 and not NaN
 
 
 def nt_xent(q: Array, k: Array, *, temperature: float = 0.5, ids: Array | None = None) -> Array:
