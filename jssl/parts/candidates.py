@@ -55,58 +55,83 @@ SUM_SQUARE = Reduction(_sum(jnp.square), lambda logits, _: 2 * logits, jnp.add)
 
 
 def over_candidates(
-  how: Reduction, q: Array, candidates: Array, ids: Array, candidate_ids: Array, *, chunk: int | None = None
+  how: Reduction,
+  q: Array,
+  candidates: Array,
+  ids: Array,
+  candidate_ids: Array,
+  *,
+  scale: Array,
+  candidate_scale: Array,
+  shift: Array | float = 0.0,
+  chunk: int | None = None,
 ) -> Array:
-  """how.rows of the dot products of each anchor with the candidates of another id, [b].
+  """how.rows of the logits of each anchor with the candidates of another id, [b].
+
+  logit_im = scale_i candidate_scale_m q_i.candidates_m + shift
 
   Args:
     how: what becomes of a row.
-    q: [b d] anchors, float32.
-    candidates: [m d], float32.
+    q: [b d] anchors.
+    candidates: [m d].
     ids: [b] whole numbers.
     candidate_ids: [m] whole numbers; a candidate with the anchor's id is left out.
-    chunk: rows of the table held at a time; None holds all of it. Another derivative than the first, backward, needs
-      None.
+    scale: [b]; apart from q, so that no scaled copy of q is kept.
+    candidate_scale: [m].
+    shift: a scalar.
+    chunk: rows of the table held at a time; None holds all of it. With a chunk it can be differentiated once, and in
+      reverse only.
 
   Returns:
     [b]; for LOG_SUM_EXP about EMPTY where no candidate is left.
   """
+  q, candidates = q.astype(jnp.float32), candidates.astype(jnp.float32)
   if chunk is None:
-    return how.rows(_dots(q, candidates), ids[:, None] != candidate_ids)
-  return _over_candidates(how, chunk, q, candidates, ids, candidate_ids)
+    logits = _times(q * scale[:, None], (candidates * candidate_scale[:, None]).T) + shift
+    return how.rows(logits, ids[:, None] != candidate_ids)
+  shift = jnp.broadcast_to(jnp.float32(shift), ids.shape)
+  return _over_candidates(how, chunk, q, scale, shift, ids, candidates, candidate_scale, candidate_ids)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _over_candidates(how, chunk, q, candidates, ids, candidate_ids):
-  def row(q, ids, candidates, candidate_ids):
-    return how.rows(_dots(q, candidates), ids[:, None] != candidate_ids)
+def _over_candidates(how, chunk, q, a, shift, ids, c, b, candidate_ids):
+  def row(q, a, shift, ids, c, b, candidate_ids):
+    logits = _times(q * a[:, None], c.T) * b + shift[:, None]
+    return how.rows(logits, ids[:, None] != candidate_ids)
 
-  return _meet(row, how.join, chunk, (q, ids), (candidates, candidate_ids))
+  return _meet(row, how.join, chunk, (q, a, shift, ids), (c, b, candidate_ids))
 
 
-def _forward(how, chunk, q, candidates, ids, candidate_ids):
-  def row(q, ids, candidates, candidate_ids):
-    reduced, pull = jax.vjp(lambda x: how.rows(x, ids[:, None] != candidate_ids), _dots(q, candidates))
-    return reduced, _product(pull(jnp.ones_like(reduced))[0], candidates)
+def _forward(how, chunk, q, a, shift, ids, c, b, candidate_ids):
+  """The reduced rows, and for the backward pass what they change with: p b c and p, summed over the candidates, where
+  p is the derivative by a logit."""
+
+  def row(q, a, shift, ids, c, b, candidate_ids):
+    logits = _times(q * a[:, None], c.T) * b + shift[:, None]
+    reduced, pull = jax.vjp(lambda x: how.rows(x, ids[:, None] != candidate_ids), logits)
+    (p,) = pull(jnp.ones_like(reduced))
+    return reduced, (_times(p * b, c), jnp.sum(p, 1, keepdims=True))
 
   def join(one, other):
     total, pull = jax.vjp(how.join, one[0], other[0])
-    u, v = pull(jnp.ones_like(total))
-    return total, u[:, None] * one[1] + v[:, None] * other[1]
+    u, v = (x[:, None] for x in pull(jnp.ones_like(total)))
+    return total, jax.tree.map(lambda x, y: u * x + v * y, one[1], other[1])
 
-  reduced, by_q = _meet(row, join, chunk, (q, ids), (candidates, candidate_ids))
-  return reduced, (q, candidates, ids, candidate_ids, reduced, by_q)
+  reduced, by = _meet(row, join, chunk, (q, a, shift, ids), (c, b, candidate_ids))
+  return reduced, (q, a, shift, ids, c, b, candidate_ids, reduced, by)
 
 
 def _backward(how, chunk, kept, g):
-  q, candidates, ids, candidate_ids, reduced, by_q = kept
+  q, a, shift, ids, c, b, candidate_ids, reduced, (pbc, p) = kept
 
-  def row(candidates, candidate_ids, q, ids, reduced, g):
-    slope = how.slope(_dots(candidates, q), reduced)
-    return _product(jnp.where(candidate_ids[:, None] != ids, slope * g, 0), q)
+  def row(c, b, candidate_ids, q, a, shift, ids, reduced, g):
+    logits = _times(c * b[:, None], q.T) * a + shift
+    p = jnp.where(candidate_ids[:, None] != ids, how.slope(logits, reduced), 0)
+    return _times(p * (g * a), q)
 
-  by_candidates = _meet(row, jnp.add, chunk, (candidates, candidate_ids), (q, ids, reduced, g))
-  return g[:, None] * by_q, by_candidates, None, None
+  pgaq = _meet(row, jnp.add, chunk, (c, b, candidate_ids), (q, a, shift, ids, reduced, g))
+  by_anchors = (g * a)[:, None] * pbc, g * jnp.sum(q * pbc, 1), g * p[:, 0], None
+  return *by_anchors, b[:, None] * pgaq, jnp.sum(c * pgaq, 1), None
 
 
 _over_candidates.defvjp(_forward, _backward)
@@ -118,7 +143,7 @@ def class_sums(x: Array, labels: Array, *, chunk: int | None = None) -> Array:
 
 
 def _alike(mine, x, labels):
-  return _product((mine[:, None] == labels).astype(x.dtype), x)
+  return _times((mine[:, None] == labels).astype(x.dtype), x)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -139,10 +164,10 @@ def nearest(q: Array, candidates: Array, *, chunk: int | None = None) -> Array:
   No gradient flows.
   """
   if chunk is None:
-    return jnp.argmax(_dots(q, candidates), 1)
+    return jnp.argmax(_times(q, candidates.T), 1)
 
   def row(q, candidates, rows):
-    dots = _dots(q, candidates)
+    dots = _times(q, candidates.T)
     return jnp.max(dots, 1), rows[jnp.argmax(dots, 1)]
 
   def join(one, other):
@@ -153,7 +178,7 @@ def nearest(q: Array, candidates: Array, *, chunk: int | None = None) -> Array:
   return _meet(row, join, chunk, (q,), (candidates, jnp.arange(len(candidates))))[1]
 
 
-def others(ids: Array) -> Array:
+def unlike(ids: Array) -> Array:
   """How many rows have another id, [b]; counted without a table."""
   ordered = jnp.sort(ids)
   return len(ids) - jnp.searchsorted(ordered, ids, side='right') + jnp.searchsorted(ordered, ids)
@@ -202,15 +227,11 @@ def _in_chunks(f: Callable, chunk: int, arrays: tuple[Array, ...]) -> Any:
   n = len(arrays[0])
   count = -(-n // chunk)
   size = -(-n // count)
-  pad = lambda x: jnp.pad(x, [(0, count * size - n)] + [(0, 0)] * (x.ndim - 1))
-  cut = tuple(pad(x).reshape(count, size, *x.shape[1:]) for x in arrays)
+  padded = (jnp.pad(x, [(0, count * size - n)] + [(0, 0)] * (x.ndim - 1)) for x in arrays)
+  cut = tuple(x.reshape(count, size, *x.shape[1:]) for x in padded)
   found = jax.lax.map(lambda part: f(*part), cut)
   return jax.tree.map(lambda x: x.reshape(count * size, *x.shape[2:])[:n], found)
 
 
-def _dots(x: Array, y: Array) -> Array:
-  return jnp.matmul(x, y.T, precision='highest')
-
-
-def _product(x: Array, y: Array) -> Array:
+def _times(x: Array, y: Array) -> Array:
   return jnp.matmul(x, y, precision='highest')
