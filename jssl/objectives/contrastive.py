@@ -420,11 +420,11 @@ def _own(ids: Array | None, x: Array) -> Array:
 
 
 def _dot(q: Array, k: Array) -> Array:
-  return jnp.sum(q * k, -1)
+  return jnp.sum(q.astype(jnp.float32) * k.astype(jnp.float32), -1)
 
 
 def _cosine(q: Array, k: Array) -> Array:
-  return _dot(l2_normalize(q), l2_normalize(k))
+  return _dot(q, k) * _inverse_length(q) * _inverse_length(k)
 
 
 def _inverse_length(x: Array, eps: float = 1e-12) -> Array:
