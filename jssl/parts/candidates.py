@@ -103,35 +103,37 @@ def _over_candidates(how, chunk, q, a, shift, ids, c, b, candidate_ids):
 
 
 def _forward(how, chunk, q, a, shift, ids, c, b, candidate_ids):
-  """The reduced rows, and for the backward pass what they change with: p b c and p, summed over the candidates, where
-  p is the derivative by a logit."""
+  """The reduced rows, and for the backward pass their derivatives by a q, by a and by the shift: sums over the
+  candidates of p b c, p b q.c and p, where p is the derivative by a logit."""
 
   def row(q, a, shift, ids, c, b, candidate_ids):
     logits = _times(q * a[:, None], c.T) * b + shift[:, None]
     reduced, pull = jax.vjp(lambda x: how.rows(x, ids[:, None] != candidate_ids), logits)
     (p,) = pull(jnp.ones_like(reduced))
-    return reduced, (_times(p * b, c), jnp.sum(p, 1, keepdims=True))
+    pbc = _times(p * b, c)
+    return reduced, (pbc, jnp.sum(q * pbc, 1), jnp.sum(p, 1))
 
   def join(one, other):
     total, pull = jax.vjp(how.join, one[0], other[0])
-    u, v = (x[:, None] for x in pull(jnp.ones_like(total)))
-    return total, jax.tree.map(lambda x, y: u * x + v * y, one[1], other[1])
+    u, v = pull(jnp.ones_like(total))
+    return total, jax.tree.map(lambda x, y: (u * x.T + v * y.T).T, one[1], other[1])
 
   reduced, by = _meet(row, join, chunk, (q, a, shift, ids), (c, b, candidate_ids))
   return reduced, (q, a, shift, ids, c, b, candidate_ids, reduced, by)
 
 
 def _backward(how, chunk, kept, g):
-  q, a, shift, ids, c, b, candidate_ids, reduced, (pbc, p) = kept
+  q, a, shift, ids, c, b, candidate_ids, reduced, (by_aq, by_a, by_shift) = kept
 
   def row(c, b, candidate_ids, q, a, shift, ids, reduced, g):
     logits = _times(c * b[:, None], q.T) * a + shift
     p = jnp.where(candidate_ids[:, None] != ids, how.slope(logits, reduced), 0)
-    return _times(p * (g * a), q)
+    pgaq = _times(p * (g * a), q)
+    return pgaq, jnp.sum(c * pgaq, 1)
 
-  pgaq = _meet(row, jnp.add, chunk, (c, b, candidate_ids), (q, a, shift, ids, reduced, g))
-  by_anchors = (g * a)[:, None] * pbc, g * jnp.sum(q * pbc, 1), g * p[:, 0], None
-  return *by_anchors, b[:, None] * pgaq, jnp.sum(c * pgaq, 1), None
+  join = partial(jax.tree.map, jnp.add)
+  by_bc, by_b = _meet(row, join, chunk, (c, b, candidate_ids), (q, a, shift, ids, reduced, g))
+  return (g * a)[:, None] * by_aq, g * by_a, g * by_shift, None, b[:, None] * by_bc, by_b, None
 
 
 _over_candidates.defvjp(_forward, _backward)
