@@ -144,13 +144,14 @@ def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1, chun
   Reference: Khosla et al. 2020, arXiv:2004.11362, Eq. 2 (L_out), tau = 0.1. The official code multiplies by
   tau/0.07.
   """
-  q, k, each = l2_normalize(q), l2_normalize(k), jnp.arange(len(q))
-  positives = class_sums(q + k, labels, chunk=chunk) - q
-  count = 2 * (len(q) - unlike(labels)) - 1
+  each, u, v = jnp.arange(len(q)), _inverse_length(q), _inverse_length(k)
   everyone = jnp.logaddexp(
     _log_sum_exp(q, q, each, each, temperature, chunk), _log_sum_exp(q, k, each, each + len(q), temperature, chunk)
   )
-  return everyone - _dot(q, positives) / (count * temperature)
+  # The mean over the positives of a dot product is a dot product with their sum: that of the class but for q_i.
+  positives = class_sums(u[:, None] * q + v[:, None] * k, labels, chunk=chunk)
+  count = 2 * (len(q) - unlike(labels)) - 1
+  return everyone - (u * _dot(q, positives) - u * u * _dot(q, q)) / (count * temperature)
 
 
 def nnclr(
