@@ -4,6 +4,10 @@ Embeddings are scaled to unit length inside, except where said, and everything i
 rows are the same thing: rows of equal id are never each other's negatives. Without it every row is its own. An anchor
 that is left without negatives has a finite loss and gradient. None of these stops a gradient unless it says so: keys
 from a target encoder come without one.
+
+All pairs of a batch make a table of its size squared. With `chunk` it is made a chunk of rows at a time, and again in
+the backward pass, so that memory grows with the batch; on several devices it goes round their ring besides. The numbers
+are the same (`jssl.parts.candidates`).
 """
 
 import math
@@ -11,13 +15,23 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jssl.parts.candidates import (
+  EMPTY,
+  LOG_SUM_EXP,
+  SUM_SOFTPLUS,
+  SUM_SQUARE,
+  class_sums,
+  nearest,
+  over_candidates,
+  unlike,
+)
 from jssl.parts.gradients import l2_normalize
 from jssl.types import Array
 
-_EMPTY = -1e30  # the logarithm of an empty sum: finite, so that its gradient is 0 and not NaN
 
-
-def nt_xent(q: Array, k: Array, *, temperature: float = 0.5, ids: Array | None = None) -> Array:
+def nt_xent(
+  q: Array, k: Array, *, temperature: float = 0.5, ids: Array | None = None, chunk: int | None = None
+) -> Array:
   """The normalised, temperature-scaled cross entropy of SimCLR, for the anchors q.
 
   l_i = -log [ exp(q_i.k_i/tau) / (exp(q_i.k_i/tau) + sum_{j != i} exp(q_i.q_j/tau) + exp(q_i.k_j/tau)) ]
@@ -29,6 +43,7 @@ def nt_xent(q: Array, k: Array, *, temperature: float = 0.5, ids: Array | None =
     k: [b d] their positives; with the other anchors also the negatives.
     temperature: tau, 0.1 to 0.5 in the paper.
     ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b] nats.
@@ -36,12 +51,13 @@ def nt_xent(q: Array, k: Array, *, temperature: float = 0.5, ids: Array | None =
   Reference: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709, Eq. 1 and Algorithm 1. The official code adds
   the means of the two directions; the paper's L averages them.
   """
-  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
-  others = _others(q, k, ids, temperature)
-  return jax.nn.softplus(others - _dot(q, k) / temperature)
+  others = _log_sum_exp_others(q, k, _own(ids, q), temperature, chunk)
+  return jax.nn.softplus(others - _cosine(q, k) / temperature)
 
 
-def info_nce(q: Array, k: Array, *, temperature: float = 0.07, ids: Array | None = None) -> Array:
+def info_nce(
+  q: Array, k: Array, *, temperature: float = 0.07, ids: Array | None = None, chunk: int | None = None
+) -> Array:
   """Cross entropy of finding k_i among all keys of the batch, one way.
 
   l_i = -log [ exp(q_i.k_i/tau) / sum_j exp(q_i.k_j/tau) ]
@@ -53,6 +69,7 @@ def info_nce(q: Array, k: Array, *, temperature: float = 0.07, ids: Array | None
     k: [b d] keys; k_i is the positive of q_i.
     temperature: tau; a traced scalar where it is learned.
     ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b] nats.
@@ -61,8 +78,8 @@ def info_nce(q: Array, k: Array, *, temperature: float = 0.07, ids: Array | None
   (CLIP, tau at least 0.01); Chen, Xie, He 2021, arXiv:2104.02057, Eq. 1 and Algorithm 1 (MoCo v3, tau = 0.2). MoCo v3
   multiplies by 2 tau and adds its two directions: a weight of 4 tau on their mean.
   """
-  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
-  return jax.nn.softplus(_log_sum_exp(q, k, ids, ids, temperature) - _dot(q, k) / temperature)
+  ids = _own(ids, q)
+  return jax.nn.softplus(_log_sum_exp(q, k, ids, ids, temperature, chunk) - _cosine(q, k) / temperature)
 
 
 def info_nce_queue(
@@ -73,6 +90,7 @@ def info_nce_queue(
   temperature: float = 0.07,
   ids: Array | None = None,
   negative_ids: Array | None = None,
+  chunk: int | None = None,
 ) -> Array:
   """Cross entropy of telling k_i from a queue of earlier keys.
 
@@ -85,6 +103,7 @@ def info_nce_queue(
     temperature: tau.
     ids: [b] whole numbers, given together with `negative_ids`.
     negative_ids: [m] whole numbers; entries with the anchor's id are left out.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b] nats.
@@ -98,13 +117,13 @@ def info_nce_queue(
   """
   if (ids is None) != (negative_ids is None):
     raise ValueError('info_nce_queue compares ids with negative_ids: give both or neither')
-  q, k, negatives = l2_normalize(q), l2_normalize(k), l2_normalize(negatives)
   if ids is None:
     ids, negative_ids = jnp.zeros(len(q), jnp.int32), jnp.ones(len(negatives), jnp.int32)
-  return jax.nn.softplus(_log_sum_exp(q, negatives, ids, negative_ids, temperature) - _dot(q, k) / temperature)
+  others = _log_sum_exp(q, negatives, ids, negative_ids, temperature, chunk)
+  return jax.nn.softplus(others - _cosine(q, k) / temperature)
 
 
-def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1) -> Array:
+def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1, chunk: int | None = None) -> Array:
   """Supervised contrast, for the anchors q: the mean log-likelihood of all rows of the anchor's class.
 
   l_i = -1/|P(i)| sum_{p in P(i)} log [ exp(q_i.z_p/tau) / sum_{a in A(i)} exp(q_i.z_a/tau) ]
@@ -117,6 +136,7 @@ def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1) -> A
     k: [b d] the other view.
     labels: [b] whole numbers.
     temperature: tau.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b] nats.
@@ -124,17 +144,25 @@ def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1) -> A
   Reference: Khosla et al. 2020, arXiv:2004.11362, Eq. 2 (L_out), tau = 0.1. The official code multiplies by
   tau/0.07.
   """
-  q, k, each = l2_normalize(q), l2_normalize(k), jnp.arange(len(q))
-  same = (labels[:, None] == labels).astype(jnp.float32)
-  positives = jnp.matmul(same, q + k, precision='highest') - q
-  count = 2 * jnp.sum(same, 1) - 1
+  each, u, v = jnp.arange(len(q)), _inverse_length(q), _inverse_length(k)
   everyone = jnp.logaddexp(
-    _log_sum_exp(q, q, each, each, temperature), _log_sum_exp(q, k, each, each + len(q), temperature)
+    _log_sum_exp(q, q, each, each, temperature, chunk), _log_sum_exp(q, k, each, each + len(q), temperature, chunk)
   )
-  return everyone - _dot(q, positives) / (count * temperature)
+  # The mean over the positives of a dot product is a dot product with their sum: that of the class but for q_i.
+  positives = class_sums(u[:, None] * q + v[:, None] * k, labels, chunk=chunk)
+  count = 2 * (len(q) - unlike(labels)) - 1
+  return everyone - (u * _dot(q, positives) - u * u * _dot(q, q)) / (count * temperature)
 
 
-def nnclr(q: Array, k: Array, *, support: Array, temperature: float = 0.1, ids: Array | None = None) -> Array:
+def nnclr(
+  q: Array,
+  k: Array,
+  *,
+  support: Array,
+  temperature: float = 0.1,
+  ids: Array | None = None,
+  chunk: int | None = None,
+) -> Array:
   """Contrast with the nearest neighbour of the key in a support set as the anchor.
 
   l_i = -log [ exp(NN(k_i).q_i/tau) / sum_j exp(NN(k_i).q_j/tau) ],   NN(z) = argmax_{s in support} z.s
@@ -145,6 +173,7 @@ def nnclr(q: Array, k: Array, *, support: Array, temperature: float = 0.1, ids: 
     support: [m d] earlier embeddings.
     temperature: tau.
     ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b] nats.
@@ -153,12 +182,18 @@ def nnclr(q: Array, k: Array, *, support: Array, temperature: float = 0.1, ids: 
   (tau = 0.1). Stop-gradient on the neighbour.
   """
   k, support = jax.lax.stop_gradient((l2_normalize(k), l2_normalize(support)))
-  nearest = support[jnp.argmax(jnp.matmul(k, support.T, precision='highest'), 1)]
-  return info_nce(nearest, q, temperature=temperature, ids=ids)
+  neighbours = support[nearest(k, support, chunk=chunk)]
+  return info_nce(neighbours, q, temperature=temperature, ids=ids, chunk=chunk)
 
 
 def decoupled(
-  q: Array, k: Array, *, temperature: float = 0.1, sigma: float | None = None, ids: Array | None = None
+  q: Array,
+  k: Array,
+  *,
+  temperature: float = 0.1,
+  sigma: float | None = None,
+  ids: Array | None = None,
+  chunk: int | None = None,
 ) -> Array:
   """NT-Xent without the positive in the denominator, for the anchors q.
 
@@ -171,6 +206,7 @@ def decoupled(
     temperature: tau.
     sigma: width of the negative von Mises-Fisher weights (DCLW, 0.5 in the paper); None for plain DCL.
     ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b] nats; the second summand is left out where there are no negatives.
@@ -178,15 +214,22 @@ def decoupled(
   Reference: Yeh, Hong, Hsu, Liu, Chen, LeCun 2022, arXiv:2110.06848, Eq. 6, and section 3 for the weights.
   Stop-gradient on w, without which a close pair would be pushed apart.
   """
-  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
-  similarity, weight = _dot(q, k), 1.0
+  similarity, weight = _cosine(q, k), 1.0
   if sigma is not None:
     weight = 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
-  others = _others(q, k, ids, temperature)
-  return jnp.where(others > _EMPTY / 2, others, 0) - weight * similarity / temperature
+  others = _log_sum_exp_others(q, k, _own(ids, q), temperature, chunk)
+  return jnp.where(others > EMPTY / 2, others, 0) - weight * similarity / temperature
 
 
-def debiased(q: Array, k: Array, *, temperature: float = 0.5, tau_plus: float = 0.1, ids: Array | None = None) -> Array:
+def debiased(
+  q: Array,
+  k: Array,
+  *,
+  temperature: float = 0.5,
+  tau_plus: float = 0.1,
+  ids: Array | None = None,
+  chunk: int | None = None,
+) -> Array:
   """NT-Xent with the share of false negatives subtracted, for the anchors q.
 
   l_i = -log [ e^{q_i.k_i/t} / (e^{q_i.k_i/t} + N g_i) ]
@@ -200,15 +243,16 @@ def debiased(q: Array, k: Array, *, temperature: float = 0.5, tau_plus: float = 
     temperature: t.
     tau_plus: the probability that another example is of the anchor's class; 0 gives NT-Xent.
     ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b] nats.
 
   Reference: Chuang, Robinson, Lin, Torralba, Jegelka 2020, arXiv:2007.00224, section 4, with M = 1 positive sample.
   """
-  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
-  positive, others = _dot(q, k) / temperature, _others(q, k, ids, temperature)
-  n = 2 * jnp.sum(ids[:, None] != ids, 1)
+  ids = _own(ids, q)
+  positive, others = _cosine(q, k) / temperature, _log_sum_exp_others(q, k, ids, temperature, chunk)
+  n = 2 * unlike(ids)
   top = jax.lax.stop_gradient(jnp.maximum(positive, others))
   e = jnp.exp(positive - top)
   g = (jnp.exp(others - top) - tau_plus * n * e) / (1 - tau_plus)
@@ -216,7 +260,13 @@ def debiased(q: Array, k: Array, *, temperature: float = 0.5, tau_plus: float = 
 
 
 def sig_lip(
-  q: Array, k: Array, *, t_prime: float = math.log(10.0), bias: float = -10.0, ids: Array | None = None
+  q: Array,
+  k: Array,
+  *,
+  t_prime: float = math.log(10.0),
+  bias: float = -10.0,
+  ids: Array | None = None,
+  chunk: int | None = None,
 ) -> Array:
   """Pairwise sigmoid loss: every pair of the batch is its own question, match or not.
 
@@ -228,6 +278,7 @@ def sig_lip(
     t_prime: the logarithm of the inverse temperature; learned, a traced scalar then.
     bias: b, learned likewise; starts low since nearly all pairs are no match.
     ids: [b] whole numbers; other pairs of equal id are left out.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b] nats.
@@ -235,14 +286,15 @@ def sig_lip(
   Reference: Zhai, Mustafa, Kolesnikov, Beyer 2023, arXiv:2303.15343, Algorithm 1; t' = log 10 and b = -10 at the
   start. The formula in the text has -b where the algorithm and the official code have b, as here.
   """
-  q, k, ids = l2_normalize(q), l2_normalize(k), _own(ids, q)
-  t = jnp.exp(t_prime)
-  logits = t * jnp.matmul(q, k.T, precision='highest') + bias
-  no_match = jnp.sum(jnp.where(ids[:, None] != ids, jax.nn.softplus(logits), 0), 1)
-  return no_match + jax.nn.softplus(-t * _dot(q, k) - bias)
+  t, ids = jnp.exp(t_prime), _own(ids, q)
+  scales = dict(scale=t * _inverse_length(q), candidate_scale=_inverse_length(k))
+  no_match = over_candidates(SUM_SOFTPLUS, q, k, ids, ids, shift=bias, chunk=chunk, **scales)
+  return no_match + jax.nn.softplus(-t * _cosine(q, k) - bias)
 
 
-def spectral(q: Array, k: Array, *, mu: float | None = None, ids: Array | None = None) -> Array:
+def spectral(
+  q: Array, k: Array, *, mu: float | None = None, ids: Array | None = None, chunk: int | None = None
+) -> Array:
   """Spectral contrast: a low-rank factorisation of the graph of augmentations, without temperature.
 
   l_i = -2 q_i.k_i + mean_{j != i} (q_i.k_j)^2
@@ -255,6 +307,7 @@ def spectral(q: Array, k: Array, *, mu: float | None = None, ids: Array | None =
     k: [b d] embeddings of the other view.
     mu: the square of the largest length; None for no bound.
     ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b].
@@ -263,11 +316,9 @@ def spectral(q: Array, k: Array, *, mu: float | None = None, ids: Array | None =
   length: mu = 1 for CIFAR-10, 10 for ImageNet.
   """
   q, k, ids = q.astype(jnp.float32), k.astype(jnp.float32), _own(ids, q)
-  if mu is not None:
-    q, k = _within(q, mu), _within(k, mu)
-  other = ids[:, None] != ids
-  square = jnp.where(other, jnp.matmul(q, k.T, precision='highest'), 0) ** 2
-  loss = jnp.sum(square, 1) / jnp.maximum(jnp.sum(other, 1), 1) - 2 * _dot(q, k)
+  u, v = _cut(q, mu), _cut(k, mu)
+  square = over_candidates(SUM_SQUARE, q, k, ids, ids, scale=u, candidate_scale=v, chunk=chunk)
+  loss = square / jnp.maximum(unlike(ids), 1) - 2 * u * v * _dot(q, k)
   return loss if mu is None else loss / mu
 
 
@@ -291,7 +342,9 @@ def align(q: Array, k: Array, *, alpha: float = 2.0) -> Array:
   return jnp.where(apart, jnp.where(apart, square, 1) ** (alpha / 2), 0)
 
 
-def uniform(q: Array, k: Array | None = None, *, t: float = 2.0, ids: Array | None = None) -> Array:
+def uniform(
+  q: Array, k: Array | None = None, *, t: float = 2.0, ids: Array | None = None, chunk: int | None = None
+) -> Array:
   """Uniformity: the logarithm of the mean Gaussian potential between different examples on the sphere.
 
   u(x) = log mean_{i != j} exp(-t |x_i - x_j|^2),   l = (u(q) + u(k))/2, or u(q) alone
@@ -301,6 +354,7 @@ def uniform(q: Array, k: Array | None = None, *, t: float = 2.0, ids: Array | No
     k: [b d] embeddings of the other view, or None.
     t: the inverse width; 2 in the paper.
     ids: [b] whole numbers; pairs of equal id are left out.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     A scalar, since the logarithm does not separate; 0 where there are no pairs.
@@ -308,16 +362,23 @@ def uniform(q: Array, k: Array | None = None, *, t: float = 2.0, ids: Array | No
   Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1.2.
   """
   if k is not None:
-    return (uniform(q, t=t, ids=ids) + uniform(k, t=t, ids=ids)) / 2
-  x, ids = l2_normalize(q), _own(ids, q)
-  pairs = jnp.sum(ids[:, None] != ids)
+    return (uniform(q, t=t, ids=ids, chunk=chunk) + uniform(k, t=t, ids=ids, chunk=chunk)) / 2
+  ids = _own(ids, q)
+  pairs = jnp.sum(unlike(ids).astype(jnp.float32))  # may exceed 2^31
   # |x_i - x_j|^2 = 2 - 2 x_i.x_j, so that the sum over j is one more log-sum-exp of dot products.
-  potential = jax.nn.logsumexp(_log_sum_exp(x, x, ids, ids, 1 / (2 * t))) - 2 * t
+  potential = jax.nn.logsumexp(_log_sum_exp(q, q, ids, ids, 1 / (2 * t), chunk)) - 2 * t
   return jnp.where(pairs > 0, potential - jnp.log(jnp.maximum(pairs, 1)), 0)
 
 
 def align_uniform(
-  q: Array, k: Array, *, alpha: float = 2.0, t: float = 2.0, uniformity: float = 1.0, ids: Array | None = None
+  q: Array,
+  k: Array,
+  *,
+  alpha: float = 2.0,
+  t: float = 2.0,
+  uniformity: float = 1.0,
+  ids: Array | None = None,
+  chunk: int | None = None,
 ) -> Array:
   """Alignment plus uniformity: the two ends of the contrastive loss, optimised directly.
 
@@ -330,6 +391,7 @@ def align_uniform(
     t: the inverse width of the uniformity.
     uniformity: the weight of the second summand.
     ids: [b] whole numbers; pairs of equal id do not count for uniformity.
+    chunk: rows of the table held at a time; None holds all of it.
 
   Returns:
     [b]; the second summand is the same for every example.
@@ -338,26 +400,20 @@ def align_uniform(
   best encoder on STL-10.
   """
   q, k = q.astype(jnp.float32), k.astype(jnp.float32)
-  return align(q, k, alpha=alpha) + uniformity * uniform(q, k, t=t, ids=ids)
+  return align(q, k, alpha=alpha) + uniformity * uniform(q, k, t=t, ids=ids, chunk=chunk)
 
 
-def _log_sum_exp(q: Array, candidates: Array, ids: Array, candidate_ids: Array, temperature: float) -> Array:
-  """log sum_{m: candidate_ids_m != ids_i} exp(q_i.candidates_m / temperature), [b]; _EMPTY where no m is left.
-
-  The one place where an anchor meets all candidates. Its arguments grow with b and m, its result with b; the [b m]
-  table in between never leaves this function.
-  """
-  logits = jnp.matmul(q, candidates.T, precision='highest') / temperature
-  valid = ids[:, None] != candidate_ids
-  logits = jnp.where(valid, logits, _EMPTY)
-  top = jax.lax.stop_gradient(jnp.max(logits, 1))
-  total = jnp.sum(jnp.where(valid, jnp.exp(logits - top[:, None]), 0), 1)
-  return jnp.log(jnp.where(total > 0, total, 1)) + top
+def _log_sum_exp(
+  q: Array, candidates: Array, ids: Array, candidate_ids: Array, temperature: float, chunk: int | None
+) -> Array:
+  """log sum_{m: candidate_ids_m != ids_i} exp(cos(q_i, candidates_m) / temperature), [b]; EMPTY where no m is left."""
+  scales = dict(scale=_inverse_length(q) / temperature, candidate_scale=_inverse_length(candidates))
+  return over_candidates(LOG_SUM_EXP, q, candidates, ids, candidate_ids, chunk=chunk, **scales)
 
 
-def _others(q: Array, k: Array, ids: Array, temperature: float) -> Array:
+def _log_sum_exp_others(q: Array, k: Array, ids: Array, temperature: float, chunk: int | None) -> Array:
   """`_log_sum_exp` over the rows of q and k that belong to other examples, [b]."""
-  return jnp.logaddexp(_log_sum_exp(q, q, ids, ids, temperature), _log_sum_exp(q, k, ids, ids, temperature))
+  return jnp.logaddexp(*(_log_sum_exp(q, x, ids, ids, temperature, chunk) for x in (q, k)))
 
 
 def _own(ids: Array | None, x: Array) -> Array:
@@ -365,11 +421,23 @@ def _own(ids: Array | None, x: Array) -> Array:
 
 
 def _dot(q: Array, k: Array) -> Array:
-  return jnp.sum(q * k, -1)
+  return jnp.sum(q.astype(jnp.float32) * k.astype(jnp.float32), -1)
 
 
-def _within(x: Array, mu: float) -> Array:
-  """x, cut to length sqrt(mu) where it is longer."""
-  square = jnp.sum(x * x, -1, keepdims=True)
+def _cosine(q: Array, k: Array) -> Array:
+  return _dot(q, k) * _inverse_length(q) * _inverse_length(k)
+
+
+def _inverse_length(x: Array, eps: float = 1e-12) -> Array:
+  """What `l2_normalize` multiplies the rows of x by, [b]."""
+  x = x.astype(jnp.float32)
+  return jax.lax.rsqrt(jnp.sum(x * x, -1) + eps)
+
+
+def _cut(x: Array, mu: float | None) -> Array:
+  """What cuts the rows of x to length sqrt(mu) where they are longer when multiplied with it, [b]."""
+  if mu is None:
+    return jnp.ones(len(x))
+  square = jnp.sum(x * x, -1)
   long = square > mu
-  return x * jnp.where(long, jax.lax.rsqrt(jnp.where(long, square, 1) / mu), 1)
+  return jnp.where(long, jax.lax.rsqrt(jnp.where(long, square, 1) / mu), 1)
