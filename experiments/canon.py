@@ -12,7 +12,6 @@ from pathlib import Path
 import jax
 
 from jssl import run
-from jssl.cli import load_config
 
 # Systems that hide patches need a backbone that has patches.
 JOINT = [
@@ -37,7 +36,7 @@ def main():
       settings = [f'--config.{s}' for s in arguments.set]
       if system not in MASKED and backbone != 'convnet':
         settings = [f'--config.backbone.name={backbone}', '--config.optimizer.learning_rate.peak=2e-3', *settings]
-      results = run.train(load_config(system, settings), quiet=True)
+      results = run.train(run.load_config(system, settings), quiet=True)
       figures, baselines = results['figures'], results['baselines']
       margin = figures['linear_top1'] - max(b['linear_top1'] for b in baselines.values())
       row = dict(

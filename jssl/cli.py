@@ -1,7 +1,6 @@
 """The command line: jssl list, train, evaluate, embed, reproduce."""
 
 import argparse
-import ast
 import json
 import logging
 import os
@@ -76,49 +75,6 @@ def make_parser() -> argparse.ArgumentParser:
   return parser
 
 
-def load_config(name: str, overrides: Sequence[str] = ()):
-  """A system's config with `--config.x.y=v` settings applied in order."""
-  from jssl import configs
-  from jssl.core.build import closest
-
-  try:
-    c = configs.module(name).get_config()
-  except LookupError:
-    raise UsageError(f'no system is called {name!r}{closest(name, configs.names())}') from None
-  except FileNotFoundError:
-    raise UsageError(f'there is no config file {name}') from None
-  except (AttributeError, SyntaxError) as error:
-    raise UsageError(f'{name} is not a config: {error}; it needs a function get_config()') from error
-  c.name = Path(name).stem
-  for override in overrides:
-    set_option(c, override.removeprefix('--config.'))
-  return c
-
-
-def set_option(c: Any, setting: str) -> None:
-  """Sets one `x.y=v`. A new `name` takes with it the options that belonged to the old one."""
-  path, equals, text = setting.partition('=')
-  if not equals:
-    raise UsageError(f'--config.{setting} has no value; write --config.{setting}=VALUE')
-  *parents, last = path.split('.')
-  for key in parents:
-    if key not in c or not hasattr(c[key], 'to_dict'):
-      from jssl.core.build import closest
-
-      raise UsageError(f'--config.{path}: there is no {key!r} to set{closest(key, c.keys())}')
-    c = c[key]
-  try:
-    value = ast.literal_eval(text)
-  except (ValueError, SyntaxError):
-    value = text  # a word needs no quotes
-  if last == 'name' and c.get('name') != value:
-    for key in list(c.keys()):
-      if key not in ('on', 'weight', 'networks'):
-        del c[key]
-  with c.ignore_type():
-    c[last] = value
-
-
 def list_systems(arguments, overrides) -> None:
   from jssl import catalogue
 
@@ -131,18 +87,17 @@ def list_systems(arguments, overrides) -> None:
   if arguments.json:
     print(json.dumps(rows))
     return
-  table = _table('system', 'family', 'kind', 'claim', 'paper')
+  wide = max(len(row['name']) for row in rows)
   for row in rows:
-    table.add_row(row['name'], row['family'], row['kind'], row['claim']['state'], row['paper'])
-  _print(table)
+    print(f'{row["name"]:{wide}}  {row["family"]:8}  {row["kind"]:10}  {row["claim"]["state"]:8}  {row["paper"]}')
 
 
 def train(arguments, overrides) -> None:
-  config = load_config(arguments.name, overrides)
-  workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
-  protocols = [] if arguments.protocol == 'none' else arguments.protocol.split(',')
   from jssl import run
 
+  config = run.load_config(arguments.name, overrides)
+  workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
+  protocols = [] if arguments.protocol == 'none' else arguments.protocol.split(',')
   results = run.train(config, workdir, protocols=protocols, quiet=arguments.json, tensorboard=arguments.tensorboard)
   _show(results, workdir, arguments.json)
 
@@ -167,6 +122,7 @@ def embed(arguments, overrides) -> None:
 
 def reproduce(arguments, overrides) -> None:
   from jssl import configs, ledger
+  from jssl.run import load_config
 
   if bool(arguments.names) == arguments.all:
     raise UsageError('give the names of systems, or --all')
@@ -220,7 +176,7 @@ def _table(*columns: str):
 
   table = Table(box=box.SIMPLE)
   for column in columns:
-    table.add_column(column, no_wrap=True, overflow='ellipsis')
+    table.add_column(column)
   return table
 
 

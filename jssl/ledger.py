@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jssl import configs
+from jssl import configs, run
 
 _here = Path(__file__).parent
 _records = _here / 'records'  # in a wheel
@@ -69,10 +69,7 @@ def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
     LookupError: if there is no such system.
     ValueError: if its config has no claim.
   """
-  from jssl import run
-  from jssl.cli import load_config
-
-  config = load_config(name)
+  config = run.load_config(name)
   claim = config.get('claim')
   if not claim:
     raise ValueError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin, seeds)')
@@ -83,7 +80,7 @@ def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
   curve, began = [], time.perf_counter()
   for seed in range(claim['seeds']):
     for variant, settings in variants.items():
-      c = load_config(name, [*(f'--config.{s}' for s in settings), f'--config.seed={seed}'])
+      c = run.load_config(name, [*(f'--config.{s}' for s in settings), f'--config.seed={seed}'])
       results = run.train(c, protocols=[protocol], quiet=True)
       found.setdefault(variant, []).append(results['figures'][claim['metric']])
       if variant == name:

@@ -1,5 +1,6 @@
 """A run from config to figures: train, evaluate beside the baselines, write down what came out."""
 
+import ast
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import jax
 
 import jssl
+from jssl import configs
 from jssl.core import loop
 from jssl.core.build import ConfigError, Plan, closest, plan
 from jssl.core.step import TrainState
@@ -21,6 +23,44 @@ from jssl.evaluators.health import alarm, health
 from jssl.evaluators.picture import embedding_map
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.model import restore
+
+
+def load_config(name: str, overrides: Sequence[str] = ()):
+  """A system's config with `--config.x.y=v` settings applied in order."""
+  try:
+    c = configs.module(name).get_config()
+  except LookupError:
+    raise ConfigError(f'no system is called {name!r}{closest(name, configs.names())}') from None
+  except FileNotFoundError:
+    raise ConfigError(f'there is no config file {name}') from None
+  except (AttributeError, SyntaxError) as error:
+    raise ConfigError(f'{name} is not a config: {error}; it needs a function get_config()') from error
+  c.name = Path(name).stem
+  for override in overrides:
+    set_option(c, override.removeprefix('--config.'))
+  return c
+
+
+def set_option(c: Any, setting: str) -> None:
+  """Sets one `x.y=v`. A new `name` takes with it the options that belonged to the old one."""
+  path, equals, text = setting.partition('=')
+  if not equals:
+    raise ConfigError(f'--config.{setting} has no value; write --config.{setting}=VALUE')
+  *parents, last = path.split('.')
+  for key in parents:
+    if key not in c or not hasattr(c[key], 'to_dict'):
+      raise ConfigError(f'--config.{path}: there is no {key!r} to set{closest(key, c.keys())}')
+    c = c[key]
+  try:
+    value = ast.literal_eval(text)
+  except (ValueError, SyntaxError):
+    value = text  # a word needs no quotes
+  if last == 'name' and c.get('name') != value:
+    for key in list(c.keys()):
+      if key not in ('on', 'weight', 'networks'):
+        del c[key]
+  with c.ignore_type():
+    c[last] = value
 
 
 def train(

@@ -1,6 +1,6 @@
 """Two or more views of each example, drawn together or told apart by an objective over pairs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
