@@ -218,6 +218,7 @@ __all__ = [
   *OBJECTIVES,
   'OBJECTIVES',
   'SCORES',
+  'dino_teacher',
   'allo_errors',
   'bilinear',
   'complex_',
