@@ -19,8 +19,8 @@ TABLE = {
   'convnet': partial(models.ConvNet, widths=(8, 16)),
   'convnet3': partial(models.ConvNet, widths=(8, 16), kernel=3, norm='group'),
   'mlp': partial(models.Mlp, widths=(16, 8), dropout=0.1),
-  'resnet18': partial(models.resnet18, width=4),
-  'resnet50': partial(models.resnet50, width=2, depths=(1, 1, 1, 1), stem='imagenet', norm='group'),
+  'resnet18': partial(models.resnet18, width=4, depths=(2, 1)),
+  'resnet50': partial(models.resnet50, width=2, depths=(1, 1), stem='imagenet', norm='group'),
   'vit': VIT,
   'vit_all': partial(VIT, pool='mean', positions='sincos', registers=2, dropout=0.1, drop_path=0.2, layer_scale=0.1,
                      qk_norm=True, std=0., rescale=True, remat=True),
@@ -72,14 +72,15 @@ def count(create, shape=(224, 224, 3)):
 @EACH
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_shapes_and_dtypes(name, dtype):
-  net = make(name, dtype=dtype)
-  net.eval()
-  tokens, pooled, layers = jax.eval_shape(net, images())
+  net = nnx.eval_shape(lambda: TABLE[name](SHAPE, dtype=dtype, rngs=nnx.Rngs(0)))
+  graphdef, params, rest = split(net)
+  tokens, pooled, layers = jax.eval_shape(
+    lambda params, rest, x: nnx.merge(graphdef, params, rest, copy=True)(x), params, rest, images())
   n = net.grid[0] * net.grid[1] if hasattr(net, 'grid') else 1
   assert tokens.shape == (4, n, net.dim) and pooled.shape == (4, net.dim)
   assert tokens.dtype == pooled.dtype == jnp.dtype(dtype)
   assert layers is None or layers.shape == (3, 4, n, net.dim)
-  assert all(p.dtype == jnp.float32 for p in jax.tree.leaves(split(net)[1]))
+  assert all(p.dtype == jnp.float32 for p in jax.tree.leaves(params))
 
 
 @EACH
@@ -209,41 +210,6 @@ def test_names_of_parameters_stay():
     'positions']
 
 
-def test_a_residual_network_is_that_of_torchvision():
-  torchvision = pytest.importorskip('torchvision', exc_type=Exception)
-  import torch
-  torch.manual_seed(0)
-  theirs = torchvision.models.resnet18().eval()
-  theirs.fc = torch.nn.Identity()
-  weights = {k: jnp.asarray(v.numpy()) for k, v in theirs.state_dict().items()}
-  net = models.resnet18((33, 40, 3), stem='imagenet', rngs=nnx.Rngs(0))
-  net.eval()
-
-  def conv(module, name):
-    module.kernel[...] = weights[f'{name}.weight'].transpose(2, 3, 1, 0)
-
-  def norm(module, name):
-    for own, other in dict(scale='weight', bias='bias', mean='running_mean', var='running_var').items():
-      getattr(module, own)[...] = weights[f'{name}.{other}']
-
-  conv(net.conv, 'conv1')
-  norm(net.norm, 'bn1')
-  for i in range(1, 5):
-    for j in range(1, 3):
-      block, name = getattr(net, f'stage{i}_block{j}'), f'layer{i}.{j - 1}'
-      for k in (1, 2):
-        conv(getattr(block, f'conv{k}'), f'{name}.conv{k}')
-        norm(getattr(block, f'norm{k}'), f'{name}.bn{k}')
-      if block.shortcut is not None:
-        conv(block.shortcut.conv, f'{name}.downsample.0')
-        norm(block.shortcut.norm, f'{name}.downsample.1')
-  x = images(2, (33, 40, 3))
-  expected = theirs(torch.from_numpy(np.array(x).transpose(0, 3, 1, 2))).detach().numpy()
-  features = run(net, x)
-  np.testing.assert_allclose(features.pooled, expected, rtol=1e-4, atol=1e-4)
-  assert features.tokens.shape[1] == net.grid[0] * net.grid[1] == 4
-
-
 # ConvNet and ResNet.
 
 
@@ -252,15 +218,14 @@ def test_convolutional_facts():
   assert (net.dim, net.grid, net.patch, net.channels) == (128, (2, 2), 14, 1)
   net = models.ConvNet((30, 28, 1), widths=(8, 8, 8), kernel=(5, 3), stride=(2, 2, 1), rngs=nnx.Rngs(0))
   assert net.grid == (8, 7) and net.patch is None
-  assert models.resnet18((32, 32, 3), width=2, rngs=nnx.Rngs(0)).grid == (4, 4)
-  assert models.resnet18((96, 64, 3), width=2, rngs=nnx.Rngs(0)).grid == (3, 2)
+  for shape, grid in {(32, 32, 3): (4, 4), (96, 64, 3): (3, 2)}.items():
+    assert nnx.eval_shape(lambda: models.resnet18(shape, rngs=nnx.Rngs(0))).grid == grid  # noqa: B023
   with pytest.raises(ValueError, match="'imagenet' or 'cifar'"):
     models.resnet18(SHAPE, stem='patch', rngs=nnx.Rngs(0))
 
 
 def test_residual_branches_begin_at_zero():
-  net = make('resnet18')
-  block = net.stage1_block2
+  block = make('resnet18').stage1_block2
   x = jax.nn.relu(images(2, (6, 6, 4)))
   np.testing.assert_array_equal(block(x), x)
 

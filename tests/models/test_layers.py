@@ -160,16 +160,6 @@ def test_sincos_is_the_loop():
     positions.sincos((2, 2), 6)
 
 
-@pytest.mark.parametrize('old, new', [((14, 14), (6, 6)), ((7, 7), (4, 5)), ((4, 3), (9, 7)), ((1, 2), (3, 3))])
-def test_resizing_is_that_of_pytorch(old, new):
-  torch = pytest.importorskip('torch')
-  table = np.array(normal(old[0] * old[1], 5))
-  image = torch.from_numpy(table.reshape(1, *old, 5).transpose(0, 3, 1, 2).copy())
-  expected = torch.nn.functional.interpolate(image, size=new, mode='bicubic', align_corners=False)
-  expected = expected.numpy().transpose(0, 2, 3, 1).reshape(-1, 5)
-  np.testing.assert_allclose(positions.resize(jnp.asarray(table), old, new), expected, atol=1e-5)
-
-
 def test_resizing_to_the_same_grid_is_nothing():
   table = normal(6, 4)
   assert positions.resize(table, (2, 3), (2, 3)) is table
