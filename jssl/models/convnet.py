@@ -12,8 +12,8 @@ class ConvNet(nnx.Module):
   """Convolution, normalisation, ReLU, once a width; tokens are the cells of the last map, pooled is their mean.
 
   The first kernel overlaps (4 at stride 2, cheap on few channels), the rest merge 2x2 cells without overlap, so they
-  are a reshape and one matmul. Against kernels of 3 throughout that halves the arithmetic; representations of 28x28 digits
-  learned with it were as good (three seeds). `kernel=3` gives the usual network.
+  are a reshape and one matmul. Against kernels of 3 throughout that halves the arithmetic; what it learned of 28x28
+  digits by SimCLR was as good (three seeds). `kernel=3` gives the usual network.
 
   Args:
     on: (h, w, c) of one image, or its ShapeDtypeStruct.

@@ -205,7 +205,7 @@ class IJepaPredictor(nnx.Module):
   """A narrow transformer from the tokens of a context block to the features of a target block.
 
   The context's tokens with their positions, then a mask token at each target position, run through blocks; what comes
-  out at the targets is mapped back to the backbone's width. Blocks of targets are predicted independently: one call each.
+  out at the targets is mapped back to the backbone's width. Blocks of targets are predicted apart: one call each.
 
   Args:
     on: the backbone, whose grid the positions lie on.

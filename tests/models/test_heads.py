@@ -1,0 +1,169 @@
+"""Heads: shapes, what they are made of, and what they must not depend on."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jssl import models
+from jssl.models import heads
+
+BACKBONE = models.ViT((12, 12, 3), width=16, depth=1, heads=2, patch=4, rngs=nnx.Rngs(0))
+TABLE = {
+  'mlp': lambda on, rngs: heads.Mlp(on, widths=(8, 8, 4), rngs=rngs),
+  'simsiam': lambda on, rngs: heads.Mlp(on, widths=(8, 4), bias=False, final_bias=False, final_norm=True, rngs=rngs),
+  'bf16': lambda on, rngs: heads.Mlp(on, widths=(8, 4), norm='layer', act='gelu', dtype='bfloat16', rngs=rngs),
+  'linear': lambda on, rngs: heads.Linear(on, dim=4, rngs=rngs),
+  'prototypes': lambda on, rngs: heads.Prototypes(on, k=5, rngs=rngs),
+  'dino': lambda on, rngs: heads.Dino(on, k=5, hidden=8, bottleneck=4, rngs=rngs),
+  'scale': lambda on, rngs: heads.Scale(on, rngs=rngs),
+}
+
+
+def normal(*shape, seed=0):
+  return jax.random.normal(jax.random.key(seed), shape)
+
+
+def params(net):
+  return nnx.to_pure_dict(nnx.split(net, nnx.Param, ...)[1])
+
+
+def gradient(net, *args):
+  graphdef, p, rest = nnx.split(net, nnx.Param, ...)
+  rest = nnx.to_pure_dict(rest)
+
+  @jax.jit
+  def loss(p, args):
+    return jnp.mean(jnp.sin(nnx.merge(graphdef, p, rest, copy=True)(*args).astype(jnp.float32)))
+  return jax.grad(loss)(nnx.to_pure_dict(p), args)
+
+
+def paths(net):
+  return ['/'.join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(net, nnx.Param))]
+
+
+@pytest.mark.parametrize('name', TABLE)
+def test_every_head(name):
+  for on in (16, BACKBONE):
+    net = TABLE[name](on, nnx.Rngs(0))
+  x = normal(6, 16)
+  assert net(x).shape == (6, net.dim)
+  assert net(x[:, None]).shape == (6, 1, net.dim)
+  for inputs in (x, jnp.zeros((6, 16)), jnp.ones((6, 16))):
+    assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradient(net, inputs)))
+  with nnx.set_graph_mode(False):
+    assert np.isfinite(TABLE[name](16, nnx.Rngs(0))(x)).all()
+
+
+def test_on_what():
+  with pytest.raises(ValueError, match='was given str'):
+    heads.Linear('vit', rngs=nnx.Rngs(0))
+  assert heads.Linear(BACKBONE, rngs=nnx.Rngs(0)).dim == 16
+  mlp = models.Mlp((12, 12, 3), rngs=nnx.Rngs(0))
+  for decoder in (heads.MaeDecoder, heads.IJepaPredictor, heads.Pixels):
+    with pytest.raises(ValueError, match='patches .* given Mlp'):
+      decoder(mlp, rngs=nnx.Rngs(0))
+  with pytest.raises(ValueError, match="'relu' or 'gelu'"):
+    heads.Mlp(4, act='tanh', rngs=nnx.Rngs(0))
+
+
+def test_names_of_parameters_stay():
+  assert paths(TABLE['mlp'](16, nnx.Rngs(0))) == [
+    'linear/bias', 'linear/kernel', *[f'linear{i}/{p}' for i in (1, 2) for p in ('bias', 'kernel')],
+    *[f'norm{i}/{p}' for i in (1, 2) for p in ('bias', 'scale')]]
+  assert paths(TABLE['simsiam'](16, nnx.Rngs(0))) == ['linear/kernel', 'linear1/kernel', 'norm1/bias', 'norm1/scale']
+  assert paths(TABLE['dino'](16, nnx.Rngs(0))) == [
+    'linear/bias', 'linear/kernel', 'linear1/bias', 'linear1/kernel', 'linear2/bias', 'linear2/kernel',
+    'prototypes/kernel']
+  block = [f'blocks/{m}/{p}' for m in ('attention/proj', 'attention/qkv', 'mlp/fc1', 'mlp/fc2') for p in
+           ('bias', 'kernel')] + [f'blocks/norm{i}/{p}' for i in (1, 2) for p in ('bias', 'scale')]
+  outer = ['embed/bias', 'embed/kernel', 'mask_token', 'norm/bias', 'norm/scale']
+  assert paths(mae()) == [*block, *outer, 'pixels/bias', 'pixels/kernel']
+  assert paths(ijepa()) == [*block, *outer, 'proj/bias', 'proj/kernel']
+  assert paths(heads.Scale(4, bias=-10., rngs=nnx.Rngs(0))) == ['bias', 'log_scale']
+
+
+def test_the_final_norm_has_nothing_to_learn():
+  net = TABLE['simsiam'](16, nnx.Rngs(0))
+  y = net(normal(64, 16))
+  np.testing.assert_allclose(y.mean(0), 0, atol=1e-5)
+  np.testing.assert_allclose(y.std(0), 1, atol=1e-2)
+
+
+def test_prototypes_are_cosines():
+  net, x = heads.Prototypes(16, k=5, rngs=nnx.Rngs(0)), np.asarray(normal(6, 16))
+  w = np.asarray(net.kernel[...])
+  expected = [[x[i] @ w[:, j] / np.linalg.norm(x[i]) / np.linalg.norm(w[:, j]) for j in range(5)] for i in range(6)]
+  np.testing.assert_allclose(net(jnp.asarray(x)), expected, atol=1e-5)
+  net.kernel[...] = 3 * net.kernel[...]
+  np.testing.assert_allclose(net(jnp.asarray(x)), expected, atol=1e-5)
+  assert net(jnp.asarray(x, jnp.bfloat16)).dtype == jnp.float32
+
+
+def test_dino_looks_at_directions():
+  net = TABLE['dino'](16, nnx.Rngs(0))
+  y = net(normal(6, 16))
+  assert np.abs(y).max() <= 1 + 1e-5
+  assert params(net)['prototypes']['kernel'].shape == (4, 5)
+
+
+def mae():
+  return heads.MaeDecoder(BACKBONE, width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
+
+
+def test_mae_restores_the_order():
+  net, tokens = mae(), normal(2, 9, 16)
+  order = jnp.stack([jax.random.permutation(jax.random.key(i), 9) for i in range(2)])
+  restore = jnp.argsort(order, 1)
+  y = net(tokens[:, :4], restore)
+  assert y.shape == (2, 9, 4 * 4 * 3) and net.dim == 48
+  swap = jnp.array([2, 0, 3, 1])  # the same visible patches, told in another order
+  other = jnp.concatenate([order[:, :4][:, swap], order[:, 4:]], 1)
+  np.testing.assert_allclose(net(tokens[:, :4][:, swap], jnp.argsort(other, 1)), y, atol=1e-5)
+  everything = jnp.take_along_axis(tokens, restore[..., None], 1)  # nothing hidden
+  identity = jnp.tile(jnp.arange(9), (2, 1))
+  np.testing.assert_allclose(net(tokens, restore), net(everything, identity), atol=1e-5)
+  assert all(np.abs(g).max() > 0 for g in jax.tree.leaves(gradient(net, tokens[:, :4], restore)))
+
+
+def ijepa():
+  return heads.IJepaPredictor(BACKBONE, width=8, depth=2, heads=2, std=0.3, rngs=nnx.Rngs(0))
+
+
+def test_ijepa_predicts_positions():
+  net, tokens = ijepa(), normal(2, 4, 16)
+  context, target = jnp.array([[0, 3, 4, 8], [1, 2, 5, 7]]), jnp.array([[1, 6, 2], [0, 3, 4]])
+  y = net(tokens, context, target)
+  assert y.shape == (2, 3, 16) and net.dim == 16
+  swap = jnp.array([2, 0, 3, 1])
+  np.testing.assert_allclose(net(tokens[:, swap], context[:, swap], target), y, atol=1e-5)
+  np.testing.assert_allclose(net(tokens, context, target[:, ::-1]), y[:, ::-1], atol=1e-5)
+  assert not np.allclose(net(tokens, context, target + 1), y, atol=1e-3)
+  assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradient(net, tokens, context, target)))
+
+
+def test_pixels():
+  net = heads.Pixels(BACKBONE, rngs=nnx.Rngs(0))
+  assert net(normal(2, 9, 16)).shape == (2, 9, 48)
+  convnet = models.ConvNet((28, 28, 1), widths=(4, 4, 4, 4), rngs=nnx.Rngs(0))
+  assert heads.Pixels(convnet, rngs=nnx.Rngs(0))(normal(2, 4, 4)).shape == (2, 4, 14 * 14)
+
+
+def test_a_scale_rests_at_its_cap_and_comes_back():
+  net = heads.Scale(1, init=10., max=10., rngs=nnx.Rngs(0))
+  graphdef, p = nnx.split(net)
+  p = nnx.to_pure_dict(p)
+
+  def output(p, sign):
+    return sign * nnx.merge(graphdef, p, copy=True)(jnp.ones(()))
+
+  for over in (0., 1.):
+    q = {'log_scale': p['log_scale'] + over}
+    np.testing.assert_allclose(output(q, 1.), 10., rtol=1e-5)
+    np.testing.assert_allclose(jax.grad(output)(q, -1.)['log_scale'], 0)  # wants to grow
+    np.testing.assert_allclose(jax.grad(output)(q, 1.)['log_scale'], 10, rtol=1e-5)  # wants to shrink
+  np.testing.assert_allclose(heads.Scale(1, rngs=nnx.Rngs(0))(jnp.ones(2)), 1 / 0.07, rtol=1e-5)
+  np.testing.assert_allclose(heads.Scale(1, init=10., bias=-10., rngs=nnx.Rngs(0))(jnp.ones(2)), 0, atol=1e-5)
+  with pytest.raises(ValueError, match='cap 100'):
+    heads.Scale(1, init=1000., rngs=nnx.Rngs(0))
