@@ -1,6 +1,6 @@
 """Memory and time of the contrastive objectives with their gradient, all pairs at once and in chunks.
 
-    python experiments/bench_memory.py --batch 4096 32768 --chunk 64 --time-up-to 4096
+    python experiments/bench_memory.py --batch 4096 32768 --chunk 256 --time-up-to 4096
 
 Memory is read off the compiled program, which need not run; time is the median of runs by turns. Several devices,
 simulated ones among them, share the batch, and the figures are then those of one device:
@@ -62,7 +62,7 @@ def main():
   parser.add_argument('--objectives', nargs='+', default=CHUNKED, choices=CHUNKED)
   parser.add_argument('--batch', nargs='+', type=int, default=[4096, 32768])
   parser.add_argument('--dim', type=int, default=256)
-  parser.add_argument('--chunk', nargs='+', type=int, default=[64])
+  parser.add_argument('--chunk', nargs='+', type=int, default=[256])
   parser.add_argument('--repeats', type=int, default=7)
   parser.add_argument('--time-up-to', type=int, default=4096, help='larger batches are compiled but not run')
   args = parser.parse_args()

@@ -51,6 +51,7 @@ def nt_xent(
   Reference: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709, Eq. 1 and Algorithm 1. The official code adds
   the means of the two directions; the paper's L averages them.
   """
+  q, k = _float32(q, k)
   others = _log_sum_exp_others(q, k, _own(ids, q), temperature, chunk)
   return jax.nn.softplus(others - _cosine(q, k) / temperature)
 
@@ -78,7 +79,7 @@ def info_nce(
   (CLIP, tau at least 0.01); Chen, Xie, He 2021, arXiv:2104.02057, Eq. 1 and Algorithm 1 (MoCo v3, tau = 0.2). MoCo v3
   multiplies by 2 tau and adds its two directions: a weight of 4 tau on their mean.
   """
-  ids = _own(ids, q)
+  q, k, ids = *_float32(q, k), _own(ids, q)
   return jax.nn.softplus(_log_sum_exp(q, k, ids, ids, temperature, chunk) - _cosine(q, k) / temperature)
 
 
@@ -117,6 +118,7 @@ def info_nce_queue(
   """
   if (ids is None) != (negative_ids is None):
     raise ValueError('info_nce_queue compares ids with negative_ids: give both or neither')
+  q, k, negatives = _float32(q, k, negatives)
   if ids is None:
     ids, negative_ids = jnp.zeros(len(q), jnp.int32), jnp.ones(len(negatives), jnp.int32)
   others = _log_sum_exp(q, negatives, ids, negative_ids, temperature, chunk)
@@ -144,6 +146,7 @@ def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1, chun
   Reference: Khosla et al. 2020, arXiv:2004.11362, Eq. 2 (L_out), tau = 0.1. The official code multiplies by
   tau/0.07.
   """
+  q, k = _float32(q, k)
   each, u, v = jnp.arange(len(q)), _inverse_length(q), _inverse_length(k)
   everyone = jnp.logaddexp(
     _log_sum_exp(q, q, each, each, temperature, chunk), _log_sum_exp(q, k, each, each + len(q), temperature, chunk)
@@ -214,6 +217,7 @@ def decoupled(
   Reference: Yeh, Hong, Hsu, Liu, Chen, LeCun 2022, arXiv:2110.06848, Eq. 6, and section 3 for the weights.
   Stop-gradient on w, without which a close pair would be pushed apart.
   """
+  q, k = _float32(q, k)
   similarity, weight = _cosine(q, k), 1.0
   if sigma is not None:
     weight = 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
@@ -250,7 +254,7 @@ def debiased(
 
   Reference: Chuang, Robinson, Lin, Torralba, Jegelka 2020, arXiv:2007.00224, section 4, with M = 1 positive sample.
   """
-  ids = _own(ids, q)
+  q, k, ids = *_float32(q, k), _own(ids, q)
   positive, others = _cosine(q, k) / temperature, _log_sum_exp_others(q, k, ids, temperature, chunk)
   n = 2 * unlike(ids)
   top = jax.lax.stop_gradient(jnp.maximum(positive, others))
@@ -286,7 +290,8 @@ def sig_lip(
   Reference: Zhai, Mustafa, Kolesnikov, Beyer 2023, arXiv:2303.15343, Algorithm 1; t' = log 10 and b = -10 at the
   start. The formula in the text has -b where the algorithm and the official code have b, as here.
   """
-  t, ids = jnp.exp(t_prime), _own(ids, q)
+  q, k, ids = *_float32(q, k), _own(ids, q)
+  t = jnp.exp(t_prime)
   scales = dict(scale=t * _inverse_length(q), candidate_scale=_inverse_length(k))
   no_match = over_candidates(SUM_SOFTPLUS, q, k, ids, ids, shift=bias, chunk=chunk, **scales)
   return no_match + jax.nn.softplus(-t * _cosine(q, k) - bias)
@@ -315,7 +320,7 @@ def spectral(
   Reference: HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156, section 3.2. The official code always bounds the
   length: mu = 1 for CIFAR-10, 10 for ImageNet.
   """
-  q, k, ids = q.astype(jnp.float32), k.astype(jnp.float32), _own(ids, q)
+  q, k, ids = *_float32(q, k), _own(ids, q)
   u, v = _cut(q, mu), _cut(k, mu)
   square = over_candidates(SUM_SQUARE, q, k, ids, ids, scale=u, candidate_scale=v, chunk=chunk)
   loss = square / jnp.maximum(unlike(ids), 1) - 2 * u * v * _dot(q, k)
@@ -363,7 +368,7 @@ def uniform(
   """
   if k is not None:
     return (uniform(q, t=t, ids=ids, chunk=chunk) + uniform(k, t=t, ids=ids, chunk=chunk)) / 2
-  ids = _own(ids, q)
+  (q,), ids = _float32(q), _own(ids, q)
   pairs = jnp.sum(unlike(ids).astype(jnp.float32))  # may exceed 2^31
   # |x_i - x_j|^2 = 2 - 2 x_i.x_j, so that the sum over j is one more log-sum-exp of dot products.
   potential = jax.nn.logsumexp(_log_sum_exp(q, q, ids, ids, 1 / (2 * t), chunk)) - 2 * t
@@ -399,7 +404,7 @@ def align_uniform(
   Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1; alpha = t = 2, weights 0.98 and 0.96 for the
   best encoder on STL-10.
   """
-  q, k = q.astype(jnp.float32), k.astype(jnp.float32)
+  q, k = _float32(q, k)
   return align(q, k, alpha=alpha) + uniformity * uniform(q, k, t=t, ids=ids, chunk=chunk)
 
 
@@ -420,8 +425,13 @@ def _own(ids: Array | None, x: Array) -> Array:
   return jnp.arange(len(x)) if ids is None else ids
 
 
+def _float32(*arrays: Array) -> tuple[Array, ...]:
+  """In float32, once and for all uses: gradients then add up in float32 too."""
+  return tuple(x.astype(jnp.float32) for x in arrays)
+
+
 def _dot(q: Array, k: Array) -> Array:
-  return jnp.sum(q.astype(jnp.float32) * k.astype(jnp.float32), -1)
+  return jnp.sum(q * k, -1)
 
 
 def _cosine(q: Array, k: Array) -> Array:
@@ -430,7 +440,6 @@ def _cosine(q: Array, k: Array) -> Array:
 
 def _inverse_length(x: Array, eps: float = 1e-12) -> Array:
   """What `l2_normalize` multiplies the rows of x by, [b]."""
-  x = x.astype(jnp.float32)
   return jax.lax.rsqrt(jnp.sum(x * x, -1) + eps)
 
 

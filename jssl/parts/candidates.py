@@ -72,8 +72,8 @@ def over_candidates(
 
   Args:
     how: what becomes of a row.
-    q: [b d] anchors.
-    candidates: [m d].
+    q: [b d] anchors, float32.
+    candidates: [m d], float32.
     ids: [b] whole numbers.
     candidate_ids: [m] whole numbers; a candidate with the anchor's id is left out.
     scale: [b]; apart from q, so that no scaled copy of q is kept.
@@ -85,7 +85,6 @@ def over_candidates(
   Returns:
     [b]; for LOG_SUM_EXP about EMPTY where no candidate is left.
   """
-  q, candidates = q.astype(jnp.float32), candidates.astype(jnp.float32)
   if chunk is None:
     logits = _times(q * scale[:, None], (candidates * candidate_scale[:, None]).T) + shift
     return how.rows(logits, ids[:, None] != candidate_ids)
