@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     COMMANDS[arguments.command](arguments, overrides)
   except KeyboardInterrupt:
     return _fail('interrupted; the same command with --workdir goes on from the last checkpoint', 130)
-  except (ValueError, OSError) as error:
+  except (ValueError, OSError, RuntimeError) as error:
     if os.environ.get('JSSL_TRACEBACK'):
       raise
     return _fail(' '.join(str(error).split()), 2)

@@ -1,6 +1,9 @@
 """The loop: source -> step -> log -> checkpoint. Nothing crosses to the host between two log points."""
 
 import json
+import math
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,10 @@ from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings
 from jssl.core.step import TrainState, init_state, make_step
 from jssl.data.sources import GrainSource, to_device
 from jssl.parts.schedules import duration
+
+
+class Stopped(RuntimeError):
+  """A run that ended early, and why; what it had is saved."""
 
 
 def open_source(plan: Plan) -> GrainSource:
@@ -94,9 +101,14 @@ def run(
       figures = {name: float(x) for name, x in jax.device_get(metrics).items()}
       with jax.transfer_guard('allow'):
         rate = float(plan.learning_rate(at - 1))
+      if not math.isfinite(figures['loss']):
+        raise Stopped(
+          f'the loss is {figures["loss"]} at step {at} of {plan.steps}; lower the learning rate or clip gradients '
+          '(optimizer.clip=1.0)' + ('; the checkpoints before it are kept' if checkpoints else '')
+        )
       log.write(at, {**figures, 'learning_rate': rate, **bar.show(at, figures['loss'])})
 
-    with Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet) as bar, jax.transfer_guard('disallow'):
+    with _Signal() as asked, Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet) as bar, jax.transfer_guard('disallow'):
       while done < plan.steps:
         waiting = time.perf_counter()
         batch = to_device(source.next(train), examples)
@@ -115,15 +127,34 @@ def run(
         if health and (done % every['health_every'] == 0 or last):
           with jax.transfer_guard('allow'):
             log.write(done, {f'health/{name}': x for name, x in health(train).items()})
-        if checkpoints and (done % every['checkpoint_every'] == 0 or last):
+        if checkpoints and (done % every['checkpoint_every'] == 0 or last or asked.is_set()):
           with jax.transfer_guard('allow'):
             checkpoint.save(checkpoints, train, source.save())
+        if asked.is_set() and not last:
+          if checkpoints:
+            checkpoints.close()
+          raise Stopped(f'stopped at step {done} of {plan.steps} as asked; the same command with its --workdir goes on')
       if pending:
         flush()
     if checkpoints:
       checkpoints.close()
     log.finish()
   return Trained(train, start, log, 1, time.perf_counter() - began, first_step)
+
+
+class _Signal:
+  """Turns SIGTERM, which comes before a machine is taken away, into a flag that the loop looks at."""
+
+  def __enter__(self) -> threading.Event:
+    self.asked = threading.Event()
+    self.main = threading.current_thread() is threading.main_thread()
+    if self.main:
+      self.before = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
+    return self.asked
+
+  def __exit__(self, *_):
+    if self.main:
+      signal.signal(signal.SIGTERM, self.before)
 
 
 def claim_workdir(workdir: Path, config: dict[str, Any]) -> None:
