@@ -7,7 +7,7 @@ def base(*, data: str, batch_size: int, epochs: int) -> ConfigDict:
   """The keys that every config has."""
   c = ConfigDict(dict(data=dict(name=data), batch_size=batch_size, epochs=epochs, seed=0, mesh={}, heads={}, terms={}))
   c.optimizer = dict(
-    name='adamw', learning_rate=dict(name='cosine', peak=4e-3, warmup='10%'), weight_decay=0.05
+    name='adamw', learning_rate=dict(name='cosine', peak=6e-3, warmup='10%'), weight_decay=0.05
   )
   return c
 
@@ -18,7 +18,7 @@ def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> 
   c.backbone = dict(name='convnet', widths=(32, 64, 128, 128))
   c.view = dict(
     name='augment',
-    affine=dict(degrees=15, translate=0.15, scale=(0.75, 1.15), shear=10),
+    affine=dict(degrees=20, translate=0.15, scale=(0.6, 1.2), shear=20),
     jitter=dict(brightness=0.4, contrast=0.4),
   )
   c.inputs = dict(name='plain')

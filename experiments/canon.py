@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jax
 
-from jssl import run
+from jssl import cli, run
 
 # Systems that hide patches need a backbone that has patches.
 JOINT = [
@@ -27,6 +27,7 @@ def main():
   parser.add_argument('--set', nargs='*', default=[], metavar='key=value')
   parser.add_argument('--out', type=Path)
   arguments = parser.parse_args()
+  cli.keep_memory()
   jax.config.update('jax_compilation_cache_dir', str(Path.home() / '.cache' / 'jssl' / 'xla'))
   print('| system | backbone | kNN | linear | margin over baselines | RankMe | seconds |\n|---|---|---|---|---|---|---|', flush=True)
   for system in arguments.systems:

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
   if overrides and arguments.command != 'train':
     parser.error(f'{arguments.command} takes no --config settings')
-  _keep_memory()
+  keep_memory()
   # What was compiled once is not compiled again; JAX reads these when it is imported, which comes later.
   os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path.home() / '.cache' / 'jssl' / 'xla'))
   os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   return 0
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
   """Keeps freed memory in the process, where glibc would give it back after every step and fault it in again.
 
   On a CPU that is a third of a step of a small network. The process stays as large as it once was.

@@ -153,7 +153,8 @@ def compare(
       (workdir / 'evaluations' / f'{q}.json').write_text(json.dumps(record, indent=1))
     titles = {key: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1')) for key, row in rows.items()}
     test = {key: x.test_x for key, x in features.items()}
-    embedding_map(test, features[name].test_y, workdir / 'embedding.png', titles=titles)
+    shown = lambda rows: {key.replace('_', ' '): x for key, x in rows.items()}
+    embedding_map(shown(test), features[name].test_y, workdir / 'embedding.png', titles=shown(titles))
   return results
 
 

@@ -4,10 +4,11 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image()
+  c = common.image(batch_size=128)
+  c.optimizer.learning_rate.peak = 4e-3
   c.heads.projector = dict(name='mlp', widths=(512, 128))
   c.heads.predictor = dict(name='mlp', on='projector', widths=(512, 128))
-  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.9), networks=('backbone', 'projector'))
   c.terms.match = dict(name='two_view', predictor='predictor', objective=dict(name='byol'), weight=2.0)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

@@ -4,9 +4,10 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image()
-  c.heads.projector = dict(name='dino_head', k=256, hidden=256, bottleneck=64)
-  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
+  c = common.image(batch_size=128)
+  c.optimizer.learning_rate.peak = 2e-3
+  c.heads.projector = dict(name='dino_head', k=256, hidden=256, bottleneck=64, norm='batch')
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.9), networks=('backbone', 'projector'))
   c.terms.distil = dict(
     name='two_view',
     objective=dict(

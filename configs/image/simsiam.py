@@ -5,6 +5,7 @@ from jssl.configs import common
 
 def get_config():
   c = common.image()
+  c.optimizer.learning_rate.peak = 2e-3
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256), final_norm=True)
   c.heads.predictor = dict(name='mlp', on='projector', widths=(64, 256))
   c.terms.match = dict(name='two_view', predictor='predictor', objective=dict(name='negative_cosine'))

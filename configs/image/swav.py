@@ -4,9 +4,10 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image()
+  c = common.image(batch_size=128)
+  c.optimizer.learning_rate.peak = 2e-3
   c.heads.projector = dict(name='mlp', widths=(256, 64))
-  c.heads.prototypes = dict(name='prototypes', on='projector', k=60)
+  c.heads.prototypes = dict(name='prototypes', on='projector', k=100)
   c.terms.swap = dict(
     name='two_view', heads=('projector', 'prototypes'), objective=dict(name='swav'), assign=dict(name='sinkhorn')
   )
