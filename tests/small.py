@@ -20,4 +20,6 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
       term['memory']['size'] = 4 * batch_size
     if 'size' in term['objective']:
       term['objective']['size'] = batch_size // 2
+      # Whitening needs twice as many rows as features; with fewer it divides by rounding errors.
+      c['heads']['projector']['widths'] = (16, batch_size // 4)
   return {**c, **changes}
