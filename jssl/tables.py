@@ -6,6 +6,7 @@ from jssl.models import convnet, heads, mlp, resnet, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
 from jssl.terms import latent, masked, two_view
+from jssl.transforms import TRANSFORMS
 from jssl.views import columns, image
 
 MODELS = {
@@ -68,5 +69,6 @@ TABLES = {
   'memories': MEMORIES,
   'schedules': SCHEDULES,
   'optimizers': OPTIMIZERS,
+  'transforms': TRANSFORMS,
   'evaluators': PROTOCOLS,
 }

@@ -35,7 +35,7 @@ KINDS = {
 }
 DEFAULTS = dict(
   epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
-  mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', claim=None, family='', kind='method',
+  mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', claim=None, kind='method',
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'terms', 'optimizer')
 

@@ -19,15 +19,13 @@ def open_checkpoints(directory: Path, keep: int = 2):
   return ocp.training.Checkpointer(directory.absolute(), preservation_policy=policy, save_decision_policy=always)
 
 
-def save(checkpoints, train: TrainState, source: dict, *, wait: bool = False) -> None:
+def save(checkpoints, train: TrainState, source: dict) -> None:
   """Saves in the background what `restore` needs: the arrays, and where the source stands."""
   # Copies, because the step donates its input while the background writer still reads it.
   checkpoints.save_checkpointables_async(
     int(train.step), {'train': jax.tree.map(jax.numpy.copy, _plain(train)), 'source': {'json': json.dumps(source)}},
     overwrite=True,  # one that could not be read may stand at this step
   )
-  if wait:
-    checkpoints.wait()
 
 
 def restore(checkpoints, train: TrainState) -> tuple[TrainState, dict] | None:

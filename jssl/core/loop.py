@@ -79,7 +79,7 @@ def run(
     name: max(int(duration(c[name], steps=plan.steps, epoch=plan.epoch)), 1)
     for name in ('log_every', 'checkpoint_every', 'health_every')
   }
-  with jax.set_mesh(mesh):
+  with _Compiles() as compiles, jax.set_mesh(mesh):
     create, abstract, lowered = compile_run(plan, mesh)
     step = lowered.compile()
     examples = NamedSharding(mesh, BATCH)
@@ -139,7 +139,7 @@ def run(
     if checkpoints:
       checkpoints.close()
     log.finish()
-  return Trained(train, start, log, 1, time.perf_counter() - began, first_step)
+  return Trained(train, start, log, compiles.count, time.perf_counter() - began, first_step)
 
 
 class _Signal:
@@ -155,6 +155,23 @@ class _Signal:
   def __exit__(self, *_):
     if self.main:
       signal.signal(signal.SIGTERM, self.before)
+
+
+class _Compiles:
+  """Counts the compilations of the step by JAX's own events, cached ones included."""
+
+  count = 0
+
+  def __enter__(self) -> '_Compiles':
+    jax.monitoring.register_event_duration_secs_listener(self._heard)
+    return self
+
+  def _heard(self, event: str, seconds: float, **about):
+    del seconds
+    self.count += event.endswith('backend_compile_duration') and about.get('fun_name') == 'jit(step)'
+
+  def __exit__(self, *_):
+    jax.monitoring.unregister_event_duration_listener(self._heard)
 
 
 def claim_workdir(workdir: Path, config: dict[str, Any]) -> None:
