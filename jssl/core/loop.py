@@ -12,22 +12,21 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jssl.core import checkpoint
+from jssl.core import checkpoint, processes
 from jssl.core.build import ConfigError, Plan
 from jssl.core.log import Bar, Log
-from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings
+from jssl.core.mesh import BATCH, check_batch, make_mesh, share, shardings
+from jssl.core.processes import Stopped
 from jssl.core.step import TrainState, init_state, make_step
 from jssl.data.sources import GrainSource, to_device
 from jssl.parts.schedules import duration
 
 
-class Stopped(RuntimeError):
-  """A run that ended early, and why; what it had is saved."""
-
-
 def open_source(plan: Plan) -> GrainSource:
   """The batches of a plan's training split, for this process."""
-  return GrainSource(plan.data.splits['train'], plan.config['batch_size'], seed=plan.config['seed'])
+  c = plan.config
+  rows = share(c['batch_size'], make_mesh(c['mesh'])) if jax.process_count() > 1 else None
+  return GrainSource(plan.data.splits['train'], c['batch_size'], seed=c['seed'], rows=rows)
 
 
 class Trained(NamedTuple):
@@ -73,7 +72,7 @@ def run(
   """
   began = time.perf_counter()
   c = plan.config
-  mesh = make_mesh(c['mesh'], devices)
+  mesh, first_process = make_mesh(c['mesh'], devices), processes.is_first()
   check_batch(c['batch_size'], mesh, c['micro_batches'])
   every = {
     name: max(int(duration(c[name], steps=plan.steps, epoch=plan.epoch)), 1)
@@ -86,14 +85,16 @@ def run(
     start = create()
     train, checkpoints = start, None
     if workdir:
-      claim_workdir(workdir, c)
+      if first_process:
+        claim_workdir(workdir, c)
+      processes.wait('workdir')
       checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints')
       if found := checkpoint.restore(checkpoints, start):
         train, position = found
         source.restore(position)
     done = first = int(train.step)
     train = jax.tree.map(jax.numpy.copy, train) if train is start else train  # the step donates; the start is kept
-    log = Log(workdir, first, tensorboard)
+    log = Log(workdir if first_process else None, first, tensorboard)
     pending, first_step = None, 0.0
 
     def flush():
@@ -108,7 +109,7 @@ def run(
         )
       log.write(at, {**figures, 'learning_rate': rate, **bar.show(at, figures['loss'])})
 
-    with _Signal() as asked, Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet) as bar, jax.transfer_guard('disallow'):
+    with _Signal() as asked, Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet or not first_process) as bar, jax.transfer_guard('disallow'):
       while done < plan.steps:
         waiting = time.perf_counter()
         batch = to_device(source.next(train), examples)
@@ -121,16 +122,16 @@ def run(
         if not first_step:
           jax.block_until_ready(train.step)
           first_step = time.perf_counter() - began
-        last = done == plan.steps
+        last, stop = done == plan.steps, processes.stop_at(done, asked)
         if done % every['log_every'] == 0 or last:
           pending = (done, metrics)
         if health and (done % every['health_every'] == 0 or last):
           with jax.transfer_guard('allow'):
             log.write(done, {f'health/{name}': x for name, x in health(train).items()})
-        if checkpoints and (done % every['checkpoint_every'] == 0 or last or asked.is_set()):
+        if checkpoints and (done % every['checkpoint_every'] == 0 or last or stop):
           with jax.transfer_guard('allow'):
             checkpoint.save(checkpoints, train, source.save())
-        if asked.is_set() and not last:
+        if stop and not last:
           if checkpoints:
             checkpoints.close()
           raise Stopped(f'stopped at step {done} of {plan.steps} as asked; the same command with its --workdir goes on')
@@ -139,6 +140,7 @@ def run(
     if checkpoints:
       checkpoints.close()
     log.finish()
+  train, start = processes.local((train, start))
   return Trained(train, start, log, compiles.count, time.perf_counter() - began, first_step)
 
 
@@ -147,7 +149,8 @@ class _Signal:
 
   def __enter__(self) -> threading.Event:
     self.asked = threading.Event()
-    self.main = threading.current_thread() is threading.main_thread()
+    # Of several processes JAX listens for the signal itself, so that all hear of it.
+    self.main = threading.current_thread() is threading.main_thread() and jax.process_count() == 1
     if self.main:
       self.before = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
     return self.asked
