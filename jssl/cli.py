@@ -116,8 +116,9 @@ def list_systems(arguments, overrides) -> None:
 
 
 def train(arguments, overrides) -> None:
-  from jssl import run
-  from jssl.core import processes
+  import jax
+
+  from jssl import processes, run
 
   if arguments.processes and not arguments.workdir:
     raise UsageError('several processes need one --workdir, on a file system that all of them see')
@@ -129,7 +130,7 @@ def train(arguments, overrides) -> None:
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     config = run.load_config(arguments.name, overrides)
     results = run.train(config, workdir, protocols=protocols, quiet=arguments.json, tensorboard=arguments.tensorboard)
-    if processes.is_first():
+    if jax.process_index() == 0:
       _show(results, workdir, arguments.json)
 
 

@@ -14,7 +14,7 @@ from jax.sharding import NamedSharding
 
 import jssl
 from jssl import configs
-from jssl.core import loop, processes
+from jssl.core import loop
 from jssl.core.build import ConfigError, Plan, closest, plan
 from jssl.core.mesh import BATCH
 from jssl.core.step import TrainState
@@ -94,7 +94,7 @@ def train(
   source = loop.open_source(p)
   panel = make_panel(p, source.batch(0))
   trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel)
-  workdir = workdir if processes.is_first() else None  # every process evaluates, to stay in step; the first one writes
+  workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
   results = compare(p, represent, trained.train, trained.start, protocols, workdir)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(

@@ -1,21 +1,15 @@
-"""Several processes, one run: how they find each other, stop together, and end when one is lost."""
+"""Several processes, one run: how they find each other, and how all end when one is lost."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from threading import Event
-from typing import Any
 
 import jax
-from jax.experimental import multihost_utils
-from jax.sharding import NamedSharding, PartitionSpec
+
+from jssl.core.loop import Stopped
 
 HEARTBEAT = 60  # seconds of silence after which a process counts as lost, and the others end
-
-
-class Stopped(RuntimeError):
-  """A run that ended early, and why; what it had is saved."""
 
 
 @contextlib.contextmanager
@@ -52,27 +46,3 @@ def joined(count: int | str, *, coordinator: str | None = None, process: int | N
       why += '; where a process or the network was lost, the same commands, given again on all, go on from the last checkpoint'
     print(f'jssl: process {jax.process_index()} of {jax.process_count()} ends all: {why}', file=sys.stderr, flush=True)
     os._exit(2)
-
-
-def is_first() -> bool:
-  """Whether this is the process that writes logs, figures and pictures; checkpoints are written by all."""
-  return jax.process_index() == 0
-
-
-def stop_at(step: int, asked: Event) -> bool:
-  """Whether to stop after this step: at once where this process is alone, else where all agreed to after a SIGTERM to any."""
-  return asked.is_set() if jax.process_count() == 1 else multihost_utils.reached_preemption_sync_point(step)
-
-
-def wait(name: str) -> None:
-  """Waits until every process is here."""
-  multihost_utils.sync_global_devices(name)
-
-
-def local(tree: Any) -> Any:
-  """Global arrays as arrays of this process alone; what is one process's already stays as it is."""
-  if jax.process_count() == 1:
-    return tree
-  everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
-  whole = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
-  return jax.tree.map(lambda x: x.addressable_data(0), whole)
