@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-STEPS, AHEAD, DEVICES = 200, 20, (1, 2, 4, 8)
+STEPS, AHEAD, DEVICES = 300, 20, (1, 2, 4, 8)
 OUT = Path(__file__).with_suffix('.json')
 TIMES = ('examples_per_second', 'data_wait')
 
@@ -29,7 +29,7 @@ def config() -> dict:
   from jssl import configs
 
   c = configs.module('moco_v2').get_config().to_dict()
-  c['backbone'] = dict(name='resnet18', width=8)
+  c['backbone'] = dict(name='convnet', widths=(16, 32))  # with batch norm
   c['terms']['nce']['memory']['size'] = 256
   return c | dict(batch_size=32, steps=STEPS, log_every=1, checkpoint_every=10, health_every=25)
 

@@ -52,11 +52,7 @@ def make_mesh(sizes: Mapping[str, int] | None = None, devices: Sequence[jax.Devi
 
 
 def arrange(shape: Sequence[int], devices: Sequence[jax.Device]) -> np.ndarray:
-  """Devices in the shape of a mesh: neighbours on a slice's network are neighbours in it, slices outermost.
-
-  Raises:
-    ValueError: if the slices have not the same number of devices.
-  """
+  """Devices in the shape of a mesh: neighbours on a slice's network are neighbours in it, slices outermost."""
   slices = [getattr(device, 'slice_index', 0) for device in devices]
   counts = [slices.count(i) for i in sorted(set(slices))]
   if len(set(counts)) > 1:
@@ -72,16 +68,9 @@ def arrange(shape: Sequence[int], devices: Sequence[jax.Device]) -> np.ndarray:
 
 
 def share(batch_size: int, mesh: Mesh) -> np.ndarray:
-  """The rows of the global batch that the devices of this process hold, in order.
-
-  Two processes that hold the same rows, because the tensor or sequence axis runs across them, read the same examples.
-  """
+  """The rows of the global batch that this process's devices hold: those of another too where an inner axis runs across both."""
   places = NamedSharding(mesh, BATCH).addressable_devices_indices_map((batch_size,))
   return np.unique(np.concatenate([np.arange(batch_size)[index] for index in places.values()]))
-
-
-def path_name(path: tuple) -> str:
-  return '/'.join(str(getattr(p, 'key', getattr(p, 'name', getattr(p, 'idx', p)))) for p in path)
 
 
 def shardings(shapes: Any, mesh: Mesh, rules: Sequence[tuple[str, Any]] | str = 'replicated') -> Any:
@@ -106,7 +95,7 @@ def shardings(shapes: Any, mesh: Mesh, rules: Sequence[tuple[str, Any]] | str = 
   idle = {pattern.pattern for pattern, _ in rules}
 
   def place(path, x):
-    name = path_name(path)
+    name = jax.tree_util.keystr(path, simple=True, separator='/')
     pattern, axes = next(((p, axes) for p, axes in rules if p.search(name)), (None, ()))
     idle.difference_update([pattern.pattern] if pattern else [])
     spec = _spec(axes, x.shape, mesh)

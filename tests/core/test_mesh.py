@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from jax.sharding import PartitionSpec as P
 
 from jssl import testing
 from jssl.core.build import plan
 from jssl.core.mesh import arrange, make_mesh, shardings, share
 from jssl.core.step import init_state
+from jssl.models.blocks import Block, scan, stacked
 from tests.small import small
 
 MESH = dict(data=2, fsdp=2, tensor=2)
@@ -116,3 +118,15 @@ def test_every_layout_gives_what_one_device_gives():
   c = small('moco_v3') | dict(backbone=dict(name='vit_micro', width=16, depth=2, heads=2))
   layout = testing.Layout(dict(data=2, sequence=2, tensor=2), 'fsdp_tp')
   testing.check_method(c, layouts=dict(sequence=layout), micro_batches=())
+
+
+def test_sequence_axis_shares_the_tokens():
+  """Each of two devices does half of a transformer's work, also for a number of tokens that two does not divide."""
+  graphdef, params = nnx.split(stacked(lambda rngs: Block(16, heads=2, rngs=rngs), 2, rngs=nnx.Rngs(0)))
+  work = {}
+  for size in (1, 2):
+    mesh = make_mesh(dict(data=1, sequence=size), jax.devices()[:size])
+    with jax.set_mesh(mesh):
+      run = jax.jit(lambda params, x: scan(nnx.merge(graphdef, params), x)[0])
+      work[size] = run.lower(params, jnp.ones((4, 49, 16))).compile().cost_analysis()['flops']
+  assert work[2] < 0.55 * work[1]
