@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, evaluate, embed, reproduce."""
+"""The command line: jssl list, train, evaluate, embed, reproduce, replay."""
 
 import argparse
 import json
@@ -91,6 +91,8 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
+  replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
+  replay.add_argument('folder', type=Path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser
 
 
@@ -159,7 +161,15 @@ def reproduce(arguments, overrides) -> None:
     print(json.dumps(records, default=str))
 
 
-COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed}
+def replay(arguments, overrides) -> None:
+  from jssl.replay import describe
+  from jssl.replay import replay as run_again
+
+  found = run_again(arguments.folder)
+  print(json.dumps(found) if arguments.json else describe(found))
+
+
+COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed, 'replay': replay}
 
 
 def _show(results: dict[str, Any], workdir: Path, as_json: bool) -> None:

@@ -90,7 +90,7 @@ def train(
   represent = jax.jit(p.method.represent)
   source = loop.open_source(p)
   panel = make_panel(p, source.batch(0))
-  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel)
+  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel, alarm=alarms)
   results = compare(p, represent, trained.train, trained.start, protocols, workdir)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
@@ -121,7 +121,7 @@ def make_panel(p: Plan, batch: Mapping[str, Any]) -> Callable[[TrainState], dict
 
 def alarms(figures: Mapping[str, float]) -> list[str]:
   """What the newest figures of a log warn of."""
-  return alarm({name.rsplit('/', 1)[1]: x for name, x in figures.items()})
+  return alarm({name.rsplit('/', 1)[-1]: float('nan') if x is None else x for name, x in figures.items()})
 
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] = ('knn', 'linear')) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from flax import nnx
 from jssl import tables
 from jssl.core.method import make_method
 from jssl.core.nets import network
+from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule
 from jssl.types import Batch, Data, Method
 
@@ -35,7 +36,8 @@ KINDS = {
 }
 DEFAULTS = dict(
   epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
-  mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', claim=None, kind='method',
+  mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', keep=2, guard=dict(name='stop'), claim=None,
+  kind='method',
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'terms', 'optimizer')
 
@@ -55,6 +57,7 @@ class Plan(NamedTuple):
   batch: Batch  # shapes of one global batch
   steps: int
   epoch: int  # steps in an epoch
+  guard: Guard | None  # what happens to a step that goes wrong
 
 
 def build(config: Mapping[str, Any]) -> Method:
@@ -138,7 +141,10 @@ def plan(config: Mapping[str, Any]) -> Plan:
       batch=batch, inputs=inputs, teacher=teacher, taught=taught, micro_batches=natural(c, 'micro_batches'), **represent,
     )  # fmt: skip
   optimizer, learning_rate = make_optimizer(c['optimizer'], clock)
-  return Plan(c, method, data, optimizer, learning_rate, batch, steps, epoch)
+  with _told('guard'):
+    guard = call(option('guard', c['guard'], 'guards')) if c['guard'] else None
+  natural(c, 'keep')
+  return Plan(c, method, data, optimizer, learning_rate, batch, steps, epoch, guard)
 
 
 def open_data(spec: Mapping[str, Any]) -> Data:
