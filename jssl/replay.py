@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,10 +63,8 @@ def replay(folder: str | Path) -> dict[str, Any]:
   if not (folder.name.isdigit() and folder.exists()):
     raise ConfigError(f'{folder} is no captured step; give WORKDIR/captures/STEP, or a workdir that has captures')
   p = read_plan(folder.parent.parent)
-  device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-  here = partial(jax.tree.map, lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device))
-  state = here(jax.eval_shape(lambda: init_state(p.method, p.optimizer, jax.random.key(0))))
-  train, batch = checkpoint.captured(folder, state, here(p.batch))
+  shapes = jax.eval_shape(lambda: init_state(p.method, p.optimizer, jax.random.key(0)))
+  train, batch = checkpoint.captured(folder, shapes, p.batch, jax.sharding.SingleDeviceSharding(jax.devices()[0]))
 
   terms = tuple(p.config['terms'])
   given = dict(params=train.params, state=train.state, batch=batch, key=train.key, step=train.step)

@@ -60,10 +60,11 @@ def restore(checkpoints, train: TrainState) -> tuple[TrainState, dict] | None:
   Raises:
     ValueError: if there are checkpoints and none can be read.
   """
+  want = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), _plain(train))
   there = sorted(checkpoints.checkpoints, key=lambda c: -c.step)
   for found in there:
     try:
-      loaded = checkpoints.load_checkpointables(found.step, {'train': _abstract(_plain(train)), 'source': None})
+      loaded = checkpoints.load_checkpointables(found.step, {'train': want, 'source': None})
       return _typed(loaded['train']), json.loads(loaded['source']['json'])
     except Exception as error:  # any damage at all: what matters is that an older one may be whole
       logging.getLogger('jssl').warning('checkpoint %s cannot be read (%s); trying the one before', found.step, _line(error))
@@ -81,18 +82,19 @@ def capture(directory: Path, train: TrainState, batch: Batch, keep: int) -> Path
   return directory / str(int(train.step))
 
 
-def captured(folder: Path, train: TrainState, batch: Batch) -> tuple[TrainState, Batch]:
+def captured(folder: Path, train: TrainState, batch: Batch, place: jax.sharding.Sharding) -> tuple[TrainState, Batch]:
   """What `capture` kept in `folder`, in the shapes of `train` and `batch`.
 
   Raises:
     ValueError: if it cannot be read.
   """
+  shapes = {'train': jax.eval_shape(_plain, train), 'batch': dict(batch)}
+  want = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes)
   try:
-    want = {'train': _abstract(_plain(train)), 'batch': _abstract(dict(batch))}
     found = open_checkpoints(folder.parent).load_checkpointables(int(folder.name), want)
-    return _typed(found['train']), found['batch']
   except Exception as error:  # any damage at all
     raise ValueError(f'{folder} holds no captured step that can be read ({_line(error)})') from error
+  return _typed(found['train']), found['batch']
 
 
 @contextlib.contextmanager
@@ -112,10 +114,6 @@ def _line(error: Exception) -> str:
     if known in text:
       return known
   return text[:200] or type(error).__name__
-
-
-def _abstract(tree: Any) -> Any:
-  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
 
 
 def _plain(train: TrainState) -> dict[str, Any]:
