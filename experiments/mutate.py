@@ -102,11 +102,15 @@ def graft(at, key, others, chance):
 DAMAGES = (replace, replace, replace, remove, misspell, add, nest, rename, scale, graft)
 
 
+class Late(BaseException):
+  """No Exception, so that nothing on the way turns it into a refusal."""
+
+
 def judge(config: dict) -> tuple[str, str]:
   """How it ended: ('built' or 'refused', message), or the exception and where it was raised."""
 
   def late(*_):
-    raise TimeoutError
+    raise Late
 
   before = signal.signal(signal.SIGALRM, late)
   signal.alarm(SECONDS)
@@ -116,7 +120,7 @@ def judge(config: dict) -> tuple[str, str]:
   except (ConfigError, DataError) as error:
     text = str(error)
     return ('refused', text) if text.strip() and '\n' not in text and len(text) < 1000 else ('refused unclearly', text)
-  except TimeoutError:
+  except Late:
     return 'hangs', traceback.format_exc(limit=-3)
   except BaseException as error:
     frame = traceback.extract_tb(error.__traceback__)[-1]
