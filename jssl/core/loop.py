@@ -105,17 +105,19 @@ def run(
     done = first = int(train.step)
     train = jax.tree.map(jax.numpy.copy, train) if train is start else train  # the step donates; the start is kept
     log = Log(workdir, first, tensorboard)
-    pending, first_step = None, 0.0
+    pending, alarmed, first_step = None, 0, 0.0
+    recent = {}  # step -> batch, where batches cannot be made again
 
     def flush():
       """Writes the figures that wait to be; whether the guard has halted the run by then."""
-      nonlocal pending
+      nonlocal pending, recent
       if not pending:
         return False
       (at, metrics), pending = pending, None
       figures = {name: float(x) for name, x in jax.device_get(metrics).items()}
       if figures.pop('guard/halted', 0):
         return True
+      recent = {n: batch for n, batch in recent.items() if n >= at}
       with jax.transfer_guard('allow'):
         rate = float(plan.learning_rate(at - 1))
       log.write(at, {**figures, 'learning_rate': rate, **bar.show(at, figures['loss'])})
@@ -128,9 +130,8 @@ def run(
         f'at step {at} of {plan.steps} the loss is {loss:.4g} and the norm of its gradient {norm:.4g}, where {mean[0]:.4g} and '
         f'{mean[1]:.4g} are usual'
       )
-      if workdir and hasattr(source, 'batch'):
-        place = source.save()['batches'] - (done - at)
-        batch = to_device(source.batch(place), examples)
+      if workdir:
+        batch = to_device(recent[at] if recent else source.batch(source.save()['batches'] - (done - at)), examples)
         why += f'; `jssl replay {checkpoint.capture(workdir / "captures", train, batch, c["keep"])}` looks into that step'
       returned = int(train.guard['returned'])
       if returned >= guard.returns:
@@ -150,19 +151,23 @@ def run(
 
     def look() -> None:
       """Writes the health panel and what it warns of."""
+      nonlocal alarmed
       figures = health(train)
       warnings = alarm(figures)
       log.write(done, {**{f'health/{name}': x for name, x in figures.items()}, 'health/alarms': len(warnings)})
       for line in warnings:
         logging.getLogger('jssl').warning('collapse alarm at step %d: %s', done, line)
-      panels = [row['health/alarms'] for row in log.rows if 'health/alarms' in row]
-      if guard and guard.collapse and len(panels) >= guard.collapse and all(panels[-guard.collapse :]):
-        raise Stopped(f'{guard.collapse} health panels in a row raise the collapse alarm at step {done}: {"; ".join(warnings)}')
+      alarmed = alarmed + 1 if warnings else 0
+      if guard and guard.collapse and alarmed >= guard.collapse:
+        raise Stopped(f'{alarmed} health panels in a row raise the collapse alarm at step {done}: {"; ".join(warnings)}')
 
     with _Signal() as asked, Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet) as bar, jax.transfer_guard('disallow'):
       while done < plan.steps:
         waiting = time.perf_counter()
-        batch = to_device(source.next(train), examples)
+        given = source.next(train)
+        if plan.data.source and guard:
+          recent[done] = given
+        batch = to_device(given, examples)
         bar.waited += time.perf_counter() - waiting
         train, metrics = step(train, batch)
         done += 1
@@ -176,7 +181,8 @@ def run(
         looking = health and (last or done % every['health_every'] == 0)
         if done % every['log_every'] == 0 or last:
           pending = (done, metrics)
-        if guard and (saving or looking or last):
+        pausing = saving or looking or last or stop
+        if guard and pausing:
           halted = halted or bool(jax.device_get(metrics['guard/halted']))
         if halted:
           pending = None
@@ -184,7 +190,7 @@ def run(
             train = halt()
           done = int(train.step)
           continue
-        if looking or last or stop:
+        if pausing:
           flush()
         with jax.transfer_guard('allow'):
           if looking:
