@@ -15,7 +15,7 @@ FLOORS = [
   ['cli', 'testing'],
   ['catalogue'],
   ['ledger'],
-  ['run'],
+  ['run', 'replay'],
   ['model', 'processes'],
   ['core'],
   ['tables'],

@@ -20,7 +20,9 @@ from flax import nnx
 from jssl import tables
 from jssl.core.method import make_method
 from jssl.core.nets import network
-from jssl.parts.schedules import Schedule
+from jssl.data.records import DataError
+from jssl.parts.guards import Guard
+from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Data, Method, Transform
 
 # keyword in a config -> table, and whether the entry is a factory, called as soon as its options are known
@@ -36,8 +38,8 @@ KINDS = {
 }
 DEFAULTS = dict(
   epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
-  mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', claim=None, kind='method',
-  evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')), transform=None, experiment=None,
+  mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', keep=2, guard=dict(name='stop'), claim=None,
+  kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')), transform=None, experiment=None,
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'terms', 'optimizer')
 
@@ -57,6 +59,7 @@ class Plan(NamedTuple):
   batch: Batch  # shapes of one global batch
   steps: int
   epoch: int  # steps in an epoch
+  guard: Guard | None  # what happens to a step that goes wrong
   evaluators: Mapping[str, Callable]  # label -> (subject, key) -> figures
   transform: Transform | None  # fitted to the features after training
 
@@ -88,7 +91,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     if name in modules:
       return modules[name]
     place = 'backbone' if name == 'backbone' else f'heads.{name}'
-    spec = dict(c['backbone'] if name == 'backbone' else c['heads'][name])
+    spec = mapping(place, c['backbone'] if name == 'backbone' else c['heads'][name])
     on = spec.pop('on', f'data.{data.inputs}' if name == 'backbone' else 'backbone')
     if on in ('backbone', *c['heads']) and on not in (name, *above):
       on = add(on, (*above, name))
@@ -100,8 +103,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     factory = partial(option(place, spec, 'models'), on)
     create = lambda key: factory(rngs=nnx.Rngs(key))
     with _told(place):
-      networks[name] = network(create)
-      modules[name] = nnx.eval_shape(lambda: create(jax.random.key(0)))
+      networks[name], modules[name] = network(create)
     return modules[name]
 
   for name in ('backbone', *c['heads']):
@@ -109,7 +111,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
 
   terms, weights = {}, {}
   for name, spec in c['terms'].items():
-    spec = dict(spec)
+    spec = mapping(f'terms.{name}', spec)
     weights[name] = resolved(f'terms.{name}.weight', 'weight', spec.pop('weight', 1.0), clock)
     factory = lookup('terms', spec.get('name'), f'terms.{name}')
     if 'view' in inspect.signature(factory).parameters and c['view'] and 'view' not in spec:
@@ -119,10 +121,12 @@ def plan(config: Mapping[str, Any]) -> Plan:
 
   teacher, taught = None, ()
   if c['teacher']:
-    spec = dict(c['teacher'])
-    taught = tuple(spec.pop('networks', ('backbone',)))
-    if missing := set(taught) - set(networks):
-      raise ConfigError(f'teacher.networks names {sorted(missing)}; the networks are {sorted(networks)}')
+    spec = mapping('teacher', c['teacher'])
+    taught = spec.pop('networks', ('backbone',))
+    if not isinstance(taught, tuple | list) or (missing := [name for name in taught if name not in tuple(networks)]):
+      wrong = missing if isinstance(taught, tuple | list) else taught
+      raise ConfigError(f'teacher.networks names {wrong!r}; the networks are {sorted(networks)}')
+    taught = tuple(taught)
     teacher = call(option('teacher', spec, 'teachers', clock))
 
   batch = {
@@ -142,8 +146,14 @@ def plan(config: Mapping[str, Any]) -> Plan:
       batch=batch, inputs=inputs, teacher=teacher, taught=taught, micro_batches=natural(c, 'micro_batches'), **represent,
     )  # fmt: skip
   optimizer, learning_rate = make_optimizer(c['optimizer'], clock)
+  guard = call(option('guard', c['guard'], 'guards')) if c['guard'] else None
+  natural(c, 'keep'), natural(c, 'seed', least=0)
+  for key in ('log_every', 'checkpoint_every', 'health_every'):
+    with _told(key):
+      int(duration(c[key], **clock))
   transform = resolved('transform', 'transform', c['transform'], clock) if c['transform'] else None
-  return Plan(c, method, data, optimizer, learning_rate, batch, steps, epoch, judges(c['evaluators']), transform)
+  evaluators = judges(c['evaluators'])
+  return Plan(c, method, data, optimizer, learning_rate, batch, steps, epoch, guard, evaluators, transform)
 
 
 def judges(specs: Mapping[str, Any]) -> dict[str, partial]:
@@ -239,8 +249,9 @@ def resolved(place: str, key: str, value: Any, clock: Mapping[str, int] | None) 
 
 def lookup(table: str, name: Any, place: str) -> Callable:
   entries = tables.TABLES[table]
-  if name not in entries:
-    raise ConfigError(f'{place}: no {table.removesuffix("s")} is called {name!r}{closest(name, entries)}')
+  if not isinstance(name, str) or name not in entries:
+    kind = {'memories': 'memory'}.get(table, table.removesuffix('s'))
+    raise ConfigError(f'{place}: no {kind} is called {name!r}{closest(name, entries)}')
   return entries[name]
 
 
@@ -250,17 +261,26 @@ def call(bound: partial) -> Any:
     inspect.signature(bound.func).bind(*bound.args, **bound.keywords)
   except TypeError as error:
     raise ConfigError(f'{bound.func.__name__}: {error}') from None
-  return bound()
+  with _told(bound.func.__name__):
+    return bound()
 
 
-def closest(name: Any, known: typing.Iterable[str]) -> str:
-  near = difflib.get_close_matches(str(name), list(known), 3, 0.4)
-  return f'; did you mean {" or ".join(near)}?' if near else f'; there are {", ".join(sorted(known)) or "none"}'
+def closest(name: Any, known: typing.Iterable[Any]) -> str:
+  known = sorted(map(str, known))
+  near = difflib.get_close_matches(str(name), known, 3, 0.4)
+  more = f' and {len(known) - 20} more' if len(known) > 20 else ''
+  return f'; did you mean {" or ".join(near)}?' if near else f'; there are {", ".join(known[:20]) or "none"}{more}'
 
 
-def natural(c: Mapping[str, Any], key: str) -> int:
-  if not isinstance(c[key], int) or isinstance(c[key], bool) or c[key] < 1:
-    raise ConfigError(f'{key} must be a whole number of at least 1, not {c[key]!r}')
+def mapping(place: str, value: Any) -> dict[str, Any]:
+  if not isinstance(value, Mapping):
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
+  return dict(value)
+
+
+def natural(c: Mapping[str, Any], key: str, least: int = 1) -> int:
+  if not isinstance(c[key], int) or isinstance(c[key], bool) or c[key] < least:
+    raise ConfigError(f'{key} must be a whole number of at least {least}, not {c[key]!r}')
   return c[key]
 
 
@@ -296,6 +316,7 @@ class _told:
     return self
 
   def __exit__(self, kind, error, trace):
-    if isinstance(error, ConfigError) or not isinstance(error, ValueError | TypeError | AttributeError | KeyError):
+    # Nothing is computed here: what a factory raises, of any type, comes from the options that it was given.
+    if isinstance(error, ConfigError | DataError) or not isinstance(error, Exception):
       return False
-    raise ConfigError(f'{self.place}: {error}') from error
+    raise ConfigError(f'{self.place}: {" ".join(str(error).split())[:400] or type(error).__name__}') from error
