@@ -18,6 +18,7 @@ FLOORS = [
   ['run', 'replay'],
   ['model', 'processes'],
   ['core'],
+  ['options'],
   ['tables'],
   ['terms'],
   ['objectives', 'views', 'models', 'data', 'evaluators', 'transforms'],

@@ -106,7 +106,7 @@ def list_systems(arguments, overrides) -> None:
 
   rows = [row for row in catalogue.systems() if arguments.family in (None, row['family'])]
   if arguments.family and not rows:
-    from jssl.core.build import closest
+    from jssl.options import closest
 
     known = {row['family'] for row in catalogue.systems()}
     raise UsageError(f'no family is called {arguments.family!r}{closest(arguments.family, known)}')

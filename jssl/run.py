@@ -15,7 +15,7 @@ from jax.sharding import NamedSharding
 import jssl
 from jssl import configs, experiments
 from jssl.core import loop
-from jssl.core.build import ConfigError, Plan, closest, judges, plan
+from jssl.core.build import Plan, judges, plan
 from jssl.core.mesh import BATCH
 from jssl.core.step import TrainState
 from jssl.data.sources import to_device
@@ -26,6 +26,7 @@ from jssl.evaluators.picture import embedding_map
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.evaluators.subject import Subject
 from jssl.model import restore
+from jssl.options import ConfigError, closest
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):

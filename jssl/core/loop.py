@@ -16,11 +16,12 @@ from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.core import checkpoint
-from jssl.core.build import ConfigError, Plan
+from jssl.core.build import Plan
 from jssl.core.log import Bar, Log, replace
 from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings, share
 from jssl.core.step import TrainState, init_state, make_step
 from jssl.data.sources import GrainSource, to_device
+from jssl.options import ConfigError
 from jssl.parts.schedules import duration
 from jssl.types import Source
 
