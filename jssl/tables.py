@@ -1,8 +1,8 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import images
+from jssl.data import images, text
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, vit
+from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, transformer, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
 from jssl.terms import latent, masked, two_view
@@ -21,6 +21,7 @@ MODELS = {
   'vit_base': vit.vit_base,
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
+  'causal_lm': transformer.CausalLm,
   'bert': bert.Bert,
   'bert_from': pretrained.bert,
   'minilm': pretrained.minilm,
@@ -33,6 +34,8 @@ MODELS = {
   'ijepa_predictor': heads.IJepaPredictor,
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
+  'decoder': transformer.Decoder,
+  'lm_head': transformer.LmHead,
 }
 VIEWS = {
   'augment': image.augment,
@@ -42,7 +45,14 @@ VIEWS = {
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
 }
-DATA = {'mnist5k': images.mnist5k, 'digits': images.digits, 'tfds': images.tfds}
+DATA = {
+  'mnist5k': images.mnist5k,
+  'digits': images.digits,
+  'tfds': images.tfds,
+  'lee': text.lee,
+  'rotten_tomatoes': text.rotten_tomatoes,
+  'king_james': text.king_james,
+}
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
