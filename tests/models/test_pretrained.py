@@ -66,7 +66,7 @@ def test_complaints(tmp_path):
   with pytest.raises(pretrained.PretrainedError, match='no tensor'):
     pretrained.read_params(tmp_path)
   shutil.copyfile(TINY / 'config.json', tmp_path / 'config.json')
-  assert pretrained.read_options(tmp_path)['vocab'] == 30
+  assert pretrained.read_options(tmp_path)['vocabulary'] == 30
 
 
 def test_minilm_tells_alike_from_unlike():
