@@ -7,6 +7,7 @@ BACKBONES = {
   'resnet18': dict(width=8),
   'vit_micro': dict(width=16, depth=2, heads=2),
   'vit_tiny': dict(patch=14),
+  'bert': dict(width=16, depth=1, heads=2),
 }
 
 
