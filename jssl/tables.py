@@ -4,7 +4,7 @@ from jssl.data import images, nuisances, probing, text
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, transformer, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
-from jssl.parts import memory, optimizers, schedules, teachers
+from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import invariant, latent, masked, two_view
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, image
@@ -73,6 +73,7 @@ SCHEDULES = {
   'cosine': schedules.cosine,
   'rise': schedules.rise,
 }
+GUARDS = {'stop': guards.stop, 'skip': guards.skip, 'roll_back': guards.roll_back}
 OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
 # Weights of the two values of a nuisance that is partly missing.
 ESTIMATORS = {
@@ -93,6 +94,7 @@ TABLES = {
   'terms': TERMS,
   'teachers': TEACHERS,
   'memories': MEMORIES,
+  'guards': GUARDS,
   'schedules': SCHEDULES,
   'optimizers': OPTIMIZERS,
   'transforms': TRANSFORMS,
