@@ -16,6 +16,8 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   c = configs.module(name).get_config().to_dict()
   c |= dict(batch_size=batch_size, epochs=1, steps=8)
   c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
+  if 'length' in c['data']:
+    c['data']['length'] = 8
   for term in c['terms'].values():
     if 'memory' in term and 'size' in term['memory']:
       term['memory']['size'] = 4 * batch_size
