@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jssl import configs, ledger, run
+from jssl import configs, experiments, ledger, run
 
 SYSTEMS = [name for name in sorted(configs.names()) if configs.module(name).get_config().get('backbone', {}).get('name') == 'minilm']
 FEW = dict(examples=64, pairs=12, layer=1)
@@ -24,3 +24,10 @@ def test_figures_of_the_claim_come_out(name):
   figures = run.train(c, quiet=True)['figures']
   for check in ledger.checks(c['claim']):
     assert np.isfinite(figures[check.metric])
+
+
+def test_feet_has_a_row_a_column():
+  small = dict(backbone='bert', vocabulary=4096, width=16, depth=1, heads=2, tokenizer=None, length=8)
+  rows = experiments.module('feet').run(seed=0, shots=(2,), steps=2, examples=32, **small)
+  assert set(rows) == {'feet', 'shots2', 'tuned'}
+  assert all(0 <= row['accuracy'] <= 1 and np.isfinite(row['auroc']) for row in rows.values())
