@@ -38,3 +38,12 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 64, epochs: int = 2
   c.optimizer.learning_rate.peak = 3e-3
   c.optimizer.b2 = 0.95
   return c
+
+
+def frozen_minilm(*, data: str, length: int) -> ConfigDict:
+  """A pretrained encoder of sentences as it comes: nothing is trained, evaluators judge what is in it."""
+  c = base(data=data, batch_size=64, epochs=1)
+  c.data.update(tokenizer='minilm', length=length)
+  c.backbone = dict(name='minilm')
+  c.steps, c.kind = 0, 'analysis'
+  return c

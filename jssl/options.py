@@ -26,6 +26,7 @@ KINDS = {
   'memory': ('memories', True),
   'teacher': ('teachers', True),
   'transform': ('transforms', True),
+  'estimator': ('estimators', False),
 }
 
 

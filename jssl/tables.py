@@ -1,11 +1,11 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import images
+from jssl.data import images, nuisances, probing, text
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, heads, mlp, resnet, vit
-from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
+from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, transformer, vit
+from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
-from jssl.terms import latent, masked, two_view
+from jssl.terms import invariant, latent, masked, two_view
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, image
 
@@ -21,6 +21,10 @@ MODELS = {
   'vit_base': vit.vit_base,
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
+  'causal_lm': transformer.CausalLm,
+  'bert': bert.Bert,
+  'bert_from': pretrained.bert,
+  'minilm': pretrained.minilm,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
@@ -30,6 +34,8 @@ MODELS = {
   'ijepa_predictor': heads.IJepaPredictor,
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
+  'decoder': transformer.Decoder,
+  'lm_head': transformer.LmHead,
 }
 VIEWS = {
   'augment': image.augment,
@@ -39,13 +45,25 @@ VIEWS = {
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
 }
-DATA = {'mnist5k': images.mnist5k, 'digits': images.digits, 'tfds': images.tfds}
+DATA = {
+  'mnist5k': images.mnist5k,
+  'digits': images.digits,
+  'tfds': images.tfds,
+  'lee': text.lee,
+  'rotten_tomatoes': text.rotten_tomatoes,
+  'king_james': text.king_james,
+  'occupations': probing.occupations,
+  'code_or_prose': probing.code_or_prose,
+  'lexicon': probing.lexicon,
+  'coloured_digits': nuisances.coloured_digits,
+}
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
   'inpainted': masked.inpainted,
   'latent': latent.latent,
   'regressed': latent.regressed,
+  'invariant': invariant.invariant,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
@@ -57,10 +75,18 @@ SCHEDULES = {
 }
 GUARDS = {'stop': guards.stop, 'skip': guards.skip, 'roll_back': guards.roll_back}
 OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
+# Weights of the two values of a nuisance that is partly missing.
+ESTIMATORS = {
+  'observed_only': invariance.observed_only,
+  'inverse_propensity': invariance.inverse_propensity,
+  'imputed': invariance.imputed,
+  'doubly_robust': invariance.doubly_robust,
+}
 # A teacher's probabilities over prototypes, for the health panel.
 ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
 TABLES = {
   'assignments': ASSIGNMENTS,
+  'estimators': ESTIMATORS,
   'models': MODELS,
   'views': VIEWS,
   'data': DATA,

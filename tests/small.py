@@ -7,6 +7,7 @@ BACKBONES = {
   'resnet18': dict(width=8),
   'vit_micro': dict(width=16, depth=2, heads=2),
   'vit_tiny': dict(patch=14),
+  'bert': dict(width=16, depth=1, heads=2),
 }
 
 
@@ -15,6 +16,8 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   c = configs.module(name).get_config().to_dict()
   c |= dict(batch_size=batch_size, epochs=1, steps=8)
   c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
+  if 'length' in c['data']:
+    c['data']['length'] = 8
   for term in c['terms'].values():
     if 'memory' in term and 'size' in term['memory']:
       term['memory']['size'] = 4 * batch_size
