@@ -2,7 +2,7 @@
 
 from jssl.data import images, text
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, heads, mlp, resnet, transformer, vit
+from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, transformer, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
 from jssl.terms import latent, masked, two_view
@@ -21,6 +21,9 @@ MODELS = {
   'vit_base': vit.vit_base,
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
+  'bert': bert.Bert,
+  'bert_from': pretrained.bert,
+  'minilm': pretrained.minilm,
   'causal_lm': transformer.CausalLm,
   # heads
   'mlp': heads.Mlp,

@@ -44,12 +44,12 @@ KING_JAMES = dict(
 )
 
 
-def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
+def lee(*, length: int = 64, vocab: int = 4096, tokenizer: str | None = None) -> Data:
   """Sentences of the Lee background corpus; documents of the Lee corpus with mean human judgements of similarity.
 
   Args:
     length: n, tokens a text.
-    vocabulary: ids of the WordPiece tokenizer trained on the background corpus; not read where `tokenizer` is given.
+    vocab: ids of the WordPiece tokenizer trained on the background corpus; not read where `tokenizer` is given.
     tokenizer: one to use instead, as in `tokenize.load`.
 
   Returns:
@@ -67,7 +67,7 @@ def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = Non
   train = [s for document in background for s in document]
   following = [s for document in background for s in document[1:] + document[:1]]
   test = (folder / 'lee.cor').read_text('latin-1').strip().splitlines()
-  ids, info = tokenized(LEE, dict(train=train, positive=following, test=test), length, vocabulary, tokenizer)
+  ids, info = tokenized(LEE, dict(train=train, positive=following, test=test), length, vocab, tokenizer)
   judged = np.loadtxt(folder / 'similarities0-1.txt', dtype=np.float32)
   a, b = np.triu_indices(len(test), 1)
   number = np.repeat(np.arange(len(background)), [len(document) for document in background])
@@ -79,12 +79,12 @@ def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = Non
   return data(splits, info)
 
 
-def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
+def rotten_tomatoes(*, length: int = 32, vocab: int = 4096, tokenizer: str | None = None) -> Data:
   """Sentences of film reviews with their polarity: label 0 rotten, 1 fresh; every fifth film is in 'test'.
 
   Args:
     length: n, tokens a text.
-    vocabulary, tokenizer: as in `lee`.
+    vocab, tokenizer: as in `lee`.
 
   Returns:
     Data with ids, label and film.
@@ -102,7 +102,7 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
   parts = {'train': [], 'test': []}
   for row in rows:
     parts['test' if films[row['movie_name']] in held else 'train'].append(row)
-  ids, info = tokenized(ROTTEN_TOMATOES, {k: [row['text'] for row in v] for k, v in parts.items()}, length, vocabulary, tokenizer)
+  ids, info = tokenized(ROTTEN_TOMATOES, {k: [row['text'] for row in v] for k, v in parts.items()}, length, vocab, tokenizer)
   classes = ('rotten', 'fresh')
   splits = {
     split: dict(
@@ -115,12 +115,12 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
   return data(splits, info | dict(classes=classes))
 
 
-def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
+def king_james(*, length: int = 48, vocab: int = 4096, tokenizer: str | None = None) -> Data:
   """Verses of the King James Bible; label is the book, and every tenth verse, drawn at random, is in 'test'.
 
   Args:
     length: n, tokens a text.
-    vocabulary, tokenizer: as in `lee`.
+    vocab, tokenizer: as in `lee`.
 
   Returns:
     Data with ids and label.
@@ -139,25 +139,25 @@ def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | Non
   labels = np.array([number[testament, book] for testament, book, _ in verses])
   rows = permutation(len(texts), 0)
   rows = dict(train=np.sort(rows[len(rows) // 10 :]), test=np.sort(rows[: len(rows) // 10]))
-  ids, info = tokenized(KING_JAMES, {k: [texts[i] for i in v] for k, v in rows.items()}, length, vocabulary, tokenizer)
+  ids, info = tokenized(KING_JAMES, {k: [texts[i] for i in v] for k, v in rows.items()}, length, vocab, tokenizer)
   splits = {split: dict(ids=ids[split], label=labels[rows[split]]) for split in rows}
   return data(splits, info | dict(classes=tuple(name for *_, name in books)))
 
 
 def tokenized(
-  card: Mapping[str, str], texts: Mapping[str, Sequence[str]], length: int, vocabulary: int, tokenizer: str | None
+  card: Mapping[str, str], texts: Mapping[str, Sequence[str]], length: int, vocab: int, tokenizer: str | None
 ) -> tuple[dict[str, np.ndarray], dict]:
   """Ids of each split, and what `Data.info` holds; a tokenizer is trained on 'train' unless one is named."""
-  made, how = _tokenizer(tuple(texts['train']), vocabulary, tokenizer)
+  made, how = _tokenizer(tuple(texts['train']), vocab, tokenizer)
   ids = {split: tokenize.encode(made, some, length) for split, some in texts.items()}
   return ids, {**card, 'texts': dict(texts), 'tokenizer': how, 'vocabulary': made.get_vocab_size()}
 
 
 @functools.lru_cache(maxsize=4)
-def _tokenizer(texts: tuple[str, ...], vocabulary: int, name: str | None):
+def _tokenizer(texts: tuple[str, ...], vocab: int, name: str | None):
   if name:
     return tokenize.load(name), f'{name}, loaded'
-  return tokenize.wordpiece(texts, vocabulary=vocabulary), f'WordPiece, at most {vocabulary} ids, lower case, trained on train'
+  return tokenize.wordpiece(texts, vocab=vocab), f'WordPiece, at most {vocab} ids, lower case, trained on train'
 
 
 def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping) -> Data:
