@@ -32,3 +32,14 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 
   c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)))
   c.optimizer.learning_rate.peak = 2e-3
   return c
+
+
+def text(*, data: str = 'lee', batch_size: int = 64, epochs: int = 10, vocab: int = 4096, length: int = 64) -> ConfigDict:
+  """Sentences as word pieces, for a BERT of two layers; the views are the same sentence twice, under dropout."""
+  c = base(data=data, batch_size=batch_size, epochs=epochs)
+  c.data.length, c.data.vocab = length, vocab
+  c.backbone = dict(name='bert', vocab=vocab, width=128, depth=2, heads=4, dropout=0.1, mask_id=4, std=0.1)
+  c.view = dict(name='twice')
+  c.optimizer.learning_rate.peak = 1e-3
+  c.optimizer.weight_decay = 0.01
+  return c

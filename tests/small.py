@@ -7,6 +7,7 @@ BACKBONES = {
   'resnet18': dict(width=8),
   'vit_micro': dict(width=16, depth=2, heads=2),
   'vit_tiny': dict(patch=14),
+  'bert': dict(width=16, depth=2, heads=2),
 }
 
 
@@ -18,7 +19,7 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   for term in c['terms'].values():
     if 'memory' in term and 'size' in term['memory']:
       term['memory']['size'] = 4 * batch_size
-    if 'size' in term['objective']:
+    if 'size' in term.get('objective', {}):
       term['objective']['size'] = batch_size // 2
       # Whitening needs twice as many rows as features; with fewer it divides by rounding errors.
       c['heads']['projector']['widths'] = (16, batch_size // 4)

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 from jssl.evaluators.clustering import clustering
 from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.probe import fewshot, linear
+from jssl.evaluators.retrieval import retrieval
+from jssl.evaluators.sts import sts, sts_layer
 from jssl.evaluators.subject import Subject
+from jssl.evaluators.tokens import token_rank
 from jssl.types import Key
 
 
@@ -45,4 +48,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'linear': Protocol('1', on_features(linear)),
   'fewshot': Protocol('1', on_features(fewshot)),
   'clustering': Protocol('1', on_features(clustering)),
+  'sts': Protocol('1', sts),
+  'sts_layer': Protocol('1', sts_layer, raw=False),
+  'retrieval': Protocol('1', retrieval),
+  'token_rank': Protocol('1', token_rank, raw=False),
 }

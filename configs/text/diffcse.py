@@ -1,0 +1,29 @@
+"""DiffCSE. Chuang et al., NAACL 2022. arXiv:2204.10298, section 3.
+
+The generator, a frozen DistilBERT in the paper, learns masked words beside, in a term of its own.
+"""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.text()
+  c.number = 158
+  small = dict(name='bert', on='data.ids', vocab=c.data.vocab, heads=4, mask_id=4, std=0.1)
+  c.heads.projector = dict(name='mlp', widths=(128, 128), norm='batch')
+  c.heads.generator = dict(small, width=64, depth=1)
+  c.heads.lm = dict(name='lm_head', on='generator')
+  c.heads.discriminator = dict(small, width=128, depth=2, dropout=0.1)
+  c.heads.replaced = dict(name='linear', on='discriminator', dim=1)
+  c.terms.difference = dict(
+    name='difference', mask=dict(name='mask_tokens', ratio=0.3), weight_detect=0.05,
+    objectives=dict(contrast=dict(name='simcse', temperature=0.05), detect=dict(name='replaced_token_detection')),
+  )  # fmt: skip
+  c.terms.mlm = dict(
+    name='masked_lm', encoder='generator', mask=dict(name='mask_tokens'), objective=dict(name='token_cross_entropy')
+  )
+  c.evaluators = dict(sts=dict(name='sts'))
+  c.claim = dict(
+    metric='sts_spearman', beats=('simcse',), margin=0.01, seeds=3, variants={'simcse': ('terms.difference.weight_detect=0.0',)}
+  )
+  return c
