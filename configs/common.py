@@ -25,21 +25,36 @@ def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> 
   return c
 
 
-def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 40) -> ConfigDict:
-  """Images cut into patches for a small vision transformer, with one lightly moved view of each."""
+def image_masked(*, data: str = 'mnist5k', batch_size: int = 64, epochs: int = 20) -> ConfigDict:
+  """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
+
+  It takes some hundred updates until attention finds the neighbours of what is hidden, so batches are small.
+  """
   c = image(data=data, batch_size=batch_size, epochs=epochs)
+  pixels = dict(mean=0.13, std=0.31)
   c.backbone = dict(name='vit_micro', patch=4, pool='mean', positions='sincos')
-  c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)))
+  c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)), **pixels)
+  c.inputs = dict(name='plain', **pixels)
+  c.optimizer.learning_rate.peak = 3e-3
+  c.optimizer.b2 = 0.95
+  return c
+
+
+def text(*, data: str = 'king_james', batch_size: int = 64, steps: int = 120, vocab: int = 2048, length: int = 32) -> ConfigDict:
+  """Texts as word pieces, for a BERT of three layers."""
+  c = base(data=data, batch_size=batch_size, epochs=1)
+  c.steps, c.data.length, c.data.vocab = steps, length, vocab
+  c.backbone = dict(name='bert', vocab=vocab, width=64, depth=3, heads=4, dropout=0.1, mask_id=4, std=0.1)
   c.optimizer.learning_rate.peak = 2e-3
   return c
 
 
-def text(*, data: str = 'lee', batch_size: int = 64, epochs: int = 10, vocab: int = 4096, length: int = 64) -> ConfigDict:
-  """Sentences as word pieces, for a BERT of two layers; the views are the same sentence twice, under dropout."""
-  c = base(data=data, batch_size=batch_size, epochs=epochs)
-  c.data.length, c.data.vocab = length, vocab
-  c.backbone = dict(name='bert', vocab=vocab, width=128, depth=2, heads=4, dropout=0.1, mask_id=4, std=0.1)
+def sentences(*, data: str = 'lee', batch_size: int = 32, steps: int = 16, length: int = 24) -> ConfigDict:
+  """Sentences for the first block of MiniLM, a start that knows words; the views are the same sentence twice, under dropout."""
+  c = base(data=data, batch_size=batch_size, epochs=1)
+  c.steps, c.data.length, c.data.tokenizer = steps, length, 'minilm'
+  c.backbone = dict(name='minilm', depth=1, dropout=0.1)
   c.view = dict(name='twice')
-  c.optimizer.learning_rate.peak = 1e-3
-  c.optimizer.weight_decay = 0.01
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-4, warmup='10%'), weight_decay=0.01)
+  c.evaluators = dict(sts=dict(name='sts'))
   return c

@@ -16,7 +16,7 @@ FLOORS = [
   ['catalogue'],
   ['ledger'],
   ['run'],
-  ['model'],
+  ['model', 'processes'],
   ['core'],
   ['tables'],
   ['terms'],

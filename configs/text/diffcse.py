@@ -7,23 +7,21 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.text()
+  c = common.sentences()
   c.number = 158
-  small = dict(name='bert', on='data.ids', vocab=c.data.vocab, heads=4, mask_id=4, std=0.1)
-  c.heads.projector = dict(name='mlp', widths=(128, 128), norm='batch')
-  c.heads.generator = dict(small, width=64, depth=1)
+  c.heads.projector = dict(name='mlp', widths=(384, 384), norm='batch')
+  c.heads.generator = dict(name='bert', on='data.ids', vocab=30522, width=64, depth=1, heads=4, mask_id=103, std=0.1)
   c.heads.lm = dict(name='lm_head', on='generator')
-  c.heads.discriminator = dict(small, width=128, depth=2, dropout=0.1)
+  c.heads.discriminator = dict(name='minilm', on='data.ids', depth=1, dropout=0.1)
   c.heads.replaced = dict(name='linear', on='discriminator', dim=1)
   c.terms.difference = dict(
-    name='difference', mask=dict(name='mask_tokens', ratio=0.3), weight_detect=0.05,
+    name='difference', mask=dict(name='mask_tokens', ratio=0.3, first=999), weight_detect=0.05,
     objectives=dict(contrast=dict(name='simcse', temperature=0.05), detect=dict(name='replaced_token_detection')),
   )  # fmt: skip
   c.terms.mlm = dict(
-    name='masked_lm', encoder='generator', mask=dict(name='mask_tokens'), objective=dict(name='token_cross_entropy')
+    name='masked_lm', encoder='generator', mask=dict(name='mask_tokens', first=999), objective=dict(name='token_cross_entropy')
   )
-  c.evaluators = dict(sts=dict(name='sts'))
   c.claim = dict(
-    metric='sts_spearman', beats=('simcse',), margin=0.01, seeds=3, variants={'simcse': ('terms.difference.weight_detect=0.0',)}
+    metric='sts_spearman', beats=('simcse',), margin=0.005, seeds=3, variants={'simcse': ('terms.difference.weight_detect=0.0',)}
   )
   return c

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.core import checkpoint
 from jssl.core.build import ConfigError, Plan
 from jssl.core.log import Bar, Log
-from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings
+from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings, share
 from jssl.core.step import TrainState, init_state, make_step
 from jssl.data.sources import GrainSource, to_device
 from jssl.parts.schedules import duration
@@ -29,7 +30,10 @@ class Stopped(RuntimeError):
 def open_source(plan: Plan) -> Source:
   """The batches of a plan for this process: of its training split, or of what its data makes them from."""
   size, seed = plan.config['batch_size'], plan.config['seed']
-  return plan.data.source(size, seed) if plan.data.source else GrainSource(plan.data.splits['train'], size, seed=seed)
+  if plan.data.source:
+    return plan.data.source(size, seed)
+  rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
+  return GrainSource(plan.data.splits['train'], size, seed=seed, rows=rows)
 
 
 class Trained(NamedTuple):
@@ -74,7 +78,7 @@ def run(
     health: figures of the state that take more than a step's metrics; called every `health_every`.
   """
   began = time.perf_counter()
-  c = plan.config
+  c, lead = plan.config, jax.process_index() == 0  # of several processes one writes, but for checkpoints
   mesh = make_mesh(c['mesh'], devices)
   check_batch(c['batch_size'], mesh, c['micro_batches'])
   every = {
@@ -88,14 +92,16 @@ def run(
     start = create()
     train, checkpoints = start, None
     if workdir:
-      claim_workdir(workdir, c)
+      if lead:
+        claim_workdir(workdir, c)
+      multihost_utils.sync_global_devices('workdir')
       checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints')
       if found := checkpoint.restore(checkpoints, start):
         train, position = found
         source.restore(position)
     done = first = int(train.step)
     train = jax.tree.map(jax.numpy.copy, train) if train is start else train  # the step donates; the start is kept
-    log = Log(workdir, first, tensorboard)
+    log = Log(workdir if lead else None, first, tensorboard)
     pending, first_step = None, 0.0
 
     def flush():
@@ -110,7 +116,8 @@ def run(
         )
       log.write(at, {**figures, 'learning_rate': rate, **bar.show(at, figures['loss'])})
 
-    with _Signal() as asked, Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet) as bar, jax.transfer_guard('disallow'):
+    bar = Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet or not lead)
+    with _Signal() as asked, bar, jax.transfer_guard('disallow'):
       while done < plan.steps:
         waiting = time.perf_counter()
         batch = to_device(source.next(train), examples)
@@ -123,16 +130,16 @@ def run(
         if not first_step:
           jax.block_until_ready(train.step)
           first_step = time.perf_counter() - began
-        last = done == plan.steps
+        last, stop = done == plan.steps, asked(done)
         if done % every['log_every'] == 0 or last:
           pending = (done, metrics)
         if health and (done % every['health_every'] == 0 or last):
           with jax.transfer_guard('allow'):
             log.write(done, {f'health/{name}': x for name, x in health(train).items()})
-        if checkpoints and (done % every['checkpoint_every'] == 0 or last or asked.is_set()):
+        if checkpoints and (done % every['checkpoint_every'] == 0 or last or stop):
           with jax.transfer_guard('allow'):
             checkpoint.save(checkpoints, train, source.save())
-        if asked.is_set() and not last:
+        if stop and not last:
           if checkpoints:
             checkpoints.close()
           raise Stopped(f'stopped at step {done} of {plan.steps} as asked; the same command with its --workdir goes on')
@@ -141,18 +148,30 @@ def run(
     if checkpoints:
       checkpoints.close()
     log.finish()
+  train, start = _local((train, start))
   return Trained(train, start, log, compiles.count, time.perf_counter() - began, first_step)
 
 
-class _Signal:
-  """Turns SIGTERM, which comes before a machine is taken away, into a flag that the loop looks at."""
+def _local(tree: Any) -> Any:
+  """Arrays that are spread over several processes, whole on this one."""
+  if jax.process_count() == 1:
+    return tree
+  everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
+  whole = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
+  return jax.tree.map(lambda x: x.addressable_data(0), whole)
 
-  def __enter__(self) -> threading.Event:
+
+class _Signal:
+  """Turns SIGTERM, which comes before a machine is taken away, into what the loop asks after every step."""
+
+  def __enter__(self) -> Callable[[int], bool]:
     self.asked = threading.Event()
-    self.main = threading.current_thread() is threading.main_thread()
+    # In several processes JAX itself listens, and tells the others.
+    self.main = threading.current_thread() is threading.main_thread() and jax.process_count() == 1
     if self.main:
       self.before = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
-    return self.asked
+    # A signal to any of several processes stops all of them, after the step that they agree on.
+    return multihost_utils.reached_preemption_sync_point if jax.process_count() > 1 else lambda step: self.asked.is_set()
 
   def __exit__(self, *_):
     if self.main:

@@ -132,7 +132,7 @@ def king_james(*, length: int = 48, vocab: int = 4096, tokenizer: str | None = N
   Args:
     length: n, tokens a text.
     vocab, tokenizer: as in `lee`.
-    shots: how many verses of each kind 'train' keeps; None for all.
+    shots: how many verses of each kind 'train' keeps, and 'test' 50; None for all.
 
   Returns:
     Data with ids, label (of `GENRES`) and book.
@@ -152,7 +152,8 @@ def king_james(*, length: int = 48, vocab: int = 4096, tokenizer: str | None = N
   label = np.searchsorted([last for _, last in GENRES], book)
   held, kept = np.split(permutation(len(texts), 0), [len(texts) // 10])
   if shots:
-    kept = np.concatenate([kept[label[kept] == c][:shots] for c in range(len(GENRES))])
+    few = lambda rows, most: np.concatenate([rows[label[rows] == c][:most] for c in range(len(GENRES))])
+    kept, held = few(kept, shots), few(held, 50)
   rows = dict(train=np.sort(kept), test=np.sort(held))
   ids, info = tokenized(KING_JAMES, {k: [texts[i] for i in v] for k, v in rows.items()}, length, vocab, tokenizer)
   splits = {split: dict(ids=ids[split], label=label[rows[split]], book=book[rows[split]]) for split in rows}

@@ -72,6 +72,6 @@ def test_verses():
   data = text.king_james(length=8, vocab=300)
   assert len(data.splits['train']) + len(data.splits['test']) == 24408
   assert {*data.splits['test'].columns['label'].tolist()} == {*range(6)} and data.splits['test'].columns['book'].max() == 65
-  few = text.king_james(length=8, vocab=300, shots=4).splits['train']
-  assert np.bincount(few.columns['label']).tolist() == [4] * 6
+  few = text.king_james(length=8, vocab=300, shots=4).splits
+  assert [np.bincount(few[split].columns['label']).tolist() for split in ('train', 'test')] == [[4] * 6, [50] * 6]
   assert data.info['texts']['train'][0].startswith('And the earth')
