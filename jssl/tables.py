@@ -1,11 +1,11 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import images, text
+from jssl.data import images, nuisances, probing, text
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, transformer, vit
-from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
+from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import elastic, label_pairs, latent, masked, sentence, tokens, two_view
+from jssl.terms import elastic, invariant, label_pairs, latent, masked, sentence, tokens, two_view
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, image
 from jssl.views import text as text_views
@@ -57,6 +57,10 @@ DATA = {
   'lee': text.lee,
   'rotten_tomatoes': text.rotten_tomatoes,
   'king_james': text.king_james,
+  'occupations': probing.occupations,
+  'code_or_prose': probing.code_or_prose,
+  'lexicon': probing.lexicon,
+  'coloured_digits': nuisances.coloured_digits,
 }
 TERMS = {
   'two_view': two_view.two_view,
@@ -70,6 +74,7 @@ TERMS = {
   'denoising': sentence.denoising,
   'elastic': elastic.elastic,
   'label_pairs': label_pairs.label_pairs,
+  'invariant': invariant.invariant,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
@@ -80,10 +85,18 @@ SCHEDULES = {
   'rise': schedules.rise,
 }
 OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
+# Weights of the two values of a nuisance that is partly missing.
+ESTIMATORS = {
+  'observed_only': invariance.observed_only,
+  'inverse_propensity': invariance.inverse_propensity,
+  'imputed': invariance.imputed,
+  'doubly_robust': invariance.doubly_robust,
+}
 # A teacher's probabilities over prototypes, for the health panel.
 ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
 TABLES = {
   'assignments': ASSIGNMENTS,
+  'estimators': ESTIMATORS,
   'models': MODELS,
   'views': VIEWS,
   'data': DATA,

@@ -10,7 +10,7 @@ def get_config():
   c = common.sentences()
   c.number = 158
   c.heads.projector = dict(name='mlp', widths=(384, 384), norm='batch')
-  c.heads.generator = dict(name='bert', on='data.ids', vocab=30522, width=64, depth=1, heads=4, mask_id=103, std=0.1)
+  c.heads.generator = dict(name='bert', on='data.ids', vocabulary=30522, width=64, depth=1, heads=4, mask_id=103, std=0.1)
   c.heads.lm = dict(name='lm_head', on='generator')
   c.heads.discriminator = dict(name='minilm', on='data.ids', depth=1, dropout=0.1)
   c.heads.replaced = dict(name='linear', on='discriminator', dim=1)

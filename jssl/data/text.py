@@ -47,18 +47,19 @@ GENRES = (('law', 4), ('history', 16), ('poetry', 21), ('prophets', 38), ('gospe
 
 
 @functools.lru_cache(maxsize=2)
-def lee(*, length: int = 64, vocab: int = 4096, tokenizer: str | None = None) -> Data:
+def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
   """Sentences of the Lee background corpus; documents of the Lee corpus with mean human judgements of similarity.
 
   Args:
     length: n, tokens a text.
-    vocab: ids of the WordPiece tokenizer trained on the background corpus; not read where `tokenizer` is given.
+    vocabulary: ids of the WordPiece tokenizer trained on the background corpus; not read where `tokenizer` is given.
     tokenizer: one to use instead, as in `tokenize.load`.
 
   Returns:
     Data: 'train' has ids, positive (ids of the next sentence of the same document, the first after the last) and
     document; 'test', the 50 documents, the same with the document itself as its positive. 'pairs' has a and b, rows of
-    'test', and score, for the 435 pairs of 30 documents drawn at random; 'validation' for the 190 of the other 20.
+    'test', and score, for all 1,225 pairs; 'pairs_test' for the 435 of 30 documents, and 'pairs_validation' for the 190
+    of the other 20.
 
   Raises:
     DataError: gensim is not installed.
@@ -70,15 +71,16 @@ def lee(*, length: int = 64, vocab: int = 4096, tokenizer: str | None = None) ->
   train = [s for document in background for s in document]
   following = [s for document in background for s in document[1:] + document[:1]]
   test = (folder / 'lee.cor').read_text('latin-1').strip().splitlines()
-  ids, info = tokenized(LEE, dict(train=train, positive=following, test=test), length, vocab, tokenizer)
+  ids, info = tokenized(LEE, dict(train=train, positive=following, test=test), length, vocabulary, tokenizer)
   judged = np.loadtxt(folder / 'similarities0-1.txt', dtype=np.float32)
   drawn = permutation(len(test), 0)
   number = np.repeat(np.arange(len(background)), [len(document) for document in background])
   splits = dict(
     train=dict(ids=ids['train'], positive=ids['positive'], document=number),
     test=dict(ids=ids['test'], positive=ids['test'], document=len(background) + np.arange(len(test))),
-    pairs=_all_pairs(np.sort(drawn[20:]), judged),
-    validation=_all_pairs(np.sort(drawn[:20]), judged),
+    pairs=_all_pairs(np.arange(len(test)), judged),
+    pairs_test=_all_pairs(np.sort(drawn[20:]), judged),
+    pairs_validation=_all_pairs(np.sort(drawn[:20]), judged),
   )
   return data(splits, info)
 
@@ -89,12 +91,12 @@ def _all_pairs(rows: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=2)
-def rotten_tomatoes(*, length: int = 32, vocab: int = 4096, tokenizer: str | None = None) -> Data:
+def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
   """Sentences of film reviews with their polarity: label 0 rotten, 1 fresh; every fifth film is in 'test'.
 
   Args:
     length: n, tokens a text.
-    vocab, tokenizer: as in `lee`.
+    vocabulary, tokenizer: as in `lee`.
 
   Returns:
     Data with ids, label and film.
@@ -112,7 +114,7 @@ def rotten_tomatoes(*, length: int = 32, vocab: int = 4096, tokenizer: str | Non
   parts = {'train': [], 'test': []}
   for row in rows:
     parts['test' if films[row['movie_name']] in held else 'train'].append(row)
-  ids, info = tokenized(ROTTEN_TOMATOES, {k: [row['text'] for row in v] for k, v in parts.items()}, length, vocab, tokenizer)
+  ids, info = tokenized(ROTTEN_TOMATOES, {k: [row['text'] for row in v] for k, v in parts.items()}, length, vocabulary, tokenizer)
   classes = ('rotten', 'fresh')
   splits = {
     split: dict(
@@ -126,12 +128,12 @@ def rotten_tomatoes(*, length: int = 32, vocab: int = 4096, tokenizer: str | Non
 
 
 @functools.lru_cache(maxsize=2)
-def king_james(*, length: int = 48, vocab: int = 4096, tokenizer: str | None = None, shots: int | None = None) -> Data:
+def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | None = None, shots: int | None = None) -> Data:
   """Verses of the King James Bible; label is the kind of book, and every tenth verse, drawn at random, is in 'test'.
 
   Args:
     length: n, tokens a text.
-    vocab, tokenizer: as in `lee`.
+    vocabulary, tokenizer: as in `lee`.
     shots: how many verses of each kind 'train' keeps, and 'test' 50; None for all.
 
   Returns:
@@ -155,25 +157,25 @@ def king_james(*, length: int = 48, vocab: int = 4096, tokenizer: str | None = N
     few = lambda rows, most: np.concatenate([rows[label[rows] == c][:most] for c in range(len(GENRES))])
     kept, held = few(kept, shots), few(held, 50)
   rows = dict(train=np.sort(kept), test=np.sort(held))
-  ids, info = tokenized(KING_JAMES, {k: [texts[i] for i in v] for k, v in rows.items()}, length, vocab, tokenizer)
+  ids, info = tokenized(KING_JAMES, {k: [texts[i] for i in v] for k, v in rows.items()}, length, vocabulary, tokenizer)
   splits = {split: dict(ids=ids[split], label=label[rows[split]], book=book[rows[split]]) for split in rows}
   return data(splits, info | dict(classes=tuple(name for name, _ in GENRES)))
 
 
 def tokenized(
-  card: Mapping[str, str], texts: Mapping[str, Sequence[str]], length: int, vocab: int, tokenizer: str | None
+  card: Mapping[str, str], texts: Mapping[str, Sequence[str]], length: int, vocabulary: int, tokenizer: str | None
 ) -> tuple[dict[str, np.ndarray], dict]:
   """Ids of each split, and what `Data.info` holds; a tokenizer is trained on 'train' unless one is named."""
-  made, how = _tokenizer(tuple(texts['train']), vocab, tokenizer)
+  made, how = _tokenizer(tuple(texts['train']), vocabulary, tokenizer)
   ids = {split: tokenize.encode(made, some, length) for split, some in texts.items()}
   return ids, {**card, 'texts': dict(texts), 'tokenizer': how, 'vocabulary': made.get_vocab_size()}
 
 
 @functools.lru_cache(maxsize=4)
-def _tokenizer(texts: tuple[str, ...], vocab: int, name: str | None):
+def _tokenizer(texts: tuple[str, ...], vocabulary: int, name: str | None):
   if name:
     return tokenize.load(name), f'{name}, loaded'
-  return tokenize.wordpiece(texts, vocab=vocab), f'WordPiece, at most {vocab} ids, lower case, trained on train'
+  return tokenize.wordpiece(texts, vocabulary=vocabulary), f'WordPiece, at most {vocabulary} ids, lower case, trained on train'
 
 
 def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping) -> Data:

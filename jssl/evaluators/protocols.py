@@ -5,7 +5,9 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
+from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, reading, sparse, steering
 from jssl.evaluators.knn import neighbour_vote
+from jssl.evaluators.meaning import guarded, prediction, retrofitted
 from jssl.evaluators.probe import fewshot, linear
 from jssl.evaluators.retrieval import retrieval
 from jssl.evaluators.sts import sts, sts_layer
@@ -52,4 +54,13 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'sts_layer': Protocol('1', sts_layer, raw=False),
   'retrieval': Protocol('1', retrieval),
   'token_rank': Protocol('1', token_rank, raw=False),
+  'retrofitted': Protocol('1', retrofitted),
+  'guarded': Protocol('1', guarded),
+  'prediction': Protocol('1', prediction, raw=False),
+  'sparse': Protocol('1', sparse, raw=False),
+  'random_neurons': Protocol('1', random_neurons, raw=False),
+  'description_length': Protocol('1', description_length, raw=False),
+  'mixing_weights': Protocol('1', mixing_weights, raw=False),
+  'reading': Protocol('1', reading, raw=False),
+  'steering': Protocol('1', steering, raw=False),
 }

@@ -6,7 +6,7 @@ import numpy as np
 
 from jssl.evaluators.features import extract
 from jssl.evaluators.subject import Subject
-from jssl.models.bert import pooled
+from jssl.models.bert import masked_mean
 from jssl.types import Key
 
 
@@ -36,20 +36,19 @@ def sts(subject: Subject, key: Key, *, texts: str = 'test', pairs: str = 'pairs'
 def sts_layer(
   subject: Subject, key: Key, *, layer: int, texts: str = 'test', pairs: str = 'pairs', dims: int | None = None
 ) -> dict[str, Any]:
-  """`sts` of an embedding that is pooled from the states after block `layer`, 0 for the embedding of the words.
+  """`sts` of the mean state after block `layer`, 0 for the embedding of the words.
 
   Args:
-    subject: of a network that gives `layers`, with `pool` as a Bert has it, on ids.
+    subject: of a network on ids that gives `layers`.
     key: not used.
     layer: which block.
     texts, pairs, dims: as in `sts`.
   """
   del key
-  pool, column = subject.networks['backbone'].pool, subject.data.inputs
 
   def represent(columns):
     found = subject.represent(columns)
-    return found._replace(pooled=pooled(found.layers[layer], columns[column] != 0, pool))
+    return found._replace(pooled=masked_mean(found.layers[layer], columns[subject.data.inputs] != 0))
 
   return _correlation(subject, represent, texts, pairs, dims)
 
@@ -63,6 +62,7 @@ def _correlation(subject, represent, texts, pairs, dims):
   x, _ = extract(represent, splits[texts], min(len(splits[texts]), 512), label=None)
   x = x[:, :dims]
   x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-  a, b, score = (np.array([pair[name] for pair in map(splits[pairs].__getitem__, range(len(splits[pairs])))]) for name in ('a', 'b', 'score'))
+  rows = [splits[pairs][i] for i in range(len(splits[pairs]))]
+  a, b, score = (np.array([row[name] for row in rows]) for name in ('a', 'b', 'score'))
   cosine = np.sum(x[a] * x[b], 1)
   return {'spearman': float(spearmanr(cosine, score)[0]), 'pearson': float(pearsonr(cosine, score)[0]), 'pairs': len(score)}

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -49,14 +50,15 @@ class Bert(nnx.Module):
 
   Args:
     on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; shorter ones are taken too.
-    vocab: number of ids.
+    vocabulary: number of ids.
     width: d.
     depth: number of blocks.
     heads: of the attention.
     hidden: width of the blocks' hidden layers; None for 4 d.
     length: number of learned positions; None for n.
     types: number of token types: 2 tell the sentences of a pair apart.
-    pool: 'mean' over the tokens that are no padding, or 'cls', the first token.
+    pool: 'mean' over the tokens that are no padding, 'first_last', the mean of those of the first and the last block, or
+      'cls', the first token.
     dropout: rate, after the embedding and in the blocks.
     mask_id: the id that stands for a hidden token; None where tokens are hidden by a view.
     std: of kernels and embeddings.
@@ -71,22 +73,23 @@ class Bert(nnx.Module):
     ValueError: `on` is no sequence of ids or longer than the positions, the heads do not divide d, an unknown pool.
 
   Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3 and appendix A.2; mean pooling:
-    Reimers, Gurevych, EMNLP 2019, arXiv:1908.10084, section 3.
+    Reimers, Gurevych, EMNLP 2019, arXiv:1908.10084, section 3; first and last: Huang et al. (WhiteningBERT), Findings of
+    EMNLP 2021, arXiv:2104.01767, section 2.
   """
 
-  def __init__(self, on, *, vocab: int, width: int, depth: int, heads: int, hidden: int | None = None, length: int | None = None,
+  def __init__(self, on, *, vocabulary: int, width: int, depth: int, heads: int, hidden: int | None = None, length: int | None = None,
                types: int = 2, pool: str = 'mean', dropout: float = 0., mask_id: int | None = None, std: float = 0.02,
                epsilon: float = 1e-12, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     shape, hidden = shape_of(on), hidden or 4 * width
     length = length or shape[0]
     if len(shape) != 1 or shape[0] > length:
       raise ValueError(f'a Bert of {length} positions stands on ids of shape (n,) with n <= {length}, and was given {shape}')
-    if pool not in ('mean', 'cls'):
-      raise ValueError(f"unknown pool {pool!r}: choose 'mean' or 'cls'")
-    self.dim, self.vocab, self.depth, self.heads, self.hidden, self.length = width, vocab, depth, heads, hidden, length
+    if pool not in ('mean', 'first_last', 'cls'):
+      raise ValueError(f"unknown pool {pool!r}: choose 'mean', 'first_last' or 'cls'")
+    self.dim, self.vocabulary, self.depth, self.heads, self.hidden, self.length = width, vocabulary, depth, heads, hidden, length
     self.types, self.pool, self.dropout, self.mask_id, self.epsilon, self.remat = types, pool, dropout, mask_id, epsilon, remat
     embed = partial(nnx.Embed, features=width, embedding_init=nnx.initializers.normal(std), dtype=jnp.dtype(dtype), rngs=rngs)
-    self.word, self.position, self.type = embed(vocab), embed(length), embed(types)
+    self.word, self.position, self.type = embed(vocabulary), embed(length), embed(types)
     self.norm = normalization(width, epsilon, dtype, rngs)
     options = dict(heads=heads, hidden=hidden, dropout=dropout, std=std, epsilon=epsilon, dtype=dtype)
     self.blocks = stacked(lambda rngs: PostNormBlock(width, rngs=rngs, **options), depth, rngs=rngs)
@@ -122,7 +125,33 @@ class Bert(nnx.Module):
   def encode(self, x: Array, attended: Array, *, keys: Keys | None = None) -> Features:
     """[b n d] embedded tokens, of which those in [b n] are attended to and pooled -> Features; the second half of a call."""
     y, layers = scan(self.blocks, x, mask=attended, keys=keys, remat=self.remat)
-    return Features(y, pooled(y, attended, self.pool), jnp.concatenate([x[None], layers]))
+    if self.pool == 'cls':
+      pooled = y[:, 0]
+    else:
+      pooled = masked_mean((layers[0] + y) / 2 if self.pool == 'first_last' else y, attended)
+    return Features(y, pooled, jnp.concatenate([x[None], layers]))
+
+  def neurons(self, x: Array) -> Array:
+    """Activations of the blocks' hidden layers, after the GELU: [b n] ids to [l b n h]."""
+    graphdef, params = nnx.split(self.blocks)
+
+    def block(layer):
+      params, h = layer
+      block = nnx.merge(graphdef, params, copy=True)
+      return jax.nn.gelu(block.mlp.fc1(block.norm1(h + block.attention(h, mask=x != 0))), approximate=False)
+
+    return jax.lax.map(block, (nnx.to_pure_dict(params), self(x).layers[:-1]))
+
+  def pushed(self, layer: int, by: Array) -> 'Bert':
+    """This network with `by` [d] added to every state that leaves block `layer`, as steering does.
+
+    What leaves a post-norm block leaves its last normalisation, so this is a shift of that one's bias.
+    """
+    graphdef, params, rest = nnx.split(self, nnx.Param, ...)
+    params = nnx.to_pure_dict(params)
+    bias = params['blocks']['norm2']['bias']
+    params['blocks']['norm2']['bias'] = bias.at[layer].add(by)
+    return nnx.merge(graphdef, params, rest, copy=True)
 
   @property
   def table(self) -> Array:
@@ -130,11 +159,9 @@ class Bert(nnx.Module):
     return self.word.embedding[...]
 
 
-def pooled(tokens: Array, attended: Array, pool: str) -> Array:
-  """[b n d] -> [b d]: the mean of the tokens that are attended to, or the first of all."""
-  if pool == 'cls':
-    return tokens[:, 0]
-  return jnp.sum(tokens * attended[..., None], 1) / jnp.maximum(attended.sum(1, keepdims=True), 1).astype(tokens.dtype)
+def masked_mean(tokens: Array, mask: Array) -> Array:
+  """Mean of the tokens [... b n d] where mask [b n] is True, [... b d]; 0 where it is nowhere."""
+  return jnp.sum(tokens * mask[..., None], -2) / jnp.maximum(mask.sum(-1, keepdims=True), 1).astype(tokens.dtype)
 
 
 def normalization(width: int, epsilon: float, dtype: str, rngs: nnx.Rngs) -> nnx.LayerNorm:

@@ -16,7 +16,7 @@ from jssl.models.bert import Bert
 
 # option of Bert -> key of config.json
 OPTIONS = dict(
-  vocab='vocab_size', width='hidden_size', depth='num_hidden_layers', heads='num_attention_heads', hidden='intermediate_size',
+  vocabulary='vocab_size', width='hidden_size', depth='num_hidden_layers', heads='num_attention_heads', hidden='intermediate_size',
   length='max_position_embeddings', types='type_vocab_size', epsilon='layer_norm_eps',
 )  # fmt: skip
 # path in the parameters -> name of the tensor; * is the layer
@@ -33,7 +33,7 @@ LINEAR = {
   'mlp.fc2': 'output.dense',
 }
 NORMS = {'norm1': 'attention.output.LayerNorm', 'norm2': 'output.LayerNorm'}
-MINILM = dict(vocab=30522, width=384, depth=6, heads=12, hidden=1536, length=512, types=2, epsilon=1e-12)
+MINILM = dict(vocabulary=30522, width=384, depth=6, heads=12, hidden=1536, length=512, types=2, epsilon=1e-12)
 
 
 class PretrainedError(ValueError):

@@ -21,7 +21,7 @@ class CausalLm(nnx.Module):
 
   Args:
     on: (n,) of one example's ids, or its ShapeDtypeStruct; shorter sequences are taken too.
-    vocab: v, number of ids.
+    vocabulary: v, number of ids.
     width: d.
     depth: number of blocks.
     heads: of the attention.
@@ -33,21 +33,21 @@ class CausalLm(nnx.Module):
     dtype: to compute in; parameters are float32.
     rngs: as nnx asks for.
 
-  Attributes: `dim` = d, `vocab` = v.
+  Attributes: `dim` = d, `vocabulary` = v.
 
   Reference: Radford, Wu, Child, Luan, Amodei, Sutskever, Language models are unsupervised multitask learners, 2019,
     section 2.3 (pre-norm, a last normalisation, residual kernels shrunk by depth); Press, Wolf, EACL 2017,
     arXiv:1608.05859 (tied tables).
   """
 
-  def __init__(self, on, *, vocab: int, width: int, depth: int, heads: int, ratio: float = 4., dropout: float = 0.,
+  def __init__(self, on, *, vocabulary: int, width: int, depth: int, heads: int, ratio: float = 4., dropout: float = 0.,
                tied: bool = True, std: float = 0.02, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
-    self.length, self.dim, self.vocab = sequence_length(on), width, vocab
+    self.length, self.dim, self.vocabulary = sequence_length(on), width, vocabulary
     self.dropout, self.remat, self.dtype = dropout, remat, dtype
     normal = nnx.initializers.normal(std)
-    self.table = nnx.Param(normal(rngs.params(), (vocab, width)))
+    self.table = nnx.Param(normal(rngs.params(), (vocabulary, width)))
     self.positions = nnx.Param(normal(rngs.params(), (self.length, width)))
-    self.output = None if tied else nnx.Param(normal(rngs.params(), (vocab, width)))
+    self.output = None if tied else nnx.Param(normal(rngs.params(), (vocabulary, width)))
     options = dict(heads=heads, ratio=ratio, dropout=dropout, causal=True, std=std, dtype=dtype)
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale=True, rngs=rngs)
     self.norm = nnx.LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)
@@ -178,7 +178,7 @@ class LmHead(nnx.Module):
 
   Args:
     on: width of the tokens, or the module stood on.
-    vocab: v; None for that of the module stood on.
+    vocabulary: v; None for that of the module stood on.
     transform: with the linear map, GELU and normalisation (BERT's head of masked tokens).
     tied: the table is given with every call, the encoder's `table`; otherwise the head has one of its own.
     dtype: to compute in; parameters are float32.
@@ -191,11 +191,11 @@ class LmHead(nnx.Module):
     transform and the bias; Press, Wolf, EACL 2017, arXiv:1608.05859 (tied tables).
   """
 
-  def __init__(self, on: int | nnx.Module, *, vocab: int | None = None, transform: bool = True, tied: bool = True,
+  def __init__(self, on: int | nnx.Module, *, vocabulary: int | None = None, transform: bool = True, tied: bool = True,
                dtype: str = 'float32', rngs: nnx.Rngs):
-    d, self.dim, self.dtype = width_of(on), vocab or getattr(on, 'vocab', None), dtype
+    d, self.dim, self.dtype = width_of(on), vocabulary or getattr(on, 'vocabulary', None), dtype
     if self.dim is None:
-      raise ValueError(f'an LmHead on {type(on).__name__} needs to know how many ids there are: give vocab')
+      raise ValueError(f'an LmHead on {type(on).__name__} needs to know how many ids there are: give vocabulary')
     options = dict(dtype=jnp.dtype(dtype), rngs=rngs)
     self.linear = nnx.Linear(d, d, kernel_init=kernel_init(0.02), **options) if transform else None
     self.norm = nnx.LayerNorm(d, epsilon=1e-12, **options) if transform else None

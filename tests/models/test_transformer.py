@@ -13,7 +13,7 @@ KEYS = jax.random.split(jax.random.key(0), 2)
 
 
 def lm(**options):
-  return CausalLm((6,), **dict(vocab=9, width=8, depth=2, heads=2, std=0.5, rngs=nnx.Rngs(0)) | options)
+  return CausalLm((6,), **dict(vocabulary=9, width=8, depth=2, heads=2, std=0.5, rngs=nnx.Rngs(0)) | options)
 
 
 def test_tokens_see_only_those_before_them():
@@ -61,7 +61,7 @@ def test_head_reads_logits_off_the_table_it_is_given_or_its_own():
   tokens, table = net(IDS).tokens, net.table[...]
   tied = LmHead(net, transform=False, rngs=nnx.Rngs(0))
   np.testing.assert_allclose(tied(tokens, table), tokens @ table.T, atol=1e-5)
-  own = LmHead(8, vocab=7, tied=False, rngs=nnx.Rngs(0))
+  own = LmHead(8, vocabulary=7, tied=False, rngs=nnx.Rngs(0))
   assert own(tokens).shape == (2, 6, 7)
-  with pytest.raises(ValueError, match='give vocab'):
+  with pytest.raises(ValueError, match='give vocabulary'):
     LmHead(8, rngs=nnx.Rngs(0))
