@@ -39,5 +39,5 @@ def _without_minilm(c):
     return c
   if c.get('name') == 'minilm':
     return {**({'on': c['on']} if 'on' in c else {}), **TINY_MINILM}
-  changed = {'first': 5, 'mask_id': 4, 'vocabulary': 600, 'widths': (16, 16)}
+  changed = {'first': 5, 'mask_id': 4, 'vocabulary': 600, 'widths': (32, 16)}
   return {key: changed[key] if key in changed else _without_minilm(value) for key, value in c.items()}

@@ -9,7 +9,7 @@ from jssl.configs import common
 def get_config():
   c = common.sentences()
   c.number = 158
-  c.heads.projector = dict(name='mlp', widths=(384, 384), norm='batch')
+  c.heads.projector = dict(name='mlp', widths=(768, 384), bias=False, final_bias=False, final_norm=True)
   c.heads.generator = dict(name='bert', on='data.ids', vocabulary=30522, width=64, depth=1, heads=4, mask_id=103, std=0.1)
   c.heads.lm = dict(name='lm_head', on='generator')
   c.heads.discriminator = dict(name='minilm', on='data.ids', depth=1, dropout=0.1)

@@ -1,4 +1,4 @@
-"""SetFit, for legal provisions. Contrast is all you need, arXiv:2307.02882; Tunstall et al., arXiv:2209.11055, section 3.
+"""SetFit, for legal provisions. Kilic, Bex, Gatt, ASAIL 2023. arXiv:2307.02882; Tunstall et al., arXiv:2209.11055, section 3.
 
 The second stage, a linear map on the frozen embeddings, is the linear probe; random_init is the encoder as it was.
 """

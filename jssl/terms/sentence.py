@@ -43,7 +43,8 @@ def difference(
     head: tokens [b n d] -> [b n 1].
 
   Reference: Chuang et al., NAACL 2022, arXiv:2204.10298, section 3; lambda = 0.005. The generator's most likely token
-    is taken, as in the official code; the paper samples.
+    is taken, as in the official code, where it stands in for all tokens, the visible ones too, and both views are
+    told to a discriminator; here only hidden tokens are filled in, of one view, as the paper writes it.
   """
 
   def encode(nets, target, batch, keys):
