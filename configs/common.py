@@ -40,6 +40,26 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 64, epochs: int = 2
   return c
 
 
+def text(*, data: str = 'king_james', batch_size: int = 64, steps: int = 120, vocabulary: int = 2048, length: int = 32) -> ConfigDict:
+  """Texts as word pieces, for a BERT of three layers."""
+  c = base(data=data, batch_size=batch_size, epochs=1)
+  c.steps, c.data.length, c.data.vocabulary = steps, length, vocabulary
+  c.backbone = dict(name='bert', vocabulary=vocabulary, width=64, depth=3, heads=4, dropout=0.1, mask_id=4, std=0.1)
+  c.optimizer.learning_rate.peak = 2e-3
+  return c
+
+
+def sentences(*, data: str = 'lee', batch_size: int = 32, steps: int = 16, length: int = 24) -> ConfigDict:
+  """Sentences for the first block of MiniLM, a start that knows words; the views are the same sentence twice, under dropout."""
+  c = base(data=data, batch_size=batch_size, epochs=1)
+  c.steps, c.data.length, c.data.tokenizer = steps, length, 'minilm'
+  c.backbone = dict(name='minilm', depth=1, dropout=0.1)
+  c.view = dict(name='twice')
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-4, warmup='10%'), weight_decay=0.01)
+  c.evaluators = dict(sts=dict(name='sts', pairs='pairs_test'))
+  return c
+
+
 def frozen_minilm(*, data: str, length: int) -> ConfigDict:
   """A pretrained encoder of sentences as it comes: nothing is trained, evaluators judge what is in it."""
   c = base(data=data, batch_size=64, epochs=1)

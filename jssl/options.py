@@ -19,6 +19,7 @@ from jssl.parts.schedules import Schedule
 # keyword in a config -> table, and whether the entry is a factory, called as soon as its options are known
 KINDS = {
   'objective': ('objectives', False),
+  'align': ('objectives', False),
   'assign': ('assignments', False),
   'view': ('views', False),
   'mask': ('views', False),

@@ -5,9 +5,10 @@ from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, transformer, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
-from jssl.terms import invariant, latent, masked, two_view
+from jssl.terms import elastic, invariant, label_pairs, latent, masked, sentence, tokens, two_view
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, image
+from jssl.views import text as text_views
 
 MODELS = {
   'convnet': convnet.ConvNet,
@@ -21,10 +22,10 @@ MODELS = {
   'vit_base': vit.vit_base,
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
-  'causal_lm': transformer.CausalLm,
   'bert': bert.Bert,
   'bert_from': pretrained.bert,
   'minilm': pretrained.minilm,
+  'causal_lm': transformer.CausalLm,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
@@ -35,12 +36,16 @@ MODELS = {
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
   'decoder': transformer.Decoder,
+  'token_decoder': transformer.TokenDecoder,
   'lm_head': transformer.LmHead,
 }
 VIEWS = {
   'augment': image.augment,
   'plain': image.plain,
   'columns': columns.columns,
+  'twice': text_views.twice,
+  'deleted': text_views.deleted,
+  'mask_tokens': text_views.mask_tokens,
   'random_mask': image.random_mask,
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
@@ -63,6 +68,12 @@ TERMS = {
   'inpainted': masked.inpainted,
   'latent': latent.latent,
   'regressed': latent.regressed,
+  'masked_lm': tokens.masked_lm,
+  'masked_autoencoder_lm': tokens.masked_autoencoder_lm,
+  'difference': sentence.difference,
+  'denoising': sentence.denoising,
+  'elastic': elastic.elastic,
+  'label_pairs': label_pairs.label_pairs,
   'invariant': invariant.invariant,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
