@@ -1,13 +1,14 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import images
+from jssl.data import graphs, images, knowledge, words
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, heads, mlp, resnet, vit
+from jssl.models import convnet, embedding, gcn, heads, mlp, resnet, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import latent, masked, two_view
+from jssl.terms import latent, masked, tuples, two_view
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, image
+from jssl.views import columns, graph, image
+from jssl.views import tuples as tuple_views
 
 MODELS = {
   'convnet': convnet.ConvNet,
@@ -21,6 +22,9 @@ MODELS = {
   'vit_base': vit.vit_base,
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
+  'gcn': gcn.Gcn,
+  'embedding': embedding.Embedding,
+  'embedding_bag': embedding.EmbeddingBag,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
@@ -30,6 +34,13 @@ MODELS = {
   'ijepa_predictor': heads.IJepaPredictor,
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
+  'table': embedding.Table,
+  # relations of a knowledge graph
+  'transe': embedding.transe,
+  'distmult': embedding.distmult,
+  'bilinear': embedding.bilinear,
+  'complex': embedding.complex_,
+  'rotate': embedding.rotate,
 }
 VIEWS = {
   'augment': image.augment,
@@ -38,14 +49,32 @@ VIEWS = {
   'random_mask': image.random_mask,
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
+  'whole_graph': graph.whole_graph,
+  'corrupted_graph': graph.corrupted_graph,
+  'corrupted_triples': tuple_views.corrupted_triples,
+  'skip_gram': tuple_views.skip_gram,
+  'surrounded': tuple_views.surrounded,
+  'tree_path': tuple_views.tree_path,
 }
-DATA = {'mnist5k': images.mnist5k, 'digits': images.digits, 'tfds': images.tfds}
+DATA = {
+  'mnist5k': images.mnist5k,
+  'digits': images.digits,
+  'tfds': images.tfds,
+  'blocks': graphs.blocks,
+  'nations': knowledge.nations,
+  'kinships': knowledge.kinships,
+  'umls': knowledge.umls,
+  'words': words.words,
+}
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
   'inpainted': masked.inpainted,
   'latent': latent.latent,
   'regressed': latent.regressed,
+  'triples': tuples.triples,
+  'look_up': tuples.look_up,
+  'triplets': tuples.triplets,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
@@ -55,7 +84,13 @@ SCHEDULES = {
   'cosine': schedules.cosine,
   'rise': schedules.rise,
 }
-OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
+OPTIMIZERS = {
+  'adamw': optimizers.adamw,
+  'sgd': optimizers.sgd,
+  'lars': optimizers.lars,
+  'lamb': optimizers.lamb,
+  'adagrad': optimizers.adagrad,
+}
 # A teacher's probabilities over prototypes, for the health panel.
 ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
 TABLES = {

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
 from jssl.evaluators.knn import neighbour_vote
+from jssl.evaluators.links import links
 from jssl.evaluators.probe import fewshot, linear
 from jssl.evaluators.subject import Subject
+from jssl.evaluators.words import words
 from jssl.types import Key
 
 
@@ -45,4 +47,6 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'linear': Protocol('1', on_features(linear)),
   'fewshot': Protocol('1', on_features(fewshot)),
   'clustering': Protocol('1', on_features(clustering)),
+  'links': Protocol('1', links, raw=False),
+  'words': Protocol('1', words, raw=False),
 }

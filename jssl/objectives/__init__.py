@@ -40,16 +40,7 @@ from jssl.objectives.diffusion import (
   umd,
 )
 from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
-from jssl.objectives.kg import (
-  SCORES,
-  bilinear,
-  complex_,
-  distmult,
-  margin_ranking,
-  rotate,
-  self_adversarial,
-  transe,
-)
+from jssl.objectives.kg import margin_ranking, self_adversarial
 from jssl.objectives.labelled import (
   aam_softmax,
   am_softmax,
@@ -107,6 +98,7 @@ from jssl.objectives.words import (
   position_weighted_cbow,
   sgns,
 )
+from jssl.parts.scores import SCORES, bilinear, complex_, distmult, rotate, transe
 
 OBJECTIVES = {
   # contrastive
