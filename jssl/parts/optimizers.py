@@ -45,8 +45,8 @@ def lamb(
 
 
 def adagrad(*, learning_rate: Rate, clip: float | None = None) -> optax.GradientTransformation:
-  """AdaGrad (Duchi, Hazan, Singer 2011); no decay."""
-  return _clipped(clip, optax.adagrad(learning_rate))
+  """AdaGrad (Duchi, Hazan, Singer 2011), its sums of squares from 0 on; no decay."""
+  return _clipped(clip, optax.adagrad(learning_rate, initial_accumulator_value=0.0, eps=1e-10))
 
 
 def _clipped(norm: float | None, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
