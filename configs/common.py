@@ -32,3 +32,12 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 
   c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)))
   c.optimizer.learning_rate.peak = 2e-3
   return c
+
+
+def frozen_minilm(*, data: str, length: int) -> ConfigDict:
+  """A pretrained encoder of sentences as it comes: nothing is trained, evaluators judge what is in it."""
+  c = base(data=data, batch_size=64, epochs=1)
+  c.data.update(tokenizer='minilm', length=length)
+  c.backbone = dict(name='minilm')
+  c.steps, c.kind = 0, 'analysis'
+  return c

@@ -1,11 +1,11 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import graphs, images, knowledge, words
+from jssl.data import graphs, images, knowledge, nuisances, probing, text, words
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, embedding, gcn, heads, mlp, resnet, vit
-from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
+from jssl.models import bert, convnet, embedding, gcn, heads, mlp, pretrained, resnet, transformer, vit
+from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import latent, masked, tuples, two_view
+from jssl.terms import invariant, latent, masked, tuples, two_view
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, graph, image
 from jssl.views import tuples as tuple_views
@@ -25,6 +25,10 @@ MODELS = {
   'gcn': gcn.Gcn,
   'embedding': embedding.Embedding,
   'embedding_bag': embedding.EmbeddingBag,
+  'causal_lm': transformer.CausalLm,
+  'bert': bert.Bert,
+  'bert_from': pretrained.bert,
+  'minilm': pretrained.minilm,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
@@ -41,6 +45,8 @@ MODELS = {
   'bilinear': embedding.bilinear,
   'complex': embedding.complex_,
   'rotate': embedding.rotate,
+  'decoder': transformer.Decoder,
+  'lm_head': transformer.LmHead,
 }
 VIEWS = {
   'augment': image.augment,
@@ -65,6 +71,13 @@ DATA = {
   'kinships': knowledge.kinships,
   'umls': knowledge.umls,
   'words': words.words,
+  'lee': text.lee,
+  'rotten_tomatoes': text.rotten_tomatoes,
+  'king_james': text.king_james,
+  'occupations': probing.occupations,
+  'code_or_prose': probing.code_or_prose,
+  'lexicon': probing.lexicon,
+  'coloured_digits': nuisances.coloured_digits,
 }
 TERMS = {
   'two_view': two_view.two_view,
@@ -75,6 +88,7 @@ TERMS = {
   'triples': tuples.triples,
   'look_up': tuples.look_up,
   'triplets': tuples.triplets,
+  'invariant': invariant.invariant,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
@@ -91,10 +105,18 @@ OPTIMIZERS = {
   'lamb': optimizers.lamb,
   'adagrad': optimizers.adagrad,
 }
+# Weights of the two values of a nuisance that is partly missing.
+ESTIMATORS = {
+  'observed_only': invariance.observed_only,
+  'inverse_propensity': invariance.inverse_propensity,
+  'imputed': invariance.imputed,
+  'doubly_robust': invariance.doubly_robust,
+}
 # A teacher's probabilities over prototypes, for the health panel.
 ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
 TABLES = {
   'assignments': ASSIGNMENTS,
+  'estimators': ESTIMATORS,
   'models': MODELS,
   'views': VIEWS,
   'data': DATA,

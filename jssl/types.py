@@ -94,6 +94,7 @@ class Transform(NamedTuple):
 
   fit: Callable  # (features, labels) -> pytree
   apply: Callable  # (pytree, features) -> features
+  labels: str = 'label'  # the column of the data that `fit` is given as labels, where there is one
 
 
 def fold(keys: Array, data: int | Array) -> Array:

@@ -33,6 +33,7 @@ KINDS = {
   'memory': ('memories', True),
   'teacher': ('teachers', True),
   'transform': ('transforms', True),
+  'estimator': ('estimators', False),
 }
 DEFAULTS = dict(
   epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,

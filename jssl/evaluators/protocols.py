@@ -5,8 +5,10 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
+from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, reading, sparse, steering
 from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.links import links
+from jssl.evaluators.meaning import guarded, prediction, retrofitted, sts
 from jssl.evaluators.probe import fewshot, linear
 from jssl.evaluators.subject import Subject
 from jssl.evaluators.words import words
@@ -49,4 +51,14 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'clustering': Protocol('1', on_features(clustering)),
   'links': Protocol('1', links, raw=False),
   'words': Protocol('1', words, raw=False),
+  'sts': Protocol('1', sts),
+  'retrofitted': Protocol('1', retrofitted),
+  'guarded': Protocol('1', guarded),
+  'prediction': Protocol('1', prediction, raw=False),
+  'sparse': Protocol('1', sparse, raw=False),
+  'random_neurons': Protocol('1', random_neurons, raw=False),
+  'description_length': Protocol('1', description_length, raw=False),
+  'mixing_weights': Protocol('1', mixing_weights, raw=False),
+  'reading': Protocol('1', reading, raw=False),
+  'steering': Protocol('1', steering, raw=False),
 }

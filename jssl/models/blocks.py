@@ -91,7 +91,7 @@ def stacked(make: Callable[[nnx.Rngs], Block], depth: int, *, rescale: bool = Fa
 
 
 def scan(blocks: Block, x: Array, *, mask: Array | None = None, keys: Keys | None = None, drop_path: float = 0.,
-         remat: bool = False) -> tuple[Array, Array]:
+         remat: bool = False, **given: Array | None) -> tuple[Array, Array]:
   """Run stacked blocks one after another.
 
   Args:
@@ -101,6 +101,7 @@ def scan(blocks: Block, x: Array, *, mask: Array | None = None, keys: Keys | Non
     keys: [b], or None for evaluation.
     drop_path: rate of stochastic depth of the last block; it grows linearly from 0 at the first.
     remat: hold only the states between blocks for the backward pass, and recompute the blocks.
+    **given: what every block is given besides, such as a context to attend to.
 
   Returns:
     What the last block gives, [b n d], and what every block gives, [l b n d].
@@ -113,7 +114,7 @@ def scan(blocks: Block, x: Array, *, mask: Array | None = None, keys: Keys | Non
   def block(x, layer):
     params, rate, i = layer
     y = nnx.merge(graphdef, params, copy=True)(
-      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None)
+      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given)
     return y, y
 
   # Left to itself a scan stores every intermediate of a block; to store the products of its linear maps alone and redo

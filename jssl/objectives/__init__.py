@@ -40,6 +40,7 @@ from jssl.objectives.diffusion import (
   umd,
 )
 from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
+from jssl.objectives.invariance import conditional_mmd
 from jssl.objectives.kg import margin_ranking, self_adversarial
 from jssl.objectives.labelled import (
   aam_softmax,
@@ -84,6 +85,7 @@ from jssl.objectives.preference import (
   simpo,
   slic,
 )
+from jssl.objectives.rank import rank_penalty
 from jssl.objectives.reconstruction import masked_l1, masked_mse
 from jssl.objectives.redundancy import barlow_twins, covariance, tico, tico_covariance, variance, vicreg, w_mse
 from jssl.objectives.sequence import (
@@ -198,6 +200,9 @@ OBJECTIVES = {
   'denoising_mse': denoising_mse,
   'gaussian_kl': gaussian_kl,
   'mmd': mmd,
+  # invariance, rank
+  'conditional_mmd': conditional_mmd,
+  'rank_penalty': rank_penalty,
   'umd': umd,
   # distil
   'kl_logits': kl_logits,
