@@ -1,6 +1,6 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import graphs, images, knowledge, nuisances, probing, text, words
+from jssl.data import documents, graphs, images, knowledge, nuisances, probing, text, words
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import bert, convnet, embedding, gcn, heads, mlp, pretrained, resnet, transformer, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
@@ -61,6 +61,7 @@ VIEWS = {
   'skip_gram': tuple_views.skip_gram,
   'surrounded': tuple_views.surrounded,
   'tree_path': tuple_views.tree_path,
+  'tree_path_from_one': tuple_views.tree_path_from_one,
 }
 DATA = {
   'mnist5k': images.mnist5k,
@@ -71,6 +72,8 @@ DATA = {
   'kinships': knowledge.kinships,
   'umls': knowledge.umls,
   'words': words.words,
+  'citations': documents.citations,
+  'citation_neighbours': documents.citation_neighbours,
   'lee': text.lee,
   'rotten_tomatoes': text.rotten_tomatoes,
   'king_james': text.king_james,

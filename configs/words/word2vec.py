@@ -7,7 +7,7 @@ def get_config():
   c = common.base(data='words', batch_size=4096, epochs=5)
   c.number = 138
   c.backbone = dict(name='embedding_bag', count=6518, dim=64)
-  c.heads.outputs = dict(name='embedding', count=6518, dim=64, std=0.0)
+  c.heads.outputs = dict(name='embedding', count=6518, std=0.0)
   c.view = dict(name='skip_gram', negatives=5)
   c.terms.pairs = dict(
     name='look_up', objective=dict(name='sgns'), networks=dict(centre='backbone', context='outputs', negatives='outputs')

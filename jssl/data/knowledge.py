@@ -7,7 +7,7 @@ Every set has the columns head, relation and tail, numbers of `info['entities']`
 import numpy as np
 
 from jssl.data.arrays import Columns, arrays
-from jssl.data.packages import package
+from jssl.data.text import package
 from jssl.types import Data
 
 LICENCE = 'distributed with pykeen (MIT)'
@@ -67,6 +67,6 @@ def triples(names: dict[str, np.ndarray], **info) -> Data:
 
 def _packaged(name: str, citation: str) -> Data:
   # pykeen asks for torch, of which its files need nothing.
-  folder = package('pykeen', f'datasets/{name}', install='--no-deps pykeen')
+  folder = package('pykeen', '--no-deps pykeen', f'datasets/{name}')
   names = {split: np.loadtxt(folder / f'{split}.txt', str, delimiter='\t') for split in ('train', 'valid', 'test')}
   return triples(names, name=name, licence=LICENCE, citation=citation)

