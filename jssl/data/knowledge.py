@@ -4,10 +4,13 @@ Every set has the columns head, relation and tail, numbers of `info['entities']`
 'train', 'valid' and 'test'.
 """
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 
 from jssl.data.arrays import Columns, arrays
-from jssl.data.text import package
+from jssl.data.records import DataError
 from jssl.types import Data
 
 LICENCE = 'distributed with pykeen (MIT)'
@@ -66,7 +69,10 @@ def triples(names: dict[str, np.ndarray], **info) -> Data:
 
 
 def _packaged(name: str, citation: str) -> Data:
-  # pykeen asks for torch, of which its files need nothing.
-  folder = package('pykeen', '--no-deps pykeen', f'datasets/{name}')
+  if (spec := find_spec('pykeen')) is None:
+    raise DataError(
+      f'{name} comes with the package pykeen, which asks for torch, but of which files alone are read: pip install --no-deps pykeen'
+    )
+  folder = Path(spec.origin).parent / 'datasets' / name
   names = {split: np.loadtxt(folder / f'{split}.txt', str, delimiter='\t') for split in ('train', 'valid', 'test')}
   return triples(names, name=name, licence=LICENCE, citation=citation)

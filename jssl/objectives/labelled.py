@@ -105,14 +105,14 @@ def triplet(
   return jnp.sum(jnp.where(other, weights * hinge, 0), 1)
 
 
-def euclidean_triplet(q: Array, k: Array, negative: Array, *, margin: float = 1.0) -> Array:
+def euclidean_triplet(anchor: Array, positive: Array, negative: Array, *, margin: float = 1.0) -> Array:
   """The positive must be closer than the negative by a margin, in distance.
 
-  l_i = max(0, |q_i - k_i| - |q_i - n_i| + margin)
+  l_i = max(0, |q_i - p_i| - |q_i - n_i| + margin)
 
   Args:
-    q: [b d] anchors, of any length.
-    k: [b d] positives.
+    anchor: [b d] q, of any length.
+    positive: [b d] p.
     negative: [b d] n.
     margin: in distance.
 
@@ -122,8 +122,8 @@ def euclidean_triplet(q: Array, k: Array, negative: Array, *, margin: float = 1.
   Reference: Cohan, Feldman, Beltagy, Downey, Weld 2020, arXiv:2004.07180, Eq. 1, margin 1; Schroff, Kalenichenko, Philbin
   2015, arXiv:1503.03832, section 3, with squared distances.
   """
-  q, k, negative = (x.astype(jnp.float32) for x in (q, k, negative))
-  return jax.nn.relu(_distance(q, k) - _distance(q, negative) + margin)
+  q, p, n = (x.astype(jnp.float32) for x in (anchor, positive, negative))
+  return jax.nn.relu(_distance(q, p) - _distance(q, n) + margin)
 
 
 def _distance(x: Array, y: Array) -> Array:

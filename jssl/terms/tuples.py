@@ -70,7 +70,7 @@ def triplets(*, objective: Objective, view: View, tower: str = 'backbone', heads
   """An anchor, something that belongs to it, and something that does not, through one network.
 
   Args:
-    objective: (q: [b d], k: [b d], negative: [b d]) -> [b] or scalar.
+    objective: (anchor: [b d], positive: [b d], negative: [b d]) -> [b] or scalar.
     view: three views: anchor, positive, negative.
     tower: the network.
     heads: networks applied in turn to the pooled features.
@@ -80,13 +80,13 @@ def triplets(*, objective: Objective, view: View, tower: str = 'backbone', heads
     del target
     views = view(fold(keys, 0), batch)
     found = through(nets, views, range(3), tower, heads, fold(keys, 1))
-    return {'q': found[0], 'k': found[1], 'negative': found[2]}
+    return dict(zip(('anchor', 'positive', 'negative'), (found[i] for i in range(3)), strict=True))
 
   def judge(nets, encoded, state, key, step):
     del nets, key
     return jnp.mean(at(objective, step)(**encoded)), (state, {})
 
   def watch(encoded, state, step):
-    return {'pairs': (encoded['q'], encoded['k'])}
+    return {'pairs': (encoded['anchor'], encoded['positive'])}
 
   return Term(stateless, encode, judge, watch)

@@ -549,9 +549,9 @@ def triplet(sg, q, k, margin=0.2, weights=None, ids=None):
   return loss
 
 
-def euclidean_triplet(sg, q, k, negative, margin=1.0):
+def euclidean_triplet(sg, anchor, positive, negative, margin=1.0):
   length = lambda x: math.sqrt(sum(v * v for v in x))
-  return np.array([max(0.0, length(a - p) - length(a - n) + margin) for a, p, n in zip(q, k, negative, strict=True)])
+  return np.array([max(0.0, length(a - p) - length(a - n) + margin) for a, p, n in zip(anchor, positive, negative, strict=True)])
 
 
 def am_softmax(sg, z, prototypes, labels, margin=0.35, scale=30.0):
