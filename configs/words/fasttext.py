@@ -21,7 +21,7 @@ def get_config():
   c.evaluators = dict(words=dict(name='words'))
   plain = ('terms.windows.objective.name=cbow', 'terms.windows.scalars=None')
   c.claim = dict(
-    metric='words_analogy_syntactic', beats=('random_init', 'no_positions', 'cbow'), margin=0.01, seeds=3,
+    metric='words_analogy_syntactic_mrr', beats=('random_init', 'no_positions', 'cbow'), margin=0.01, seeds=3,
     variants=dict(no_positions=plain, cbow=(*plain, 'data.ngrams=None')),
   )  # fmt: skip
   return c

@@ -15,7 +15,7 @@ def get_config():
   c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=5e-3, end=0.0), weight_decay=0.0)
   c.evaluators = dict(words=dict(name='words'))
   c.claim = dict(
-    metric='words_wordsim', beats=('random_init', 'every_occurrence'), margin=0.02, seeds=3,
+    metric='words_analogy_mrr', beats=('random_init', 'every_occurrence'), margin=0.02, seeds=3,
     variants=dict(every_occurrence=('data.subsample=1.0',)),
   )  # fmt: skip
   return c

@@ -16,7 +16,7 @@ def get_config():
   c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=5e-3, end=0.0), weight_decay=0.0)
   c.evaluators = dict(words=dict(name='words'))
   c.claim = dict(
-    metric='words_analogy_syntactic', beats=('random_init', 'skip_gram'), margin=0.01, seeds=3,
+    metric='words_analogy_syntactic_mrr', beats=('random_init', 'skip_gram'), margin=0.01, seeds=3,
     variants=dict(skip_gram=('view.name=tree_path_from_one',)),
   )  # fmt: skip
   return c

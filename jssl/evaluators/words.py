@@ -19,8 +19,9 @@ def words(subject: Subject, key: Key | None = None, *, split: str = 'words') -> 
     split: of the vocabulary.
 
   Returns:
-    Spearman's correlation, by the name of each set; analogy, the share of questions answered right over all kinds, with
-    analogy_semantic and analogy_syntactic (kinds called gram...), where there are any.
+    Spearman's correlation, by the name of each set; analogy, the share of questions answered right over all kinds, and
+    analogy_mrr, the mean of 1 / rank of the right answer, which tells apart small corpora better; both for
+    analogy_semantic and analogy_syntactic (kinds called gram...) too, where there are any.
 
   Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 4 (analogies); Finkelstein et al. 2002,
   doi:10.1145/503104.503110 (similarity).
@@ -35,35 +36,38 @@ def words(subject: Subject, key: Key | None = None, *, split: str = 'words') -> 
     # A table that has learned nothing may be constant, and then has no ranks to correlate.
     figures[name] = float(spearmanr(cosine, judged).statistic) if np.ptp(cosine) > 0 else 0.0
     counts[name] = len(pairs)
-  right = {kind: add_cosines(x, asked) == asked[:, 3] for kind, asked in subject.data.info['analogies'].items()}
-  groups = {'analogy': right.values()}
+  rank = {kind: ranks(x, asked) for kind, asked in subject.data.info['analogies'].items()}
+  groups = {'analogy': list(rank.values())}
   for group, syntactic in (('analogy_semantic', False), ('analogy_syntactic', True)):
-    groups[group] = [r for kind, r in right.items() if kind.startswith('gram') == syntactic]
+    groups[group] = [r for kind, r in rank.items() if kind.startswith('gram') == syntactic]
   for group, parts in groups.items():
-    if parts := list(parts):
-      figures[group] = float(np.concatenate(parts).mean())
-      counts[group] = sum(map(len, parts))
+    if parts:
+      found = np.concatenate(parts)
+      figures |= {group: float(np.mean(found == 1)), f'{group}_mrr': float(np.mean(1 / found))}
+      counts[group] = len(found)
   return {**figures, 'asked': counts}
 
 
-def add_cosines(x: np.ndarray, questions: np.ndarray, batch_size: int = 256) -> np.ndarray:
-  """3CosAdd: argmax_w cos(w, b - a + c), w none of the three.
+def ranks(x: np.ndarray, questions: np.ndarray, batch_size: int = 256) -> np.ndarray:
+  """The rank, from 1, of the answer to a : b :: c : d by 3CosAdd, cos(w, b - a + c), among the words w that are none of a, b, c.
 
   Args:
     x: [v d] unit vectors.
-    questions: [q 3 or more] rows a, b, c of x.
+    questions: [q 4] rows a, b, c, d of x.
     batch_size: questions at once.
 
   Returns:
-    [q] rows of x.
+    [q].
 
   Reference: Levy, Goldberg, CoNLL 2014, doi:10.3115/v1/W14-1618, Eq. 2.
   """
-  answers = []
+  found = []
   for start in range(0, len(questions), batch_size):
-    a, b, c = questions[start : start + batch_size, :3].T
-    cosine = (x[b] - x[a] + x[c]) @ x.T
+    a, b, c, d = questions[start : start + batch_size].T
+    cosine, row = (x[b] - x[a] + x[c]) @ x.T, np.arange(len(a))
+    mine = cosine[row, d]
     for given in (a, b, c):
-      cosine[np.arange(len(a)), given] = -np.inf
-    answers.append(cosine.argmax(1))
-  return np.concatenate(answers) if answers else np.zeros(0, int)
+      cosine[row, given] = -np.inf
+    cosine[row, d] = -np.inf
+    found.append(1 + (cosine >= mine[:, None]).sum(1))
+  return np.concatenate(found)

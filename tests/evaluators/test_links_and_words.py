@@ -9,7 +9,8 @@ from jssl.data.arrays import Columns
 from jssl.data.knowledge import triples
 from jssl.evaluators.links import links, ranks
 from jssl.evaluators.subject import Subject
-from jssl.evaluators.words import add_cosines, words
+from jssl.evaluators.words import ranks as analogy_ranks
+from jssl.evaluators.words import words
 from jssl.models.embedding import Embedding, bilinear
 from jssl.types import Data, Features
 
@@ -55,18 +56,18 @@ def test_links_ask_for_a_table_of_all_entities():
 def test_analogies_leave_out_the_question():
   x = np.array([[1, 0, 0], [1, 1, 0], [0.2, 0, 1], [0.2, 1, 1], [-1, 0, 0]])
   x /= np.linalg.norm(x, axis=1, keepdims=True)
-  assert add_cosines(x, np.array([[0, 1, 2], [1, 0, 3]]), batch_size=1).tolist() == [3, 2]
+  assert analogy_ranks(x, np.array([[0, 1, 2, 3], [1, 0, 3, 2], [0, 1, 2, 4]]), batch_size=2).tolist() == [1, 1, 2]
 
 
 def test_words_correlate_ranks():
-  vectors = np.array([[1, 0], [1, 0.1], [0, 1], [-1, 0]], np.float32)
+  vectors = np.array([[1, 0], [1, 0.1], [0, 1], [-1, 0], [0, -1]], np.float32)
   pairs = np.array([[0, 1], [0, 2], [0, 3]])
   info = dict(
     similarity=dict(up=(pairs, np.array([9, 5, 1])), down=(pairs, np.array([1, 5, 9]))),
-    analogies={'family': np.array([[0, 1, 2, 3]]), 'gram1': np.array([[0, 1, 2, 2]])},
+    analogies={'family': np.array([[0, 1, 2, 3]]), 'gram1': np.array([[0, 1, 2, 4]])},
   )
-  data = Data(dict(words=Columns(dict(word=np.arange(4)))), {}, 'word', info)
+  data = Data(dict(words=Columns(dict(word=np.arange(5)))), {}, 'word', info)
   figures = words(Subject(data, lambda x: Features(None, jnp.asarray(vectors)[x['word']])))
   assert figures['up'] == pytest.approx(1) and figures['down'] == pytest.approx(-1)
-  assert figures['analogy'] == 0.5 and figures['analogy_semantic'] == 1.0 and figures['analogy_syntactic'] == 0.0
+  assert figures['analogy'] == 0.5 and figures['analogy_mrr'] == 0.75 and figures['analogy_semantic'] == 1.0 and figures['analogy_syntactic'] == 0.0
   assert figures['asked'] == dict(up=3, down=3, analogy=2, analogy_semantic=1, analogy_syntactic=1)
