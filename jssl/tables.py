@@ -1,14 +1,15 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import images, nuisances, probing, text
+from jssl.data import documents, graphs, images, knowledge, nuisances, probing, text, words
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, transformer, vit
+from jssl.models import bert, convnet, embedding, gcn, heads, mlp, pretrained, resnet, transformer, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
-from jssl.terms import elastic, invariant, label_pairs, latent, masked, sentence, tokens, two_view
+from jssl.terms import elastic, invariant, label_pairs, latent, masked, sentence, tokens, tuples, two_view
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, image
+from jssl.views import columns, graph, image
 from jssl.views import text as text_views
+from jssl.views import tuples as tuple_views
 
 MODELS = {
   'convnet': convnet.ConvNet,
@@ -22,6 +23,10 @@ MODELS = {
   'vit_base': vit.vit_base,
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
+  'gcn': gcn.Gcn,
+  'embedding': embedding.Embedding,
+  'embedding_bag': embedding.EmbeddingBag,
+  'causal_lm': transformer.CausalLm,
   'bert': bert.Bert,
   'bert_from': pretrained.bert,
   'minilm': pretrained.minilm,
@@ -35,6 +40,13 @@ MODELS = {
   'ijepa_predictor': heads.IJepaPredictor,
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
+  'table': embedding.Table,
+  # relations of a knowledge graph
+  'transe': embedding.transe,
+  'distmult': embedding.distmult,
+  'bilinear': embedding.bilinear,
+  'complex': embedding.complex_,
+  'rotate': embedding.rotate,
   'decoder': transformer.Decoder,
   'token_decoder': transformer.TokenDecoder,
   'lm_head': transformer.LmHead,
@@ -49,11 +61,25 @@ VIEWS = {
   'random_mask': image.random_mask,
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
+  'whole_graph': graph.whole_graph,
+  'corrupted_graph': graph.corrupted_graph,
+  'corrupted_triples': tuple_views.corrupted_triples,
+  'skip_gram': tuple_views.skip_gram,
+  'surrounded': tuple_views.surrounded,
+  'tree_path': tuple_views.tree_path,
+  'tree_path_from_one': tuple_views.tree_path_from_one,
 }
 DATA = {
   'mnist5k': images.mnist5k,
   'digits': images.digits,
   'tfds': images.tfds,
+  'blocks': graphs.blocks,
+  'nations': knowledge.nations,
+  'kinships': knowledge.kinships,
+  'umls': knowledge.umls,
+  'words': words.words,
+  'citations': documents.citations,
+  'citation_neighbours': documents.citation_neighbours,
   'lee': text.lee,
   'rotten_tomatoes': text.rotten_tomatoes,
   'king_james': text.king_james,
@@ -74,6 +100,9 @@ TERMS = {
   'denoising': sentence.denoising,
   'elastic': elastic.elastic,
   'label_pairs': label_pairs.label_pairs,
+  'triples': tuples.triples,
+  'look_up': tuples.look_up,
+  'triplets': tuples.triplets,
   'invariant': invariant.invariant,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
@@ -85,7 +114,13 @@ SCHEDULES = {
   'rise': schedules.rise,
 }
 GUARDS = {'stop': guards.stop, 'skip': guards.skip, 'roll_back': guards.roll_back}
-OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
+OPTIMIZERS = {
+  'adamw': optimizers.adamw,
+  'sgd': optimizers.sgd,
+  'lars': optimizers.lars,
+  'lamb': optimizers.lamb,
+  'adagrad': optimizers.adagrad,
+}
 # Weights of the two values of a nuisance that is partly missing.
 ESTIMATORS = {
   'observed_only': invariance.observed_only,

@@ -7,6 +7,9 @@ BACKBONES = {
   'resnet18': dict(width=8),
   'vit_micro': dict(width=16, depth=2, heads=2),
   'vit_tiny': dict(patch=14),
+  'gcn': dict(widths=(8, 8)),
+  'embedding': dict(dim=8),
+  'embedding_bag': dict(dim=8),
   'bert': dict(width=16, depth=1, heads=2),
 }
 

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 from jssl.evaluators.clustering import clustering
 from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, reading, sparse, steering
 from jssl.evaluators.knn import neighbour_vote
+from jssl.evaluators.links import links
 from jssl.evaluators.meaning import guarded, prediction, retrofitted
 from jssl.evaluators.probe import fewshot, linear
 from jssl.evaluators.retrieval import retrieval
 from jssl.evaluators.sts import sts, sts_layer
 from jssl.evaluators.subject import Subject
 from jssl.evaluators.tokens import token_rank
+from jssl.evaluators.words import words
 from jssl.types import Key
 
 
@@ -50,11 +52,13 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'linear': Protocol('1', on_features(linear)),
   'fewshot': Protocol('1', on_features(fewshot)),
   'clustering': Protocol('1', on_features(clustering)),
+  'links': Protocol('1', links, raw=False),
+  'retrieval': Protocol('1', retrieval),
+  'words': Protocol('1', words, raw=False),
   'sts': Protocol('1', sts),
   'retrofitted': Protocol('1', retrofitted, raw=False),
   'guarded': Protocol('1', guarded, raw=False),
   'sts_layer': Protocol('1', sts_layer, raw=False),
-  'retrieval': Protocol('1', retrieval),
   'token_rank': Protocol('1', token_rank, raw=False),
   'prediction': Protocol('1', prediction, raw=False),
   'sparse': Protocol('1', sparse, raw=False),

@@ -5,6 +5,7 @@ itself, and read its `.dim`, `.grid`, `.patch` and `.channels`.
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,8 @@ from jssl.models.blocks import Block, scan, stacked
 from jssl.models.layers import kernel_init, normalization
 from jssl.parts.gradients import l2_normalize
 from jssl.types import Array, Keys
+
+ACTIVATIONS = {'relu': jax.nn.relu, 'gelu': partial(jax.nn.gelu, approximate=False), 'elu': jax.nn.elu}
 
 
 class Mlp(nnx.Module):
@@ -31,12 +34,13 @@ class Mlp(nnx.Module):
   | VICReg, arXiv:2105.04906 | widths=(8192, 8192, 8192), final_bias=False |
   | MoCo v3, arXiv:2104.02057 | widths=(4096, 4096, 256), bias=False, final_bias=False, final_norm=True |
   | its predictor | the same with widths=(4096, 256) |
+  | GRACE, arXiv:2006.04131 | widths=(d, d), norm='none', act='elu' |
 
   Args:
     on: width of the input, or the module stood on.
     widths: of the layers; the last is `dim`.
     norm: of hidden layers: 'batch', 'layer' or 'none'.
-    act: of hidden layers: 'relu' or 'gelu'.
+    act: of hidden layers: 'relu', 'gelu' or 'elu'.
     bias: of hidden linear layers.
     final_bias: of the last linear layer.
     final_norm: end in batch normalisation without scale and shift.
@@ -49,8 +53,8 @@ class Mlp(nnx.Module):
   def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (2048, 128), norm: str = 'batch',
                act: str = 'relu', bias: bool = True, final_bias: bool = True, final_norm: bool = False,
                dtype: str = 'float32', rngs: nnx.Rngs):
-    if act not in ('relu', 'gelu'):
-      raise ValueError(f"unknown activation {act!r}: choose 'relu' or 'gelu'")
+    if act not in ACTIVATIONS:
+      raise ValueError(f'unknown activation {act!r}: choose one of {", ".join(ACTIVATIONS)}')
     on, options = width_of(on), dict(dtype=dtype, rngs=rngs)
     for i, width in enumerate(widths[:-1], 1):
       setattr(self, f'linear{i}', nnx.Linear(on, width, use_bias=bias, **options))
@@ -63,8 +67,7 @@ class Mlp(nnx.Module):
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
     """[... d] -> [... dim]."""
     for i in range(1, self.hidden + 1):
-      x = getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x))
-      x = jax.nn.relu(x) if self.act == 'relu' else jax.nn.gelu(x, approximate=False)
+      x = ACTIVATIONS[self.act](getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x)))
     return self.norm(self.linear(x))
 
 

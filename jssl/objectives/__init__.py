@@ -41,16 +41,7 @@ from jssl.objectives.diffusion import (
 )
 from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
 from jssl.objectives.invariance import conditional_mmd
-from jssl.objectives.kg import (
-  SCORES,
-  bilinear,
-  complex_,
-  distmult,
-  margin_ranking,
-  rotate,
-  self_adversarial,
-  transe,
-)
+from jssl.objectives.kg import margin_ranking, self_adversarial
 from jssl.objectives.labelled import (
   aam_softmax,
   am_softmax,
@@ -60,6 +51,7 @@ from jssl.objectives.labelled import (
   cosent,
   cosine_regression,
   entity_recovery,
+  euclidean_triplet,
   ge2e,
   i_edl,
   prototypical,
@@ -109,6 +101,7 @@ from jssl.objectives.words import (
   position_weighted_cbow,
   sgns,
 )
+from jssl.parts.scores import SCORES, bilinear, complex_, distmult, rotate, transe
 
 OBJECTIVES = {
   # contrastive
@@ -179,6 +172,7 @@ OBJECTIVES = {
   'angular_prototypical': angular_prototypical,
   'ge2e': ge2e,
   'triplet': triplet,
+  'euclidean_triplet': euclidean_triplet,
   'am_softmax': am_softmax,
   'aam_softmax': aam_softmax,
   'cores': cores,

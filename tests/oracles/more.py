@@ -549,6 +549,11 @@ def triplet(sg, q, k, margin=0.2, weights=None, ids=None):
   return loss
 
 
+def euclidean_triplet(sg, anchor, positive, negative, margin=1.0):
+  length = lambda x: math.sqrt(sum(v * v for v in x))
+  return np.array([max(0.0, length(a - p) - length(a - n) + margin) for a, p, n in zip(anchor, positive, negative, strict=True)])
+
+
 def am_softmax(sg, z, prototypes, labels, margin=0.35, scale=30.0):
   loss = []
   for x, y in zip(z, labels, strict=True):
@@ -657,6 +662,14 @@ LABELLED = {
       (pair(rng), dict(margin=0.7, ids=IDS)),
       (pair(rng), dict(margin=1.0, weights=rng.random((6, 6)).astype(np.float32))),
     ],
+  ),
+  'euclidean_triplet': Oracle(
+    euclidean_triplet,
+    lambda rng: [
+      ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), {}),
+      ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), dict(margin=0.3)),
+    ],
+    sizes(lambda rng: ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), {})),
   ),
   'am_softmax': Oracle(
     am_softmax,
