@@ -30,7 +30,6 @@ MODELS = {
   'bert': bert.Bert,
   'bert_from': pretrained.bert,
   'minilm': pretrained.minilm,
-  'causal_lm': transformer.CausalLm,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
