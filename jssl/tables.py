@@ -1,13 +1,13 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import images
+from jssl.data import compose, images, voices
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, heads, mlp, resnet, vit
+from jssl.models import convnet, critic, heads, mlp, resnet, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import latent, masked, two_view
+from jssl.terms import distil, labelled, latent, masked, multi_view, two_view
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, image
+from jssl.views import columns, image, tuples
 
 MODELS = {
   'convnet': convnet.ConvNet,
@@ -30,6 +30,7 @@ MODELS = {
   'ijepa_predictor': heads.IJepaPredictor,
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
+  'critic': critic.Critic,
 }
 VIEWS = {
   'augment': image.augment,
@@ -38,14 +39,27 @@ VIEWS = {
   'random_mask': image.random_mask,
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
+  'draw': tuples.draw,
+  'beside': tuples.beside,
+  'shared': tuples.shared,
 }
-DATA = {'mnist5k': images.mnist5k, 'digits': images.digits, 'tfds': images.tfds}
+DATA = {
+  'mnist5k': images.mnist5k,
+  'digits': images.digits,
+  'tfds': images.tfds,
+  'shifted_digits': compose.shifted_digits,
+  'mnist5k_glyphs': compose.mnist5k_glyphs,
+  'voices': voices.voices,
+}
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
   'inpainted': masked.inpainted,
   'latent': latent.latent,
   'regressed': latent.regressed,
+  'multi_view': multi_view.multi_view,
+  'classified': labelled.classified,
+  'distilled': distil.distilled,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
@@ -54,6 +68,7 @@ SCHEDULES = {
   'linear': schedules.linear,
   'cosine': schedules.cosine,
   'rise': schedules.rise,
+  'switch': schedules.switch,
 }
 OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
 # A teacher's probabilities over prototypes, for the health panel.

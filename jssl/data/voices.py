@@ -9,16 +9,16 @@ from jssl.types import Data
 
 # First three formants of five vowels, in Hz, of an adult male.
 _VOWELS = np.array([[730, 1090, 2440], [530, 1840, 2480], [270, 2290, 3010], [570, 840, 2410], [300, 870, 2240]])
-_HARMONICS, _TOP = 48, 5000.0  # Hz: the last band's upper edge
+_HARMONICS, _TOP = 40, 5000.0  # Hz: the last band's upper edge
 
 
 def voices(
   *,
-  speakers: int = 192,
-  others: int = 48,
+  speakers: int = 160,
+  others: int = 40,
   utterances: int = 8,
-  frames: int = 48,
-  bands: int = 32,
+  frames: int = 32,
+  bands: int = 24,
   seed: int = 0,
 ) -> Data:
   """Log-mel spectrograms of generated vowels, spoken by speakers of whom those of 'test' are not in 'train'.
@@ -34,7 +34,7 @@ def voices(
     speakers: in 'train'.
     others: speakers in 'test'.
     utterances: of each speaker.
-    frames: of an utterance, 20 ms each.
+    frames: of an utterance, 30 ms each.
     bands: of the mel scale, from 80 Hz to 5 kHz.
     seed: of everything.
 
@@ -74,7 +74,7 @@ def _speaker(rng: np.random.Generator, utterances: int, frames: int, bands: int)
   formants = _VOWELS * rng.uniform(0.9, 1.25) * np.exp(0.04 * rng.normal(size=_VOWELS.shape))
   bandwidths = rng.uniform(0.8, 1.6) * np.array([60.0, 90.0, 150.0])
   pitch, lively = np.exp(rng.uniform(np.log(90), np.log(250))), rng.uniform(0.03, 0.12)
-  slope, breath = rng.uniform(-14, -6), rng.uniform(-50, -25)  # dB an octave, dB
+  slope, breath = rng.uniform(-9, -3), rng.uniform(-50, -25)  # dB an octave, dB
   spoken = [_utterance(rng, formants, bandwidths, pitch, lively, slope, breath, frames, bands) for _ in range(utterances)]
   return np.stack(spoken)[:, :, None].astype(np.float32)
 

@@ -5,9 +5,12 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
+from jssl.evaluators.evidence import classify, outside
+from jssl.evaluators.geometry import completion, dimensions, rotation
 from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.probe import fewshot, linear
 from jssl.evaluators.subject import Subject
+from jssl.evaluators.verification import verification
 from jssl.types import Key
 
 
@@ -45,4 +48,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'linear': Protocol('1', on_features(linear)),
   'fewshot': Protocol('1', on_features(fewshot)),
   'clustering': Protocol('1', on_features(clustering)),
+  'verification': Protocol('1', verification),
+  'classify': Protocol('1', classify, raw=False),
+  'outside': Protocol('1', outside, raw=False),
+  'dimensions': Protocol('1', dimensions, raw=False),
+  'rotation': Protocol('1', rotation),
+  'completion': Protocol('1', completion, raw=False),
 }

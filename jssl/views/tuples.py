@@ -1,4 +1,4 @@
-"""Views across examples: several items of one example, and one change for many examples."""
+"""Views of examples that have parts, and one change for many examples."""
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,11 @@ def draw(keys: Keys, batch: Batch, *, column: str, views: int = 2, frames: int |
     return jax.vmap(lambda item, start: jax.lax.dynamic_slice_in_dim(item, start, frames))(chosen, starts)
 
   return tuple(jnp.unstack(jax.vmap(one)(keys, items), axis=1))
+
+
+def beside(keys: Keys, batch: Batch, *, view: View, names: tuple[str, ...]) -> tuple[Array, ...]:
+  """The views of one column, then the named columns as they stand: a changed image, and what goes with it."""
+  return (*view(keys, batch), *(batch[name] for name in names))
 
 
 def shared(keys: Keys, batch: Batch, *, view: View, chunks: int = 8, seed: int = 0) -> tuple[Array, ...]:
