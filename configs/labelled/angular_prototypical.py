@@ -18,14 +18,16 @@ def get_config():
   c.terms.speaker = dict(name='multi_view', objective=dict(name='angular_prototypical'), scalars=dict(scale='scale'))
   c.evaluators = dict(verification=dict(name='verification'))
   classified, objective = 'terms.speaker.name=classified', 'terms.speaker.objective.name='
-  margin = (classified, "terms.speaker.objective={'name': 'am_softmax'}", "terms.speaker.heads=('projector',)", 'terms.speaker.prototypes=speakers')
+  logits = "terms.speaker.heads=('projector', 'classifier')"
+  margin = (classified, "terms.speaker.heads=('projector',)", 'terms.speaker.prototypes=speakers')
+  given = lambda name: f"terms.speaker.objective={{'name': '{name}'}}"  # a new term has no objective yet
   c.claim = dict(
     metric='verification_eer', beats=('raw_input', 'random_init', 'softmax', 'triplet'), margin=0.01, lower=True, seeds=3,
     variants=dict(
-      softmax=(classified, "terms.speaker.objective={'name': 'softmax_cross_entropy'}", "terms.speaker.heads=('projector', 'classifier')"),
-      am_softmax=margin,
-      aam_softmax=(*margin, objective + 'aam_softmax'),
-      triplet=('terms.speaker.name=two_view', "terms.speaker.objective={'name': 'triplet'}", 'terms.speaker.pairs=((0, 1),)'),
+      softmax=(classified, given('softmax_cross_entropy'), logits),
+      am_softmax=(*margin, given('am_softmax')),
+      aam_softmax=(*margin, given('aam_softmax')),
+      triplet=('terms.speaker.name=two_view', given('triplet'), 'terms.speaker.pairs=((0, 1),)'),
       ge2e=(objective + 'ge2e',),
       prototypical=(objective + 'prototypical', 'terms.speaker.scalars=None'),
     ),
