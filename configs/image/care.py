@@ -14,8 +14,7 @@ def get_config():
     name='two_view', weight=0.01, pairs=((0, 1),), columns=dict(ids='example'),
     view=dict(name='shared', view=c.view.to_dict(), chunks=8), objective=dict(name='care', chunks=8),
   )  # fmt: skip
-  change = dict(affine=c.view.affine.to_dict(), jitter=c.view.jitter.to_dict())
-  c.evaluators = dict(rotation=dict(name='rotation', **change), linear=dict(name='linear'))
+  c.evaluators = dict(rotation=dict(name='rotation', view=c.view.to_dict()), linear=dict(name='linear'))
   c.claim = dict(
     metric='rotation_residual', beats=('random_init', 'invariant'), margin=0.02, lower=True, seeds=3,
     also=(dict(metric='linear_top1', beats=('invariant',), margin=-0.01),),

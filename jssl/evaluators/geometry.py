@@ -8,8 +8,7 @@ from jssl.evaluators.features import extract
 from jssl.evaluators.subject import Subject
 from jssl.evaluators.verification import embedded
 from jssl.parts.gradients import l2_normalize
-from jssl.types import Key
-from jssl.views.image import augment
+from jssl.types import Key, View
 
 
 def dimensions(
@@ -55,13 +54,7 @@ def mean_average_precision(z: np.ndarray, labels: np.ndarray) -> float:
 
 
 def rotation(
-  subject: Subject,
-  key: Key,
-  *,
-  heads: tuple[str, ...] = ('projector',),
-  affine: dict | None = None,
-  jitter: dict | None = None,
-  draws: int = 8,
+  subject: Subject, key: Key, *, view: View, heads: tuple[str, ...] = ('projector',), draws: int = 8
 ) -> dict[str, float]:
   """Protocol rotation: does one rotation of the embedding undo the difference of two augmentations, for all images?
 
@@ -70,8 +63,8 @@ def rotation(
   Args:
     subject: of images.
     key: of the augmentations, which are the same for all images.
+    view: the augmentation; the first view that it draws is looked at.
     heads: on the features, in turn; embeddings are then scaled to unit length.
-    affine, jitter: the augmentation, as `augment` takes them.
     draws: pairs of augmentations, over which the mean is taken.
 
   Returns:
@@ -85,7 +78,7 @@ def rotation(
   def under(key):
     def represent(batch):
       keys = jnp.broadcast_to(key, len(batch[column]))
-      return subject.represent({**batch, column: augment(keys, batch, column=column, views=1, affine=affine, jitter=jitter)[0]})
+      return subject.represent({**batch, column: view(keys, batch)[0]})
 
     z = extract(jax.jit(represent), subject.data.splits['test'])[0]
     return np.asarray(l2_normalize(embedded(subject, z, heads)), np.float64)

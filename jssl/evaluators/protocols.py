@@ -27,7 +27,8 @@ class Protocol(NamedTuple):
 
   def __call__(self, subject: Subject, key: Key, **options: Any) -> dict[str, Any]:
     """The figures, and with them what they rest on: the version, and options that are not the protocol's own."""
-    given = {'options': options} if options else {}
+    told = {name: getattr(x, 'func', x).__name__ if callable(x) else x for name, x in options.items()}
+    given = {'options': told} if options else {}
     return {'version': self.version, **given, **self.judge(subject, key, **options)}
 
 

@@ -1,5 +1,7 @@
 """Figures of pairs, dimensions, rotations and evidence, on representations whose figures are known."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from jssl.evaluators import PROTOCOLS, Subject
 from jssl.evaluators.geometry import mean_average_precision
 from jssl.evaluators.verification import equal_error_rate
 from jssl.types import Features
+from jssl.views.image import augment
 
 KEY = jax.random.key(0)
 
@@ -61,10 +64,11 @@ def test_a_quarter_turn_of_the_picture_that_turns_the_features_leaves_no_residua
   images = np.random.default_rng(0).random((40, 8, 8, 1), np.float32)
   data = arrays(image=images, label=np.zeros(40, np.int32), test=dict(image=images, label=np.zeros(40, np.int32)))
   flat = Subject(data, lambda batch: Features(None, batch['image'].reshape(len(batch['image']), -1)))
-  judge = lambda **options: PROTOCOLS['rotation'](flat, KEY, draws=2, **options)
+  judge = lambda **change: PROTOCOLS['rotation'](flat, KEY, draws=2, view=partial(augment, **change))
   assert judge()['unrotated'] == 0 == pytest.approx(judge()['residual'], abs=1e-5)
   turned = judge(affine=dict(degrees=(0, 360)))
   assert turned['residual'] < 0.8 * turned['unrotated']
+  assert turned['options'] == {'draws': 2, 'view': 'augment'}
 
 
 def test_completion_finds_what_the_product_tells():
