@@ -1,13 +1,26 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import documents, graphs, images, knowledge, nuisances, probing, text, words
+from jssl.data import compose, documents, graphs, images, knowledge, nuisances, probing, text, voices, words
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import bert, convnet, embedding, gcn, heads, mlp, pretrained, resnet, transformer, vit
+from jssl.models import bert, convnet, critic, embedding, gcn, heads, mlp, pretrained, resnet, transformer, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
-from jssl.terms import elastic, invariant, label_pairs, latent, masked, sentence, tokens, tuples, two_view
+from jssl.terms import (
+  distil,
+  elastic,
+  invariant,
+  label_pairs,
+  labelled,
+  latent,
+  masked,
+  multi_view,
+  sentence,
+  tokens,
+  tuples,
+  two_view,
+)
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, graph, image
+from jssl.views import columns, graph, image, items
 from jssl.views import text as text_views
 from jssl.views import tuples as tuple_views
 
@@ -49,6 +62,7 @@ MODELS = {
   'decoder': transformer.Decoder,
   'token_decoder': transformer.TokenDecoder,
   'lm_head': transformer.LmHead,
+  'critic': critic.Critic,
 }
 VIEWS = {
   'augment': image.augment,
@@ -67,6 +81,9 @@ VIEWS = {
   'surrounded': tuple_views.surrounded,
   'tree_path': tuple_views.tree_path,
   'tree_path_from_one': tuple_views.tree_path_from_one,
+  'draw': items.draw,
+  'beside': items.beside,
+  'shared': items.shared,
 }
 DATA = {
   'mnist5k': images.mnist5k,
@@ -86,6 +103,9 @@ DATA = {
   'code_or_prose': probing.code_or_prose,
   'lexicon': probing.lexicon,
   'coloured_digits': nuisances.coloured_digits,
+  'shifted_digits': compose.shifted_digits,
+  'mnist5k_glyphs': compose.mnist5k_glyphs,
+  'voices': voices.voices,
 }
 TERMS = {
   'two_view': two_view.two_view,
@@ -103,6 +123,9 @@ TERMS = {
   'look_up': tuples.look_up,
   'triplets': tuples.triplets,
   'invariant': invariant.invariant,
+  'multi_view': multi_view.multi_view,
+  'classified': labelled.classified,
+  'distilled': distil.distilled,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
@@ -111,6 +134,7 @@ SCHEDULES = {
   'linear': schedules.linear,
   'cosine': schedules.cosine,
   'rise': schedules.rise,
+  'switch': schedules.switch,
 }
 GUARDS = {'stop': guards.stop, 'skip': guards.skip, 'roll_back': guards.roll_back}
 OPTIMIZERS = {

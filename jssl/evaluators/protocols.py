@@ -5,6 +5,8 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
+from jssl.evaluators.evidence import classify, outside
+from jssl.evaluators.geometry import completion, dimensions, rotation
 from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, reading, sparse, steering
 from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.links import links
@@ -14,6 +16,7 @@ from jssl.evaluators.retrieval import retrieval
 from jssl.evaluators.sts import sts, sts_layer
 from jssl.evaluators.subject import Subject
 from jssl.evaluators.tokens import token_rank
+from jssl.evaluators.verification import verification
 from jssl.evaluators.words import words
 from jssl.types import Key
 
@@ -31,7 +34,8 @@ class Protocol(NamedTuple):
 
   def __call__(self, subject: Subject, key: Key, **options: Any) -> dict[str, Any]:
     """The figures, and with them what they rest on: the version, and options that are not the protocol's own."""
-    given = {'options': options} if options else {}
+    told = {name: getattr(x, 'func', x).__name__ if callable(x) else x for name, x in options.items()}
+    given = {'options': told} if options else {}
     return {'version': self.version, **given, **self.judge(subject, key, **options)}
 
 
@@ -67,4 +71,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'mixing_weights': Protocol('1', mixing_weights, raw=False),
   'reading': Protocol('1', reading, raw=False),
   'steering': Protocol('1', steering, raw=False),
+  'verification': Protocol('1', verification),
+  'classify': Protocol('1', classify, raw=False),
+  'outside': Protocol('1', outside, raw=False),
+  'dimensions': Protocol('1', dimensions, raw=False),
+  'rotation': Protocol('1', rotation),
+  'completion': Protocol('1', completion, raw=False),
 }

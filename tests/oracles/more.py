@@ -89,12 +89,13 @@ def poly_view_statistics(sg, z, temperature=0.1, normalize=True):
   return loss
 
 
-def care(sg, q, k, chunks=8):
+def care(sg, q, k, chunks=8, ids=None):
   q, k = unit(q), unit(k)
   n = len(q) // chunks
+  chunk = [i // n for i in range(len(q))] if ids is None else [x % chunks for x in ids]
   return np.array(
     [
-      2 * sum((q[i] @ q[j] - k[i] @ k[j]) ** 2 for j in range(len(q)) if j != i and j // n == i // n)
+      2 * sum((q[i] @ q[j] - k[i] @ k[j]) ** 2 for j in range(len(q)) if j != i and chunk[j] == chunk[i])
       for i in range(len(q))
     ]
   )
@@ -117,6 +118,15 @@ def symile(sg, z, scale=1.0, permutations=None):
         tuples = [[permutations[a, o, j] for o in others] for j in range(b) if j != i]
       logits = [mip([z[i, a], *(z[j, o] for j, o in zip(t, others, strict=True))]) for t in tuples]
       loss[i] += (log_sum_exp([truth, *logits]) - truth) / m
+  return loss
+
+
+def pairwise_info_nce(sg, z, scale=1.0):
+  z, (b, m, _) = units(z), z.shape
+  loss = np.zeros(b)
+  for a, c in itertools.permutations(range(m), 2):
+    for i in range(b):
+      loss[i] -= log_softmax([scale * z[i, a] @ z[j, c] for j in range(b)])[i] / (m * (m - 1))
   return loss
 
 
@@ -198,7 +208,11 @@ MULTIVIEW = {
   ),
   'care': Oracle(
     care,
-    lambda rng: [(pair(rng, 16), {}), (pair(rng, 6), dict(chunks=2))],
+    lambda rng: [
+      (pair(rng, 16), {}),
+      (pair(rng, 6), dict(chunks=2)),
+      (pair(rng, 6), dict(chunks=3, ids=np.array([4, 7, 2, 1, 5, 9]))),
+    ],
     sizes(lambda rng: (pair(rng, 8), dict(chunks=2)), lambda rng: (pair(rng, 8), {})),
   ),
   'symile': Oracle(
@@ -215,6 +229,12 @@ MULTIVIEW = {
     non_negative,
     lambda rng: [(pair(rng, d=16), {}), (pair(rng, d=16), dict(temperature=0.5, ids=IDS))],
     lambda rng: [(tuple(-np.abs(x) for x in pair(rng)), {})] + sizes(lambda rng: (pair(rng), {}))(rng),
+  ),
+  'pairwise_info_nce': Oracle(
+    pairwise_info_nce,
+    lambda rng: [(views(rng), dict(scale=8.0)), (views(rng, 4, 2), dict(scale=3.0))],
+    sizes(lambda rng: (views(rng), dict(scale=8.0)), lambda rng: (views(rng, 1), dict(scale=8.0))),
+    learned=('scale',),
   ),
   'patch_discrimination': Oracle(
     patch_discrimination,
@@ -554,6 +574,10 @@ def euclidean_triplet(sg, anchor, positive, negative, margin=1.0):
   return np.array([max(0.0, length(a - p) - length(a - n) + margin) for a, p, n in zip(anchor, positive, negative, strict=True)])
 
 
+def softmax_cross_entropy(sg, logits, labels):
+  return np.array([-log_softmax(x)[y] for x, y in zip(logits, labels, strict=True)])
+
+
 def am_softmax(sg, z, prototypes, labels, margin=0.35, scale=30.0):
   loss = []
   for x, y in zip(z, labels, strict=True):
@@ -579,6 +603,21 @@ def cores(sg, z, labels):
   centre = sum(corners) / (d + 1)
   corners = unit(np.array([c - centre for c in corners]))
   return np.array([-log_softmax([c @ x for c in corners])[y] for x, y in zip(z, labels, strict=True)])
+
+
+def edl(sg, logits, labels, kl_weight=1.0):
+  from scipy.special import digamma, gammaln
+
+  loss = np.zeros(len(logits))
+  for i, (row, label) in enumerate(zip(logits, labels, strict=True)):
+    a = np.array([softplus(x) + 1 for x in row])
+    y, total = np.eye(len(a))[label], sum(a)
+    p = a / total
+    loss[i] = sum((y[j] - p[j]) ** 2 + p[j] * (1 - p[j]) / (total + 1) for j in range(len(a)))
+    a = np.array([1.0 if j == label else a[j] for j in range(len(a))])
+    kl = gammaln(sum(a)) - sum(gammaln(a)) - gammaln(len(a))
+    loss[i] += kl_weight * (kl + sum((x - 1) * (digamma(x) - digamma(sum(a))) for x in a))
+  return loss
 
 
 def i_edl(sg, logits, labels, fisher_weight=1.0, kl_weight=1.0):
@@ -671,6 +710,11 @@ LABELLED = {
     ],
     sizes(lambda rng: ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), {})),
   ),
+  'softmax_cross_entropy': Oracle(
+    softmax_cross_entropy,
+    lambda rng: [((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS))],
+    sizes(lambda rng: ((normal(rng, 6, 4),), dict(labels=LABELS))),
+  ),
   'am_softmax': Oracle(
     am_softmax,
     lambda rng: [(classes(rng), dict(labels=LABELS)), (classes(rng), dict(labels=LABELS, margin=0.1, scale=4.0))],
@@ -687,6 +731,13 @@ LABELLED = {
   'cores': Oracle(
     cores,
     lambda rng: [((normal(rng, 6, 5, scale=3.0),), dict(labels=LABELS))],
+  ),
+  'edl': Oracle(
+    edl,
+    lambda rng: [
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS)),
+      ((normal(rng, 6, 4),), dict(labels=LABELS, kl_weight=0.3)),
+    ],
   ),
   'i_edl': Oracle(
     i_edl,
