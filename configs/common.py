@@ -32,3 +32,13 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 
   c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)))
   c.optimizer.learning_rate.peak = 2e-3
   return c
+
+
+def diffusion(*, data: str = 'mnist5k', batch_size: int = 128, epochs: int = 20) -> ConfigDict:
+  """Images in [-1, 1] with the noise of the cosine schedule, an encoder of few features and a small U-Net."""
+  c = image(data=data, batch_size=batch_size, epochs=epochs)
+  c.backbone = dict(name='convnet', widths=(16, 32, 64, 64))
+  c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
+  c.heads.denoiser = dict(name='unet', on='data.image', code=64, widths=(16, 32), patch=2)
+  c.optimizer.learning_rate.peak = 3e-3
+  return c

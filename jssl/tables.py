@@ -2,12 +2,12 @@
 
 from jssl.data import images
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, heads, mlp, resnet, vit
+from jssl.models import convnet, dit, heads, mlp, resnet, unet, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import latent, masked, two_view
+from jssl.terms import denoise, latent, masked, two_view
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, image
+from jssl.views import columns, image, noise
 
 MODELS = {
   'convnet': convnet.ConvNet,
@@ -21,6 +21,7 @@ MODELS = {
   'vit_base': vit.vit_base,
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
+  'dit': dit.DiT,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
@@ -30,6 +31,8 @@ MODELS = {
   'ijepa_predictor': heads.IJepaPredictor,
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
+  'unet': unet.UNet,
+  'dit_decoder': dit.DiTDecoder,
 }
 VIEWS = {
   'augment': image.augment,
@@ -38,6 +41,8 @@ VIEWS = {
   'random_mask': image.random_mask,
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
+  'cosine_noise': noise.cosine_noise,
+  'linear_noise': noise.linear_noise,
 }
 DATA = {'mnist5k': images.mnist5k, 'digits': images.digits, 'tfds': images.tfds}
 TERMS = {
@@ -46,6 +51,9 @@ TERMS = {
   'inpainted': masked.inpainted,
   'latent': latent.latent,
   'regressed': latent.regressed,
+  'denoised': denoise.denoised,
+  'variational': denoise.variational,
+  'unified': denoise.unified,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}

@@ -1,0 +1,21 @@
+"""UMD. Hansen-Estruch, Vishwanath, Zhang, Tomar, 2024. arXiv:2406.17688, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.diffusion()
+  c.backbone = dict(name='dit', width=64, depth=3, heads=4, patch=4)
+  c.heads = dict(decoder=dict(name='dit_decoder', width=48, depth=1, heads=4))
+  masks = dict(clean=dict(name='random_mask', ratio=0.75), noised=dict(name='random_mask', ratio=0.375))
+  c.terms.both = dict(
+    name='unified', noise=dict(name='cosine_noise'), masks=masks, objective=dict(name='umd', clean_weight=0.5)
+  )
+  c.claim = dict(
+    metric='linear_top1', beats=('random_init', 'dit'), margin=0.02, seeds=3,
+    variants=dict(
+      dit=('terms.both.objective.clean_weight=0.0', 'terms.both.masks.noised.ratio=0.0'),
+      mae=('terms.both.objective.clean_weight=1.0',),
+    ),
+  )
+  return c
