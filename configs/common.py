@@ -34,11 +34,11 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 
   return c
 
 
-def diffusion(*, data: str = 'mnist5k', batch_size: int = 128, epochs: int = 20) -> ConfigDict:
+def diffusion(*, data: str = 'digits', batch_size: int = 64, epochs: int = 15) -> ConfigDict:
   """Images in [-1, 1] with the noise of the cosine schedule, an encoder of few features and a small U-Net."""
   c = image(data=data, batch_size=batch_size, epochs=epochs)
-  c.backbone = dict(name='convnet', widths=(16, 32, 64, 64))
+  c.backbone = dict(name='convnet', widths=(32, 64), kernel=(3, 2))
   c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
-  c.heads.denoiser = dict(name='unet', on='data.image', code=64, widths=(16, 32), patch=2)
+  c.heads.denoiser = dict(name='unet', on='data.image', code=64, widths=(16, 32))
   c.optimizer.learning_rate.peak = 3e-3
   return c

@@ -1,13 +1,15 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import images
+from jssl.data import clips, images, reports, series, sound
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, dit, heads, mlp, resnet, unet, vit
+from jssl.models import convnet, cross, dit, grid, heads, mlp, reporter, resnet, unet, vit
+from jssl.models import series as series_models
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import denoise, latent, masked, two_view
+from jssl.terms import denoise, hybrid, latent, masked, record, two_view
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, image, noise
+from jssl.views import columns, gaps, image, noise, video
+from jssl.views import series as series_views
 
 MODELS = {
   'convnet': convnet.ConvNet,
@@ -22,6 +24,9 @@ MODELS = {
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
   'dit': dit.DiT,
+  'frame_transformer': grid.frame_transformer,
+  'tubelet_vit': grid.tubelet_vit,
+  'tst': series_models.TST,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
@@ -33,24 +38,45 @@ MODELS = {
   'scale': heads.Scale,
   'unet': unet.UNet,
   'dit_decoder': dit.DiTDecoder,
+  'cross_decoder': cross.CrossDecoder,
+  'reporter': reporter.Reporter,
 }
 VIEWS = {
   'augment': image.augment,
   'plain': image.plain,
   'columns': columns.columns,
+  'scaled': columns.scaled,
   'random_mask': image.random_mask,
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
+  'gapped': gaps.gapped,
+  'frames': video.frames,
+  'tube_mask': video.tube_mask,
   'cosine_noise': noise.cosine_noise,
   'linear_noise': noise.linear_noise,
+  'markov_mask': series_views.markov_mask,
+  'gap_mask': series_views.gap_mask,
 }
-DATA = {'mnist5k': images.mnist5k, 'digits': images.digits, 'tfds': images.tfds}
+DATA = {
+  'mnist5k': images.mnist5k,
+  'digits': images.digits,
+  'moving_digits': clips.moving_digits,
+  'digit_reports': reports.digit_reports,
+  'vowels': sound.vowels,
+  'japanese_vowels': series.japanese_vowels,
+  'tfds': images.tfds,
+}
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
   'inpainted': masked.inpainted,
+  'coded': masked.coded,
+  'imputed': masked.imputed,
   'latent': latent.latent,
   'regressed': latent.regressed,
+  'discriminated': latent.discriminated,
+  'hybrid': hybrid.hybrid,
+  'record': record.record,
   'denoised': denoise.denoised,
   'variational': denoise.variational,
   'unified': denoise.unified,

@@ -5,6 +5,7 @@ from jssl.configs import common
 
 def get_config():
   c = common.diffusion()
+  c.number = 31
   c.heads.posterior = dict(name='linear', dim=64)
   c.heads.denoiser.code = 32
   c.terms.denoise = dict(name='variational', noise=dict(name='cosine_noise'), objective=dict(name='denoising_mse'), mmd_weight=0.1)

@@ -5,6 +5,7 @@ from jssl.configs import common
 
 def get_config():
   c = common.diffusion()
+  c.number = 70
   affine = dict(degrees=20, translate=0.15, scale=(0.6, 1.2), shear=20)
   c.view = dict(name='augment', mean=0.5, std=0.5, views=(dict(affine=affine), {}))
   c.heads.denoiser.update(sections=2, drop=0.1)

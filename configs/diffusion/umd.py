@@ -5,8 +5,9 @@ from jssl.configs import common
 
 def get_config():
   c = common.diffusion()
-  c.backbone = dict(name='dit', width=64, depth=3, heads=4, patch=4)
-  c.heads = dict(decoder=dict(name='dit_decoder', width=48, depth=1, heads=4))
+  c.number = 84
+  c.backbone = dict(name='dit', width=48, depth=2, heads=4, patch=2)
+  c.heads = dict(decoder=dict(name='dit_decoder', width=32, depth=1, heads=4))
   masks = dict(clean=dict(name='random_mask', ratio=0.75), noised=dict(name='random_mask', ratio=0.375))
   c.terms.both = dict(
     name='unified', noise=dict(name='cosine_noise'), masks=masks, objective=dict(name='umd', clean_weight=0.5)
