@@ -13,7 +13,7 @@ def get_config():
   c.heads.reporter = dict(name='reporter', vocabulary=21, length=17, width=48, depth=1, heads=4)
   c.terms.record = dict(
     name='record', weights=dict(image=1.0, text=1.0),
-    masks=dict(image=dict(name='random_mask', ratio=0.75), text=dict(name='random_mask', ratio=0.5)),
+    masks=dict(image=dict(name='random_mask', ratio=0.5), text=dict(name='random_mask', ratio=0.5)),
     objectives=dict(image=dict(name='masked_mse'), text=dict(name='token_cross_entropy')),
   )
   c.optimizer.learning_rate.peak = 3e-3

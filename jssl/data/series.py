@@ -14,7 +14,7 @@ _INFO = dict(
   name='japanese_vowels',
   classes=tuple('123456789'),
   description='Utterances of two Japanese vowels by nine men: 12 linear-prediction cepstrum coefficients a frame, 7 to 29 frames.',
-  licence='CC BY 4.0 (UCI Machine Learning Repository); packaged with aeon, BSD-3-Clause',
+  licence='CC BY 4.0 (UCI Machine Learning Repository); packaged with sktime, BSD-3-Clause',
   citation='Kudo, Toyama, Shimbo, Japanese Vowels, UCI Machine Learning Repository, doi:10.24432/C5NS47',
   homepage='https://archive.ics.uci.edu/dataset/128/japanese+vowels',
 )
@@ -40,9 +40,9 @@ def japanese_vowels() -> Data:
 
 @functools.cache
 def _japanese_vowels():
-  spec = importlib.util.find_spec('aeon')
+  spec = importlib.util.find_spec('sktime')
   if not spec:
-    raise DataError('japanese_vowels is shipped by the package aeon, which is not installed: pip install aeon')
+    raise DataError('japanese_vowels is shipped by the package sktime, which is not installed: pip install 'jssl[series]'')
   folder = Path(spec.submodule_search_locations[0]) / 'datasets' / 'data' / 'JapaneseVowels'
   splits = [read_ts(folder / f'JapaneseVowels_{split}.ts') for split in ('TRAIN', 'TEST')]
   steps = np.concatenate(splits[0][0])
