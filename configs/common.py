@@ -34,7 +34,7 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 
   return c
 
 
-def diffusion(*, data: str = 'digits', batch_size: int = 64, epochs: int = 15) -> ConfigDict:
+def diffusion(*, data: str = 'digits', batch_size: int = 64, epochs: int = 10) -> ConfigDict:
   """Images in [-1, 1] with the noise of the cosine schedule, an encoder of few features and a small U-Net."""
   c = image(data=data, batch_size=batch_size, epochs=epochs)
   c.backbone = dict(name='convnet', widths=(32, 64), kernel=(3, 2))

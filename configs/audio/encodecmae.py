@@ -4,11 +4,11 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='vowels', batch_size=64, epochs=15)
+  c = common.base(data='vowels', batch_size=32, epochs=4)
   c.number = 37
-  c.backbone = dict(name='frame_transformer', width=48, depth=2, heads=4)
+  c.backbone = dict(name='frame_transformer', width=32, depth=2, heads=4)
   c.view = dict(name='columns', names=('frames',))
-  c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4, dim=256)  # 4 codebooks of 64
+  c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4, dim=256)  # 4 codebooks of 64
   gaps = dict(name='gap_mask', ratio=0.5, gap=8)
   c.terms.codes = dict(
     name='coded', mask=gaps,

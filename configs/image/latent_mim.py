@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='digits', batch_size=64, epochs=20)
+  c = common.base(data='digits', batch_size=64, epochs=12)
   c.number = 2
   c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=2, pool='mean', positions='sincos', std=0.0)
   # Patches with a gap of a pixel, so that neighbours do not give each other away.

@@ -4,9 +4,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='mnist5k', batch_size=128, epochs=10)
+  c = common.base(data='digits', batch_size=64, epochs=12)
   c.number = 32
-  c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=4, pool='mean', positions='sincos', std=0.0)
+  c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=2, pool='mean', positions='sincos', std=0.0)
   strong = dict(affine=dict(degrees=20, translate=0.15, scale=(0.6, 1.2), shear=20), jitter=dict(brightness=0.4, contrast=0.4))
   weak = dict(affine=dict(degrees=5, translate=0.05, scale=(0.9, 1.1)))
   c.view = dict(name='augment', views=(strong, weak))

@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='digit_reports', batch_size=64, epochs=20)
+  c = common.base(data='digit_reports', batch_size=64, epochs=10)
   c.number = 13
   c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=2, pool='mean', positions='sincos', std=0.0)
   c.view = dict(name='scaled', names=('image', 'high'))

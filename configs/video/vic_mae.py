@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='moving_digits', batch_size=128, epochs=10)
+  c = common.base(data='moving_digits', batch_size=64, epochs=3)
   c.number = 65
   c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=4, pool='mean', positions='sincos', std=0.0)
   c.view = dict(name='frames')

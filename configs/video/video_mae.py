@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='moving_digits', batch_size=128, epochs=10)
+  c = common.base(data='moving_digits', batch_size=64, epochs=3)
   c.backbone = dict(name='tubelet_vit', on='data.clip', width=48, depth=2, heads=4)
   c.view = c.inputs = dict(name='scaled', names=('clip',))
   c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4)

@@ -42,7 +42,7 @@ def japanese_vowels() -> Data:
 def _japanese_vowels():
   spec = importlib.util.find_spec('sktime')
   if not spec:
-    raise DataError('japanese_vowels is shipped by the package sktime, which is not installed: pip install 'jssl[series]'')
+    raise DataError("japanese_vowels is shipped by the package sktime, which is not installed: pip install 'jssl[series]'")
   folder = Path(spec.submodule_search_locations[0]) / 'datasets' / 'data' / 'JapaneseVowels'
   splits = [read_ts(folder / f'JapaneseVowels_{split}.ts') for split in ('TRAIN', 'TEST')]
   steps = np.concatenate(splits[0][0])
