@@ -6,7 +6,7 @@ from jssl.models import convnet, cross, dit, grid, heads, mlp, reporter, resnet,
 from jssl.models import series as series_models
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import denoise, hybrid, latent, masked, record, two_view
+from jssl.terms import denoise, discriminated, hybrid, latent, masked, record, sequence, two_view, unified
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, gaps, image, noise, video
 from jssl.views import series as series_views
@@ -70,16 +70,16 @@ TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
   'inpainted': masked.inpainted,
-  'coded': masked.coded,
-  'imputed': masked.imputed,
+  'coded': sequence.coded,
+  'imputed': sequence.imputed,
   'latent': latent.latent,
   'regressed': latent.regressed,
-  'discriminated': latent.discriminated,
+  'discriminated': discriminated.discriminated,
   'hybrid': hybrid.hybrid,
   'record': record.record,
   'denoised': denoise.denoised,
   'variational': denoise.variational,
-  'unified': denoise.unified,
+  'unified': unified.unified,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
