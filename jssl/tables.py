@@ -5,7 +5,7 @@ from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import convnet, cross, dit, grid, heads, mlp, reporter, resnet, unet, vit
 from jssl.models import series as series_models
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
-from jssl.parts import memory, optimizers, schedules, teachers
+from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import denoise, discriminated, hybrid, latent, masked, record, sequence, two_view, unified
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, gaps, image, noise, video
@@ -89,6 +89,7 @@ SCHEDULES = {
   'cosine': schedules.cosine,
   'rise': schedules.rise,
 }
+GUARDS = {'stop': guards.stop, 'skip': guards.skip, 'roll_back': guards.roll_back}
 OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
 # A teacher's probabilities over prototypes, for the health panel.
 ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
@@ -101,6 +102,7 @@ TABLES = {
   'terms': TERMS,
   'teachers': TEACHERS,
   'memories': MEMORIES,
+  'guards': GUARDS,
   'schedules': SCHEDULES,
   'optimizers': OPTIMIZERS,
   'transforms': TRANSFORMS,

@@ -6,7 +6,7 @@ from jssl.configs import common
 def get_config():
   c = common.base(data='vowels', batch_size=32, epochs=4)
   c.number = 37
-  c.backbone = dict(name='frame_transformer', width=32, depth=2, heads=4)
+  c.backbone = dict(name='frame_transformer', temperature=64.0, width=32, depth=2, heads=4)
   c.view = dict(name='columns', names=('frames',))
   c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4, dim=256)  # 4 codebooks of 64
   gaps = dict(name='gap_mask', ratio=0.5, gap=8)
@@ -15,6 +15,7 @@ def get_config():
     objective=dict(name='codebook_cross_entropy', weights=(0.52, 0.21, 0.15, 0.12), masked_weight=0.9),
   )
   c.optimizer.learning_rate.peak = 3e-3
+  c.optimizer.b2 = 0.95
   c.claim = dict(
     metric='linear_top1', beats=('random_init', 'frames', 'first_codebook'), margin=0.01, seeds=3,
     variants=dict(

@@ -4,12 +4,10 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='digits', batch_size=64, epochs=12)
+  c = common.small_masked()
   c.number = 2
-  c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=2, pool='mean', positions='sincos', std=0.0)
   # Patches with a gap of a pixel, so that neighbours do not give each other away.
-  c.view = dict(name='gapped', patch=2, gap=1)
-  c.inputs = dict(name='plain')
+  c.view = dict(name='gapped', patch=2, gap=1, mean=0.3, std=0.35)
   c.heads.predictor = dict(name='cross_decoder', width=48, depth=2, heads=4)
   c.heads.projector = dict(name='mlp', widths=(96, 48), norm='layer')
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
@@ -17,7 +15,6 @@ def get_config():
     name='discriminated', mask=dict(name='random_mask', ratio=0.75), similarity_weight=0.1,
     objective=dict(name='patch_discrimination', temperature=0.2),
   )
-  c.optimizer.learning_rate.peak = 2e-3
   c.claim = dict(
     metric='knn_top1', beats=('random_init', 'mae', 'latent_mse'), margin=0.02, seeds=3,
     variants=dict(

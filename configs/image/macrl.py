@@ -4,13 +4,11 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='digits', batch_size=64, epochs=12)
+  c = common.small_masked()
   c.number = 32
-  c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=2, pool='mean', positions='sincos', std=0.0)
   strong = dict(affine=dict(degrees=20, translate=0.15, scale=(0.6, 1.2), shear=20), jitter=dict(brightness=0.4, contrast=0.4))
   weak = dict(affine=dict(degrees=5, translate=0.05, scale=(0.9, 1.1)))
-  c.view = dict(name='augment', views=(strong, weak))
-  c.inputs = dict(name='plain')
+  c.view = dict(name='augment', mean=0.3, std=0.35, views=(strong, weak))
   c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4)
   c.heads.decoder_k = dict(name='mae_decoder', width=32, depth=1, heads=4)
   c.heads.projector = dict(name='mlp', widths=(128, 64))
@@ -21,7 +19,6 @@ def get_config():
     weights=dict(rebuild=2.0, contrast=1.0),  # the paper adds both branches' reconstruction, of which this is the mean
     objectives=dict(rebuild=dict(name='masked_l1'), contrast=dict(name='info_nce_queue', temperature=0.1)),
   )
-  c.optimizer.learning_rate.peak = 3e-3
   c.claim = dict(
     metric='linear_top1', beats=('random_init', 'mae', 'moco'), margin=0.01, seeds=3,
     variants=dict(mae=('terms.both.weights.contrast=0.0',), moco=('terms.both.weights.rebuild=0.0',)),

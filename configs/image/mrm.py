@@ -4,11 +4,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='digit_reports', batch_size=64, epochs=10)
+  c = common.small_masked(data='digit_reports')
   c.number = 13
-  c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=2, pool='mean', positions='sincos', std=0.0)
-  c.view = dict(name='scaled', names=('image', 'high'))
-  c.inputs = dict(name='scaled', names=('image',))
+  c.view = dict(name='scaled', names=('image', 'high'), mean=0.3, std=0.35)
   c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4, dim=16)  # 4x4 of the high resolution
   c.heads.reporter = dict(name='reporter', vocabulary=21, length=17, width=48, depth=1, heads=4)
   c.terms.record = dict(
@@ -16,7 +14,6 @@ def get_config():
     masks=dict(image=dict(name='random_mask', ratio=0.5), text=dict(name='random_mask', ratio=0.5)),
     objectives=dict(image=dict(name='masked_mse'), text=dict(name='token_cross_entropy')),
   )
-  c.optimizer.learning_rate.peak = 3e-3
   c.claim = dict(
     metric='linear_top1', beats=('random_init', 'image_alone', 'report_alone'), margin=0.01, seeds=3,
     variants=dict(image_alone=('terms.record.weights.text=0.0',), report_alone=('terms.record.weights.image=0.0',)),

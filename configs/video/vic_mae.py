@@ -4,11 +4,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='moving_digits', batch_size=64, epochs=3)
+  c = common.small_masked(data='moving_digits', patch=4, epochs=3)
   c.number = 65
-  c.backbone = dict(name='vit', width=48, depth=2, heads=4, patch=4, pool='mean', positions='sincos', std=0.0)
-  c.view = dict(name='frames')
-  c.inputs = dict(name='plain')
+  c.view = dict(name='frames', mean=0.3, std=0.35)
   c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4)
   c.heads.projector = dict(name='mlp', widths=(128, 128, 64))
   half = dict(name='random_mask', ratio=0.5)
@@ -16,7 +14,6 @@ def get_config():
     name='hybrid', masks=dict(first=half, second=half), weights=dict(rebuild=0.97, contrast=0.03),
     objectives=dict(rebuild=dict(name='masked_mse'), contrast=dict(name='nt_xent', temperature=0.1)),
   )
-  c.optimizer.learning_rate.peak = 3e-3
   c.claim = dict(
     metric='linear_top1', beats=('random_init', 'mae', 'simclr'), margin=0.01, seeds=3,
     variants=dict(

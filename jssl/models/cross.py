@@ -6,7 +6,7 @@ from flax import nnx
 from jssl.models import positions
 from jssl.models.attention import Attention
 from jssl.models.blocks import FeedForward, scan, stacked
-from jssl.models.heads import patches_of
+from jssl.models.heads import patches_of, temperature_of
 from jssl.models.layers import kernel_init
 from jssl.types import Array, Keys
 
@@ -46,7 +46,7 @@ class CrossDecoder(nnx.Module):
 
   def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 3, heads: int = 16, rngs: nnx.Rngs):
     self.grid, _ = patches_of(on, 'a CrossDecoder')
-    self.dim = on.dim
+    self.dim, self.temperature = on.dim, temperature_of(on)
     options = dict(kernel_init=kernel_init(0.), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.blocks = stacked(lambda rngs: CrossBlock(width, heads=heads, context=width, rngs=rngs), depth, rngs=rngs)
@@ -56,7 +56,7 @@ class CrossDecoder(nnx.Module):
   def __call__(self, x: Array, visible: Array, hidden: Array, *, keys: Keys | None = None) -> Array:
     """Tokens [b m d] at positions visible [b m], and the positions hidden [b k] asked for -> [b k d]."""
     x = self.embed(x)
-    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1]))
+    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature))
     query = jnp.mean(x, 1, keepdims=True) + table[hidden]
     y, _ = scan(self.blocks, query, context=x + table[visible])
     return self.proj(self.norm(y))

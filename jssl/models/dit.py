@@ -7,7 +7,7 @@ from flax import nnx
 from jssl.models import positions
 from jssl.models.attention import Attention
 from jssl.models.blocks import FeedForward, scan, stacked
-from jssl.models.heads import patches_of
+from jssl.models.heads import patches_of, temperature_of
 from jssl.models.layers import image_shape
 from jssl.models.time import TimeEmbedding
 from jssl.parts.patches import patchify, take
@@ -44,6 +44,7 @@ class DiT(nnx.Module):
     depth: number of blocks.
     heads: of the attention.
     patch: side of a patch in pixels.
+    temperature: of the positions, here and in the heads that stand on this.
     rngs: as nnx asks for.
 
   Raises:
@@ -53,11 +54,13 @@ class DiT(nnx.Module):
     arXiv:2406.17688, section 3.
   """
 
-  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int, rngs: nnx.Rngs):
+  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int, temperature: float = 10_000.,
+               rngs: nnx.Rngs):
     h, w, c = image_shape(on)
     if h % patch or w % patch:
       raise ValueError(f'patches of {patch} do not divide an image of {h}x{w}: choose a patch that does')
     self.dim, self.patch, self.grid, self.channels = width, patch, (h // patch, w // patch), c
+    self.temperature = temperature
     self.embed = nnx.Linear(patch * patch * c, width, kernel_init=nnx.initializers.xavier_uniform(), rngs=rngs)
     self.time = TimeEmbedding(width, rngs=rngs)
     self.blocks = stacked(lambda rngs: ModulatedBlock(width, heads=heads, rngs=rngs), depth, rngs=rngs)
@@ -66,7 +69,7 @@ class DiT(nnx.Module):
   def __call__(self, x: Array, *, keep: Array | None = None, time: Array | None = None,
                keys: Keys | None = None) -> Features:
     """x [b h w c], keep [b m] as in `ViT`, time [b] (None for no noise) -> tokens [b m d], pooled [b d]."""
-    places = jnp.asarray(positions.sincos(self.grid, self.dim))
+    places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature))
     x = patchify(x, self.patch)
     x = self.embed(x) + places if keep is None else self.embed(take(x, keep)) + places[keep]
     time = jnp.zeros(len(x)) if time is None else time
@@ -92,7 +95,7 @@ class DiTDecoder(nnx.Module):
 
   def __init__(self, on: nnx.Module, *, width: int, depth: int, heads: int, rngs: nnx.Rngs):
     self.grid, pixels = patches_of(on, 'a DiTDecoder')
-    self.dim = 2 * pixels
+    self.dim, self.temperature = 2 * pixels, temperature_of(on)
     self.embed = nnx.Linear(on.dim, width, kernel_init=nnx.initializers.xavier_uniform(), rngs=rngs)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
     self.time = TimeEmbedding(width, rngs=rngs)
@@ -105,6 +108,6 @@ class DiTDecoder(nnx.Module):
     x = self.embed(x)
     (b, m, d), n = x.shape, restore.shape[1]
     x = jnp.concatenate([x, jnp.broadcast_to(self.mask_token[...], (b, n - m, d))], 1)
-    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d)
+    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d, self.temperature)
     x, _ = scan(self.blocks, x, time=self.time(time))
     return self.pixels(self.norm(x))

@@ -23,6 +23,7 @@ class GridTransformer(nnx.Module):
     heads: of the attention.
     patch: side of a patch, one for all axes or one an axis.
     dropout, drop_path: rates in the blocks.
+    temperature: of the positions, here and in the heads that stand on this.
     rngs: as nnx asks for.
 
   Attributes: `dim` = d, `patch` (one side an axis), `grid` (patches along each axis), `channels`.
@@ -35,13 +36,13 @@ class GridTransformer(nnx.Module):
   """
 
   def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | tuple[int, ...], dropout: float = 0.,
-               drop_path: float = 0., rngs: nnx.Rngs):
+               drop_path: float = 0., temperature: float = 10_000., rngs: nnx.Rngs):
     *sides, c = shape_of(on)
     self.patch = patch_sides(patch, len(sides))
     if len(self.patch) != len(sides) or any(side % p for side, p in zip(sides, self.patch, strict=True)):
       raise ValueError(f'patches of {self.patch} do not divide {tuple(sides)}: give one side an axis that divides it')
     self.grid = tuple(side // p for side, p in zip(sides, self.patch, strict=True))
-    self.dim, self.channels, self.drop_path = width, c, drop_path
+    self.dim, self.channels, self.drop_path, self.temperature = width, c, drop_path, temperature
     self.embed = nnx.Linear(math.prod(self.patch) * c, width, kernel_init=kernel_init(0.), rngs=rngs)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
     self.blocks = stacked(lambda rngs: Block(width, heads=heads, dropout=dropout, std=0., rngs=rngs), depth, rngs=rngs)
@@ -50,7 +51,7 @@ class GridTransformer(nnx.Module):
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
                keys: Keys | None = None) -> Features:
     """x [b *sides c] -> tokens [b n d] (or [b m d]), pooled [b d], layers; `mask`, `keep` and `keys` as in `ViT`."""
-    places = jnp.asarray(positions.sincos(self.grid, self.dim))[None]
+    places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature))[None]
     x = patchify(x.astype(jnp.float32), self.patch)
     if keep is not None:
       x, places = take(x, keep), places[0][keep]

@@ -8,15 +8,18 @@ import numpy as np
 from jssl.types import Array
 
 
-def sincos(grid: tuple[int, ...], dim: int) -> np.ndarray:
+def sincos(grid: tuple[int, ...], dim: int, temperature: float = 10_000.) -> np.ndarray:
   """Fixed sine-cosine positions on a grid.
 
-  For a coordinate p on a grid of a axes, (sin(p w_i), cos(p w_i)) with w_i = 10000^(-2 a i / d), i < d / 2a. On two axes
-  the first half of the features encodes the column, the second half the row, as the official code of MAE and I-JEPA has it.
+  For a coordinate p on a grid of a axes, (sin(p w_i), cos(p w_i)) with w_i = temperature^(-2 a i / d), i < d / 2a. On two
+  axes the first half of the features encodes the column, the second half the row, as the official code of MAE and I-JEPA
+  has it.
 
   Args:
     grid: (rows, columns), or any number of axes.
     dim: d, a multiple of twice the number of axes.
+    temperature: 2 pi of it is the longest wavelength. At 10,000 most features are the same all over a small grid, and
+      attention takes long to tell its places apart: there, take the side of the grid.
 
   Returns:
     [n d], float32, in raster order.
@@ -29,7 +32,7 @@ def sincos(grid: tuple[int, ...], dim: int) -> np.ndarray:
   step = 2 * len(grid)
   if dim % step:
     raise ValueError(f'sine-cosine positions on a grid of {len(grid)} axes need a width that is a multiple of {step}, not {dim}')
-  omega = 10000 ** (-np.arange(dim // step) / (dim // step))
+  omega = temperature ** (-np.arange(dim // step) / (dim // step))
   places = np.meshgrid(*map(np.arange, grid), indexing='ij')
   angles = [p.reshape(-1, 1) * omega for p in reversed(places)]
   return np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], 1).astype(np.float32)

@@ -11,6 +11,6 @@ def columns(keys: Keys, batch: Batch, *, names: tuple = ()) -> tuple[Array, ...]
   return tuple(batch[name] for name in names)
 
 
-def scaled(keys: Keys, batch: Batch, *, names: tuple = ()) -> tuple[Array, ...]:
-  """The named columns of uint8 in [0, 1], one a view: clips, or an image at several resolutions."""
-  return tuple(x.astype(jnp.float32) / 255 for x in columns(keys, batch, names=names))
+def scaled(keys: Keys, batch: Batch, *, names: tuple = (), mean: float = 0.0, std: float = 1.0) -> tuple[Array, ...]:
+  """The named columns of uint8 as (x/255 - mean)/std, one a view: clips, or an image at several resolutions."""
+  return tuple((x.astype(jnp.float32) / 255 - mean) / std for x in columns(keys, batch, names=names))
