@@ -47,6 +47,7 @@ def diffusion(*, data: str = 'digits', batch_size: int = 64, epochs: int = 10) -
   c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
   c.heads.denoiser = dict(name='unet', on='data.image', code=64, widths=(16, 32))
   c.optimizer.learning_rate.peak = 3e-3
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   return c
 
 
@@ -58,5 +59,6 @@ def small_masked(*, data: str = 'digits', patch: int = 2, batch_size: int = 64, 
   )
   c.inputs = dict(name='plain', mean=0.3, std=0.35)
   c.optimizer.learning_rate.peak = 3e-3
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   c.optimizer.b2 = 0.95
   return c

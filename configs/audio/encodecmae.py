@@ -16,8 +16,9 @@ def get_config():
   )
   c.optimizer.learning_rate.peak = 3e-3
   c.optimizer.b2 = 0.95
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'frames', 'first_codebook'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot', beats=('random_init', 'frames', 'first_codebook'), margin=0.01, seeds=3,
     variants=dict(
       frames=(  # the log-mel frames themselves in place of their codes
         'terms.codes.name=masked', f'terms.codes.mask={gaps}', 'terms.codes.objective={"name": "masked_mse", "normalize": False}',

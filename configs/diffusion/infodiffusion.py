@@ -10,7 +10,7 @@ def get_config():
   c.heads.denoiser.code = 32
   c.terms.denoise = dict(name='variational', noise=dict(name='cosine_noise'), objective=dict(name='denoising_mse'), mmd_weight=0.1)
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'without_mmd'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot', beats=('random_init', 'without_mmd'), margin=0.01, seeds=3,
     variants=dict(without_mmd=('terms.denoise.mmd_weight=0.0',)),
   )
   return c

@@ -11,7 +11,7 @@ def get_config():
   c.heads.denoiser.update(sections=2, drop=0.1)
   c.terms.denoise = dict(name='denoised', noise=dict(name='cosine_noise'), objective=dict(name='denoising_mse'))
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'same_view'), margin=0.02, seeds=3,
+    metric='fewshot_top1_10shot', beats=('random_init', 'same_view'), margin=0.02, seeds=3,
     # The source is the target, not another view of it: a diffusion autoencoder.
     variants=dict(same_view=('view.views=({}, {})',)),
   )

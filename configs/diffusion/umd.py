@@ -13,8 +13,8 @@ def get_config():
     name='unified', noise=dict(name='cosine_noise'), masks=masks, objective=dict(name='umd', clean_weight=0.5)
   )
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'dit'), margin=0.02, seeds=3,
-    also=(dict(metric='linear_top1', beats=('mae',), margin=-0.02),),
+    metric='fewshot_top1_10shot', beats=('random_init', 'dit'), margin=0.02, seeds=3,
+    also=(dict(metric='fewshot_top1_10shot', beats=('mae',), margin=-0.02),),
     variants=dict(
       dit=('terms.both.objective.clean_weight=0.0', 'terms.both.masks.noised.ratio=0.0'),
       mae=('terms.both.objective.clean_weight=1.0',),

@@ -20,7 +20,7 @@ def get_config():
     objectives=dict(rebuild=dict(name='masked_l1'), contrast=dict(name='info_nce_queue', temperature=0.1)),
   )
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'mae', 'moco'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot', beats=('random_init', 'mae', 'moco'), margin=0.01, seeds=3,
     variants=dict(mae=('terms.both.weights.contrast=0.0',), moco=('terms.both.weights.rebuild=0.0',)),
   )
   return c

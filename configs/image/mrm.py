@@ -15,7 +15,7 @@ def get_config():
     objectives=dict(image=dict(name='masked_mse'), text=dict(name='token_cross_entropy')),
   )
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'image_alone', 'report_alone'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot', beats=('random_init', 'image_alone', 'report_alone'), margin=0.01, seeds=3,
     variants=dict(image_alone=('terms.record.weights.text=0.0',), report_alone=('terms.record.weights.image=0.0',)),
   )
   return c

@@ -15,7 +15,7 @@ def get_config():
     objectives=dict(rebuild=dict(name='masked_mse'), contrast=dict(name='nt_xent', temperature=0.1)),
   )
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'mae', 'simclr'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot', beats=('random_init', 'mae', 'simclr'), margin=0.01, seeds=3,
     variants=dict(
       mae=('terms.both.weights.contrast=0.0',),
       # Nothing hidden, nothing rebuilt.

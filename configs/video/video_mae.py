@@ -11,8 +11,9 @@ def get_config():
   c.terms.rebuild = dict(name='masked', mask=dict(name='tube_mask', ratio=0.75), objective=dict(name='masked_mse'))
   c.optimizer.learning_rate.peak = 3e-3
   c.optimizer.b2 = 0.95
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'without_tubes'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot', beats=('random_init', 'without_tubes'), margin=0.01, seeds=3,
     variants=dict(without_tubes=('terms.rebuild.mask.name=random_mask', 'terms.rebuild.mask.ratio=0.75')),
   )
   return c
