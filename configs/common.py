@@ -67,3 +67,27 @@ def frozen_minilm(*, data: str, length: int) -> ConfigDict:
   c.backbone = dict(name='minilm')
   c.steps, c.kind = 0, 'analysis'
   return c
+
+
+def diffusion(*, data: str = 'digits', batch_size: int = 64, epochs: int = 10) -> ConfigDict:
+  """Images in [-1, 1] with the noise of the cosine schedule, an encoder of few features and a small U-Net."""
+  c = image(data=data, batch_size=batch_size, epochs=epochs)
+  c.backbone = dict(name='convnet', widths=(32, 64), kernel=(3, 2))
+  c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
+  c.heads.denoiser = dict(name='unet', on='data.image', code=64, widths=(16, 32))
+  c.optimizer.learning_rate.peak = 3e-3
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  return c
+
+
+def small_masked(*, data: str = 'digits', patch: int = 2, batch_size: int = 64, epochs: int = 12) -> ConfigDict:
+  """Small pictures in patches for a vision transformer of two blocks; views standardise by the same numbers as `inputs`."""
+  c = base(data=data, batch_size=batch_size, epochs=epochs)
+  c.backbone = dict(
+    name='vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0
+  )
+  c.inputs = dict(name='plain', mean=0.3, std=0.35)
+  c.optimizer.learning_rate.peak = 3e-3
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.optimizer.b2 = 0.95
+  return c

@@ -23,6 +23,7 @@ KINDS = {
   'assign': ('assignments', False),
   'view': ('views', False),
   'mask': ('views', False),
+  'noise': ('views', False),
   'inputs': ('views', False),
   'memory': ('memories', True),
   'teacher': ('teachers', True),

@@ -1,26 +1,66 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import compose, documents, graphs, images, knowledge, nuisances, probing, text, voices, words
+from jssl.data import (
+  clips,
+  compose,
+  documents,
+  graphs,
+  images,
+  knowledge,
+  nuisances,
+  probing,
+  reports,
+  series,
+  sound,
+  text,
+  voices,
+  words,
+)
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import bert, convnet, critic, embedding, gcn, heads, mlp, pretrained, resnet, transformer, vit
+from jssl.models import (
+  bert,
+  convnet,
+  critic,
+  cross,
+  dit,
+  embedding,
+  gcn,
+  grid,
+  heads,
+  mlp,
+  pretrained,
+  reporter,
+  resnet,
+  transformer,
+  unet,
+  vit,
+)
+from jssl.models import series as series_models
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import (
+  denoise,
+  discriminated,
   distil,
   elastic,
+  hybrid,
   invariant,
   label_pairs,
   labelled,
   latent,
   masked,
   multi_view,
+  record,
   sentence,
+  sequence,
   tokens,
   tuples,
   two_view,
+  unified,
 )
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, graph, image, items
+from jssl.views import columns, gaps, graph, image, items, noise, video
+from jssl.views import series as series_views
 from jssl.views import text as text_views
 from jssl.views import tuples as tuple_views
 
@@ -43,6 +83,10 @@ MODELS = {
   'bert': bert.Bert,
   'bert_from': pretrained.bert,
   'minilm': pretrained.minilm,
+  'dit': dit.DiT,
+  'frame_transformer': grid.frame_transformer,
+  'tubelet_vit': grid.tubelet_vit,
+  'tst': series_models.TST,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
@@ -63,6 +107,10 @@ MODELS = {
   'token_decoder': transformer.TokenDecoder,
   'lm_head': transformer.LmHead,
   'critic': critic.Critic,
+  'unet': unet.UNet,
+  'dit_decoder': dit.DiTDecoder,
+  'cross_decoder': cross.CrossDecoder,
+  'reporter': reporter.Reporter,
 }
 VIEWS = {
   'augment': image.augment,
@@ -84,6 +132,17 @@ VIEWS = {
   'draw': items.draw,
   'beside': items.beside,
   'shared': items.shared,
+  'scaled': columns.scaled,
+  'random_mask': image.random_mask,
+  'beit_block_mask': image.beit_block_mask,
+  'block_mask': image.block_mask,
+  'gapped': gaps.gapped,
+  'frames': video.frames,
+  'tube_mask': video.tube_mask,
+  'cosine_noise': noise.cosine_noise,
+  'linear_noise': noise.linear_noise,
+  'markov_mask': series_views.markov_mask,
+  'gap_mask': series_views.gap_mask,
 }
 DATA = {
   'mnist5k': images.mnist5k,
@@ -106,11 +165,18 @@ DATA = {
   'shifted_digits': compose.shifted_digits,
   'mnist5k_glyphs': compose.mnist5k_glyphs,
   'voices': voices.voices,
+  'moving_digits': clips.moving_digits,
+  'digit_reports': reports.digit_reports,
+  'vowels': sound.vowels,
+  'japanese_vowels': series.japanese_vowels,
+  'tfds': images.tfds,
 }
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
   'inpainted': masked.inpainted,
+  'coded': sequence.coded,
+  'imputed': sequence.imputed,
   'latent': latent.latent,
   'regressed': latent.regressed,
   'masked_lm': tokens.masked_lm,
@@ -126,6 +192,12 @@ TERMS = {
   'multi_view': multi_view.multi_view,
   'classified': labelled.classified,
   'distilled': distil.distilled,
+  'discriminated': discriminated.discriminated,
+  'hybrid': hybrid.hybrid,
+  'record': record.record,
+  'denoised': denoise.denoised,
+  'variational': denoise.variational,
+  'unified': unified.unified,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 MEMORIES = {'queue': memory.queue, 'centre': memory.centre}

@@ -5,12 +5,24 @@ from jssl import configs
 BACKBONES = {
   'convnet': dict(widths=(8, 16)),
   'resnet18': dict(width=8),
+  'vit': dict(width=16, depth=1, heads=2),
   'vit_micro': dict(width=16, depth=2, heads=2),
   'vit_tiny': dict(patch=14),
   'gcn': dict(widths=(8, 8)),
   'embedding': dict(dim=8),
   'embedding_bag': dict(dim=8),
   'bert': dict(width=16, depth=1, heads=2),
+  'dit': dict(width=16, depth=1, heads=2),
+  'tst': dict(width=16, depth=1, heads=2),
+  'frame_transformer': dict(width=16, depth=1, heads=2),
+  'tubelet_vit': dict(width=24, depth=1, heads=2),
+}
+HEADS = {
+  'unet': dict(widths=(8, 8)),
+  'mae_decoder': dict(width=24, depth=1, heads=2),
+  'dit_decoder': dict(width=16, depth=1, heads=2),
+  'cross_decoder': dict(width=16, depth=1, heads=2),
+  'reporter': dict(width=16, depth=1, heads=2),
 }
 
 
@@ -28,6 +40,9 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
   if 'length' in c['data']:
     c['data']['length'] = 8
+  c['heads'] = {head: {**spec, **HEADS.get(spec['name'], {})} for head, spec in c['heads'].items()}
+  if 'denoiser' in c['heads'] and 'posterior' not in c['heads']:
+    c['heads']['denoiser']['code'] = c['backbone']['widths'][-1]
   for term in c['terms'].values():
     if 'memory' in term and 'size' in term['memory']:
       term['memory']['size'] = 4 * batch_size

@@ -181,5 +181,3 @@ def make_optimizer(spec: Mapping[str, Any], clock: Mapping[str, int]) -> tuple[o
   bound = option('optimizer', spec, 'optimizers', clock)
   rate = bound.keywords.get('learning_rate')
   return call(bound), rate if isinstance(rate, Schedule) else lambda step: jnp.float32(rate or 0.0)
-
-

@@ -15,6 +15,7 @@ from jssl.models import positions
 from jssl.models.blocks import Block, scan, stacked
 from jssl.models.layers import kernel_init, normalization
 from jssl.parts.gradients import l2_normalize
+from jssl.parts.patches import patch_sides
 from jssl.types import Array, Keys
 
 ACTIVATIONS = {'relu': jax.nn.relu, 'gelu': partial(jax.nn.gelu, approximate=False), 'elu': jax.nn.elu}
@@ -161,6 +162,7 @@ class MaeDecoder(nnx.Module):
     width: of the decoder.
     depth: number of blocks.
     heads: of their attention.
+    dim: numbers predicted for each patch, where they are other than its pixels.
     std: of kernels, as in `layers.kernel_init`; 0 for Xavier's uniform.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
@@ -173,9 +175,10 @@ class MaeDecoder(nnx.Module):
     class token, which is not among the tokens here.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, std: float = 0.,
-               remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
-    self.grid, self.dim = patches_of(on, 'a MaeDecoder')
+  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, dim: int | None = None,
+               std: float = 0., remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+    self.grid, pixels = patches_of(on, 'a MaeDecoder')
+    self.dim = dim or pixels
     self.width, self.remat, self.temperature = width, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
@@ -334,15 +337,15 @@ def width_of(on: int | nnx.Module) -> int:
   return width
 
 
-def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, int], int]:
+def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, ...], int]:
   """The grid of a backbone's patches, and the numbers in a patch.
 
   Raises:
     ValueError: it has none.
   """
   if not getattr(on, 'patch', None):
-    raise ValueError(f'{name} stands on a backbone with square patches (a ViT), and was given {type(on).__name__}')
-  return on.grid, on.patch ** 2 * on.channels
+    raise ValueError(f'{name} stands on a backbone with patches (a ViT), and was given {type(on).__name__}')
+  return on.grid, math.prod(patch_sides(on.patch, len(on.grid))) * on.channels
 
 
 def temperature_of(on: nnx.Module) -> float:

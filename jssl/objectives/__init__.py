@@ -30,15 +30,7 @@ from jssl.objectives.control import (
   spr,
   taco,
 )
-from jssl.objectives.diffusion import (
-  cosine_schedule,
-  denoising_mse,
-  gaussian_kl,
-  linear_schedule,
-  mmd,
-  noised,
-  umd,
-)
+from jssl.objectives.diffusion import denoising_mse, gaussian_kl, mmd, umd
 from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
 from jssl.objectives.invariance import conditional_mmd
 from jssl.objectives.kg import margin_ranking, self_adversarial
@@ -104,6 +96,7 @@ from jssl.objectives.words import (
   position_weighted_cbow,
   sgns,
 )
+from jssl.parts.noise import cosine_schedule, linear_schedule, noised
 from jssl.parts.scores import SCORES, bilinear, complex_, distmult, rotate, transe
 
 OBJECTIVES = {

@@ -1056,9 +1056,9 @@ def mmd(sg, z, prior):
   return kernel(prior, prior) + kernel(z, z) - 2 * kernel(prior, z)
 
 
-def umd(sg, x_prediction, noise_prediction, x, noise, mask, clean):
+def umd(sg, x_prediction, noise_prediction, x, noise, mask, clean, clean_weight=None):
   x_error, noise_error = ((x_prediction - x) ** 2).mean(-1), ((noise_prediction - noise) ** 2).mean(-1)
-  r, noisy = clean.mean(), ~clean[:, None]
+  r, noisy = clean.mean() if clean_weight is None else clean_weight, ~clean[:, None]
   diffusion = share(noise_error, ~mask & noisy) + share(x_error, mask & noisy)
   return r * share(x_error, mask & ~noisy) + (1 - r) * 0.5 * diffusion
 
@@ -1079,7 +1079,7 @@ DIFFUSION = {
   'mmd': Oracle(mmd, lambda rng: [((normal(rng, 6, 3, scale=2.0), normal(rng, 8, 3)), {})]),
   'umd': Oracle(
     umd,
-    lambda rng: [(patches(rng), dict(mask=TOKENS, clean=CLEAN))],
+    lambda rng: [(patches(rng), dict(mask=TOKENS, clean=CLEAN, **r)) for r in ({}, dict(clean_weight=0.8))],
     sizes(
       lambda rng: (patches(rng), dict(mask=TOKENS, clean=CLEAN)),
       lambda rng: (patches(rng), dict(mask=TOKENS & False, clean=CLEAN | True)),
