@@ -1,0 +1,166 @@
+"""Networks over states, actions and time: transitions, codes of actions, transformers over a window, chunks of what follows."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.attention import Attention
+from jssl.models.blocks import Block, scan, stacked
+from jssl.models.heads import width_of
+from jssl.models.layers import shape_of
+from jssl.types import Array, Features, Keys
+
+
+class ActionCode(nnx.Module):
+  """u = psi(a): actions as vectors, numbers one-hot first; an MLP of one hidden layer, or as they are where dim is 0.
+
+  Args:
+    on: the column of actions, whose type tells numbers from vectors.
+    actions: how many there are, or the width of the vectors.
+    dim: width of the code; 0 for none.
+    hidden: width of the hidden layer.
+    rngs: as nnx asks for.
+  """
+
+  def __init__(self, on: jax.ShapeDtypeStruct, *, actions: int, dim: int = 0, hidden: int = 64, rngs: nnx.Rngs):
+    self.numbers, self.actions = jnp.issubdtype(on.dtype, jnp.integer), actions
+    self.dim, self.coded = dim or actions, bool(dim)
+    if dim:
+      self.linear1 = nnx.Linear(actions, hidden, rngs=rngs)
+      self.linear2 = nnx.Linear(hidden, dim, rngs=rngs)
+
+  def __call__(self, a: Array, *, keys: Keys | None = None) -> Array:
+    """[...] whole numbers or [... a] -> [... dim]."""
+    u = jax.nn.one_hot(a, self.actions) if self.numbers else a
+    return self.linear2(jax.nn.relu(self.linear1(u))) if self.coded else u
+
+
+class Transition(nnx.Module):
+  """The next latent state from a latent state and an action: z + MLP([z, u]).
+
+  Args:
+    on: the encoder, whose width the states have.
+    actions: width of u.
+    widths: of the hidden layers.
+    rngs: as nnx asks for.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, actions: int, widths: tuple[int, ...] = (128,), rngs: nnx.Rngs):
+    self.dim, self.depth = width_of(on), len(widths)
+    sizes = (self.dim + actions, *widths)
+    for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
+      setattr(self, f'linear{i}', nnx.Linear(a, b, rngs=rngs))
+    self.linear = nnx.Linear(sizes[-1], self.dim, rngs=rngs)
+
+  def __call__(self, z: Array, u: Array) -> Array:
+    """[b d], [b e] -> [b d]."""
+    x = jnp.concatenate([z, u], -1)
+    for i in range(1, self.depth + 1):
+      x = jax.nn.relu(getattr(self, f'linear{i}')(x))
+    return z + self.linear(x)
+
+
+class Timeline(nnx.Module):
+  """A transformer over the steps of a window, with learned positions.
+
+  Args:
+    on: width of the states, or the encoder that makes them.
+    extra: width of what is joined to each state, such as a code of an action.
+    dim: width of the output; None for that of the states.
+    length: steps at most.
+    width: of the tokens.
+    depth: number of blocks.
+    heads: of their attention.
+    causal: whether a step sees only those up to it.
+    rngs: as nnx asks for.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, extra: int = 0, dim: int | None = None, length: int = 16, width: int = 64,
+               depth: int = 2, heads: int = 4, causal: bool = False, rngs: nnx.Rngs):
+    self.dim = dim or width_of(on)
+    self.embed = nnx.Linear(width_of(on) + extra, width, rngs=rngs)
+    self.positions = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (length, width)))
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, causal=causal, rngs=rngs), depth, rngs=rngs)
+    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.linear = nnx.Linear(width, self.dim, rngs=rngs)
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
+    """[b t d + extra] -> [b t dim]."""
+    x, _ = scan(self.blocks, self.embed(x) + self.positions[...][: x.shape[1]])
+    return self.linear(self.norm(x))
+
+
+class TimelineEncoder(nnx.Module):
+  """A transformer over the steps of a window as a backbone: one token a step, one for a single observation.
+
+  Args:
+    on: [o], the shape of one observation.
+    length: steps at most.
+    width: of the tokens.
+    depth: number of blocks.
+    heads: of their attention.
+    rngs: as nnx asks for.
+  """
+
+  def __init__(self, on, *, length: int = 16, width: int = 64, depth: int = 2, heads: int = 4, rngs: nnx.Rngs):
+    (observation,) = shape_of(on)
+    self.timeline = Timeline(observation, dim=width, length=length, width=width, depth=depth, heads=heads, rngs=rngs)
+    self.dim = width
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Features:
+    """[b o] or [b t o] -> tokens [b t d], pooled [b d]."""
+    tokens = self.timeline(x if x.ndim == 3 else x[:, None])
+    return Features(tokens, tokens.mean(1))
+
+
+class Chunk(nnx.Module):
+  """What follows, a step a query: learned queries attend to each other and to the tokens of the present.
+
+  Args:
+    on: the encoder.
+    length: steps told.
+    dim: width of what is told of each; None for that of the encoder.
+    width: of the queries.
+    depth: number of blocks.
+    heads: of their attention.
+    rngs: as nnx asks for.
+
+  Reference: Zhao, Kumar, Levine, Finn (ACT), RSS 2023, arXiv:2304.13705, section 4 and appendix C.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, length: int, dim: int | None = None, width: int = 64, depth: int = 1,
+               heads: int = 4, rngs: nnx.Rngs):
+    self.dim, self.depth = dim or width_of(on), depth
+    self.queries = nnx.Param(nnx.initializers.normal(1.0)(rngs.params(), (length, width)))
+    for i in range(1, depth + 1):
+      setattr(self, f'norm{i}', nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs))
+      setattr(self, f'cross{i}', Attention(width, heads=heads, context=width_of(on), rngs=rngs))
+      setattr(self, f'block{i}', Block(width, heads=heads, rngs=rngs))
+    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.linear = nnx.Linear(width, self.dim, rngs=rngs)
+
+  def __call__(self, tokens: Array, *, keys: Keys | None = None) -> Array:
+    """[b n d] -> [b length dim]."""
+    x = jnp.broadcast_to(self.queries[...], (len(tokens), *self.queries[...].shape))
+    for i in range(1, self.depth + 1):
+      x = x + getattr(self, f'cross{i}')(getattr(self, f'norm{i}')(x), tokens)
+      x = getattr(self, f'block{i}')(x)
+    return self.linear(self.norm(x))
+
+
+class Matrix(nnx.Module):
+  """A learned matrix, called without input: the W of a bilinear similarity.
+
+  Args:
+    on: width of its columns, or the module that they are compared with.
+    rows: width on the other side; None for the same.
+    rngs: as nnx asks for.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, rows: int | None = None, rngs: nnx.Rngs):
+    self.dim = width_of(on)
+    self.kernel = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), (rows or self.dim, self.dim)))
+
+  def __call__(self) -> Array:
+    """[rows dim]."""
+    return self.kernel[...]
