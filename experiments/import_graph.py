@@ -21,7 +21,7 @@ FLOORS = [
   ['tables'],
   ['terms'],
   ['objectives', 'views', 'models', 'data', 'evaluators', 'transforms'],
-  ['parts', 'configs'],
+  ['parts', 'configs', 'experiments'],
   ['types'],
 ]
 

@@ -78,11 +78,11 @@ def make_parser() -> argparse.ArgumentParser:
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
   train.add_argument('name', help='a name from `jssl list`, or a file with a get_config()')
   train.add_argument('--workdir', type=Path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
-  train.add_argument('--protocol', default='knn,linear', help='evaluations at the end, or none')
+  train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
   evaluate = command('evaluate', 'evaluate a trained run by named protocols')
   evaluate.add_argument('workdir', type=Path)
-  evaluate.add_argument('--protocol', default='knn,linear')
+  evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
   embed = command('embed', 'representations of new data')
   embed.add_argument('workdir', type=Path, metavar='D')
   embed.add_argument('input', metavar='INPUT', help='an .npy array, a folder of images, or data:NAME[/SPLIT]')
@@ -91,6 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
+  reproduce.add_argument('--stale', action='store_true', help='only those whose code has changed since, or that were never tried')
   return parser
 
 
@@ -116,15 +117,14 @@ def train(arguments, overrides) -> None:
 
   config = run.load_config(arguments.name, overrides)
   workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
-  protocols = [] if arguments.protocol == 'none' else arguments.protocol.split(',')
-  results = run.train(config, workdir, protocols=protocols, quiet=arguments.json, tensorboard=arguments.tensorboard)
+  results = run.train(config, workdir, protocols=_protocols(arguments), quiet=arguments.json, tensorboard=arguments.tensorboard)
   _show(results, workdir, arguments.json)
 
 
 def evaluate(arguments, overrides) -> None:
   from jssl import run
 
-  _show(run.evaluate(arguments.workdir, arguments.protocol.split(',')), arguments.workdir, arguments.json)
+  _show(run.evaluate(arguments.workdir, _protocols(arguments)), arguments.workdir, arguments.json)
 
 
 def embed(arguments, overrides) -> None:
@@ -145,21 +145,26 @@ def reproduce(arguments, overrides) -> None:
 
   if bool(arguments.names) == arguments.all:
     raise UsageError('give the names of systems, or --all')
-  names = arguments.names or list(configs.names())
+  names = arguments.names or [name for name in configs.names() if load_config(name).get('claim')]
   for name in names:
     load_config(name)  # an unknown name is told before hours are spent on the others
+  if arguments.stale:
+    names = [name for name in names if ledger.state(name) in ('stale', 'untried')]
   records = []
   for name in names:
     record = ledger.reproduce(name, say=lambda line: print(line, file=sys.stderr))
     records.append(record)
     if not arguments.json:
-      figures = ', '.join(f'{k} {x["mean"]:.3f} [{x["low"]:.3f}, {x["high"]:.3f}]' for k, x in record['figures'].items())
-      print(f'{name}: {record["state"].replace("_", " ")}: {record["claim"]["metric"]} {figures}')
+      print(f'{name}: {record["state"].replace("_", " ")}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)
   if arguments.json:
     print(json.dumps(records, default=str))
 
 
 COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed}
+
+
+def _protocols(arguments) -> list[str] | None:
+  return None if arguments.protocol is None else [] if arguments.protocol == 'none' else arguments.protocol.split(',')
 
 
 def _show(results: dict[str, Any], workdir: Path, as_json: bool) -> None:
@@ -168,7 +173,7 @@ def _show(results: dict[str, Any], workdir: Path, as_json: bool) -> None:
     return
   figures = results['figures']
   if figures:
-    names = [n for n in figures if not n.endswith(('_low', '_high'))]
+    names = [n for n in figures if not n.endswith(('_low', '_high', '_std', '_validation'))]
     table = _table('', *names)
     for row, values in [*results['baselines'].items(), (results['name'], figures)]:
       table.add_row(row.replace('_', ' '), *(_figure(values, n) for n in names))

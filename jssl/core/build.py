@@ -21,7 +21,7 @@ from jssl import tables
 from jssl.core.method import make_method
 from jssl.core.nets import network
 from jssl.parts.schedules import Schedule
-from jssl.types import Batch, Data, Method
+from jssl.types import Batch, Data, Method, Transform
 
 # keyword in a config -> table, and whether the entry is a factory, called as soon as its options are known
 KINDS = {
@@ -32,10 +32,12 @@ KINDS = {
   'inputs': ('views', False),
   'memory': ('memories', True),
   'teacher': ('teachers', True),
+  'transform': ('transforms', True),
 }
 DEFAULTS = dict(
   epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
   mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', claim=None, kind='method',
+  evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')), transform=None, experiment=None,
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'terms', 'optimizer')
 
@@ -55,6 +57,8 @@ class Plan(NamedTuple):
   batch: Batch  # shapes of one global batch
   steps: int
   epoch: int  # steps in an epoch
+  evaluators: Mapping[str, Callable]  # label -> (subject, key) -> figures
+  transform: Transform | None  # fitted to the features after training
 
 
 def build(config: Mapping[str, Any]) -> Method:
@@ -75,7 +79,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
   if batch_size > examples:
     raise ConfigError(f'batch_size {batch_size} is more than the {examples} training examples of {c["data"]["name"]}')
   epoch = examples // batch_size
-  steps = natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
+  steps = 0 if not c['terms'] else natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
   clock = dict(steps=steps, epoch=epoch)
 
   networks, modules = {}, {}
@@ -138,7 +142,13 @@ def plan(config: Mapping[str, Any]) -> Plan:
       batch=batch, inputs=inputs, teacher=teacher, taught=taught, micro_batches=natural(c, 'micro_batches'), **represent,
     )  # fmt: skip
   optimizer, learning_rate = make_optimizer(c['optimizer'], clock)
-  return Plan(c, method, data, optimizer, learning_rate, batch, steps, epoch)
+  transform = resolved('transform', 'transform', c['transform'], clock) if c['transform'] else None
+  return Plan(c, method, data, optimizer, learning_rate, batch, steps, epoch, judges(c['evaluators']), transform)
+
+
+def judges(specs: Mapping[str, Any]) -> dict[str, partial]:
+  """label -> evaluator with its options bound, each checked by name and type."""
+  return {label: option(f'evaluators.{label}', spec, 'evaluators') for label, spec in specs.items()}
 
 
 def open_data(spec: Mapping[str, Any]) -> Data:
@@ -158,6 +168,8 @@ _INDEX = jax.ShapeDtypeStruct((), jnp.int32)
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   """A config as plain dicts, with every key present and none unknown."""
   c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
+  if c.get('experiment'):
+    raise ConfigError('this system has a training loop of its own: `jssl reproduce` runs it')
   known = [*REQUIRED, *DEFAULTS]
   for key in c:
     if key not in known:
@@ -165,12 +177,12 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   if missing := [key for key in REQUIRED if c.get(key) is None]:
     raise ConfigError(f'the config lacks {missing}; every config has {list(REQUIRED)} and epochs or steps')
   c = {**DEFAULTS, **c}
-  for key in ('backbone', 'data', 'terms', 'optimizer', 'heads', 'represent', 'mesh'):
+  for key in ('backbone', 'data', 'terms', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
     if not isinstance(c[key], Mapping):
       raise ConfigError(f'{key} must be a dict, not {c[key]!r}')
-  if not c['terms']:
-    raise ConfigError('terms is empty: a method needs at least one')
-  if not c['epochs'] and not c['steps']:
+  if not c['terms'] and c['steps'] != 0:
+    raise ConfigError('terms is empty: a method needs at least one; to judge a network as it is set steps=0')
+  if c['terms'] and not c['epochs'] and not c['steps']:
     raise ConfigError('the config needs epochs or steps')
   return c
 
@@ -189,7 +201,8 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
   if not isinstance(spec, Mapping) or 'name' not in spec:
     raise ConfigError(f'{place} must be dict(name=..., ...), not {spec!r}')
   function = lookup(table, spec['name'], place)
-  inner = function.func if isinstance(function, partial) else function
+  inner = getattr(function, 'judge', function)
+  inner = inner.func if isinstance(inner, partial) else inner
   inner = inner.__init__ if inspect.isclass(inner) else inner
   parameters, hints = inspect.signature(inner).parameters, typing.get_type_hints(inner)
   free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())

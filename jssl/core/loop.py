@@ -19,15 +19,17 @@ from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings
 from jssl.core.step import TrainState, init_state, make_step
 from jssl.data.sources import GrainSource, to_device
 from jssl.parts.schedules import duration
+from jssl.types import Source
 
 
 class Stopped(RuntimeError):
   """A run that ended early, and why; what it had is saved."""
 
 
-def open_source(plan: Plan) -> GrainSource:
-  """The batches of a plan's training split, for this process."""
-  return GrainSource(plan.data.splits['train'], plan.config['batch_size'], seed=plan.config['seed'])
+def open_source(plan: Plan) -> Source:
+  """The batches of a plan for this process: of its training split, or of what its data makes them from."""
+  size, seed = plan.config['batch_size'], plan.config['seed']
+  return plan.data.source(size, seed) if plan.data.source else GrainSource(plan.data.splits['train'], size, seed=seed)
 
 
 class Trained(NamedTuple):
@@ -57,7 +59,7 @@ def compile_run(plan: Plan, mesh: jax.sharding.Mesh) -> tuple[Callable, Any, Cal
 
 def run(
   plan: Plan,
-  source: Any,
+  source: Source,
   *,
   workdir: Path | None = None,
   quiet: bool = False,
@@ -68,7 +70,7 @@ def run(
   """Trains to the end of the plan, from the newest checkpoint in `workdir` where there is one.
 
   Args:
-    source: gives batches: next(train_state), save() -> dict, restore(dict).
+    source: gives batches, and goes back to where a checkpoint was written.
     health: figures of the state that take more than a step's metrics; called every `health_every`.
   """
   began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A method: networks, weighted terms and one teacher rule, flattened to five pure functions."""
+"""A method: networks, weighted terms and one teacher rule, flattened to six pure functions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -104,17 +104,20 @@ def make_method(
       return state
     return {**state, 'target': teacher(state['target'], {name: params[name] for name in taught}, step)}
 
-  def represent(params, state, inputs_batch):
+  def networks_of(params, state):
     if from_teacher:
-      params, stats = state['target'], state['target_stats']
+      params, stats = {**params, **state['target']}, {**state['stats'], **state['target_stats']}
     else:
       stats = state['stats']
+    return bind(networks, params, stats, train=False)
+
+  def represent(params, state, inputs_batch):
     keys = jax.random.split(jax.random.key(0), len(jax.tree.leaves(inputs_batch)[0]))
     (x,) = inputs(keys, inputs_batch)
-    return bind(networks, {encoder: params[encoder]}, stats, train=False)[encoder](x)
+    return networks_of(params, state)[encoder](x)
 
   def watch(params, state, batch, key, step):
     encoded, _ = encode_all(params, state, batch, example_keys(key, batch))
     return {name: term.watch(encoded[name], state['terms'][name], step) for name, term in terms.items()}
 
-  return Method(init, loss, after_update, represent, watch)
+  return Method(init, loss, after_update, represent, networks_of, watch)
