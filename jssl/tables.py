@@ -1,11 +1,11 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import images
+from jssl.data import images, rollout
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, heads, mlp, resnet, vit
+from jssl.models import convnet, dynamics, heads, mlp, resnet, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import latent, masked, two_view
+from jssl.terms import latent, masked, spectral, trajectory, two_view, value
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, image
 
@@ -30,6 +30,15 @@ MODELS = {
   'ijepa_predictor': heads.IJepaPredictor,
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
+  # control
+  'action_code': dynamics.ActionCode,
+  'joined': dynamics.Joined,
+  'transition': dynamics.Transition,
+  'timeline': dynamics.Timeline,
+  'timeline_encoder': dynamics.TimelineEncoder,
+  'chunk': dynamics.Chunk,
+  'matrix': dynamics.Matrix,
+  'flat': dynamics.Flat,
 }
 VIEWS = {
   'augment': image.augment,
@@ -39,16 +48,31 @@ VIEWS = {
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
 }
-DATA = {'mnist5k': images.mnist5k, 'digits': images.digits, 'tfds': images.tfds}
+DATA = {
+  'mnist5k': images.mnist5k,
+  'digits': images.digits,
+  'tfds': images.tfds,
+  # control
+  'rooms': rollout.rooms,
+  'rooms_played': rollout.rooms_played,
+  'demonstrations': rollout.demonstrations,
+}
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
   'inpainted': masked.inpainted,
   'latent': latent.latent,
   'regressed': latent.regressed,
+  # control
+  'open_loop': trajectory.open_loop,
+  'outcome': trajectory.outcome,
+  'latent_actions': trajectory.latent_actions,
+  'chunk': trajectory.chunk,
+  'slow': spectral.slow,
+  'q_learning': value.q_learning,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
-MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
+MEMORIES = {'queue': memory.queue, 'centre': memory.centre, 'duals': spectral.duals}
 SCHEDULES = {
   'constant': schedules.constant,
   'linear': schedules.linear,

@@ -29,7 +29,9 @@ class Stopped(RuntimeError):
 def open_source(plan: Plan) -> Source:
   """The batches of a plan for this process: of its training split, or of what its data makes them from."""
   size, seed = plan.config['batch_size'], plan.config['seed']
-  return plan.data.source(size, seed) if plan.data.source else GrainSource(plan.data.splits['train'], size, seed=seed)
+  if plan.data.source:
+    return plan.data.source(size, seed, plan.method.networks)
+  return GrainSource(plan.data.splits['train'], size, seed=seed)
 
 
 class Trained(NamedTuple):

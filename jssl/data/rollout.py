@@ -3,10 +3,11 @@
 A policy is (observation, state, key) -> action; an expert looks at the state, what is trained at the observation.
 A window has T steps, t = 0 .. T-1: `observation` [t ...], `action` [t ...] taken there, `reward` [t] and `done` [t] that
 came of it, `state` [t k] as it truly was. `frame` [...] is observation 0, what a backbone sees of one moment, and
-`label` [k] the state there. When an episode ends, the next one starts in the next step.
+`truth` [k] the state there. When an episode ends, the next one starts in the next step.
 """
 
 import functools
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,7 +55,7 @@ def rollouts(environment: Environment, policy: Callable, keys: Keys, length: int
   return jax.vmap(one)(keys)
 
 
-def returns(environment: Environment, policy: Callable, key: Key, *, episodes: int = 256, length: int = 40) -> Array:
+def returns(environment: Environment, policy: Callable, key: Key, *, episodes: int, length: int) -> Array:
   """[episodes] sums of rewards over one episode each, cut after `length` steps."""
   played = rollouts(environment, policy, jax.random.split(key, episodes), length)
   before = jnp.cumsum(played['done'], 1) - played['done']
@@ -62,11 +63,11 @@ def returns(environment: Environment, policy: Callable, key: Key, *, episodes: i
 
 
 def windows(columns: Batch, window: int) -> Batch:
-  """Trajectories [n t ...] cut into windows that do not overlap: [n (t // window) window ...], with `frame` and `label`."""
+  """Trajectories [n t ...] cut into windows that do not overlap: [n (t // window) window ...], with `frame` and `truth`."""
   n, t = columns['reward'].shape
   cut = lambda x: x[:, : t // window * window].reshape(n * (t // window), window, *x.shape[2:])
   found = {name: cut(x) for name, x in columns.items()}
-  return found | dict(frame=found['observation'][:, 0], label=found['state'][:, 0])
+  return found | dict(frame=found['observation'][:, 0], truth=found['state'][:, 0])
 
 
 class Played:
@@ -107,7 +108,8 @@ def trajectories(
 
   (train, shapes), (held, _) = split(episodes, 0), split(test, 1)
   spec = {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in shapes.items()}
-  return Data(dict(train=train, test=held), spec, 'frame', dict(environment=environment, length=length, **info))
+  play = lambda policy, key, episodes: returns(environment, policy, key, episodes=episodes, length=length)
+  return Data(dict(train=train, test=held), spec, 'frame', dict(environment=environment, play=play, licence='generated', **info))
 
 
 def rooms(
@@ -125,7 +127,7 @@ def rooms(
   """Random walks through four rooms, seen as images; options as in `four_rooms` and `trajectories`."""
   environment = four_rooms(side=side, goal=goal, copies=copies, noise=noise)
   sizes = dict(episodes=episodes, test=test, length=length, window=window)
-  return trajectories(environment, uniform(environment), **sizes, seed=seed, info=dict(name='rooms', licence='generated'))
+  return trajectories(environment, uniform(environment), **sizes, seed=seed, info=dict(name='rooms'))
 
 
 def demonstrations(
@@ -142,4 +144,83 @@ def demonstrations(
   """An expert pushes a point mass to its goal, a step in ten (`astray`) at random; options as in `point_mass`."""
   environment = point_mass(side=side, others=others)
   sizes = dict(episodes=episodes, test=test, length=length, window=window)
-  return trajectories(environment, demonstrator(environment, astray), **sizes, seed=seed, info=dict(name='demonstrations', licence='generated'))
+  return trajectories(environment, demonstrator(environment, astray), **sizes, seed=seed, info=dict(name='demonstrations'))
+
+
+def epsilon_greedy(environment: Environment, networks: Mapping[str, Callable], epsilon: float, head: str) -> Callable:
+  """The action of highest value, or with probability `epsilon` any: (observation, state, key) -> action."""
+
+  def policy(observation, state, key):
+    del state
+    astray, draw = jax.random.split(key)
+    value = networks[head](networks['backbone'](observation[None]).pooled)[0]
+    best = jnp.argmax(value).astype(jnp.int32)
+    return jnp.where(jax.random.bernoulli(astray, epsilon), environment.draw(draw), best)
+
+  return policy
+
+
+class PolicySource:
+  """Windows that the policy being trained plays, each from a start of its own.
+
+  Batch n is a function of (seed, n) and of the train state alone, so the number of batches taken is all that is saved,
+  and a run that is stopped and resumed plays the same. Process p of P plays its own contiguous part of the batch.
+
+  Args:
+    environment: where it plays.
+    policy: networks -> (observation, state, key) -> action.
+    networks: (params, state) -> name -> network, as `Method.networks`.
+    batch_size: windows in a global batch.
+    seed: of starts, chance and exploration.
+    window: steps of each.
+  """
+
+  def __init__(
+    self, environment: Environment, policy: Callable, networks: Callable, *, batch_size: int, seed: int, window: int
+  ):
+    part = batch_size // jax.process_count()
+    rows = jnp.arange(part) + jax.process_index() * part
+    self._batches, self.data_wait = 0, 0.0
+
+    def play(policy, number):
+      key = jax.random.fold_in(jax.random.key(seed), number)
+      keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)
+      columns = windows(rollouts(environment, policy, keys, window), window)
+      return columns | dict(example=rows.astype(jnp.int32), epoch=jnp.full(part, number, jnp.int32))
+
+    self._play = jax.jit(lambda params, state, number: play(policy(networks(params, state)), number))
+    self._first = jax.jit(lambda number: play(uniform(environment), number))
+
+  def next(self, train_state: Any) -> dict[str, np.ndarray]:
+    """The next batch, played by the networks of `train_state`."""
+    start = time.perf_counter()
+    with jax.transfer_guard('allow'):
+      batch = jax.device_get(self._play(train_state.params, train_state.state, self._batches))
+    self._batches += 1
+    self.data_wait += time.perf_counter() - start
+    return batch
+
+  def batch(self, step: int) -> dict[str, np.ndarray]:
+    """Batch `step`, played at random."""
+    return jax.device_get(self._first(step))
+
+  def save(self) -> dict[str, int]:
+    return dict(batches=self._batches)
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    self._batches = int(state['batches'])
+
+
+def rooms_played(*, epsilon: float = 0.3, head: str = 'q', window: int = 8, **options: Any) -> Data:
+  """Four rooms, trained on what the values of `head` choose, with probability `epsilon` at random; options as in `rooms`.
+
+  The splits are random walks, for probes and the shapes; batches are played.
+  """
+  data = rooms(window=window, **options)
+  environment = data.info['environment']
+  policy = lambda networks: epsilon_greedy(environment, networks, epsilon, head)
+
+  def source(batch_size, seed, networks):
+    return PolicySource(environment, policy, networks, batch_size=batch_size, seed=seed, window=window)
+
+  return data._replace(source=source)

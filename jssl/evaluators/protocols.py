@@ -5,8 +5,10 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
+from jssl.evaluators.control import chunk_control, cloning, control
 from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.probe import fewshot, linear
+from jssl.evaluators.regression import laplacian, regression
 from jssl.evaluators.subject import Subject
 from jssl.types import Key
 
@@ -45,4 +47,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'linear': Protocol('1', on_features(linear)),
   'fewshot': Protocol('1', on_features(fewshot)),
   'clustering': Protocol('1', on_features(clustering)),
+  # control
+  'regression': Protocol('1', regression),
+  'cloning': Protocol('1', cloning),
+  'control': Protocol('1', control, raw=False),
+  'chunk_control': Protocol('1', chunk_control, raw=False),
+  'laplacian': Protocol('1', laplacian, raw=False),
 }

@@ -1,12 +1,14 @@
 """Networks over states, actions and time: transitions, codes of actions, transformers over a window, chunks of what follows."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models.attention import Attention
 from jssl.models.blocks import Block, scan, stacked
-from jssl.models.heads import width_of
+from jssl.models.heads import Mlp, width_of
 from jssl.models.layers import shape_of
 from jssl.types import Array, Features, Keys
 
@@ -35,29 +37,42 @@ class ActionCode(nnx.Module):
     return self.linear2(jax.nn.relu(self.linear1(u))) if self.coded else u
 
 
+class Joined(nnx.Module):
+  """An MLP of a state joined with something else: an action, a code, several of them.
+
+  Args:
+    on: the encoder, or the width of its states.
+    extra: width of what is joined.
+    widths: of the layers; the last is `dim`.
+    rngs: as nnx asks for.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, extra: int, widths: tuple[int, ...] = (128, 64), rngs: nnx.Rngs):
+    self.mlp = Mlp(width_of(on) + extra, widths=widths, norm='none', rngs=rngs)
+    self.dim = widths[-1]
+
+  def __call__(self, z: Array, u: Array) -> Array:
+    """[... d], [... e] -> [... dim]."""
+    return self.mlp(jnp.concatenate([z, u], -1))
+
+
 class Transition(nnx.Module):
   """The next latent state from a latent state and an action: z + MLP([z, u]).
 
   Args:
     on: the encoder, whose width the states have.
     actions: width of u.
-    widths: of the hidden layers.
+    hidden: width of the hidden layer.
     rngs: as nnx asks for.
   """
 
-  def __init__(self, on: int | nnx.Module, *, actions: int, widths: tuple[int, ...] = (128,), rngs: nnx.Rngs):
-    self.dim, self.depth = width_of(on), len(widths)
-    sizes = (self.dim + actions, *widths)
-    for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
-      setattr(self, f'linear{i}', nnx.Linear(a, b, rngs=rngs))
-    self.linear = nnx.Linear(sizes[-1], self.dim, rngs=rngs)
+  def __init__(self, on: int | nnx.Module, *, actions: int, hidden: int = 128, rngs: nnx.Rngs):
+    self.dim = width_of(on)
+    self.change = Joined(on, extra=actions, widths=(hidden, self.dim), rngs=rngs)
 
   def __call__(self, z: Array, u: Array) -> Array:
-    """[b d], [b e] -> [b d]."""
-    x = jnp.concatenate([z, u], -1)
-    for i in range(1, self.depth + 1):
-      x = jax.nn.relu(getattr(self, f'linear{i}')(x))
-    return z + self.linear(x)
+    """[... d], [... e] -> [... d]."""
+    return z + self.change(z, u)
 
 
 class Timeline(nnx.Module):
@@ -164,3 +179,20 @@ class Matrix(nnx.Module):
   def __call__(self) -> Array:
     """[rows dim]."""
     return self.kernel[...]
+
+
+class Flat(nnx.Module):
+  """The observation as it is, flattened: a backbone without parameters.
+
+  Args:
+    on: shape of one observation.
+    rngs: not needed.
+  """
+
+  def __init__(self, on, *, rngs: nnx.Rngs | None = None):
+    self.dim = math.prod(shape_of(on))
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Features:
+    """[b ...] -> tokens [b 1 d], pooled [b d]."""
+    x = x.reshape(len(x), -1)
+    return Features(x[:, None], x)

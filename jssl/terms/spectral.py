@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jssl.objectives.control import allo_errors
 from jssl.parts.schedules import at
 from jssl.types import Memory, Objective, Term, fold
 
@@ -36,3 +37,32 @@ def slow(*, objective: Objective, discount: float = 0.8, memory: Memory | None =
     return loss, (memory.write(state, given) if memory else state, {})
 
   return Term(init, encode, judge, lambda encoded, state, step: {'pairs': (encoded['start'], encoded['end'])})
+
+
+def duals(*, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.01, limit: float = 10.0) -> Memory:
+  """Dual variables of `allo` and the weight of its squared errors, both raised once an update by gradient ascent.
+
+  beta <- clip(beta + rate (e1 + e2)/2, +-limit),  b <- min(b + barrier_rate mean max(e1 e2, 0), limit)
+
+  Args:
+    rate: of the duals.
+    barrier: b at the start.
+    barrier_rate: of b.
+    limit: of both.
+
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1.
+  """
+
+  def init(key, encoded):
+    del key
+    d = encoded['start'].shape[-1]
+    return {'duals': jnp.zeros((d, d)), 'barrier': jnp.float32(barrier)}
+
+  def write(state, encoded):
+    errors, excess = allo_errors(encoded['first'], encoded['second'])
+    return {
+      'duals': jnp.clip(state['duals'] + rate * errors, -limit, limit),
+      'barrier': jnp.minimum(state['barrier'] + barrier_rate * excess, limit),
+    }
+
+  return Memory(init, lambda state: dict(state), write)

@@ -28,7 +28,7 @@ def alive(batch: Batch) -> Array:
 def open_loop(
   *,
   objective: Objective,
-  steps: int = 5,
+  horizon: int = 5,
   encoder: str = 'backbone',
   told: str | None = None,
   action: str = 'action',
@@ -38,12 +38,12 @@ def open_loop(
 ) -> Term:
   """From the first state on, each next one is predicted from the one predicted before and the action.
 
-  z_0 = f(o_0), z_k = h(z_k-1, psi(a_k-1)); predictor(heads(z_k)) is held against heads'(f'(o_k)), k = 1 .. steps, by the
+  z_0 = f(o_0), z_k = h(z_k-1, psi(a_k-1)); predictor(heads(z_k)) is held against heads'(f'(o_k)), k = 1 .. horizon, by the
   target networks, or by the trained ones where the method has no teacher. Stop-gradients belong to the objective.
 
   Args:
     objective: (prediction: [b k d], target: [b k d], mask: [b k]) -> [b].
-    steps: how many, less than a window's.
+    horizon: how many, less than a window's.
     told: the network whose features are predicted, where it is another than `encoder`: pixels as they are, say.
     heads: networks applied in turn to both sides.
     predictor: a head of the predicted side alone.
@@ -54,15 +54,15 @@ def open_loop(
     other = target or nets
     u = nets[action](batch['action'])
     z, ahead = nets[encoder](batch['observation'][:, 0]).pooled, []
-    for k in range(steps):
+    for k in range(horizon):
       z = nets[transition](z, u[:, k])
       ahead.append(z)
     prediction = jnp.stack(ahead, 1)
-    reached = over_time((nets if told else other)[told or encoder], batch['observation'][:, 1 : steps + 1])
+    reached = over_time((nets if told else other)[told or encoder], batch['observation'][:, 1 : horizon + 1])
     for head in heads:
       prediction, reached = nets[head](prediction), other[head](reached)
     prediction = nets[predictor](prediction) if predictor else prediction
-    return {'prediction': prediction, 'target': reached, 'mask': alive(batch)[:, 1 : steps + 1]}
+    return {'prediction': prediction, 'target': reached, 'mask': alive(batch)[:, 1 : horizon + 1]}
 
   def judge(nets, encoded, state, key, step):
     del nets, key
@@ -75,7 +75,7 @@ def open_loop(
 def outcome(
   *,
   objective: Objective,
-  steps: int = 3,
+  horizon: int = 3,
   encoder: str = 'backbone',
   action: str = 'action',
   projector: str = 'projector',
@@ -90,7 +90,7 @@ def outcome(
 
   Args:
     objective: (g: [b d], h: [b e], weight: [d e]) -> [b].
-    steps: number of actions, less than a window's steps.
+    horizon: number of actions, less than a window's steps.
     projector: g of the state joined with the codes of all actions.
     target_projector: h of the state reached.
     weight_matrix: network called without input.
@@ -100,15 +100,15 @@ def outcome(
 
   def encode(nets, target, batch, keys):
     del target, keys
-    z = over_time(nets[encoder], batch['observation'][:, jnp.array([0, steps])])
-    u = nets[action](batch['action'][:, :steps])
-    before = jnp.concatenate([z[:, 0], u.reshape(len(u), -1)], -1)
-    rewards = batch['reward'][:, :steps] @ discount ** jnp.arange(steps)
+    z = over_time(nets[encoder], batch['observation'][:, jnp.array([0, horizon])])
+    u = nets[action](batch['action'][:, :horizon])
+    before = z[:, 0], u.reshape(len(u), -1)
+    rewards = batch['reward'][:, :horizon] @ discount ** jnp.arange(horizon)
     return {
-      'g': nets[projector](before),
+      'g': nets[projector](*before),
       'h': nets[target_projector](z[:, 1]),
-      'error': (nets[reward](before)[:, 0] - rewards) ** 2,
-      'counts': alive(batch)[:, steps],
+      'error': (nets[reward](*before)[:, 0] - rewards) ** 2,
+      'counts': alive(batch)[:, horizon],
     }
 
   def judge(nets, encoded, state, key, step):

@@ -1,0 +1,17 @@
+"""DynaMo. Cui, Pan, Iyer, Haldar, Pinto, NeurIPS 2024. arXiv:2409.12192, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.demonstrations()
+  c.number = 91
+  c.heads.inverse = dict(name='timeline', dim=8)
+  c.heads.forward = dict(name='timeline', extra=8, causal=True)
+  c.terms.dynamics = dict(name='latent_actions', objective=dict(name='dynamo'))
+  c.claim = dict(
+    metric='state_r2', beats=('random_init', 'no_covariance'), margin=0.05, seeds=3,
+    variants=dict(no_covariance=('terms.dynamics.objective.covariance_weight=0.0',)),
+    also=(dict(metric='cloning_return', beats=('random_init',), margin=0.5),),
+  )
+  return c
