@@ -4,10 +4,11 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.demonstrations()
+  c = common.demonstrations(steps=800, length=15)
+  c.backbone.norm = 'batch'
   c.number = 91
-  c.heads.inverse = dict(name='timeline', dim=8)
-  c.heads.forward = dict(name='timeline', extra=8, causal=True)
+  c.heads.inverse = dict(name='timeline', dim=8, width=32, depth=1)
+  c.heads.forward = dict(name='timeline', extra=8, causal=True, width=32, depth=1)
   c.terms.dynamics = dict(name='latent_actions', objective=dict(name='dynamo'))
   c.claim = dict(
     metric='state_r2', beats=('random_init', 'no_covariance'), margin=0.05, seeds=3,

@@ -18,7 +18,7 @@ from jssl.objectives import double_dqn, musik
 
 
 def run(
-  *, seed: int, horizon: int = 8, actions: int = 4, noise: float = 0.1, codes: int = 3, episodes: int = 400, steps: int = 300,
+  *, seed: int, horizon: int = 5, actions: int = 10, noise: float = 0.1, codes: int = 3, episodes: int = 2000, steps: int = 400,
   width: int = 64, judged: int = 512,
 ) -> dict[str, dict[str, float]]:  # fmt: skip
   """Returns of MusIK, of its one-step form, of Q-learning and of chance, after the same number of episodes.
@@ -77,22 +77,24 @@ def run(
     (state, _, (x, a, i)), reward = jax.lax.scan(one, (lock.reset(start), code, empty), jnp.arange(horizon))
     return dict(x=x, action=a, policy=i, later=lock.observe(state, last), good=state.state < 2, reward=reward.sum())
 
-  @partial(jax.jit, static_argnames=('n', 'alone'))
+  @partial(jax.jit, static_argnames='n')
   def played(nets, target, t, key, n, alone):
     code = jax.random.randint(jax.random.fold_in(key, 0), (n,), 0, codes)
     data = jax.vmap(partial(play, nets, target, t, alone=alone))(code, jax.random.split(key, n))
     return data | dict(code=code)
 
-  fit = jax.jit(lambda net, data: _minimize(loss, net, data, steps))
+  @jax.jit
+  def fit(nets, h, t, data):
+    net = _minimize(loss, jax.tree.map(lambda p: p[h, t], nets), data, jax.random.fold_in(key, h * 100 + t), steps)
+    return jax.tree.map(lambda p, new: p.at[h, t].set(new), nets, net)
 
   def cover(alone):
-    nets = jax.vmap(jax.vmap(init))(jax.random.split(jax.random.fold_in(key, 1), (horizon + 1, horizon)))
+    nets = jax.jit(jax.vmap(jax.vmap(init)))(jax.random.split(jax.random.fold_in(key, 1), (horizon + 1, horizon)))
     n = episodes * fits // horizon if alone else episodes
     for h in range(1, horizon + 1):
       for t in [h - 1] if alone else reversed(range(h)):
         data = played(nets, h, t, jax.random.fold_in(key, h * 100 + t), n, alone)
-        net = fit(jax.tree.map(lambda p, h=h, t=t: p[h, t], nets), data)
-        nets = jax.tree.map(lambda p, new, h=h, t=t: p.at[h, t].set(new), nets, net)
+        nets = fit(nets, h, t, data)
     chosen = _by_code(played(nets, horizon, horizon, jax.random.fold_in(key, 2), codes * judged, alone), codes)
     data = played(nets, horizon, horizon, jax.random.fold_in(key, 3), codes * judged, alone)
     said = jnp.argmax(jax.vmap(partial(_code, jax.tree.map(lambda p: p[horizon, 0], nets)))(data['later']), 1)
@@ -135,15 +137,16 @@ def _code(net, x):
   return _linear(net['decoder2'], jax.nn.relu(_linear(net['decoder1'], x)))
 
 
-def _minimize(loss, net, data, steps, rate=1e-2):
-  optimizer = optax.adam(optax.cosine_decay_schedule(rate, steps))
+def _minimize(loss, net, data, key, steps, rate=5e-3, decay=1e-2, batch_size=256):
+  optimizer = optax.adamw(optax.cosine_decay_schedule(rate, steps), weight_decay=decay)
 
-  def one(carry, _):
+  def one(carry, key):
     net, opt = carry
-    updates, opt = optimizer.update(jax.grad(loss)(net, data), opt)
+    rows = jax.random.randint(key, (batch_size,), 0, len(data['x']))
+    updates, opt = optimizer.update(jax.grad(loss)(net, jax.tree.map(lambda x: x[rows], data)), opt, net)
     return (optax.apply_updates(net, updates), opt), None
 
-  return jax.lax.scan(one, (net, optimizer.init(net)), None, steps)[0][0]
+  return jax.lax.scan(one, (net, optimizer.init(net)), jax.random.split(key, steps))[0][0]
 
 
 def _by_code(data, codes):

@@ -88,7 +88,7 @@ class Mass(NamedTuple):
   others: Array  # [m 4], positions and velocities of what is only in the way of the eye
 
 
-def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: float = 0.06) -> Environment:
+def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: float = 0.12) -> Environment:
   """A mass to be pushed to a goal in the unit square; reward 1 for every step within 0.15 of it.
 
   v <- (1 - drag) v + force a,  x <- clip(x + v, -1, 1),  a in [-1, 1]^2

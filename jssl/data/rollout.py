@@ -132,12 +132,12 @@ def rooms(
 
 def demonstrations(
   *,
-  side: int = 16,
+  side: int = 12,
   others: int = 2,
   astray: float = 0.1,
-  episodes: int = 50,
-  test: int = 20,
-  length: int = 40,
+  episodes: int = 200,
+  test: int = 50,
+  length: int = 20,
   window: int = 5,
   seed: int = 0,
 ) -> Data:
@@ -180,29 +180,29 @@ class PolicySource:
   ):
     part = batch_size // jax.process_count()
     rows = jnp.arange(part) + jax.process_index() * part
-    self._batches, self.data_wait = 0, 0.0
+    self._seed, self._batches, self.data_wait = seed, 0, 0.0
 
-    def play(policy, number):
+    def play(policy, seed, number):
       key = jax.random.fold_in(jax.random.key(seed), number)
       keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)
       columns = windows(rollouts(environment, policy, keys, window), window)
       return columns | dict(example=rows.astype(jnp.int32), epoch=jnp.full(part, number, jnp.int32))
 
-    self._play = jax.jit(lambda params, state, number: play(policy(networks(params, state)), number))
-    self._first = jax.jit(lambda number: play(uniform(environment), number))
+    self._play = jax.jit(lambda params, state, *batch: play(policy(networks(params, state)), *batch))
+    self._first = jax.jit(lambda *batch: play(uniform(environment), *batch))
 
   def next(self, train_state: Any) -> dict[str, np.ndarray]:
     """The next batch, played by the networks of `train_state`."""
     start = time.perf_counter()
     with jax.transfer_guard('allow'):
-      batch = jax.device_get(self._play(train_state.params, train_state.state, self._batches))
+      batch = jax.device_get(self._play(train_state.params, train_state.state, self._seed, self._batches))
     self._batches += 1
     self.data_wait += time.perf_counter() - start
     return batch
 
   def batch(self, step: int) -> dict[str, np.ndarray]:
     """Batch `step`, played at random."""
-    return jax.device_get(self._first(step))
+    return jax.device_get(self._first(self._seed, step))
 
   def save(self) -> dict[str, int]:
     return dict(batches=self._batches)

@@ -45,18 +45,19 @@ def regression(subject: Subject, key: Key | None = None, *, column: str = 'truth
   R^2 = 1 - sum |y - y^|^2 / sum |y - mean y|^2 of each number, and the mean of these.
 
   Args:
-    subject: of data with `column`, [k] numbers an example.
+    subject: of data with `column`, numbers of any shape an example.
     key: not used, there is no chance in it.
     column: what is told.
     l2: penalties to choose from.
 
   Returns:
-    r2, the mean, and r2_0, r2_1, ... of each number.
+    r2, the mean over the numbers, and r2_least, that of the one told worst.
   """
   (x, y), (test_x, test_y) = (extract(subject.represent, subject.data.splits[s], label=column) for s in ('train', 'test'))
+  y, test_y = y.reshape(len(y), -1), test_y.reshape(len(test_y), -1)
   told = np.asarray(ridge(x, y, l2=l2)(test_x))
   r2 = 1 - np.sum((test_y - told) ** 2, 0) / np.maximum(np.sum((test_y - test_y.mean(0)) ** 2, 0), 1e-12)
-  return {'r2': float(r2.mean()), **{f'r2_{i}': float(x) for i, x in enumerate(r2)}}
+  return {'r2': float(r2.mean()), 'r2_least': float(r2.min())}
 
 
 def laplacian(subject: Subject, key: Key | None = None, *, encoder: str = 'backbone', head: str = 'head') -> dict[str, float]:

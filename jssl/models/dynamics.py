@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models.attention import Attention
-from jssl.models.blocks import Block, scan, stacked
+from jssl.models.blocks import Block
 from jssl.models.heads import Mlp, width_of
 from jssl.models.layers import shape_of
 from jssl.types import Array, Features, Keys
@@ -92,16 +92,19 @@ class Timeline(nnx.Module):
 
   def __init__(self, on: int | nnx.Module, *, extra: int = 0, dim: int | None = None, length: int = 16, width: int = 64,
                depth: int = 2, heads: int = 4, causal: bool = False, rngs: nnx.Rngs):
-    self.dim = dim or width_of(on)
+    self.dim, self.depth = dim or width_of(on), depth
     self.embed = nnx.Linear(width_of(on) + extra, width, rngs=rngs)
     self.positions = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (length, width)))
-    self.blocks = stacked(lambda rngs: Block(width, heads=heads, causal=causal, rngs=rngs), depth, rngs=rngs)
+    for i in range(1, depth + 1):
+      setattr(self, f'block{i}', Block(width, heads=heads, causal=causal, rngs=rngs))
     self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.linear = nnx.Linear(width, self.dim, rngs=rngs)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
     """[b t d + extra] -> [b t dim]."""
-    x, _ = scan(self.blocks, self.embed(x) + self.positions[...][: x.shape[1]])
+    x = self.embed(x) + self.positions[...][: x.shape[1]]
+    for i in range(1, self.depth + 1):
+      x = getattr(self, f'block{i}')(x)
     return self.linear(self.norm(x))
 
 

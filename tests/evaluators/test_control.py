@@ -34,7 +34,7 @@ def test_ridge_is_scikit_learns():
 def test_state_is_read_off_pixels_and_not_off_noise(rooms):
   pixels = Subject(rooms, lambda c: flat(c['frame']))
   noise = Subject(rooms, lambda c: flat(jax.random.normal(jax.random.key(0), (len(c['frame']), 8))))
-  assert regression(pixels)['r2'] > 0.99
+  assert regression(pixels)['r2'] > 0.9
   assert regression(noise)['r2'] < 0.1
 
 
