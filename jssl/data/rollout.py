@@ -134,6 +134,7 @@ def demonstrations(
   *,
   side: int = 12,
   others: int = 2,
+  drag: float = 0.3,
   astray: float = 0.1,
   episodes: int = 200,
   test: int = 50,
@@ -142,7 +143,7 @@ def demonstrations(
   seed: int = 0,
 ) -> Data:
   """An expert pushes a point mass to its goal, a step in ten (`astray`) at random; options as in `point_mass`."""
-  environment = point_mass(side=side, others=others)
+  environment = point_mass(side=side, others=others, drag=drag)
   sizes = dict(episodes=episodes, test=test, length=length, window=window)
   return trajectories(environment, demonstrator(environment, astray), **sizes, seed=seed, info=dict(name='demonstrations'))
 
