@@ -165,7 +165,7 @@ class PolicySource:
   """Windows that the policy being trained plays, each from a start of its own.
 
   Batch n is a function of (seed, n) and of the train state alone, so the number of batches taken is all that is saved,
-  and a run that is stopped and resumed plays the same. Process p of P plays its own contiguous part of the batch.
+  and a run that is stopped and resumed plays the same. Each process plays its own rows of the batch.
 
   Args:
     environment: where it plays.
@@ -173,21 +173,29 @@ class PolicySource:
     networks: (params, state) -> name -> network, as `Method.networks`.
     batch_size: windows in a global batch.
     seed: of starts, chance and exploration.
+    rows: of the global batch, those that this process plays; all unless given.
     window: steps of each.
   """
 
   def __init__(
-    self, environment: Environment, policy: Callable, networks: Callable, *, batch_size: int, seed: int, window: int
+    self,
+    environment: Environment,
+    policy: Callable,
+    networks: Callable,
+    *,
+    batch_size: int,
+    seed: int,
+    rows: np.ndarray | None,
+    window: int,
   ):
-    part = batch_size // jax.process_count()
-    rows = jnp.arange(part) + jax.process_index() * part
+    rows = np.arange(batch_size) if rows is None else rows
     self._seed, self._batches, self.data_wait = seed, 0, 0.0
 
     def play(policy, seed, number):
       key = jax.random.fold_in(jax.random.key(seed), number)
-      keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)
+      keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.asarray(rows))
       columns = windows(rollouts(environment, policy, keys, window), window)
-      return columns | dict(example=rows.astype(jnp.int32), epoch=jnp.full(part, number, jnp.int32))
+      return columns | dict(example=jnp.asarray(rows, jnp.int32), epoch=jnp.full(len(rows), number, jnp.int32))
 
     self._play = jax.jit(lambda params, state, *batch: play(policy(networks(params, state)), *batch))
     self._first = jax.jit(lambda *batch: play(uniform(environment), *batch))
@@ -221,7 +229,7 @@ def rooms_played(*, epsilon: float = 0.3, head: str = 'q', window: int = 8, **op
   environment = data.info['environment']
   policy = lambda networks: epsilon_greedy(environment, networks, epsilon, head)
 
-  def source(batch_size, seed, networks):
-    return PolicySource(environment, policy, networks, batch_size=batch_size, seed=seed, window=window)
+  def source(batch_size, seed, networks, rows):
+    return PolicySource(environment, policy, networks, batch_size=batch_size, seed=seed, rows=rows, window=window)
 
   return data._replace(source=source)
