@@ -69,7 +69,10 @@ def graph_drawing(start: Array, end: Array, first: Array, second: Array, *, pena
   e_jk = mean u_j u_k - [j = k],   c_k = d + 1 - k, or 1 where `equal`
 
   Args:
-    start, end, first, second: as for `allo`.
+    start: [b d] u(s), d functions of states.
+    end: [b d] u(s') of states a few steps later.
+    first: [n d] u of n independent states, for e1.
+    second: [n d] u of n others, for e2.
     penalty: the weight.
     equal: the same coefficient for all, so that the functions span the eigenvectors, turned by any rotation.
 
