@@ -5,8 +5,6 @@ from ml_collections import ConfigDict
 
 def get_config():
   c = ConfigDict(dict(number=33, seed=0))
-  c.experiment = dict(name='musik', horizon=5, actions=10, episodes=2000)
-  c.claim = dict(
-    metric='return', beats=('one_step', 'q_learning', 'random_init'), margin=0.3, seeds=3,
-  )
+  c.experiment = dict(name='musik', horizon=4, actions=10, episodes=4000, steps=600)
+  c.claim = dict(metric='return', beats=('one_step', 'q_learning', 'random_init'), margin=0.3, seeds=3)
   return c
