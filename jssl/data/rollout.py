@@ -203,8 +203,11 @@ class PolicySource:
   def next(self, train_state: Any) -> dict[str, np.ndarray]:
     """The next batch, played by the networks of `train_state`."""
     start = time.perf_counter()
+    # Each process plays rows of its own, which is no program for all of them: on its own copy of what is replicated.
+    local = lambda x: x.addressable_data(0) if x.is_fully_replicated else x
+    params, state = jax.tree.map(local, (train_state.params, train_state.state))
     with jax.transfer_guard('allow'):
-      batch = jax.device_get(self._play(train_state.params, train_state.state, self._seed, self._batches))
+      batch = jax.device_get(self._play(params, state, self._seed, self._batches))
     self._batches += 1
     self.data_wait += time.perf_counter() - start
     return batch
