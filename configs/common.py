@@ -53,7 +53,7 @@ def rooms(*, batch_size: int = 128, steps: int = 600, **data) -> ConfigDict:
 def rooms_played(*, batch_size: int = 64, steps: int = 600, copies: int = 1, **data) -> ConfigDict:
   """The same rooms, trained on what the policy plays: Q-learning, with a slow target network, beside what a system adds."""
   c = rooms(batch_size=batch_size, steps=steps, copies=copies, **data)
-  c.data.name = 'rooms_played'
+  c.data.head = 'q'
   c.backbone.norm = 'layer'
   c.heads.q = dict(name='linear', dim=4 * copies)
   c.heads.action = dict(name='action_code', on='data.action', actions=4 * copies)

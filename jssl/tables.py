@@ -54,7 +54,6 @@ DATA = {
   'tfds': images.tfds,
   # control
   'rooms': rollout.rooms,
-  'rooms_played': rollout.rooms_played,
   'demonstrations': rollout.demonstrations,
 }
 TERMS = {

@@ -11,7 +11,7 @@ BACKBONES = {
   'timeline_encoder': dict(width=16, depth=1, heads=2),
 }
 
-ROLLED = ('rooms', 'rooms_played', 'demonstrations')  # data sets that are made on the device: few episodes will do
+ROLLED = ('rooms', 'demonstrations')  # data sets that are made on the device: few episodes will do
 
 
 def small(name: str, batch_size: int = 16, **changes) -> dict:
@@ -19,7 +19,7 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   c = configs.module(name).get_config().to_dict()
   c |= dict(batch_size=batch_size, epochs=1, steps=8)
   c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
-  if 'episodes' in c['data'] or c['data']['name'] in ROLLED:
+  if c['data']['name'] in ROLLED:
     c['data'] |= dict(episodes=8, test=4)
   for term in c['terms'].values():
     if 'memory' in term and 'size' in term['memory']:

@@ -123,11 +123,25 @@ def rooms(
   length: int = 32,
   window: int = 8,
   seed: int = 0,
+  head: str | None = None,
+  epsilon: float = 0.3,
 ) -> Data:
-  """Random walks through four rooms, seen as images; options as in `four_rooms` and `trajectories`."""
+  """Random walks through four rooms, seen as images; options as in `four_rooms` and `trajectories`.
+
+  With a `head`, whose values choose the actions, and with probability `epsilon` any, batches are played by the policy that
+  is being trained, and the walks serve probes alone.
+  """
   environment = four_rooms(side=side, goal=goal, copies=copies, noise=noise)
   sizes = dict(episodes=episodes, test=test, length=length, window=window)
-  return trajectories(environment, uniform(environment), **sizes, seed=seed, info=dict(name='rooms'))
+  data = trajectories(environment, uniform(environment), **sizes, seed=seed, info=dict(name='rooms'))
+  if head is None:
+    return data
+  policy = lambda networks: epsilon_greedy(environment, networks, epsilon, head)
+
+  def source(batch_size, seed, networks, rows):
+    return PolicySource(environment, policy, networks, batch_size=batch_size, seed=seed, rows=rows, window=window)
+
+  return data._replace(source=source)
 
 
 def demonstrations(
@@ -221,18 +235,3 @@ class PolicySource:
 
   def restore(self, state: Mapping[str, Any]) -> None:
     self._batches = int(state['batches'])
-
-
-def rooms_played(*, epsilon: float = 0.3, head: str = 'q', window: int = 8, **options: Any) -> Data:
-  """Four rooms, trained on what the values of `head` choose, with probability `epsilon` at random; options as in `rooms`.
-
-  The splits are random walks, for probes and the shapes; batches are played.
-  """
-  data = rooms(window=window, **options)
-  environment = data.info['environment']
-  policy = lambda networks: epsilon_greedy(environment, networks, epsilon, head)
-
-  def source(batch_size, seed, networks, rows):
-    return PolicySource(environment, policy, networks, batch_size=batch_size, seed=seed, rows=rows, window=window)
-
-  return data._replace(source=source)
