@@ -10,6 +10,7 @@ from jssl.data import (
   nuisances,
   probing,
   reports,
+  rollout,
   series,
   sound,
   text,
@@ -23,6 +24,7 @@ from jssl.models import (
   critic,
   cross,
   dit,
+  dynamics,
   embedding,
   gcn,
   grid,
@@ -53,10 +55,13 @@ from jssl.terms import (
   record,
   sentence,
   sequence,
+  spectral,
   tokens,
+  trajectory,
   tuples,
   two_view,
   unified,
+  value,
 )
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, gaps, graph, image, items, noise, video
@@ -111,6 +116,15 @@ MODELS = {
   'dit_decoder': dit.DiTDecoder,
   'cross_decoder': cross.CrossDecoder,
   'reporter': reporter.Reporter,
+  # control
+  'action_code': dynamics.ActionCode,
+  'joined': dynamics.Joined,
+  'transition': dynamics.Transition,
+  'timeline': dynamics.Timeline,
+  'timeline_encoder': dynamics.TimelineEncoder,
+  'chunk': dynamics.Chunk,
+  'matrix': dynamics.Matrix,
+  'flat': dynamics.Flat,
 }
 VIEWS = {
   'augment': image.augment,
@@ -133,9 +147,6 @@ VIEWS = {
   'beside': items.beside,
   'shared': items.shared,
   'scaled': columns.scaled,
-  'random_mask': image.random_mask,
-  'beit_block_mask': image.beit_block_mask,
-  'block_mask': image.block_mask,
   'gapped': gaps.gapped,
   'frames': video.frames,
   'tube_mask': video.tube_mask,
@@ -169,7 +180,9 @@ DATA = {
   'digit_reports': reports.digit_reports,
   'vowels': sound.vowels,
   'japanese_vowels': series.japanese_vowels,
-  'tfds': images.tfds,
+  # control
+  'rooms': rollout.rooms,
+  'demonstrations': rollout.demonstrations,
 }
 TERMS = {
   'two_view': two_view.two_view,
@@ -198,9 +211,16 @@ TERMS = {
   'denoised': denoise.denoised,
   'variational': denoise.variational,
   'unified': unified.unified,
+  # control
+  'open_loop': trajectory.open_loop,
+  'outcome': trajectory.outcome,
+  'latent_actions': trajectory.latent_actions,
+  'chunk': trajectory.chunk,
+  'slow': spectral.slow,
+  'q_learning': value.q_learning,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
-MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
+MEMORIES = {'queue': memory.queue, 'centre': memory.centre, 'duals': spectral.duals}
 SCHEDULES = {
   'constant': schedules.constant,
   'linear': schedules.linear,

@@ -16,6 +16,8 @@ BACKBONES = {
   'tst': dict(width=16, depth=1, heads=2),
   'frame_transformer': dict(width=16, depth=1, heads=2),
   'tubelet_vit': dict(width=24, depth=1, heads=2),
+  'mlp_backbone': dict(widths=(16, 8)),
+  'timeline_encoder': dict(width=16, depth=1, heads=2),
 }
 HEADS = {
   'unet': dict(widths=(8, 8)),
@@ -28,6 +30,8 @@ HEADS = {
 
 # Ids of MiniLM's tokenizer become those of one trained on the texts at hand, which knows fewer.
 TINY_MINILM = dict(name='bert', vocabulary=600, width=16, depth=2, heads=2, dropout=0.1, mask_id=4, std=0.2)
+
+ROLLED = ('rooms', 'demonstrations')  # data sets that are made on the device: few episodes will do
 
 
 def small(name: str, batch_size: int = 16, **changes) -> dict:
@@ -43,6 +47,8 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   c['heads'] = {head: {**spec, **HEADS.get(spec['name'], {})} for head, spec in c['heads'].items()}
   if 'denoiser' in c['heads'] and 'posterior' not in c['heads']:
     c['heads']['denoiser']['code'] = c['backbone']['widths'][-1]
+  if c['data']['name'] in ROLLED:
+    c['data'] |= dict(episodes=8, test=4)
   for term in c['terms'].values():
     if 'memory' in term and 'size' in term['memory']:
       term['memory']['size'] = 4 * batch_size

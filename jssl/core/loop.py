@@ -33,9 +33,9 @@ class Stopped(RuntimeError):
 def open_source(plan: Plan) -> Source:
   """The batches of a plan for this process: of its training split, or of what its data makes them from."""
   size, seed = plan.config['batch_size'], plan.config['seed']
-  if plan.data.source:
-    return plan.data.source(size, seed)
   rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
+  if plan.data.source:
+    return plan.data.source(size, seed, plan.method.networks, rows)
   return GrainSource(plan.data.splits['train'], size, seed=seed, rows=rows)
 
 

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
+from jssl.evaluators.control import chunk_control, cloning, control
 from jssl.evaluators.evidence import classify, outside
 from jssl.evaluators.geometry import completion, dimensions, rotation
 from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, reading, sparse, steering
@@ -12,6 +13,7 @@ from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.links import links
 from jssl.evaluators.meaning import guarded, prediction, retrofitted
 from jssl.evaluators.probe import fewshot, linear
+from jssl.evaluators.regression import laplacian, regression
 from jssl.evaluators.retrieval import retrieval
 from jssl.evaluators.sts import sts, sts_layer
 from jssl.evaluators.subject import Subject
@@ -77,4 +79,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'dimensions': Protocol('1', dimensions, raw=False),
   'rotation': Protocol('1', rotation),
   'completion': Protocol('1', completion, raw=False),
+  # control
+  'regression': Protocol('1', regression),
+  'cloning': Protocol('1', cloning),
+  'control': Protocol('1', control, raw=False),
+  'chunk_control': Protocol('1', chunk_control, raw=False),
+  'laplacian': Protocol('1', laplacian, raw=False),
 }

@@ -25,6 +25,7 @@ from jssl.objectives.control import (
   allo_errors,
   double_dqn,
   dynamo,
+  graph_drawing,
   musik,
   self_predictive,
   spr,
@@ -191,6 +192,7 @@ OBJECTIVES = {
   # control
   'taco': taco,
   'allo': allo,
+  'graph_drawing': graph_drawing,
   'spr': spr,
   'self_predictive': self_predictive,
   'musik': musik,

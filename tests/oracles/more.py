@@ -924,6 +924,17 @@ def allo(sg, start, end, first, second, duals, barrier=2.0):
   return loss
 
 
+def graph_drawing(sg, start, end, first, second, penalty=5.0, equal=False):
+  d = start.shape[1]
+
+  def error(u, j, k):
+    return sum(u[:, j] * u[:, k]) / len(u) - (j == k)
+
+  c = [1 if equal else d - k for k in range(d)]
+  loss = sum(c[k] * sum((start[:, k] - end[:, k]) ** 2) / len(start) for k in range(d))
+  return loss + penalty * sum(error(first, j, k) * error(second, j, k) for j in range(d) for k in range(d))
+
+
 def spr(sg, prediction, target, mask=None):
   mask = np.ones(prediction.shape[:2], bool) if mask is None else mask
   target = sg(target)
@@ -998,6 +1009,11 @@ CONTROL = {
       (eigenfunctions(rng), dict(duals=np.zeros((3, 3), np.float32), barrier=0.5)),
     ],
     sizes(lambda rng: (eigenfunctions(rng), dict(duals=np.tril(normal(rng, 3, 3))))),
+  ),
+  'graph_drawing': Oracle(
+    graph_drawing,
+    lambda rng: [(eigenfunctions(rng), {}), (eigenfunctions(rng), dict(penalty=2.0, equal=True))],
+    sizes(lambda rng: (eigenfunctions(rng), {})),
   ),
   'spr': Oracle(spr, lambda rng: [(pair_of_tokens(rng), {}), (pair_of_tokens(rng), dict(mask=TOKENS))]),
   'self_predictive': Oracle(
