@@ -120,8 +120,8 @@ def main() -> int:
   for name in [] if arguments.render else arguments.names or sorted(configs.names()):
     config = configs.module(name).get_config().to_dict()
     code = ledger.code_hash(config)
-    if not config['terms'] or (not arguments.again and record.get(name, {}).get('code') == code):
-      continue  # nothing is trained, or it is known
+    if not config.get('terms') or (not arguments.again and record.get(name, {}).get('code') == code):
+      continue  # nothing is trained, or only in a loop of its own, or it is known
     try:
       found = measure(name)
     except Exception as error:  # one system that fails is a line of the page, and not the end of the others
