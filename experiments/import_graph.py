@@ -15,13 +15,14 @@ FLOORS = [
   ['cli', 'testing'],
   ['catalogue'],
   ['ledger'],
-  ['run'],
+  ['run', 'replay'],
   ['model', 'processes'],
   ['core'],
+  ['options'],
   ['tables'],
   ['terms'],
   ['objectives', 'views', 'models', 'data', 'evaluators', 'transforms'],
-  ['parts', 'configs'],
+  ['parts', 'configs', 'experiments'],
   ['types'],
 ]
 

@@ -32,5 +32,10 @@ def claim_text(claim: Any) -> str:
   """A claim in words."""
   if not claim:
     return ''
-  beats = ' and '.join(name.replace('_', ' ') for name in claim['beats'])
-  return f'{claim["metric"]} above {beats} by {claim["margin"]} over {claim["seeds"]} seeds'
+  return '; '.join(check_text(check) for check in ledger.checks(claim)) + f' over {claim["seeds"]} seeds'
+
+
+def check_text(check: ledger.Check) -> str:
+  """One thing that must hold, in words."""
+  others = ' and '.join(name.replace('_', ' ') for name in check.beats)
+  return f'{check.metric} {"below" if check.lower else "above"} {others} by {check.margin:g}'

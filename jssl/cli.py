@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, evaluate, embed, reproduce."""
+"""The command line: jssl list, train, evaluate, embed, reproduce, replay."""
 
 import argparse
 import contextlib
@@ -79,14 +79,14 @@ def make_parser() -> argparse.ArgumentParser:
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
   train.add_argument('name', help='a name from `jssl list`, or a file with a get_config()')
   train.add_argument('--workdir', type=Path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
-  train.add_argument('--protocol', default='knn,linear', help='evaluations at the end, or none')
+  train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
   train.add_argument('--processes', metavar='N', help="processes of one run: their number, or auto on TPU pods and under SLURM")
   train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
   train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')
   evaluate = command('evaluate', 'evaluate a trained run by named protocols')
   evaluate.add_argument('workdir', type=Path)
-  evaluate.add_argument('--protocol', default='knn,linear')
+  evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
   embed = command('embed', 'representations of new data')
   embed.add_argument('workdir', type=Path, metavar='D')
   embed.add_argument('input', metavar='INPUT', help='an .npy array, a folder of images, or data:NAME[/SPLIT]')
@@ -95,6 +95,9 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
+  reproduce.add_argument('--stale', action='store_true', help='only those whose code has changed since, or that were never tried')
+  replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
+  replay.add_argument('folder', type=Path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser
 
 
@@ -103,7 +106,7 @@ def list_systems(arguments, overrides) -> None:
 
   rows = [row for row in catalogue.systems() if arguments.family in (None, row['family'])]
   if arguments.family and not rows:
-    from jssl.core.build import closest
+    from jssl.options import closest
 
     known = {row['family'] for row in catalogue.systems()}
     raise UsageError(f'no family is called {arguments.family!r}{closest(arguments.family, known)}')
@@ -125,11 +128,10 @@ def train(arguments, overrides) -> None:
   if not arguments.processes and (arguments.process is not None or arguments.coordinator):
     raise UsageError('--process and --coordinator go with --processes N')
   workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
-  protocols = [] if arguments.protocol == 'none' else arguments.protocol.split(',')
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     config = run.load_config(arguments.name, overrides)
-    results = run.train(config, workdir, protocols=protocols, quiet=arguments.json, tensorboard=arguments.tensorboard)
+    results = run.train(config, workdir, protocols=_protocols(arguments), quiet=arguments.json, tensorboard=arguments.tensorboard)
     if jax.process_index() == 0:
       _show(results, workdir, arguments.json)
 
@@ -137,7 +139,7 @@ def train(arguments, overrides) -> None:
 def evaluate(arguments, overrides) -> None:
   from jssl import run
 
-  _show(run.evaluate(arguments.workdir, arguments.protocol.split(',')), arguments.workdir, arguments.json)
+  _show(run.evaluate(arguments.workdir, _protocols(arguments)), arguments.workdir, arguments.json)
 
 
 def embed(arguments, overrides) -> None:
@@ -158,21 +160,34 @@ def reproduce(arguments, overrides) -> None:
 
   if bool(arguments.names) == arguments.all:
     raise UsageError('give the names of systems, or --all')
-  names = arguments.names or list(configs.names())
+  names = arguments.names or [name for name in configs.names() if load_config(name).get('claim')]
   for name in names:
     load_config(name)  # an unknown name is told before hours are spent on the others
+  if arguments.stale:
+    names = [name for name in names if ledger.state(name) in ('stale', 'untried')]
   records = []
   for name in names:
     record = ledger.reproduce(name, say=lambda line: print(line, file=sys.stderr))
     records.append(record)
     if not arguments.json:
-      figures = ', '.join(f'{k} {x["mean"]:.3f} [{x["low"]:.3f}, {x["high"]:.3f}]' for k, x in record['figures'].items())
-      print(f'{name}: {record["state"].replace("_", " ")}: {record["claim"]["metric"]} {figures}')
+      print(f'{name}: {record["state"].replace("_", " ")}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)
   if arguments.json:
     print(json.dumps(records, default=str))
 
 
-COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed}
+def replay(arguments, overrides) -> None:
+  from jssl.replay import describe
+  from jssl.replay import replay as run_again
+
+  found = run_again(arguments.folder)
+  print(json.dumps(found) if arguments.json else describe(found))
+
+
+COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed, 'replay': replay}
+
+
+def _protocols(arguments) -> list[str] | None:
+  return None if arguments.protocol is None else [] if arguments.protocol == 'none' else arguments.protocol.split(',')
 
 
 def _show(results: dict[str, Any], workdir: Path, as_json: bool) -> None:
@@ -181,7 +196,7 @@ def _show(results: dict[str, Any], workdir: Path, as_json: bool) -> None:
     return
   figures = results['figures']
   if figures:
-    names = [n for n in figures if not n.endswith(('_low', '_high'))]
+    names = [n for n in figures if not n.endswith(('_low', '_high', '_std', '_validation'))]
     table = _table('', *names)
     for row, values in [*results['baselines'].items(), (results['name'], figures)]:
       table.add_row(row.replace('_', ' '), *(_figure(values, n) for n in names))

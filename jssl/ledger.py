@@ -1,22 +1,50 @@
 """The ledger: what became of each system's claim, with all that the figures rest on."""
 
+import ast
+import functools
 import hashlib
+import importlib.util
 import inspect
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from jssl import configs, run
+from jssl import experiments, run
+from jssl.core.build import DEFAULTS
 
 _here = Path(__file__).parent
 _records = _here / 'records'  # in a wheel
 if not _records.is_dir():
   _records = _here.parent / 'experiments' / 'ledger'
+# What a figure rests on whatever the config names: from here on, by what these import.
+ROOTS = ('jssl.core.method', 'jssl.core.step', 'jssl.data.sources', 'jssl.evaluators.subject')
+
+
+class Check(NamedTuple):
+  """One thing that a claim says: over the seeds, the mean of `metric` lies beyond that of each of `beats` by `margin`."""
+
+  metric: str
+  beats: tuple[str, ...]
+  margin: float
+  lower: bool  # the less the better
+
+  def holds(self, name: str, rows: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether it does, for the system `name` among rows of figures."""
+    sign = -1 if self.lower else 1
+    mean = lambda row: sign * rows[row][self.metric]['mean']
+    return all(mean(name) - mean(other) >= self.margin for other in self.beats)
+
+
+def checks(claim: Mapping[str, Any]) -> list[Check]:
+  """A claim's checks: its own, and those of `also`."""
+  return [
+    Check(c['metric'], tuple(c['beats']), c['margin'], bool(c.get('lower', False))) for c in (claim, *claim.get('also', ()))
+  ]
 
 
 def read(name: str) -> dict[str, Any] | None:
@@ -30,73 +58,75 @@ def state(name: str) -> str:
   record = read(name)
   if record is None:
     return 'untried'
-  return record['state'] if record['code'] == code_hash(configs.module(name).get_config().to_dict()) else 'stale'
-
-
-def code_hash(config: Mapping[str, Any]) -> str:
-  """A hash of the config and of every file that its figures rest on: core, and what the config names."""
-  from jssl import tables
-
-  files = {p for folder in ('core', 'parts', 'evaluators') for p in (_here / folder).glob('*.py')}
-  for name in _named(config):
-    for table in tables.TABLES.values():
-      if isinstance(name, str) and name in table:
-        entry = table[name]
-        entry = entry.func if isinstance(entry, partial) else entry
-        entry = getattr(entry, 'judge', entry)
-        files.add(Path(inspect.getsourcefile(entry)))
-  digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-  for path in sorted(files):
-    digest.update(path.name.encode() + path.read_bytes())
-  return digest.hexdigest()[:16]
-
-
-def _named(config: Any) -> list[str]:
-  if isinstance(config, Mapping):
-    own = [config['name']] if 'name' in config else []
-    return own + [n for value in config.values() for n in _named(value)]
-  return []
+  return record['state'] if record['code'] == code_hash(run.load_config(name).to_dict()) else 'stale'
 
 
 def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
-  """Runs a system's claim over its seeds and writes the record.
+  """Runs a system's claim over its seeds and writes the record, and a picture of it beside.
 
-  A claim is dict(metric, beats, margin, seeds, variants): over the seeds the mean of `metric` must be above that of
-  each of `beats` by `margin`. What is to be beaten is raw_input, random_init, or one of `variants`, which are named
-  settings 'x.y=v' of the same config: the part that the paper adds, taken out.
+  A claim is dict(metric, beats, margin, seeds) and, where needed, `lower`, `variants` and `also`. What is to be beaten is
+  raw_input, random_init, or one of `variants`, which are named settings 'x.y=v' of the same config: the part that
+  the paper adds, taken out.
 
   Raises:
     LookupError: if there is no such system.
-    ValueError: if its config has no claim.
+    ValueError: if its config has no claim, or the claim names a row or a figure that does not come out.
   """
   config = run.load_config(name)
-  claim = config.get('claim')
-  if not claim:
+  if not config.get('claim'):
     raise ValueError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin, seeds)')
-  claim = claim.to_dict()
-  protocol = claim['metric'].split('_')[0]
-  variants = {name: (), **claim.get('variants', {})}
-  found: dict[str, list[float]] = {}
+  claim = config.claim.to_dict()
+  said = checks(claim)
+  known = config.get('evaluators') or DEFAULTS['evaluators']
+  labels = sorted({label for check in said for label in known if check.metric.startswith(f'{label}_')})
+  found: dict[str, list[dict[str, float]]] = {}
   curve, began = [], time.perf_counter()
   for seed in range(claim['seeds']):
-    for variant, settings in variants.items():
+    for variant, settings in {name: (), **claim.get('variants', {})}.items():
       c = run.load_config(name, [*(f'--config.{s}' for s in settings), f'--config.seed={seed}'])
-      results = run.train(c, protocols=[protocol], quiet=True)
-      found.setdefault(variant, []).append(results['figures'][claim['metric']])
-      if variant == name:
-        for baseline, figures in results['baselines'].items():
-          found.setdefault(baseline, []).append(figures[claim['metric']])
-        curve = results['curve'] if seed == 0 else curve
-      say(f'{name}: seed {seed}, {variant}: {claim["metric"]} {found[variant][-1]:.3f}')
-  rows = {key: dict(zip(('mean', 'low', 'high'), interval(values), strict=True), values=values) for key, values in found.items()}
-  held = all(rows[name]['mean'] - rows[other]['mean'] >= claim['margin'] for other in claim['beats'])
+      results = run.outcome(c, labels)
+      for row, figures in results['rows'].items():
+        if row == name:
+          found.setdefault(variant, []).append(figures)
+        elif variant == name:  # the baselines are the same beside every variant
+          found.setdefault(row, []).append(figures)
+      curve = results['curve'] if (seed, variant) == (0, name) else curve
+      told = ', '.join(f'{c.metric} {results["rows"][name].get(c.metric, np.nan):.3f}' for c in said)
+      say(f'{name}: seed {seed}, {variant}: {told}' + ''.join(f'; {a}' for a in results['alarms']))
+  for check in said:
+    for row in (name, *check.beats):
+      if row not in found or any(check.metric not in figures for figures in found[row]):
+        known = {r: sorted(f[0]) for r, f in found.items()}
+        raise ValueError(f'the claim of {name} speaks of {check.metric} of {row}, which does not come out; there are {known}')
+  rows = {
+    row: {c.metric: _over_seeds([f[c.metric] for f in figures]) for c in said if all(c.metric in f for f in figures)}
+    for row, figures in found.items()
+  }
+  held = [check.holds(name, rows) for check in said]
   record = dict(
-    name=name, state='held' if held else 'not_held', claim=claim, figures=rows, curve=curve,
+    name=name, state='held' if all(held) else 'not_held', claim=claim, held=held, figures=rows, curve=curve,
     seconds=time.perf_counter() - began, config=config.to_dict(), code=code_hash(config.to_dict()), versions=run.versions(),
   )  # fmt: skip
   _records.mkdir(parents=True, exist_ok=True)
   (_records / f'{name}.json').write_text(json.dumps(record, indent=1, default=str) + '\n')
+  from jssl.evaluators.claim_picture import claim_picture
+
+  claim_picture(record, said, _records / f'{name}.png')
   return record
+
+
+def summary(record: Mapping[str, Any]) -> str:
+  """The figures of a record in a line."""
+  texts = []
+  for check in checks(record['claim']):
+    of = lambda row, m=check.metric: record['figures'][row][m]
+    rows = (record['name'], *check.beats)
+    texts.append(f'{check.metric} ' + ', '.join(f'{r} {of(r)["mean"]:.3f} [{of(r)["low"]:.3f}, {of(r)["high"]:.3f}]' for r in rows))
+  return '; '.join(texts)
+
+
+def _over_seeds(values: Sequence[float]) -> dict[str, Any]:
+  return dict(zip(('mean', 'low', 'high'), interval(values), strict=True), values=list(values))
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -106,3 +136,76 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
   x = np.asarray(values, np.float64)
   half = t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else 0.0
   return float(x.mean()), float(x.mean() - half), float(x.mean() + half)
+
+
+def code_hash(config: Mapping[str, Any]) -> str:
+  """A hash of the config and of all code that its figures rest on: the step, what the config names, what these import.
+
+  Code is hashed as it parses, without docstrings, so that a comment makes no record stale.
+  """
+  from jssl import tables
+
+  named = set(ROOTS)
+  if config.get('experiment'):
+    named.add(experiments.module(config['experiment']['name']).__name__)
+  for name in _named({'evaluators': DEFAULTS['evaluators'], **config}):
+    for table in tables.TABLES.values():
+      if isinstance(name, str) and name in table:
+        entry = inspect.unwrap(getattr(table[name], 'judge', table[name]))
+        named.add((entry.func if isinstance(entry, partial) else entry).__module__)
+  seen: set[str] = set()
+  while named - seen:
+    module = (named - seen).pop()
+    seen.add(module)
+    named |= _imported(module)
+  digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+  for module in sorted(seen):
+    digest.update(_skeleton(module))
+  return digest.hexdigest()[:16]
+
+
+def _named(config: Any) -> Iterator[str]:
+  """Every name in a config that a table may hold."""
+  if isinstance(config, Mapping):
+    for value in config.values():
+      yield from _named(value)
+  elif isinstance(config, list | tuple):
+    for value in config:
+      yield from _named(value)
+  elif isinstance(config, str):
+    yield config
+
+
+@functools.cache
+def _tree(module: str) -> ast.Module:
+  spec = importlib.util.find_spec(module)
+  return ast.parse(Path(spec.origin).read_text() if spec and spec.origin else '')
+
+
+@functools.cache
+def _imported(module: str) -> frozenset[str]:
+  """The modules of jssl that a module imports, packages' own tables left out: they only list."""
+  found = set()
+  for node in ast.walk(_tree(module)):
+    if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('jssl.'):
+      inside = [f'{node.module}.{a.name}' for a in node.names]
+      found |= {m for m in [node.module, *inside] if _is_module(m)}
+  return frozenset(m for m in found if m != 'jssl.tables')
+
+
+@functools.cache
+def _is_module(name: str) -> bool:
+  try:
+    spec = importlib.util.find_spec(name)
+  except ModuleNotFoundError:
+    return False
+  return bool(spec and spec.origin and not spec.origin.endswith('__init__.py'))
+
+
+@functools.cache
+def _skeleton(module: str) -> bytes:
+  tree = _tree(module)
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+      node.body = node.body[1:] or [ast.Pass()]
+  return ast.dump(tree).encode()

@@ -13,19 +13,20 @@ import jax
 from jax.sharding import NamedSharding
 
 import jssl
-from jssl import configs
+from jssl import configs, experiments
 from jssl.core import loop
-from jssl.core.build import ConfigError, Plan, closest, plan
+from jssl.core.build import Plan, judges, plan
 from jssl.core.mesh import BATCH
 from jssl.core.step import TrainState
 from jssl.data.sources import to_device
 from jssl.evaluators.baselines import raw_input
-from jssl.evaluators.features import frozen
 from jssl.evaluators.figures import flatten
 from jssl.evaluators.health import alarm, health
 from jssl.evaluators.picture import embedding_map
 from jssl.evaluators.protocols import PROTOCOLS
+from jssl.evaluators.subject import Subject
 from jssl.model import restore
+from jssl.options import ConfigError, closest
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):
@@ -70,7 +71,7 @@ def train(
   config: Mapping[str, Any],
   workdir: str | Path | None = None,
   *,
-  protocols: Sequence[str] = ('knn', 'linear'),
+  protocols: Sequence[str] | None = None,
   quiet: bool = False,
   tensorboard: bool = False,
 ) -> dict[str, Any]:
@@ -79,7 +80,8 @@ def train(
   Args:
     config: from a file of `configs/`, or a dict of the same keys.
     workdir: where checkpoints, metrics, figures and pictures go; None keeps nothing.
-    protocols: evaluations at the end, by name; none for ().
+    protocols: evaluations at the end, by the labels of the config or the names of the table; None for the config's
+      own, () for none.
 
   Returns:
     What is written to `results.json`: figures, baselines, alarms, seconds, compiles, versions.
@@ -87,15 +89,14 @@ def train(
   Raises:
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
   """
-  _check(protocols)
   p = plan(config)
+  asked = choose(p, protocols)
   workdir = Path(workdir) if workdir else None
-  represent = jax.jit(p.method.represent)
   source = loop.open_source(p)
-  panel = make_panel(p, source.batch(0))
-  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel)
+  panel = make_panel(p, source.batch(0)) if p.steps else None
+  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel, alarm=alarms)
   workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-  results = compare(p, represent, trained.train, trained.start, protocols, workdir)
+  results = compare(p, trained.train, trained.start, asked, workdir)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
@@ -127,41 +128,80 @@ def make_panel(p: Plan, batch: Mapping[str, Any]) -> Callable[[TrainState], dict
 
 def alarms(figures: Mapping[str, float]) -> list[str]:
   """What the newest figures of a log warn of."""
-  return alarm({name.rsplit('/', 1)[1]: x for name, x in figures.items()})
+  return alarm({name.rsplit('/', 1)[-1]: float('nan') if x is None else x for name, x in figures.items()})
 
 
-def evaluate(workdir: str | Path, protocols: Sequence[str] = ('knn', 'linear')) -> dict[str, Any]:
+def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:
   """Judges the run in `workdir` by named protocols; one JSON a protocol in its folder `evaluations`."""
-  _check(protocols)
   p, trained, start = restore(Path(workdir))
-  return compare(p, jax.jit(p.method.represent), trained, start, protocols, Path(workdir))
+  return compare(p, trained, start, choose(p, protocols), Path(workdir))
+
+
+def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
+  """The evaluators asked for: labels of the config, or names of the table with the options they have by themselves."""
+  if protocols is None:
+    return dict(p.evaluators)
+  for name in protocols:
+    if name not in p.evaluators and name not in PROTOCOLS:
+      raise ConfigError(f'no protocol is called {name!r}{closest(name, {*p.evaluators, *PROTOCOLS})}')
+  return {name: p.evaluators[name] if name in p.evaluators else judges({name: name})[name] for name in protocols}
 
 
 def compare(
-  p: Plan, represent: Callable, trained: TrainState, start: TrainState, protocols: Sequence[str], workdir: Path | None
+  p: Plan, trained: TrainState, start: TrainState, evaluators: Mapping[str, Callable], workdir: Path | None
 ) -> dict[str, Any]:
   """Figures of the trained representation, of the same network before training, and of the input as it is."""
   name = p.config['name'] or 'trained'
   results: dict[str, Any] = dict(name=name, figures={}, baselines={})
-  if not protocols:
+  if not evaluators:
     return results
-  bound = {key: partial(represent, s.params, s.state) for key, s in (('random_init', start), (name, trained))}
-  features = {key: frozen(f, p.data) for key, f in {'raw_input': raw_input(p.data, standardize=False), **bound}.items()}
-  chance = jax.random.key(p.config['seed'])
-  found = {key: {q: PROTOCOLS[q].read(x, chance) for q in protocols} for key, x in features.items()}
-  rows = {key: _figures(result) for key, result in found.items()}
+  found: dict[str, dict[str, Any]] = {}
+  subjects = list_subjects(p, trained, start, any(judge.func.raw for judge in evaluators.values()))
+  for row, subject in subjects.items():
+    asked = {label: judge for label, judge in evaluators.items() if row != 'raw_input' or judge.func.raw}
+    found[row] = {label: judge(subject, jax.random.key(p.config['seed'])) for label, judge in asked.items()}
+  rows = {row: flatten(result) for row, result in found.items()}
   results['figures'] = rows[name]
-  results['baselines'] = {key: row for key, row in rows.items() if key != name}
+  results['baselines'] = {row: figures for row, figures in rows.items() if row != name}
   if workdir:
     (workdir / 'evaluations').mkdir(exist_ok=True)
-    for q in protocols:
-      record = {key: result[q] for key, result in found.items()}
-      (workdir / 'evaluations' / f'{q}.json').write_text(json.dumps(record, indent=1))
-    titles = {key: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1')) for key, row in rows.items()}
-    test = {key: x.test_x for key, x in features.items()}
-    shown = lambda rows: {key.replace('_', ' '): x for key, x in rows.items()}
-    embedding_map(shown(test), features[name].test_y, workdir / 'embedding.png', titles=shown(titles))
+    for label in evaluators:
+      record = {row: result[label] for row, result in found.items() if label in result}
+      (workdir / 'evaluations' / f'{label}.json').write_text(json.dumps(record, indent=1))
+    if 'label' in p.data.spec:
+      short = lambda row: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1'))
+      shown = lambda of: {row.replace('_', ' '): of(row) for row in subjects}
+      embedding_map(
+        shown(lambda row: subjects[row].frozen.test_x), subjects[name].frozen.test_y, workdir / 'embedding.png',
+        titles=shown(lambda row: short(rows[row])),
+      )  # fmt: skip
   return results
+
+
+def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) -> dict[str, Subject]:
+  """What is judged side by side. A network that is not trained is its own start."""
+  found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
+  states = {'random_init': start, p.config['name'] or 'trained': trained}
+  for row, s in states.items() if p.steps else list(states.items())[1:]:
+    represent = partial(p.method.represent, s.params, s.state)
+    found[row] = Subject(p.data, represent, p.method.networks(s.params, s.state), p.transform)
+  return found
+
+
+def outcome(config: Any, protocols: Sequence[str] | None = None) -> dict[str, Any]:
+  """Rows of figures, the system's own under its name; by training it, or by the loop of its own that it has."""
+  name = config.name
+  if not config.get('experiment'):
+    results = train(config, protocols=protocols, quiet=True)
+    return dict(rows={**results['baselines'], name: results['figures']}, curve=results['curve'], alarms=results['alarms'])
+  options = config.experiment.to_dict()
+  loop_name = options.pop('name')
+  try:
+    own = experiments.module(loop_name)
+  except LookupError:
+    raise ConfigError(f'no experiment is called {loop_name!r}{closest(loop_name, experiments.names())}') from None
+  rows = own.run(seed=config.get('seed', 0), **options)
+  return dict(rows=rows, curve=[], alarms=[])
 
 
 def versions() -> dict[str, str]:
@@ -171,13 +211,3 @@ def versions() -> dict[str, str]:
     'python': platform.python_version(),
     **{name: version(name) for name in ('jax', 'flax', 'optax', 'numpy')},
   }
-
-
-def _figures(found: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-  return {n: x for n, x in flatten(found).items() if n.endswith(('top1', 'top1_low', 'top1_high', 'nmi', 'ari'))}
-
-
-def _check(protocols: Sequence[str]) -> None:
-  for name in protocols:
-    if name not in PROTOCOLS:
-      raise ConfigError(f'no protocol is called {name!r}{closest(name, PROTOCOLS)}')

@@ -4,7 +4,7 @@ from jssl.data import images
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import convnet, heads, mlp, resnet, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
-from jssl.parts import memory, optimizers, schedules, teachers
+from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import latent, masked, two_view
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, image
@@ -55,6 +55,7 @@ SCHEDULES = {
   'cosine': schedules.cosine,
   'rise': schedules.rise,
 }
+GUARDS = {'stop': guards.stop, 'skip': guards.skip, 'roll_back': guards.roll_back}
 OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
 # A teacher's probabilities over prototypes, for the health panel.
 ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
@@ -67,6 +68,7 @@ TABLES = {
   'terms': TERMS,
   'teachers': TEACHERS,
   'memories': MEMORIES,
+  'guards': GUARDS,
   'schedules': SCHEDULES,
   'optimizers': OPTIMIZERS,
   'transforms': TRANSFORMS,

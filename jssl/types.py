@@ -38,12 +38,13 @@ class Term(NamedTuple):
 
 
 class Method(NamedTuple):
-  """Networks, weighted terms and one teacher rule, flattened to five pure functions."""
+  """Networks, weighted terms and one teacher rule, flattened to six pure functions."""
 
   init: Callable  # key -> (params, state)
   loss: Callable  # (params, state, batch, key, step) -> (scalar, (state, metrics))
   after_update: Callable  # (params, state, step) -> state; the only place that sees the new parameters: teachers live here
   represent: Callable  # (params, state, inputs) -> Features; what evaluators and users call
+  networks: Callable  # (params, state) -> name -> network in evaluation mode; for evaluators that need more than features
   watch: Callable  # (params, state, batch, key, step) -> term name -> what the health panel looks at
 
 
@@ -61,7 +62,17 @@ class Data(NamedTuple):
   splits: Mapping[str, "Examples"]  # 'train' and 'test'; evaluators carve their validation split out of 'train'
   spec: Mapping[str, jax.ShapeDtypeStruct]  # column -> shape and dtype of one example
   inputs: str  # the column a backbone reads unless it says otherwise: 'image', 'text', 'series', ...
-  info: Mapping[str, Any]  # classes, vocabulary, licence, citation, ...
+  info: Mapping[str, Any]  # classes, vocabulary (number of token ids), licence, citation, ...
+  source: Callable | None = None  # (batch_size, seed) -> Source, where batches are no rows of 'train': rollouts
+
+
+class Source(Protocol):
+  """Gives the global batch's share of this process, and can go back to where it was."""
+
+  def next(self, train_state: Any) -> Batch: ...  # data sets do not look at the state; rollouts act with its policy
+  def batch(self, step: int) -> Batch: ...  # number `step`, by an untrained policy: what the health panel looks at
+  def save(self) -> dict: ...  # what JSON can hold
+  def restore(self, state: Mapping[str, Any]) -> None: ...
 
 
 class Examples(Protocol):
@@ -75,7 +86,7 @@ Objective = Callable[..., Array]  # (q: [b d], k: [b d], *, ...) -> [b]; a scala
 View = Callable[[Keys, Batch], Any]  # drawn inside the jitted step: crops, masks, corruptions, noise, negatives
 Teacher = Callable[[Params, Params, Array], Params]  # (teacher, student, step) -> teacher
 Miner = Callable[[Array, Array], Array]  # (similarity [b k], positive [b k]) -> weight [b k]
-Evaluator = Callable[..., dict[str, float]]  # (represent, data, key) -> figures
+Evaluator = Callable[..., dict[str, float]]  # (subject, key, *, options) -> figures
 
 
 class Transform(NamedTuple):

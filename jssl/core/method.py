@@ -1,4 +1,4 @@
-"""A method: networks, weighted terms and one teacher rule, flattened to five pure functions."""
+"""A method: networks, weighted terms and one teacher rule, flattened to six pure functions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -69,7 +69,7 @@ def make_method(
     def encode(batch, keys):
       nets = bind(networks, params, state['stats'])
       target = bind(networks, state['target'], state['target_stats']) if teacher else None
-      encoded = {name: term.encode(nets, target, batch, fold(keys, tag(name))) for name, term in terms.items()}
+      encoded = {name: jax.named_scope(name)(term.encode)(nets, target, batch, fold(keys, tag(name))) for name, term in terms.items()}
       return encoded, (stats_of(nets), stats_of(target or {}))
 
     return in_micro_batches(encode, micro_batches)(batch, keys)
@@ -93,7 +93,7 @@ def make_method(
     total, kept, metrics = jnp.zeros(()), {}, {}
     for name, term in terms.items():
       fresh = jax.random.fold_in(jax.random.fold_in(key, step), tag(name))
-      value, (kept[name], found) = term.judge(nets, encoded[name], state['terms'][name], fresh, step)
+      value, (kept[name], found) = jax.named_scope(name)(term.judge)(nets, encoded[name], state['terms'][name], fresh, step)
       total += value_at(weights[name], step) * value
       metrics |= {f'{name}/{metric}': x for metric, x in found.items()} | {f'{name}/loss': value}
     state = {**state, 'stats': stats, 'target_stats': target_stats, 'terms': jax.lax.stop_gradient(kept)}
@@ -104,17 +104,20 @@ def make_method(
       return state
     return {**state, 'target': teacher(state['target'], {name: params[name] for name in taught}, step)}
 
-  def represent(params, state, inputs_batch):
+  def networks_of(params, state):
     if from_teacher:
-      params, stats = state['target'], state['target_stats']
+      params, stats = {**params, **state['target']}, {**state['stats'], **state['target_stats']}
     else:
       stats = state['stats']
+    return bind(networks, params, stats, train=False)
+
+  def represent(params, state, inputs_batch):
     keys = jax.random.split(jax.random.key(0), len(jax.tree.leaves(inputs_batch)[0]))
     (x,) = inputs(keys, inputs_batch)
-    return bind(networks, {encoder: params[encoder]}, stats, train=False)[encoder](x)
+    return networks_of(params, state)[encoder](x)
 
   def watch(params, state, batch, key, step):
     encoded, _ = encode_all(params, state, batch, example_keys(key, batch))
     return {name: term.watch(encoded[name], state['terms'][name], step) for name, term in terms.items()}
 
-  return Method(init, loss, after_update, represent, watch)
+  return Method(init, loss, after_update, represent, networks_of, watch)

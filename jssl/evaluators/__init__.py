@@ -1,25 +1,25 @@
 """Evaluators: what a frozen representation knows, by named and versioned protocols, and whether training is healthy."""
 
-from jssl.evaluators.baselines import compare, raw_input
+from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.features import Frozen, extract, frozen, holdout
 from jssl.evaluators.figures import flatten, interval
 from jssl.evaluators.health import alarm, alignment, deviation, health, lidar, rankme, teacher_entropy, uniformity
 from jssl.evaluators.knn import Votes, knn
 from jssl.evaluators.picture import embedding_map
 from jssl.evaluators.probe import fewshot, linear, logistic
-from jssl.evaluators.protocols import PROTOCOLS, Protocol, evaluate
+from jssl.evaluators.protocols import PROTOCOLS, Protocol
+from jssl.evaluators.subject import Subject
 
 __all__ = [
   'PROTOCOLS',
   'Frozen',
   'Protocol',
+  'Subject',
   'Votes',
   'alarm',
   'alignment',
-  'compare',
   'deviation',
   'embedding_map',
-  'evaluate',
   'extract',
   'fewshot',
   'flatten',

@@ -1,19 +1,19 @@
 """What a representation has to beat."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
 from jssl.evaluators.features import extract
 from jssl.evaluators.probe import standardizer
-from jssl.evaluators.protocols import evaluate
-from jssl.types import Data, Features, Key
+from jssl.types import Data, Features
 
 
 def raw_input(data: Data, *, standardize: bool = True) -> Callable:
   """The input itself as a representation: flattened, and standardised dimension by dimension on train.
+
+  Token ids, with `info['vocabulary']` their number, are counted instead: a bag of words, padding (0) left out.
 
   The linear probe standardises by itself. Cosine neighbours of images with dead borders do better without:
   `standardize=False`.
@@ -28,10 +28,15 @@ def raw_input(data: Data, *, standardize: bool = True) -> Callable:
   if data.inputs not in data.spec:
     raise ValueError(f'raw_input found no column {data.inputs!r} in the spec {sorted(data.spec)}; set data.inputs.')
 
+  words = data.info.get('vocabulary') if data.spec[data.inputs].dtype == jnp.int32 else None
+
   @jax.jit
   def flat(inputs):
-    x = inputs[data.inputs].astype(jnp.float32)
-    x = x.reshape(len(x), -1)
+    x = inputs[data.inputs]
+    if words:
+      count = lambda ids: jnp.zeros(words).at[ids.ravel()].add(1.0).at[0].set(0.0)
+      x = jax.vmap(count)(x)
+    x = x.astype(jnp.float32).reshape(len(x), -1)
     return Features(x[:, None], x)
 
   if not standardize:
@@ -44,22 +49,3 @@ def raw_input(data: Data, *, standardize: bool = True) -> Callable:
     return Features(x[:, None], x)
 
   return standardized
-
-
-def compare(
-  representations: Mapping[str, Callable], data: Data, key: Key, **options: Any
-) -> dict[str, dict[str, dict[str, Any]]]:
-  """The same protocols, splits and seeds for several representations.
-
-  Usually {'raw_input': raw_input(data), 'random_init': the untrained backbone, 'trained': the trained one}.
-
-  Args:
-    representations: name -> represent.
-    data: with splits 'train' and 'test'.
-    key: the same for all.
-    **options: of `evaluate`: protocols, options, batch_size, column, label.
-
-  Returns:
-    name -> protocol -> result; `figures.flatten` makes one row of numbers of a name.
-  """
-  return {name: evaluate(represent, data, key, **options) for name, represent in representations.items()}

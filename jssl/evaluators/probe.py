@@ -127,7 +127,7 @@ def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) ->
     l2: the penalties to choose from, on the mean cross entropy.
 
   Returns:
-    top1 (with top1_low, top1_high), top1_validation, and the l2 chosen.
+    top1 (with top1_low, top1_high), top1_validation, and the l2 chosen, in `chosen`.
   """
   mean, scale = standardizer(data.train_x)
   x = jnp.asarray((data.train_x - mean) * scale)
@@ -146,7 +146,7 @@ def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) ->
   best = int(np.argmax(right))
   weights = logistic(x, y, jnp.ones_like(fit), path[best], fits[best], tolerance=3e-4).weights
   test = _classify(jnp.asarray((data.test_x - mean) * scale), weights)
-  return {**accuracy(test, data.test_y), 'top1_validation': right[best], 'l2': path[best]}
+  return {**accuracy(test, data.test_y), 'top1_validation': right[best], 'chosen': {'l2': path[best]}}
 
 
 def fewshot(

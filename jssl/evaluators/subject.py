@@ -1,0 +1,43 @@
+"""What an evaluator judges: data, a representation of them, and the networks behind it."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import jax
+
+from jssl.evaluators.features import Frozen, extract, frozen
+from jssl.types import Data, Features, Transform
+
+
+class Subject:
+  """A representation of data, as evaluators see it. What several of them need is made once.
+
+  Args:
+    data: with the splits that the evaluators ask for, mostly 'train' and 'test'.
+    represent: dict of columns [b ...] -> Features.
+    networks: name -> network, bound to its arrays and in evaluation mode; none for raw input.
+    transform: fitted to the pooled features of 'train' (and its labels), and then part of `represent`.
+  """
+
+  def __init__(
+    self,
+    data: Data,
+    represent: Callable[[Mapping[str, Any]], Features],
+    networks: Mapping[str, Callable] | None = None,
+    transform: Transform | None = None,
+  ):
+    self.data, self.networks = data, dict(networks or {})
+    self.represent = jax.jit(represent)
+    if transform:
+      plain, fitted = represent, self._fit(transform)
+      self.represent = jax.jit(lambda x: (z := plain(x))._replace(pooled=transform.apply(fitted, z.pooled)))
+
+  @cached_property
+  def frozen(self) -> Frozen:
+    """Features and labels of both splits."""
+    return frozen(self.represent, self.data)
+
+  def _fit(self, transform: Transform):
+    label = 'label' if 'label' in self.data.spec else None
+    return transform.fit(*extract(self.represent, self.data.splits['train'], label=label))
