@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from jssl import configs
-from jssl.core.build import ConfigError, plan
+from jssl.core.build import plan
 from jssl.data.records import DataError
+from jssl.options import ConfigError
 from jssl.tables import TABLES
 
 VALUES = (

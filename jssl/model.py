@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from jssl.core import checkpoint
-from jssl.core.build import ConfigError, Plan, plan
+from jssl.core.build import Plan, plan
 from jssl.core.step import TrainState, init_state
+from jssl.options import ConfigError
 from jssl.types import Features
 
 
@@ -103,7 +104,7 @@ def read_inputs(where: str, model: Model) -> Any:
   if where.startswith('data:'):
     name, _, split = where[5:].partition('/')
     if name != model.plan.config['data']['name']:
-      from jssl.core.build import call, option
+      from jssl.options import call, option
 
       data = call(option('INPUT', dict(name=name), 'data'))
     split = split or 'test'

@@ -12,10 +12,10 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
 from jssl.core import checkpoint
-from jssl.core.build import ConfigError
 from jssl.core.mesh import path_name
 from jssl.core.step import init_state, make_step
 from jssl.model import read_plan
+from jssl.options import ConfigError
 
 
 class Origin(NamedTuple):

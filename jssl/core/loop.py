@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.core import checkpoint
-from jssl.core.build import ConfigError, Plan
+from jssl.core.build import Plan
 from jssl.core.log import Bar, Log, replace
-from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings
+from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings, share
 from jssl.core.step import TrainState, init_state, make_step
 from jssl.data.sources import GrainSource, to_device
+from jssl.options import ConfigError
 from jssl.parts.schedules import duration
 from jssl.types import Source
 
@@ -31,7 +33,10 @@ class Stopped(RuntimeError):
 def open_source(plan: Plan) -> Source:
   """The batches of a plan for this process: of its training split, or of what its data makes them from."""
   size, seed = plan.config['batch_size'], plan.config['seed']
-  return plan.data.source(size, seed) if plan.data.source else GrainSource(plan.data.splits['train'], size, seed=seed)
+  if plan.data.source:
+    return plan.data.source(size, seed)
+  rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
+  return GrainSource(plan.data.splits['train'], size, seed=seed, rows=rows)
 
 
 class Trained(NamedTuple):
@@ -82,7 +87,7 @@ def run(
     OSError: the workdir cannot be written any more.
   """
   began = time.perf_counter()
-  c, guard = plan.config, plan.guard
+  c, guard, lead = plan.config, plan.guard, jax.process_index() == 0  # of several processes one writes, but for checkpoints
   mesh = make_mesh(c['mesh'], devices)
   check_batch(c['batch_size'], mesh, c['micro_batches'])
   every = {
@@ -96,7 +101,9 @@ def run(
     start = create()
     train, checkpoints = start, None
     if workdir:
-      claim_workdir(workdir, c)
+      if lead:
+        claim_workdir(workdir, c)
+      multihost_utils.sync_global_devices('workdir')
       checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', c['keep'])
       closing.callback(checkpoint.finish, checkpoints)  # however the run ends, what it was saving is saved
       if found := checkpoint.restore(checkpoints, start):
@@ -104,7 +111,7 @@ def run(
         source.restore(position)
     done = first = int(train.step)
     train = jax.tree.map(jax.numpy.copy, train) if train is start else train  # the step donates; the start is kept
-    log = Log(workdir, first, tensorboard)
+    log = Log(workdir if lead else None, first, tensorboard)
     pending, alarmed, first_step = None, 0, 0.0
     recent = {}  # step -> batch, where batches cannot be made again
 
@@ -161,7 +168,8 @@ def run(
       if guard and guard.collapse and alarmed >= guard.collapse:
         raise Stopped(f'{alarmed} health panels in a row raise the collapse alarm at step {done}: {"; ".join(warnings)}')
 
-    with _Signal() as asked, Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet) as bar, jax.transfer_guard('disallow'):
+    bar = Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet or not lead)
+    with _Signal() as asked, bar, jax.transfer_guard('disallow'):
       while done < plan.steps:
         waiting = time.perf_counter()
         given = source.next(train)
@@ -176,7 +184,7 @@ def run(
           jax.block_until_ready(train.step)
           first_step = time.perf_counter() - began
         last = done == plan.steps
-        stop = asked.is_set() and not last
+        stop = asked(done) and not last
         saving = checkpoints and (last or stop or done % every['checkpoint_every'] == 0)
         looking = health and (last or done % every['health_every'] == 0)
         if done % every['log_every'] == 0 or last:
@@ -200,18 +208,30 @@ def run(
         if stop:
           raise Stopped(f'stopped at step {done} of {plan.steps} as asked; the same command with its --workdir goes on')
     log.finish()
+  train, start = _local((train, start))
   return Trained(train, start, log, compiles.count, time.perf_counter() - began, first_step)
 
 
-class _Signal:
-  """Turns SIGTERM, which comes before a machine is taken away, into a flag that the loop looks at."""
+def _local(tree: Any) -> Any:
+  """Arrays that are spread over several processes, whole on this one."""
+  if jax.process_count() == 1:
+    return tree
+  everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
+  whole = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
+  return jax.tree.map(lambda x: x.addressable_data(0), whole)
 
-  def __enter__(self) -> threading.Event:
+
+class _Signal:
+  """Turns SIGTERM, which comes before a machine is taken away, into what the loop asks after every step."""
+
+  def __enter__(self) -> Callable[[int], bool]:
     self.asked = threading.Event()
-    self.main = threading.current_thread() is threading.main_thread()
+    # In several processes JAX itself listens, and tells the others.
+    self.main = threading.current_thread() is threading.main_thread() and jax.process_count() == 1
     if self.main:
       self.before = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
-    return self.asked
+    # A signal to any of several processes stops all of them, after the step that they agree on.
+    return multihost_utils.reached_preemption_sync_point if jax.process_count() > 1 else lambda step: self.asked.is_set()
 
   def __exit__(self, *_):
     if self.main:

@@ -173,7 +173,7 @@ class MaeDecoder(nnx.Module):
   def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, std: float = 0.,
                remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     self.grid, self.dim = patches_of(on, 'a MaeDecoder')
-    self.width, self.remat = width, remat
+    self.width, self.remat, self.temperature = width, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
@@ -196,7 +196,7 @@ class MaeDecoder(nnx.Module):
     x = self.embed(x)
     (b, m, d), n = x.shape, restore.shape[1]
     x = jnp.concatenate([x, jnp.broadcast_to(self.mask_token[...].astype(x.dtype), (b, n - m, d))], 1)
-    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d).astype(x.dtype)
+    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d, self.temperature).astype(x.dtype)
     x, _ = scan(self.blocks, x, remat=self.remat)
     return self.pixels(self.norm(x))
 
@@ -227,7 +227,7 @@ class IJepaPredictor(nnx.Module):
   def __init__(self, on: nnx.Module, *, width: int = 384, depth: int = 6, heads: int = 12, std: float = 0.02,
                remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     self.grid, _ = patches_of(on, 'an IJepaPredictor')
-    self.dim, self.remat = on.dim, remat
+    self.dim, self.remat, self.temperature = on.dim, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
@@ -249,7 +249,7 @@ class IJepaPredictor(nnx.Module):
       [b k d].
     """
     x = self.embed(x)
-    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1]).astype(x.dtype))
+    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature).astype(x.dtype))
     x = jnp.concatenate([x + table[context], self.mask_token[...].astype(x.dtype) + table[target]], 1)
     x, _ = scan(self.blocks, x, remat=self.remat)
     return self.proj(self.norm(x[:, context.shape[1]:]))
@@ -340,3 +340,8 @@ def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, int], int]:
   if not getattr(on, 'patch', None):
     raise ValueError(f'{name} stands on a backbone with square patches (a ViT), and was given {type(on).__name__}')
   return on.grid, on.patch ** 2 * on.channels
+
+
+def temperature_of(on: nnx.Module) -> float:
+  """That of a backbone's sine-cosine positions, so that those of its heads agree with them."""
+  return getattr(on, 'temperature', 10_000.)

@@ -8,15 +8,17 @@ import numpy as np
 from jssl.types import Array
 
 
-def sincos(grid: tuple[int, int], dim: int) -> np.ndarray:
+def sincos(grid: tuple[int, int], dim: int, temperature: float = 10_000.) -> np.ndarray:
   """Fixed sine-cosine positions on a 2-D grid.
 
-  For a coordinate p, (sin(p w_i), cos(p w_i)) with w_i = 10000^(-4 i / d), i < d / 4; the first half of the features
+  For a coordinate p, (sin(p w_i), cos(p w_i)) with w_i = temperature^(-4 i / d), i < d / 4; the first half of the features
   encodes the column, the second half the row, as the official code of MAE and I-JEPA has it.
 
   Args:
     grid: (rows, columns).
     dim: d, a multiple of 4.
+    temperature: 2 pi of it is the longest wavelength. At 10,000 most features are the same all over a small grid, and
+      attention takes long to tell its places apart: there, take the side of the grid.
 
   Returns:
     [rows*columns d], float32.
@@ -28,7 +30,7 @@ def sincos(grid: tuple[int, int], dim: int) -> np.ndarray:
   """
   if dim % 4:
     raise ValueError(f'sine-cosine positions on a grid need a width that is a multiple of 4, and it is {dim}')
-  omega = 10000 ** (-np.arange(dim // 4) / (dim // 4))
+  omega = temperature ** (-np.arange(dim // 4) / (dim // 4))
   rows, columns = np.meshgrid(np.arange(grid[0]), np.arange(grid[1]), indexing='ij')
   angles = [p.reshape(-1, 1) * omega for p in (columns, rows)]
   return np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], 1).astype(np.float32)

@@ -17,10 +17,11 @@ import pytest
 
 from jssl import cli, tables
 from jssl.core import checkpoint, loop
-from jssl.core.build import ConfigError, plan
+from jssl.core.build import plan
 from jssl.core.log import Log
 from jssl.data.images import mnist5k
 from jssl.data.order import permutation
+from jssl.options import ConfigError
 from jssl.replay import describe, replay
 from tests.small import small
 

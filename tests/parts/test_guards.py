@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.build import ConfigError, plan
+from jssl.core.build import plan
+from jssl.options import ConfigError
 from jssl.parts import guards
 from tests.small import small
 
