@@ -12,7 +12,6 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
 from jssl.core import checkpoint
-from jssl.core.mesh import path_name
 from jssl.core.step import init_state, make_step
 from jssl.model import read_plan
 from jssl.options import ConfigError
@@ -123,7 +122,7 @@ def walk(function: Any, given: Mapping[str, Any], terms: Sequence[str] = ()) -> 
   closed = jax.make_jaxpr(function)(given)
   values = []
   for path, x in jax.tree_util.tree_leaves_with_path(dict(given)):
-    name = path_name(path)
+    name = jax.tree_util.keystr(path, simple=True, separator='/')
     network = name.split('/')[1] if name.startswith('params/') else None
     nan, inf = _count(x)
     origin = Origin('the input', name, None, network, _kind(x), nan, inf, '') if nan or inf else None
