@@ -21,8 +21,8 @@ from jssl.core.build import plan
 from jssl.core.log import Log
 from jssl.data.images import mnist5k
 from jssl.data.order import permutation
-from jssl.options import ConfigError
 from jssl.model import restore
+from jssl.options import ConfigError
 from jssl.replay import describe, replay
 from tests.small import small
 
