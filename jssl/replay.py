@@ -1,5 +1,6 @@
 """A captured step, run again one operation at a time, to name the first array that is not finite."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
 from jssl.core import checkpoint
-from jssl.core.mesh import path_name
 from jssl.core.step import init_state, make_step
 from jssl.model import read_plan
 from jssl.options import ConfigError
@@ -122,7 +122,7 @@ def walk(function: Any, given: Mapping[str, Any], terms: Sequence[str] = ()) -> 
   closed = jax.make_jaxpr(function)(given)
   values = []
   for path, x in jax.tree_util.tree_leaves_with_path(dict(given)):
-    name = path_name(path)
+    name = jax.tree_util.keystr(path, simple=True, separator='/')
     network = name.split('/')[1] if name.startswith('params/') else None
     nan, inf = _count(x)
     origin = Origin('the input', name, None, network, _kind(x), nan, inf, '') if nan or inf else None
@@ -135,6 +135,7 @@ class _Walk:
 
   def __init__(self, terms: Sequence[str]):
     self.terms = terms
+    self.calls: list[JaxprEqn] = []  # those that are being walked through, from the outside in
 
   def run(self, closed: ClosedJaxpr, values: Sequence[Value]) -> list[Value]:
     jaxpr, consts = (closed.jaxpr, closed.consts) if isinstance(closed, ClosedJaxpr) else (closed, ())
@@ -152,29 +153,35 @@ class _Walk:
   def apply(self, eqn: JaxprEqn, values: list[Value]) -> list[Value]:
     name, params = eqn.primitive.name, eqn.params
     if name == 'cond':
-      return self.run(params['branches'][int(values[0].x)], values[1:])
+      return self.enter(eqn, params['branches'][int(values[0].x)], values[1:])
     inner = params.get('jaxpr', params.get('call_jaxpr'))
-    if inner is not None and name not in ('scan', 'while', 'shard_map'):  # a call: jit, checkpoint, custom derivatives
-      return self.run(inner, values)
-    functions, options = eqn.primitive.get_bind_params(params)
+    if inner is not None and name != 'scan':  # a call: jit, checkpoint, custom derivatives
+      return self.enter(eqn, inner, values)
     with eqn.ctx.manager:
-      out = eqn.primitive.bind(*functions, *(v.x for v in values), **options)
+      out = eqn.primitive.bind(*(v.x for v in values), **params)
     out = list(out) if eqn.primitive.multiple_results else [out]
     network, parameter = _network(values)
     results = [Value(x, None, network, parameter) for x in out]
     bad = [any(_count(x)) for x in out]
     if any(bad):
-      within = self.scan(params, values) if name == 'scan' else None
+      within = self.scan(eqn, values) if name == 'scan' else None
       results = [r._replace(origin=within or self.origin(eqn, values, r)) if b else r for r, b in zip(results, bad, strict=True)]
     return results
 
-  def scan(self, params: Mapping[str, Any], values: list[Value]) -> Origin | None:
+  def enter(self, eqn: JaxprEqn, inner: Any, values: list[Value]) -> list[Value]:
+    self.calls.append(eqn)
+    out = self.run(inner, values)
+    self.calls.pop()
+    return out
+
+  def scan(self, eqn: JaxprEqn, values: list[Value]) -> Origin | None:
     """The origin within the first round of a loop that makes something not finite."""
+    params = eqn.params
     fixed, carried = params['num_consts'], params['num_consts'] + params['num_carry']
     consts, carry, xs = values[:fixed], values[fixed:carried], values[carried:]
     rounds = range(params['length'])
     for i in reversed(rounds) if params['reverse'] else rounds:
-      out = self.run(params['jaxpr'], [*consts, *carry, *(v._replace(x=v.x[i]) for v in xs)])
+      out = self.enter(eqn, params['jaxpr'], [*consts, *carry, *(v._replace(x=v.x[i]) for v in xs)])
       if found := next((v.origin for v in out if v.origin), None):
         return found
       carry = out[: params['num_carry']]
@@ -186,11 +193,14 @@ class _Walk:
     marked = [v for v in values if v.origin]
     if same := [v.origin for v in marked if not nan or _count(v.x)[0]]:
       return same[0]
-    scopes = str(eqn.source_info.name_stack)
-    term = next((t for t in self.terms if t in scopes.replace('(', '/').replace(')', '/').split('/')), None)
+    scopes = {name for e in (*self.calls, eqn) for name in re.split(r'[()/]', str(e.source_info.name_stack))}
+    term = next((t for t in self.terms if t in scopes), None)
+    # What JAX itself jits is traced once, and remembers the line that called it then.
+    own = next((i for i, e in enumerate(self.calls) if _of_jax(e.params.get('name'))), len(self.calls))
+    where = next(filter(None, map(_line, [*self.calls, eqn][own::-1])), 'an unknown line')
     ranges = ', '.join(_range(v.x) for v in values if _inexact(v.x))
     because = marked[0].origin if marked else None
-    return Origin(eqn.primitive.name, _line(eqn), term, result.network, _kind(result.x), nan, inf, ranges, because)
+    return Origin(eqn.primitive.name, where, term, result.network, _kind(result.x), nan, inf, ranges, because)
 
 
 def _network(values: Sequence[Value]) -> tuple[str | None, bool]:
@@ -221,11 +231,15 @@ def _range(x: Any) -> str:
   return f'{_kind(jnp.asarray(x))} in [{flat.min():.3g}, {flat.max():.3g}]' if len(flat) else _kind(jnp.asarray(x))
 
 
-def _line(eqn: JaxprEqn) -> str:
-  """The innermost line of the program that is neither JAX's nor Flax's."""
+def _of_jax(name: Any) -> bool:
+  return isinstance(name, str) and any(hasattr(m, name.lstrip('_')) for m in (jnp, jnp.linalg, jax.nn, jax.random, jax.scipy.special))
+
+
+def _line(eqn: JaxprEqn) -> str | None:
+  """The innermost line of the program that is neither JAX's nor Flax's; None where the trace has none."""
   frames = eqn.source_info.traceback.frames if eqn.source_info.traceback else []
   library = tuple(str(Path(sys.modules[name].__file__).parent) for name in ('jax', 'flax', 'optax'))
   for frame in frames:
     if not frame.file_name.startswith((*library, '<')):
       return f'{"/".join(Path(frame.file_name).parts[-3:])}:{frame.line_num} in {frame.function_name}'
-  return 'an unknown line'
+  return None

@@ -21,6 +21,7 @@ from jssl.core.build import plan
 from jssl.core.log import Log
 from jssl.data.images import mnist5k
 from jssl.data.order import permutation
+from jssl.model import restore
 from jssl.options import ConfigError
 from jssl.replay import describe, replay
 from tests.small import small
@@ -169,6 +170,7 @@ def test_read_only_folder_is_refused(p, finished, tmp_path):
       run(p, disk / 'run')
     with pytest.raises(ConfigError, match='Read-only file system'):
       run(p, disk / 'new')
+    assert int(restore(disk / 'run')[1].step) == 4  # reading needs no writing
 
 
 def test_sigterm_saves_and_the_same_command_goes_on(p, whole, tmp_path):
