@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.rooms_played(noise=1.0)
+  c = common.rooms_played(distraction=1.0)
   c.number = 119
   c.terms.predict = dict(name='open_loop', horizon=1, objective=dict(name='self_predictive'))
   observations = 'terms.predict.told=pixels', 'terms.predict.predictor=decoder'

@@ -31,10 +31,10 @@ class Cell(NamedTuple):
   goal: Array  # [] int32
 
 
-def four_rooms(*, side: int = 11, goal: bool = True, copies: int = 1, noise: float = 0.0) -> Environment:
+def four_rooms(*, side: int = 11, goal: bool = True, copies: int = 1, distraction: float = 0.0) -> Environment:
   """A square of four rooms joined by four doors; reward 1 and the end at the goal, the last cell of the last room.
 
-  Observations are images [side side 3] in [0, 1]: walls, agent, and the goal or, with `noise`, pixels that are drawn
+  Observations are images [side side 3] in [0, 1]: walls, agent, and the goal or, with `distraction`, pixels that are drawn
   anew at every step and mean nothing. Moves into a wall stay. Under random moves all cells are equally likely, and
   the transition matrix is symmetric: its Laplacian I - P is known, `facts` holds P and an image of every cell.
 
@@ -42,7 +42,7 @@ def four_rooms(*, side: int = 11, goal: bool = True, copies: int = 1, noise: flo
     side: cells along a side, odd.
     goal: whether there is one; without, an episode does not end.
     copies: actions for each of the four moves: action a moves as a mod 4 does.
-    noise: height of the distracting pixels; 0 shows the goal instead.
+    distraction: height of the distracting pixels; 0 shows the goal instead.
 
   Reference: Sutton, Precup, Singh, Artificial Intelligence 1999, doi:10.1016/S0004-3702(99)00052-1, Figure 2.
   """
@@ -67,7 +67,7 @@ def four_rooms(*, side: int = 11, goal: bool = True, copies: int = 1, noise: flo
 
   def observe(state, key):
     dot = lambda cell: jnp.zeros((side, side)).at[where[cell, 0], where[cell, 1]].set(1.0)
-    last = noise * jax.random.uniform(key, (side, side)) if noise else dot(state.goal) * goal
+    last = distraction * jax.random.uniform(key, (side, side)) if distraction else dot(state.goal) * goal
     return jnp.stack([walls, dot(state.agent), last], -1)
 
   everywhere = Cell(jnp.arange(n, dtype=jnp.int32), jnp.full(n, end, jnp.int32))

@@ -117,7 +117,7 @@ def rooms(
   side: int = 7,
   goal: bool = True,
   copies: int = 1,
-  noise: float = 0.0,
+  distraction: float = 0.0,
   episodes: int = 256,
   test: int = 64,
   length: int = 32,
@@ -131,7 +131,7 @@ def rooms(
   With a `head`, whose values choose the actions, and with probability `epsilon` any, batches are played by the policy that
   is being trained, and the walks serve probes alone.
   """
-  environment = four_rooms(side=side, goal=goal, copies=copies, noise=noise)
+  environment = four_rooms(side=side, goal=goal, copies=copies, distraction=distraction)
   sizes = dict(episodes=episodes, test=test, length=length, window=window)
   data = trajectories(environment, uniform(environment), **sizes, seed=seed, info=dict(name='rooms'))
   if head is None:

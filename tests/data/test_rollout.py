@@ -13,7 +13,7 @@ from tests.small import small
 
 ENVIRONMENTS = {
   'four_rooms': lambda: four_rooms(side=7, copies=2),
-  'noisy_rooms': lambda: four_rooms(side=7, noise=0.5),
+  'noisy_rooms': lambda: four_rooms(side=7, distraction=0.5),
   'point_mass': lambda: point_mass(side=8),
   'point_vector': lambda: point_mass(side=0, others=1),
   'combination_lock': lambda: combination_lock(horizon=4),
