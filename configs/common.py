@@ -126,3 +126,13 @@ def demonstrations(*, batch_size: int = 64, steps: int = 400, **data) -> ConfigD
   c.optimizer = dict(name='adamw', learning_rate=1e-3, weight_decay=0.0)
   c.evaluators = dict(state=dict(name='regression'), cloning=dict(name='cloning'))
   return c
+
+
+def answers(*, batch_size: int = 64, steps: int = 400, **data) -> ConfigDict:
+  """Sums worked out step by step, some steps wrong, for a causal transformer of two blocks."""
+  c = base(data='chains', batch_size=batch_size, epochs=1)
+  c.data.update(data)
+  c.epochs, c.steps = None, steps
+  c.backbone = dict(name='causal_lm', vocabulary=13, width=48, depth=2, heads=4, std=0.1)
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-3, warmup='10%'), weight_decay=0.01)
+  return c

@@ -1,6 +1,7 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
 from jssl.data import (
+  chains,
   clips,
   compose,
   documents,
@@ -52,6 +53,7 @@ from jssl.terms import (
   latent,
   masked,
   multi_view,
+  preference,
   record,
   sentence,
   sequence,
@@ -180,6 +182,7 @@ DATA = {
   'digit_reports': reports.digit_reports,
   'vowels': sound.vowels,
   'japanese_vowels': series.japanese_vowels,
+  'chains': chains.chains,
   # control
   'rooms': rollout.rooms,
   'demonstrations': rollout.demonstrations,
@@ -211,6 +214,11 @@ TERMS = {
   'denoised': denoise.denoised,
   'variational': denoise.variational,
   'unified': unified.unified,
+  # preference
+  'rewarded': preference.rewarded,
+  'imitated': preference.imitated,
+  'compared': preference.compared,
+  'goal_rewarded': preference.goal_rewarded,
   # control
   'open_loop': trajectory.open_loop,
   'outcome': trajectory.outcome,

@@ -12,6 +12,7 @@ from jssl.evaluators.inside import description_length, mixing_weights, random_ne
 from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.links import links
 from jssl.evaluators.meaning import guarded, prediction, retrofitted
+from jssl.evaluators.preference import answers, half_way, pair_likelihoods, pair_rewards
 from jssl.evaluators.probe import fewshot, linear
 from jssl.evaluators.regression import laplacian, regression
 from jssl.evaluators.retrieval import retrieval
@@ -79,6 +80,11 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'dimensions': Protocol('1', dimensions, raw=False),
   'rotation': Protocol('1', rotation),
   'completion': Protocol('1', completion, raw=False),
+  # preference
+  'pair_rewards': Protocol('1', pair_rewards, raw=False),
+  'pair_likelihoods': Protocol('1', pair_likelihoods, raw=False),
+  'answers': Protocol('1', answers, raw=False),
+  'half_way': Protocol('1', half_way, raw=False),
   # control
   'regression': Protocol('1', regression),
   'cloning': Protocol('1', cloning),

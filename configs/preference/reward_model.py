@@ -1,0 +1,13 @@
+"""Learning to summarize from human feedback, its reward model. Stiennon et al., NeurIPS 2020. arXiv:2009.01325, section 3.4."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.answers(steps=600, human=2048)
+  c.kind = 'preference'
+  c.heads.reward = dict(name='linear', dim=1)
+  c.terms.reward = dict(name='rewarded', objective=dict(name='bradley_terry'))
+  c.evaluators = dict(pairs=dict(name='pair_rewards'))
+  c.claim = dict(metric='pairs_accuracy', beats=('random_init',), margin=0.1, seeds=3)
+  return c
