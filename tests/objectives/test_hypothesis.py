@@ -70,7 +70,7 @@ def cases(draw, name):
 
 @pytest.mark.parametrize('name', sorted(OBJECTIVES))
 def test_finite(name):
-  @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+  @settings(max_examples=16, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
   @given(cases(name))
   def check(case):
     mean, _, gradient = evaluate(name, case)
