@@ -153,19 +153,32 @@ def _forward(how, chunk, anchors, shift, candidates):
   """The reduced rows, and for the backward pass their derivatives by a q, by a and by the shift: sums over the
   candidates of p b c, p b q.c and p, where p is the derivative by a logit."""
 
-  def by(p, q, c):
-    pbc = _times(p * c.scale, c.x)
-    return pbc, jnp.sum(q.x * pbc, 1), jnp.sum(p, 1)
+  def seen(anchors, shift, candidates):
+    """The part that these candidates are, and for each piece of them the derivative by its logits."""
+    logits = [_times(anchors.x * anchors.scale[:, None], c.x.T) * c.scale + shift[:, None] for c in candidates]
+    pieces = list(zip(logits, candidates, strict=True))
+    parts = [Part(how.rows(x, _unlike(anchors, c)), *_likeness(anchors, c, x)) for x, c in pieces]
+    part = reduce(partial(_join, how), parts)
+    return part, [jnp.where(_unlike(anchors, c), how.slope(x, part.reduced[:, None]), 0) for x, c in pieces]
+
+  def by(anchors, candidates, ps):
+    pbc = sum(_times(p * c.scale, c.x) for p, c in zip(ps, candidates, strict=True))
+    return pbc, jnp.sum(anchors.x * pbc, 1), sum(jnp.sum(p, 1) for p in ps)
+
+  def likeness(anchors, candidates):
+    return [_alike(anchors, c).astype(jnp.float32) for c in candidates]
+
+  def alone(anchors, shift, *candidates):
+    part, ps = seen(anchors, shift, candidates)
+    if part.count is not None:
+      each = 1 / jnp.maximum(part.count, 1)[:, None]
+      ps = [p - like * each for p, like in zip(ps, likeness(anchors, candidates), strict=True)]
+    return _value(part), (part.reduced, part.count, by(anchors, candidates, ps))
 
   def row(anchors, shift, *candidates):
-    found = []
-    for c in candidates:
-      logits = _times(anchors.x * anchors.scale[:, None], c.x.T) * c.scale + shift[:, None]
-      reduced, pull = jax.vjp(lambda x, c=c: how.rows(x, _unlike(anchors, c)), logits)
-      part = Part(reduced, *_likeness(anchors, c, logits))
-      like = None if part.count is None else by(_alike(anchors, c).astype(jnp.float32), anchors, c)
-      found.append((part, by(*pull(jnp.ones_like(reduced)), anchors, c), like))
-    return reduce(join, found)
+    part, ps = seen(anchors, shift, candidates)
+    like = None if part.count is None else by(anchors, candidates, likeness(anchors, candidates))
+    return part, by(anchors, candidates, ps), like
 
   def join(one, other):
     _, pull = jax.vjp(how.join, one[0].reduced, other[0].reduced)
@@ -180,7 +193,7 @@ def _forward(how, chunk, anchors, shift, candidates):
     return _value(part), (part.reduced, part.count, by)
 
   rows, columns = (anchors, shift), _filled(anchors, candidates)
-  value, kept = _meet(row, join, finish, _share(chunk, anchors, candidates), rows, columns)
+  value, kept = _meet(row, join, finish, _share(chunk, anchors, candidates), rows, columns, alone=alone)
   return value, (anchors, shift, candidates, *kept)
 
 
@@ -237,7 +250,9 @@ def unlike(ids: Array) -> Array:
   return len(ids) - jnp.searchsorted(ordered, ids, side='right') + jnp.searchsorted(ordered, ids)
 
 
-def _meet(row: Callable, join: Callable, finish: Callable, chunk: int, rows: tuple, columns: tuple, onto: Any = None) -> Any:
+def _meet(
+  row: Callable, join: Callable, finish: Callable, chunk: int, rows: tuple, columns: tuple, *, alone: Callable | None = None, onto: Any = None
+) -> Any:
   """finish(row(*rows, *columns)) in chunks of the rows, and on several devices part by part of the columns.
 
   Args:
@@ -247,6 +262,7 @@ def _meet(row: Callable, join: Callable, finish: Callable, chunk: int, rows: tup
     chunk: rows at a time.
     rows: arrays with one entry a row.
     columns: arrays with one entry a column.
+    alone: finish(row(...)) by a shorter way, for when all columns are there from the start.
     onto: what the result is added to, if anything.
   """
   if chunk < 1:
@@ -257,7 +273,8 @@ def _meet(row: Callable, join: Callable, finish: Callable, chunk: int, rows: tup
 
   # Within a shard_map the arrays are those of one device already.
   if devices == 1 or mesh.manual_axes or any(n % devices for n in lengths):
-    return _in_chunks(lambda *x: finish(row(*x, *columns)), chunk, rows, onto)
+    whole = alone or (lambda *x: finish(row(*x)))
+    return _in_chunks(lambda *x: whole(*x, *columns), chunk, rows, onto)
 
   axes = tuple(axis for axis in AXES if axis in mesh.shape)
   pass_on = partial(jax.lax.ppermute, axis_name=axes, perm=[(i, (i + 1) % devices) for i in range(devices)])
