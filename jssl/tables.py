@@ -5,7 +5,7 @@ from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import bert, convnet, heads, mlp, pretrained, resnet, transformer, vit
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import elastic, invariant, label_pairs, latent, masked, sentence, tokens, two_view
+from jssl.terms import denoising, difference, elastic, invariant, label_pairs, latent, masked, tokens, two_view
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, image
 from jssl.views import text as text_views
@@ -70,8 +70,8 @@ TERMS = {
   'regressed': latent.regressed,
   'masked_lm': tokens.masked_lm,
   'masked_autoencoder_lm': tokens.masked_autoencoder_lm,
-  'difference': sentence.difference,
-  'denoising': sentence.denoising,
+  'difference': difference.difference,
+  'denoising': denoising.denoising,
   'elastic': elastic.elastic,
   'label_pairs': label_pairs.label_pairs,
   'invariant': invariant.invariant,
