@@ -42,6 +42,8 @@ from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import (
   denoise,
+  denoising,
+  difference,
   discriminated,
   distil,
   elastic,
@@ -53,7 +55,6 @@ from jssl.terms import (
   masked,
   multi_view,
   record,
-  sentence,
   sequence,
   spectral,
   tokens,
@@ -194,8 +195,8 @@ TERMS = {
   'regressed': latent.regressed,
   'masked_lm': tokens.masked_lm,
   'masked_autoencoder_lm': tokens.masked_autoencoder_lm,
-  'difference': sentence.difference,
-  'denoising': sentence.denoising,
+  'difference': difference.difference,
+  'denoising': denoising.denoising,
   'elastic': elastic.elastic,
   'label_pairs': label_pairs.label_pairs,
   'triples': tuples.triples,
