@@ -9,6 +9,7 @@ from flax import nnx
 from jssl.models.attention import Attention
 from jssl.models.blocks import FeedForward, scan, stacked
 from jssl.models.layers import dropout, shape_of, whole
+from jssl.parts.pooling import masked_mean
 from jssl.types import Array, Features, Keys, fold
 
 
@@ -157,11 +158,6 @@ class Bert(nnx.Module):
   def table(self) -> Array:
     """[v d], the words' embeddings: what a head that is tied to them reads logits off."""
     return self.word.embedding[...]
-
-
-def masked_mean(tokens: Array, mask: Array) -> Array:
-  """Mean of the tokens [... b n d] where mask [b n] is True, [... b d]; 0 where it is nowhere."""
-  return jnp.sum(tokens * mask[..., None], -2) / jnp.maximum(mask.sum(-1, keepdims=True), 1).astype(tokens.dtype)
 
 
 def normalization(width: int, epsilon: float, dtype: str, rngs: nnx.Rngs) -> nnx.LayerNorm:
