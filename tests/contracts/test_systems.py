@@ -27,7 +27,7 @@ def name(request):
 def needs_data(config):
   """Skips where a package that carries the data, or the tokenizer, is not installed."""
   try:
-    open_data(config['data'])
+    open_data(dict(config['data']))
   except DataError as error:
     pytest.skip(str(error))
 
