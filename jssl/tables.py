@@ -43,6 +43,8 @@ from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import (
   denoise,
+  denoising,
+  difference,
   discriminated,
   distil,
   elastic,
@@ -55,7 +57,6 @@ from jssl.terms import (
   multi_view,
   preference,
   record,
-  sentence,
   sequence,
   spectral,
   tokens,
@@ -197,8 +198,8 @@ TERMS = {
   'regressed': latent.regressed,
   'masked_lm': tokens.masked_lm,
   'masked_autoencoder_lm': tokens.masked_autoencoder_lm,
-  'difference': sentence.difference,
-  'denoising': sentence.denoising,
+  'difference': difference.difference,
+  'denoising': denoising.denoising,
   'elastic': elastic.elastic,
   'label_pairs': label_pairs.label_pairs,
   'triples': tuples.triples,

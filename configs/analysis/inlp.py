@@ -1,4 +1,7 @@
-"""Null It Out (INLP). Ravfogel, Elazar, Gonen, Twiton, Goldberg, ACL 2020. arXiv:2004.07667, Algorithm 1."""
+"""Null It Out (INLP). Ravfogel, Elazar, Gonen, Twiton, Goldberg, ACL 2020. arXiv:2004.07667, Algorithm 1.
+
+Gender goes, the occupation stays; but the gap between true positive rates is small to begin with, and does not shrink.
+"""
 
 from jssl.configs import common
 

@@ -1,4 +1,8 @@
-"""Retrofitting. Faruqui, Dodge, Jauhar, Dyer, Hovy, Smith, NAACL 2015. arXiv:1411.4166, section 2."""
+"""Retrofitting. Faruqui, Dodge, Jauhar, Dyer, Hovy, Smith, NAACL 2015. arXiv:1411.4166, section 2.
+
+Roget's headings stand for the paper's WordNet and PPDB: they gather what belongs to one topic, opposites too, which SimLex-999
+counts as unlike. Vectors of words by MiniLM are better left alone; of two graphs of the same degrees the true one harms less.
+"""
 
 from jssl.configs import common
 

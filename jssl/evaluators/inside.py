@@ -10,6 +10,7 @@ import numpy as np
 from jssl.evaluators.analysis import at_random, layer_code, mixed_probe, sparse_probe
 from jssl.evaluators.subject import Subject
 from jssl.parts.logistic import logistic, logits
+from jssl.parts.pooling import masked_mean
 from jssl.types import Array, Examples, Key, Transform
 
 
@@ -32,8 +33,8 @@ def in_batches(function: Callable[[Array], Array], x: np.ndarray, size: int = 64
 
 def over_tokens(states: Array, x: Array) -> Array:
   """[l b n d] to [b l d]: the mean over tokens, without padding where x [b n] is ids."""
-  mask = (x != 0 if jnp.issubdtype(x.dtype, jnp.integer) else jnp.ones(states.shape[1:3], bool))[None, :, :, None]
-  return (jnp.sum(states * mask, 2) / jnp.maximum(mask.sum(2), 1)).swapaxes(0, 1)
+  there = x != 0 if jnp.issubdtype(x.dtype, jnp.integer) else jnp.ones(states.shape[1:3], bool)
+  return masked_mean(states, there).swapaxes(0, 1)
 
 
 def layers_of(subject: Subject, columns: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -21,7 +21,7 @@ from jssl.evaluators.subject import Subject
 from jssl.evaluators.tokens import token_rank
 from jssl.evaluators.verification import verification
 from jssl.evaluators.words import words
-from jssl.types import Key
+from jssl.types import Key, Transform
 
 
 class Protocol(NamedTuple):
@@ -37,9 +37,15 @@ class Protocol(NamedTuple):
 
   def __call__(self, subject: Subject, key: Key, **options: Any) -> dict[str, Any]:
     """The figures, and with them what they rest on: the version, and options that are not the protocol's own."""
-    told = {name: getattr(x, 'func', x).__name__ if callable(x) else x for name, x in options.items()}
-    given = {'options': told} if options else {}
+    given = {'options': {option: _told(x) for option, x in options.items()}} if options else {}
     return {'version': self.version, **given, **self.judge(subject, key, **options)}
+
+
+def _told(option: Any) -> Any:
+  """An option as a record tells it: functions and transforms by name."""
+  if isinstance(option, Transform):
+    return option.fit.__qualname__.split('.')[0]
+  return getattr(option, 'func', option).__name__ if callable(option) else option
 
 
 def on_features(judge: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from jssl.evaluators.features import extract
 from jssl.evaluators.subject import Subject
-from jssl.parts.patches import masked_mean
+from jssl.parts.pooling import masked_mean
 from jssl.types import Key
 
 

@@ -9,7 +9,7 @@ from flax import nnx
 from jssl.models.attention import Attention
 from jssl.models.blocks import FeedForward, scan, stacked
 from jssl.models.layers import dropout, shape_of, whole
-from jssl.parts.patches import masked_mean
+from jssl.parts.pooling import masked_mean
 from jssl.types import Array, Features, Keys, fold
 
 

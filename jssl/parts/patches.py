@@ -40,8 +40,3 @@ def unpatchify(x: Array, patch: int, grid: tuple[int, int]) -> Array:
 def take(tokens: Array, index: Array) -> Array:
   """tokens [b n d] at positions index [b m] -> [b m d]."""
   return jnp.take_along_axis(tokens, index[..., None], 1)
-
-
-def masked_mean(tokens: Array, mask: Array) -> Array:
-  """Mean of the tokens [... b n d] where mask [b n] is True, [... b d]; 0 where it is nowhere."""
-  return jnp.sum(tokens * mask[..., None], -2) / jnp.maximum(mask.sum(-1, keepdims=True), 1).astype(tokens.dtype)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jssl.parts.patches import masked_mean
+from jssl.parts.pooling import masked_mean
 from jssl.parts.schedules import at
 from jssl.terms.masked import stateless
 from jssl.types import Objective, Term, View, fold

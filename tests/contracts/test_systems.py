@@ -10,7 +10,8 @@ import pytest
 
 from jssl import configs, testing
 from jssl.core import loop
-from jssl.core.build import plan
+from jssl.core.build import open_data, plan
+from jssl.data import DataError
 from tests.small import small
 
 CONFIGS = {name: configs.module(name).get_config() for name in sorted(configs.names())}
@@ -19,10 +20,20 @@ SYSTEMS = [name for name, c in CONFIGS.items() if c.get('terms')]  # others trai
 
 @pytest.fixture(params=SYSTEMS)
 def name(request):
+  needs_data(small(request.param))
   return request.param
 
 
+def needs_data(config):
+  """Skips where a package that carries the data, or the tokenizer, is not installed."""
+  try:
+    open_data(dict(config['data']))
+  except DataError as error:
+    pytest.skip(str(error))
+
+
 def test_traces_at_full_size(name):
+  needs_data(CONFIGS[name])
   testing.check_traces(configs.module(name).get_config())
 
 

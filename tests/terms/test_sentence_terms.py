@@ -10,9 +10,10 @@ from jssl.models.bert import Bert
 from jssl.models.heads import Linear
 from jssl.models.transformer import Decoder, LmHead, TokenDecoder
 from jssl.objectives import cosine_regression, kl_align, replaced_token_detection, simcse, token_cross_entropy
+from jssl.terms.denoising import denoising
+from jssl.terms.difference import difference
 from jssl.terms.elastic import elastic
 from jssl.terms.label_pairs import label_pairs
-from jssl.terms.sentence import denoising, difference
 from jssl.terms.tokens import masked_autoencoder_lm, masked_lm
 from jssl.terms.two_view import two_view
 from jssl.views.columns import columns
