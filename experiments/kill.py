@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-STEPS, AHEAD, DEVICES = 300, 20, (1, 2, 4, 8)
+STEPS, AHEAD, DEVICES = 100, 20, (1, 2, 4, 8)
 OUT = Path(__file__).with_suffix('.json')
 TIMES = ('examples_per_second', 'data_wait')
 
@@ -29,19 +29,22 @@ def config() -> dict:
   from jssl import configs
 
   c = configs.module('moco_v2').get_config().to_dict()
-  c['backbone'] = dict(name='convnet', widths=(16, 32))  # with batch norm
-  c['terms']['nce']['memory']['size'] = 256
-  return c | dict(batch_size=32, steps=STEPS, log_every=1, checkpoint_every=10, health_every=25)
+  c['backbone'] = dict(name='convnet', widths=(8, 16))  # with batch norm
+  c['terms']['nce']['memory']['size'] = 128
+  return c | dict(batch_size=16, steps=STEPS, log_every=1, checkpoint_every=10, health_every=25)
 
 
 def train(folder: Path, last: int) -> None:
   """The run, or what is left of it up to step `last`; leaves the hash of every array, and which examples it took, behind."""
+  import logging
+
   import jax
 
   from jssl import run
   from jssl.core import loop
   from jssl.core.build import plan
 
+  logging.getLogger('absl').setLevel(logging.ERROR)
   p = plan(config())
   source, read = loop.open_source(p), []
   panel = run.make_panel(p, source.batch(0))

@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, evaluate, embed, reproduce."""
+"""The command line: jssl list, train, evaluate, embed, reproduce, replay."""
 
 import argparse
 import contextlib
@@ -96,6 +96,8 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
   reproduce.add_argument('--stale', action='store_true', help='only those whose code has changed since, or that were never tried')
+  replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
+  replay.add_argument('folder', type=Path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser
 
 
@@ -104,7 +106,7 @@ def list_systems(arguments, overrides) -> None:
 
   rows = [row for row in catalogue.systems() if arguments.family in (None, row['family'])]
   if arguments.family and not rows:
-    from jssl.core.build import closest
+    from jssl.options import closest
 
     known = {row['family'] for row in catalogue.systems()}
     raise UsageError(f'no family is called {arguments.family!r}{closest(arguments.family, known)}')
@@ -173,7 +175,15 @@ def reproduce(arguments, overrides) -> None:
     print(json.dumps(records, default=str))
 
 
-COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed}
+def replay(arguments, overrides) -> None:
+  from jssl.replay import describe
+  from jssl.replay import replay as run_again
+
+  found = run_again(arguments.folder)
+  print(json.dumps(found) if arguments.json else describe(found))
+
+
+COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed, 'replay': replay}
 
 
 def _protocols(arguments) -> list[str] | None:

@@ -27,7 +27,7 @@ def joined(count: int | str, *, coordinator: str | None = None, process: int | N
     ValueError: if the three do not fit together, or 'auto' finds no cluster.
   """
   given = (coordinator is not None, process is not None)
-  if count == 'auto' and any(given) or count != 'auto' and not all(given):
+  if any(given) if count == 'auto' else not (all(given) and str(count).isdigit()):
     raise ValueError('give processes=auto alone (TPU pods, SLURM, Open MPI), or processes=N with coordinator=HOST:PORT and process=I')
   who = {} if count == 'auto' else dict(coordinator_address=coordinator, num_processes=int(count), process_id=process)
   try:

@@ -30,7 +30,7 @@ def retrieval(
     ks: of the recalls.
 
   Returns:
-    ndcg10, mrr, and recall<k> for every k, means over queries; the numbers of queries and documents.
+    ndcg10, map, mrr, and recall<k> for every k, means over queries; the numbers of queries and documents.
 
   Raises:
     ValueError: there is no such split, or nothing is relevant.
@@ -58,8 +58,9 @@ def retrieval(
 def figures(gain: np.ndarray, ks: Sequence[int] = (1, 10)) -> dict[str, float]:
   """What a ranking is worth.
 
-  ndcg10 = mean of DCG10 / ideal DCG10, DCG10 = sum_{r <= 10} gain_r / log2(1 + r); mrr = mean of 1 / rank of the first
-  relevant document; recall<k> = mean share of the relevant documents among the first k.
+  ndcg10 = mean of DCG10 / ideal DCG10, DCG10 = sum_{r <= 10} gain_r / log2(1 + r); map = mean over queries of the mean, over
+  the relevant documents, of the share of relevant ones down to each; mrr = mean of 1 / rank of the first relevant document;
+  recall<k> = mean share of the relevant documents among the first k.
 
   Args:
     gain: [queries documents], best ranked first; every row has a gain above 0.
@@ -73,6 +74,7 @@ def figures(gain: np.ndarray, ks: Sequence[int] = (1, 10)) -> dict[str, float]:
   recall = lambda k: float((relevant[:, :k].sum(1) / relevant.sum(1)).mean())
   return {
     'ndcg10': float((dcg(gain) / dcg(-np.sort(-gain, axis=1))).mean()),
+    'map': float(((relevant.cumsum(1) / np.arange(1, 1 + gain.shape[1]) * relevant).sum(1) / relevant.sum(1)).mean()),
     'mrr': float((1 / (1 + relevant.argmax(1))).mean()),
     **{f'recall{k}': recall(k) for k in ks},
   }

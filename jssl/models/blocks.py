@@ -69,7 +69,7 @@ class Block(nnx.Module):
     return add(x, self.mlp(self.norm2(x), keys=key(2)), self.gamma2, 3)
 
 
-def stacked(make: Callable[[nnx.Rngs], Block], depth: int, *, rescale: bool = False, rngs: nnx.Rngs) -> Block:
+def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool = False, rngs: nnx.Rngs) -> nnx.Module:
   """`depth` blocks as one: every parameter has a leading layer axis, so that one block is compiled for all.
 
   Args:
@@ -98,7 +98,7 @@ def spread(x: Array) -> Array:
   return jax.lax.with_sharding_constraint(x, PartitionSpec(('data', 'fsdp'), 'sequence'))
 
 
-def scan(blocks: Block, x: Array, *, mask: Array | None = None, keys: Keys | None = None, drop_path: float = 0.,
+def scan(blocks: nnx.Module, x: Array, *, mask: Array | None = None, keys: Keys | None = None, drop_path: float = 0.,
          remat: bool = False, **given: Array | None) -> tuple[Array, Array]:
   """Run stacked blocks one after another.
 

@@ -1,11 +1,8 @@
 """One process of several that train a small system; what `test_processes.py` starts.
 
-    python -m tests.contracts.one_of_several FOLDER SYSTEM CHANGES [COUNT COORDINATOR PROCESS]
-
-Writes what it read, {process}.json, and in the first process what came out, {count}.npz.
+    python -m tests.contracts.one_of_several FOLDER SYSTEM CHANGES COUNT COORDINATOR PROCESS
 """
 
-import contextlib
 import json
 import sys
 from pathlib import Path
@@ -19,18 +16,21 @@ from jssl.core.build import plan
 from tests.small import small
 
 
-def main(folder: str, system: str, changes: str, count: str = '1', coordinator: str = '', process: str = '0'):
-  with processes.joined(count, coordinator=coordinator, process=int(process)) if count != '1' else contextlib.nullcontext():
-    p = plan(small(system, **json.loads(changes)))
-    source, read = loop.open_source(p), []
-    next_batch = source.next
-    source.next = lambda state: read.append(batch := next_batch(state)) or batch
-    trained = loop.run(p, source, workdir=Path(folder) / f'run{count}', quiet=True)
-    Path(folder, f'{count}_{process}.json').write_text(json.dumps([batch['example'].tolist() for batch in read]))
-    if process == '0':
-      leaves = jax.tree.leaves(trained.train._replace(key=jax.random.key_data(trained.train.key)))
-      np.savez(Path(folder, f'{count}.npz'), *leaves, losses=[row['loss'] for row in trained.log.rows])
+def train(folder: Path, system: str, changes: dict, devices=None) -> None:
+  """Leaves behind which examples it read, COUNT_PROCESS.json, and in the first process what came out, COUNT.npz."""
+  p = plan(small(system, **changes))
+  source, read = loop.open_source(p), []
+  take = source.next
+  source.next = lambda state: read.append(batch := take(state)) or batch
+  count, process = jax.process_count(), jax.process_index()
+  trained = loop.run(p, source, workdir=folder / f'run{count}', quiet=True, devices=devices)
+  (folder / f'{count}_{process}.json').write_text(json.dumps([batch['example'].tolist() for batch in read]))
+  if process == 0:
+    leaves = jax.tree.leaves((trained.train.params, trained.train.state))
+    np.savez(folder / f'{count}.npz', *leaves, losses=[row['loss'] for row in trained.log.rows])
 
 
 if __name__ == '__main__':
-  main(*sys.argv[1:])
+  folder, system, changes, count, coordinator, process = sys.argv[1:]
+  with processes.joined(count, coordinator=coordinator, process=int(process)):
+    train(Path(folder), system, json.loads(changes))

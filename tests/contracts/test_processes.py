@@ -9,11 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
+from tests.contracts import one_of_several
+
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 180  # seconds
+PATIENCE = 400  # seconds
 
 
 def start(processes: int, devices: int, command, log: Path) -> list[subprocess.Popen]:
@@ -47,27 +50,28 @@ def finish(running: list[subprocess.Popen], log: Path) -> list[str]:
   [
     (2, 'moco_v2', {}),
     (2, 'simclr', dict(mesh=dict(data=1, tensor=4), rules=[['kernel', 'tensor']])),  # both processes read all examples
-    (4, 'moco_v2', dict(mesh=dict(data=2, fsdp=2), rules='fsdp', micro_batches=2)),
+    (4, 'simclr', dict(mesh=dict(data=2, fsdp=2), rules='fsdp')),
   ],
   ids=['2', '2 that share examples', '4'],
 )  # fmt: skip
 def test_several_give_what_one_gives(count, system, changes, tmp_path):
-  changes = json.dumps(dict(steps=3, log_every=1, **changes))
-  command = lambda n: lambda coordinator, i: [
-    'tests.contracts.one_of_several', str(tmp_path), system, changes, str(n), coordinator, str(i)
-  ]  # fmt: skip
-  for n in (1, count):
-    running = start(n, 4 // n, command(n), tmp_path)
-    said = finish(running, tmp_path)
-    assert [p.returncode for p in running] == [0] * n, '\n'.join(said)
+  # Adam would blow up the rounding of gradients that are zero, such as those of biases before batch norm.
+  changes |= dict(steps=3, log_every=1, checkpoint_every=3, optimizer=dict(name='sgd', learning_rate=0.1))
+  one_of_several.train(tmp_path, system, changes, devices=jax.devices()[:4])
+  running = start(
+    count, 4 // count, lambda coordinator, i: [
+      'tests.contracts.one_of_several', str(tmp_path), system, json.dumps(changes), str(count), coordinator, str(i)
+    ], tmp_path,
+  )  # fmt: skip
+  said = finish(running, tmp_path)
+  assert [p.returncode for p in running] == [0] * count, '\n'.join(said)
   one, several = (np.load(tmp_path / f'{n}.npz') for n in (1, count))
   np.testing.assert_allclose(several['losses'], one['losses'], rtol=1e-6)
-  for name in one:
-    a, b = one[name].astype(np.float64), several[name].astype(np.float64)
-    assert np.linalg.norm(a - b) <= 1e-5 * max(np.linalg.norm(a), 1e-3), name
+  a, b = (np.concatenate([x[name].astype(np.float64).ravel() for name in one]) for x in (one, several))
+  assert np.linalg.norm(a - b) <= 1e-6 * np.linalg.norm(a)
   (whole,) = read(tmp_path, 1)
   parts = read(tmp_path, count)
-  if 'tensor' in changes:
+  if 'tensor' in changes.get('mesh', ()):
     assert all(part == whole for part in parts)
   else:
     assert [sum(rows, []) for rows in zip(*parts, strict=True)] == whole

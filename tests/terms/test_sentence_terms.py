@@ -10,10 +10,10 @@ from jssl.models.bert import Bert
 from jssl.models.heads import Linear
 from jssl.models.transformer import Decoder, LmHead, TokenDecoder
 from jssl.objectives import cosine_regression, kl_align, replaced_token_detection, simcse, token_cross_entropy
-from jssl.terms.denoising import denoising
 from jssl.terms.difference import difference
 from jssl.terms.elastic import elastic
 from jssl.terms.label_pairs import label_pairs
+from jssl.terms.rebuilt import rebuilt
 from jssl.terms.tokens import masked_autoencoder_lm, masked_lm
 from jssl.terms.two_view import two_view
 from jssl.views.columns import columns
@@ -115,12 +115,12 @@ def test_a_hybrid_runs_the_encoder_no_more_often_than_the_contrast_alone(nets):
 
 
 def test_a_sentence_is_rebuilt_from_its_vector(nets):
-  term = denoising(objectives=dict(denoise=token_cross_entropy, contrast=simcse), view=lambda k, b: deleted(k, b, original=False), rate=0.5)
+  term = rebuilt(objectives=dict(denoise=token_cross_entropy, contrast=simcse), view=lambda k, b: deleted(k, b, original=False), rate=0.5)
   encoded = encode(term, nets)
   assert encoded['logits'].shape == (B, N, V) and encoded['q'].shape == (B, D)
   swapped = term.encode({**nets, 'projector': lambda z: nets['projector'](z)[::-1]}, None, BATCH, KEYS)
   assert not np.allclose(encoded['logits'], swapped['logits'])
-  alone = [judge(denoising(objectives=dict(denoise=token_cross_entropy, contrast=simcse), view=twice, **w), nets)
+  alone = [judge(rebuilt(objectives=dict(denoise=token_cross_entropy, contrast=simcse), view=twice, **w), nets)
            for w in (dict(), dict(weight_denoise=0.0), dict(weight_contrast=0.0))]  # fmt: skip
   assert float(alone[0]) == pytest.approx(float(alone[1] + alone[2]), rel=1e-5)
 
