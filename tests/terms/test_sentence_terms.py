@@ -111,7 +111,7 @@ def test_a_hybrid_runs_the_encoder_no_more_often_than_the_contrast_alone(nets):
   generate = flops(lambda ids, keys: nets['guess'](nets['generator'](ids, mask=ids > 9).tokens[:, :m], nets['generator'].table))
   detect = flops(lambda ids, keys: nets['replaced'](nets['discriminator'](ids, keys=keys).tokens))
   total, by_hand = flops(run(hybrid())), contrast + generate + detect
-  assert total == pytest.approx(by_hand, abs=0.2 * one_pass), (total, contrast, generate, detect, one_pass)
+  assert total == pytest.approx(by_hand, abs=0.05 * one_pass), (total, contrast, generate, detect, one_pass)
 
 
 def test_a_sentence_is_rebuilt_from_its_vector(nets):
@@ -136,6 +136,8 @@ def test_elastic_without_its_parts_is_the_objective_alone(nets):
   assert plain == pytest.approx(ell(1, D), rel=1e-5)
   whole = ell(1, D) + ell(1, 4) + ell(0, D) + ell(0, 4) + near(D) + near(4)
   assert float(judge(make(), nets, encoded)) == pytest.approx(whole, rel=1e-5)
+  with pytest.raises(ValueError, match='give it two or more'):
+    encode(elastic(objective=simcse, align=kl_align, view=twice, encoder='generator'), nets)
 
 
 def test_partners_are_of_the_same_class_and_of_others(nets):
