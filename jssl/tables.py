@@ -43,7 +43,6 @@ from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import (
   denoise,
-  denoising,
   difference,
   discriminated,
   distil,
@@ -56,6 +55,7 @@ from jssl.terms import (
   masked,
   multi_view,
   preference,
+  rebuilt,
   record,
   sequence,
   spectral,
@@ -199,7 +199,7 @@ TERMS = {
   'masked_lm': tokens.masked_lm,
   'masked_autoencoder_lm': tokens.masked_autoencoder_lm,
   'difference': difference.difference,
-  'denoising': denoising.denoising,
+  'rebuilt': rebuilt.rebuilt,
   'elastic': elastic.elastic,
   'label_pairs': label_pairs.label_pairs,
   'triples': tuples.triples,

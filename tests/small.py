@@ -26,8 +26,6 @@ HEADS = {
   'cross_decoder': dict(width=16, depth=1, heads=2),
   'reporter': dict(width=16, depth=1, heads=2),
 }
-
-
 # Ids of MiniLM's tokenizer become those of one trained on the texts at hand, which knows fewer.
 TINY_MINILM = dict(name='bert', vocabulary=600, width=16, depth=2, heads=2, dropout=0.1, mask_id=4, std=0.2)
 
@@ -38,10 +36,10 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   """The config of a system with a batch of 16 and a narrow backbone."""
   c = configs.module(name).get_config().to_dict()
   c |= dict(batch_size=batch_size, epochs=1, steps=8)
+  c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
   if c['data'].pop('tokenizer', None):
     c = _without_minilm(c)
     c['data']['vocabulary'] = 600
-  c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
   if 'length' in c['data']:
     c['data']['length'] = 8
   c['heads'] = {head: {**spec, **HEADS.get(spec['name'], {})} for head, spec in c['heads'].items()}

@@ -14,7 +14,7 @@ def get_config():
   c.heads.decoder = dict(name='decoder', on='projector', depth=1, heads=1, dropout=0.1, causal=False)
   c.heads.lm = dict(name='lm_head')
   c.terms.denoise = dict(
-    name='denoising', objectives=dict(denoise=dict(name='token_cross_entropy'), contrast=dict(name='simcse', temperature=0.05))
+    name='rebuilt', objectives=dict(denoise=dict(name='token_cross_entropy'), contrast=dict(name='simcse', temperature=0.05))
   )
   c.claim = dict(
     metric='sts_spearman', beats=('contrast alone',), margin=0.01, seeds=3,

@@ -34,6 +34,9 @@ def elastic(
     weight_align: a.
     encoder: on ids; its `layers` begin with the embedding, and the mean of a layer's tokens is the sentence's.
 
+  Raises:
+    ValueError: the encoder has one block.
+
   Reference: Li, Li, Li, Xie, Li, ICML 2024, arXiv:2402.14776, section 3.
   """
 
@@ -42,6 +45,8 @@ def elastic(
     x = view(fold(keys, 0), batch)
     both = jnp.stack(x, 1).reshape(-1, *x[0].shape[1:])
     found = nets[encoder](both, keys=jnp.stack([fold(keys, 1), fold(keys, 2)], 1).reshape(-1))
+    if len(found.layers) < 3:
+      raise ValueError(f'elastic draws one of the blocks before the last, and {encoder} has {len(found.layers) - 1}: give it two or more')
     layers = jnp.swapaxes(masked_mean(found.layers[1:], both != 0), 0, 1)
     return layers.reshape(-1, 2, *layers.shape[1:])
 

@@ -10,10 +10,10 @@ from jssl.models.bert import Bert
 from jssl.models.heads import Linear
 from jssl.models.transformer import Decoder, LmHead, TokenDecoder
 from jssl.objectives import cosine_regression, kl_align, replaced_token_detection, simcse, token_cross_entropy
-from jssl.terms.denoising import denoising
 from jssl.terms.difference import difference
 from jssl.terms.elastic import elastic
 from jssl.terms.label_pairs import label_pairs
+from jssl.terms.rebuilt import rebuilt
 from jssl.terms.tokens import masked_autoencoder_lm, masked_lm
 from jssl.terms.two_view import two_view
 from jssl.views.columns import columns
@@ -111,16 +111,16 @@ def test_a_hybrid_runs_the_encoder_no_more_often_than_the_contrast_alone(nets):
   generate = flops(lambda ids, keys: nets['guess'](nets['generator'](ids, mask=ids > 9).tokens[:, :m], nets['generator'].table))
   detect = flops(lambda ids, keys: nets['replaced'](nets['discriminator'](ids, keys=keys).tokens))
   total, by_hand = flops(run(hybrid())), contrast + generate + detect
-  assert total == pytest.approx(by_hand, abs=0.2 * one_pass), (total, contrast, generate, detect, one_pass)
+  assert total == pytest.approx(by_hand, abs=0.05 * one_pass), (total, contrast, generate, detect, one_pass)
 
 
 def test_a_sentence_is_rebuilt_from_its_vector(nets):
-  term = denoising(objectives=dict(denoise=token_cross_entropy, contrast=simcse), view=lambda k, b: deleted(k, b, original=False), rate=0.5)
+  term = rebuilt(objectives=dict(denoise=token_cross_entropy, contrast=simcse), view=lambda k, b: deleted(k, b, original=False), rate=0.5)
   encoded = encode(term, nets)
   assert encoded['logits'].shape == (B, N, V) and encoded['q'].shape == (B, D)
   swapped = term.encode({**nets, 'projector': lambda z: nets['projector'](z)[::-1]}, None, BATCH, KEYS)
   assert not np.allclose(encoded['logits'], swapped['logits'])
-  alone = [judge(denoising(objectives=dict(denoise=token_cross_entropy, contrast=simcse), view=twice, **w), nets)
+  alone = [judge(rebuilt(objectives=dict(denoise=token_cross_entropy, contrast=simcse), view=twice, **w), nets)
            for w in (dict(), dict(weight_denoise=0.0), dict(weight_contrast=0.0))]  # fmt: skip
   assert float(alone[0]) == pytest.approx(float(alone[1] + alone[2]), rel=1e-5)
 
@@ -136,6 +136,8 @@ def test_elastic_without_its_parts_is_the_objective_alone(nets):
   assert plain == pytest.approx(ell(1, D), rel=1e-5)
   whole = ell(1, D) + ell(1, 4) + ell(0, D) + ell(0, 4) + near(D) + near(4)
   assert float(judge(make(), nets, encoded)) == pytest.approx(whole, rel=1e-5)
+  with pytest.raises(ValueError, match='give it two or more'):
+    encode(elastic(objective=simcse, align=kl_align, view=twice, encoder='generator'), nets)
 
 
 def test_partners_are_of_the_same_class_and_of_others(nets):

@@ -12,7 +12,7 @@ from jssl.terms.two_view import through
 from jssl.types import Objective, Term, View, fold
 
 
-def denoising(
+def rebuilt(
   *,
   objectives: Mapping[str, Objective],
   view: View,
@@ -52,8 +52,8 @@ def denoising(
   def judge(nets, encoded, state, key, step):
     del nets, key
     denoise, contrast = (at(objectives[name], step) for name in ('denoise', 'contrast'))
-    rebuilt = jnp.mean(denoise(encoded['logits'], encoded['tokens'], mask=encoded['tokens'] != 0))
+    told = jnp.mean(denoise(encoded['logits'], encoded['tokens'], mask=encoded['tokens'] != 0))
     near = jnp.mean(contrast(encoded['q'], encoded['k']))
-    return weight_denoise * rebuilt + weight_contrast * near, (state, {'denoise': rebuilt, 'contrast': near})
+    return weight_denoise * told + weight_contrast * near, (state, {'denoise': told, 'contrast': near})
 
   return Term(stateless, encode, judge, lambda encoded, state, step: {'pairs': (encoded['q'], encoded['k'])})
