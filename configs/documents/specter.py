@@ -6,7 +6,7 @@ from jssl.configs import common
 def get_config():
   c = common.base(data='citations', batch_size=64, epochs=2)
   c.number = 19
-  c.backbone = dict(name='bert', vocabulary=1002, width=48, depth=2, heads=4, pool='cls')
+  c.backbone = dict(name='bert', vocabulary=1002, width=48, depth=1, heads=4, pool='mean', std=0.1)
   c.view = dict(name='columns', names=('ids', 'positive', 'negative'))
   c.terms.citations = dict(name='triplets', objective=dict(name='euclidean_triplet', margin=1.0))
   c.optimizer.learning_rate.peak = 2e-3
