@@ -63,7 +63,7 @@ class Data(NamedTuple):
   spec: Mapping[str, jax.ShapeDtypeStruct]  # column -> shape and dtype of one example
   inputs: str  # the column a backbone reads unless it says otherwise: 'image', 'text', 'series', ...
   info: Mapping[str, Any]  # classes, vocabulary (number of token ids), licence, citation, ...
-  source: Callable | None = None  # (batch_size, seed) -> Source, where batches are no rows of 'train': rollouts
+  source: Callable | None = None  # (batch_size, seed, Method.networks, rows of this process or None) -> Source: rollouts
 
 
 class Source(Protocol):

@@ -13,7 +13,7 @@ def get_config():
     name='invariant',
     objective=dict(name='conditional_mmd', classes=2, diagonal=False),
     estimator=dict(name='doubly_robust'),
-    penalty=2.0,
+    penalty=5.0,
   )
   c.optimizer.learning_rate.peak = 2e-3
   c.evaluators = dict(head=dict(name='prediction'))

@@ -5,8 +5,8 @@ from jssl.configs import common
 
 def get_config():
   c = common.base(data='lee', batch_size=64, epochs=1)
-  c.number, c.kind, c.steps = 140, 'analysis', 200
-  c.data.update(length=32, vocabulary=2048)
+  c.number, c.kind, c.steps = 140, 'analysis', 120
+  c.data.update(length=24, vocabulary=2048)
   c.backbone = dict(name='bert', vocabulary=2048, width=64, depth=2, heads=4, dropout=0.1)
   c.view = dict(name='columns', names=('ids', 'ids'))
   one_way = dict(name='two_view', pairs=((0, 1),), heads=())
@@ -15,7 +15,7 @@ def get_config():
   c.optimizer.learning_rate.peak = 1e-3
   c.evaluators = dict(sts=dict(name='sts'))
   c.claim = dict(
-    metric='sts_spearman', beats=('without', 'random_init'), margin=0.01, seeds=5,
+    metric='sts_spearman', beats=('without', 'random_init'), margin=0.01, seeds=3,
     variants=dict(without=('terms.rank.weight=0.0',)),
   )  # fmt: skip
   return c

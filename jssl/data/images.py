@@ -11,10 +11,11 @@ from jssl.data.records import DataError, Records, find, home, prepare
 from jssl.types import Data
 
 
-def mnist5k(*, data_dir: str | os.PathLike | None = None) -> Data:
+def mnist5k(*, train: int | None = None, data_dir: str | os.PathLike | None = None) -> Data:
   """5,000 images of MNIST, 28x28 grey, 400 for training and 100 for testing of each class; no network needed.
 
   Args:
+    train: how many of the training examples to keep, which are in random order; None for all.
     data_dir: where prepared sets live; $JSSL_DATA_DIR, $TFDS_DATA_DIR or ~/tensorflow_datasets unless given.
   Returns:
     Data with columns image [28 28 1] uint8 and label [] int32.
@@ -27,14 +28,14 @@ def mnist5k(*, data_dir: str | os.PathLike | None = None) -> Data:
 
     return builders.Mnist5k(data_dir=folder, file_format='array_record')
 
-  return _packaged(MNIST5K, builder, data_dir)
+  return _packaged(MNIST5K, builder, data_dir, train)
 
 
-def digits(*, data_dir: str | os.PathLike | None = None) -> Data:
+def digits(*, train: int | None = None, data_dir: str | os.PathLike | None = None) -> Data:
   """1,797 handwritten digits, 8x8 grey, split 80/20 within each class; no network needed.
 
   Args:
-    data_dir: as in `mnist5k`.
+    train, data_dir: as in `mnist5k`.
   Returns:
     Data with columns image [8 8 1] uint8 (levels 0..16 spread over 0..255) and label [] int32.
 
@@ -46,7 +47,7 @@ def digits(*, data_dir: str | os.PathLike | None = None) -> Data:
 
     return builders.Digits(data_dir=folder, file_format='array_record')
 
-  return _packaged(DIGITS, builder, data_dir)
+  return _packaged(DIGITS, builder, data_dir, train)
 
 
 def tfds(
@@ -125,11 +126,13 @@ def tfds(
   )
 
 
-def _packaged(card: Card, builder, data_dir) -> Data:
+def _packaged(card: Card, builder, data_dir, train: int | None) -> Data:
   folder = home(data_dir)
+  if train is not None and not 0 < train <= card.sizes['train']:
+    raise DataError(f'train={train}: {card.name} has {card.sizes["train"]} training examples; give a number up to that')
   return _data(
     lambda: prepare(lambda: builder(folder), folder, quiet=True),
-    dict(train='train', test='test'),
+    dict(train='train' if train is None else f'train[:{train}]', test='test'),
     dict(image=jax.ShapeDtypeStruct(card.shape, np.uint8), label=jax.ShapeDtypeStruct((), np.int32)),
     dict(image='image', label='label'),
     folder / card.name / card.version,

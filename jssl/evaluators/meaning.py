@@ -18,29 +18,6 @@ def cosines(x: np.ndarray, pairs: np.ndarray) -> np.ndarray:
   return np.sum(x[pairs[:, 0]] * x[pairs[:, 1]], 1)
 
 
-def sts(subject: Subject, key: Key, *, batch_size: int = 64) -> dict[str, float]:
-  """Correlation of cosines with human judgements of similarity, over the split 'pairs': a and b, rows of 'test', and score.
-
-  Args:
-    subject: of such data.
-    key: unused.
-    batch_size: texts a call.
-
-  Returns:
-    'spearman' and 'pearson'.
-
-  Reference: Agirre et al., SemEval-2012 task 6, for the task; Reimers, Beyer, Gurevych, COLING 2016, for Spearman.
-  """
-  from scipy.stats import pearsonr, spearmanr
-
-  del key
-  x, _ = extract(subject.represent, subject.data.splits['test'], batch_size, label=None)
-  pairs = [subject.data.splits['pairs'][i] for i in range(len(subject.data.splits['pairs']))]
-  found = cosines(x, np.array([(row['a'], row['b']) for row in pairs]))
-  score = np.array([row['score'] for row in pairs])
-  return dict(spearman=float(spearmanr(found, score).statistic), pearson=float(pearsonr(found, score).statistic))
-
-
 def retrofitted(subject: Subject, key: Key, *, transform: Transform | None = None) -> dict[str, float]:
   """Correlation of cosines of words with human judgements, once a graph has pulled at them.
 

@@ -114,9 +114,16 @@ class Bert(nnx.Module):
       if self.mask_id is None:
         raise ValueError('this Bert has no mask_id to put in the place of hidden tokens: set one, or hide them in a view')
       x = jnp.where(mask & attended, self.mask_id, x)
+    return self.encode(self.embed(x, types=types, keys=keys), attended, keys=keys)
+
+  def embed(self, x: Array, *, types: Array | None = None, keys: Keys | None = None) -> Array:
+    """[b n] token ids -> [b n d]: word, type and position added, normalised; the first half of a call."""
     types = jnp.zeros_like(x) if types is None else types
     x = self.word(x) + self.type(types) + self.position(jnp.arange(x.shape[1]))
-    x = dropout(self.norm(x), None if keys is None else fold(keys, self.depth), self.dropout)
+    return dropout(self.norm(x), None if keys is None else fold(keys, self.depth), self.dropout)
+
+  def encode(self, x: Array, attended: Array, *, keys: Keys | None = None) -> Features:
+    """[b n d] embedded tokens, of which those in [b n] are attended to and pooled -> Features; the second half of a call."""
     y, layers = scan(self.blocks, x, mask=attended, keys=keys, remat=self.remat)
     if self.pool == 'cls':
       pooled = y[:, 0]
@@ -145,6 +152,11 @@ class Bert(nnx.Module):
     bias = params['blocks']['norm2']['bias']
     params['blocks']['norm2']['bias'] = bias.at[layer].add(by)
     return nnx.merge(graphdef, params, rest, copy=True)
+
+  @property
+  def table(self) -> Array:
+    """[v d], the words' embeddings: what a head that is tied to them reads logits off."""
+    return self.word.embedding[...]
 
 
 def masked_mean(tokens: Array, mask: Array) -> Array:

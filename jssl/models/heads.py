@@ -15,6 +15,7 @@ from jssl.models import positions
 from jssl.models.blocks import Block, scan, stacked
 from jssl.models.layers import kernel_init, normalization
 from jssl.parts.gradients import l2_normalize
+from jssl.parts.patches import patch_sides
 from jssl.types import Array, Keys
 
 ACTIVATIONS = {'relu': jax.nn.relu, 'gelu': partial(jax.nn.gelu, approximate=False), 'elu': jax.nn.elu}
@@ -161,6 +162,7 @@ class MaeDecoder(nnx.Module):
     width: of the decoder.
     depth: number of blocks.
     heads: of their attention.
+    dim: numbers predicted for each patch, where they are other than its pixels.
     std: of kernels, as in `layers.kernel_init`; 0 for Xavier's uniform.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
@@ -173,10 +175,11 @@ class MaeDecoder(nnx.Module):
     class token, which is not among the tokens here.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, std: float = 0.,
-               remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
-    self.grid, self.dim = patches_of(on, 'a MaeDecoder')
-    self.width, self.remat = width, remat
+  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, dim: int | None = None,
+               std: float = 0., remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+    self.grid, pixels = patches_of(on, 'a MaeDecoder')
+    self.dim = dim or pixels
+    self.width, self.remat, self.temperature = width, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
@@ -199,7 +202,7 @@ class MaeDecoder(nnx.Module):
     x = self.embed(x)
     (b, m, d), n = x.shape, restore.shape[1]
     x = jnp.concatenate([x, jnp.broadcast_to(self.mask_token[...].astype(x.dtype), (b, n - m, d))], 1)
-    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d).astype(x.dtype)
+    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d, self.temperature).astype(x.dtype)
     x, _ = scan(self.blocks, x, remat=self.remat)
     return self.pixels(self.norm(x))
 
@@ -230,7 +233,7 @@ class IJepaPredictor(nnx.Module):
   def __init__(self, on: nnx.Module, *, width: int = 384, depth: int = 6, heads: int = 12, std: float = 0.02,
                remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     self.grid, _ = patches_of(on, 'an IJepaPredictor')
-    self.dim, self.remat = on.dim, remat
+    self.dim, self.remat, self.temperature = on.dim, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
@@ -252,7 +255,7 @@ class IJepaPredictor(nnx.Module):
       [b k d].
     """
     x = self.embed(x)
-    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1]).astype(x.dtype))
+    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature).astype(x.dtype))
     x = jnp.concatenate([x + table[context], self.mask_token[...].astype(x.dtype) + table[target]], 1)
     x, _ = scan(self.blocks, x, remat=self.remat)
     return self.proj(self.norm(x[:, context.shape[1]:]))
@@ -334,12 +337,17 @@ def width_of(on: int | nnx.Module) -> int:
   return width
 
 
-def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, int], int]:
+def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, ...], int]:
   """The grid of a backbone's patches, and the numbers in a patch.
 
   Raises:
     ValueError: it has none.
   """
   if not getattr(on, 'patch', None):
-    raise ValueError(f'{name} stands on a backbone with square patches (a ViT), and was given {type(on).__name__}')
-  return on.grid, on.patch ** 2 * on.channels
+    raise ValueError(f'{name} stands on a backbone with patches (a ViT), and was given {type(on).__name__}')
+  return on.grid, math.prod(patch_sides(on.patch, len(on.grid))) * on.channels
+
+
+def temperature_of(on: nnx.Module) -> float:
+  """That of a backbone's sine-cosine positions, so that those of its heads agree with them."""
+  return getattr(on, 'temperature', 10_000.)

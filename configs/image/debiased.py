@@ -1,0 +1,21 @@
+"""Debiased Contrastive Learning. Chuang, Robinson, Lin, Torralba, Jegelka, NeurIPS 2020. arXiv:2007.00224, section 4."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image(data='mnist5k', batch_size=256, epochs=10)
+  c.number = 73
+  c.data.train = 2000
+  c.backbone.widths = (16, 32, 64, 64)
+  c.heads.projector = dict(name='mlp', widths=(128, 64))
+  c.terms.nce = dict(name='two_view', objective=dict(name='debiased', temperature=0.5, tau_plus=0.1))
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3,
+    also=(dict(metric='linear_top1', beats=('biased',), margin=0.0),),
+    variants=dict(
+      biased=('terms.nce.objective.tau_plus=0.0',),
+      true_negatives=('terms.nce.objective.tau_plus=0.0', "terms.nce.columns={'ids': 'label'}"),
+    ),
+  )  # fmt: skip
+  return c

@@ -1,0 +1,23 @@
+"""Non-negative Contrastive Learning. Wang, Zhang, Guo, Wang, ICLR 2024. arXiv:2403.12459, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image(data='mnist5k', batch_size=256, epochs=10)
+  c.number = 117
+  c.data.train = 2000
+  c.backbone.widths = (16, 32, 64, 64)
+  c.heads.projector = dict(name='mlp', widths=(128, 256))
+  c.terms.nce = dict(name='two_view', objective=dict(name='non_negative', temperature=0.2))
+  c.evaluators = dict(dimensions=dict(name='dimensions', keep=64), linear=dict(name='linear'))
+  c.claim = dict(
+    metric='dimensions_consistency', beats=('random_init', 'signed'), margin=0.05, seeds=3,
+    also=(
+      dict(metric='dimensions_sparsity', beats=('signed',), margin=0.1),
+      dict(metric='dimensions_map', beats=('signed',), margin=0.0),
+      dict(metric='linear_top1', beats=('signed',), margin=-0.01),
+    ),
+    variants=dict(signed=('terms.nce.objective.name=nt_xent', 'terms.nce.objective.temperature=0.2')),
+  )  # fmt: skip
+  return c

@@ -1,0 +1,16 @@
+"""CoReS. Biondi, Pernici, Bruni, Del Bimbo, TPAMI 2023. arXiv:2111.07632, section 4."""
+
+from ml_collections import ConfigDict
+
+
+def get_config():
+  c = ConfigDict(dict(number=131, kind='supervised', seed=0))
+  c.experiment = dict(name='cores', upgrades=(15, 30, 45, 60), slots=100, steps=150)
+  c.claim = dict(
+    metric='average', beats=('independent',), margin=0.1, seeds=3,
+    also=(
+      dict(metric='compatibility', beats=('independent',), margin=0.3),
+      dict(metric='average', beats=('seen_only',), margin=0.0),
+    ),
+  )  # fmt: skip
+  return c

@@ -1,0 +1,22 @@
+"""I-EDL. Deng, Chen, Yu, Liu, Heng, ICML 2023. arXiv:2303.02045, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image(data='mnist5k_glyphs', batch_size=100, epochs=30)
+  c.number = 80
+  c.kind = 'supervised'
+  c.data.train = 1000
+  c.backbone.widths = (16, 32, 64, 64)
+  c.view.views = 1
+  c.heads.classifier = dict(name='linear', dim=10)
+  kl = dict(name='linear', start=0.0, end=1.0, over='10 epochs')
+  c.terms.evidence = dict(name='classified', objective=dict(name='i_edl', fisher_weight=0.1, kl_weight=kl))
+  c.evaluators = dict(outside=dict(name='outside'))
+  c.claim = dict(
+    metric='outside_auroc_evidence', beats=('random_init', 'edl'), margin=0.01, seeds=3,
+    also=(dict(metric='outside_top1', beats=('edl',), margin=-0.01),),
+    variants=dict(edl=(f"terms.evidence.objective={dict(name='edl', kl_weight=kl)}",)),
+  )  # fmt: skip
+  return c

@@ -1,0 +1,32 @@
+"""Symile. Saporta, Puli, Goldstein, Ranganath, NeurIPS 2024. arXiv:2411.01053, section 3 and Algorithm 1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.image(data='shifted_digits', batch_size=64, epochs=20)
+  c.number = 44
+  c.kind = 'multimodal'
+  c.data.train = 2000
+  c.backbone.widths = (16, 32, 64, 64)
+  c.view = dict(name='beside', names=('shift', 'total'), view={**c.view.to_dict(), 'views': 1})
+  c.heads = dict(
+    image_end=dict(name='linear', dim=32),
+    shift=dict(name='mlp_backbone', widths=(64,), norm='none', on='data.shift'),
+    shift_end=dict(name='linear', dim=32, on='shift'),
+    total=dict(name='mlp_backbone', widths=(64,), norm='none', on='data.total'),
+    total_end=dict(name='linear', dim=32, on='total'),
+    scale=dict(name='scale', init=10.0),
+  )
+  towers, heads = ('backbone', 'shift', 'total'), ('image_end', 'shift_end', 'total_end')
+  c.terms.tuples = dict(
+    name='multi_view', objective=dict(name='symile'), towers=towers, heads=heads, scalars=dict(scale='scale')
+  )
+  c.evaluators = dict(
+    completion=dict(name='completion', columns=('image', 'shift', 'total'), towers=towers, heads=heads, pairwise=False)
+  )
+  c.claim = dict(
+    metric='completion_top1', beats=('random_init', 'pairs'), margin=0.5, seeds=3,
+    variants=dict(pairs=('terms.tuples.objective.name=pairwise_info_nce', 'evaluators.completion.pairwise=True')),
+  )  # fmt: skip
+  return c

@@ -1,0 +1,123 @@
+"""Compatible representations by a fixed classifier: a model for every upgrade of the training set, and searches across them.
+
+A gallery is embedded by an old model, queries by a newer one. The letters that are searched are in no training set.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from jssl.core import nets
+from jssl.data.glyphs import ARMENIAN, glyphs
+from jssl.models.convnet import ConvNet
+from jssl.models.heads import Linear
+from jssl.objectives.labelled import cores, simplex, softmax_cross_entropy
+from jssl.parts.gradients import l2_normalize
+from jssl.views.image import augment, plain
+
+SIDE = 16
+
+
+def run(
+  *, seed: int, upgrades: tuple[int, ...] = (15, 30, 45, 60), slots: int = 100, steps: int = 150, batch_size: int = 64
+) -> dict[str, dict[str, float]]:
+  """Rows `cores`, `seen_only` (no corners for classes to come) and `independent` (a classifier of its own each).
+
+  Args:
+    upgrades: numbers of Armenian letters, one training set each; the test is on Georgian ones.
+    slots: corners of the simplex.
+    steps: of training from scratch, for every model.
+
+  Returns:
+    row -> compatibility, the share of upgrades whose search of an older gallery beats the older model's own, and
+    average, the top-1 accuracy of the search, mean over all pairs of a model and an older gallery or its own.
+  """
+  images, labels = glyphs(SIDE)
+  order = np.argsort(labels, kind='stable')
+  images, labels = images[order], labels[order]
+  letters = jnp.asarray(images), jnp.asarray(labels)
+  unseen = labels >= len(ARMENIAN)
+  face = np.concatenate([np.arange(n) for n in np.unique(labels, return_counts=True)[1]])
+  query, gallery = unseen & (face % 3 == 2), unseen & (face % 3 != 2)  # one face in three asks
+  rows = {}
+  for name, loss in dict(cores=_cores, seen_only=_seen_only, independent=_independent).items():
+    models = []
+    for t, seen in enumerate(upgrades):
+      key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), nets.tag(name)), t)
+      model = _train(loss, key, *letters, int(np.sum(labels < seen)), seen, slots, steps, batch_size)
+      models.append(np.asarray(_embed(model, letters[0], slots)))
+    found = np.array([[_search(new[query], old[gallery], labels[query], labels[gallery]) for old in models] for new in models])
+    newer, older = np.tril_indices(len(models), -1)
+    rows[name] = {
+      'compatibility': float(np.mean(found[newer, older] > found[older, older])),
+      'average': float(np.mean(found[np.tril_indices(len(models))])),
+    }
+  return rows
+
+
+def _cores(z, w, labels, seen):
+  return cores(z, labels=labels)
+
+
+def _seen_only(z, w, labels, seen):
+  return softmax_cross_entropy(_only(jnp.matmul(z, simplex(z.shape[1]).T, precision='highest'), seen), labels=labels)
+
+
+def _independent(z, w, labels, seen):
+  return softmax_cross_entropy(_only(w(z), seen), labels=labels)
+
+
+def _only(logits, seen):
+  return jnp.where(jnp.arange(logits.shape[1]) < seen, logits, -1e30)
+
+
+def _networks(slots):
+  make = dict(
+    backbone=lambda key: ConvNet((SIDE, SIDE, 1), widths=(16, 32, 64), rngs=nnx.Rngs(key)),
+    features=lambda key: Linear(64, dim=slots - 1, rngs=nnx.Rngs(key)),
+    classifier=lambda key: Linear(slots - 1, dim=slots, rngs=nnx.Rngs(key)),
+  )
+  return {name: nets.network(create) for name, create in make.items()}
+
+
+@partial(jax.jit, static_argnames=('loss', 'slots', 'steps', 'batch_size'))
+def _train(loss, key, images, labels, examples, seen, slots, steps, batch_size):
+  networks = _networks(slots)
+  params, stats = nets.init(networks, key)
+  optimizer = optax.adamw(optax.cosine_decay_schedule(6e-3, steps), weight_decay=0.05)
+
+  def step(carry, key):
+    params, stats, opt = carry
+    rows = jax.random.randint(key, (batch_size,), 0, examples)
+    keys = jax.random.split(jax.random.fold_in(key, 1), batch_size)
+    change = dict(degrees=10, translate=0.1, scale=(0.8, 1.1), shear=10)
+    (x,) = augment(keys, {'image': images[rows]}, views=1, affine=change)
+
+    def objective(params):
+      bound = nets.bind(networks, params, stats)
+      z = bound['features'](bound['backbone'](x).pooled)
+      return jnp.mean(loss(z, bound['classifier'], labels[rows], seen)), nets.stats_of(bound)
+
+    grads, stats = jax.grad(objective, has_aux=True)(params)
+    updates, opt = optimizer.update(grads, opt, params)
+    return (optax.apply_updates(params, updates), stats, opt), None
+
+  carry = params, stats, optimizer.init(params)
+  (params, stats, _), _ = jax.lax.scan(step, carry, jax.random.split(key, steps))
+  return params, stats
+
+
+@partial(jax.jit, static_argnames='slots')
+def _embed(model, images, slots):
+  bound = nets.bind(_networks(slots), *model, train=False)
+  (x,) = plain(jax.random.split(jax.random.key(0), len(images)), {'image': images})
+  return l2_normalize(bound['features'](bound['backbone'](x).pooled))
+
+
+def _search(queries, gallery, wanted, held):
+  """The share of queries whose most similar entry is of their letter."""
+  return float(np.mean(held[np.argmax(queries @ gallery.T, 1)] == wanted))
