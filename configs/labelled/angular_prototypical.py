@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='voices', batch_size=80, epochs=100)
+  c = common.base(data='voices', batch_size=80, epochs=75)
   c.number = 116
   c.kind = 'supervised'
   c.backbone = dict(name='convnet', widths=(64, 64, 64))
