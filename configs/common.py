@@ -25,10 +25,104 @@ def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> 
   return c
 
 
-def image_masked(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 40) -> ConfigDict:
-  """Images cut into patches for a small vision transformer, with one lightly moved view of each."""
+def image_masked(*, data: str = 'mnist5k', batch_size: int = 64, epochs: int = 20) -> ConfigDict:
+  """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
+
+  It takes some hundred updates until attention finds the neighbours of what is hidden, so batches are small.
+  """
   c = image(data=data, batch_size=batch_size, epochs=epochs)
+  pixels = dict(mean=0.13, std=0.31)
   c.backbone = dict(name='vit_micro', patch=4, pool='mean', positions='sincos')
-  c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)))
+  c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)), **pixels)
+  c.inputs = dict(name='plain', **pixels)
+  c.optimizer.learning_rate.peak = 3e-3
+  c.optimizer.b2 = 0.95
+  return c
+
+
+def text(*, data: str = 'king_james', batch_size: int = 64, steps: int = 120, vocabulary: int = 2048, length: int = 32) -> ConfigDict:
+  """Texts as word pieces, for a BERT of three layers."""
+  c = base(data=data, batch_size=batch_size, epochs=1)
+  c.steps, c.data.length, c.data.vocabulary = steps, length, vocabulary
+  c.backbone = dict(name='bert', vocabulary=vocabulary, width=64, depth=3, heads=4, dropout=0.1, mask_id=4, std=0.1)
   c.optimizer.learning_rate.peak = 2e-3
+  return c
+
+
+def sentences(*, data: str = 'lee', batch_size: int = 32, steps: int = 16, length: int = 24) -> ConfigDict:
+  """Sentences for the first block of MiniLM, a start that knows words; the views are the same sentence twice, under dropout."""
+  c = base(data=data, batch_size=batch_size, epochs=1)
+  c.steps, c.data.length, c.data.tokenizer = steps, length, 'minilm'
+  c.backbone = dict(name='minilm', depth=1, dropout=0.1)
+  c.view = dict(name='twice')
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-4, warmup='10%'), weight_decay=0.01)
+  c.evaluators = dict(sts=dict(name='sts', pairs='pairs_test'))
+  return c
+
+
+def frozen_minilm(*, data: str, length: int) -> ConfigDict:
+  """A pretrained encoder of sentences as it comes: nothing is trained, evaluators judge what is in it."""
+  c = base(data=data, batch_size=64, epochs=1)
+  c.data.update(tokenizer='minilm', length=length)
+  c.backbone = dict(name='minilm')
+  c.steps, c.kind = 0, 'analysis'
+  return c
+
+
+def diffusion(*, data: str = 'digits', batch_size: int = 64, epochs: int = 10) -> ConfigDict:
+  """Images in [-1, 1] with the noise of the cosine schedule, an encoder of few features and a small U-Net."""
+  c = image(data=data, batch_size=batch_size, epochs=epochs)
+  c.backbone = dict(name='convnet', widths=(32, 64), kernel=(3, 2))
+  c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
+  c.heads.denoiser = dict(name='unet', on='data.image', code=64, widths=(16, 32))
+  c.optimizer.learning_rate.peak = 3e-3
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  return c
+
+
+def small_masked(*, data: str = 'digits', patch: int = 2, batch_size: int = 64, epochs: int = 12) -> ConfigDict:
+  """Small pictures in patches for a vision transformer of two blocks; views standardise by the same numbers as `inputs`."""
+  c = base(data=data, batch_size=batch_size, epochs=epochs)
+  c.backbone = dict(
+    name='vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0
+  )
+  c.inputs = dict(name='plain', mean=0.3, std=0.35)
+  c.optimizer.learning_rate.peak = 3e-3
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.optimizer.b2 = 0.95
+  return c
+
+
+def rooms(*, batch_size: int = 128, steps: int = 600, **data) -> ConfigDict:
+  """Four rooms seen as images, by a small perceptron; options as those of the data set `rooms`."""
+  c = base(data='rooms', batch_size=batch_size, epochs=1)
+  c.data.update(data)
+  c.epochs, c.steps = None, steps
+  c.backbone = dict(name='mlp_backbone', on='data.frame', widths=(128, 64), norm='none')
+  c.optimizer = dict(name='adamw', learning_rate=2e-3, weight_decay=0.0)
+  return c
+
+
+def rooms_played(*, batch_size: int = 64, steps: int = 600, copies: int = 1, **data) -> ConfigDict:
+  """The same rooms, trained on what the policy plays: Q-learning, with a slow target network, beside what a system adds."""
+  c = rooms(batch_size=batch_size, steps=steps, copies=copies, **data)
+  c.data.head = 'q'
+  c.backbone.norm = 'layer'
+  c.heads.q = dict(name='linear', dim=4 * copies)
+  c.heads.action = dict(name='action_code', on='data.action', actions=4 * copies)
+  c.heads.transition = dict(name='transition', actions=4 * copies)
+  c.teacher = dict(name='ema', decay=0.99, networks=('backbone', 'q'))
+  c.terms.values = dict(name='q_learning', objective=dict(name='double_dqn'), horizon=3)
+  c.evaluators = dict(control=dict(name='control'))
+  return c
+
+
+def demonstrations(*, batch_size: int = 64, steps: int = 400, **data) -> ConfigDict:
+  """A point mass pushed to its goal by an expert, seen as images by a small perceptron, or as vectors where side=0."""
+  c = base(data='demonstrations', batch_size=batch_size, epochs=1)
+  c.data.update(data)
+  c.epochs, c.steps = None, steps
+  c.backbone = dict(name='mlp_backbone', on='data.frame', widths=(128, 64), norm='none')
+  c.optimizer = dict(name='adamw', learning_rate=1e-3, weight_decay=0.0)
+  c.evaluators = dict(state=dict(name='regression'), cloning=dict(name='cloning'))
   return c

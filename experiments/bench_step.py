@@ -17,9 +17,10 @@ import jax.numpy as jnp
 
 from jssl import configs
 from jssl.core import loop
-from jssl.core.build import option, plan
+from jssl.core.build import plan
 from jssl.core.nets import bind, stats_of
 from jssl.core.step import init_state, make_step
+from jssl.options import option
 
 
 def bare_passes(p):

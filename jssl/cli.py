@@ -1,6 +1,7 @@
-"""The command line: jssl list, train, evaluate, embed, reproduce."""
+"""The command line: jssl list, train, evaluate, embed, reproduce, replay."""
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -80,6 +81,9 @@ def make_parser() -> argparse.ArgumentParser:
   train.add_argument('--workdir', type=Path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
+  train.add_argument('--processes', metavar='N', help="processes of one run: their number, or auto on TPU pods and under SLURM")
+  train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
+  train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')
   evaluate = command('evaluate', 'evaluate a trained run by named protocols')
   evaluate.add_argument('workdir', type=Path)
   evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
@@ -92,6 +96,8 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
   reproduce.add_argument('--stale', action='store_true', help='only those whose code has changed since, or that were never tried')
+  replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
+  replay.add_argument('folder', type=Path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser
 
 
@@ -100,7 +106,7 @@ def list_systems(arguments, overrides) -> None:
 
   rows = [row for row in catalogue.systems() if arguments.family in (None, row['family'])]
   if arguments.family and not rows:
-    from jssl.core.build import closest
+    from jssl.options import closest
 
     known = {row['family'] for row in catalogue.systems()}
     raise UsageError(f'no family is called {arguments.family!r}{closest(arguments.family, known)}')
@@ -113,12 +119,21 @@ def list_systems(arguments, overrides) -> None:
 
 
 def train(arguments, overrides) -> None:
-  from jssl import run
+  import jax
 
-  config = run.load_config(arguments.name, overrides)
+  from jssl import processes, run
+
+  if arguments.processes and not arguments.workdir:
+    raise UsageError('several processes need one --workdir, on a file system that all of them see')
+  if not arguments.processes and (arguments.process is not None or arguments.coordinator):
+    raise UsageError('--process and --coordinator go with --processes N')
   workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
-  results = run.train(config, workdir, protocols=_protocols(arguments), quiet=arguments.json, tensorboard=arguments.tensorboard)
-  _show(results, workdir, arguments.json)
+  who = dict(coordinator=arguments.coordinator, process=arguments.process)
+  with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
+    config = run.load_config(arguments.name, overrides)
+    results = run.train(config, workdir, protocols=_protocols(arguments), quiet=arguments.json, tensorboard=arguments.tensorboard)
+    if jax.process_index() == 0:
+      _show(results, workdir, arguments.json)
 
 
 def evaluate(arguments, overrides) -> None:
@@ -160,7 +175,15 @@ def reproduce(arguments, overrides) -> None:
     print(json.dumps(records, default=str))
 
 
-COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed}
+def replay(arguments, overrides) -> None:
+  from jssl.replay import describe
+  from jssl.replay import replay as run_again
+
+  found = run_again(arguments.folder)
+  print(json.dumps(found) if arguments.json else describe(found))
+
+
+COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed, 'replay': replay}
 
 
 def _protocols(arguments) -> list[str] | None:

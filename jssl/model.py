@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from jssl.core import checkpoint
-from jssl.core.build import ConfigError, Plan, plan
+from jssl.core.build import Plan, plan
 from jssl.core.step import TrainState, init_state
+from jssl.options import ConfigError
 from jssl.types import Features
 
 
@@ -68,18 +69,22 @@ class Model:
     return columns
 
 
+def read_plan(workdir: Path) -> Plan:
+  """The plan of the run in `workdir`; ConfigError if there is none."""
+  try:
+    config = json.loads((Path(workdir) / 'config.json').read_text())
+  except (OSError, json.JSONDecodeError) as error:
+    raise ConfigError(f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`') from error
+  return plan(config)
+
+
 def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
   """The plan, the trained state and the state before training of the run in `workdir`.
 
   Raises:
     ConfigError: if there is no run there, or it has no checkpoint yet.
   """
-  path = Path(workdir) / 'config.json'
-  try:
-    config = json.loads(path.read_text())
-  except (OSError, json.JSONDecodeError) as error:
-    raise ConfigError(f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`') from error
-  planned = plan(config)
+  planned = read_plan(workdir)
   start = jax.jit(partial(init_state, planned.method, planned.optimizer))(jax.random.key(planned.config['seed']))
   found = checkpoint.restore(checkpoint.open_checkpoints(Path(workdir) / 'checkpoints'), start)
   if not found:
@@ -99,7 +104,7 @@ def read_inputs(where: str, model: Model) -> Any:
   if where.startswith('data:'):
     name, _, split = where[5:].partition('/')
     if name != model.plan.config['data']['name']:
-      from jssl.core.build import call, option
+      from jssl.options import call, option
 
       data = call(option('INPUT', dict(name=name), 'data'))
     split = split or 'test'

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax.sharding import NamedSharding
 
 import jssl
 from jssl import configs, experiments
 from jssl.core import loop
-from jssl.core.build import ConfigError, Plan, closest, judges, plan
+from jssl.core.build import Plan, judges, plan
+from jssl.core.mesh import BATCH
 from jssl.core.step import TrainState
+from jssl.data.sources import to_device
 from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import flatten
 from jssl.evaluators.health import alarm, health
@@ -23,6 +26,7 @@ from jssl.evaluators.picture import embedding_map
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.evaluators.subject import Subject
 from jssl.model import restore
+from jssl.options import ConfigError, closest
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):
@@ -90,7 +94,8 @@ def train(
   workdir = Path(workdir) if workdir else None
   source = loop.open_source(p)
   panel = make_panel(p, source.batch(0)) if p.steps else None
-  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel)
+  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel, alarm=alarms)
+  workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
   results = compare(p, trained.train, trained.start, asked, workdir)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
@@ -116,12 +121,14 @@ def make_panel(p: Plan, batch: Mapping[str, Any]) -> Callable[[TrainState], dict
     watched = p.method.watch(state.params, state.state, batch, state.key, state.step)
     return health(features, **{name: x for found in watched.values() for name, x in found.items()})
 
-  return lambda state: jax.device_get(panel(state, batch))
+  # Every process holds its part of the batch, so it is put together on the mesh that the state is on.
+  place = lambda state: to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
+  return lambda state: jax.device_get(panel(state, place(state)))
 
 
 def alarms(figures: Mapping[str, float]) -> list[str]:
   """What the newest figures of a log warn of."""
-  return alarm({name.rsplit('/', 1)[1]: x for name, x in figures.items()})
+  return alarm({name.rsplit('/', 1)[-1]: float('nan') if x is None else x for name, x in figures.items()})
 
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:

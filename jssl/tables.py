@@ -1,13 +1,73 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
-from jssl.data import compose, images, voices
+from jssl.data import (
+  clips,
+  compose,
+  documents,
+  graphs,
+  images,
+  knowledge,
+  nuisances,
+  probing,
+  reports,
+  rollout,
+  series,
+  sound,
+  text,
+  voices,
+  words,
+)
 from jssl.evaluators.protocols import PROTOCOLS
-from jssl.models import convnet, critic, heads, mlp, resnet, vit
-from jssl.objectives import OBJECTIVES, dino_teacher, sinkhorn
-from jssl.parts import memory, optimizers, schedules, teachers
-from jssl.terms import distil, labelled, latent, masked, multi_view, two_view
+from jssl.models import (
+  bert,
+  convnet,
+  critic,
+  cross,
+  dit,
+  dynamics,
+  embedding,
+  gcn,
+  grid,
+  heads,
+  mlp,
+  pretrained,
+  reporter,
+  resnet,
+  transformer,
+  unet,
+  vit,
+)
+from jssl.models import series as series_models
+from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
+from jssl.parts import guards, memory, optimizers, schedules, teachers
+from jssl.terms import (
+  denoise,
+  discriminated,
+  distil,
+  elastic,
+  hybrid,
+  invariant,
+  label_pairs,
+  labelled,
+  latent,
+  masked,
+  multi_view,
+  record,
+  sentence,
+  sequence,
+  spectral,
+  tokens,
+  trajectory,
+  tuples,
+  two_view,
+  unified,
+  value,
+)
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, image, tuples
+from jssl.views import columns, gaps, graph, image, items, noise, video
+from jssl.views import series as series_views
+from jssl.views import text as text_views
+from jssl.views import tuples as tuple_views
 
 MODELS = {
   'convnet': convnet.ConvNet,
@@ -21,6 +81,17 @@ MODELS = {
   'vit_base': vit.vit_base,
   'vit_large': vit.vit_large,
   'mlp_backbone': mlp.Mlp,
+  'gcn': gcn.Gcn,
+  'embedding': embedding.Embedding,
+  'embedding_bag': embedding.EmbeddingBag,
+  'causal_lm': transformer.CausalLm,
+  'bert': bert.Bert,
+  'bert_from': pretrained.bert,
+  'minilm': pretrained.minilm,
+  'dit': dit.DiT,
+  'frame_transformer': grid.frame_transformer,
+  'tubelet_vit': grid.tubelet_vit,
+  'tst': series_models.TST,
   # heads
   'mlp': heads.Mlp,
   'linear': heads.Linear,
@@ -30,39 +101,126 @@ MODELS = {
   'ijepa_predictor': heads.IJepaPredictor,
   'pixel_head': heads.Pixels,
   'scale': heads.Scale,
+  'table': embedding.Table,
+  # relations of a knowledge graph
+  'transe': embedding.transe,
+  'distmult': embedding.distmult,
+  'bilinear': embedding.bilinear,
+  'complex': embedding.complex_,
+  'rotate': embedding.rotate,
+  'decoder': transformer.Decoder,
+  'token_decoder': transformer.TokenDecoder,
+  'lm_head': transformer.LmHead,
   'critic': critic.Critic,
+  'unet': unet.UNet,
+  'dit_decoder': dit.DiTDecoder,
+  'cross_decoder': cross.CrossDecoder,
+  'reporter': reporter.Reporter,
+  # control
+  'action_code': dynamics.ActionCode,
+  'joined': dynamics.Joined,
+  'transition': dynamics.Transition,
+  'timeline': dynamics.Timeline,
+  'timeline_encoder': dynamics.TimelineEncoder,
+  'chunk': dynamics.Chunk,
+  'matrix': dynamics.Matrix,
+  'flat': dynamics.Flat,
 }
 VIEWS = {
   'augment': image.augment,
   'plain': image.plain,
   'columns': columns.columns,
+  'twice': text_views.twice,
+  'deleted': text_views.deleted,
+  'mask_tokens': text_views.mask_tokens,
   'random_mask': image.random_mask,
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
-  'draw': tuples.draw,
-  'beside': tuples.beside,
-  'shared': tuples.shared,
+  'whole_graph': graph.whole_graph,
+  'corrupted_graph': graph.corrupted_graph,
+  'corrupted_triples': tuple_views.corrupted_triples,
+  'skip_gram': tuple_views.skip_gram,
+  'surrounded': tuple_views.surrounded,
+  'tree_path': tuple_views.tree_path,
+  'tree_path_from_one': tuple_views.tree_path_from_one,
+  'draw': items.draw,
+  'beside': items.beside,
+  'shared': items.shared,
+  'scaled': columns.scaled,
+  'gapped': gaps.gapped,
+  'frames': video.frames,
+  'tube_mask': video.tube_mask,
+  'cosine_noise': noise.cosine_noise,
+  'linear_noise': noise.linear_noise,
+  'markov_mask': series_views.markov_mask,
+  'gap_mask': series_views.gap_mask,
 }
 DATA = {
   'mnist5k': images.mnist5k,
   'digits': images.digits,
   'tfds': images.tfds,
+  'blocks': graphs.blocks,
+  'nations': knowledge.nations,
+  'kinships': knowledge.kinships,
+  'umls': knowledge.umls,
+  'words': words.words,
+  'citations': documents.citations,
+  'citation_neighbours': documents.citation_neighbours,
+  'lee': text.lee,
+  'rotten_tomatoes': text.rotten_tomatoes,
+  'king_james': text.king_james,
+  'occupations': probing.occupations,
+  'code_or_prose': probing.code_or_prose,
+  'lexicon': probing.lexicon,
+  'coloured_digits': nuisances.coloured_digits,
   'shifted_digits': compose.shifted_digits,
   'mnist5k_glyphs': compose.mnist5k_glyphs,
   'voices': voices.voices,
+  'moving_digits': clips.moving_digits,
+  'digit_reports': reports.digit_reports,
+  'vowels': sound.vowels,
+  'japanese_vowels': series.japanese_vowels,
+  # control
+  'rooms': rollout.rooms,
+  'demonstrations': rollout.demonstrations,
 }
 TERMS = {
   'two_view': two_view.two_view,
   'masked': masked.masked,
   'inpainted': masked.inpainted,
+  'coded': sequence.coded,
+  'imputed': sequence.imputed,
   'latent': latent.latent,
   'regressed': latent.regressed,
+  'masked_lm': tokens.masked_lm,
+  'masked_autoencoder_lm': tokens.masked_autoencoder_lm,
+  'difference': sentence.difference,
+  'denoising': sentence.denoising,
+  'elastic': elastic.elastic,
+  'label_pairs': label_pairs.label_pairs,
+  'triples': tuples.triples,
+  'look_up': tuples.look_up,
+  'triplets': tuples.triplets,
+  'invariant': invariant.invariant,
   'multi_view': multi_view.multi_view,
   'classified': labelled.classified,
   'distilled': distil.distilled,
+  'discriminated': discriminated.discriminated,
+  'hybrid': hybrid.hybrid,
+  'record': record.record,
+  'denoised': denoise.denoised,
+  'variational': denoise.variational,
+  'unified': unified.unified,
+  # control
+  'open_loop': trajectory.open_loop,
+  'outcome': trajectory.outcome,
+  'latent_actions': trajectory.latent_actions,
+  'chunk': trajectory.chunk,
+  'slow': spectral.slow,
+  'q_learning': value.q_learning,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
-MEMORIES = {'queue': memory.queue, 'centre': memory.centre}
+MEMORIES = {'queue': memory.queue, 'centre': memory.centre, 'duals': spectral.duals}
 SCHEDULES = {
   'constant': schedules.constant,
   'linear': schedules.linear,
@@ -70,11 +228,26 @@ SCHEDULES = {
   'rise': schedules.rise,
   'switch': schedules.switch,
 }
-OPTIMIZERS = {'adamw': optimizers.adamw, 'sgd': optimizers.sgd, 'lars': optimizers.lars, 'lamb': optimizers.lamb}
+GUARDS = {'stop': guards.stop, 'skip': guards.skip, 'roll_back': guards.roll_back}
+OPTIMIZERS = {
+  'adamw': optimizers.adamw,
+  'sgd': optimizers.sgd,
+  'lars': optimizers.lars,
+  'lamb': optimizers.lamb,
+  'adagrad': optimizers.adagrad,
+}
+# Weights of the two values of a nuisance that is partly missing.
+ESTIMATORS = {
+  'observed_only': invariance.observed_only,
+  'inverse_propensity': invariance.inverse_propensity,
+  'imputed': invariance.imputed,
+  'doubly_robust': invariance.doubly_robust,
+}
 # A teacher's probabilities over prototypes, for the health panel.
 ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
 TABLES = {
   'assignments': ASSIGNMENTS,
+  'estimators': ESTIMATORS,
   'models': MODELS,
   'views': VIEWS,
   'data': DATA,
@@ -82,6 +255,7 @@ TABLES = {
   'terms': TERMS,
   'teachers': TEACHERS,
   'memories': MEMORIES,
+  'guards': GUARDS,
   'schedules': SCHEDULES,
   'optimizers': OPTIMIZERS,
   'transforms': TRANSFORMS,

@@ -1,15 +1,15 @@
 """The contracts that every method passes, as a kit: for the systems of jssl and for methods written outside.
 
-`check_method(config)` runs them all and returns what was measured; each check can also be called by itself.
+`check_method(config)` runs them all and returns what was measured; `measure` only measures.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jssl.core import method as methods
 from jssl.core.build import Plan, plan
@@ -17,22 +17,42 @@ from jssl.core.mesh import BATCH, make_mesh, shardings
 from jssl.core.step import init_state, make_step
 
 TOLERANCE = 1e-5  # relative, float32
+Errors = dict[str, float]  # of loss, gradient and new state, each |a - b| / |a| over all its arrays
 
 
-def check_method(config: Mapping[str, Any], devices: int | None = None) -> dict[str, float]:
+class Layout(NamedTuple):
+  """How devices are arranged, and where arrays live on them: `mesh` and `rules` of a config."""
+
+  mesh: Mapping[str, int] = {}
+  rules: Any = 'replicated'
+
+
+def check_method(
+  config: Mapping[str, Any],
+  devices: int | None = None,
+  *,
+  layouts: Mapping[str, Layout] | None = None,
+  micro_batches: Sequence[int] = (2,),
+) -> dict[str, Errors]:
   """Runs every contract on a small version of a config; raises AssertionError at the first that fails.
 
   Args:
-    config: a config whose batch size the number of devices divides.
+    config: a config whose batch size the devices and micro-batches divide.
     devices: how many devices to compare with one; all by default. Simulate them on a CPU with
       XLA_FLAGS=--xla_force_host_platform_device_count=8.
+    layouts: how to spread over them, by a name for the report; by default one, examples on all, by the config's rules.
+    micro_batches: in how many to cut the batch.
 
   Returns:
-    The largest relative error of the loss and of the gradient for each contract.
+    The relative errors of each contract.
   """
   check_traces(config)
-  measured = {f'devices_{k}': v for k, v in check_devices(config, devices).items()}
-  measured |= {f'micro_batches_{k}': v for k, v in check_micro_batches(config).items()}
+  layouts = layouts or {'devices': Layout(rules=config.get('rules', 'replicated'))}
+  measured = {}
+  for name, errors in measure(config, devices, layouts=layouts, micro_batches=micro_batches):
+    for of, error in errors.items():
+      assert error <= TOLERANCE, f'{name}: the {of} is off by {error:.1e} of that on one device in one batch (allowed {TOLERANCE:.0e})'
+    measured[name] = errors
   return measured
 
 
@@ -46,31 +66,33 @@ def check_traces(config: Mapping[str, Any]) -> None:
   assert metrics['loss'].shape == (), f'the loss has shape {metrics["loss"].shape}'
 
 
-def check_devices(config: Mapping[str, Any], devices: int | None = None) -> dict[str, float]:
-  """Loss and gradient on many devices, each with examples of its own, equal those on one."""
-  p = plan(config)
-  one = loss_and_grad(p, make_mesh(devices=jax.devices()[:1]))
-  many = loss_and_grad(p, make_mesh(devices=jax.devices()[:devices]), rules=p.config['rules'])
-  return _agree(one, many, 'on many devices')
+def measure(
+  config: Mapping[str, Any], devices: int | None = None, *, layouts: Mapping[str, Layout], micro_batches: Sequence[int]
+) -> Iterator[tuple[str, Errors]]:
+  """How far the first step on many devices, and in micro-batches, is from that on one device in one batch.
 
+  Each device has examples of its own. Where batch norm sees micro-batches, the one batch is one in which it sees the same
+  groups: the micro-batches are then held against the same computation written out piece by piece, without recomputation.
 
-def check_micro_batches(config: Mapping[str, Any], count: int = 2) -> dict[str, float]:
-  """Loss and gradient in micro-batches equal those of the whole batch.
-
-  Where batch norm sees micro-batches, the whole batch is one in which it sees the same groups: the micro-batches are
-  then held against the same computation written out piece by piece, without recomputation.
+  Yields:
+    The name of the layout, or 'micro_batches_2', and the errors.
   """
-  whole, parts = plan(config), plan({**dict(config), 'micro_batches': count})
-  mesh = make_mesh(devices=jax.devices()[:1])
-  stats = jax.eval_shape(lambda: whole.method.init(jax.random.key(0))[1])['stats']
-  if not jax.tree.leaves(stats):
-    return _agree(loss_and_grad(whole, mesh), loss_and_grad(parts, mesh), f'in {count} micro-batches')
-  kept, methods.in_micro_batches = methods.in_micro_batches, _piece_by_piece
-  try:
-    direct = loss_and_grad(plan({**dict(config), 'micro_batches': count}), mesh)
-  finally:
-    methods.in_micro_batches = kept
-  return _agree(direct, loss_and_grad(parts, mesh), f'in {count} micro-batches')
+  whole = plan(config)
+  one = make_mesh(devices=jax.devices()[:1])
+  start = jax.device_get(jax.jit(lambda: whole.method.init(jax.random.key(0)))())
+  batch = first_batch(whole)
+  expected = loss_and_grad(whole, start, batch, one)
+  for name, (sizes, rules) in layouts.items():
+    yield name, _errors(expected, loss_and_grad(whole, start, batch, make_mesh(sizes, jax.devices()[:devices]), rules))
+  for count in micro_batches:
+    parts = {**dict(config), 'micro_batches': count}
+    if jax.tree.leaves(start[1]['stats']):
+      kept, methods.in_micro_batches = methods.in_micro_batches, _piece_by_piece
+      try:
+        expected = loss_and_grad(plan(parts), start, batch, one)
+      finally:
+        methods.in_micro_batches = kept
+    yield f'micro_batches_{count}', _errors(expected, loss_and_grad(plan(parts), start, batch, one))
 
 
 def _piece_by_piece(encode, count: int):
@@ -83,17 +105,15 @@ def _piece_by_piece(encode, count: int):
   return run
 
 
-def loss_and_grad(p: Plan, mesh: jax.sharding.Mesh, rules: Any = 'replicated') -> tuple[Any, Any, Any]:
-  """Loss, gradient and new state of the first step, on real examples of the plan's data."""
-  places = NamedSharding(mesh, BATCH)
-  batch = {name: jax.device_put(x, places) for name, x in first_batch(p).items()}
-  init = lambda: p.method.init(jax.random.key(0))
-  to = shardings(jax.eval_shape(init), mesh, rules)
+def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, rules: Any = 'replicated') -> tuple:
+  """Loss, gradient and new state of the first step from `start`, the method's parameters and state."""
+  places = shardings(dict(zip(('params', 'state'), start, strict=True)), mesh, rules)
   with jax.set_mesh(mesh):
-    params, state = jax.device_put(jax.jit(init)(), to)
+    params, state = jax.device_put(start, tuple(places.values()))
+    batch = jax.device_put(dict(batch), NamedSharding(mesh, BATCH))
+    step = jax.device_put(jnp.zeros((), jnp.int32), NamedSharding(mesh, PartitionSpec()))
     grad = jax.jit(jax.value_and_grad(p.method.loss, has_aux=True))
-    at = jax.device_put(jnp.zeros((), jnp.int32), NamedSharding(mesh, PartitionSpec()))
-    (loss, (state, _)), grads = grad(params, state, batch, jax.random.key(1), at)
+    (loss, (state, _)), grads = grad(params, state, batch, jax.random.key(1), step)
   return jax.device_get((loss, grads, state))
 
 
@@ -105,15 +125,11 @@ def first_batch(p: Plan) -> dict[str, np.ndarray]:
   return {**batch, 'example': np.arange(size, dtype=np.int32), 'epoch': np.zeros(size, np.int32)}
 
 
-def _agree(a: tuple, b: tuple, where: str) -> dict[str, float]:
-  errors = {'loss': _error(a[0], b[0]), 'grad': _error(a[1], b[1]), 'state': _error(a[2], b[2])}
-  for name, error in errors.items():
-    assert error <= TOLERANCE, f'the {name} {where} differs by {error:.1e} relative (allowed {TOLERANCE:.0e})'
-  return errors
+def _errors(a: tuple, b: tuple) -> Errors:
+  return {name: _error(x, y) for name, x, y in zip(('loss', 'grad', 'state'), a, b, strict=True)}
 
 
 def _error(a: Any, b: Any) -> float:
-  """|a - b| / |a| over a whole tree of arrays."""
   flat = lambda tree: np.concatenate([np.ravel(x).astype(np.float64) for x in jax.tree.leaves(tree)] or [np.zeros(1)])
   a, b = flat(a), flat(b)
   return float(np.linalg.norm(a - b) / max(np.linalg.norm(a), 1e-12))

@@ -63,7 +63,7 @@ class Data(NamedTuple):
   spec: Mapping[str, jax.ShapeDtypeStruct]  # column -> shape and dtype of one example
   inputs: str  # the column a backbone reads unless it says otherwise: 'image', 'text', 'series', ...
   info: Mapping[str, Any]  # classes, vocabulary (number of token ids), licence, citation, ...
-  source: Callable | None = None  # (batch_size, seed) -> Source, where batches are no rows of 'train': rollouts
+  source: Callable | None = None  # (batch_size, seed, Method.networks, rows of this process or None) -> Source: rollouts
 
 
 class Source(Protocol):
@@ -94,6 +94,7 @@ class Transform(NamedTuple):
 
   fit: Callable  # (features, labels) -> pytree
   apply: Callable  # (pytree, features) -> features
+  labels: str = 'label'  # the column of the data that `fit` is given as labels, where there is one
 
 
 def fold(keys: Array, data: int | Array) -> Array:

@@ -5,21 +5,65 @@ from jssl import configs
 BACKBONES = {
   'convnet': dict(widths=(8, 16)),
   'resnet18': dict(width=8),
+  'vit': dict(width=16, depth=1, heads=2),
   'vit_micro': dict(width=16, depth=2, heads=2),
   'vit_tiny': dict(patch=14),
+  'gcn': dict(widths=(8, 8)),
+  'embedding': dict(dim=8),
+  'embedding_bag': dict(dim=8),
+  'bert': dict(width=16, depth=1, heads=2),
+  'dit': dict(width=16, depth=1, heads=2),
+  'tst': dict(width=16, depth=1, heads=2),
+  'frame_transformer': dict(width=16, depth=1, heads=2),
+  'tubelet_vit': dict(width=24, depth=1, heads=2),
+  'mlp_backbone': dict(widths=(16, 8)),
+  'timeline_encoder': dict(width=16, depth=1, heads=2),
 }
+HEADS = {
+  'unet': dict(widths=(8, 8)),
+  'mae_decoder': dict(width=24, depth=1, heads=2),
+  'dit_decoder': dict(width=16, depth=1, heads=2),
+  'cross_decoder': dict(width=16, depth=1, heads=2),
+  'reporter': dict(width=16, depth=1, heads=2),
+}
+
+
+# Ids of MiniLM's tokenizer become those of one trained on the texts at hand, which knows fewer.
+TINY_MINILM = dict(name='bert', vocabulary=600, width=16, depth=2, heads=2, dropout=0.1, mask_id=4, std=0.2)
+
+ROLLED = ('rooms', 'demonstrations')  # data sets that are made on the device: few episodes will do
 
 
 def small(name: str, batch_size: int = 16, **changes) -> dict:
   """The config of a system with a batch of 16 and a narrow backbone."""
   c = configs.module(name).get_config().to_dict()
   c |= dict(batch_size=batch_size, epochs=1, steps=8)
+  if c['data'].pop('tokenizer', None):
+    c = _without_minilm(c)
+    c['data']['vocabulary'] = 600
   c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
+  if 'length' in c['data']:
+    c['data']['length'] = 8
+  c['heads'] = {head: {**spec, **HEADS.get(spec['name'], {})} for head, spec in c['heads'].items()}
+  if 'denoiser' in c['heads'] and 'posterior' not in c['heads']:
+    c['heads']['denoiser']['code'] = c['backbone']['widths'][-1]
+  if c['data']['name'] in ROLLED:
+    c['data'] |= dict(episodes=8, test=4)
   for term in c['terms'].values():
     if 'memory' in term and 'size' in term['memory']:
       term['memory']['size'] = 4 * batch_size
-    if 'size' in term['objective']:
+    if 'size' in term.get('objective', {}):
       term['objective']['size'] = batch_size // 2
       # Whitening needs twice as many rows as features; with fewer it divides by rounding errors.
       c['heads']['projector']['widths'] = (16, batch_size // 4)
   return {**c, **changes}
+
+
+def _without_minilm(c):
+  """A config with small encoders for MiniLM, and the ids that tokens start from moved down."""
+  if not isinstance(c, dict):
+    return c
+  if c.get('name') == 'minilm':
+    return {**({'on': c['on']} if 'on' in c else {}), **TINY_MINILM}
+  changed = {'first': 5, 'mask_id': 4, 'vocabulary': 600, 'widths': (32, 16)}
+  return {key: changed[key] if key in changed else _without_minilm(value) for key, value in c.items()}

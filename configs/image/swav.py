@@ -4,12 +4,13 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image(batch_size=128)
-  c.optimizer.learning_rate.peak = 2e-3
-  c.heads.projector = dict(name='mlp', widths=(256, 64))
+  c = common.image()
+  c.optimizer.learning_rate.peak = 4e-3
+  # Normalised over the batch, embeddings start apart; without it they start alike, and codes that are uniform keep them so.
+  c.heads.projector = dict(name='mlp', widths=(256, 64), final_norm=True)
   c.heads.prototypes = dict(name='prototypes', on='projector', k=100)
   c.terms.swap = dict(
-    name='two_view', heads=('projector', 'prototypes'), objective=dict(name='swav'), assign=dict(name='sinkhorn')
+    name='two_view', heads=('projector', 'prototypes'), objective=dict(name='swav', epsilon=0.03), assign=dict(name='sinkhorn')
   )
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

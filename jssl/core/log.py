@@ -1,47 +1,83 @@
 """Where figures go: metrics.jsonl always, TensorBoard when its writer is installed, a bar on a terminal."""
 
+import contextlib
 import csv
+import io
 import json
+import math
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 
 class Log:
-  """Appends figures to `metrics.jsonl`; `finish` writes them again as `metrics.csv`."""
+  """Appends figures to `metrics.jsonl`; `finish` writes them again as `metrics.csv`. What is not finite is written as null."""
 
   def __init__(self, workdir: Path | None, step: int = 0, tensorboard: bool = False):
     self.rows: list[dict] = []
     self.path = workdir / 'metrics.jsonl' if workdir else None
     self.board = None
     if self.path and self.path.exists():
-      # A run that resumes at `step` writes the later rows again.
-      self.rows = [row for row in map(json.loads, self.path.read_text().splitlines()) if row['step'] <= step]
-      self.path.write_text(''.join(json.dumps(row) + '\n' for row in self.rows))
+      self.rows = list(_whole(self.path.read_text(errors='replace').splitlines()))
+      self.rewind(step)
     if tensorboard and workdir:
       from tensorboardX import SummaryWriter
 
       self.board = SummaryWriter(str(workdir))
 
+  def rewind(self, step: int) -> None:
+    """Takes back the rows after `step`: a run that goes on from there writes them again."""
+    self.rows = [row for row in self.rows if row['step'] <= step]
+    if self.path:
+      replace(self.path, ''.join(json.dumps(row) + '\n' for row in self.rows))
+
   def write(self, step: int, figures: Mapping[str, float]) -> None:
-    row = {'step': step, **{k: float(v) for k, v in figures.items()}}
+    values = {k: float(v) for k, v in figures.items()}
+    row = {'step': step, **{k: v if math.isfinite(v) else None for k, v in values.items()}}
     self.rows.append(row)
     if self.path:
-      with self.path.open('a') as f:
+      with _told(self.path), self.path.open('a') as f:
         f.write(json.dumps(row) + '\n')
     if self.board:
-      for name, value in figures.items():
-        self.board.add_scalar(name, float(value), step)
+      for name, value in values.items():
+        self.board.add_scalar(name, value, step)
 
   def finish(self) -> None:
     if self.path and self.rows:
       names = list(dict.fromkeys(name for row in self.rows for name in row))
-      with self.path.with_suffix('.csv').open('w', newline='') as f:
-        writer = csv.DictWriter(f, names)
-        writer.writeheader()
-        writer.writerows(self.rows)
+      text = io.StringIO(newline='')
+      writer = csv.DictWriter(text, names)
+      writer.writeheader()
+      writer.writerows(self.rows)
+      replace(self.path.with_suffix('.csv'), text.getvalue())
     if self.board:
       self.board.close()
+
+
+def replace(path: Path, text: str) -> None:
+  """Writes a file so that whoever reads it, even after a crash, finds the old text or the new one."""
+  part = path.with_name(f'{path.name}.part')
+  with _told(path):
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def _whole(lines: Iterable[str]) -> Iterator[dict]:
+  """The rows among the lines; a run that was killed may have left half of one."""
+  for line in lines:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+      row = json.loads(line)
+      row['step'] += 0
+      yield row
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+  try:
+    yield
+  except OSError as error:
+    raise OSError(f'{path} cannot be written ({error.strerror or error}); make room, or give a workdir that can be written') from error
 
 
 class Bar:

@@ -1,7 +1,8 @@
 """The loop: source -> step -> log -> checkpoint. Nothing crosses to the host between two log points."""
 
+import contextlib
 import json
-import math
+import logging
 import signal
 import threading
 import time
@@ -10,14 +11,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.core import checkpoint
-from jssl.core.build import ConfigError, Plan
-from jssl.core.log import Bar, Log
-from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings
+from jssl.core.build import Plan
+from jssl.core.log import Bar, Log, replace
+from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings, share
 from jssl.core.step import TrainState, init_state, make_step
 from jssl.data.sources import GrainSource, to_device
+from jssl.options import ConfigError
 from jssl.parts.schedules import duration
 from jssl.types import Source
 
@@ -29,7 +33,10 @@ class Stopped(RuntimeError):
 def open_source(plan: Plan) -> Source:
   """The batches of a plan for this process: of its training split, or of what its data makes them from."""
   size, seed = plan.config['batch_size'], plan.config['seed']
-  return plan.data.source(size, seed) if plan.data.source else GrainSource(plan.data.splits['train'], size, seed=seed)
+  rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
+  if plan.data.source:
+    return plan.data.source(size, seed, plan.method.networks, rows)
+  return GrainSource(plan.data.splits['train'], size, seed=seed, rows=rows)
 
 
 class Trained(NamedTuple):
@@ -53,7 +60,7 @@ def compile_run(plan: Plan, mesh: jax.sharding.Mesh) -> tuple[Callable, Any, Cal
   everywhere = NamedSharding(mesh, PartitionSpec())
   examples = NamedSharding(mesh, BATCH)
   batch = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=examples) for name, x in plan.batch.items()}
-  step = jax.jit(make_step(plan.method, plan.optimizer), donate_argnums=0, out_shardings=(places, everywhere))
+  step = jax.jit(make_step(plan.method, plan.optimizer, plan.guard), donate_argnums=0, out_shardings=(places, everywhere))
   return jax.jit(create, out_shardings=places), abstract, step.lower(abstract, batch)
 
 
@@ -64,6 +71,7 @@ def run(
   workdir: Path | None = None,
   quiet: bool = False,
   health: Callable[[TrainState], dict[str, float]] | None = None,
+  alarm: Callable[[dict[str, float]], list[str]] = lambda figures: [],
   devices: list[jax.Device] | None = None,
   tensorboard: bool = False,
 ) -> Trained:
@@ -72,87 +80,158 @@ def run(
   Args:
     source: gives batches, and goes back to where a checkpoint was written.
     health: figures of the state that take more than a step's metrics; called every `health_every`.
+    alarm: what those figures warn of.
+
+  Raises:
+    Stopped: the run was asked to end, or its guard ended it.
+    OSError: the workdir cannot be written any more.
   """
   began = time.perf_counter()
-  c = plan.config
+  c, guard, lead = plan.config, plan.guard, jax.process_index() == 0  # of several processes one writes, but for checkpoints
   mesh = make_mesh(c['mesh'], devices)
   check_batch(c['batch_size'], mesh, c['micro_batches'])
   every = {
     name: max(int(duration(c[name], steps=plan.steps, epoch=plan.epoch)), 1)
     for name in ('log_every', 'checkpoint_every', 'health_every')
   }
-  with _Compiles() as compiles, jax.set_mesh(mesh):
+  with _Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
     create, abstract, lowered = compile_run(plan, mesh)
     step = lowered.compile()
     examples = NamedSharding(mesh, BATCH)
     start = create()
     train, checkpoints = start, None
     if workdir:
-      claim_workdir(workdir, c)
-      checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints')
+      if lead:
+        claim_workdir(workdir, c)
+      multihost_utils.sync_global_devices('workdir')
+      checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', c['keep'])
+      closing.callback(checkpoint.finish, checkpoints)  # however the run ends, what it was saving is saved
       if found := checkpoint.restore(checkpoints, start):
         train, position = found
         source.restore(position)
     done = first = int(train.step)
     train = jax.tree.map(jax.numpy.copy, train) if train is start else train  # the step donates; the start is kept
-    log = Log(workdir, first, tensorboard)
-    pending, first_step = None, 0.0
+    log = Log(workdir if lead else None, first, tensorboard)
+    pending, alarmed, first_step = None, 0, 0.0
+    recent = {}  # step -> batch, where batches cannot be made again
 
     def flush():
-      at, metrics = pending
+      """Writes the figures that wait to be; whether the guard has halted the run by then."""
+      nonlocal pending, recent
+      if not pending:
+        return False
+      (at, metrics), pending = pending, None
       figures = {name: float(x) for name, x in jax.device_get(metrics).items()}
+      if figures.pop('guard/halted', 0):
+        return True
+      recent = {n: batch for n, batch in recent.items() if n >= at}
       with jax.transfer_guard('allow'):
         rate = float(plan.learning_rate(at - 1))
-      if not math.isfinite(figures['loss']):
-        raise Stopped(
-          f'the loss is {figures["loss"]} at step {at} of {plan.steps}; lower the learning rate or clip gradients '
-          '(optimizer.clip=1.0)' + ('; the checkpoints before it are kept' if checkpoints else '')
-        )
       log.write(at, {**figures, 'learning_rate': rate, **bar.show(at, figures['loss'])})
+      return False
 
-    with _Signal() as asked, Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet) as bar, jax.transfer_guard('disallow'):
+    def halt() -> TrainState:
+      """Keeps the step that halted the run; then the state to go on from, where the guard returns to one."""
+      at, (loss, norm), mean = int(train.step), *jax.device_get((train.guard['last_bad'], train.guard['mean']))
+      why = (
+        f'at step {at} of {plan.steps} the loss is {loss:.4g} and the norm of its gradient {norm:.4g}, where {mean[0]:.4g} and '
+        f'{mean[1]:.4g} are usual'
+      )
+      if workdir:
+        batch = to_device(recent[at] if recent else source.batch(source.save()['batches'] - (done - at)), examples)
+        why += f'; `jssl replay {checkpoint.capture(workdir / "captures", train, batch, c["keep"])}` looks into that step'
+      returned = int(train.guard['returned'])
+      if returned >= guard.returns:
+        raise Stopped(
+          f'{why}; lower the learning rate or clip gradients (optimizer.clip=1.0)'
+          + ('; the checkpoints before it are kept' if checkpoints else '')
+        )
+      if checkpoints:
+        checkpoints.wait()
+      back = checkpoint.restore(checkpoints, start) if checkpoints else None
+      back = back[0] if back else jax.tree.map(jax.numpy.copy, start)
+      # The source stays where it is: the batches that led here are passed over.
+      log.rewind(int(back.step))
+      logging.getLogger('jssl').warning('%s; back to step %d, return %d of %d', why, back.step, returned + 1, guard.returns)
+      count = jax.device_put(np.int32(returned + 1), back.guard['returned'].sharding)
+      return back._replace(guard={**back.guard, 'returned': count})
+
+    def look() -> None:
+      """Writes the health panel and what it warns of."""
+      nonlocal alarmed
+      figures = health(train)
+      warnings = alarm(figures)
+      log.write(done, {**{f'health/{name}': x for name, x in figures.items()}, 'health/alarms': len(warnings)})
+      for line in warnings:
+        logging.getLogger('jssl').warning('collapse alarm at step %d: %s', done, line)
+      alarmed = alarmed + 1 if warnings else 0
+      if guard and guard.collapse and alarmed >= guard.collapse:
+        raise Stopped(f'{alarmed} health panels in a row raise the collapse alarm at step {done}: {"; ".join(warnings)}')
+
+    bar = Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet or not lead)
+    with _Signal() as asked, bar, jax.transfer_guard('disallow'):
       while done < plan.steps:
         waiting = time.perf_counter()
-        batch = to_device(source.next(train), examples)
+        given = source.next(train)
+        if plan.data.source and guard:
+          recent[done] = given
+        batch = to_device(given, examples)
         bar.waited += time.perf_counter() - waiting
         train, metrics = step(train, batch)
         done += 1
-        if pending:  # written one step late: by now the device has it, and has the next step to work on
-          flush()
-          pending = None
+        halted = flush()  # one step late: by now the device has the figures, and has the next step to work on
         if not first_step:
           jax.block_until_ready(train.step)
           first_step = time.perf_counter() - began
         last = done == plan.steps
+        stop = asked(done) and not last
+        saving = checkpoints and (last or stop or done % every['checkpoint_every'] == 0)
+        looking = health and (last or done % every['health_every'] == 0)
         if done % every['log_every'] == 0 or last:
           pending = (done, metrics)
-        if health and (done % every['health_every'] == 0 or last):
+        pausing = saving or looking or last or stop
+        if guard and pausing:
+          halted = halted or bool(jax.device_get(metrics['guard/halted']))
+        if halted:
+          pending = None
           with jax.transfer_guard('allow'):
-            log.write(done, {f'health/{name}': x for name, x in health(train).items()})
-        if checkpoints and (done % every['checkpoint_every'] == 0 or last or asked.is_set()):
-          with jax.transfer_guard('allow'):
+            train = halt()
+          done = int(train.step)
+          continue
+        if pausing:
+          flush()
+        with jax.transfer_guard('allow'):
+          if looking:
+            look()
+          if saving:
             checkpoint.save(checkpoints, train, source.save())
-        if asked.is_set() and not last:
-          if checkpoints:
-            checkpoints.close()
+        if stop:
           raise Stopped(f'stopped at step {done} of {plan.steps} as asked; the same command with its --workdir goes on')
-      if pending:
-        flush()
-    if checkpoints:
-      checkpoints.close()
     log.finish()
+  train, start = _local((train, start))
   return Trained(train, start, log, compiles.count, time.perf_counter() - began, first_step)
 
 
-class _Signal:
-  """Turns SIGTERM, which comes before a machine is taken away, into a flag that the loop looks at."""
+def _local(tree: Any) -> Any:
+  """Arrays that are spread over several processes, whole on this one."""
+  if jax.process_count() == 1:
+    return tree
+  everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
+  whole = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
+  return jax.tree.map(lambda x: x.addressable_data(0), whole)
 
-  def __enter__(self) -> threading.Event:
+
+class _Signal:
+  """Turns SIGTERM, which comes before a machine is taken away, into what the loop asks after every step."""
+
+  def __enter__(self) -> Callable[[int], bool]:
     self.asked = threading.Event()
-    self.main = threading.current_thread() is threading.main_thread()
+    # In several processes JAX itself listens, and tells the others.
+    self.main = threading.current_thread() is threading.main_thread() and jax.process_count() == 1
     if self.main:
       self.before = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
-    return self.asked
+    # A signal to any of several processes stops all of them, after the step that they agree on.
+    return multihost_utils.reached_preemption_sync_point if jax.process_count() > 1 else lambda step: self.asked.is_set()
 
   def __exit__(self, *_):
     if self.main:
@@ -194,6 +273,6 @@ def claim_workdir(workdir: Path, config: dict[str, Any]) -> None:
           'give another --workdir, or the same config to resume it'
         )
     else:
-      path.write_text(text)
+      replace(path, text)
   except (OSError, json.JSONDecodeError) as error:
     raise ConfigError(f'{workdir} cannot be used as a workdir ({error}); give one that can be read and written') from error

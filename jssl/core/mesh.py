@@ -1,78 +1,137 @@
 """Devices and where arrays live on them: one mesh, and regular expressions over parameter paths."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-AXES = ('data', 'fsdp', 'tensor')
-BATCH = PartitionSpec(('data', 'fsdp'))  # examples are spread over both; the tensor axis sees them all
+AXES = ('data', 'fsdp', 'sequence', 'tensor')
+BATCH = PartitionSpec(('data', 'fsdp'))  # examples are spread over both; the other axes see them all
 
-# First match wins. 'fsdp' shards the largest dimension that the axis divides; a tuple names an axis a dimension,
+# First match wins. An axis alone shards the largest dimension that it divides; a tuple names an axis a dimension,
 # counted from the last, so that stacked layers need no rule of their own.
 RULES: dict[str, tuple] = {
   'replicated': (),
   'fsdp': (('.*', 'fsdp'),),
   'fsdp_tp': (
-    (r'(qkv|query|key|value|fc1|up|gate)/kernel', ('fsdp', 'tensor')),
-    (r'(proj|out|fc2|down)/kernel', ('tensor', 'fsdp')),
-    (r'(qkv|query|key|value|fc1|up|gate)/bias', ('tensor',)),
+    (r'\b(q|k|v|kv|qkv|query|key|value|fc1|up|gate)/kernel', ('fsdp', 'tensor')),
+    (r'\b(proj|out|fc2|down)/kernel', ('tensor', 'fsdp')),
+    (r'\b(q|k|v|kv|qkv|query|key|value|fc1|up|gate)/bias', ('tensor',)),
     ('.*', 'fsdp'),
   ),
 }
 
 
 def make_mesh(sizes: Mapping[str, int] | None = None, devices: Sequence[jax.Device] | None = None) -> Mesh:
-  """A mesh with the axes data, fsdp and tensor; at most one size may be -1, which takes the devices that are left.
+  """A mesh with the axes data, fsdp, sequence and tensor; at most one size may be -1, which takes the devices left.
+
+  Where the devices lie in several slices, the outer axes go across them first: `data`, then `fsdp`, and so on, so that
+  the axes that talk most stay within a slice.
 
   Raises:
-    ValueError: if the sizes do not multiply to the number of devices.
+    ValueError: if the sizes do not multiply to the number of devices, or the slices are not alike.
   """
   devices = jax.devices() if devices is None else devices
-  sizes = {'data': -1, 'fsdp': 1, 'tensor': 1} | dict(sizes or {})
+  sizes = {'data': -1, 'fsdp': 1, 'sequence': 1, 'tensor': 1} | dict(sizes or {})
   if extra := set(sizes) - set(AXES):
     raise ValueError(f'mesh has no axis {sorted(extra)}; its axes are {list(AXES)}')
   free = [name for name, size in sizes.items() if size == -1]
-  known = int(np.prod([size for size in sizes.values() if size != -1]))
-  if len(free) > 1 or known < 1 or len(devices) % known or (not free and known != len(devices)):
-    raise ValueError(f'mesh {sizes} does not fit {len(devices)} devices: the sizes must multiply to {len(devices)}')
+  known = math.prod(size for size in sizes.values() if size != -1)
+  whole = all(isinstance(size, int) and (size > 0 or size == -1) for size in sizes.values())
+  if not whole or len(free) > 1 or len(devices) % known or (not free and known != len(devices)):
+    raise ValueError(
+      f'mesh {sizes} does not fit {len(devices)} devices: the sizes must multiply to {len(devices)}, and one may be -1'
+    )
   shape = [len(devices) // known if sizes[name] == -1 else sizes[name] for name in AXES]
-  return jax.make_mesh(shape, AXES, devices=devices, axis_types=(AxisType.Auto,) * len(AXES))
+  return Mesh(arrange(shape, devices), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
-def path_name(path: tuple) -> str:
-  return '/'.join(str(getattr(p, 'key', getattr(p, 'name', getattr(p, 'idx', p)))) for p in path)
+def arrange(shape: Sequence[int], devices: Sequence[jax.Device]) -> np.ndarray:
+  """Devices in the shape of a mesh: neighbours on a slice's network are neighbours in it, slices outermost."""
+  slices = [getattr(device, 'slice_index', 0) for device in devices]
+  counts = [slices.count(i) for i in sorted(set(slices))]
+  if len(set(counts)) > 1:
+    raise ValueError(f'the slices have {counts} devices; a mesh needs as many in each')
+  across, left = [], len(counts)
+  for size in shape:  # what is left ends at 1, as the slices divide the devices
+    across.append(math.gcd(size, left))
+    left //= across[-1]
+  within = [size // n for size, n in zip(shape, across, strict=True)]
+  if len(counts) == 1:
+    return mesh_utils.create_device_mesh(within, devices, allow_split_physical_axes=True)
+  return mesh_utils.create_hybrid_device_mesh(within, across, devices, allow_split_physical_axes=True)
+
+
+def share(batch_size: int, mesh: Mesh) -> np.ndarray:
+  """The rows of the global batch that this process's devices hold: those of another too where an inner axis runs across both."""
+  places = NamedSharding(mesh, BATCH).addressable_devices_indices_map((batch_size,))
+  return np.unique(np.concatenate([np.arange(batch_size)[index] for index in places.values()]))
 
 
 def shardings(shapes: Any, mesh: Mesh, rules: Sequence[tuple[str, Any]] | str = 'replicated') -> Any:
   """A sharding an array, by the first rule whose pattern is found in the array's path; replicated where none is.
 
-  Optimiser moments and teachers carry the parameter's path within theirs, so one list of rules places them all.
+  Optimiser moments and teachers carry the parameter's path within theirs, so one list of rules places them all. A preset
+  leaves a dimension whole that its axis does not divide; a rule of one's own must fit every array that it names.
+
+  Args:
+    shapes: anything with arrays or their shapes as leaves.
+    mesh: from `make_mesh`.
+    rules: 'replicated', 'fsdp', 'fsdp_tp', or (pattern, axis or axes) pairs: an axis alone for the largest dimension
+      that it divides, a tuple with an axis or None for each of the last dimensions, () for replicated.
+
+  Raises:
+    ValueError: for an unknown preset, pattern or axis, or a rule that names no array or does not fit one.
   """
-  rules = RULES[rules] if isinstance(rules, str) else rules
+  if isinstance(rules, str) and rules not in RULES:
+    raise ValueError(f'rules={rules!r} is no preset: give one of {list(RULES)}, or a list of (pattern, axes)')
+  own = not isinstance(rules, str)
+  rules = [_checked(rule) for rule in (rules if own else RULES[rules])]
+  idle = {pattern.pattern for pattern, _ in rules}
 
   def place(path, x):
-    name = path_name(path)
-    tactic = next((t for pattern, t in rules if re.search(pattern, name)), ())
-    return NamedSharding(mesh, _spec(tactic, x.shape, mesh))
+    name = jax.tree_util.keystr(path, simple=True, separator='/')
+    pattern, axes = next(((p, axes) for p, axes in rules if p.search(name)), (None, ()))
+    idle.difference_update([pattern.pattern] if pattern else [])
+    spec = _spec(axes, x.shape, mesh)
+    if own and not isinstance(axes, str) and [a for a in spec if a] != [a for a in axes if a]:
+      raise ValueError(f'rule {(pattern.pattern, axes)} does not fit {name} of shape {x.shape} on the mesh {dict(mesh.shape)}')
+    return NamedSharding(mesh, spec)
 
-  return jax.tree_util.tree_map_with_path(place, shapes)
+  found = jax.tree_util.tree_map_with_path(place, shapes)
+  if own and idle:
+    raise ValueError(f'rules {sorted(idle)} name no array, or only such as an earlier rule names; paths read like "params/backbone/..."')
+  return found
 
 
-def _spec(tactic: Any, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
-  axes: list = [None] * len(shape)
-  if isinstance(tactic, str):
-    fits = [i for i, n in enumerate(shape) if n % mesh.shape[tactic] == 0 and n > 1]
-    if fits and mesh.shape[tactic] > 1:
-      axes[max(fits, key=lambda i: shape[i])] = tactic
+def _checked(rule: Any) -> tuple[re.Pattern, Any]:
+  try:
+    pattern, axes = rule
+    axes = axes if isinstance(axes, str) else tuple(axes)
+    named = [axes] if isinstance(axes, str) else [axis for axis in axes if axis is not None]
+    if set(named) <= set(AXES) and len(set(named)) == len(named):
+      return re.compile(pattern), axes
+  except (TypeError, ValueError, re.error) as error:
+    raise ValueError(f'rule {rule!r} is no (pattern, axes): {error}') from error
+  raise ValueError(f'rule {rule!r} must name axes of {list(AXES)}, each at most once')
+
+
+def _spec(axes: Any, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
+  spec: list = [None] * len(shape)
+  if isinstance(axes, str):
+    fits = [i for i, n in enumerate(shape) if n % mesh.shape[axes] == 0 and n > 1]
+    if fits and mesh.shape[axes] > 1:
+      spec[max(fits, key=lambda i: shape[i])] = axes
   else:
-    for i, axis in zip(range(-1, -len(shape) - 1, -1), reversed(tactic), strict=False):
+    for i, axis in zip(range(-1, -len(shape) - 1, -1), reversed(axes), strict=False):
       if axis and shape[i] % mesh.shape[axis] == 0:
-        axes[i] = axis
-  return PartitionSpec(*axes)
+        spec[i] = axis
+  return PartitionSpec(*spec)
 
 
 def check_batch(batch_size: int, mesh: Mesh, micro_batches: int) -> None:

@@ -69,7 +69,7 @@ def make_method(
     def encode(batch, keys):
       nets = bind(networks, params, state['stats'])
       target = bind(networks, state['target'], state['target_stats']) if teacher else None
-      encoded = {name: term.encode(nets, target, batch, fold(keys, tag(name))) for name, term in terms.items()}
+      encoded = {name: jax.named_scope(name)(term.encode)(nets, target, batch, fold(keys, tag(name))) for name, term in terms.items()}
       return encoded, (stats_of(nets), stats_of(target or {}))
 
     return in_micro_batches(encode, micro_batches)(batch, keys)
@@ -93,7 +93,7 @@ def make_method(
     total, kept, metrics = jnp.zeros(()), {}, {}
     for name, term in terms.items():
       fresh = jax.random.fold_in(jax.random.fold_in(key, step), tag(name))
-      value, (kept[name], found) = term.judge(nets, encoded[name], state['terms'][name], fresh, step)
+      value, (kept[name], found) = jax.named_scope(name)(term.judge)(nets, encoded[name], state['terms'][name], fresh, step)
       total += value_at(weights[name], step) * value
       metrics |= {f'{name}/{metric}': x for metric, x in found.items()} | {f'{name}/loss': value}
     state = {**state, 'stats': stats, 'target_stats': target_stats, 'terms': jax.lax.stop_gradient(kept)}

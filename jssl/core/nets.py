@@ -18,13 +18,13 @@ class Network(NamedTuple):
   eval: Any  # and in evaluation mode: running statistics, no dropout
 
 
-def network(create: Callable[[Key], nnx.Module]) -> Network:
-  """Reads both definitions off the shapes of `create(key)`, without making an array."""
+def network(create: Callable[[Key], nnx.Module]) -> tuple[Network, nnx.Module]:
+  """Both definitions, read off the shapes of `create(key)` without making an array, and the module of these shapes."""
   module = nnx.eval_shape(lambda: create(jax.random.key(0)))
   module.train()
   train = nnx.graphdef(module)
   module.eval()
-  return Network(create, train, nnx.graphdef(module))
+  return Network(create, train, nnx.graphdef(module)), module
 
 
 def init(networks: Mapping[str, Network], key: Key) -> tuple[Params, Params]:

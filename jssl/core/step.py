@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
+from jssl.parts import guards
 from jssl.types import Array, Batch, Key, Method, Metrics, Params
 
 
@@ -17,17 +18,18 @@ class TrainState(NamedTuple):
   state: Any
   opt: Any
   key: Key
+  guard: dict[str, Array]
 
 
 def init_state(method: Method, optimizer: optax.GradientTransformation, key: Key) -> TrainState:
   params, state = method.init(key)
-  return TrainState(jax.numpy.zeros((), jax.numpy.int32), params, state, optimizer.init(params), key)
+  return TrainState(jax.numpy.zeros((), jax.numpy.int32), params, state, optimizer.init(params), key, guards.start())
 
 
 def make_step(
-  method: Method, optimizer: optax.GradientTransformation
+  method: Method, optimizer: optax.GradientTransformation, guard: guards.Guard | None = None
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-  """Loss and gradient over the global batch, one optimiser update, then the teacher."""
+  """Loss and gradient over the global batch, one optimiser update, then the teacher; under a guard, where one is given."""
 
   def step(train: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     grad = jax.value_and_grad(method.loss, has_aux=True)
@@ -36,6 +38,16 @@ def make_step(
     params = optax.apply_updates(train.params, updates)
     state = method.after_update(params, state, train.step)
     metrics |= {'loss': loss, 'grad_norm': optax.tree.norm(grads)}
-    return TrainState(train.step + 1, params, state, opt, train.key), metrics
+    after = train._replace(step=train.step + 1, params=params, state=state, opt=opt)
+    return guarded(train, after, metrics) if guard else (after, metrics)
+
+  def guarded(train: TrainState, after: TrainState, metrics: Metrics) -> tuple[TrainState, Metrics]:
+    moving = lambda t: (t.params, t.state, t.opt)
+    kept, known = guards.choose(guard, train.guard, metrics['loss'], metrics['grad_norm'], moving(after), moving(train))
+    params, state, opt = kept
+    # A skipped step counts: the next one has other random numbers and another batch.
+    step = jax.numpy.where(known['halted'], train.step, after.step)
+    seen = {'guard/skipped': known['skipped'], 'guard/halted': known['halted']}
+    return TrainState(step, params, state, opt, train.key, known), metrics | seen
 
   return step

@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import functools
 import io
+import logging
 import os
 import shutil
 import socket
@@ -68,7 +69,8 @@ class Records:
     if self._columns is not None:
       return len(self._columns)
     if self._kept.is_dir():
-      return len(self._load(next(iter(self._spec)), mmap_mode='r'))
+      with contextlib.suppress(OSError, ValueError):  # damaged: `decoded` tells, and makes it anew
+        return len(self._load(next(iter(self._spec)), mmap_mode='r'))
     return len(self._opened[0])
 
   def __getitem__(self, index: int) -> dict[str, np.ndarray]:
@@ -78,6 +80,20 @@ class Records:
     """The examples `rows` [b], decoded and stacked: column -> [b ...]."""
     if self._columns is not None:
       return self._columns.take(rows)
+    try:
+      return self._read(rows)
+    except Exception as error:  # a reader's and a decoder's errors are of many types
+      if len(rows) > 1:
+        for row in rows:  # names the one
+          self.take(np.array([row]))
+      if isinstance(error, DataError):
+        raise
+      raise DataError(
+        f'record {int(rows[0])} of {self._split!r} cannot be read ({_line(error)}): the files in {self._kept.parent.parent} are damaged;'
+        ' remove the folder and prepare the data set again'
+      ) from error
+
+  def _read(self, rows: np.ndarray) -> dict[str, np.ndarray]:
     source, encoded, pool = self._opened
     records = source.__getitems__([int(row) for row in rows])
     batch = {}
@@ -93,9 +109,14 @@ class Records:
     if len(self) * sum(x.size * x.dtype.itemsize for x in self._spec.values()) > limit:
       return None
     if self._columns is None:
+      columns = None
       if self._kept.is_dir():
-        columns = {name: self._load(name) for name in self._spec}
-      else:
+        try:
+          columns = {name: self._load(name) for name in self._spec}
+        except (OSError, ValueError) as error:
+          logging.getLogger('jssl').warning('the decoded columns in %s are damaged (%s); decoding again', self._kept, _line(error))
+          shutil.rmtree(self._kept, ignore_errors=True)
+      if columns is None:
         # In pieces, so that the encoded records are never all in memory at once.
         pieces = [self.take(rows) for rows in np.array_split(np.arange(len(self)), -(-len(self) // 4096))]
         columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in self._spec}

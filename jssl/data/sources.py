@@ -34,6 +34,7 @@ class GrainSource:
     seed: of the order.
     process_index: p; this process's of JAX unless given.
     process_count: P; JAX's unless given.
+    rows: of the global batch, the ones that this process reads, where they are not its contiguous slice.
     memory: bytes; a split larger than this when decoded is streamed.
     threads: batches read at once when streaming.
     prefetch: batches kept ready when streaming.
@@ -49,6 +50,7 @@ class GrainSource:
     seed: int = 0,
     process_index: int | None = None,
     process_count: int | None = None,
+    rows: np.ndarray | None = None,
     memory: int = RESIDENT,
     threads: int = 2,
     prefetch: int = 4,
@@ -59,7 +61,7 @@ class GrainSource:
     self._n = len(self._examples)
     if not 1 <= batch_size <= self._n:
       raise ValueError(f'batch_size={batch_size} with {self._n} examples: expected 1 to {self._n}')
-    if not 0 <= p < count or batch_size % count:
+    if rows is None and (not 0 <= p < count or batch_size % count):
       raise ValueError(f'batch_size={batch_size} for process {p} of {count}: expected a multiple of the process count')
     names = self._examples.columns if isinstance(self._examples, Columns) else self._examples[0]
     if taken := {'example', 'epoch'} & set(names):
@@ -67,7 +69,7 @@ class GrainSource:
     self.batches_per_epoch = self._n // batch_size
     self.data_wait = 0.0  # seconds spent in `next` so far
     self._batch_size, self._seed = batch_size, seed
-    self._first, self._local = p * batch_size // count, batch_size // count
+    self._rows = np.arange(batch_size).reshape(count, -1)[p] if rows is None else rows
     self._threads, self._prefetch = threads, prefetch
     self._order = functools.lru_cache(2)(functools.partial(permutation, self._n, seed))
     self._order(0)  # refuses a bad seed here and now
@@ -77,8 +79,7 @@ class GrainSource:
   def batch(self, step: int) -> dict[str, np.ndarray]:
     """This process's part of batch `step`, counted from 0: a pure function of its argument."""
     epoch, i = divmod(step, self.batches_per_epoch)
-    first = i * self._batch_size + self._first
-    rows = self._order(epoch)[first : first + self._local]
+    rows = self._order(epoch)[i * self._batch_size + self._rows]
     if hasattr(self._examples, 'take'):
       columns = self._examples.take(rows)
     else:

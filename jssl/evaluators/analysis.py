@@ -1,4 +1,4 @@
-"""What is in a frozen representation, and where: sparse probes, description lengths, layers, adaptation, nuisances.
+"""What is in a frozen representation, and where: sparse probes, description lengths, layers, adaptation.
 
 All take arrays, so they run on the features of any backbone, or on any other matrix.
 """
@@ -435,53 +435,3 @@ def feet_table(rows: Mapping[str, Mapping[str, float]], *, metric: str = 'accura
       cells.append(f'{100 * figures[f"{name}/{metric}"]:.2f}' + ('' if delta is None else f' ({100 * delta:+.2f})'))
     lines.append(f'| {model} | {" | ".join(cells)} |')
   return '\n'.join(lines)
-
-
-# --- Missing nuisances ------------------------------------------------------------------------------------------------
-
-
-def cross_fit(
-  x: np.ndarray,
-  z: np.ndarray,
-  seen: np.ndarray,
-  *,
-  key: Key,
-  folds: int = 5,
-  l2: float = 1e-3,
-  floor: float = 0.05,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Who is seen, and what is missing, as predicted from the rest by models that did not see the example.
-
-  e(x) = P(seen | x),   m(x) = P(z = 1 | x, seen), each a logistic regression fitted to the other folds
-
-  Args:
-    x: [n c], all that z and its being missing may depend on: covariates, and the label one-hot.
-    z: [n] in {0, 1}; what it holds where it is missing does not matter.
-    seen: [n], whether z is observed.
-    key: of the folds.
-    folds: how many.
-    l2: penalty, on standardised columns.
-    floor: e is held above this, so that no example weighs more than its inverse.
-
-  Returns:
-    (e, m), each [n] float32: for `doubly_robust` and its kin in `jssl.objectives.invariance`.
-
-  Raises:
-    ValueError: z is observed nowhere, or fewer than two folds.
-
-  Reference: Goldstein et al. 2021, arXiv:2112.00881; Chernozhukov et al. 2018, arXiv:1608.00060, Definition 3.1, for
-    the cross-fitting.
-  """
-  seen = np.asarray(seen).astype(bool)
-  if folds < 2 or not seen.any():
-    raise ValueError(f'cross_fit needs 2 folds and some observed z; given {folds} folds and {seen.sum()} observed')
-  z = np.where(seen, z, 0).astype(int)
-  scaled = jnp.asarray(_standardizer(x)(x))
-  fold = np.asarray(jax.random.permutation(key, len(seen))) % folds
-  chance = lambda y, w: np.asarray(_predict(scaled, jax.nn.one_hot(y, 2), w.astype(np.float32), l2, scaled))[:, 1]
-  e, m = np.zeros(len(seen), np.float32), np.zeros(len(seen), np.float32)
-  for i in range(folds):
-    rest, here = fold != i, fold == i
-    e[here] = chance(seen.astype(int), rest)[here]
-    m[here] = chance(z, rest & seen)[here]
-  return np.maximum(e, floor), m

@@ -5,12 +5,21 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
+from jssl.evaluators.control import chunk_control, cloning, control
 from jssl.evaluators.evidence import classify, outside
 from jssl.evaluators.geometry import completion, dimensions, rotation
+from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, reading, sparse, steering
 from jssl.evaluators.knn import neighbour_vote
+from jssl.evaluators.links import links
+from jssl.evaluators.meaning import guarded, prediction, retrofitted
 from jssl.evaluators.probe import fewshot, linear
+from jssl.evaluators.regression import laplacian, regression
+from jssl.evaluators.retrieval import retrieval
+from jssl.evaluators.sts import sts, sts_layer
 from jssl.evaluators.subject import Subject
+from jssl.evaluators.tokens import token_rank
 from jssl.evaluators.verification import verification
+from jssl.evaluators.words import words
 from jssl.types import Key
 
 
@@ -49,10 +58,31 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'linear': Protocol('1', on_features(linear)),
   'fewshot': Protocol('1', on_features(fewshot)),
   'clustering': Protocol('1', on_features(clustering)),
+  'links': Protocol('1', links, raw=False),
+  'retrieval': Protocol('1', retrieval),
+  'words': Protocol('1', words, raw=False),
+  'sts': Protocol('1', sts),
+  'retrofitted': Protocol('1', retrofitted, raw=False),
+  'guarded': Protocol('1', guarded, raw=False),
+  'sts_layer': Protocol('1', sts_layer, raw=False),
+  'token_rank': Protocol('1', token_rank, raw=False),
+  'prediction': Protocol('1', prediction, raw=False),
+  'sparse': Protocol('1', sparse, raw=False),
+  'random_neurons': Protocol('1', random_neurons, raw=False),
+  'description_length': Protocol('1', description_length, raw=False),
+  'mixing_weights': Protocol('1', mixing_weights, raw=False),
+  'reading': Protocol('1', reading, raw=False),
+  'steering': Protocol('1', steering, raw=False),
   'verification': Protocol('1', verification),
   'classify': Protocol('1', classify, raw=False),
   'outside': Protocol('1', outside, raw=False),
   'dimensions': Protocol('1', dimensions, raw=False),
   'rotation': Protocol('1', rotation),
   'completion': Protocol('1', completion, raw=False),
+  # control
+  'regression': Protocol('1', regression),
+  'cloning': Protocol('1', cloning),
+  'control': Protocol('1', control, raw=False),
+  'chunk_control': Protocol('1', chunk_control, raw=False),
+  'laplacian': Protocol('1', laplacian, raw=False),
 }

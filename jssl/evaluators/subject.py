@@ -17,7 +17,7 @@ class Subject:
     data: with the splits that the evaluators ask for, mostly 'train' and 'test'.
     represent: dict of columns [b ...] -> Features.
     networks: name -> network, bound to its arrays and in evaluation mode; none for raw input.
-    transform: fitted to the pooled features of 'train' (and its labels), and then part of `represent`.
+    transform: fitted to the pooled features of 'train' (and its column `transform.labels`), and then part of `represent`.
   """
 
   def __init__(
@@ -39,5 +39,5 @@ class Subject:
     return frozen(self.represent, self.data)
 
   def _fit(self, transform: Transform):
-    label = 'label' if 'label' in self.data.spec else None
+    label = transform.labels if transform.labels in self.data.spec else None
     return transform.fit(*extract(self.represent, self.data.splits['train'], label=label))

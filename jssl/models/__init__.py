@@ -2,6 +2,7 @@
 
 from jssl.models import heads
 from jssl.models.attention import Attention, attention
+from jssl.models.bert import Bert
 from jssl.models.blocks import Block, FeedForward, scan, stacked
 from jssl.models.convnet import ConvNet
 from jssl.models.layers import Conv, convolve, drop_path, dropout, normalization
@@ -10,7 +11,7 @@ from jssl.models.resnet import ResNet, resnet18, resnet34, resnet50
 from jssl.models.vit import ViT, vit_base, vit_large, vit_micro, vit_small, vit_tiny
 
 __all__ = [
-  'Attention', 'Block', 'Conv', 'ConvNet', 'FeedForward', 'Mlp', 'ResNet', 'ViT', 'attention', 'convolve', 'drop_path',
+  'Attention', 'Bert', 'Block', 'Conv', 'ConvNet', 'FeedForward', 'Mlp', 'ResNet', 'ViT', 'attention', 'convolve', 'drop_path',
   'dropout', 'heads', 'normalization', 'resnet18', 'resnet34', 'resnet50', 'scan', 'stacked',
   'vit_base', 'vit_large', 'vit_micro', 'vit_small', 'vit_tiny',
 ]

@@ -6,6 +6,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.sharding import PartitionSpec
 
 from jssl.models.attention import Attention
 from jssl.models.layers import drop_path, dropout, kernel_init
@@ -68,7 +69,7 @@ class Block(nnx.Module):
     return add(x, self.mlp(self.norm2(x), keys=key(2)), self.gamma2, 3)
 
 
-def stacked(make: Callable[[nnx.Rngs], Block], depth: int, *, rescale: bool = False, rngs: nnx.Rngs) -> Block:
+def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool = False, rngs: nnx.Rngs) -> nnx.Module:
   """`depth` blocks as one: every parameter has a leading layer axis, so that one block is compiled for all.
 
   Args:
@@ -90,8 +91,15 @@ def stacked(make: Callable[[nnx.Rngs], Block], depth: int, *, rescale: bool = Fa
   return nnx.merge(graphdef, params)
 
 
-def scan(blocks: Block, x: Array, *, mask: Array | None = None, keys: Keys | None = None, drop_path: float = 0.,
-         remat: bool = False) -> tuple[Array, Array]:
+def spread(x: Array) -> Array:
+  """Tokens [b n d] over the sequence axis of the mesh, where there is one: only attention looks across them."""
+  if jax.sharding.get_abstract_mesh().shape.get('sequence', 1) == 1:
+    return x
+  return jax.lax.with_sharding_constraint(x, PartitionSpec(('data', 'fsdp'), 'sequence'))
+
+
+def scan(blocks: nnx.Module, x: Array, *, mask: Array | None = None, keys: Keys | None = None, drop_path: float = 0.,
+         remat: bool = False, **given: Array | None) -> tuple[Array, Array]:
   """Run stacked blocks one after another.
 
   Args:
@@ -101,6 +109,7 @@ def scan(blocks: Block, x: Array, *, mask: Array | None = None, keys: Keys | Non
     keys: [b], or None for evaluation.
     drop_path: rate of stochastic depth of the last block; it grows linearly from 0 at the first.
     remat: hold only the states between blocks for the backward pass, and recompute the blocks.
+    **given: what every block is given besides, such as a context to attend to.
 
   Returns:
     What the last block gives, [b n d], and what every block gives, [l b n d].
@@ -112,8 +121,10 @@ def scan(blocks: Block, x: Array, *, mask: Array | None = None, keys: Keys | Non
 
   def block(x, layer):
     params, rate, i = layer
+    x = spread(x)
     y = nnx.merge(graphdef, params, copy=True)(
-      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None)
+      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given)
+    y = spread(y)
     return y, y
 
   # Left to itself a scan stores every intermediate of a block; to store the products of its linear maps alone and redo

@@ -5,6 +5,7 @@ itself, and read its `.dim`, `.grid`, `.patch` and `.channels`.
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,10 @@ from jssl.models import positions
 from jssl.models.blocks import Block, scan, stacked
 from jssl.models.layers import kernel_init, normalization
 from jssl.parts.gradients import l2_normalize
+from jssl.parts.patches import patch_sides
 from jssl.types import Array, Keys
+
+ACTIVATIONS = {'relu': jax.nn.relu, 'gelu': partial(jax.nn.gelu, approximate=False), 'elu': jax.nn.elu}
 
 
 class Mlp(nnx.Module):
@@ -31,12 +35,13 @@ class Mlp(nnx.Module):
   | VICReg, arXiv:2105.04906 | widths=(8192, 8192, 8192), final_bias=False |
   | MoCo v3, arXiv:2104.02057 | widths=(4096, 4096, 256), bias=False, final_bias=False, final_norm=True |
   | its predictor | the same with widths=(4096, 256) |
+  | GRACE, arXiv:2006.04131 | widths=(d, d), norm='none', act='elu' |
 
   Args:
     on: width of the input, or the module stood on.
     widths: of the layers; the last is `dim`.
     norm: of hidden layers: 'batch', 'layer' or 'none'.
-    act: of hidden layers: 'relu' or 'gelu'.
+    act: of hidden layers: 'relu', 'gelu' or 'elu'.
     bias: of hidden linear layers.
     final_bias: of the last linear layer.
     final_norm: end in batch normalisation without scale and shift.
@@ -49,8 +54,8 @@ class Mlp(nnx.Module):
   def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (2048, 128), norm: str = 'batch',
                act: str = 'relu', bias: bool = True, final_bias: bool = True, final_norm: bool = False,
                dtype: str = 'float32', rngs: nnx.Rngs):
-    if act not in ('relu', 'gelu'):
-      raise ValueError(f"unknown activation {act!r}: choose 'relu' or 'gelu'")
+    if act not in ACTIVATIONS:
+      raise ValueError(f'unknown activation {act!r}: choose one of {", ".join(ACTIVATIONS)}')
     on, options = width_of(on), dict(dtype=dtype, rngs=rngs)
     for i, width in enumerate(widths[:-1], 1):
       setattr(self, f'linear{i}', nnx.Linear(on, width, use_bias=bias, **options))
@@ -63,8 +68,7 @@ class Mlp(nnx.Module):
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
     """[... d] -> [... dim]."""
     for i in range(1, self.hidden + 1):
-      x = getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x))
-      x = jax.nn.relu(x) if self.act == 'relu' else jax.nn.gelu(x, approximate=False)
+      x = ACTIVATIONS[self.act](getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x)))
     return self.norm(self.linear(x))
 
 
@@ -158,6 +162,7 @@ class MaeDecoder(nnx.Module):
     width: of the decoder.
     depth: number of blocks.
     heads: of their attention.
+    dim: numbers predicted for each patch, where they are other than its pixels.
     std: of kernels, as in `layers.kernel_init`; 0 for Xavier's uniform.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
@@ -170,10 +175,11 @@ class MaeDecoder(nnx.Module):
     class token, which is not among the tokens here.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, std: float = 0.,
-               remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
-    self.grid, self.dim = patches_of(on, 'a MaeDecoder')
-    self.width, self.remat = width, remat
+  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, dim: int | None = None,
+               std: float = 0., remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+    self.grid, pixels = patches_of(on, 'a MaeDecoder')
+    self.dim = dim or pixels
+    self.width, self.remat, self.temperature = width, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
@@ -196,7 +202,7 @@ class MaeDecoder(nnx.Module):
     x = self.embed(x)
     (b, m, d), n = x.shape, restore.shape[1]
     x = jnp.concatenate([x, jnp.broadcast_to(self.mask_token[...].astype(x.dtype), (b, n - m, d))], 1)
-    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d).astype(x.dtype)
+    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d, self.temperature).astype(x.dtype)
     x, _ = scan(self.blocks, x, remat=self.remat)
     return self.pixels(self.norm(x))
 
@@ -227,7 +233,7 @@ class IJepaPredictor(nnx.Module):
   def __init__(self, on: nnx.Module, *, width: int = 384, depth: int = 6, heads: int = 12, std: float = 0.02,
                remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     self.grid, _ = patches_of(on, 'an IJepaPredictor')
-    self.dim, self.remat = on.dim, remat
+    self.dim, self.remat, self.temperature = on.dim, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
@@ -249,7 +255,7 @@ class IJepaPredictor(nnx.Module):
       [b k d].
     """
     x = self.embed(x)
-    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1]).astype(x.dtype))
+    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature).astype(x.dtype))
     x = jnp.concatenate([x + table[context], self.mask_token[...].astype(x.dtype) + table[target]], 1)
     x, _ = scan(self.blocks, x, remat=self.remat)
     return self.proj(self.norm(x[:, context.shape[1]:]))
@@ -331,12 +337,17 @@ def width_of(on: int | nnx.Module) -> int:
   return width
 
 
-def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, int], int]:
+def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, ...], int]:
   """The grid of a backbone's patches, and the numbers in a patch.
 
   Raises:
     ValueError: it has none.
   """
   if not getattr(on, 'patch', None):
-    raise ValueError(f'{name} stands on a backbone with square patches (a ViT), and was given {type(on).__name__}')
-  return on.grid, on.patch ** 2 * on.channels
+    raise ValueError(f'{name} stands on a backbone with patches (a ViT), and was given {type(on).__name__}')
+  return on.grid, math.prod(patch_sides(on.patch, len(on.grid))) * on.channels
+
+
+def temperature_of(on: nnx.Module) -> float:
+  """That of a backbone's sine-cosine positions, so that those of its heads agree with them."""
+  return getattr(on, 'temperature', 10_000.)

@@ -1,4 +1,4 @@
-"""Positions on a grid: sine-cosine tables, and bicubic resizing to another grid."""
+"""Positions on a grid: sine-cosine tables, and bicubic resizing of them to another grid of two axes."""
 
 import math
 
@@ -8,29 +8,33 @@ import numpy as np
 from jssl.types import Array
 
 
-def sincos(grid: tuple[int, int], dim: int) -> np.ndarray:
-  """Fixed sine-cosine positions on a 2-D grid.
+def sincos(grid: tuple[int, ...], dim: int, temperature: float = 10_000.) -> np.ndarray:
+  """Fixed sine-cosine positions on a grid.
 
-  For a coordinate p, (sin(p w_i), cos(p w_i)) with w_i = 10000^(-4 i / d), i < d / 4; the first half of the features
-  encodes the column, the second half the row, as the official code of MAE and I-JEPA has it.
+  For a coordinate p on a grid of a axes, (sin(p w_i), cos(p w_i)) with w_i = temperature^(-2 a i / d), i < d / 2a. On two
+  axes the first half of the features encodes the column, the second half the row, as the official code of MAE and I-JEPA
+  has it.
 
   Args:
-    grid: (rows, columns).
-    dim: d, a multiple of 4.
+    grid: (rows, columns), or any number of axes.
+    dim: d, a multiple of twice the number of axes.
+    temperature: 2 pi of it is the longest wavelength. At 10,000 most features are the same all over a small grid, and
+      attention takes long to tell its places apart: there, take the side of the grid.
 
   Returns:
-    [rows*columns d], float32.
+    [n d], float32, in raster order.
 
   Raises:
-    ValueError: d is not a multiple of 4.
+    ValueError: d is no such multiple.
 
   Reference: Chen, Xie, He (MoCo v3), ICCV 2021, arXiv:2104.02057, appendix A.1; He et al. (MAE), arXiv:2111.06377, A.1.
   """
-  if dim % 4:
-    raise ValueError(f'sine-cosine positions on a grid need a width that is a multiple of 4, and it is {dim}')
-  omega = 10000 ** (-np.arange(dim // 4) / (dim // 4))
-  rows, columns = np.meshgrid(np.arange(grid[0]), np.arange(grid[1]), indexing='ij')
-  angles = [p.reshape(-1, 1) * omega for p in (columns, rows)]
+  step = 2 * len(grid)
+  if dim % step:
+    raise ValueError(f'sine-cosine positions on a grid of {len(grid)} axes need a width that is a multiple of {step}, not {dim}')
+  omega = temperature ** (-np.arange(dim // step) / (dim // step))
+  places = np.meshgrid(*map(np.arange, grid), indexing='ij')
+  angles = [p.reshape(-1, 1) * omega for p in reversed(places)]
   return np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], 1).astype(np.float32)
 
 

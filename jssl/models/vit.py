@@ -29,6 +29,7 @@ class ViT(nnx.Module):
       7x7 patches.
     pool: 'cls' (a class token, which is then prepended) or 'mean' (over the tokens encoded; no class token).
     positions: 'learned' or 'sincos' (fixed).
+    temperature: of sine-cosine positions, here and in the heads that stand on this.
     ratio: width of a block's hidden layer over d.
     registers: number of learned tokens without a position that are dropped at the end.
     dropout: rate in the blocks.
@@ -53,7 +54,7 @@ class ViT(nnx.Module):
   """
 
   def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | None = None, pool: str = 'cls',
-               positions: str = 'learned', ratio: float = 4., registers: int = 0, dropout: float = 0.,
+               positions: str = 'learned', temperature: float = 10_000., ratio: float = 4., registers: int = 0, dropout: float = 0.,
                drop_path: float = 0., layer_scale: float | None = None, qk_norm: bool = False, std: float = 0.02,
                rescale: bool = False, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     h, w, c = image_shape(on)
@@ -65,6 +66,7 @@ class ViT(nnx.Module):
     if positions not in ('learned', 'sincos'):
       raise ValueError(f"unknown positions {positions!r}: choose 'learned' or 'sincos'")
     self.dim, self.patch, self.grid, self.channels = width, patch, (h // patch, w // patch), c
+    self.temperature = temperature
     self.pool, self.registers, self.drop_path, self.remat, self.dtype = pool, registers, drop_path, remat, dtype
 
     def tokens(*shape):
@@ -112,7 +114,7 @@ class ViT(nnx.Module):
     return Features(tokens, y[:, 0] if self.pool == 'cls' else jnp.mean(tokens, 1), layers)
 
   def _positions(self, grid: tuple[int, int]) -> Array:
-    table = positions.sincos(self.grid, self.dim) if self.positions is None else self.positions[...]
+    table = positions.sincos(self.grid, self.dim, self.temperature) if self.positions is None else self.positions[...]
     return positions.resize(jnp.asarray(table), self.grid, grid).astype(self.dtype)
 
 
@@ -121,8 +123,9 @@ def _patch_for(h: int, w: int) -> int:
   return next((p for p in sizes if min(h, w) // p >= 7), 1)
 
 
-# For digits on a CPU, no published size; at such a width kernels of deviation 0.02 would drown patches in positions.
-vit_micro = partial(ViT, width=96, depth=4, heads=4, std=0.0)
+# For digits on a CPU, no published size; at such a width kernels of deviation 0.02 would drown patches in positions, and
+# on such a grid waves of 10,000 patches would hardly tell its places apart.
+vit_micro = partial(ViT, width=96, depth=4, heads=4, std=0.0, temperature=10.0)
 vit_tiny = partial(ViT, width=192, depth=12, heads=3)
 vit_small = partial(ViT, width=384, depth=12, heads=6)
 vit_base = partial(ViT, width=768, depth=12, heads=12)

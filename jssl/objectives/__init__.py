@@ -25,31 +25,16 @@ from jssl.objectives.control import (
   allo_errors,
   double_dqn,
   dynamo,
+  graph_drawing,
   musik,
   self_predictive,
   spr,
   taco,
 )
-from jssl.objectives.diffusion import (
-  cosine_schedule,
-  denoising_mse,
-  gaussian_kl,
-  linear_schedule,
-  mmd,
-  noised,
-  umd,
-)
+from jssl.objectives.diffusion import denoising_mse, gaussian_kl, mmd, umd
 from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
-from jssl.objectives.kg import (
-  SCORES,
-  bilinear,
-  complex_,
-  distmult,
-  margin_ranking,
-  rotate,
-  self_adversarial,
-  transe,
-)
+from jssl.objectives.invariance import conditional_mmd
+from jssl.objectives.kg import margin_ranking, self_adversarial
 from jssl.objectives.labelled import (
   aam_softmax,
   am_softmax,
@@ -60,6 +45,7 @@ from jssl.objectives.labelled import (
   cosine_regression,
   edl,
   entity_recovery,
+  euclidean_triplet,
   ge2e,
   i_edl,
   prototypical,
@@ -96,6 +82,7 @@ from jssl.objectives.preference import (
   simpo,
   slic,
 )
+from jssl.objectives.rank import rank_penalty
 from jssl.objectives.reconstruction import masked_l1, masked_mse
 from jssl.objectives.redundancy import barlow_twins, covariance, tico, tico_covariance, variance, vicreg, w_mse
 from jssl.objectives.sequence import (
@@ -110,6 +97,8 @@ from jssl.objectives.words import (
   position_weighted_cbow,
   sgns,
 )
+from jssl.parts.noise import cosine_schedule, linear_schedule, noised
+from jssl.parts.scores import SCORES, bilinear, complex_, distmult, rotate, transe
 
 OBJECTIVES = {
   # contrastive
@@ -181,6 +170,7 @@ OBJECTIVES = {
   'angular_prototypical': angular_prototypical,
   'ge2e': ge2e,
   'triplet': triplet,
+  'euclidean_triplet': euclidean_triplet,
   'softmax_cross_entropy': softmax_cross_entropy,
   'am_softmax': am_softmax,
   'aam_softmax': aam_softmax,
@@ -202,6 +192,7 @@ OBJECTIVES = {
   # control
   'taco': taco,
   'allo': allo,
+  'graph_drawing': graph_drawing,
   'spr': spr,
   'self_predictive': self_predictive,
   'musik': musik,
@@ -212,6 +203,9 @@ OBJECTIVES = {
   'denoising_mse': denoising_mse,
   'gaussian_kl': gaussian_kl,
   'mmd': mmd,
+  # invariance, rank
+  'conditional_mmd': conditional_mmd,
+  'rank_penalty': rank_penalty,
   'umd': umd,
   # distil
   'kl_logits': kl_logits,

@@ -20,7 +20,7 @@ from jssl.parts.candidates import (
   LOG_SUM_EXP,
   SUM_SOFTPLUS,
   SUM_SQUARE,
-  class_sums,
+  Rows,
   nearest,
   over_candidates,
   unlike,
@@ -148,13 +148,8 @@ def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1, chun
   """
   q, k = _float32(q, k)
   each, u, v = jnp.arange(len(q)), _inverse_length(q), _inverse_length(k)
-  everyone = jnp.logaddexp(
-    _log_sum_exp(q, q, each, each, temperature, chunk), _log_sum_exp(q, k, each, each + len(q), temperature, chunk)
-  )
-  # The mean over the positives of a dot product is a dot product with their sum: that of the class but for q_i.
-  positives = class_sums(u[:, None] * q + v[:, None] * k, labels, chunk=chunk)
-  count = 2 * (len(q) - unlike(labels)) - 1
-  return everyone - (u * _dot(q, positives) - u * u * _dot(q, q)) / (count * temperature)
+  anchors, own, other = Rows(q, each, u / temperature, labels), Rows(None, each, u, labels), Rows(k, each + len(q), v, labels)
+  return over_candidates(LOG_SUM_EXP, anchors, own, other, chunk=chunk)
 
 
 def nnclr(
@@ -292,8 +287,8 @@ def sig_lip(
   """
   q, k, ids = *_float32(q, k), _own(ids, q)
   t = jnp.exp(t_prime)
-  scales = dict(scale=t * _inverse_length(q), candidate_scale=_inverse_length(k))
-  no_match = over_candidates(SUM_SOFTPLUS, q, k, ids, ids, shift=bias, chunk=chunk, **scales)
+  anchors, candidates = Rows(q, ids, t * _inverse_length(q)), Rows(k, ids, _inverse_length(k))
+  no_match = over_candidates(SUM_SOFTPLUS, anchors, candidates, shift=bias, chunk=chunk)
   return no_match + jax.nn.softplus(-t * _cosine(q, k) - bias)
 
 
@@ -322,7 +317,7 @@ def spectral(
   """
   q, k, ids = *_float32(q, k), _own(ids, q)
   u, v = _cut(q, mu), _cut(k, mu)
-  square = over_candidates(SUM_SQUARE, q, k, ids, ids, scale=u, candidate_scale=v, chunk=chunk)
+  square = over_candidates(SUM_SQUARE, Rows(q, ids, u), Rows(k, ids, v), chunk=chunk)
   loss = square / jnp.maximum(unlike(ids), 1) - 2 * u * v * _dot(q, k)
   return loss if mu is None else loss / mu
 
@@ -412,13 +407,14 @@ def _log_sum_exp(
   q: Array, candidates: Array, ids: Array, candidate_ids: Array, temperature: float, chunk: int | None
 ) -> Array:
   """log sum_{m: candidate_ids_m != ids_i} exp(cos(q_i, candidates_m) / temperature), [b]; EMPTY where no m is left."""
-  scales = dict(scale=_inverse_length(q) / temperature, candidate_scale=_inverse_length(candidates))
-  return over_candidates(LOG_SUM_EXP, q, candidates, ids, candidate_ids, chunk=chunk, **scales)
+  anchors = Rows(q, ids, _inverse_length(q) / temperature)
+  return over_candidates(LOG_SUM_EXP, anchors, Rows(candidates, candidate_ids, _inverse_length(candidates)), chunk=chunk)
 
 
 def _log_sum_exp_others(q: Array, k: Array, ids: Array, temperature: float, chunk: int | None) -> Array:
   """`_log_sum_exp` over the rows of q and k that belong to other examples, [b]."""
-  return jnp.logaddexp(*(_log_sum_exp(q, x, ids, ids, temperature, chunk) for x in (q, k)))
+  u, v = _inverse_length(q), _inverse_length(k)
+  return over_candidates(LOG_SUM_EXP, Rows(q, ids, u / temperature), Rows(None, ids, u), Rows(k, ids, v), chunk=chunk)
 
 
 def _own(ids: Array | None, x: Array) -> Array:

@@ -62,6 +62,34 @@ def allo(start: Array, end: Array, first: Array, second: Array, *, duals: Array,
   return smooth + jnp.sum(duals * (e1 + e2) / 2 + barrier * e1 * e2)
 
 
+def graph_drawing(start: Array, end: Array, first: Array, second: Array, *, penalty: float = 5.0, equal: bool = False) -> Array:
+  """Smooth functions on the states, kept orthonormal by a penalty of fixed weight: what `allo` is compared with.
+
+  l = sum_k c_k mean (u_k(s) - u_k(s'))^2 + penalty sum_{j, k} (e1)_jk (e2)_jk
+  e_jk = mean u_j u_k - [j = k],   c_k = d + 1 - k, or 1 where `equal`
+
+  Args:
+    start: [b d] u(s), d functions of states.
+    end: [b d] u(s') of states a few steps later.
+    first: [n d] u of n independent states, for e1.
+    second: [n d] u of n others, for e2.
+    penalty: the weight.
+    equal: the same coefficient for all, so that the functions span the eigenvectors, turned by any rotation.
+
+  Returns:
+    A scalar.
+
+  Reference: Wang, Zhou, Zhang, Shao, Hooi, Feng, ICML 2021, arXiv:2107.05545, section 3, with c_k falling; Wu, Tucker,
+  Nachum, ICLR 2019, arXiv:1810.04586, Eq. 6, with equal ones. No stop-gradient.
+  """
+  start, end = start.astype(jnp.float32), end.astype(jnp.float32)
+  d = start.shape[1]
+  coefficients = jnp.ones(d) if equal else jnp.arange(d, 0, -1)
+  error = lambda u: jnp.matmul(u.T, u, precision='highest') / len(u) - jnp.eye(d)
+  smooth = jnp.mean(jnp.sum(coefficients * (start - end) ** 2, -1))
+  return smooth + penalty * jnp.sum(error(first.astype(jnp.float32)) * error(second.astype(jnp.float32)))
+
+
 def allo_errors(first: Array, second: Array) -> tuple[Array, Array]:
   """What the duals [d d] and the barrier of `allo` rise by, times a rate each: errors, and their positive products."""
   e1, e2 = jax.lax.stop_gradient((_errors(first), _errors(second)))

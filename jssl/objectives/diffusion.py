@@ -1,36 +1,10 @@
-"""Objectives of representations learnt by denoising, and the schedules of the noise.
-
-A noised x is sqrt(abar) x + sqrt(1 - abar) noise, with abar falling from 1 to 0 over the steps: `noised`.
-"""
+"""Objectives of representations learnt by denoising; the noise and its schedules are in `parts.noise`."""
 
 import jax
 import jax.numpy as jnp
 
 from jssl.objectives.prediction import token_mean
 from jssl.types import Array
-
-
-def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> Array:
-  """abar of a linear schedule, [steps]: the products of 1 - beta, beta from `start` to `end` in equal steps.
-
-  Reference: Ho, Jain, Abbeel 2020, arXiv:2006.11239, section 4.
-  """
-  return jnp.cumprod(1 - jnp.linspace(start, end, steps))
-
-
-def cosine_schedule(steps: int = 1000, offset: float = 0.008, largest: float = 0.999) -> Array:
-  """abar of the cosine schedule, [steps]: cos^2 of a quarter turn, every beta at most `largest`.
-
-  Reference: Nichol, Dhariwal 2021, arXiv:2102.09672, Eq. 17.
-  """
-  f = jnp.cos((jnp.arange(steps + 1) / steps + offset) / (1 + offset) * jnp.pi / 2) ** 2
-  return jnp.cumprod(1 - jnp.minimum(1 - f[1:] / f[:-1], largest))
-
-
-def noised(x: Array, noise: Array, alpha_bar: Array) -> Array:
-  """sqrt(abar_i) x_i + sqrt(1 - abar_i) noise_i, for alpha_bar [b]."""
-  alpha_bar = alpha_bar.reshape(-1, *[1] * (x.ndim - 1))
-  return jnp.sqrt(alpha_bar) * x + jnp.sqrt(1 - alpha_bar) * noise
 
 
 def denoising_mse(prediction: Array, noise: Array) -> Array:
@@ -91,10 +65,19 @@ def mmd(z: Array, prior: Array) -> Array:
   return jnp.mean(_kernel(prior, prior)) + jnp.mean(_kernel(z, z)) - 2 * jnp.mean(_kernel(prior, z))
 
 
-def umd(x_prediction: Array, noise_prediction: Array, x: Array, noise: Array, *, mask: Array, clean: Array) -> Array:
+def umd(
+  x_prediction: Array,
+  noise_prediction: Array,
+  x: Array,
+  noise: Array,
+  *,
+  mask: Array,
+  clean: Array,
+  clean_weight: float | None = None,
+) -> Array:
   """Masked autoencoding of clean examples and masked diffusion of the others, mixed by their share.
 
-  l = r L_clean + (1 - r) (L_noise + L_x)/2,   r = mean_i clean_i
+  l = r L_clean + (1 - r) (L_noise + L_x)/2,   r = mean_i clean_i unless given
   L_clean = the mean of (x_prediction - x)^2 over masked patches of clean examples
   L_x = the same over masked patches of noised ones
   L_noise = the mean of (noise_prediction - noise)^2 over visible patches of noised ones
@@ -108,6 +91,7 @@ def umd(x_prediction: Array, noise_prediction: Array, x: Array, noise: Array, *,
     noise: [b n p] the noise added.
     mask: [b n] true for hidden patches.
     clean: [b] true for examples without noise, half of them in the paper.
+    clean_weight: r, the weight of the clean examples: 1 for a masked autoencoder, 0 for masked diffusion alone.
 
   Returns:
     [b].
@@ -117,7 +101,7 @@ def umd(x_prediction: Array, noise_prediction: Array, x: Array, noise: Array, *,
   """
   x_error, noise_error = _patch_error(x_prediction, x), _patch_error(noise_prediction, noise)
   mask, clean = mask.astype(bool), clean.astype(bool)[:, None]
-  r = jnp.mean(clean)
+  r = jnp.mean(clean) if clean_weight is None else clean_weight
   diffusion = token_mean(noise_error, ~mask & ~clean) + token_mean(x_error, mask & ~clean)
   return r * token_mean(x_error, mask & clean) + (1 - r) * diffusion / 2
 

@@ -105,6 +105,33 @@ def triplet(
   return jnp.sum(jnp.where(other, weights * hinge, 0), 1)
 
 
+def euclidean_triplet(anchor: Array, positive: Array, negative: Array, *, margin: float = 1.0) -> Array:
+  """The positive must be closer than the negative by a margin, in distance.
+
+  l_i = max(0, |q_i - p_i| - |q_i - n_i| + margin)
+
+  Args:
+    anchor: [b d] q, of any length.
+    positive: [b d] p.
+    negative: [b d] n.
+    margin: in distance.
+
+  Returns:
+    [b].
+
+  Reference: Cohan, Feldman, Beltagy, Downey, Weld 2020, arXiv:2004.07180, Eq. 1, margin 1; Schroff, Kalenichenko, Philbin
+  2015, arXiv:1503.03832, section 3, with squared distances.
+  """
+  q, p, n = (x.astype(jnp.float32) for x in (anchor, positive, negative))
+  return jax.nn.relu(_distance(q, p) - _distance(q, n) + margin)
+
+
+def _distance(x: Array, y: Array) -> Array:
+  """|x - y| along the last axis, with gradient 0 where they are equal."""
+  square = jnp.sum((x - y) ** 2, -1)
+  return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+
+
 def softmax_cross_entropy(logits: Array, *, labels: Array) -> Array:
   """Cross entropy of a classifier.
 

@@ -63,7 +63,7 @@ def rank_penalty(q: Array, k: Array, *, eps: float = 1e-7) -> Array:
     A scalar: it depends on the batch through its spectrum alone.
 
   Reference: Jung, Kim, Ko, Park, Rhee 2024, arXiv:2405.11297, which lowers the rank of SimCSE and its kin as they are
-    tuned. The measure here is the entropy of Kim et al. 2023, arXiv:2304.01434, a choice: the paper's own form and
-    weight may differ. The sign turned, it raises the rank.
+    tuned. The measure here is the entropy of Kim et al. 2023, arXiv:2304.01434, section 3, a choice: the paper's own
+    form and weight may differ. The sign turned, it raises the rank.
   """
   return 0.5 * (spectral_entropy(q, eps=eps) + spectral_entropy(k, eps=eps))

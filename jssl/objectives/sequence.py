@@ -57,7 +57,7 @@ def codebook_cross_entropy(
   codes: Array,
   mask: Array,
   *,
-  weights: Array | None = None,
+  weights: Array | tuple[float, ...] | None = None,
   masked_weight: float = 0.9,
   valid: Array | None = None,
 ) -> Array:
@@ -84,7 +84,7 @@ def codebook_cross_entropy(
   valid = jnp.ones(mask.shape, bool) if valid is None else valid.astype(bool)
   mask = mask.astype(bool)
   loss = _cross_entropy(logits, jnp.where(valid[..., None], codes, 0))
-  loss = jnp.mean(loss, -1) if weights is None else jnp.sum(loss * weights, -1)
+  loss = jnp.mean(loss, -1) if weights is None else jnp.sum(loss * jnp.asarray(weights), -1)
   return masked_weight * token_mean(loss, mask & valid) + (1 - masked_weight) * token_mean(loss, ~mask & valid)
 
 

@@ -12,7 +12,7 @@ go round: the candidates forward, the anchors backward.
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -54,30 +54,42 @@ SUM_SOFTPLUS = Reduction(_sum(jax.nn.softplus), lambda logits, _: jax.nn.sigmoid
 SUM_SQUARE = Reduction(_sum(jnp.square), lambda logits, _: 2 * logits, jnp.add)
 
 
+class Rows(NamedTuple):
+  """One side of the table.
+
+  x: [n d], float32; None for candidates that are the anchors' own rows.
+  ids: [n] whole numbers; a candidate with the anchor's id is left out.
+  scale: [n], what x is multiplied by; apart from x, so that no scaled copy is kept.
+  labels: [n] whole numbers, or None.
+  """
+
+  x: Array | None
+  ids: Array
+  scale: Array
+  labels: Array | None = None
+
+
+class Part(NamedTuple):
+  """What is known of the rows after some of the candidates; the last two are None without labels."""
+
+  reduced: Array  # [r]
+  like: Array | None = None  # [r], the sum of the logits with candidates of the anchor's label
+  count: Array | None = None  # [r], their number
+
+
 def over_candidates(
-  how: Reduction,
-  q: Array,
-  candidates: Array,
-  ids: Array,
-  candidate_ids: Array,
-  *,
-  scale: Array,
-  candidate_scale: Array,
-  shift: Array | float = 0.0,
-  chunk: int | None = None,
+  how: Reduction, anchors: Rows, *candidates: Rows, shift: Array | float = 0.0, chunk: int | None = None
 ) -> Array:
   """how.rows of the logits of each anchor with the candidates of another id, [b].
 
   logit_im = scale_i candidate_scale_m q_i.candidates_m + shift
 
+  With labels, less the mean of the logits with the candidates of another id and the anchor's label.
+
   Args:
     how: what becomes of a row.
-    q: [b d] anchors, float32.
-    candidates: [m d], float32.
-    ids: [b] whole numbers.
-    candidate_ids: [m] whole numbers; a candidate with the anchor's id is left out.
-    scale: [b]; apart from q, so that no scaled copy of q is kept.
-    candidate_scale: [m].
+    anchors: b rows.
+    candidates: the rows of the table's columns, in any number of pieces.
     shift: a scalar.
     chunk: rows of the table held at a time; None holds all of it. With a chunk it can be differentiated once, and in
       reverse only.
@@ -85,78 +97,118 @@ def over_candidates(
   Returns:
     [b]; for LOG_SUM_EXP about EMPTY where no candidate is left.
   """
+  shift = jnp.broadcast_to(jnp.float32(shift), anchors.ids.shape)
   if chunk is None:
-    logits = _times(q * scale[:, None], (candidates * candidate_scale[:, None]).T) + shift
-    return how.rows(logits, ids[:, None] != candidate_ids)
-  shift = jnp.broadcast_to(jnp.float32(shift), ids.shape)
-  return _over_candidates(how, chunk, q, scale, shift, ids, candidates, candidate_scale, candidate_ids)
+    return _value(_part(how, anchors, shift, *_filled(anchors, candidates)))
+  return _over_candidates(how, chunk, anchors, shift, candidates)
+
+
+def _filled(anchors: Rows, candidates: tuple[Rows, ...]) -> tuple[Rows, ...]:
+  return tuple(c._replace(x=anchors.x) if c.x is None else c for c in candidates)
+
+
+def _part(how: Reduction, anchors: Rows, shift: Array, *candidates: Rows) -> Part:
+  parts = []
+  for c in candidates:
+    logits = _times(anchors.x * anchors.scale[:, None], (c.x * c.scale[:, None]).T) + shift[:, None]
+    parts.append(Part(how.rows(logits, _unlike(anchors, c)), *_likeness(anchors, c, logits)))
+  return reduce(partial(_join, how), parts)
+
+
+def _join(how: Reduction, one: Part, other: Part) -> Part:
+  return Part(how.join(one.reduced, other.reduced), *jax.tree.map(jnp.add, one[1:], other[1:]))
+
+
+def _value(part: Part) -> Array:
+  return part.reduced if part.count is None else part.reduced - part.like / jnp.maximum(part.count, 1)
+
+
+def _unlike(one: Rows, other: Rows) -> Array:
+  return one.ids[:, None] != other.ids
+
+
+def _alike(one: Rows, other: Rows) -> Array:
+  return (one.labels[:, None] == other.labels) & _unlike(one, other)
+
+
+def _likeness(anchors: Rows, c: Rows, logits: Array) -> tuple[Array | None, Array | None]:
+  if anchors.labels is None:
+    return None, None
+  alike = _alike(anchors, c)
+  return jnp.sum(jnp.where(alike, logits, 0), 1), jnp.sum(alike, 1, dtype=jnp.float32)
+
+
+def _share(chunk: int, anchors: Rows, candidates: tuple[Rows, ...]) -> int:
+  """Rows at a time where a row has as many tables as there are pieces, and as many more of likeness."""
+  return -(-chunk // (len(candidates) * (1 if anchors.labels is None else 2)))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _over_candidates(how, chunk, q, a, shift, ids, c, b, candidate_ids):
-  def row(q, a, shift, ids, c, b, candidate_ids):
-    logits = _times(q * a[:, None], c.T) * b + shift[:, None]
-    return how.rows(logits, ids[:, None] != candidate_ids)
-
-  return _meet(row, how.join, chunk, (q, a, shift, ids), (c, b, candidate_ids))
+def _over_candidates(how, chunk, anchors, shift, candidates):
+  rows, columns = (anchors, shift), _filled(anchors, candidates)
+  return _meet(partial(_part, how), partial(_join, how), _value, _share(chunk, anchors, candidates), rows, columns)
 
 
-def _forward(how, chunk, q, a, shift, ids, c, b, candidate_ids):
+def _forward(how, chunk, anchors, shift, candidates):
   """The reduced rows, and for the backward pass their derivatives by a q, by a and by the shift: sums over the
   candidates of p b c, p b q.c and p, where p is the derivative by a logit."""
 
-  def row(q, a, shift, ids, c, b, candidate_ids):
-    logits = _times(q * a[:, None], c.T) * b + shift[:, None]
-    reduced, pull = jax.vjp(lambda x: how.rows(x, ids[:, None] != candidate_ids), logits)
-    (p,) = pull(jnp.ones_like(reduced))
-    pbc = _times(p * b, c)
-    return reduced, (pbc, jnp.sum(q * pbc, 1), jnp.sum(p, 1))
+  def by(p, q, c):
+    pbc = _times(p * c.scale, c.x)
+    return pbc, jnp.sum(q.x * pbc, 1), jnp.sum(p, 1)
+
+  def row(anchors, shift, *candidates):
+    found = []
+    for c in candidates:
+      logits = _times(anchors.x * anchors.scale[:, None], c.x.T) * c.scale + shift[:, None]
+      reduced, pull = jax.vjp(lambda x, c=c: how.rows(x, _unlike(anchors, c)), logits)
+      part = Part(reduced, *_likeness(anchors, c, logits))
+      like = None if part.count is None else by(_alike(anchors, c).astype(jnp.float32), anchors, c)
+      found.append((part, by(*pull(jnp.ones_like(reduced)), anchors, c), like))
+    return reduce(join, found)
 
   def join(one, other):
-    total, pull = jax.vjp(how.join, one[0], other[0])
-    u, v = pull(jnp.ones_like(total))
-    return total, jax.tree.map(lambda x, y: (u * x.T + v * y.T).T, one[1], other[1])
+    _, pull = jax.vjp(how.join, one[0].reduced, other[0].reduced)
+    u, v = pull(jnp.ones_like(one[0].reduced))
+    by = jax.tree.map(lambda x, y: (u * x.T + v * y.T).T, one[1], other[1])
+    return _join(how, one[0], other[0]), by, jax.tree.map(jnp.add, one[2], other[2])
 
-  reduced, by = _meet(row, join, chunk, (q, a, shift, ids), (c, b, candidate_ids))
-  return reduced, (q, a, shift, ids, c, b, candidate_ids, reduced, by)
+  def finish(found):
+    part, by, like = found
+    if like is not None:
+      by = jax.tree.map(lambda x, y: (x.T - y.T / jnp.maximum(part.count, 1)).T, by, like)
+    return _value(part), (part.reduced, part.count, by)
+
+  rows, columns = (anchors, shift), _filled(anchors, candidates)
+  value, kept = _meet(row, join, finish, _share(chunk, anchors, candidates), rows, columns)
+  return value, (anchors, shift, candidates, *kept)
 
 
 def _backward(how, chunk, kept, g):
-  q, a, shift, ids, c, b, candidate_ids, reduced, (by_aq, by_a, by_shift) = kept
+  anchors, shift, candidates, reduced, count, (by_aq, by_a, by_shift) = kept
 
-  def row(c, b, candidate_ids, q, a, shift, ids, reduced, g):
-    logits = _times(c * b[:, None], q.T) * a + shift
-    p = jnp.where(candidate_ids[:, None] != ids, how.slope(logits, reduced), 0)
-    pgaq = _times(p * (g * a), q)
-    return pgaq, jnp.sum(c * pgaq, 1)
+  def row(c, anchors, shift, reduced, count, g):
+    logits = _times(c.x * c.scale[:, None], anchors.x.T) * anchors.scale + shift
+    p = jnp.where(_unlike(c, anchors), how.slope(logits, reduced), 0)
+    if count is not None:
+      p -= jnp.where(_alike(c, anchors), 1 / jnp.maximum(count, 1), 0)
+    pgaq = _times(p * (g * anchors.scale), anchors.x)
+    return c.scale[:, None] * pgaq, jnp.sum(c.x * pgaq, 1)
 
   join = partial(jax.tree.map, jnp.add)
-  by_bc, by_b = _meet(row, join, chunk, (c, b, candidate_ids), (q, a, shift, ids, reduced, g))
-  return (g * a)[:, None] * by_aq, g * by_a, g * by_shift, None, b[:, None] * by_bc, by_b, None
+  by_q, sides = (g * anchors.scale)[:, None] * by_aq, []
+  for c, whole in zip(candidates, _filled(anchors, candidates), strict=True):
+    meet = partial(_meet, row, join, lambda found: found, chunk, (whole,), (anchors, shift, reduced, count, g))
+    if c.x is None:  # added where the other derivative by q stands already: no second array of its size
+      by_q, by_b = meet(onto=(by_q, jnp.zeros_like(c.scale)))
+      sides.append(Rows(None, None, by_b))
+    else:
+      by_c, by_b = meet()
+      sides.append(Rows(by_c, None, by_b))
+  return Rows(by_q, None, g * by_a), g * by_shift, tuple(sides)
 
 
 _over_candidates.defvjp(_forward, _backward)
-
-
-def class_sums(x: Array, labels: Array, *, chunk: int | None = None) -> Array:
-  """The sum of the rows of x with the same label, [b d] for x [b d]; `chunk` as in `over_candidates`."""
-  return _alike(labels, x, labels) if chunk is None else _class_sums(chunk, x, labels)
-
-
-def _alike(mine, x, labels):
-  return _times((mine[:, None] == labels).astype(x.dtype), x)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _class_sums(chunk, x, labels):
-  return _meet(_alike, jnp.add, chunk, (labels,), (x, labels))
-
-
-# Having the same label is symmetric, and so the sum is its own transpose.
-_class_sums.defvjp(
-  lambda chunk, x, labels: (_class_sums(chunk, x, labels), labels),
-  lambda chunk, labels, g: (_class_sums(chunk, g, labels), None),
-)
 
 
 def nearest(q: Array, candidates: Array, *, chunk: int | None = None) -> Array:
@@ -176,7 +228,7 @@ def nearest(q: Array, candidates: Array, *, chunk: int | None = None) -> Array:
     return tuple(jnp.where(first, x, y) for x, y in zip(one, other, strict=True))
 
   q, candidates = jax.lax.stop_gradient((q, candidates))
-  return _meet(row, join, chunk, (q,), (candidates, jnp.arange(len(candidates))))[1]
+  return _meet(row, join, lambda found: found[1], chunk, (q,), (candidates, jnp.arange(len(candidates))))
 
 
 def unlike(ids: Array) -> Array:
@@ -185,52 +237,65 @@ def unlike(ids: Array) -> Array:
   return len(ids) - jnp.searchsorted(ordered, ids, side='right') + jnp.searchsorted(ordered, ids)
 
 
-def _meet(row: Callable, join: Callable, chunk: int, rows: tuple[Array, ...], columns: tuple[Array, ...]) -> Any:
-  """row(*rows, *columns) in chunks of the rows, and on several devices part by part of the columns.
+def _meet(row: Callable, join: Callable, finish: Callable, chunk: int, rows: tuple, columns: tuple, onto: Any = None) -> Any:
+  """finish(row(*rows, *columns)) in chunks of the rows, and on several devices part by part of the columns.
 
   Args:
     row: (chunk of the rows, part of the columns) -> arrays, one entry a row.
     join: two such results, for two parts of the columns, to one for both.
+    finish: what is kept of the result for all columns; arrays, one entry a row.
     chunk: rows at a time.
     rows: arrays with one entry a row.
     columns: arrays with one entry a column.
+    onto: what the result is added to, if anything.
   """
   if chunk < 1:
     raise ValueError(f'chunk is the number of rows held at a time, 1 or more, or None for all; given {chunk}')
   mesh = jax.sharding.get_abstract_mesh()
   devices = math.prod(mesh.shape.get(axis, 1) for axis in AXES)
-
-  def here(rows, columns):
-    return _in_chunks(lambda *x: row(*x, *columns), chunk, rows)
+  lengths = {len(x) for x in jax.tree.leaves((rows, columns))}
 
   # Within a shard_map the arrays are those of one device already.
-  if devices == 1 or mesh.manual_axes or len(rows[0]) % devices or len(columns[0]) % devices:
-    return here(rows, columns)
+  if devices == 1 or mesh.manual_axes or any(n % devices for n in lengths):
+    return _in_chunks(lambda *x: finish(row(*x, *columns)), chunk, rows, onto)
 
   axes = tuple(axis for axis in AXES if axis in mesh.shape)
   pass_on = partial(jax.lax.ppermute, axis_name=axes, perm=[(i, (i + 1) % devices) for i in range(devices)])
 
   def ring(rows, columns):
+    here = lambda columns: _in_chunks(lambda *x: row(*x, *columns), chunk, rows)
+
     def step(carry, _):
       columns, found = carry
       # The next part travels while this one is worked on: neither waits for the other.
-      return (jax.tree.map(pass_on, columns), join(found, here(rows, columns))), None
+      return (jax.tree.map(pass_on, columns), join(found, here(columns))), None
 
-    start = jax.tree.map(pass_on, columns), here(rows, columns)
-    return jax.lax.scan(step, start, length=devices - 1)[0][1]
+    start = jax.tree.map(pass_on, columns), here(columns)
+    return finish(jax.lax.scan(step, start, length=devices - 1)[0][1])
 
   spread = PartitionSpec(axes)
-  return jax.shard_map(ring, in_specs=spread, out_specs=spread)(rows, columns)
+  found = jax.shard_map(ring, in_specs=spread, out_specs=spread)(rows, columns)
+  return found if onto is None else jax.tree.map(jnp.add, onto, found)
 
 
-def _in_chunks(f: Callable, chunk: int, arrays: tuple[Array, ...]) -> Any:
-  """f(*arrays), computed on at most `chunk` entries at a time."""
-  n = len(arrays[0])
+def _in_chunks(f: Callable, chunk: int, arrays: tuple, onto: Any = None) -> Any:
+  """f(*arrays), computed on at most `chunk` entries at a time; added to `onto` in place where that is given."""
+  n = len(jax.tree.leaves(arrays)[0])
   count = -(-n // chunk)
   size = -(-n // count)
-  padded = (jnp.pad(x, [(0, count * size - n)] + [(0, 0)] * (x.ndim - 1)) for x in arrays)
-  cut = tuple(x.reshape(count, size, *x.shape[1:]) for x in padded)
-  found = jax.lax.map(lambda part: f(*part), cut)
+
+  def cut(x):
+    return jnp.pad(x, [(0, count * size - n)] + [(0, 0)] * (x.ndim - 1)).reshape(count, size, *x.shape[1:])
+
+  def add(total, part):
+    i, arrays = part
+    return jax.tree.map(lambda x, y: x.at[i].add(y), total, f(*arrays)), None
+
+  parts = jax.tree.map(cut, arrays)
+  if onto is None:
+    found = jax.lax.map(lambda part: f(*part), parts)
+  else:
+    found, _ = jax.lax.scan(add, jax.tree.map(cut, onto), (jnp.arange(count), parts))
   return jax.tree.map(lambda x: x.reshape(count * size, *x.shape[2:])[:n], found)
 
 

@@ -44,5 +44,10 @@ def lamb(
   return optax.lamb(learning_rate, b1, b2, weight_decay=weight_decay, mask=matrices)
 
 
+def adagrad(*, learning_rate: Rate, clip: float | None = None) -> optax.GradientTransformation:
+  """AdaGrad (Duchi, Hazan, Singer 2011), its sums of squares from 0 on; no decay."""
+  return _clipped(clip, optax.adagrad(learning_rate, initial_accumulator_value=0.0, eps=1e-10))
+
+
 def _clipped(norm: float | None, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
   return optax.chain(optax.clip_by_global_norm(norm), optimizer) if norm else optimizer

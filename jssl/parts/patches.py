@@ -1,21 +1,37 @@
-"""Images as sequences of patches, and gathering along a sequence."""
+"""Grids as sequences of patches (images, series, clips), and gathering along a sequence."""
+
+import math
 
 import jax.numpy as jnp
 
 from jssl.types import Array
 
 
-def patchify(x: Array, patch: int) -> Array:
-  """[b h w c] -> [b n p*p*c]: square patches in raster order, the pixels of each in raster order."""
-  b, h, w, c = x.shape
-  if h % patch or w % patch:
-    raise ValueError(f'an image of {h}x{w} does not divide into patches of {patch}: choose another patch or crop size')
-  x = x.reshape(b, h // patch, patch, w // patch, patch * c)
-  return x.swapaxes(2, 3).reshape(b, -1, patch * patch * c)
+def patchify(x: Array, patch: int | tuple[int, ...]) -> Array:
+  """[b h w c] -> [b n p*p*c]: patches in raster order, the pixels of each in raster order.
+
+  The grid may have any number of axes, as [b t c] or [b t h w c]; `patch` is one side for all, or one an axis.
+  """
+  b, *sides, c = x.shape
+  patch = patch_sides(patch, len(sides))
+  if any(side % p for side, p in zip(sides, patch, strict=True)):
+    shape = lambda sides: 'x'.join(map(str, sides))
+    raise ValueError(
+      f'{shape(sides)} does not divide into patches of {shape(patch)}: choose another patch or crop size'
+    )
+  axes = len(sides)
+  x = x.reshape(b, *(n for side, p in zip(sides, patch, strict=True) for n in (side // p, p)), c)
+  x = x.transpose(0, *range(1, 2 * axes, 2), *range(2, 2 * axes + 1, 2), 2 * axes + 1)
+  return x.reshape(b, -1, math.prod(patch) * c)
+
+
+def patch_sides(patch: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
+  """The sides of a patch, one an axis of the grid."""
+  return (patch,) * axes if isinstance(patch, int) else tuple(patch)
 
 
 def unpatchify(x: Array, patch: int, grid: tuple[int, int]) -> Array:
-  """[b n p*p*c] -> [b h w c], the inverse of `patchify` for a grid of patches."""
+  """[b n p*p*c] -> [b h w c], the inverse of `patchify` for a grid of square patches."""
   b, n, _ = x.shape
   x = x.reshape(b, *grid, patch, -1).swapaxes(2, 3)
   return x.reshape(b, grid[0] * patch, grid[1] * patch, -1)

@@ -25,7 +25,7 @@ class Erasure(NamedTuple):
   left: Array  # [k d]
 
 
-def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float = 0.0) -> Transform:
+def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float = 0.0, labels: str = 'label') -> Transform:
   """Iterative nullspace projection: fit a linear classifier, project its directions out, and again.
 
   W_i = argmin CE(softmax(x P_{i-1} W + b), z) + l2/2 |W|^2,   R_i = projection on the column space of W_i,
@@ -40,6 +40,7 @@ def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float 
     l2: penalty of the classifiers; standardise the features first, or it weighs them by their scale.
     margin: a round counts only while its classifier beats the majority class by this much on the data it was fitted
       to. 0 stops where nothing is left to read; -1 never stops.
+    labels: the column with the attribute.
 
   Returns:
     Transform: fit(x [n d], z [n] int) -> Nullspace, apply -> [... d] float32.
@@ -73,7 +74,7 @@ def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float 
     (p, _), (accuracy, kept) = jax.lax.scan(one, start, length=rounds)
     return Nullspace(p, accuracy, kept)
 
-  return Transform(fit, lambda state, x: jnp.matmul(x.astype(jnp.float32), state.projection, precision='highest'))
+  return Transform(fit, lambda state, x: jnp.matmul(x.astype(jnp.float32), state.projection, precision='highest'), labels)
 
 
 def _onto(w: Array, rank: int) -> Array:
@@ -117,7 +118,7 @@ def random_directions(*, dim: int = 10, seed: int = 0) -> Transform:
   return Transform(fit, lambda state, x: jnp.matmul(x.astype(jnp.float32), state.projection, precision='highest'))
 
 
-def leace(*, classes: int | None = None, tol: float = 1e-4) -> Transform:
+def leace(*, classes: int | None = None, tol: float = 1e-4, labels: str = 'label') -> Transform:
   """Least-squares concept erasure, in closed form: no linear classifier does better than a constant, and no map that
   achieves this moves the features less.
 
@@ -127,6 +128,7 @@ def leace(*, classes: int | None = None, tol: float = 1e-4) -> Transform:
     classes: values of an integer attribute; None where z is given as columns of numbers.
     tol: directions whose standard deviation, and columns whose correlation with z, is under this share of the
       largest are taken for rounding noise.
+    labels: the column with the attribute.
 
   Returns:
     Transform: fit(x [n d], z [n] int or [n k] float) -> Erasure, apply -> [... d] float32.
@@ -160,4 +162,4 @@ def leace(*, classes: int | None = None, tol: float = 1e-4) -> Transform:
     read = jnp.matmul(x - state.mean, state.right, precision='highest')
     return x - jnp.matmul(read, state.left, precision='highest')
 
-  return Transform(fit, apply)
+  return Transform(fit, apply, labels)

@@ -1,5 +1,7 @@
 """Views that are columns of the batch as they stand."""
 
+import jax.numpy as jnp
+
 from jssl.types import Array, Batch, Keys
 
 
@@ -7,3 +9,8 @@ def columns(keys: Keys, batch: Batch, *, names: tuple = ()) -> tuple[Array, ...]
   """The named columns, one a view: a query and its positive, an image and its caption."""
   del keys
   return tuple(batch[name] for name in names)
+
+
+def scaled(keys: Keys, batch: Batch, *, names: tuple = (), mean: float = 0.0, std: float = 1.0) -> tuple[Array, ...]:
+  """The named columns of uint8 as (x/255 - mean)/std, one a view: clips, or an image at several resolutions."""
+  return tuple((x.astype(jnp.float32) / 255 - mean) / std for x in columns(keys, batch, names=names))

@@ -1,54 +1,118 @@
-"""Views of examples that have parts, and one change for many examples."""
+"""Negatives for triples, and words with their contexts."""
 
 import jax
 import jax.numpy as jnp
 
-from jssl.types import Array, Batch, Keys, View
+from jssl.types import Array, Batch, Keys, fold
 
 
-def draw(keys: Keys, batch: Batch, *, column: str, views: int = 2, frames: int | None = None) -> tuple[Array, ...]:
-  """Different items of each example, drawn without replacement: utterances of a speaker, pictures of a class.
-
-  An example that is an identity with all its items makes a batch in which no identity comes twice.
+def corrupted_triples(keys: Keys, batch: Batch, *, entities: int, count: int = 1) -> tuple[Array, Array]:
+  """Triples of the batch with the head replaced by another entity, `count` of them, then as many with the tail replaced.
 
   Args:
-    column: [b n ...], n items an example.
-    views: how many, at most n.
-    frames: length of a random piece along the items' first axis; None for whole items.
+    keys: [b].
+    batch: with head and tail [b].
+    entities: how many there are; replacements are drawn evenly from all but the true one.
+    count: of each kind.
 
   Returns:
-    One [b ...] a view.
+    Heads and tails, [b 2*count] each; the relation stays.
 
-  Raises:
-    ValueError: there are fewer items or frames than asked for.
+  Reference: Bordes, Usunier, Garcia-Duran, Weston, Yakhnenko 2013, doi:10.5555/2999792.2999923, Eq. 2; both ends, as in Yang,
+  Yih, He, Gao, Deng 2015, arXiv:1412.6575, section 4.
   """
-  items = batch[column]
-  n, length = items.shape[1], items.shape[2]
-  if views > n or (frames or 1) > length:
-    raise ValueError(f'{column!r} has {n} items of {length} frames; {views} views of {frames} were asked for')
 
-  def one(key, items):
-    chosen = items[jax.random.permutation(key, n)[:views]]
-    if frames is None:
-      return chosen
-    starts = jax.random.randint(jax.random.fold_in(key, 1), (views,), 0, length - frames + 1)
-    return jax.vmap(lambda item, start: jax.lax.dynamic_slice_in_dim(item, start, frames))(chosen, starts)
+  def other(keys, true):
+    drawn = jax.vmap(lambda key: jax.random.randint(key, (count,), 0, entities - 1))(keys)
+    return drawn + (drawn >= true[:, None])
 
-  return tuple(jnp.unstack(jax.vmap(one)(keys, items), axis=1))
+  h, t = batch['head'], batch['tail']
+  same = lambda x: jnp.repeat(x[:, None], count, 1)
+  return (
+    jnp.concatenate([other(fold(keys, 0), h), same(h)], 1),
+    jnp.concatenate([same(t), other(fold(keys, 1), t)], 1),
+  )
 
 
-def beside(keys: Keys, batch: Batch, *, view: View, names: tuple[str, ...]) -> tuple[Array, ...]:
-  """The views of one column, then the named columns as they stand: a changed image, and what goes with it."""
-  return (*view(keys, batch), *(batch[name] for name in names))
+def skip_gram(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Array]:
+  """A word, one word of its context, and noise.
 
+  A window that reaches R words to each side, R even from 1 to c, gives the pair at distance d with probability
+  (c + 1 - d)/c. One pair a visit is drawn in that proportion from those that the sentence has.
 
-def shared(keys: Keys, batch: Batch, *, view: View, chunks: int = 8, seed: int = 0) -> tuple[Array, ...]:
-  """`view` with one draw a chunk: all examples whose number is the same modulo `chunks` are changed alike.
+  Args:
+    keys: [b].
+    batch: with word [b m], context [b 2c m] from left to right with 0 beyond the sentence, noise [b n].
+    negatives: how many words of the noise are drawn; at most n.
 
-  A chunk is a matter of (epoch, example) and not of the place in the batch, so it is the same on one device, on many
-  and in micro-batches; shuffling decides which of its examples meet. As no example's own key may decide what the
-  others draw, the draws come from `seed`, the epoch and the chunk.
+  Returns:
+    centre [b m], context [b], negatives [b k].
+
+  Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 3.2.
   """
-  draws = jax.random.key(seed)
-  one = lambda epoch, example: jax.random.fold_in(jax.random.fold_in(draws, epoch), example % chunks)
-  return view(jax.vmap(one)(batch['epoch'], batch['example']), batch)
+  context = _neighbour(fold(keys, 0), batch['context'][..., 0])
+  return dict(centre=batch['word'], context=context, negatives=_drawn(fold(keys, 1), batch['noise'], negatives))
+
+
+def surrounded(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Array]:
+  """A word, the words around it in a window that reaches R to each side, R even from 1 to c, and noise.
+
+  Args:
+    keys: [b].
+    batch: as in `skip_gram`.
+    negatives: as in `skip_gram`.
+
+  Returns:
+    context [b 2c m], target [b], negatives [b k], mask [b 2c].
+
+  Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 3.1; the shortened window as in the official code.
+  """
+  context = batch['context']
+  return dict(
+    context=context, target=batch['word'][:, 0], negatives=_drawn(fold(keys, 1), batch['noise'], negatives),
+    mask=_window(fold(keys, 0), context) & (context[..., 0] > 0),
+  )  # fmt: skip
+
+
+def tree_path(keys: Keys, batch: Batch) -> dict[str, Array]:
+  """The words around a word, as in `surrounded`, and the way to the word down a binary tree: the continuous bag of words.
+
+  Args:
+    keys: [b].
+    batch: with context [b 2c 1], nodes and turns [b l].
+
+  Returns:
+    h [b 2c], nodes [b l], turns [b l].
+  """
+  context = batch['context'][..., 0]
+  return dict(h=jnp.where(_window(keys, context), context, 0), nodes=batch['nodes'], turns=batch['turns'])
+
+
+def tree_path_from_one(keys: Keys, batch: Batch) -> dict[str, Array]:
+  """As `tree_path`, but one word of the context alone, drawn as in `skip_gram`; h is [b 1].
+
+  Reference: the official code of word2vec, whose skip-gram lets the words around predict the one in the middle.
+  """
+  return dict(h=_neighbour(keys, batch['context'][..., 0])[:, None], nodes=batch['nodes'], turns=batch['turns'])
+
+
+def _neighbour(keys: Keys, words: Array) -> Array:
+  """One word a row of [b 2c], that at distance d with weight c + 1 - d."""
+  place = jnp.arange(words.shape[1])
+  weight = jnp.log(jnp.minimum(place, place[::-1]) + 1)
+  return jax.vmap(lambda key, row: row[jax.random.categorical(key, jnp.where(row > 0, weight, -jnp.inf))])(keys, words)
+
+
+def _window(keys: Keys, context: Array) -> Array:
+  """[b 2c], true for the places within a reach drawn evenly from 1 to c."""
+  c = context.shape[1] // 2
+  reach = jax.vmap(lambda key: jax.random.randint(key, (), 1, c + 1))(keys)
+  distance = jnp.concatenate([jnp.arange(c, 0, -1), jnp.arange(1, c + 1)])
+  return distance <= reach[:, None]
+
+
+def _drawn(keys: Keys, noise: Array, count: int) -> Array:
+  """`count` entries of each row from a random place on, round the end; entries are independent, so any will do."""
+  n = noise.shape[1]
+  start = jax.vmap(lambda key: jax.random.randint(key, (), 0, n))(keys)
+  return jnp.take_along_axis(noise, (start[:, None] + jnp.arange(count)) % n, 1)

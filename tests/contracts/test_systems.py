@@ -26,12 +26,8 @@ def test_traces_at_full_size(name):
   testing.check_traces(configs.module(name).get_config())
 
 
-def test_one_device_is_eight(name):
-  testing.check_devices(small(name))
-
-
-def test_micro_batches_are_one_batch(name):
-  testing.check_micro_batches(small(name))
+def test_devices_and_micro_batches_change_nothing(name):
+  testing.check_method(small(name))
 
 
 def test_trains_resumes_and_compiles_once(name, tmp_path):

@@ -3,8 +3,9 @@
 import pytest
 
 from jssl import catalogue, configs
-from jssl.core.build import accepts, plan
+from jssl.core.build import plan
 from jssl.core.mesh import check_batch, make_mesh
+from jssl.options import accepts
 from jssl.parts.schedules import Schedule, cosine, duration, linear, rise
 from tests.small import small
 
@@ -78,7 +79,7 @@ def test_mesh_and_batch_say_what_fits():
     make_mesh(dict(data=3))
   with pytest.raises(ValueError, match='take a multiple of 8, such as 64'):
     check_batch(65, make_mesh(), 1)
-  assert dict(make_mesh(dict(fsdp=2, tensor=2)).shape) == dict(data=2, fsdp=2, tensor=2)
+  assert dict(make_mesh(dict(fsdp=2, tensor=2)).shape) == dict(data=2, fsdp=2, sequence=1, tensor=2)
 
 
 def test_every_system_is_listed():

@@ -1,16 +1,32 @@
-"""What happens to a run when things go wrong."""
+"""What happens to a run when things go wrong: it goes on to the same bits, or is refused in one clear line."""
 
+import contextlib
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from jssl.core import loop
+from jssl import cli, tables
+from jssl.core import checkpoint, loop
 from jssl.core.build import plan
+from jssl.core.log import Log
+from jssl.data.images import mnist5k
+from jssl.data.order import permutation
+from jssl.model import restore
+from jssl.options import ConfigError
+from jssl.replay import describe, replay
 from tests.small import small
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -18,36 +34,146 @@ def p():
   return plan(small('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6))
 
 
-def run(p, workdir):
-  return loop.run(p, loop.open_source(p), workdir=workdir, quiet=True, devices=jax.devices()[:1])
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+  """The run that nothing happened to."""
+  workdir = tmp_path_factory.mktemp('whole')
+  return run(plan(small('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6)), workdir), workdir
+
+
+@pytest.fixture
+def finished(whole, tmp_path):
+  """A copy of its folder."""
+  return shutil.copytree(whole[1], tmp_path / 'run')
+
+
+BAD = 3  # the first batch with an image that is not all numbers
+ROW = int(permutation(160, 0)[BAD * 16])  # and which it is
+
+
+@pytest.fixture
+def poisoned(monkeypatch):
+  """A config on 160 images in float32, one of them with a pixel that is no number."""
+  real = mnist5k()
+  examples = [{**e, 'image': e['image'].astype(np.float32) / 255} for e in (real.splits['train'][i] for i in range(160))]
+  examples[ROW]['image'][3, 4] = np.nan
+  spec = {**real.spec, 'image': jax.ShapeDtypeStruct((28, 28, 1), np.float32)}
+  data = real._replace(splits={'train': examples, 'test': examples[:20]}, spec=spec)
+  monkeypatch.setitem(tables.DATA, 'poisoned', lambda: data)
+  return small('simclr', steps=14, checkpoint_every=2, log_every=3, data=dict(name='poisoned'))
+
+
+def run(p, workdir, **options):
+  return loop.run(p, loop.open_source(p), workdir=workdir, quiet=True, devices=jax.devices()[:1], **options)
 
 
 def leaves(train):
   return [np.asarray(x) for x in jax.tree.leaves(train._replace(key=jax.random.key_data(train.key)))]
 
 
-def test_damaged_checkpoint_is_passed_over(p, tmp_path, caplog):
-  whole = run(p, tmp_path)
-  newest = max((tmp_path / 'checkpoints').iterdir(), key=lambda f: int(f.name))
-  for file in newest.rglob('*'):
-    if file.is_file() and file.stat().st_size > 100:
-      file.write_bytes(file.read_bytes()[:50])
-  again = run(p, tmp_path)
-  assert 'cannot be read' in caplog.text
-  for a, b in zip(leaves(whole.train), leaves(again.train), strict=True):
+def same(one, other):
+  for a, b in zip(leaves(one.train), leaves(other.train), strict=True):
     np.testing.assert_array_equal(a, b)
 
 
-def test_no_readable_checkpoint_is_an_error(p, tmp_path):
-  run(p, tmp_path)
-  for folder in (tmp_path / 'checkpoints').iterdir():
+def figures(workdir):
+  """The log without what depends on the clock, and without `step 0 <= n` twice."""
+  rows = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
+  return [{k: v for k, v in row.items() if k not in ('examples_per_second', 'data_wait')} for row in rows]
+
+
+def newest(workdir):
+  return max((f for f in (workdir / 'checkpoints').iterdir() if f.name.isdigit()), key=lambda f: int(f.name))
+
+
+def test_truncated_checkpoint_is_passed_over(p, whole, finished, caplog):
+  for file in newest(finished).rglob('*'):
+    if file.is_file() and file.stat().st_size > 100:
+      file.write_bytes(file.read_bytes()[:50])
+  same(whole[0], run(p, finished))
+  assert 'checkpoint 6 cannot be read' in caplog.text
+  assert figures(finished) == figures(whole[1])
+
+
+@pytest.mark.parametrize('what', ['train/d/*', 'train/manifest.ocdbt', 'train/_METADATA', 'source'])
+def test_missing_file_is_passed_over(p, whole, finished, caplog, what):
+  found = list(newest(finished).glob(what))
+  assert found
+  for path in found:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+  same(whole[0], run(p, finished))
+  assert 'checkpoint 6 cannot be read' in caplog.text
+
+
+def test_no_readable_checkpoint_is_an_error(p, finished):
+  for folder in (finished / 'checkpoints').iterdir():
     shutil.rmtree(folder / 'train')
   with pytest.raises(ValueError, match='none of the checkpoints'):
-    run(p, tmp_path)
+    run(p, finished)
 
 
-def test_sigterm_saves_and_the_same_command_goes_on(p, tmp_path):
-  whole = run(p, tmp_path / 'whole')
+def test_half_written_checkpoint_is_left_out(p, whole, finished, caplog):
+  last = newest(finished)
+  last.rename(last.with_name('6.orbax-checkpoint-tmp'))
+  same(whole[0], run(p, finished))
+  assert 'checkpoint 6 is only half-written' in caplog.text
+  assert sorted(f.name for f in (finished / 'checkpoints').iterdir()) == ['4', '6']
+
+
+@pytest.mark.parametrize('keep', [1, 3])
+def test_keeps_as_many_as_asked(tmp_path, keep):
+  run(plan(small('simclr', steps=6, checkpoint_every=1, log_every=6, keep=keep)), tmp_path)
+  assert sorted(int(f.name) for f in (tmp_path / 'checkpoints').iterdir()) == list(range(7 - keep, 7))
+
+
+def test_another_config_is_refused(finished):
+  with pytest.raises(ConfigError, match=r'another config \(differing in seed\)'):
+    run(plan(small('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6, seed=1)), finished)
+
+
+@contextlib.contextmanager
+def mounted(path, options):
+  """A small file system in memory; skips where we may not mount one."""
+  path.mkdir()
+  made = subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', path], capture_output=True) if shutil.which('mount') else None
+  if made is None or made.returncode:
+    pytest.skip('may not mount a file system here')
+  try:
+    yield path
+  finally:
+    subprocess.run(['umount', '-l', path], check=True)
+
+
+def remount(path, options):
+  subprocess.run(['mount', '-o', f'remount,{options}', path], check=True)
+
+
+def test_full_disk_stops_and_loses_nothing(p, whole, tmp_path):
+  with mounted(tmp_path / 'small', 'size=8m') as disk:
+    run(p._replace(steps=2), disk)  # finds room
+    free = shutil.disk_usage(disk).free
+    filler = disk / 'filler'
+    filler.write_bytes(bytes(free - 20_000))
+    with pytest.raises(OSError, match=r'cannot be written .*No space left on device'):
+      run(p, disk)
+    filler.unlink()
+    same(whole[0], run(p, disk))
+    assert figures(disk) == figures(whole[1])
+
+
+def test_read_only_folder_is_refused(p, finished, tmp_path):
+  with mounted(tmp_path / 'fixed', 'size=64m') as disk:
+    shutil.copytree(finished, disk / 'run')
+    shutil.rmtree(newest(disk / 'run'))
+    remount(disk, 'ro')
+    with pytest.raises((ConfigError, OSError), match='Read-only file system'):
+      run(p, disk / 'run')
+    with pytest.raises(ConfigError, match='Read-only file system'):
+      run(p, disk / 'new')
+    assert int(restore(disk / 'run')[1].step) == 4  # reading needs no writing
+
+
+def test_sigterm_saves_and_the_same_command_goes_on(p, whole, tmp_path):
   source = loop.open_source(p)
   next_batch, count = source.next, []
 
@@ -59,11 +185,62 @@ def test_sigterm_saves_and_the_same_command_goes_on(p, tmp_path):
 
   source.next = interrupted
   with pytest.raises(loop.Stopped, match='stopped at step 3'):
-    loop.run(p, source, workdir=tmp_path / 'cut', quiet=True, devices=jax.devices()[:1])
-  again = run(p, tmp_path / 'cut')
-  assert int(again.train.step) == 6
-  for a, b in zip(leaves(whole.train), leaves(again.train), strict=True):
-    np.testing.assert_array_equal(a, b)
+    loop.run(p, source, workdir=tmp_path, quiet=True, devices=jax.devices()[:1])
+  same(whole[0], run(p, tmp_path))
+  assert figures(tmp_path) == figures(whole[1])
+
+
+def test_killed_while_saving(p, whole, tmp_path):
+  """SIGKILL a moment after the third save began."""
+  code = f"""
+    import os, signal, threading
+    from pathlib import Path
+    from tests import conftest
+    from tests.core import test_faults as t
+    save, count = t.checkpoint.save, []
+    def dies(*args):
+      save(*args)
+      count.append(1)
+      if len(count) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    t.checkpoint.save = dies
+    t.run(t.plan(t.small('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6)), Path({str(tmp_path)!r}))
+    """
+  done = subprocess.run([sys.executable, '-c', textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True)
+  assert done.returncode == -signal.SIGKILL, done.stderr
+  assert {'2', '4'} <= {f.name for f in (tmp_path / 'checkpoints').iterdir()}
+  same(whole[0], run(p, tmp_path))
+  assert figures(tmp_path) == figures(whole[1])
+
+
+def test_half_a_line_in_the_log(p, whole, finished):
+  shutil.rmtree(newest(finished))
+  log = finished / 'metrics.jsonl'
+  log.write_text(log.read_text()[:-20] + '\n\x00{"loss": 1}\n[]\n')
+  same(whole[0], run(p, finished))
+  assert figures(finished) == figures(whole[1])
+
+
+def test_figures_that_are_not_finite_are_null(tmp_path):
+  log = Log(tmp_path)
+  log.write(1, {'loss': float('nan'), 'rate': 1.0})
+  log.finish()
+  assert json.loads((tmp_path / 'metrics.jsonl').read_text()) == {'step': 1, 'loss': None, 'rate': 1.0}
+  assert not list(tmp_path.glob('*.part'))
+
+
+def test_clock_that_goes_back(p, whole, tmp_path, monkeypatch):
+  """Neither the order of checkpoints nor the log goes by the clock."""
+  run(p._replace(steps=4), tmp_path)
+  real = time.time
+  monkeypatch.setattr(time, 'time', lambda: real() - 1e6)
+  for file in newest(tmp_path).rglob('*'):
+    os.utime(file, (0, 0))
+  os.utime(newest(tmp_path), (0, 0))
+  again = run(p, tmp_path)
+  same(whole[0], again)
+  assert len(again.log.rows) == len(whole[0].log.rows)
+  assert newest(tmp_path).name == '6'
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
@@ -71,3 +248,63 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
   c['optimizer']['learning_rate'] = 1e30
   with pytest.raises(loop.Stopped, match='lower the learning rate'):
     run(plan(c), tmp_path)
+  found = replay(tmp_path)
+  assert found['first']['nan'] + found['first']['inf'] and not found['examples']
+
+
+def test_poisoned_data_are_stopped_at_captured_and_named(poisoned, tmp_path, capsys):
+  with pytest.raises(loop.Stopped, match=f'at step {BAD} of 14 the loss is') as stopped:
+    run(plan(poisoned), tmp_path)
+  capture = tmp_path / 'captures' / str(BAD)
+  assert f'jssl replay {capture}' in str(stopped.value)
+  with pytest.raises(loop.Stopped, match=f'at step {BAD} '):  # and again, from the checkpoint before
+    run(plan(poisoned), tmp_path)
+  found = replay(tmp_path)
+  assert found['step'] == BAD and found['examples'] == [ROW]
+  assert found['first']['operation'] == 'the input' and found['first']['where'] == 'batch/image'
+  assert 'batch/image' in describe(found)
+  assert cli.main(['replay', str(capture), '--json']) == 0
+  assert json.loads(capsys.readouterr().out)['examples'] == [ROW]
+
+
+def test_the_captured_state_is_the_one_before_the_step(poisoned, tmp_path):
+  p = plan(poisoned)
+  with pytest.raises(loop.Stopped):
+    run(p, tmp_path / 'stopped')
+  before = run(p._replace(steps=BAD), tmp_path / 'before')
+  place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  train, batch = checkpoint.captured(tmp_path / 'stopped' / 'captures' / str(BAD), before.train, p.batch, place)
+  for name in ('step', 'params', 'state', 'opt'):
+    jax.tree.map(np.testing.assert_array_equal, getattr(train, name), getattr(before.train, name))
+  np.testing.assert_array_equal(batch['example'], loop.open_source(p).batch(BAD)['example'])
+
+
+def test_skipped_and_resumed_to_the_same_bits(poisoned, tmp_path):
+  p = plan({**poisoned, 'guard': dict(name='skip', most=2, spike=8.0)})
+  whole = run(p, tmp_path / 'whole')
+  assert int(whole.train.step) == 14 and whole.compiles == 1
+  batches = [loop.open_source(p).batch(step)['example'] for step in range(14)]
+  times = sum(ROW in batch for batch in batches)
+  assert int(whole.train.guard['skipped']) == whole.log.rows[-1]['guard/skipped'] == times
+  run(p._replace(steps=4), tmp_path / 'cut')
+  same(whole, run(p, tmp_path / 'cut'))
+  assert figures(tmp_path / 'cut')[-1] == figures(tmp_path / 'whole')[-1]
+
+
+def test_rolled_back_past_the_batch(poisoned, tmp_path, caplog):
+  p = plan({**poisoned, 'guard': dict(name='roll_back', returns=2), 'steps': 6})
+  trained = run(p, tmp_path)
+  assert int(trained.train.step) == 6 and int(trained.train.guard['returned']) == 1 and trained.compiles == 1
+  assert 'back to step 2, return 1 of 2' in caplog.text
+  assert [row['step'] for row in trained.log.rows] == sorted({row['step'] for row in trained.log.rows})
+  assert (tmp_path / 'captures' / str(BAD)).exists()
+
+
+def test_collapse_alarm_is_logged_and_stops(tmp_path, caplog):
+  c = small('simclr', steps=8, health_every=2, log_every=2, guard=dict(name='stop', collapse=2))
+  panels = iter((1.0, 0.0, 1.0, 1.0))
+  options = dict(health=lambda train: {'flat': next(panels)}, alarm=lambda figures: ['flat'] if figures['flat'] else [])
+  with pytest.raises(loop.Stopped, match='2 health panels in a row raise the collapse alarm at step 8: flat'):
+    run(plan(c), tmp_path, **options)
+  assert [row['health/alarms'] for row in figures(tmp_path) if 'health/alarms' in row] == [1, 0, 1, 1]
+  assert 'collapse alarm at step 2: flat' in caplog.text

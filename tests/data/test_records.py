@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import socket
 import urllib.request
 
@@ -88,6 +89,29 @@ def test_decoded_columns_are_kept_and_equal(toy):
     np.testing.assert_array_equal(column, slow[name])
     np.testing.assert_array_equal(column, kept[name])
   assert resident(tfds(**toy | dict(resize=12)).splits['train'], limit=1000) is None
+
+
+def test_damaged_columns_are_decoded_again(toy, caplog):
+  train = tfds(**toy | dict(resize=9)).splits['train']
+  whole = resident(train).columns['image']
+  file = train._kept / 'image.npy'
+  file.write_bytes(file.read_bytes()[:500])
+  again = tfds(**toy | dict(resize=9)).splits['train']
+  np.testing.assert_array_equal(resident(again).columns['image'], whole)
+  assert 'damaged' in caplog.text and file.stat().st_size > 500
+
+
+def test_a_damaged_record_is_named(toy, prepared, tmp_path):
+  resident(tfds(**toy).splits['test'])  # prepared by now
+  folder = tmp_path / 'sets'
+  shutil.copytree(prepared, folder)
+  shutil.rmtree(next(folder.glob('jssl_toy/*/decoded')))
+  file = next(folder.glob('jssl_toy/*/*train*'))
+  data = bytearray(file.read_bytes())
+  data[len(data) // 2 : len(data) // 2 + 64] = bytes(64)
+  file.write_bytes(data)
+  with pytest.raises(DataError, match=r"record \d+ of 'train' cannot be read .* damaged"):
+    resident(tfds(**toy | dict(data_dir=folder)).splits['train'])
 
 
 def test_a_folder_that_cannot_be_written_is_still_read(toy, monkeypatch):

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.evaluators.analysis import cross_fit
 from jssl.objectives.invariance import (
   conditional_mmd,
   doubly_robust,
@@ -14,6 +13,7 @@ from jssl.objectives.invariance import (
   mmd,
   observed_only,
 )
+from jssl.parts.cross_fit import cross_fit
 
 
 def oracle(q, one, zero, scales=(0.5, 1.0, 2.0), diagonal=True):

@@ -1,7 +1,6 @@
 """Contrast in chunks and round the ring of devices: the plain form's numbers, in memory that grows with the batch."""
 
 import inspect
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.objectives import OBJECTIVES, info_nce
-from jssl.parts.candidates import AXES, class_sums, nearest, unlike
+from jssl.parts.candidates import AXES, nearest, unlike
 from tests.objectives.test_oracles import VALUE, degenerate, error, evaluate, random, values
 from tests.oracles import ORACLES
 from tests.oracles.contrastive import pair
@@ -150,11 +149,6 @@ def test_parts_agree_with_their_plain_forms():
   labels = np.array([-3, 4, 4, 0, 9, 4, -3])
   np.testing.assert_array_equal(nearest(q, c, chunk=2), nearest(q, c))
   np.testing.assert_array_equal(unlike(labels), np.sum(labels[:, None] != labels, 1))
-  for chunk in (None, 2):
-    found, pull = jax.vjp(partial(class_sums, labels=labels, chunk=chunk), q)
-    same = (labels[:, None] == labels).astype(np.float32)
-    np.testing.assert_allclose(found, same @ q, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(pull(found)[0], same.T @ same @ q, rtol=1e-5, atol=1e-6)
 
 
 def test_the_ring_runs_over_the_axes_of_the_batch():

@@ -569,6 +569,11 @@ def triplet(sg, q, k, margin=0.2, weights=None, ids=None):
   return loss
 
 
+def euclidean_triplet(sg, anchor, positive, negative, margin=1.0):
+  length = lambda x: math.sqrt(sum(v * v for v in x))
+  return np.array([max(0.0, length(a - p) - length(a - n) + margin) for a, p, n in zip(anchor, positive, negative, strict=True)])
+
+
 def softmax_cross_entropy(sg, logits, labels):
   return np.array([-log_softmax(x)[y] for x, y in zip(logits, labels, strict=True)])
 
@@ -696,6 +701,14 @@ LABELLED = {
       (pair(rng), dict(margin=0.7, ids=IDS)),
       (pair(rng), dict(margin=1.0, weights=rng.random((6, 6)).astype(np.float32))),
     ],
+  ),
+  'euclidean_triplet': Oracle(
+    euclidean_triplet,
+    lambda rng: [
+      ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), {}),
+      ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), dict(margin=0.3)),
+    ],
+    sizes(lambda rng: ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), {})),
   ),
   'softmax_cross_entropy': Oracle(
     softmax_cross_entropy,
@@ -911,6 +924,17 @@ def allo(sg, start, end, first, second, duals, barrier=2.0):
   return loss
 
 
+def graph_drawing(sg, start, end, first, second, penalty=5.0, equal=False):
+  d = start.shape[1]
+
+  def error(u, j, k):
+    return sum(u[:, j] * u[:, k]) / len(u) - (j == k)
+
+  c = [1 if equal else d - k for k in range(d)]
+  loss = sum(c[k] * sum((start[:, k] - end[:, k]) ** 2) / len(start) for k in range(d))
+  return loss + penalty * sum(error(first, j, k) * error(second, j, k) for j in range(d) for k in range(d))
+
+
 def spr(sg, prediction, target, mask=None):
   mask = np.ones(prediction.shape[:2], bool) if mask is None else mask
   target = sg(target)
@@ -986,6 +1010,11 @@ CONTROL = {
     ],
     sizes(lambda rng: (eigenfunctions(rng), dict(duals=np.tril(normal(rng, 3, 3))))),
   ),
+  'graph_drawing': Oracle(
+    graph_drawing,
+    lambda rng: [(eigenfunctions(rng), {}), (eigenfunctions(rng), dict(penalty=2.0, equal=True))],
+    sizes(lambda rng: (eigenfunctions(rng), {})),
+  ),
   'spr': Oracle(spr, lambda rng: [(pair_of_tokens(rng), {}), (pair_of_tokens(rng), dict(mask=TOKENS))]),
   'self_predictive': Oracle(
     self_predictive,
@@ -1043,9 +1072,9 @@ def mmd(sg, z, prior):
   return kernel(prior, prior) + kernel(z, z) - 2 * kernel(prior, z)
 
 
-def umd(sg, x_prediction, noise_prediction, x, noise, mask, clean):
+def umd(sg, x_prediction, noise_prediction, x, noise, mask, clean, clean_weight=None):
   x_error, noise_error = ((x_prediction - x) ** 2).mean(-1), ((noise_prediction - noise) ** 2).mean(-1)
-  r, noisy = clean.mean(), ~clean[:, None]
+  r, noisy = clean.mean() if clean_weight is None else clean_weight, ~clean[:, None]
   diffusion = share(noise_error, ~mask & noisy) + share(x_error, mask & noisy)
   return r * share(x_error, mask & ~noisy) + (1 - r) * 0.5 * diffusion
 
@@ -1066,7 +1095,7 @@ DIFFUSION = {
   'mmd': Oracle(mmd, lambda rng: [((normal(rng, 6, 3, scale=2.0), normal(rng, 8, 3)), {})]),
   'umd': Oracle(
     umd,
-    lambda rng: [(patches(rng), dict(mask=TOKENS, clean=CLEAN))],
+    lambda rng: [(patches(rng), dict(mask=TOKENS, clean=CLEAN, **r)) for r in ({}, dict(clean_weight=0.8))],
     sizes(
       lambda rng: (patches(rng), dict(mask=TOKENS, clean=CLEAN)),
       lambda rng: (patches(rng), dict(mask=TOKENS & False, clean=CLEAN | True)),

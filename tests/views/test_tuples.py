@@ -1,41 +1,49 @@
-"""Views of examples with parts, and of chunks."""
-
-from functools import partial
+"""Corruptions of graphs and triples, and words drawn from windows."""
 
 import jax
 import numpy as np
-import pytest
 
-from jssl.views import image, tuples
-
-KEYS = jax.random.split(jax.random.key(0), 16)
+from jssl.views import graph, tuples
 
 
-def test_items_are_drawn_without_replacement():
-  items = np.arange(16 * 5 * 4, dtype=np.float32).reshape(16, 5, 4, 1)
-  views = tuples.draw(KEYS, {'x': items}, column='x', views=5)
-  np.testing.assert_array_equal(np.sort(np.stack(views, 1).reshape(16, -1)), items.reshape(16, -1))
-  assert len({tuple(np.asarray(v[:, 0, 0])) for v in views}) == 5
+def test_corrupted_graphs_lose_edges_and_features():
+  keys = jax.random.split(jax.random.key(0), 50)
+  batch = {'nodes': np.ones((50, 6, 40), np.float32), 'adjacency': np.ones((50, 6, 6), bool)}
+  one, other = graph.corrupted_graph(keys, batch, edges=(0.2, 0.5), features=(0.0, 0.3))
+  assert abs(np.mean(one.adjacency) - 0.8) < 0.05 and abs(np.mean(other.adjacency) - 0.5) < 0.05
+  np.testing.assert_array_equal(one.nodes, batch['nodes'])
+  assert abs(np.mean(other.nodes) - 0.7) < 0.05
+  np.testing.assert_array_equal(other.nodes, np.repeat(other.nodes[:, :1], 6, 1))  # one mask for all nodes
+  alone = graph.corrupted_graph(keys[7:8], {k: v[7:8] for k, v in batch.items()}, edges=(0.2, 0.5), features=(0.0, 0.3))
+  np.testing.assert_array_equal(alone[1].adjacency[0], other.adjacency[7])
 
 
-def test_pieces_are_pieces_of_an_item_of_the_example():
-  items = np.arange(16 * 5 * 8, dtype=np.float32).reshape(16, 5, 8)
-  for view in tuples.draw(KEYS, {'x': items}, column='x', frames=3):
-    assert view.shape == (16, 3) and (np.diff(view) == 1).all()
-    assert (view[:, 0] // 40 == np.arange(16)).all() and (view[:, 0] // 8 == view[:, -1] // 8).all()
-  with pytest.raises(ValueError, match='5 items of 8 frames'):
-    tuples.draw(KEYS, {'x': items}, column='x', views=6)
+def test_corrupted_triples_are_never_the_true_one():
+  keys = jax.random.split(jax.random.key(0), 400)
+  h, t = np.arange(400, dtype=np.int32) % 5, (np.arange(400, dtype=np.int32) + 1) % 5
+  heads, tails = tuples.corrupted_triples(keys, {'head': h, 'tail': t}, entities=5, count=3)
+  assert (heads[:, :3] != h[:, None]).all() and (heads[:, 3:] == h[:, None]).all()
+  assert (tails[:, 3:] != t[:, None]).all() and (tails[:, :3] == t[:, None]).all()
+  assert set(np.unique(heads)) == set(range(5))
+  np.testing.assert_allclose(np.bincount((heads[:, :3] - h[:, None]).ravel() % 5)[1:] / 1200, 0.25, atol=0.05)
 
 
-def test_a_chunk_is_changed_alike_wherever_its_examples_stand():
-  photo = np.random.default_rng(0).random((1, 8, 8, 1), np.float32)
-  batch = {'image': np.repeat(photo, 16, 0), 'example': np.arange(16) * 7, 'epoch': np.full(16, 3)}
-  view = partial(tuples.shared, view=partial(image.augment, affine=dict(degrees=90)), chunks=4)
-  one, two = view(KEYS, batch)
-  same = (batch['example'] % 4)[:, None] == batch['example'] % 4
-  np.testing.assert_array_equal((one[:, None] == one).all((2, 3, 4)), same)
-  assert not (one == two).all((1, 2, 3)).any()
-  part = {name: x[5:9] for name, x in batch.items()}
-  np.testing.assert_array_equal(view(KEYS[5:9], part)[0], one[5:9])
-  later = {**batch, 'epoch': batch['epoch'] + 1}
-  assert not (view(KEYS, later)[0] == one).all((1, 2, 3)).any()
+def test_near_words_are_drawn_more_often():
+  n = 6000
+  keys = jax.random.split(jax.random.key(0), n)
+  context = np.tile(np.array([0, 11, 12, 13, 14, 15], np.int32)[:, None], (n, 1, 1))
+  batch = {'word': np.full((n, 1), 9), 'context': context, 'noise': np.tile(np.arange(100, 120), (n, 1))}
+  drawn = tuples.skip_gram(keys, batch, negatives=4)
+  share = np.bincount(drawn['context'], minlength=16)[10:] / n
+  np.testing.assert_allclose(share, np.array([0, 2, 3, 3, 2, 1]) / 11, atol=0.02)
+  assert drawn['negatives'].shape == (n, 4) and all(len(set(row)) == 4 for row in np.asarray(drawn['negatives'][:20]))
+
+
+def test_windows_shrink_evenly():
+  n = 3000
+  keys = jax.random.split(jax.random.key(0), n)
+  context = np.tile(np.array([1, 2, 3, 4, 5, 0], np.int32)[:, None], (n, 1, 1))
+  batch = {'word': np.full((n, 1), 9), 'context': context, 'noise': np.ones((n, 3), np.int32)}
+  mask = np.asarray(tuples.surrounded(keys, batch, negatives=2)['mask'])
+  np.testing.assert_allclose(mask.mean(0), [1 / 3, 2 / 3, 1, 1, 2 / 3, 0], atol=0.04)
+  assert (mask[:, 1] <= mask[:, 2]).all() and (mask[:, 1] == mask[:, 4]).all()

@@ -1,0 +1,22 @@
+"""Null It Out (INLP). Ravfogel, Elazar, Gonen, Twiton, Goldberg, ACL 2020. arXiv:2004.07667, Algorithm 1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.frozen_minilm(data='occupations', length=16)
+  c.number = 176
+  c.transform = dict(name='inlp', labels='gender', rounds=20, l2=1e-3)
+  c.evaluators = dict(guard=dict(name='guarded', attribute='gender'))
+  c.claim = dict(
+    metric='guard_tpr_gap', beats=('unguarded', 'random'), margin=0.05, lower=True, seeds=1,
+    variants=dict(
+      unguarded=('transform=None',),
+      random=('transform.name=random_directions', 'transform.dim=20'),
+    ),
+    also=(
+      dict(metric='guard_attribute_top1', beats=('unguarded', 'random'), margin=0.2, lower=True),
+      dict(metric='guard_label_top1', beats=('unguarded',), margin=-0.05),
+    ),
+  )  # fmt: skip
+  return c

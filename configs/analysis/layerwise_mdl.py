@@ -1,0 +1,14 @@
+"""Layer-wise MDL probing. Fayyaz, Aghazadeh, Modarressi, Mohebbi, Pilehvar, BlackboxNLP 2021. arXiv:2109.05958, sections 3 and 4."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.frozen_minilm(data='rotten_tomatoes', length=24)
+  c.number = 170
+  c.evaluators = dict(profile=dict(name='description_length'))
+  c.claim = dict(
+    metric='profile_moved', beats=('mixing_weights',), margin=0.2, lower=True, seeds=3,
+    variants=dict(mixing_weights=('evaluators.profile.name=mixing_weights',)),
+  )  # fmt: skip
+  return c

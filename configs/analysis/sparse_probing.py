@@ -1,0 +1,14 @@
+"""Finding Neurons in a Haystack (sparse probing). Gurnee et al., TMLR 2023. arXiv:2305.01610, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.frozen_minilm(data='code_or_prose', length=24)
+  c.number = 264
+  c.evaluators = dict(neurons=dict(name='sparse'))
+  c.claim = dict(
+    metric='neurons_k1_f1', beats=('random',), margin=0.1, seeds=3,
+    variants=dict(random=('evaluators.neurons.name=random_neurons',)),
+  )  # fmt: skip
+  return c

@@ -1,0 +1,30 @@
+"""EnCodecMAE. Pepino, Riera, Ferrer, 2023. arXiv:2309.07391, section 2."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.base(data='vowels', batch_size=32, epochs=4)
+  c.number = 37
+  c.backbone = dict(name='frame_transformer', temperature=64.0, width=32, depth=2, heads=4)
+  c.view = dict(name='columns', names=('frames',))
+  c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4, dim=256)  # 4 codebooks of 64
+  gaps = dict(name='gap_mask', ratio=0.5, gap=8)
+  c.terms.codes = dict(
+    name='coded', mask=gaps,
+    objective=dict(name='codebook_cross_entropy', weights=(0.52, 0.21, 0.15, 0.12), masked_weight=0.9),
+  )
+  c.optimizer.learning_rate.peak = 3e-3
+  c.optimizer.b2 = 0.95
+  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.claim = dict(
+    metric='fewshot_top1_10shot', beats=('random_init', 'frames', 'first_codebook'), margin=0.01, seeds=3,
+    variants=dict(
+      frames=(  # the log-mel frames themselves in place of their codes
+        'terms.codes.name=masked', f'terms.codes.mask={gaps}', 'terms.codes.objective={"name": "masked_mse", "normalize": False}',
+        'heads.decoder.dim=None',
+      ),
+      first_codebook=('terms.codes.objective.weights=(1.0, 0.0, 0.0, 0.0)',),
+    ),
+  )
+  return c

@@ -1,0 +1,20 @@
+"""ACT-JEPA. Vujinovic, Kovacevic, 2025. arXiv:2501.14622, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.demonstrations(side=0, others=4, episodes=50, window=5, batch_size=64)
+  c.number = 59
+  c.backbone = dict(name='timeline_encoder', on='data.frame', width=32)
+  c.heads.predictor = dict(name='chunk', length=5, width=32)
+  c.heads.decoder = dict(name='chunk', length=5, dim=2)
+  c.teacher = dict(name='ema', decay=0.996)
+  c.terms.chunk = dict(name='chunk', objective=dict(name='act_jepa'))
+  c.evaluators = dict(control=dict(name='chunk_control'), future=dict(name='regression', column='state'))
+  c.claim = dict(
+    metric='control_return', beats=('random_init', 'actions_alone'), margin=0.3, seeds=3,
+    variants=dict(actions_alone=('terms.chunk.objective.weight=0.0',)),
+    also=(dict(metric='future_r2', beats=('actions_alone',), margin=0.005),),
+  )
+  return c

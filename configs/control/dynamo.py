@@ -1,0 +1,17 @@
+"""DynaMo. Cui, Pan, Iyer, Haldar, Pinto, NeurIPS 2024. arXiv:2409.12192, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.demonstrations(steps=600, length=15, drag=1.0)
+  c.backbone.norm = 'batch'
+  c.number = 91
+  c.heads.inverse = dict(name='timeline', dim=8, width=32, depth=1)
+  c.heads.forward = dict(name='timeline', extra=8, causal=True, width=32, depth=1)
+  c.terms.dynamics = dict(name='latent_actions', objective=dict(name='dynamo'))
+  c.claim = dict(
+    metric='state_r2', beats=('random_init',), margin=0.1, seeds=3,
+    also=(dict(metric='cloning_return', beats=('random_init',), margin=0.5),),
+  )
+  return c

@@ -1,0 +1,17 @@
+"""Self-predictive RL. Ni, Eysenbach, Seyedsalehi, Ma, Gehring, Mahajan, Bacon, ICLR 2024. arXiv:2401.08898, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.rooms_played(noise=1.0)
+  c.number = 119
+  c.terms.predict = dict(name='open_loop', horizon=1, objective=dict(name='self_predictive'))
+  observations = 'terms.predict.told=pixels', 'terms.predict.predictor=decoder'
+  c.heads.pixels = dict(name='flat', on='data.frame')
+  c.heads.decoder = dict(name='mlp', widths=(128, 147), norm='none')
+  c.claim = dict(
+    metric='control_return', beats=('random_init', 'values_alone', 'observations'), margin=0.02, seeds=3,
+    variants=dict(values_alone=('terms.predict.weight=0.0',), observations=observations),
+  )
+  return c

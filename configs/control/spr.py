@@ -1,0 +1,19 @@
+"""SPR. Schwarzer, Anand, Goel, Hjelm, Courville, Bachman, ICLR 2021. arXiv:2007.05929, section 2."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.rooms_played(copies=2)
+  c.number = 107
+  c.heads.projector = dict(name='mlp', widths=(64,), norm='none')
+  c.heads.predictor = dict(name='linear', on='projector')
+  c.teacher = dict(name='ema', decay=0.99, networks=('backbone', 'q', 'projector'))
+  c.terms.predict = dict(
+    name='open_loop', horizon=5, heads=('projector',), predictor='predictor', objective=dict(name='spr'), weight=2.0,
+  )
+  c.claim = dict(
+    metric='control_return', beats=('random_init', 'values_alone', 'one_step'), margin=0.02, seeds=3,
+    variants=dict(values_alone=('terms.predict.weight=0.0',), one_step=('terms.predict.horizon=1',)),
+  )
+  return c

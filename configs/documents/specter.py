@@ -1,0 +1,19 @@
+"""SPECTER. Cohan, Feldman, Beltagy, Downey, Weld, ACL 2020. arXiv:2004.07180, Eq. 1 and section 3.2."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.base(data='citations', batch_size=64, epochs=2)
+  c.number = 19
+  c.backbone = dict(name='bert', vocabulary=1002, width=48, depth=2, heads=4, pool='cls')
+  c.view = dict(name='columns', names=('ids', 'positive', 'negative'))
+  c.terms.citations = dict(name='triplets', objective=dict(name='euclidean_triplet', margin=1.0))
+  c.optimizer.learning_rate.peak = 2e-3
+  c.optimizer.weight_decay = 0.01
+  c.evaluators = dict(retrieval=dict(name='retrieval', queries='test', documents='test'))
+  c.claim = dict(
+    metric='retrieval_map', beats=('raw_input', 'random_init', 'random_negatives'), margin=0.01, seeds=3,
+    variants=dict(random_negatives=('data.hard=0', 'data.easy=5')),
+  )  # fmt: skip
+  return c

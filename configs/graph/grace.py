@@ -1,0 +1,18 @@
+"""GRACE. Zhu, Xu, Yu, Liu, Wu, Wang 2020. arXiv:2006.04131, Eq. 1 and 2: the loss is that of SimCLR over nodes."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.base(data='blocks', batch_size=200, epochs=50)
+  c.number = 57
+  c.backbone = dict(name='gcn', on='data.nodes', widths=(64, 64))
+  c.heads.projector = dict(name='mlp', widths=(64, 64), norm='none', act='elu')
+  c.view = dict(name='corrupted_graph', edges=(0.2, 0.4), features=(0.3, 0.4))
+  c.inputs = dict(name='whole_graph')
+  c.terms.grace = dict(name='two_view', objective=dict(name='nt_xent', temperature=0.4))
+  c.optimizer.learning_rate.peak = 2e-3
+  c.optimizer.weight_decay = 1e-5
+  c.evaluators = dict(fewshot=dict(name='fewshot', shots=(5,)))
+  c.claim = dict(metric='fewshot_top1_5shot', beats=('raw_input', 'random_init'), margin=0.03, seeds=3)
+  return c

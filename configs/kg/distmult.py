@@ -1,0 +1,19 @@
+"""DistMult. Yang, Yih, He, Gao, Deng, ICLR 2015. arXiv:1412.6575, section 3, Eq. 2 and 4, and section 4."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.base(data='kinships', batch_size=854, epochs=50)
+  c.number = 185
+  c.backbone = dict(name='embedding', on='data.head', count=104, dim=50, unit=True)
+  c.heads.relations = dict(name='distmult', count=25)
+  c.view = dict(name='corrupted_triples', count=1)
+  c.terms.ranking = dict(name='triples', objective=dict(name='margin_ranking', margin=1.0), decay=1e-6)
+  c.optimizer = dict(name='adagrad', learning_rate=0.1)
+  c.evaluators = dict(links=dict(name='links'))
+  c.claim = dict(
+    metric='links_mrr', beats=('random_init', 'transe'), margin=0.05, seeds=3,
+    variants=dict(transe=('heads.relations.name=transe', 'heads.relations.count=25')),
+  )  # fmt: skip
+  return c

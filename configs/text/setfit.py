@@ -1,0 +1,18 @@
+"""SetFit, for legal provisions. Kilic, Bex, Gatt, ASAIL 2023. arXiv:2307.02882; Tunstall et al., arXiv:2209.11055, section 3.
+
+The second stage, a linear map on the frozen embeddings, is the linear probe; random_init is the encoder as it was.
+"""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.sentences(data='king_james', batch_size=24)
+  c.number = 139
+  c.data.shots = 8
+  c.backbone.depth = 3
+  c.view = dict(name='columns', names=('ids',))
+  c.terms.pairs = dict(name='label_pairs', pairs=4, objective=dict(name='cosine_regression'))
+  c.evaluators = dict(linear=dict(name='linear'))
+  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.03, seeds=3)
+  return c

@@ -1,0 +1,27 @@
+"""fastText with position weights. Grave, Bojanowski, Gupta, Joulin, Mikolov, LREC 2018. arXiv:1802.06893, section 3."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.base(data='words', batch_size=1024, epochs=1)
+  c.number = 197
+  c.data.ngrams, c.data.power = (5,), 0.5
+  c.backbone = dict(name='embedding_bag', count=26518, dim=48)
+  c.heads.outputs = dict(name='embedding', count=6518, std=0.0)
+  c.heads.positions = dict(name='table', count=10)
+  c.view = dict(name='surrounded', negatives=10)
+  c.terms.windows = dict(
+    name='look_up',
+    objective=dict(name='position_weighted_cbow'),
+    networks=dict(context='backbone', target='outputs', negatives='outputs'),
+    scalars=dict(position='positions'),
+  )
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=5e-3, end=0.0), weight_decay=0.0)
+  c.evaluators = dict(words=dict(name='words'))
+  plain = ('terms.windows.objective.name=cbow', 'terms.windows.scalars=None')
+  c.claim = dict(
+    metric='words_analogy_syntactic_mrr', beats=('random_init', 'no_positions', 'cbow'), margin=0.01, seeds=3,
+    variants=dict(no_positions=plain, cbow=(*plain, 'data.ngrams=None')),
+  )  # fmt: skip
+  return c

@@ -1,0 +1,21 @@
+"""word2vec, skip-gram with negative sampling. Mikolov, Sutskever, Chen, Corrado, Dean, NeurIPS 2013. arXiv:1310.4546, Eq. 4."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.base(data='words', batch_size=4096, epochs=5)
+  c.number = 138
+  c.backbone = dict(name='embedding_bag', count=6518, dim=64)
+  c.heads.outputs = dict(name='embedding', count=6518, std=0.0)
+  c.view = dict(name='skip_gram', negatives=5)
+  c.terms.pairs = dict(
+    name='look_up', objective=dict(name='sgns'), networks=dict(centre='backbone', context='outputs', negatives='outputs')
+  )
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=5e-3, end=0.0), weight_decay=0.0)
+  c.evaluators = dict(words=dict(name='words'))
+  c.claim = dict(
+    metric='words_analogy_mrr', beats=('random_init', 'every_occurrence'), margin=0.02, seeds=3,
+    variants=dict(every_occurrence=('data.subsample=1.0',)),
+  )  # fmt: skip
+  return c

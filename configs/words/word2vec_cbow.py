@@ -1,0 +1,22 @@
+"""word2vec, CBOW with hierarchical softmax. Mikolov, Chen, Corrado, Dean 2013. arXiv:1301.3781, section 3.1."""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.base(data='words', batch_size=4096, epochs=4)
+  c.number = 205
+  c.data.tree = True
+  c.backbone = dict(name='embedding_bag', count=6518, dim=64)
+  c.heads.nodes = dict(name='embedding', count=6516, std=0.0)
+  c.view = dict(name='tree_path')
+  c.terms.tree = dict(
+    name='look_up', objective=dict(name='hierarchical_softmax'), networks=dict(h='backbone', nodes='nodes')
+  )
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=5e-3, end=0.0), weight_decay=0.0)
+  c.evaluators = dict(words=dict(name='words'))
+  c.claim = dict(
+    metric='words_analogy_syntactic_mrr', beats=('random_init', 'skip_gram'), margin=0.01, seeds=3,
+    variants=dict(skip_gram=('view.name=tree_path_from_one',)),
+  )  # fmt: skip
+  return c

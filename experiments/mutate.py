@@ -1,0 +1,174 @@
+"""Damages configs at random and sees that each is built, or refused in one clear line.
+
+    python experiments/mutate.py --count 10000 --seed 0
+
+Prints what was built, what was refused, and every other end grouped by its kind and place, with the seed that repeats it:
+
+    python experiments/mutate.py --count 1 --seed SEED
+"""
+
+import argparse
+import copy
+import random
+import signal
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from jssl import configs
+from jssl.core.build import plan
+from jssl.data.records import DataError
+from jssl.options import ConfigError
+from jssl.tables import TABLES
+
+VALUES = (
+  None, True, False, 0, 1, -1, 3, 10**6, 2**40, 0.0, 0.5, -0.5, 1e-30, 1e30, float('nan'), float('inf'), '', 'x', '10%', '-5%', '3 epochs',
+  'backbone', 'data.image', (), (1,), (0, 1), (1, 'x'), [], [[]], {}, {'x': 1}, {'name': None}, {'name': 3}, {'name': ''}, {'name': 'mlp'},
+  {'name': 'cosine'}, {'name': 'cosine', 'peak': 'x'}, {'name': {'name': 'mlp'}}, b'x', object(), len,
+)  # fmt: skip
+SECONDS = 20  # a config that takes longer hangs
+
+
+def places(at: Any, path: tuple = ()) -> Iterator[tuple]:
+  """Every key in a config, nested ones too."""
+  for key, value in at.items():
+    yield (*path, key)
+    if isinstance(value, dict):
+      yield from places(value, (*path, key))
+
+
+def mutate(config: dict, others: list[dict], chance: random.Random) -> list[str]:
+  """Damages a config in place, once to three times; what was done."""
+  done = []
+  for _ in range(chance.choice((1, 1, 1, 2, 3))):
+    path = chance.choice(list(places(config)))
+    at = config
+    for key in path[:-1]:
+      at = at[key]
+    key, place = path[-1], '.'.join(map(str, path))
+    kind = chance.choice(DAMAGES)
+    kind(at, key, others, chance)
+    done.append(f'{kind.__name__} {place}')
+    if not config:
+      break
+  return done
+
+
+def replace(at, key, others, chance):
+  at[key] = chance.choice(VALUES)
+
+
+def remove(at, key, others, chance):
+  del at[key]
+
+
+def misspell(at, key, others, chance):
+  letters = list(str(key))
+  letters.insert(chance.randrange(len(letters) + 1), chance.choice('aeiou_.'))
+  at[''.join(letters)] = at.pop(key)
+
+
+def add(at, key, others, chance):
+  inner = at[key] if isinstance(at[key], dict) else at
+  inner[chance.choice(('name', 'x', 'on', 'weight', 'heads', 'rngs', 'steps', 'epoch', 3, None))] = chance.choice(VALUES)
+
+
+def nest(at, key, others, chance):
+  at[key] = chance.choice(({key: at[key]}, (at[key],), {'name': at[key]}, {'name': 'constant', 'value': at[key]}))
+
+
+def rename(at, key, others, chance):
+  inner = at[key] if isinstance(at[key], dict) else at
+  inner['name'] = chance.choice(sorted(TABLES[chance.choice(sorted(TABLES))]))
+
+
+def scale(at, key, others, chance):
+  if isinstance(at[key], int | float):
+    at[key] = at[key] * chance.choice((-1, 0, 0.5, 2, 7, 1000, 1e-9))
+  elif isinstance(at[key], tuple | list):
+    at[key] = chance.choice((at[key][:-1], (*at[key], *at[key]), at[key][::-1], at[key][:1] and at[key][0]))
+
+
+def graft(at, key, others, chance):
+  """A part of another system's config."""
+  other = chance.choice(others)
+  path = chance.choice([p for p in places(other) if p[-1] == key] or list(places(other)))
+  for step in path:
+    other = other[step]
+  at[key] = copy.deepcopy(other)
+
+
+DAMAGES = (replace, replace, replace, remove, misspell, add, nest, rename, scale, graft)
+
+
+class Late(BaseException):
+  """No Exception, so that nothing on the way turns it into a refusal."""
+
+
+def judge(config: dict) -> tuple[str, str]:
+  """How it ended: ('built' or 'refused', message), or the exception and where it was raised."""
+
+  def late(*_):
+    raise Late
+
+  before = signal.signal(signal.SIGALRM, late)
+  signal.alarm(SECONDS)
+  try:
+    plan(config)
+    return 'built', ''
+  except (ConfigError, DataError) as error:
+    text = str(error)
+    return ('refused', text) if text.strip() and '\n' not in text and len(text) < 1000 else ('refused unclearly', text)
+  except Late:
+    return 'hangs', traceback.format_exc(limit=-3)
+  except BaseException as error:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f'{type(error).__name__} at {"/".join(frame.filename.split("/")[-2:])}:{frame.lineno}', str(error)[:300]
+  finally:
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def sound() -> list[dict]:
+  return [configs.module(name).get_config().to_dict() for name in sorted(configs.names())]
+
+
+def run(seed: int, systems: list[dict]) -> tuple[str, str, list[str]]:
+  """Damages the config that a seed names, and judges it."""
+  chance = random.Random(seed)
+  config = copy.deepcopy(chance.choice(systems))
+  done = mutate(config, systems, chance)
+  return *judge(config), done
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--count', type=int, default=2000)
+  parser.add_argument('--seed', type=int, default=0, help='of the first config; the next has the next')
+  parser.add_argument('--seconds', type=float, default=float('inf'), help='stop after this long')
+  parser.add_argument('--messages', type=int, default=0, help='show as many of the refusals')
+  args = parser.parse_args()
+  systems, ends, examples, refusals = sound(), Counter(), {}, []
+  began, slowest = time.perf_counter(), (0.0, 0)
+  for seed in range(args.seed, args.seed + args.count):
+    start = time.perf_counter()
+    if start - began > args.seconds:
+      break
+    end, message, done = run(seed, systems)
+    slowest = max(slowest, (time.perf_counter() - start, seed))
+    ends[end] += 1
+    refusals += [message] if end == 'refused' else []
+    examples.setdefault(end, (seed, done, message))
+  print(f'{sum(ends.values())} configs in {time.perf_counter() - began:.0f} s; the slowest {slowest[0]:.1f} s, seed {slowest[1]}')
+  for end, count in ends.most_common():
+    seed, done, message = examples[end]
+    print(f'{count:6} {end}' + (f'\n         seed {seed}: {done}: {message}' if end not in ('built', 'refused') else ''))
+  for message in refusals[:: max(len(refusals) // args.messages, 1)] if args.messages else ():
+    print('  ', message)
+  raise SystemExit(0 if set(ends) <= {'built', 'refused'} else 1)
+
+
+if __name__ == '__main__':
+  main()

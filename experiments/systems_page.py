@@ -1,0 +1,36 @@
+"""Writes docs/systems.md: every system with its paper, its claim and what became of it, from the configs and the ledger.
+
+    python experiments/systems_page.py
+"""
+
+from itertools import groupby
+from pathlib import Path
+
+from jssl import catalogue, ledger
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def page() -> str:
+  rows = sorted(catalogue.systems(), key=lambda row: (row['family'], row['name']))
+  states = [row['claim']['state'] for row in rows]
+  tried = [s for s in states if s != 'untried']
+  lines = [
+    '# Systems',
+    '',
+    f'{len(rows)} systems; of {len(tried)} claims that were put to the test {states.count("held")} held. Made by '
+    '`experiments/systems_page.py` from the configs and the ledger; a figure is the mean over seeds, with its 95 % interval.',
+  ]
+  for family, members in groupby(rows, key=lambda row: row['family']):
+    lines += ['', f'## {family}', '', '| system | paper | claim | state | figures |', '|---|---|---|---|---|']
+    for row in members:
+      record = ledger.read(row['name'])
+      state = row['claim']['state'].replace('_', ' ')
+      picture = f'[{state}](../experiments/ledger/{row["name"]}.png)' if record else state
+      figures = ledger.summary(record) if record else ''
+      lines.append(f'| [{row["name"]}](../configs/{row["config"]}) | {row["paper"]} | {row["claim"]["text"]} | {picture} | {figures} |')
+  return '\n'.join(lines) + '\n'
+
+
+if __name__ == '__main__':
+  (ROOT / 'docs' / 'systems.md').write_text(page())

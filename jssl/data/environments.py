@@ -1,0 +1,223 @@
+"""Environments as pure functions: a grid of four rooms, a point mass with demonstrations, a combination lock.
+
+reset: key -> state;  step: (state, action, key) -> (state, reward, done);  observe: (state, key) -> observation.
+One state at a time: `jax.vmap` makes many, `jax.lax.scan` makes episodes (see `rollout`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.types import Array, Key
+
+
+class Environment(NamedTuple):
+  """A Markov decision process whose observations may say less, or more, than its state."""
+
+  reset: Callable  # key -> state
+  step: Callable  # (state, action, key) -> (state, reward, done)
+  observe: Callable  # (state, key) -> observation
+  expert: Callable  # state -> a good action
+  truth: Callable  # state -> [k] float32, what a probe should be able to read
+  draw: Callable  # key -> an action, uniform over all of them
+  facts: Mapping[str, Any] = {}  # what is known of it: for four rooms, all states and their transition matrix
+
+
+class Cell(NamedTuple):
+  agent: Array  # [] int32, a free cell
+  goal: Array  # [] int32
+
+
+def four_rooms(*, side: int = 11, goal: bool = True, copies: int = 1, noise: float = 0.0) -> Environment:
+  """A square of four rooms joined by four doors; reward 1 and the end at the goal, the last cell of the last room.
+
+  Observations are images [side side 3] in [0, 1]: walls, agent, and the goal or, with `noise`, pixels that are drawn
+  anew at every step and mean nothing. Moves into a wall stay. Under random moves all cells are equally likely, and
+  the transition matrix is symmetric: its Laplacian I - P is known, `facts` holds P and an image of every cell.
+
+  Args:
+    side: cells along a side, odd.
+    goal: whether there is one; without, an episode does not end.
+    copies: actions for each of the four moves: action a moves as a mod 4 does.
+    noise: height of the distracting pixels; 0 shows the goal instead.
+
+  Reference: Sutton, Precup, Singh, Artificial Intelligence 1999, doi:10.1016/S0004-3702(99)00052-1, Figure 2.
+  """
+  if side < 5 or side % 2 == 0:
+    raise ValueError(f'four rooms need an odd side of at least 5, not {side}')
+  rooms = _rooms(side)
+  cells = np.argwhere(rooms)
+  after = _moves(rooms, cells)
+  n, end = len(cells), len(cells) - 1
+  toward = jnp.asarray(_distances(after, end)[after].argmin(1), jnp.int32)
+  plan, where = jnp.asarray(after), jnp.asarray(cells)
+  walls = jnp.asarray(~rooms, jnp.float32)
+
+  def reset(key):
+    return Cell(jax.random.randint(key, (), 0, n - goal, jnp.int32), jnp.int32(end))
+
+  def step(state, action, key):
+    del key
+    there = state._replace(agent=plan[state.agent, action % 4])
+    done = (there.agent == there.goal) & goal
+    return there, done.astype(jnp.float32), done
+
+  def observe(state, key):
+    dot = lambda cell: jnp.zeros((side, side)).at[where[cell, 0], where[cell, 1]].set(1.0)
+    last = noise * jax.random.uniform(key, (side, side)) if noise else dot(state.goal) * goal
+    return jnp.stack([walls, dot(state.agent), last], -1)
+
+  everywhere = Cell(jnp.arange(n, dtype=jnp.int32), jnp.full(n, end, jnp.int32))
+  transition = sum(np.eye(n)[after[:, move]] for move in range(4)) / 4
+  return Environment(
+    reset, step, observe,
+    expert=lambda state: toward[state.agent],
+    truth=lambda state: where[state.agent] / (side - 1.0),
+    draw=lambda key: jax.random.randint(key, (), 0, 4 * copies, jnp.int32),
+    facts=dict(states=everywhere, transition=transition, actions=4 * copies),
+  )  # fmt: skip
+
+
+class Mass(NamedTuple):
+  position: Array  # [2] in [-1, 1]
+  velocity: Array  # [2]
+  goal: Array  # [2]
+  others: Array  # [m 4], positions and velocities of what is only in the way of the eye
+
+
+def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: float = 0.12) -> Environment:
+  """A mass to be pushed to a goal in the unit square; reward 1 for every step within 0.15 of it.
+
+  v <- (1 - drag) v + force a,  x <- clip(x + v, -1, 1),  a in [-1, 1]^2
+
+  Images [side side 3] in [0, 1] show mass, goal and `others`, blobs that drift about and distract; with a side of 0,
+  observations are the vector of their positions and velocities, [6 + 4 others]. The expert goes half the way to the goal
+  at each step, as far as its force allows. With a drag of 1 one frame tells all that it needs to know.
+  """
+  centres = jnp.linspace(-1, 1, max(side, 1))
+
+  def reset(key):
+    a, b, c = jax.random.split(key, 3)
+    place = lambda key, *shape: jax.random.uniform(key, shape, minval=-0.9, maxval=0.9)
+    moving = place(c, others, 4) * jnp.array([1, 1, 0.15, 0.15])
+    return Mass(place(a, 2), jnp.zeros(2), place(b, 2), moving)
+
+  def step(state, action, key):
+    del key
+    velocity = (1 - drag) * state.velocity + force * jnp.clip(action, -1, 1)
+    position = jnp.clip(state.position + velocity, -1, 1)
+    place, speed = jnp.split(state.others, 2, -1)
+    speed = jnp.where(jnp.abs(place + speed) > 1, -speed, speed)
+    there = Mass(position, velocity, state.goal, jnp.concatenate([place + speed, speed], -1))
+    return there, (jnp.linalg.norm(position - state.goal) < 0.15).astype(jnp.float32), jnp.bool_(False)
+
+  def observe(state, key):
+    del key
+    if not side:
+      return jnp.concatenate([state.position, state.velocity, state.goal, state.others.ravel()])
+    blob = lambda x: jnp.exp(-(((centres[:, None] - x[1]) ** 2 + (centres - x[0]) ** 2) / 0.04))
+    rest = jax.vmap(blob)(state.others).sum(0) if others else jnp.zeros((side, side))
+    return jnp.stack([blob(state.position), blob(state.goal), jnp.minimum(rest, 1.0)], -1)
+
+  return Environment(
+    reset, step, observe,
+    expert=lambda state: jnp.clip((0.5 * (state.goal - state.position) - (1 - drag) * state.velocity) / force, -1, 1),
+    truth=lambda state: jnp.concatenate([state.position, state.goal]),
+    draw=lambda key: jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0),
+    facts=dict(actions=2),
+  )  # fmt: skip
+
+
+class Lock(NamedTuple):
+  layer: Array  # [] int32
+  state: Array  # [] int32: 0 and 1 are good, 2 is lost for good
+
+
+def combination_lock(*, horizon: int = 5, actions: int = 4, noise: float = 0.1, seed: int = 0) -> Environment:
+  """A lock of `horizon` layers with three states each: one action leads on from either good state, the rest to a dead end.
+
+  From a good state the right action leads to one of the two good states of the next layer with equal chance. Reward 1
+  for being in a good state after the last action. Observations are rich: one-hot vectors of state and layer, noise
+  added, and turned by a Hadamard matrix, [2^k].
+
+  Args:
+    horizon: actions in an episode.
+    actions: their number; the right ones are drawn from `seed`.
+    noise: standard deviation of what is added.
+
+  Reference: Misra, Henaff, Krishnamurthy, Langford, ICML 2020, arXiv:1911.05815, section 6 and Figure 2.
+  """
+  right = jnp.asarray(np.random.RandomState(seed).randint(actions, size=(horizon, 2)))
+  wide = 1 << (horizon + 4 - 1).bit_length()
+  turn = jnp.asarray(_hadamard(wide))
+
+  def step(state, action, key):
+    good = (state.state < 2) & (action == right[state.layer, jnp.minimum(state.state, 1)])
+    there = Lock(state.layer + 1, jnp.where(good, jax.random.bernoulli(key).astype(jnp.int32), 2))
+    done = there.layer == horizon
+    return there, (good & done).astype(jnp.float32), done
+
+  def observe(state, key):
+    x = jnp.zeros(wide).at[state.state].set(1.0).at[3 + state.layer].set(1.0)
+    return turn @ (x + noise * jax.random.normal(key, (wide,)))
+
+  return Environment(
+    reset=lambda key: Lock(jnp.int32(0), jax.random.bernoulli(key).astype(jnp.int32)),
+    step=step,
+    observe=observe,
+    expert=lambda state: right[state.layer, jnp.minimum(state.state, 1)],
+    truth=lambda state: jnp.stack([state.layer, state.state]).astype(jnp.float32),
+    draw=lambda key: jax.random.randint(key, (), 0, actions, jnp.int32),
+    facts=dict(actions=actions, horizon=horizon, states=3),
+  )
+
+
+def _rooms(side: int) -> np.ndarray:
+  free, middle = np.ones((side, side), bool), side // 2
+  free[middle], free[:, middle] = False, False
+  # No two doors alike, so that no turn or reflection maps the rooms onto themselves and no two eigenvalues are equal.
+  free[middle, 1] = free[middle, side - 3] = free[2, middle] = free[side - 1, middle] = True
+  return free
+
+
+def _moves(free: np.ndarray, cells: np.ndarray) -> np.ndarray:
+  """[n 4] int32: the cell that each move leads to, in the order up, down, left, right."""
+  number = np.full(free.shape, -1)
+  number[free] = np.arange(len(cells))
+  walled = np.pad(number, 1, constant_values=-1)
+  there = np.stack([walled[tuple((cells + 1 + move).T)] for move in ((-1, 0), (1, 0), (0, -1), (0, 1))], 1)
+  return np.where(there < 0, np.arange(len(cells))[:, None], there).astype(np.int32)
+
+
+def _distances(after: np.ndarray, end: int) -> np.ndarray:
+  """[n] steps to `end` from every cell."""
+  distance = np.where(np.arange(len(after)) == end, 0, len(after))
+  for _ in range(len(after)):
+    distance = np.minimum(distance, 1 + distance[after].min(1))
+  return distance
+
+
+def _hadamard(n: int) -> np.ndarray:
+  h = np.ones((1, 1), np.float32)
+  while len(h) < n:
+    h = np.block([[h, h], [h, -h]])
+  return h / np.float32(np.sqrt(n))
+
+
+def uniform(environment: Environment) -> Callable[[Array, Any, Key], Array]:
+  """The policy that draws every action alike: (observation, state, key) -> action."""
+  return lambda observation, state, key: environment.draw(key)
+
+
+def demonstrator(environment: Environment, noise: float = 0.0) -> Callable[[Array, Any, Key], Array]:
+  """The expert's policy, which with probability `noise` takes a step at random."""
+
+  def policy(observation, state, key):
+    del observation
+    astray, draw = jax.random.split(key)
+    return jnp.where(jax.random.bernoulli(astray, noise), environment.draw(draw), environment.expert(state))
+
+  return policy

@@ -1,0 +1,79 @@
+"""What word vectors know: similarity as people judge it, and analogies."""
+
+import numpy as np
+
+from jssl.evaluators.features import extract
+from jssl.evaluators.subject import Subject
+from jssl.types import Key
+
+
+def words(subject: Subject, key: Key | None = None, *, split: str = 'words') -> dict[str, float]:
+  """Protocol words: rank correlation of cosines with human judgements, and analogies answered exactly.
+
+  Pairs and questions with a word that is not in the vocabulary are not asked; how many are asked stands beside.
+
+  Args:
+    subject: its data have the vocabulary as the rows of `split`, and in `info` similarity (name -> pairs, scores) and
+      analogies (kind -> [k 4]), as rows of it.
+    key: not used, there is no chance in it.
+    split: of the vocabulary.
+
+  Returns:
+    Spearman's correlation, by the name of each set; analogy, the share of questions answered right over all kinds, and
+    analogy_mrr, the mean of 1 / rank of the right answer, which tells apart small corpora better; both for
+    analogy_semantic and analogy_syntactic (kinds called gram...) too, where there are any.
+
+  Raises:
+    ValueError: the backbone is a table of fewer vectors than words have pieces.
+
+  Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 4 (analogies); Finkelstein et al. 2002,
+  doi:10.1145/503104.503110 (similarity).
+  """
+  from scipy.stats import spearmanr
+
+  pieces = subject.data.info.get('pieces', 0)
+  if (count := getattr(subject.networks.get('backbone'), 'count', pieces)) < pieces:
+    raise ValueError(f'words have {pieces} pieces, but the backbone holds {count} vectors: set backbone.count={pieces}')
+  x, _ = extract(subject.represent, subject.data.splits[split], label=None)
+  x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+  figures, counts = {}, {}
+  for name, (pairs, judged) in subject.data.info['similarity'].items():
+    cosine = np.sum(x[pairs[:, 0]] * x[pairs[:, 1]], 1)
+    # A table that has learned nothing may be constant, and then has no ranks to correlate.
+    figures[name] = float(spearmanr(cosine, judged).statistic) if np.ptp(cosine) > 0 else 0.0
+    counts[name] = len(pairs)
+  rank = {kind: ranks(x, asked) for kind, asked in subject.data.info['analogies'].items()}
+  groups = {'analogy': list(rank.values())}
+  for group, syntactic in (('analogy_semantic', False), ('analogy_syntactic', True)):
+    groups[group] = [r for kind, r in rank.items() if kind.startswith('gram') == syntactic]
+  for group, parts in groups.items():
+    if parts:
+      found = np.concatenate(parts)
+      figures |= {group: float(np.mean(found == 1)), f'{group}_mrr': float(np.mean(1 / found))}
+      counts[group] = len(found)
+  return {**figures, 'asked': counts}
+
+
+def ranks(x: np.ndarray, questions: np.ndarray, batch_size: int = 256) -> np.ndarray:
+  """The rank, from 1, of the answer to a : b :: c : d by 3CosAdd, cos(w, b - a + c), among the words w that are none of a, b, c.
+
+  Args:
+    x: [v d] unit vectors.
+    questions: [q 4] rows a, b, c, d of x.
+    batch_size: questions at once.
+
+  Returns:
+    [q].
+
+  Reference: Levy, Goldberg, CoNLL 2014, doi:10.3115/v1/W14-1618, Eq. 2.
+  """
+  found = []
+  for start in range(0, len(questions), batch_size):
+    a, b, c, d = questions[start : start + batch_size].T
+    cosine, row = (x[b] - x[a] + x[c]) @ x.T, np.arange(len(a))
+    mine = cosine[row, d]
+    for given in (a, b, c):
+      cosine[row, given] = -np.inf
+    cosine[row, d] = -np.inf
+    found.append(1 + (cosine >= mine[:, None]).sum(1))
+  return np.concatenate(found)

@@ -1,0 +1,154 @@
+"""From `dict(name=..., **options)` to the function that it names, with its options bound and checked by name and type.
+
+Which table a name is looked up in is told by the keyword that holds it (`objective`, `view`, `memory`, ...); under any other
+keyword it is a schedule.
+"""
+
+import difflib
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from jssl import tables
+from jssl.data.records import DataError
+from jssl.parts.schedules import Schedule
+
+# keyword in a config -> table, and whether the entry is a factory, called as soon as its options are known
+KINDS = {
+  'objective': ('objectives', False),
+  'align': ('objectives', False),
+  'assign': ('assignments', False),
+  'view': ('views', False),
+  'mask': ('views', False),
+  'noise': ('views', False),
+  'inputs': ('views', False),
+  'memory': ('memories', True),
+  'teacher': ('teachers', True),
+  'transform': ('transforms', True),
+  'estimator': ('estimators', False),
+}
+
+
+class ConfigError(ValueError):
+  """A config that cannot be built: what was given, what was expected, what to do."""
+
+
+def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = None) -> partial:
+  """`dict(name=..., **options)` as the table's entry with its options bound, each checked by name and type."""
+  if isinstance(spec, str):
+    spec = dict(name=spec)
+  if not isinstance(spec, Mapping) or 'name' not in spec:
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {spec!r}')
+  function = lookup(table, spec['name'], place)
+  inner = getattr(function, 'judge', function)
+  inner = inner.func if isinstance(inner, partial) else inner
+  inner = inner.__init__ if inspect.isclass(inner) else inner
+  parameters, hints = inspect.signature(inner).parameters, typing.get_type_hints(inner)
+  free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+  options = {}
+  for key, value in spec.items():
+    if key == 'name':
+      continue
+    known = [n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY and n not in ('rngs', 'steps', 'epoch')]
+    if key not in known and not free:
+      raise ConfigError(f'{place} ({spec["name"]}) has no option {key!r}{closest(key, known)}')
+    options[key] = resolved(f'{place}.{key}', key, value, clock)
+    if not accepts(hints.get(key, Any), options[key]):
+      raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {value!r}')
+  if table == 'schedules':
+    options |= clock or {}
+  return partial(function, **options)
+
+
+def resolved(place: str, key: str, value: Any, clock: Mapping[str, int] | None) -> Any:
+  """A config value with every `dict(name=...)` in it replaced by what it names."""
+  if key in KINDS and value is not None and not (isinstance(value, Mapping) and 'name' in value):
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
+  if isinstance(value, Mapping) and 'name' in value:
+    table, factory = KINDS.get(key, ('schedules', True))
+    if table == 'schedules' and clock is None:
+      raise ConfigError(f'{place} cannot change with the step; give a plain value, not {dict(value)!r}')
+    bound = option(place, value, table, clock)
+    return call(bound) if factory else bound
+  if isinstance(value, Mapping):
+    singular = key.removesuffix('s') if key.removesuffix('s') in KINDS else ''
+    return {k: resolved(f'{place}.{k}', singular or k, v, clock) for k, v in value.items()}
+  return value
+
+
+def lookup(table: str, name: Any, place: str) -> Callable:
+  entries = tables.TABLES[table]
+  if not isinstance(name, str) or name not in entries:
+    kind = {'memories': 'memory'}.get(table, table.removesuffix('s'))
+    raise ConfigError(f'{place}: no {kind} is called {name!r}{closest(name, entries)}')
+  return entries[name]
+
+
+def call(bound: partial) -> Any:
+  """Calls a bound factory, its complaints about missing options made readable."""
+  try:
+    inspect.signature(bound.func).bind(*bound.args, **bound.keywords)
+  except TypeError as error:
+    raise ConfigError(f'{bound.func.__name__}: {error}') from None
+  with told(bound.func.__name__):
+    return bound()
+
+
+def closest(name: Any, known: typing.Iterable[Any]) -> str:
+  known = sorted(map(str, known))
+  near = difflib.get_close_matches(str(name), known, 3, 0.4)
+  more = f' and {len(known) - 20} more' if len(known) > 20 else ''
+  return f'; did you mean {" or ".join(near)}?' if near else f'; there are {", ".join(known[:20]) or "none"}{more}'
+
+
+def mapping(place: str, value: Any) -> dict[str, Any]:
+  if not isinstance(value, Mapping):
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
+  return dict(value)
+
+
+def natural(c: Mapping[str, Any], key: str, least: int = 1) -> int:
+  if not isinstance(c[key], int) or isinstance(c[key], bool) or c[key] < least:
+    raise ConfigError(f'{key} must be a whole number of at least {least}, not {c[key]!r}')
+  return c[key]
+
+
+def accepts(hint: Any, value: Any) -> bool:
+  """Whether a config value fits a parameter's annotation; unknown annotations accept anything."""
+  if hint is float:
+    return isinstance(value, int | float | Schedule) and not isinstance(value, bool)
+  if hint in (int, str, bool):
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+  if hint is None or hint is type(None):
+    return value is None
+  origin = typing.get_origin(hint)
+  if origin in (typing.Union, types.UnionType):
+    return any(accepts(h, value) for h in typing.get_args(hint))
+  if origin in (tuple, list):
+    return isinstance(value, tuple | list)
+  if origin in (dict, Mapping):
+    return isinstance(value, Mapping)
+  return True
+
+
+def _readable(hint: Any) -> str:
+  return hint.__name__ if inspect.isclass(hint) and not typing.get_args(hint) else str(hint).replace('typing.', '')
+
+
+class told:
+  """Names the part of the config in errors that building it raises."""
+
+  def __init__(self, place: str):
+    self.place = place
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, kind, error, trace):
+    # Nothing is computed here: what a factory raises, of any type, comes from the options that it was given.
+    if isinstance(error, ConfigError | DataError) or not isinstance(error, Exception):
+      return False
+    raise ConfigError(f'{self.place}: {" ".join(str(error).split())[:400] or type(error).__name__}') from error

@@ -1,0 +1,48 @@
+"""Several processes, one run: how they find each other, and how all end when one is lost."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import jax
+
+from jssl.core.loop import Stopped
+
+HEARTBEAT = 60  # seconds of silence after which a process counts as lost, and the others end
+
+
+@contextlib.contextmanager
+def joined(count: int | str, *, coordinator: str | None = None, process: int | None = None) -> Iterator[None]:
+  """Makes this process one of several that run the same program; to be entered before anything touches a device.
+
+  An error in one process ends it at once, and thereby the others, which wait for it.
+
+  Args:
+    count: of processes, or 'auto' where JAX finds out by itself: TPU pods, SLURM, Open MPI.
+    coordinator: HOST:PORT of process 0, a free port that all can reach; with a count only.
+    process: index of this one, 0 to count - 1; with a count only.
+
+  Raises:
+    ValueError: if the three do not fit together, or 'auto' finds no cluster.
+  """
+  given = (coordinator is not None, process is not None)
+  if any(given) if count == 'auto' else not (all(given) and str(count).isdigit()):
+    raise ValueError('give processes=auto alone (TPU pods, SLURM, Open MPI), or processes=N with coordinator=HOST:PORT and process=I')
+  who = {} if count == 'auto' else dict(coordinator_address=coordinator, num_processes=int(count), process_id=process)
+  try:
+    jax.distributed.initialize(**who, heartbeat_timeout_seconds=HEARTBEAT)
+  except ValueError as error:
+    raise ValueError(f'the processes cannot be joined ({error}); elsewhere than on a TPU pod or under SLURM or Open MPI give '
+                     'processes=N, coordinator=HOST:PORT and process=I') from error  # fmt: skip
+  try:
+    yield
+  except Stopped:
+    raise  # all stop at the same step
+  except BaseException as error:
+    # The others wait for this one in a collective, where they would hang while it waits for them at its exit.
+    why = ' '.join(f'{type(error).__name__}: {error}'.split())
+    if isinstance(error, jax.errors.JaxRuntimeError):
+      why += '; where a process or the network was lost, the same commands, given again on all, go on from the last checkpoint'
+    print(f'jssl: process {jax.process_index()} of {jax.process_count()} ends all: {why}', file=sys.stderr, flush=True)
+    os._exit(2)

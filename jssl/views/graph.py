@@ -1,0 +1,40 @@
+"""Graphs of a batch, as they are and corrupted: the columns `nodes` [b n f] and `adjacency` [b n n]."""
+
+from collections.abc import Sequence
+
+import jax
+
+from jssl.parts.graphs import Graph
+from jssl.types import Batch, Keys, fold
+
+
+def whole_graph(keys: Keys, batch: Batch) -> tuple[Graph]:
+  """The graphs as they are: one view."""
+  del keys
+  return (Graph(batch['nodes'], batch['adjacency']),)
+
+
+def corrupted_graph(
+  keys: Keys, batch: Batch, *, edges: Sequence[float] = (0.2, 0.4), features: Sequence[float] = (0.3, 0.4)
+) -> tuple[Graph, ...]:
+  """A view for each entry of the options: edges are removed, and features masked, the same ones at all nodes of a graph.
+
+  Args:
+    keys: [b].
+    batch: with nodes and adjacency.
+    edges: probability to remove an edge, of each view; each direction by itself.
+    features: probability to mask a feature, of each view.
+
+  Reference: Zhu, Xu, Yu, Liu, Wu, Wang 2020, arXiv:2006.04131, section 3.2, Eq. 3 to 5; 0.2 and 0.4, 0.3 and 0.4 are its
+  probabilities for Cora. The paper has one graph and so one mask a step; here every graph of the batch draws its own.
+  """
+
+  def corrupt(key, nodes, adjacency, removed, masked):
+    kept = jax.random.bernoulli(jax.random.fold_in(key, 0), 1 - removed, adjacency.shape)
+    seen = jax.random.bernoulli(jax.random.fold_in(key, 1), 1 - masked, nodes.shape[-1:])
+    return Graph(nodes * seen, adjacency * kept)
+
+  one = jax.vmap(corrupt, (0, 0, 0, None, None))
+  return tuple(
+    one(fold(keys, i), batch['nodes'], batch['adjacency'], *p) for i, p in enumerate(zip(edges, features, strict=True))
+  )

@@ -1,0 +1,33 @@
+"""Systems that judge a network as it is: each once, on a small network of random weights in the place of the pretrained one."""
+
+import numpy as np
+import pytest
+
+from jssl import configs, experiments, ledger, run
+
+SYSTEMS = [name for name in sorted(configs.names()) if configs.module(name).get_config().get('backbone', {}).get('name') == 'minilm']
+FEW = dict(examples=64, pairs=12, layer=1)
+OPTIONS = dict(
+  reading=('examples', 'pairs'), steering=('examples', 'pairs', 'layer'), sparse=('examples',), description_length=('examples',),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize('name', SYSTEMS)
+def test_figures_of_the_claim_come_out(name):
+  c = run.load_config(name).to_dict()
+  c['backbone'] = {**c['backbone'], **dict(name='bert', vocabulary=600, width=16, depth=2, heads=2)}
+  c['data'] |= dict(tokenizer=None, vocabulary=600)
+  if 'rounds' in (c.get('transform') or {}):
+    c['transform']['rounds'] = 2
+  for judge in c['evaluators'].values():
+    judge |= {option: value for option, value in FEW.items() if option in OPTIONS.get(judge['name'], ())}
+  figures = run.train(c, quiet=True)['figures']
+  for check in ledger.checks(c['claim']):
+    assert np.isfinite(figures[check.metric])
+
+
+def test_feet_has_a_row_a_column():
+  small = dict(backbone='bert', vocabulary=4096, width=16, depth=1, heads=2, tokenizer=None, length=8)
+  rows = experiments.module('feet').run(seed=0, shots=(2,), steps=2, examples=32, **small)
+  assert set(rows) == {'feet', 'shots2', 'tuned'}
+  assert all(0 <= row['accuracy'] <= 1 and np.isfinite(row['auroc']) for row in rows.values())

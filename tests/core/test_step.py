@@ -1,0 +1,60 @@
+"""The step: one compilation, nothing moved to or from the host, its input given up."""
+
+import jax
+import numpy as np
+import pytest
+
+from jssl.core import loop
+from jssl.core.build import plan
+from jssl.core.mesh import BATCH, make_mesh
+from jssl.data.sources import to_device
+from tests.small import small
+
+GUARDS = (None, dict(name='skip', most=2, spike=6.0))
+
+
+@pytest.fixture(params=GUARDS, ids=['no guard', 'guard'])
+def compiled(request):
+  """The step of a small system, its state and a batch, under the mesh of eight devices."""
+  p = plan(small('byol', guard=request.param))
+  mesh = make_mesh()
+  with jax.set_mesh(mesh):
+    create, _, lowered = loop.compile_run(p, mesh)
+    batch = loop.open_source(p).batch(0)
+    yield lowered.compile(), create(), batch, jax.sharding.NamedSharding(mesh, BATCH)
+
+
+def test_moves_nothing_and_gives_up_its_input(compiled):
+  step, train, batch, examples = compiled
+  with jax.transfer_guard('disallow'):
+    batch = to_device(batch, examples)
+    after, metrics = step(train, batch)
+    again, _ = step(after, batch)
+  for before in (train, after):
+    kept = [jax.tree_util.keystr(path) for path, x in jax.tree_util.tree_leaves_with_path(before) if not x.is_deleted()]
+    assert not kept, f'not donated: {kept}'
+  assert not any(x.is_deleted() for x in jax.tree.leaves((again, batch, metrics)))
+  assert int(again.step) == 2
+
+
+def test_the_transfer_guard_would_tell(compiled):
+  step, train, batch, _ = compiled
+  with jax.transfer_guard('disallow'), pytest.raises(Exception, match='[Dd]isallowed host-to-device'):
+    jax.block_until_ready(step(train, batch))
+
+
+def test_compilations_are_counted():
+  with loop._Compiles() as compiles:
+
+    def step(x):
+      return x + 1
+
+    jitted = jax.jit(step)
+    for size in (3, 3, 5):
+      jitted(np.zeros(size, np.float32))
+  assert compiles.count == 2
+
+
+def test_a_run_compiles_once():
+  p = plan(small('simclr', steps=4, log_every=1))
+  assert loop.run(p, loop.open_source(p), quiet=True).compiles == 1

@@ -1,0 +1,45 @@
+"""Texts made for a question."""
+
+import numpy as np
+import pytest
+
+from jssl.data import nuisances, probing
+
+
+def column(split, name):
+  return np.array([split[i][name] for i in range(len(split))])
+
+
+def test_names_go_with_occupations_in_train_alone():
+  data = probing.occupations(agreement=0.8)
+  share = {}
+  for split, examples in data.splits.items():
+    share[split] = np.mean((column(examples, 'label') >= 2) == column(examples, 'gender'))
+  assert share['train'] == pytest.approx(0.8, abs=0.04) and share['test'] == pytest.approx(0.5, abs=0.06)
+  names = lambda split: {n for text in data.info['texts'][split] for some in probing.NAMES for n in some if n in text.replace('.', '').split()}
+  assert len(names('train')) == len(names('test')) == 16 and not names('train') & names('test')
+
+
+def test_code_and_prose_come_by_turns():
+  data = probing.code_or_prose()
+  assert set(data.splits) == {'train', 'test'} and len(data.splits['train']) > 1000
+  np.testing.assert_array_equal(column(data.splits['test'], 'label')[:4], [1, 0, 1, 0])
+  assert 'return' in ' '.join(data.info['texts']['train'][::2])
+
+
+def test_a_thesaurus_joins_words_that_people_judged():
+  data = probing.lexicon()
+  words, edges = data.info['words'], data.info['edges']
+  assert len(words) == len(data.splits['train']) and edges.max() < len(words) and (edges[:, 0] < edges[:, 1]).all()
+  pairs, scores = data.info['similarity']['simlex']
+  assert len(pairs) == len(scores) == 999 and (words[pairs[0][0]], words[pairs[0][1]]) == ('old', 'new')
+
+
+def test_colours_turn_against_the_label():
+  data = nuisances.coloured_digits()
+  agree = {split: np.mean(column(x, 'label') == column(x, 'nuisance')) for split, x in data.splits.items()}
+  assert agree['train'] == pytest.approx(0.9, abs=0.03) and agree['test'] == pytest.approx(0.1, abs=0.05)
+  train = data.splits['train']
+  seen, chance = column(train, 'seen'), column(train, 'propensity')
+  assert 0.3 < seen.mean() < 0.7 and chance[seen == 1].mean() > chance[seen == 0].mean() + 0.2
+  assert np.mean((column(train, 'imputation') > 0.5) == column(train, 'nuisance')) > 0.9

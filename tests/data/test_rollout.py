@@ -1,0 +1,80 @@
+"""Environments do what they say, and what is rolled out in them depends on the seed and the policy alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jssl.core import loop
+from jssl.core.build import plan
+from jssl.data import rollout
+from jssl.data.environments import combination_lock, demonstrator, four_rooms, point_mass, uniform
+from tests.small import small
+
+ENVIRONMENTS = {
+  'four_rooms': lambda: four_rooms(side=7, copies=2),
+  'noisy_rooms': lambda: four_rooms(side=7, noise=0.5),
+  'point_mass': lambda: point_mass(side=8),
+  'point_vector': lambda: point_mass(side=0, others=1),
+  'combination_lock': lambda: combination_lock(horizon=4),
+}
+
+
+@pytest.mark.parametrize('name', ENVIRONMENTS)
+def test_experts_do_better_than_chance(name):
+  environment = ENVIRONMENTS[name]()
+  mean = lambda policy: float(rollout.returns(environment, policy, jax.random.key(0), episodes=64, length=20).mean())
+  assert mean(demonstrator(environment)) > 3 * max(mean(uniform(environment)), 0.1)
+
+
+def test_walks_keep_to_the_transition_matrix():
+  environment = four_rooms(side=7, goal=False)
+  transition = environment.facts['transition']
+  np.testing.assert_allclose(transition, transition.T)
+  np.testing.assert_allclose(transition.sum(1), 1)
+  keys = jax.random.split(jax.random.key(0), 4000)
+  state = environment.facts['states']._replace(agent=jnp.int32(5), goal=jnp.int32(0))
+  step = lambda key: environment.step(state, environment.draw(key), key)[0].agent
+  seen = np.bincount(jax.vmap(step)(keys), minlength=len(transition)) / 4000
+  np.testing.assert_allclose(seen, transition[5], atol=0.03)
+
+
+def test_windows_follow_each_other():
+  environment = four_rooms(side=7)
+  columns = rollout.rollouts(environment, uniform(environment), jax.random.split(jax.random.key(0), 5), 24)
+  cut = rollout.windows(columns, 8)
+  assert cut['observation'].shape == (15, 8, 7, 7, 3)
+  np.testing.assert_array_equal(cut['frame'][4], columns['observation'][1, 8])
+  np.testing.assert_array_equal(cut['truth'], cut['state'][:, 0])
+  with pytest.raises(ValueError, match='window'):
+    rollout.rooms(length=4, window=8)
+
+
+def test_a_new_episode_begins_where_one_ends():
+  environment = four_rooms(side=5)
+  columns = rollout.rollouts(environment, demonstrator(environment), jax.random.split(jax.random.key(0), 20), 20)
+  assert columns['done'].any()
+  np.testing.assert_array_equal(columns['done'], columns['reward'] > 0)
+  i, t = np.argwhere(columns['done'])[0]
+  assert t == 19 or (columns['state'][i, t + 1] < 1).any()  # no episode begins at the goal
+
+
+def test_splits_are_the_same_each_time_and_differ():
+  a, b = (rollout.rooms(episodes=4, test=4).splits for _ in range(2))
+  np.testing.assert_array_equal(a['train'].take(np.arange(4))['action'], b['train'].take(np.arange(4))['action'])
+  assert (a['train'][0]['action'] != a['test'][0]['action']).any()
+
+
+def test_batches_follow_from_seed_number_and_policy():
+  p = plan(small('spr'))
+  start = lambda: loop.init_state(p.method, p.optimizer, jax.random.key(0))
+  source, again, other = (loop.open_source(p._replace(config={**p.config, 'seed': seed})) for seed in (0, 0, 1))
+  first, second = source.next(start()), source.next(start())
+  again.restore({'batches': 1})
+  for name, column in again.next(start()).items():
+    np.testing.assert_array_equal(column, second[name])
+  assert (first['action'] != second['action']).any() and (other.next(start())['action'] != first['action']).any()
+  assert source.save() == again.save() == {'batches': 2}
+  assert {n: (x.shape[1:], x.dtype) for n, x in first.items() if n in p.data.spec} == {
+    n: (x.shape, x.dtype) for n, x in p.data.spec.items()
+  }

@@ -1,0 +1,68 @@
+"""Protocols of control give known figures to known representations."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from jssl.data import rollout
+from jssl.evaluators.control import cloning, control
+from jssl.evaluators.regression import laplacian, regression, ridge
+from jssl.evaluators.subject import Subject
+from jssl.types import Features
+
+
+@pytest.fixture(scope='module')
+def rooms():
+  return rollout.rooms(episodes=32, test=16)
+
+
+def flat(x):
+  x = x.reshape(len(x), -1)
+  return Features(x[:, None], x)
+
+
+def test_ridge_is_scikit_learns():
+  random = np.random.RandomState(0)
+  x, y = random.randn(50, 4).astype(np.float32), random.randn(50, 2).astype(np.float32)
+  z = (x - x.mean(0)) / x.std(0)
+  expected = Ridge(alpha=0.1 * 50).fit(z, y).predict(z)
+  np.testing.assert_allclose(ridge(x, y, l2=(0.1,))(x), expected, atol=1e-4)
+
+
+def test_state_is_read_off_pixels_and_not_off_noise(rooms):
+  pixels = Subject(rooms, lambda c: flat(c['frame']))
+  noise = Subject(rooms, lambda c: flat(jax.random.normal(jax.random.key(0), (len(c['frame']), 8))))
+  assert regression(pixels)['r2'] > 0.9
+  assert regression(noise)['r2'] < 0.1
+
+
+def test_control_of_the_best_and_the_worst(rooms):
+  environment = rooms.info['environment']
+  states = environment.facts['states']
+  seen = flat(jax.vmap(environment.observe, (0, None))(states, jax.random.key(0))).pooled
+  right = jax.nn.one_hot(jax.vmap(environment.expert)(states), 4)
+  networks = {'backbone': flat, 'q': lambda x: jax.nn.one_hot(jnp.argmax(x @ seen.T, 1), len(seen)) @ right}
+  subject = Subject(rooms, lambda c: flat(c['frame']), networks)
+  assert control(subject, jax.random.key(0), episodes=64)['return'] == 1
+  subject.networks['q'] = lambda x: jnp.eye(4)[jnp.zeros(len(x), int)]
+  figures = control(subject, jax.random.key(0), episodes=64)
+  assert figures['return_low'] <= figures['return'] <= figures['return_high'] < 0.5
+
+
+def test_cloning_an_expert_from_the_pixels():
+  data = rollout.demonstrations(side=0, others=0, episodes=20, test=2)
+  figures = cloning(Subject(data, lambda c: flat(c['frame'])), jax.random.key(0), episodes=64)
+  blind = cloning(Subject(data, lambda c: flat(c['frame'][:, :1] * 0)), jax.random.key(0), episodes=64)
+  assert figures['return'] > blind['return'] + 5
+
+
+def test_true_eigenvectors_have_cosine_one():
+  data = rollout.rooms(goal=False, episodes=2, test=2)
+  environment = data.info['environment']
+  transition = environment.facts['transition']
+  vectors = jnp.asarray(np.linalg.eigh(np.eye(len(transition)) - transition)[1][:, :5], jnp.float32)
+  seen = flat(jax.vmap(environment.observe, (0, None))(environment.facts['states'], jax.random.key(0))).pooled
+  networks = {'backbone': flat, 'head': lambda x: -3 * vectors[jnp.argmax(x @ seen.T, 1)]}
+  assert laplacian(Subject(data, lambda c: flat(c['frame']), networks))['cosine'] > 0.9999

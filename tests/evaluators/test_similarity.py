@@ -1,0 +1,77 @@
+"""Similarity of texts, retrieval, and ranks of tokens."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from jssl.data.text import data
+from jssl.evaluators import PROTOCOLS, Subject
+from jssl.evaluators.retrieval import figures
+from jssl.types import Features
+
+RNG = np.random.RandomState(0)
+TABLE = RNG.randn(20, 6).astype(np.float32)
+IDS = RNG.randint(1, 20, (12, 4)) * (np.arange(4) < RNG.randint(2, 5, (12, 1)))
+
+
+def represent(columns):
+  tokens = jnp.asarray(TABLE)[columns['ids']]
+  return Features(tokens, tokens.mean(1), jnp.stack([tokens, 2 * tokens + 1]))
+
+
+def subject(**splits):
+  return Subject(data(dict(train=dict(ids=IDS), test=dict(ids=IDS)) | splits, {}), represent)
+
+
+def judge(name, of, **options):
+  return PROTOCOLS[name](of, jax.random.key(0), **options)
+
+
+def cosine(x, a, b):
+  return [x[i] @ x[j] / np.linalg.norm(x[i]) / np.linalg.norm(x[j]) for i, j in zip(a, b, strict=True)]
+
+
+@pytest.mark.parametrize('dims', [None, 2])
+def test_sts_is_the_correlation_of_cosines_with_scores(dims):
+  a, b = np.triu_indices(12, 1)
+  score = RNG.rand(len(a)).astype(np.float32)
+  of = subject(pairs=dict(a=a, b=b, score=score))
+  found = judge('sts', of, dims=dims)
+  pooled = TABLE[IDS].mean(1)[:, :dims]
+  assert found['spearman'] == pytest.approx(spearmanr(cosine(pooled, a, b), score)[0], abs=1e-6) and found['pairs'] == 66
+  layer = judge('sts_layer', of, layer=1, dims=dims)
+  states = np.stack([(2 * TABLE[row[row != 0]] + 1).mean(0) for row in IDS])[:, :dims]
+  assert layer['spearman'] == pytest.approx(spearmanr(cosine(states, a, b), score)[0], abs=1e-6)
+
+
+def test_sts_asks_for_its_splits():
+  with pytest.raises(ValueError, match="sts needs the splits 'test' and 'pairs'"):
+    judge('sts', subject())
+
+
+def test_retrieval_figures_by_hand():
+  gain = np.array([[0, 2, 0, 1.0], [1, 0, 0, 0]])
+  found = figures(gain, ks=(1, 2))
+  ideal, got = 2 + 1 / np.log2(3), 2 / np.log2(3) + 1 / np.log2(5)
+  assert found['ndcg10'] == pytest.approx((got / ideal + 1) / 2)
+  assert found['mrr'] == pytest.approx((1 / 2 + 1) / 2) and found['recall1'] == pytest.approx((0 + 1) / 2)
+  assert found['recall2'] == pytest.approx((1 / 2 + 1) / 2)
+
+
+def test_retrieval_ranks_by_cosine_and_leaves_a_text_out_of_its_own_answers():
+  of = subject(relevance=dict(query=np.arange(12), document=np.arange(12), relevance=np.ones(12)), documents=dict(ids=IDS))
+  assert judge('retrieval', of, queries='test')['recall1'] == 1.0
+  alone = judge('retrieval', of, queries='test', documents='test')
+  assert alone['recall1'] == 0.0 and alone['queries'] == 12
+  with pytest.raises(ValueError, match='retrieval needs the splits'):
+    judge('retrieval', of)
+
+
+def test_token_rank_counts_directions_of_real_tokens():
+  found = judge('token_rank', subject(), tau=0.9)
+  states = TABLE[IDS[IDS != 0]]
+  energy = np.linalg.svd(states, compute_uv=False) ** 2
+  assert found['rank'] == 1 + np.flatnonzero(np.cumsum(energy) / energy.sum() >= 0.9)[0] and found['tokens'] == (IDS != 0).sum()
+  assert found['share'] == found['rank'] / 6

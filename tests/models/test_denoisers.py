@@ -1,0 +1,136 @@
+"""The U-Net and the transformers that are told the level of noise; grids of any axes; decoders beside them."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jssl import models
+from jssl.models import cross, dit, grid, positions, reporter, series, time, unet
+from jssl.parts.patches import patchify
+
+
+def normal(*shape, seed=0):
+  return jax.random.normal(jax.random.key(seed), shape)
+
+
+def shaken(net, seed=3):
+  """The network with all parameters random, so that nothing starts at zero."""
+  graphdef, params, rest = nnx.split(net, nnx.Param, ...)
+  leaves, tree = jax.tree.flatten(params)
+  keys = jax.random.split(jax.random.key(seed), len(leaves))
+  shake = lambda x, key: x + 0.1 * jax.random.normal(key, x.shape)
+  return nnx.merge(graphdef, tree.unflatten(map(shake, leaves, keys)), rest)
+
+
+def test_adaptive_group_norm_is_the_formula():
+  block = shaken(unet.ModulatedBlock(4, 4, time=3, code=2, rngs=nnx.Rngs(0)))
+  x, t, z = normal(2, 3, 3, 4), normal(2, 3, seed=1), normal(2, 2, seed=2)
+  h = np.asarray(block.conv1(jax.nn.silu(block.norm1(x))), np.float64)
+  for i, c in itertools.product(range(2), range(4)):  # 4 groups of one channel
+    h[i, ..., c] = (h[i, ..., c] - h[i, ..., c].mean()) / np.sqrt(h[i, ..., c].var() + 1e-5)
+  silu = lambda x: x / (1 + np.exp(-x))
+  for net, given in ((block.time, silu(np.asarray(t))), (block.code, np.asarray(z))):
+    both = given @ np.asarray(net.kernel[...]) + np.asarray(net.bias[...])
+    h = (1 + both[:, None, None, :4]) * h + both[:, None, None, 4:]
+  expected = x + block.conv2(jnp.asarray(silu(h), jnp.float32))
+  np.testing.assert_allclose(block(x, t, z), expected, atol=1e-4)
+
+
+def test_unet_starts_silent_and_hears_its_code():
+  net = unet.UNet((8, 8, 1), code=4, widths=(8, 8), sections=2, drop=1 - 1e-6, rngs=nnx.Rngs(0))
+  x, t = normal(2, 8, 8, 1), jnp.array([0.1, 0.9])
+  assert not net(x, t, normal(2, 4)).any()
+  net = shaken(net)
+  quiet, heard = net(x, t, jnp.zeros((2, 4))), net(x, t, normal(2, 4))
+  assert quiet.shape == x.shape and jnp.abs(quiet - heard).max() > 1e-4
+  keys = jax.random.split(jax.random.key(0), 2)
+  np.testing.assert_allclose(net(x, t, normal(2, 4), keys=keys), quiet, atol=1e-6)  # all sections dropped
+  assert jnp.abs(net(x, 1 - t, jnp.zeros((2, 4))) - quiet).max() > 1e-4
+
+
+@pytest.mark.parametrize(('options', 'message'), [(dict(widths=(8, 8, 8), patch=2), 'divides'), (dict(sections=3), 'sections')])
+def test_unet_refuses(options, message):
+  with pytest.raises(ValueError, match=message):
+    unet.UNet((12, 12, 1), code=4, rngs=nnx.Rngs(0), **options)
+
+
+def test_time_embedding_is_the_loop():
+  net = time.TimeEmbedding(4, frequencies=2, rngs=nnx.Rngs(0))
+  t = 0.37
+  angles = [1000 * t, 1000 * t / 100]
+  h = np.array([*np.sin(angles), *np.cos(angles)]) @ np.asarray(net.fc1.kernel[...])
+  expected = (h / (1 + np.exp(-h))) @ np.asarray(net.fc2.kernel[...])
+  np.testing.assert_allclose(net(jnp.array([t]))[0], expected, atol=1e-4)
+
+
+def test_dit_block_starts_as_nothing_and_follows_the_time():
+  block = dit.ModulatedBlock(8, heads=2, rngs=nnx.Rngs(0))
+  x, t = normal(2, 5, 8), normal(2, 8, seed=1)
+  np.testing.assert_array_equal(block(x, time=t), x)
+  block = shaken(block)
+  assert jnp.abs(block(x, time=t) - block(x, time=-t)).max() > 1e-3
+
+
+def test_dit_encodes_what_is_kept():
+  net = shaken(dit.DiT((8, 8, 1), width=8, depth=1, heads=2, patch=4, rngs=nnx.Rngs(0)))
+  x, keep = normal(2, 8, 8, 1), jnp.array([[3, 1, 0, 2]] * 2)
+  whole, kept = net(x, time=jnp.ones(2)), net(x, time=jnp.ones(2), keep=keep)
+  np.testing.assert_allclose(kept.tokens, whole.tokens[:, keep[0]], atol=1e-5)
+  np.testing.assert_allclose(net(x).pooled, net(x, time=jnp.zeros(2)).pooled)
+  head = dit.DiTDecoder(net, width=8, depth=1, heads=2, rngs=nnx.Rngs(0))
+  assert head(kept.tokens[:, :2], jnp.argsort(keep, 1), jnp.ones(2)).shape == (2, 4, 32)
+
+
+def test_grid_on_two_axes_is_a_vit():
+  options = dict(width=8, depth=2, heads=2, patch=4)
+  vit = models.ViT((8, 12, 1), pool='mean', positions='sincos', std=0.0, rngs=nnx.Rngs(0), **options)
+  net = grid.GridTransformer((8, 12, 1), rngs=nnx.Rngs(1), **options)
+  nnx.update(net, nnx.state(vit, nnx.Param))
+  x, keep = normal(2, 8, 12, 1), jnp.array([[4, 0, 2]] * 2)
+  mask = jnp.array([[0, 1, 1, 0, 1, 0]] * 2, bool)
+  for given in ({}, dict(keep=keep), dict(mask=mask)):
+    for a, b in zip(net(x, **given), vit(x, **given), strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_patches_of_clips_are_the_loop():
+  x = np.arange(2 * 4 * 4 * 6 * 1).reshape(2, 4, 4, 6, 1)
+  expected = [
+    [x[i, t : t + 2, r : r + 2, c : c + 3].reshape(-1) for t in (0, 2) for r in (0, 2) for c in (0, 3)] for i in range(2)
+  ]
+  np.testing.assert_array_equal(patchify(jnp.asarray(x), (2, 2, 3)), expected)
+  table = positions.sincos((2, 3, 4), 12)
+  assert table.shape == (24, 12) and len(np.unique(table.round(4), axis=0)) == 24
+
+
+def test_cross_decoder_asks_each_position_by_itself():
+  net = models.ViT((8, 8, 1), width=8, depth=1, heads=2, patch=2, pool='mean', rngs=nnx.Rngs(0))
+  head = cross.CrossDecoder(net, width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
+  x, visible, hidden = normal(2, 4, 8), jnp.array([[0, 5, 9, 3]] * 2), jnp.array([[1, 2, 7]] * 2)
+  found = head(x, visible, hidden)
+  np.testing.assert_allclose(found[:, 1:2], head(x, visible, hidden[:, 1:2]), atol=1e-5)
+  order = jnp.array([2, 0, 3, 1])
+  np.testing.assert_allclose(found, head(x[:, order], visible[:, order], hidden), atol=1e-5)
+
+
+def test_series_transformer_does_not_see_padding():
+  net = series.TST((6, 3), width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
+  net.eval()
+  x = normal(2, 6, 3).at[:, 4:].set(0)
+  tokens, pooled, _ = net(x)
+  np.testing.assert_allclose(pooled, tokens[:, :4].mean(1), atol=1e-6)
+  net.positions[...] = net.positions[...].at[4:].add(5.0)
+  np.testing.assert_allclose(net(x).pooled, pooled, atol=1e-6)
+  assert jnp.abs(net(x, mask=jnp.ones(x.shape, bool).at[:, 1:].set(False)).pooled - pooled).max() > 1e-5
+
+
+def test_reporter_does_not_read_hidden_words():
+  net = reporter.Reporter(4, vocabulary=5, length=3, width=8, depth=1, heads=2, rngs=nnx.Rngs(0))
+  mask, feature = jnp.array([[False, True, False]]), normal(1, 4)
+  a, b = (net(jnp.array([[0, hidden, 3]]), mask, feature) for hidden in (1, 4))
+  np.testing.assert_array_equal(a, b)
+  assert jnp.abs(a - net(jnp.array([[0, 1, 3]]), mask, -feature)).max() > 1e-4

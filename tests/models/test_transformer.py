@@ -1,0 +1,67 @@
+"""Transformers over tokens."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jssl.models.transformer import CausalLm, Decoder, LmHead
+
+IDS = jnp.array([[3, 4, 5, 0, 0, 0], [1, 2, 3, 4, 5, 6]])
+KEYS = jax.random.split(jax.random.key(0), 2)
+
+
+def lm(**options):
+  return CausalLm((6,), **dict(vocabulary=9, width=8, depth=2, heads=2, std=0.5, rngs=nnx.Rngs(0)) | options)
+
+
+def test_tokens_see_only_those_before_them():
+  net = lm()
+  whole, cut = net(IDS), net(IDS[:, :3])
+  np.testing.assert_allclose(whole.tokens[:, :3], cut.tokens, atol=1e-5)
+  np.testing.assert_allclose(whole.pooled, jnp.stack([whole.tokens[0, 2], whole.tokens[1, 5]]))
+  assert whole.layers.shape == (3, 2, 6, 8)
+
+
+def test_padding_tells_nothing():
+  net = lm()
+  np.testing.assert_allclose(net(IDS).pooled[0], net(IDS[:1, :3]).pooled[0], atol=1e-5)
+  assert np.isfinite(net(jnp.zeros((1, 6), jnp.int32)).pooled).all()
+
+
+@pytest.mark.parametrize('tied', [True, False])
+def test_logits(tied):
+  net = lm(tied=tied)
+  tokens = net(IDS).tokens
+  table = net.table if tied else net.output
+  np.testing.assert_allclose(net.logits(tokens), tokens @ table[...].T, atol=1e-5)
+
+
+def test_dropout_is_drawn_from_the_keys_of_the_examples():
+  net = lm(dropout=0.5)
+  both, one = net(IDS, keys=KEYS).pooled, net(IDS[1:], keys=KEYS[1:]).pooled
+  np.testing.assert_allclose(both[1], one[0], atol=1e-5)
+  assert not np.allclose(both, net(IDS).pooled)
+
+
+@pytest.mark.parametrize('causal', [True, False])
+def test_decoder_attends_to_the_context_and_to_what_it_may_see(causal):
+  net = Decoder(4, width=8, depth=2, heads=2, causal=causal, std=0.5, rngs=nnx.Rngs(0))
+  x, context = jax.random.normal(KEYS[0], (2, 5, 8)), jax.random.normal(KEYS[1], (2, 3, 4))
+  y = net(x, context)
+  assert y.shape == (2, 5, 8) and not np.allclose(y, net(x, -context))
+  assert np.allclose(y[:, 0], net(x[:, :1], context)[:, 0], atol=1e-5) == causal
+  masked = net(x, context, context_mask=jnp.array([[True, True, False]] * 2))
+  np.testing.assert_allclose(masked, net(x, context[:, :2]), atol=1e-5)
+
+
+def test_head_reads_logits_off_the_table_it_is_given_or_its_own():
+  net = lm()
+  tokens, table = net(IDS).tokens, net.table[...]
+  tied = LmHead(net, transform=False, rngs=nnx.Rngs(0))
+  np.testing.assert_allclose(tied(tokens, table), tokens @ table.T, atol=1e-5)
+  own = LmHead(8, vocabulary=7, tied=False, rngs=nnx.Rngs(0))
+  assert own(tokens).shape == (2, 6, 7)
+  with pytest.raises(ValueError, match='give vocabulary'):
+    LmHead(8, rngs=nnx.Rngs(0))

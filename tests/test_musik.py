@@ -1,0 +1,10 @@
+"""MusIK's loop opens a short lock."""
+
+from jssl import experiments
+
+
+def test_a_cover_reaches_what_chance_does_not():
+  rows = experiments.module('musik').run(seed=0, horizon=2, actions=4, episodes=500, steps=200, judged=64)
+  assert rows['musik']['return'] > 0.8 > 0.3 > rows['random_init']['return']
+  assert rows['musik']['decoded'] > 0.9
+  assert set(rows) == {'musik', 'one_step', 'q_learning', 'random_init'}
