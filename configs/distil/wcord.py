@@ -7,10 +7,10 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image(data='mnist5k', batch_size=125, epochs=1)
+  c = common.image(data='mnist5k', batch_size=64, epochs=1)
   c.number = 78
   c.kind = 'supervised'
-  c.data.train, c.steps, half = 1000, 480, 240
+  c.data.train, c.steps, half = 1000, 320, 160
   c.backbone = dict(name='mlp_backbone', widths=(64,))
   c.heads = dict(
     classifier=dict(name='linear', dim=10),
@@ -18,7 +18,7 @@ def get_config():
     teacher=dict(name='convnet', widths=(16, 32, 64, 64), on='data.image'),
     teacher_classifier=dict(name='linear', dim=10, on='teacher'),
     teacher_projector=dict(name='linear', dim=32, on='teacher'),
-    critic=dict(name='critic', on='student_projector'),
+    critic=dict(name='critic', widths=(64,), on='student_projector'),
   )
   c.teacher = dict(name='periodic', every=half, networks=('teacher', 'teacher_classifier'))
   first = lambda x: dict(name='switch', before=x, after=0.0, at='50%')

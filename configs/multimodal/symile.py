@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image(data='shifted_digits', batch_size=64, epochs=20)
+  c = common.image(data='shifted_digits', batch_size=64, epochs=12)
   c.number = 44
   c.kind = 'multimodal'
   c.data.train = 2000
