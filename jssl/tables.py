@@ -41,6 +41,7 @@ from jssl.models import series as series_models
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import (
+  demonstration,
   denoise,
   discriminated,
   distil,
@@ -52,6 +53,7 @@ from jssl.terms import (
   latent,
   masked,
   multi_view,
+  outcome,
   record,
   sentence,
   sequence,
@@ -213,9 +215,9 @@ TERMS = {
   'unified': unified.unified,
   # control
   'open_loop': trajectory.open_loop,
-  'outcome': trajectory.outcome,
-  'latent_actions': trajectory.latent_actions,
-  'chunk': trajectory.chunk,
+  'outcome': outcome.outcome,
+  'latent_actions': demonstration.latent_actions,
+  'chunk': demonstration.chunk,
   'slow': spectral.slow,
   'q_learning': value.q_learning,
 }
