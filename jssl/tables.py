@@ -42,6 +42,7 @@ from jssl.models import series as series_models
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import (
+  demonstration,
   denoise,
   difference,
   discriminated,
@@ -54,6 +55,7 @@ from jssl.terms import (
   latent,
   masked,
   multi_view,
+  outcome,
   preference,
   rebuilt,
   record,
@@ -222,9 +224,9 @@ TERMS = {
   'goal_rewarded': preference.goal_rewarded,
   # control
   'open_loop': trajectory.open_loop,
-  'outcome': trajectory.outcome,
-  'latent_actions': trajectory.latent_actions,
-  'chunk': trajectory.chunk,
+  'outcome': outcome.outcome,
+  'latent_actions': demonstration.latent_actions,
+  'chunk': demonstration.chunk,
   'slow': spectral.slow,
   'q_learning': value.q_learning,
 }
