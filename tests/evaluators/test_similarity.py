@@ -58,6 +58,7 @@ def test_retrieval_figures_by_hand():
   assert found['ndcg10'] == pytest.approx((got / ideal + 1) / 2)
   assert found['mrr'] == pytest.approx((1 / 2 + 1) / 2) and found['recall1'] == pytest.approx((0 + 1) / 2)
   assert found['recall2'] == pytest.approx((1 / 2 + 1) / 2)
+  assert found['map'] == pytest.approx(((1 / 2 + 2 / 4) / 2 + 1) / 2)
 
 
 def test_retrieval_ranks_by_cosine_and_leaves_a_text_out_of_its_own_answers():
