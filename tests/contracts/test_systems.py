@@ -33,7 +33,7 @@ def needs_data(config):
 
 
 def test_traces_at_full_size(name):
-  needs_data(CONFIGS[name])
+  needs_data(CONFIGS[name].to_dict())
   testing.check_traces(configs.module(name).get_config())
 
 
