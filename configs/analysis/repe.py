@@ -7,8 +7,8 @@ def get_config():
   c = common.frozen_minilm(data='rotten_tomatoes', length=24)
   c.number = 136
   c.evaluators = dict(
-    read=dict(name='reading', transform=dict(name='lat')),
-    steer=dict(name='steering', transform=dict(name='lat')),
+    read=dict(name='reading', examples=128, transform=dict(name='lat')),
+    steer=dict(name='steering', examples=96, transform=dict(name='lat')),
   )
   c.claim = dict(
     metric='steer_effect', beats=('random',), margin=0.2, seeds=3,

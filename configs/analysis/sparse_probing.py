@@ -6,9 +6,9 @@ from jssl.configs import common
 def get_config():
   c = common.frozen_minilm(data='code_or_prose', length=24)
   c.number = 264
-  c.evaluators = dict(neurons=dict(name='sparse'))
+  c.evaluators = dict(neurons=dict(name='sparse', examples=256))
   c.claim = dict(
     metric='neurons_k1_f1', beats=('random',), margin=0.1, seeds=3,
-    variants=dict(random=('evaluators.neurons.name=random_neurons',)),
+    variants=dict(random=('evaluators.neurons.name=random_neurons', 'evaluators.neurons.examples=256')),
   )  # fmt: skip
   return c

@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.frozen_minilm(data='lee', length=48)
+  c = common.frozen_minilm(data='lee', length=32)
   c.number = 178
   c.backbone.pool = 'first_last'
   c.transform = dict(name='pca_whiten')
