@@ -81,7 +81,7 @@ def _networks(slots):
     features=lambda key: Linear(64, dim=slots - 1, rngs=nnx.Rngs(key)),
     classifier=lambda key: Linear(slots - 1, dim=slots, rngs=nnx.Rngs(key)),
   )
-  return {name: nets.network(create) for name, create in make.items()}
+  return {name: nets.network(create)[0] for name, create in make.items()}
 
 
 @partial(jax.jit, static_argnames=('loss', 'slots', 'steps', 'batch_size'))
