@@ -182,9 +182,9 @@ def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) ->
   """What is judged side by side. A network that is not trained is its own start."""
   found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
   states = {'random_init': start, p.config['name'] or 'trained': trained}
+  represent = jax.jit(p.method.represent)
   for row, s in states.items() if p.steps else list(states.items())[1:]:
-    represent = partial(p.method.represent, s.params, s.state)
-    found[row] = Subject(p.data, represent, p.method.networks(s.params, s.state), p.transform)
+    found[row] = Subject(p.data, partial(represent, s.params, s.state), p.method.networks(s.params, s.state), p.transform)
   return found
 
 

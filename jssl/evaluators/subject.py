@@ -15,7 +15,7 @@ class Subject:
 
   Args:
     data: with the splits that the evaluators ask for, mostly 'train' and 'test'.
-    represent: dict of columns [b ...] -> Features.
+    represent: dict of columns [b ...] -> Features, jitted, with its arrays as arguments: as constants they would be compiled in.
     networks: name -> network, bound to its arrays and in evaluation mode; none for raw input.
     transform: fitted to the pooled features of 'train' (and its column `transform.labels`), and then part of `represent`.
   """
@@ -28,10 +28,10 @@ class Subject:
     transform: Transform | None = None,
   ):
     self.data, self.networks = data, dict(networks or {})
-    self.represent = jax.jit(represent)
+    self.represent = represent
     if transform:
-      plain, fitted = represent, self._fit(transform)
-      self.represent = jax.jit(lambda x: (z := plain(x))._replace(pooled=transform.apply(fitted, z.pooled)))
+      fitted, apply = self._fit(transform), jax.jit(transform.apply)
+      self.represent = lambda x: (z := represent(x))._replace(pooled=apply(fitted, z.pooled))
 
   @cached_property
   def frozen(self) -> Frozen:
