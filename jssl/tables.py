@@ -5,9 +5,13 @@ from jssl.data import (
   clips,
   compose,
   documents,
+  fact_tables,
+  gap_sentences,
   graphs,
   images,
   knowledge,
+  mazes,
+  molecules,
   nuisances,
   probing,
   reports,
@@ -42,6 +46,7 @@ from jssl.models import series as series_models
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
 from jssl.parts import guards, memory, optimizers, schedules, teachers
 from jssl.terms import (
+  cells,
   demonstration,
   denoise,
   difference,
@@ -67,9 +72,10 @@ from jssl.terms import (
   two_view,
   unified,
   value,
+  written,
 )
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, gaps, graph, image, items, noise, video
+from jssl.views import columns, gaps, graph, image, items, noise, rates, video
 from jssl.views import series as series_views
 from jssl.views import text as text_views
 from jssl.views import tuples as tuple_views
@@ -138,6 +144,7 @@ VIEWS = {
   'twice': text_views.twice,
   'deleted': text_views.deleted,
   'mask_tokens': text_views.mask_tokens,
+  'mask_uniformly': rates.mask_uniformly,
   'random_mask': image.random_mask,
   'beit_block_mask': image.beit_block_mask,
   'block_mask': image.block_mask,
@@ -186,6 +193,10 @@ DATA = {
   'vowels': sound.vowels,
   'japanese_vowels': series.japanese_vowels,
   'chains': chains.chains,
+  'mazes': mazes.mazes,
+  'umls_tables': fact_tables.umls_tables,
+  'lee_gaps': gap_sentences.lee_gaps,
+  'solubility': molecules.solubility,
   # control
   'rooms': rollout.rooms,
   'demonstrations': rollout.demonstrations,
@@ -213,6 +224,8 @@ TERMS = {
   'distilled': distil.distilled,
   'discriminated': discriminated.discriminated,
   'hybrid': hybrid.hybrid,
+  'written': written.written,
+  'cells': cells.cells,
   'record': record.record,
   'denoised': denoise.denoised,
   'variational': denoise.variational,

@@ -14,11 +14,15 @@ from jssl.evaluators.links import links
 from jssl.evaluators.meaning import guarded, prediction, retrofitted
 from jssl.evaluators.preference import answers, half_way, pair_likelihoods, pair_rewards
 from jssl.evaluators.probe import fewshot, linear
+from jssl.evaluators.property import labelled_regression
 from jssl.evaluators.regression import laplacian, regression
 from jssl.evaluators.retrieval import retrieval
 from jssl.evaluators.sts import sts, sts_layer
 from jssl.evaluators.subject import Subject
+from jssl.evaluators.summaries import summaries
+from jssl.evaluators.tables import cell_filling
 from jssl.evaluators.tokens import token_rank
+from jssl.evaluators.told import continued, filled
 from jssl.evaluators.verification import verification
 from jssl.evaluators.words import words
 from jssl.types import Key, Transform
@@ -73,6 +77,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'guarded': Protocol('1', guarded, raw=False),
   'sts_layer': Protocol('1', sts_layer, raw=False),
   'token_rank': Protocol('1', token_rank, raw=False),
+  'filled': Protocol('1', filled, raw=False),
+  'continued': Protocol('1', continued, raw=False),
+  'summaries': Protocol('1', summaries, raw=False),
+  'cell_filling': Protocol('1', cell_filling, raw=False),
   'prediction': Protocol('1', prediction, raw=False),
   'sparse': Protocol('1', sparse, raw=False),
   'random_neurons': Protocol('1', random_neurons, raw=False),
@@ -93,6 +101,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'half_way': Protocol('1', half_way, raw=False),
   # control
   'regression': Protocol('1', regression),
+  'labelled_regression': Protocol('1', labelled_regression),
   'cloning': Protocol('1', cloning),
   'control': Protocol('1', control, raw=False),
   'chunk_control': Protocol('1', chunk_control, raw=False),

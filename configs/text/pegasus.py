@@ -1,0 +1,29 @@
+"""PEGASUS. Zhang, Zhao, Saleh, Liu, ICML 2020. arXiv:1912.08777, section 3.1: principal sentences are written from the rest.
+
+In the last part of the run a few summaries are learned from: first sentences of news, told from what follows.
+"""
+
+from jssl.configs import common
+
+
+def get_config():
+  c = common.base(data='lee_gaps', batch_size=16, epochs=1)
+  c.number = 247
+  c.epochs, c.steps = None, 300
+  c.backbone = dict(name='bert', vocabulary=2048, width=64, depth=2, heads=4, mask_id=4, dropout=0.1, std=0.1)
+  c.heads.decoder = dict(name='decoder', depth=1, heads=4, dropout=0.1, std=0.1)
+  c.heads.lm = dict(name='lm_head')
+  c.optimizer.learning_rate.peak = 2e-3
+  told = dict(name='written', objective=dict(name='token_cross_entropy'))
+  before, after = (dict(name='switch', before=x, after=1.0 - x, at='80%') for x in (1.0, 0.0))
+  c.terms.gaps = dict(**told, weight=before)
+  c.terms.summary = dict(**told, source='body', text='summary', weight=after)
+  c.evaluators = dict(summary=dict(name='summaries'))
+  c.claim = dict(
+    metric='summary_nll', beats=('random sentences', 'no pretraining'), margin=0.02, seeds=3, lower=True,
+    variants={
+      'random sentences': ('terms.gaps.source=random_ids', 'terms.gaps.text=random_target'),
+      'no pretraining': ('terms.gaps.weight=0.0', 'terms.summary.weight=1.0', 'steps=60'),
+    },
+  )  # fmt: skip
+  return c

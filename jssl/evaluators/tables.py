@@ -1,0 +1,44 @@
+"""Tables whose cells are to be filled."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators.subject import Subject
+from jssl.models.facts import table_states
+from jssl.types import Key
+
+
+def cell_filling(
+  subject: Subject, key: Key, *, split: str = 'test', structured: bool = True, encoder: str = 'backbone', head: str = 'cell'
+) -> dict[str, float]:
+  """Protocol cell_filling: the entity of a hidden cell, ranked among all entities but the others that are right there too.
+
+  Args:
+    subject: of data with ids, row, column [n], place, answer and others [e], as `umls_tables` has them.
+    key: not used.
+    split: whose tables are filled.
+    structured: as in the term `cells`.
+    encoder, head: as there.
+
+  Returns:
+    hits1, hits10 and mrr, of the ranks; equal scores share theirs.
+
+  Reference: Deng, Sun, Lees, Wu, Yu, VLDB 2020, arXiv:2006.14806, section 6.7.
+  """
+  del key
+  net, cell, info = subject.networks[encoder], subject.networks[head], subject.data.info
+  examples = subject.data.splits[split]
+  batch = examples.take(np.arange(len(examples)))
+
+  @jax.jit
+  def score(batch):
+    hidden = jnp.arange(batch['ids'].shape[1]) == batch['place'][:, None]
+    tokens = cell(table_states(net, batch, hidden, structured).tokens)
+    z = jnp.take_along_axis(tokens, batch['place'][:, None, None], 1)[:, 0]
+    return z @ net.table[info['first'] : info['first'] + info['entities']].T
+
+  found = np.where(batch['others'] > 0, -np.inf, score(batch))
+  right = np.take_along_axis(found, batch['answer'][:, None], 1)
+  rank = 1 + (found > right).sum(1) + ((found == right).sum(1) - 1) / 2
+  return {'hits1': float((rank < 2).mean()), 'hits10': float((rank < 11).mean()), 'mrr': float((1 / rank).mean())}

@@ -1,0 +1,64 @@
+"""Sequences told to their end, greedily: how many come out without a fault."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators.subject import Subject
+from jssl.types import Key
+
+
+def filled(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone', head: str = 'lm') -> dict[str, float]:
+  """Protocol filled: the rest of a sequence is told from left to right, each token as the first of those that are hidden.
+
+  Args:
+    subject: of data with ids [n]; info['start'] is where telling begins.
+    key: not used, the likeliest token is taken.
+    split: whose sequences are told.
+    encoder: (ids, mask) -> Features, with a `table`.
+    head: (tokens, table) -> logits.
+
+  Returns:
+    exact, the share of sequences told without a fault; tokens, that of tokens.
+
+  Reference: Nolte et al. 2024, arXiv:2412.05117, section 3 (inference).
+  """
+  del key
+  net, lm = subject.networks[encoder], subject.networks[head]
+
+  def at(ids, place):
+    hidden = jnp.broadcast_to(jnp.arange(ids.shape[1]) >= place, ids.shape)
+    return lm(jnp.take(net(ids, mask=hidden).tokens, place, axis=1), net.table)
+
+  return _told(subject, split, at)
+
+
+def continued(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone') -> dict[str, float]:
+  """Protocol continued: as `filled`, but each token is told by a causal network, from those before it.
+
+  Args:
+    subject, key, split: as there.
+    encoder: ids -> Features, with `logits`.
+
+  Returns:
+    exact and tokens, as there.
+  """
+  del key
+  net = subject.networks[encoder]
+  return _told(subject, split, lambda ids, place: net.logits(jnp.take(net(ids).tokens, place - 1, axis=1)))
+
+
+def _told(subject: Subject, split: str, at: Callable) -> dict[str, float]:
+  """`at`: (ids, place) -> logits of a place, which do not rest on what stands there or after it."""
+  examples, start = subject.data.splits[split], subject.data.info['start']
+  ids = np.stack([examples[i]['ids'] for i in range(len(examples))])
+
+  @jax.jit
+  def tell(ids):
+    step = lambda ids, place: (ids.at[:, place].set(jnp.argmax(at(ids, place), -1).astype(ids.dtype)), None)
+    return jax.lax.scan(step, ids.at[:, start:].set(1), jnp.arange(start, ids.shape[1]))[0]
+
+  right = np.asarray(tell(ids))[:, start:] == ids[:, start:]
+  return {'exact': float(right.all(1).mean()), 'tokens': float(right.mean())}

@@ -1,0 +1,66 @@
+"""Sets of tokens that are made, or read from packages: mazes, molecules, documents with gaps, tables of facts."""
+
+import numpy as np
+import pytest
+
+from jssl.data import fact_tables, gap_sentences, mazes, molecules
+from jssl.data.records import DataError
+
+
+def made(build, **options):
+  try:
+    return build(**options)
+  except DataError as error:
+    pytest.skip(str(error))
+
+
+def test_paths_lead_through_open_sides_from_start_to_goal():
+  side, first = 4, mazes.WAYS + 16
+  data = mazes.mazes(side=side, train=32, test=8)
+  assert data.splits['train'].columns['ids'].shape == (32, 2 * side**2 + 3)
+  for ids in data.splits['train'].columns['ids'].tolist():
+    ways, (start, goal), path = ids[: side**2], ids[side**2 : side**2 + 2], ids[side**2 + 2 :]
+    cut = path.index(mazes.END)
+    assert set(path[cut:]) == {mazes.END}
+    assert (path[0], path[cut - 1]) == (start, goal) and len(set(path[:cut])) == cut
+    for a, b in zip(path[: cut - 1], path[1:cut], strict=True):
+      (ya, xa), (yb, xb) = divmod(a - first, side), divmod(b - first, side)
+      assert (ways[a - first] - mazes.WAYS) >> mazes.STEPS.index((yb - ya, xb - xa)) & 1
+    # A tree has one open side, seen from both cells, less than cells.
+    assert sum((w - mazes.WAYS).bit_count() for w in ways) == 2 * (side**2 - 1)
+  told = lambda split: {tuple(ids[: side**2 + 2]) for ids in data.splits[split].columns['ids'].tolist()}
+  assert not told('train') & told('test')
+
+
+def test_selfies_come_back_as_molecules_and_both_notations_have_the_same():
+  selfies = pytest.importorskip('selfies')
+  data = made(molecules.solubility, unlabelled=50)
+  row = data.splits['labelled'][0]
+  names = dict(enumerate(data.info['tokens'], molecules.FIRST))
+  assert selfies.decoder(''.join(names[i] for i in row['ids'] if i)) == 'CCCCC' and row['truth'] == np.float32(-3.18)
+  other = made(molecules.solubility, notation='smiles', unlabelled=50)
+  assert {split: len(x) for split, x in data.splits.items()} == {split: len(x) for split, x in other.splits.items()}
+  assert molecules.SMILES_TOKEN.findall('C[C@H](Cl)Br%12') == ['C', '[C@H]', '(', 'Cl', ')', 'Br', '%12']
+
+
+def test_principal_sentences_share_words_with_the_rest():
+  document = ['the red fox ran', 'nothing here', 'the red fox', 'a cat']
+  assert gap_sentences.principal(document, 2) == [0, 2]
+
+
+def test_gaps_are_one_token_each():
+  data = made(gap_sentences.lee_gaps, length=32, target=8, vocabulary=300, kept=0.0)
+  train = data.splits['train'].columns
+  assert train['ids'].shape[1] == 32 and train['target'].shape[1] == 8
+  assert (train['random_ids'] == 4).any() and not (train['body'] == 4).any()
+  assert (train['summary'][0] == train['summary'][60]).all()
+
+
+def test_tables_ask_for_a_triple_that_training_has_not_seen():
+  data = made(fact_tables.umls_tables, train=16)
+  test, e = data.splits['test'].columns, data.info['entities']
+  head, relation = test['ids'][:, 4] - fact_tables.FIRST, test['ids'][:, 0] - fact_tables.FIRST - e
+  graph = fact_tables.umls().splits['test'].columns
+  np.testing.assert_array_equal([head, relation, test['answer']], [graph['head'], graph['relation'], graph['tail']])
+  assert set(test['place']) == {5} and (test['row'][:, 5] == 1).all() and (test['column'][:, 5] == 1).all()
+  assert not test['others'][np.arange(len(head)), test['answer']].any()
