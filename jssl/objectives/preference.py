@@ -2,7 +2,7 @@
 
 The losses of a policy share one interface, (chosen, rejected, reference_chosen, reference_rejected) to [b]: [b] summed
 log-probabilities of the preferred and of the other answer, by the policy and by the frozen reference. Those that need
-no reference accept it and do not read it. Below, h_i is the difference of the two log-ratios,
+no reference accept it and do not read it; `ppo_clip` learns from a reward instead of pairs. Below, h_i is the difference of the two log-ratios,
 h = (chosen - reference_chosen) - (rejected - reference_rejected). Lengths are numbers of tokens. The reference's
 gradient is stopped.
 """
@@ -10,6 +10,7 @@ gradient is stopped.
 import jax
 import jax.numpy as jnp
 
+from jssl.objectives.prediction import token_mean
 from jssl.parts.gradients import l2_normalize
 from jssl.types import Array
 
@@ -346,6 +347,58 @@ def simpo(
   del reference_chosen, reference_rejected
   margin = _mean(chosen, chosen_length) - _mean(rejected, rejected_length)
   return jax.nn.softplus(gamma - beta * margin)
+
+
+def ppo_clip(
+  logp: Array, old_logp: Array, advantages: Array, mask: Array | None = None, *, clip: float = 0.2
+) -> Array:
+  """Proximal policy optimisation: the policy's gain, held back where it has moved too far from the one that acted.
+
+  l_i = b / sum_it m_it sum_t m_it ( -min(u_it A_it, min(max(u_it, 1 - clip), 1 + clip) A_it) )
+  u_it = exp(logp_it - old_logp_it)
+
+  Args:
+    logp: [b t] the policy's log-probabilities of the tokens written.
+    old_logp: [b t] those of the policy that wrote them.
+    advantages: [b t] A, as from `gae`, whitened or not.
+    mask: [b t] true for the tokens that count. None for all.
+    clip: how far the ratio u may move to a gain.
+
+  Returns:
+    [b].
+
+  Reference: Schulman et al. 2017, arXiv:1707.06347, Eq. 7; Stiennon et al. 2020, arXiv:2009.01325, section 3.4, for
+  tokens. Stop-gradient on the old policy and on the advantages. log u is bounded above by 20.
+  """
+  old, a = jax.lax.stop_gradient((_float(old_logp), _float(advantages)))
+  u = jnp.exp(jnp.minimum(_float(logp) - old, 20.0))
+  return token_mean(-jnp.minimum(u * a, jnp.clip(u, 1 - clip, 1 + clip) * a), mask)
+
+
+def gae(rewards: Array, values: Array, *, gamma: float = 1.0, lambda_: float = 0.95) -> Array:
+  """Generalised advantage estimation over episodes that end with their last step.
+
+  A_t = delta_t + gamma lambda A_{t+1},   delta_t = r_t + gamma V_{t+1} - V_t,   V and A are 0 after the end
+
+  Args:
+    rewards: [b t].
+    values: [b t] V of the states in which the actions were chosen.
+    gamma: discount.
+    lambda_: 0 for one step, 1 for the whole return.
+
+  Returns:
+    [b t] A; A + V is what the value is fitted to.
+
+  Reference: Schulman et al. 2016, arXiv:1506.02438, Eq. 16.
+  """
+  rewards, values = _float(rewards), _float(values)
+  delta = rewards + gamma * jnp.pad(values[:, 1:], ((0, 0), (0, 1))) - values
+
+  def back(after, delta):
+    advantage = delta + gamma * lambda_ * after
+    return advantage, advantage
+
+  return jax.lax.scan(back, jnp.zeros_like(delta[:, 0]), delta.T, reverse=True)[1].T
 
 
 def _float(x: Array) -> Array:

@@ -91,6 +91,16 @@ def test_rectify():
   np.testing.assert_allclose(jax.vmap(jax.grad(o.rectify))(x), gelu(x), atol=1e-6)
 
 
+def test_gae():
+  rng = arrays('gae')
+  r, v = more.normal(rng, 3, 5), more.normal(rng, 3, 5)
+  later = lambda t, n: sum(0.9**k * r[:, t + k] for k in range(n)) + (0.9**n * v[:, t + n] if t + n < 5 else 0)
+  for t in range(5):  # Eq. 16 as a mean of n-step returns with weights (1 - lambda) lambda^(n-1), the rest on the last
+    steps = 5 - t
+    mean = sum(0.2 * 0.8 ** (n - 1) * later(t, n) for n in range(1, steps)) + 0.8 ** (steps - 1) * later(t, steps)
+    np.testing.assert_allclose(o.gae(r, v, gamma=0.9, lambda_=0.8)[:, t], mean - v[:, t], rtol=1e-4, atol=1e-5)
+
+
 def test_match_tokens():
   teacher = jnp.asarray(more.normal(arrays('match'), 3, 5, 8))
   order = jnp.array([[3, 1, 4, 0, 2]] * 3)

@@ -479,6 +479,26 @@ def simpo(w, v, beta=2.0, gamma=1.0):
   return -log_sigmoid(beta / w[2] * w[0] - beta / v[2] * v[0] - gamma)
 
 
+def ppo_clip(sg, logp, old_logp, advantages, mask=None, clip=0.2):
+  old, a = sg(old_logp), sg(advantages)
+  loss = np.zeros_like(logp)
+  for i, t in np.ndindex(logp.shape):
+    u = math.exp(min(logp[i, t] - old[i, t], 20.0))
+    loss[i, t] = -u * a[i, t]
+    if a[i, t] > 0 and u > 1 + clip:
+      loss[i, t] = -(1 + clip) * a[i, t]
+    if a[i, t] < 0 and u < 1 - clip:
+      loss[i, t] = -(1 - clip) * a[i, t]
+  return share(loss, np.ones(loss.shape, bool) if mask is None else mask)
+
+
+def written(rng):
+  """Tokens that the policy has moved on by up to half, either way."""
+  logp = -3 * rng.random((5, 4))
+  moved = logp + rng.uniform(-0.5, 0.5, logp.shape)
+  return tuple(x.astype(np.float32) for x in (logp, moved, rng.normal(size=logp.shape)))
+
+
 def answers(rng, b=5):
   """Log-probabilities of answers of about ten tokens."""
   chosen, rejected = (-10 - 4 * rng.random(b) for _ in range(2))
@@ -520,6 +540,9 @@ PREFERENCE = {
   'rrhf': reference_free(rrhf, weight=3.0),
   'orpo': reference_free(orpo, weight=0.7),
   'simpo': reference_free(simpo, beta=3.0, gamma=0.4),
+  'ppo_clip': Oracle(
+    ppo_clip, lambda rng: [(written(rng), {}), ((*written(rng), rng.random((5, 4)) < 0.7), dict(clip=0.4))]
+  ),
 }
 
 

@@ -1,0 +1,164 @@
+"""Learning from comparisons: a supervised policy, a reward model on top of it, and policies that are trained or picked by the reward.
+
+The answers are sums worked out step by step. The comparisons are noisy; the share of right steps, which nothing is trained
+on, is what they are about.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from jssl.core import nets
+from jssl.data.chains import VOCABULARY, chains
+from jssl.models.heads import Linear
+from jssl.models.transformer import CausalLm
+from jssl.objectives import bradley_terry, gae, ppo_clip, token_cross_entropy
+
+TERMS, START, WIDTH = 5, 7, 48  # steps of an answer, the place of the first, width of the networks
+
+
+def run(
+  *, seed: int, pairs: int = 1024, flipped: float = 0.15, steps: int = 400, rewarded: int = 200, rounds: int = 100, best_of: int = 8
+) -> dict[str, dict[str, float]]:  # fmt: skip
+  """Rows `supervised`, `best_of_8`, `tldr` (PPO with beta 0.05), `beta_0`, `beta_0.5`, and `random_init`.
+
+  Args:
+    seed: of the answers, of all networks and draws.
+    pairs: comparisons.
+    flipped: share of them that say the opposite.
+    steps: of supervised fine-tuning.
+    rewarded: steps of the reward model.
+    rounds: of PPO, 64 answers each.
+    best_of: n, of which the answer of highest reward is taken.
+
+  Returns:
+    row -> gold, the mean share of right steps of sampled answers; proxy, their mean reward; kl, of the policy to the
+    supervised one, an answer: log n - (n - 1)/n for the best of n.
+  """
+  data = chains(terms=TERMS, human=pairs, seed=seed)
+  train, test = (split.take(np.arange(len(split))) for split in (data.splits['train'], data.splits['test']))
+  flip = np.random.RandomState(seed).rand(pairs) < flipped
+  chosen, rejected = train['chosen'][:pairs], train['rejected'][:pairs]
+  said = dict(chosen=np.where(flip[:, None], rejected, chosen), rejected=np.where(flip[:, None], chosen, rejected))
+  keys = jax.random.split(jax.random.key(seed), 6)
+
+  start = nets.init(_networks(), keys[0])[0]
+  supervised = _fit(_imitation, {'lm': start['lm']}, {'ids': train['answer']}, keys[1], steps)
+  judge = _fit(_comparison, supervised | {'head': start['head']}, said, keys[2], rewarded)
+  mean = _values(judge, train['answer'])[:, -1].mean()
+  judge['head']['linear']['bias'] -= mean  # the mean reward of the answers that were imitated is 0
+
+  def figures(policy, n=1):
+    ids = _sample(policy, jnp.repeat(test['chosen'], n, 0), keys[3])
+    r = _values(judge, ids)[:, -1].reshape(-1, n)
+    ids = ids.reshape(len(r), n, -1)[jnp.arange(len(r)), r.argmax(1)]
+    kl = np.log(n) - (n - 1) / n if n > 1 else _kl(policy, supervised, ids)
+    return {'gold': float(1 - data.info['mark'](np.asarray(ids)).mean()), 'proxy': float(r.max(1).mean()), 'kl': float(kl)}
+
+  tuned = {name: _ppo(supervised, judge, train['answer'], keys[4], beta, rounds) for name, beta in BETAS.items()}
+  rows = dict(random_init={'lm': start['lm']}, supervised=supervised, **tuned)
+  return {name: figures(policy) for name, policy in rows.items()} | {f'best_of_{best_of}': figures(supervised, best_of)}
+
+
+BETAS = {'tldr': 0.05, 'beta_0': 0.0, 'beta_0.5': 0.5}
+
+
+def _networks():
+  make = dict(
+    lm=lambda key: CausalLm(jax.ShapeDtypeStruct((START + TERMS,), jnp.int32), vocabulary=VOCABULARY, width=WIDTH, depth=2, heads=4,
+                            std=0.1, rngs=nnx.Rngs(key)),
+    head=lambda key: Linear(WIDTH, dim=1, rngs=nnx.Rngs(key)),
+  )  # fmt: skip
+  return {name: nets.network(create)[0] for name, create in make.items()}
+
+
+def _bound(params):
+  return nets.bind(_networks(), params, {name: {} for name in params}, train=False)
+
+
+def _logits(policy, ids):
+  """[b m v] of the tokens of the answer; what a policy writes is never padding."""
+  lm = _bound(policy)['lm']
+  return lm.logits(lm(ids, mask=jnp.ones(ids.shape, bool)).tokens[:, START - 1 : -1])
+
+
+def _told(policy, ids):
+  """[b m] log-probabilities of the tokens of the answer."""
+  return jnp.take_along_axis(jax.nn.log_softmax(_logits(policy, ids)), ids[:, START:, None], -1)[..., 0]
+
+
+@jax.jit
+def _values(params, ids):
+  """[b n] of the head; the last is the reward of a reward model."""
+  bound = _bound(params)
+  return bound['head'](bound['lm'](ids, mask=jnp.ones(ids.shape, bool)).tokens)[..., 0]
+
+
+@jax.jit
+def _kl(policy, reference, ids):
+  logp, other = (jax.nn.log_softmax(_logits(p, ids)) for p in (policy, reference))
+  return jnp.mean(jnp.sum(jnp.exp(logp) * (logp - other), (1, 2)))
+
+
+@jax.jit
+def _sample(policy, questions, key):
+  def write(ids, t):
+    token = jax.random.categorical(jax.random.fold_in(key, t), _logits(policy, ids)[:, t])
+    return ids.at[:, START + t].set(token.astype(ids.dtype)), None
+
+  return jax.lax.scan(write, questions.at[:, START:].set(1), jnp.arange(TERMS))[0]  # causal: what is not yet written is not read
+
+
+def _imitation(params, batch):
+  return token_cross_entropy(_logits(params, batch['ids']), batch['ids'][:, START:])
+
+
+def _comparison(params, batch):
+  return bradley_terry(*(_values(params, batch[name])[:, -1] for name in ('chosen', 'rejected')))
+
+
+@partial(jax.jit, static_argnames=('loss', 'steps'))
+def _fit(loss, params, data, key, steps, rate=3e-3, batch_size=64):
+  optimizer = optax.adamw(optax.cosine_decay_schedule(rate, steps), weight_decay=0.01)
+
+  def step(carry, key):
+    params, opt = carry
+    rows = jax.random.randint(key, (batch_size,), 0, len(jax.tree.leaves(data)[0]))
+    batch = jax.tree.map(lambda x: jnp.asarray(x)[rows], data)
+    updates, opt = optimizer.update(jax.grad(lambda p: jnp.mean(loss(p, batch)))(params), opt, params)
+    return (optax.apply_updates(params, updates), opt), None
+
+  return jax.lax.scan(step, (params, optimizer.init(params)), jax.random.split(key, steps))[0][0]
+
+
+@partial(jax.jit, static_argnames='rounds')
+def _ppo(supervised, judge, questions, key, beta, rounds, rate=1e-3, batch_size=64, epochs=4):
+  """The policy after `rounds` of answers; the value network is one of its own and starts as the reward model."""
+  optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.linear_schedule(rate, 0.0, rounds * epochs)))
+
+  def one(carry, key):
+    draw, write = jax.random.split(key)
+    rows = jax.random.randint(draw, (batch_size,), 0, len(questions))
+    ids = _sample(carry[0]['policy'], questions[rows], write)
+    value = lambda params: _values(params['value'], ids)[:, START - 1 : -1]
+    old, v = _told(carry[0]['policy'], ids), value(carry[0])
+    rewards = (-beta * (old - _told(supervised, ids))).at[:, -1].add(_values(judge, ids)[:, -1])
+    a = gae(rewards, v, gamma=1.0, lambda_=0.95)
+    whitened = (a - a.mean()) / (a.std() + 1e-8)
+
+    def loss(params):
+      return jnp.mean(ppo_clip(_told(params['policy'], ids), old, whitened, clip=0.2)) + jnp.mean((value(params) - a - v) ** 2) / 2
+
+    def update(carry, _):
+      params, opt = carry
+      updates, opt = optimizer.update(jax.grad(loss)(params), opt, params)
+      return (optax.apply_updates(params, updates), opt), None
+
+    return jax.lax.scan(update, carry, length=epochs)[0], None
+
+  params = {'policy': supervised, 'value': judge}
+  return jax.lax.scan(one, (params, optimizer.init(params)), jax.random.split(key, rounds))[0][0]['policy']
