@@ -2,6 +2,7 @@
 
 from jssl.data import (
   chains,
+  cipher,
   clips,
   compose,
   documents,
@@ -57,6 +58,7 @@ from jssl.terms import (
   invariant,
   label_pairs,
   labelled,
+  late,
   latent,
   masked,
   multi_view,
@@ -194,6 +196,7 @@ DATA = {
   'japanese_vowels': series.japanese_vowels,
   'chains': chains.chains,
   'mazes': mazes.mazes,
+  'king_james_cipher': cipher.king_james_cipher,
   'umls_tables': fact_tables.umls_tables,
   'lee_gaps': gap_sentences.lee_gaps,
   'solubility': molecules.solubility,
@@ -226,6 +229,8 @@ TERMS = {
   'hybrid': hybrid.hybrid,
   'written': written.written,
   'cells': cells.cells,
+  'late_contrast': late.late_contrast,
+  'late_distilled': late.late_distilled,
   'record': record.record,
   'denoised': denoise.denoised,
   'variational': denoise.variational,

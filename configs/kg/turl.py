@@ -8,7 +8,7 @@ def get_config():
   c.number = 67
   c.epochs, c.steps = None, 600
   c.backbone = dict(name='bert', vocabulary=183, width=64, depth=2, heads=4, mask_id=1, types=3, pool='cls', dropout=0.1, std=0.1)
-  c.heads.cell = dict(name='linear', dim=64)
+  c.heads.cell = dict(name='linear')
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 2e-3
   c.terms.cells = dict(

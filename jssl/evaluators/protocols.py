@@ -10,6 +10,7 @@ from jssl.evaluators.evidence import classify, outside
 from jssl.evaluators.geometry import completion, dimensions, rotation
 from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, reading, sparse, steering
 from jssl.evaluators.knn import neighbour_vote
+from jssl.evaluators.late import late_retrieval
 from jssl.evaluators.links import links
 from jssl.evaluators.meaning import guarded, prediction, retrofitted
 from jssl.evaluators.preference import answers, half_way, pair_likelihoods, pair_rewards
@@ -81,6 +82,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'continued': Protocol('1', continued, raw=False),
   'summaries': Protocol('1', summaries, raw=False),
   'cell_filling': Protocol('1', cell_filling, raw=False),
+  'late_retrieval': Protocol('1', late_retrieval, raw=False),
   'prediction': Protocol('1', prediction, raw=False),
   'sparse': Protocol('1', sparse, raw=False),
   'random_neurons': Protocol('1', random_neurons, raw=False),

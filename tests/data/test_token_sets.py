@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jssl.data import fact_tables, gap_sentences, mazes, molecules
+from jssl.data import cipher, fact_tables, gap_sentences, mazes, molecules
 from jssl.data.records import DataError
 
 
@@ -64,3 +64,15 @@ def test_tables_ask_for_a_triple_that_training_has_not_seen():
   np.testing.assert_array_equal([head, relation, test['answer']], [graph['head'], graph['relation'], graph['tail']])
   assert set(test['place']) == {5} and (test['row'][:, 5] == 1).all() and (test['column'][:, 5] == 1).all()
   assert not test['others'][np.arange(len(head)), test['answer']].any()
+
+
+def test_a_cipher_is_one_token_for_one_and_near_the_same_place():
+  data = made(cipher.king_james_cipher, vocabulary=400, verses=20, labelled=7)
+  train = data.splits['train'].columns
+  straight = made(cipher.king_james_cipher, vocabulary=400, verses=20, swaps=0.0).splits['train'].columns
+  word = dict(zip(straight['query'].ravel().tolist(), straight['cipher'].ravel().tolist(), strict=True))
+  assert len(set(word.values())) == len(word)
+  told = np.vectorize(word.get)(train['query']).reshape(-1, 4, 2)
+  moved = train['cipher'].reshape(-1, 4, 2)
+  assert ((told == moved).all(-1) | (told[..., ::-1] == moved).all(-1)).all()
+  np.testing.assert_array_equal(train['asked'][7], train['cipher'][0])

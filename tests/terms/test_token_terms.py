@@ -7,6 +7,7 @@ from flax import nnx
 
 from jssl.models.bert import Bert
 from jssl.models.facts import table_states
+from jssl.parts.late import late_interaction
 from jssl.parts.rouge import rouge_f1
 from jssl.views.rates import mask_uniformly
 
@@ -39,3 +40,11 @@ def test_rouge_by_hand():
   assert rouge_f1('a a b'.split(), 'a c b d'.split()) == 2 * 2 / 7
   assert rouge_f1('a b c'.split(), 'b c a'.split(), n=2) == 0.5
   assert rouge_f1([], ['a']) == 0.0
+
+
+def test_late_interaction_takes_the_best_real_token_for_each_of_the_query():
+  random = np.random.RandomState(0)
+  q, p, mask = random.randn(3, 2, 4), random.randn(5, 6, 4), random.rand(5, 6) < 0.6
+  mask[:, 0] = True
+  want = [[sum(max(x @ y for y in p[b][mask[b]]) for x in q[a]) for b in range(5)] for a in range(3)]
+  np.testing.assert_allclose(late_interaction(*map(jnp.asarray, (q, p, mask))), want, rtol=1e-5)
