@@ -18,11 +18,11 @@ from jssl.models.heads import Linear
 from jssl.models.transformer import CausalLm
 from jssl.objectives import bradley_terry, gae, ppo_clip, token_cross_entropy
 
-TERMS, START, WIDTH = 5, 7, 48  # steps of an answer, the place of the first, width of the networks
+TERMS, START, WIDTH = 3, 5, 48  # steps of an answer, the place of the first, width of the networks
 
 
 def run(
-  *, seed: int, examples: int = 20000, flipped: float = 0.15, steps: int = 400, rewarded: int = 200, rounds: int = 100, best_of: int = 8
+  *, seed: int, examples: int = 20000, flipped: float = 0.15, steps: int = 300, rewarded: int = 600, rounds: int = 60, best_of: int = 8
 ) -> dict[str, dict[str, float]]:  # fmt: skip
   """Rows `supervised`, `best_of_8`, `tldr` (PPO with beta 0.05), `beta_0`, `beta_0.5`, and `random_init`.
 
