@@ -18,17 +18,17 @@ from jssl.models.heads import Linear
 from jssl.models.transformer import CausalLm
 from jssl.objectives import bradley_terry, gae, ppo_clip, token_cross_entropy
 
-TERMS, START, WIDTH = 5, 7, 48  # steps of an answer, the place of the first, width of the networks
+TERMS, START, WIDTH = 3, 5, 48  # steps of an answer, the place of the first, width of the networks
 
 
 def run(
-  *, seed: int, pairs: int = 1024, flipped: float = 0.15, steps: int = 400, rewarded: int = 200, rounds: int = 100, best_of: int = 8
+  *, seed: int, examples: int = 20000, flipped: float = 0.15, steps: int = 300, rewarded: int = 600, rounds: int = 60, best_of: int = 8
 ) -> dict[str, dict[str, float]]:  # fmt: skip
   """Rows `supervised`, `best_of_8`, `tldr` (PPO with beta 0.05), `beta_0`, `beta_0.5`, and `random_init`.
 
   Args:
     seed: of the answers, of all networks and draws.
-    pairs: comparisons.
+    examples: answers to imitate, and as many comparisons; both are seen about once.
     flipped: share of them that say the opposite.
     steps: of supervised fine-tuning.
     rewarded: steps of the reward model.
@@ -39,12 +39,12 @@ def run(
     row -> gold, the mean share of right steps of sampled answers; proxy, their mean reward; kl, of the policy to the
     supervised one, an answer: log n - (n - 1)/n for the best of n.
   """
-  data = chains(terms=TERMS, human=pairs, seed=seed)
+  data = chains(terms=TERMS, train=examples, human=examples, seed=seed)
   train, test = (split.take(np.arange(len(split))) for split in (data.splits['train'], data.splits['test']))
-  flip = np.random.RandomState(seed).rand(pairs) < flipped
-  chosen, rejected = train['chosen'][:pairs], train['rejected'][:pairs]
-  said = dict(chosen=np.where(flip[:, None], rejected, chosen), rejected=np.where(flip[:, None], chosen, rejected))
-  keys = jax.random.split(jax.random.key(seed), 6)
+  flip = np.random.RandomState(seed).rand(examples, 1) < flipped
+  chosen, rejected = train['chosen'], train['rejected']
+  said = dict(chosen=np.where(flip, rejected, chosen), rejected=np.where(flip, chosen, rejected))
+  keys = jax.random.split(jax.random.key(seed), 5)
 
   start = nets.init(_networks(), keys[0])[0]
   supervised = _fit(_imitation, {'lm': start['lm']}, {'ids': train['answer']}, keys[1], steps)

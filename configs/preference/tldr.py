@@ -1,0 +1,13 @@
+"""Learning to summarize from human feedback. Stiennon et al., NeurIPS 2020. arXiv:2009.01325, section 3.4."""
+
+from ml_collections import ConfigDict
+
+
+def get_config():
+  c = ConfigDict(dict(number=232, kind='preference', seed=0))
+  c.experiment = dict(name='tldr')
+  c.claim = dict(
+    metric='gold', beats=('supervised',), margin=0.05, seeds=3,
+    also=(dict(metric='kl', beats=('beta_0',), margin=0.0, lower=True),),
+  )  # fmt: skip
+  return c
