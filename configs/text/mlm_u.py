@@ -9,8 +9,8 @@ from jssl.configs import common
 def get_config():
   c = common.base(data='mazes', batch_size=64, epochs=1)
   c.number = 202
-  c.epochs, c.steps, c.data.side = None, 600, 4
-  shape = dict(vocabulary=35, width=64, depth=3, heads=4, std=0.1)
+  c.epochs, c.steps, c.data.side = None, 400, 4
+  shape = dict(vocabulary=35, width=64, depth=2, heads=4, std=0.1)
   c.backbone = dict(name='bert', mask_id=1, **shape)
   c.heads.lm = dict(name='lm_head')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-3, warmup='10%'), weight_decay=0.01)
