@@ -4,9 +4,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='umls_tables', batch_size=64, epochs=1)
+  c = common.base(data='umls_tables', batch_size=32, epochs=1)
   c.number = 67
-  c.epochs, c.steps = None, 600
+  c.epochs, c.steps = None, 400
   c.backbone = dict(name='bert', vocabulary=183, width=64, depth=2, heads=4, mask_id=1, types=3, pool='cls', dropout=0.1, std=0.1)
   c.heads.cell = dict(name='linear')
   c.heads.lm = dict(name='lm_head')

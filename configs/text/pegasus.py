@@ -7,9 +7,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='lee_gaps', batch_size=16, epochs=1)
+  c = common.base(data='lee_gaps', batch_size=8, epochs=1)
   c.number = 247
-  c.epochs, c.steps = None, 300
+  c.epochs, c.steps = None, 240
   c.backbone = dict(name='bert', vocabulary=2048, width=64, depth=2, heads=4, mask_id=4, dropout=0.1, std=0.1)
   c.heads.decoder = dict(name='decoder', depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.lm = dict(name='lm_head')
@@ -23,7 +23,7 @@ def get_config():
     metric='summary_nll', beats=('random sentences', 'no pretraining'), margin=0.02, seeds=3, lower=True,
     variants={
       'random sentences': ('terms.gaps.source=random_ids', 'terms.gaps.text=random_target'),
-      'no pretraining': ('terms.gaps.weight=0.0', 'terms.summary.weight=1.0', 'steps=60'),
+      'no pretraining': ('terms.gaps.weight=0.0', 'terms.summary.weight=1.0', 'steps=48'),
     },
   )  # fmt: skip
   return c

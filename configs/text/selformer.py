@@ -7,9 +7,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='solubility', batch_size=64, epochs=1)
+  c = common.base(data='solubility', batch_size=32, epochs=1)
   c.number = 48
-  c.epochs, c.steps, c.data.notation = None, 600, 'selfies'
+  c.epochs, c.steps, c.data.notation = None, 300, 'selfies'
   c.backbone = dict(name='bert', vocabulary=96, width=64, depth=2, heads=4, mask_id=4, std=0.1)
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 2e-3

@@ -12,7 +12,7 @@ STEPS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # bit i of `ways`: up, right, down, 
 
 
 @functools.lru_cache(maxsize=2)
-def mazes(*, side: int = 4, train: int = 16384, test: int = 512, seed: int = 0) -> Data:
+def mazes(*, side: int = 4, train: int = 4096, test: int = 512, seed: int = 0) -> Data:
   """Depth-first mazes: what is open around each cell, start, goal, and the only path between them.
 
   A sequence is the s^2 cells row by row, the start, the goal, and the cells of the path from the one to the other, followed

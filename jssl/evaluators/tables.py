@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.evaluators.subject import Subject
-from jssl.models.facts import table_states
+from jssl.parts.facts import table_states
 from jssl.types import Key
 
 

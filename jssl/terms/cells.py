@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from jssl.models.facts import table_states
+from jssl.parts.facts import table_states
 from jssl.parts.schedules import at
 from jssl.terms.masked import stateless
 from jssl.types import Objective, Term, fold

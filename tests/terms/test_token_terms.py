@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 
 from jssl.models.bert import Bert
-from jssl.models.facts import table_states
+from jssl.parts.facts import table_states
 from jssl.parts.late import late_interaction
 from jssl.parts.rouge import rouge_f1
 from jssl.views.rates import mask_uniformly

@@ -1,0 +1,52 @@
+"""Sequences told, cells filled and verses found, by networks whose answers are known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jssl.data.arrays import Columns, arrays
+from jssl.evaluators import PROTOCOLS, Subject
+from jssl.types import Features
+
+
+class Counter:
+  """Tells the token that follows by adding one to the last that it can see; hidden tokens it cannot."""
+
+  table = jnp.eye(12)
+
+  def __call__(self, ids, *, mask=None, keys=None):
+    last = lambda shown: jnp.max(jnp.where(shown, jnp.arange(ids.shape[1]), 0), 1)
+    if mask is None:
+      return Features(self.table[ids + 1], self.table[ids[:, 0]])
+    token = jnp.take_along_axis(ids, last(~mask)[:, None], 1) + 1
+    return Features(self.table[jnp.broadcast_to(token, ids.shape)], self.table[token[:, 0]])
+
+  def logits(self, tokens):
+    return tokens
+
+
+@pytest.mark.parametrize('name', ['filled', 'continued'])
+def test_what_is_told_builds_on_what_was_told(name):
+  ids = np.array([[1, 2, 3, 4, 5], [3, 4, 5, 6, 7], [1, 2, 3, 5, 6]])
+  data = arrays(ids=ids, test=dict(ids=ids), info=dict(start=2))
+  subject = Subject(data, lambda x: None, dict(backbone=Counter(), lm=lambda tokens, table: tokens @ table))
+  found = PROTOCOLS[name](subject, jax.random.key(0))
+  assert found['exact'] == pytest.approx(2 / 3) and found['tokens'] == pytest.approx(7 / 9)
+
+
+def test_late_retrieval_finds_the_passage_with_the_query_in_it():
+  passages = np.array([[1, 2, 3], [4, 5, 0], [6, 7, 8]])
+  data = arrays(ids=passages, cipher=np.array([[2, 3], [5, 4], [1, 2]]))
+  data = data._replace(splits={'test': data.splits['train']})
+  found = PROTOCOLS['late_retrieval'](Subject(data, lambda x: None, dict(backbone=Counter(), projector=lambda x: x)), jax.random.key(0))
+  assert found['recall1'] == pytest.approx(2 / 3) and found['mrr'] == pytest.approx((1 + 1 + 1 / 3) / 3)
+
+
+def test_labelled_regression_fits_the_split_that_has_numbers():
+  random = np.random.RandomState(0)
+  columns = lambda n: dict(x=(x := random.randn(n, 3).astype(np.float32)), truth=x @ np.array([[1], [2], [3]], np.float32))
+  data = arrays(x=random.randn(5, 3))
+  data = data._replace(splits={**data.splits, 'labelled': Columns(columns(80)), 'test': Columns(columns(20))})
+  represent = lambda batch: Features(batch['x'][:, None], batch['x'])
+  assert PROTOCOLS['labelled_regression'](Subject(data, represent), jax.random.key(0))['r2'] > 0.99
