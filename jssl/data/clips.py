@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from jssl.data.arrays import arrays, stack
+from jssl.data.arrays import arrays, resident
 from jssl.data.images import mnist5k
 from jssl.types import Data
 
@@ -33,7 +33,7 @@ def moving_digits(*, frames: int = 4, side: int = 20, seed: int = 0) -> Data:
 @functools.cache
 def _clips(split: str, frames: int, side: int, seed: int) -> dict[str, np.ndarray]:
   source = mnist5k().splits[split]
-  columns = stack([source[i] for i in range(len(source))])
+  columns = resident(source).columns
   n, rng = len(columns['label']), np.random.default_rng([seed, split == 'test'])
   digits = columns['image'].reshape(n, 14, 2, 14, 2).mean((2, 4)) / 255
   room = side - 14

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from PIL import Image
 
-from jssl.data.arrays import arrays, stack
+from jssl.data.arrays import arrays, resident
 from jssl.data.images import digits
 from jssl.types import Data
 
@@ -35,7 +35,7 @@ def digit_reports(*, train: int = 1500, test: int = 500, seed: int = 0) -> Data:
 @functools.cache
 def _canvases(split: str, n: int, seed: int) -> dict[str, np.ndarray]:
   source = digits().splits[split]
-  columns = stack([source[i] for i in range(len(source))])
+  columns = resident(source).columns
   rng = np.random.default_rng([seed, split == 'test'])
   high, text, label = np.zeros((n, 16, 32, 1), np.uint8), [], []
   for canvas in high[..., 0]:

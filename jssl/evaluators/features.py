@@ -58,17 +58,17 @@ def extract(
 
   features, labels, ahead = [], [], None
   for start in range(0, len(examples), batch_size):
-    rows = [examples[i] for i in range(start, min(start + batch_size, len(examples)))]
+    size = min(batch_size, len(examples) - start)
+    rows = _rows(examples, np.arange(start, start + size), [*inputs, *([] if label is None else [label])])
     if label is not None:
-      labels.extend(np.asarray(row[label]) for row in rows)
-    padded = rows + rows[-1:] * (batch_size - len(rows))
-    batch = {name: np.stack([np.asarray(row[name]) for row in padded]) for name in inputs}
-    out = getattr(represent(batch), column), len(rows)
+      labels.append(rows[label])
+    batch = {name: np.concatenate([rows[name], np.repeat(rows[name][-1:], batch_size - size, 0)]) for name in inputs}
+    out = getattr(represent(batch), column), size
     if ahead is not None:
       features.append(_fetch(*ahead))
     ahead = out
   features.append(_fetch(*ahead))
-  return np.concatenate(features), None if label is None else np.stack(labels)
+  return np.concatenate(features), None if label is None else np.concatenate(labels)
 
 
 def frozen(
@@ -125,6 +125,14 @@ def holdout(labels: np.ndarray, fraction: float = 0.1, seed: int = 0) -> np.ndar
       f'holdout was given {len(labels)} labels, no two alike; expected a class with two examples or more.'
     )
   return mask
+
+
+def _rows(examples: Examples, rows: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
+  """Columns of some examples; many at once where the split can: one by one, records are slow to open."""
+  if hasattr(examples, 'take'):
+    found = examples.take(rows)
+    return {name: found[name] for name in names}
+  return {name: np.stack([np.asarray(examples[i][name]) for i in rows]) for name in names}
 
 
 def _fetch(features, n: int) -> np.ndarray:
