@@ -46,7 +46,7 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   if 'denoiser' in c['heads'] and 'posterior' not in c['heads']:
     c['heads']['denoiser']['code'] = c['backbone']['widths'][-1]
   if c['data']['name'] in ROLLED:
-    c['data'] |= dict(episodes=8, test=4)
+    c['data'] |= dict(episodes=32, test=4)
   for term in c['terms'].values():
     if 'memory' in term and 'size' in term['memory']:
       term['memory']['size'] = 4 * batch_size

@@ -309,9 +309,9 @@ class Scale(nnx.Module):
     self.bias = None if bias is None else nnx.Param(jnp.array(float(bias)))
     self.dim, self.max = width_of(on), max
 
-  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    """[...] -> [...], float32."""
-    x = x.astype(jnp.float32) * jnp.exp(_capped(self.log_scale[...], math.log(self.max)))
+  def __call__(self, x: Array | float = 1., *, keys: Keys | None = None) -> Array:
+    """[...] -> [...], float32; without input the scale itself."""
+    x = jnp.asarray(x, jnp.float32) * jnp.exp(_capped(self.log_scale[...], math.log(self.max)))
     return x if self.bias is None else x + self.bias[...]
 
 

@@ -24,7 +24,7 @@ def multi_view(
     view: draws the v views: of one image, or the columns of v modalities, or v examples of one identity.
     towers: the network each view runs through, one name for all or one a view.
     heads: the network on the tower's pooled features, one name for all or one a view.
-    scalars: objective's keyword -> `scale` head, whose value at 1 is handed over.
+    scalars: objective's keyword -> network called without input: a learned temperature.
   """
 
   def encode(nets, target, batch, keys):
@@ -35,7 +35,7 @@ def multi_view(
     return {'z': jnp.stack(z, 1)}
 
   def judge(nets, encoded, state, key, step):
-    learned = {name: nets[net](jnp.ones(())) for name, net in (scalars or {}).items()}
+    learned = {name: nets[net]() for name, net in (scalars or {}).items()}
     return jnp.mean(at(objective, step)(encoded['z'], **learned)), (state, {})
 
   def watch(encoded, state, step):

@@ -36,7 +36,7 @@ def two_view(
     heads: networks applied in turn to the pooled features.
     predictor: a head of the trained side alone.
     columns: objective's keyword -> column of the batch.
-    scalars: objective's keyword -> `scale` head, whose value at 1 is handed over: a learned temperature.
+    scalars: objective's keyword -> network called without input: a learned temperature, or a matrix.
     memory: what is kept between steps for the objective.
     assign: (k: [b p], **memory) -> [b p], the teacher's probabilities, where the heads end in scores of prototypes; for
       the health panel.
@@ -61,7 +61,7 @@ def two_view(
 
   def judge(nets, encoded, state, key, step):
     del key
-    given = encoded['columns'] | {name: nets[net](jnp.ones(())) for name, net in (scalars or {}).items()}
+    given = encoded['columns'] | {name: nets[net]() for name, net in (scalars or {}).items()}
     given |= memory.read(state) if memory else {}
     judged = at(objective, step)
     q, k = dict(zip(asked, encoded['q'], strict=True)), dict(zip(keyed, encoded['k'], strict=True))
