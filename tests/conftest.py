@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 FLAGS = [
   '--xla_force_host_platform_device_count=8',
   # What is tested is what is computed, not how fast: unoptimised code compiles in a third of the time.
@@ -13,3 +15,12 @@ FLAGS = [
 os.environ.setdefault('XLA_FLAGS', ' '.join(FLAGS))
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path.home() / '.cache' / 'jssl' / 'xla'))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _forget():
+  """Programs of a module of tests go with it: thousands of them in one process use up its memory maps."""
+  yield
+  import jax
+
+  jax.clear_caches()

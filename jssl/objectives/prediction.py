@@ -129,6 +129,7 @@ def token_mean(loss: Array, mask: Array | None = None) -> Array:
 def feature_norm(x: Array, eps: float = 1e-5, correction: int = 0) -> Array:
   """x with mean 0 and variance 1 over the last axis, in float32; the variance divides by d - correction."""
   x = x.astype(jnp.float32)
+  x = x - jax.lax.stop_gradient(x[..., :1])  # what is constant is then 0, and not what rounding makes of it, blown up
   x = x - jnp.mean(x, -1, keepdims=True)
   return x * jax.lax.rsqrt(jnp.sum(x * x, -1, keepdims=True) / max(x.shape[-1] - correction, 1) + eps)
 

@@ -12,13 +12,33 @@ from jssl import configs, testing
 from jssl.core import loop
 from jssl.core.build import open_data, plan
 from jssl.data import DataError
+from jssl.tables import TERMS
 from tests.small import small
 
 CONFIGS = {name: configs.module(name).get_config() for name in sorted(configs.names())}
 SYSTEMS = [name for name, c in CONFIGS.items() if c.get('terms')]  # others train nothing, or in a loop of their own
 
 
-@pytest.fixture(params=SYSTEMS)
+
+def representatives() -> set[str]:
+  """Systems that between them have every file of terms, every teacher and every memory."""
+  covered, chosen = set(), set()
+  for name in ('simclr', 'moco_v2', 'dino', 'w_mse', *SYSTEMS):
+    c = CONFIGS[name].to_dict()
+    parts = {TERMS[term['name']].__module__ for term in c['terms'].values()}
+    parts |= {('memory', term['memory']['name']) for term in c['terms'].values() if term.get('memory')}
+    parts |= {('teacher', c['teacher']['name'])} if c.get('teacher') else set()
+    if parts - covered:
+      covered |= parts
+      chosen.add(name)
+  return chosen
+
+
+# The others are held to the same by `pytest -m long`, and their figures are those of docs/exactness.md.
+COMPILED = [pytest.param(name, marks=() if name in representatives() else pytest.mark.long) for name in SYSTEMS]
+
+
+@pytest.fixture(params=COMPILED)
 def name(request):
   needs_data(small(request.param))
   return request.param
@@ -32,6 +52,7 @@ def needs_data(config):
     pytest.skip(str(error))
 
 
+@pytest.mark.parametrize('name', SYSTEMS)
 def test_traces_at_full_size(name):
   needs_data(CONFIGS[name].to_dict())
   testing.check_traces(configs.module(name).get_config())

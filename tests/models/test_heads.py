@@ -64,7 +64,7 @@ def test_on_what():
   for decoder in (heads.MaeDecoder, heads.IJepaPredictor, heads.Pixels):
     with pytest.raises(ValueError, match='patches .* given Mlp'):
       decoder(mlp, rngs=nnx.Rngs(0))
-  with pytest.raises(ValueError, match="'relu' or 'gelu'"):
+  with pytest.raises(ValueError, match='choose one of relu, gelu'):
     heads.Mlp(4, act='tanh', rngs=nnx.Rngs(0))
 
 

@@ -18,7 +18,7 @@ def tower(scale):
 X = jnp.asarray(np.random.default_rng(0).normal(size=(6, 3)), jnp.float32)
 BATCH = {'x': X, 'label': jnp.array([0, 2, 1, 1, 0, 2])}
 KEYS = jax.random.split(jax.random.key(0), 6)
-NETS = {'one': tower(1.0), 'two': tower(2.0), 'end': lambda z: z + 1, 'other': lambda z: -z, 'scale': lambda x: 7.0 * x}
+NETS = {'one': tower(1.0), 'two': tower(2.0), 'end': lambda z: z + 1, 'other': lambda z: -z, 'scale': lambda x=1.0: 7.0 * x}
 TWICE = lambda keys, batch: (batch['x'], 3 * batch['x'])
 
 
