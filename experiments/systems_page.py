@@ -14,11 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def page() -> str:
   rows = sorted(catalogue.systems(), key=lambda row: (row['family'], row['name']))
   states = [row['claim']['state'] for row in rows]
-  tried = [s for s in states if s != 'untried']
+  count = {state: states.count(state) for state in ('held', 'not_held', 'stale', 'untried')}
   lines = [
     '# Systems',
     '',
-    f'{len(rows)} systems; of {len(tried)} claims that were put to the test {states.count("held")} held. Made by '
+    f'{len(rows)} systems. Of their claims {count["held"]} held, {count["not_held"]} did not, {count["stale"]} did or did not with code '
+    f'that has changed since, and {count["untried"]} have not been put to the test. Made by '
     '`experiments/systems_page.py` from the configs and the ledger; a figure is the mean over seeds, with its 95 % interval.',
   ]
   for family, members in groupby(rows, key=lambda row: row['family']):
@@ -26,6 +27,7 @@ def page() -> str:
     for row in members:
       record = ledger.read(row['name'])
       state = row['claim']['state'].replace('_', ' ')
+      state += f' ({record["state"].replace("_", " ")})' if state == 'stale' else ''
       picture = f'[{state}](../experiments/ledger/{row["name"]}.png)' if record else state
       figures = ledger.summary(record) if record else ''
       lines.append(f'| [{row["name"]}](../configs/{row["config"]}) | {row["paper"]} | {row["claim"]["text"]} | {picture} | {figures} |')
