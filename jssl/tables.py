@@ -89,6 +89,7 @@ MODELS = {
   'resnet50': resnet.resnet50,
   'vit': vit.ViT,
   'vit_micro': vit.vit_micro,
+  'vit_hybrid_micro': vit.vit_hybrid_micro,
   'vit_tiny': vit.vit_tiny,
   'vit_small': vit.vit_small,
   'vit_base': vit.vit_base,

@@ -2,12 +2,13 @@
 
 from functools import partial
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models import positions
 from jssl.models.blocks import Block, scan, stacked
-from jssl.models.layers import image_shape, kernel_init
+from jssl.models.layers import Conv, image_shape, kernel_init, normalization
 from jssl.parts.patches import patchify, take
 from jssl.types import Array, Features, Keys
 
@@ -27,6 +28,8 @@ class ViT(nnx.Module):
     heads: of the attention.
     patch: side of a patch in pixels; None for the largest of 16, 14, 8, 7, 4, 2, 1 that divides the image into at least
       7x7 patches.
+    stem: widths of 3x3 convolutions of stride 2, each with batch norm and ReLU, whose map is cut into patches in place of
+      the image: the hybrid form, which learns from few images. Patches of the map overlap in the image, so none can be hidden.
     pool: 'cls' (a class token, which is then prepended) or 'mean' (over the tokens encoded; no class token).
     positions: 'learned' or 'sincos' (fixed).
     temperature: of sine-cosine positions, here and in the heads that stand on this.
@@ -47,25 +50,32 @@ class ViT(nnx.Module):
   Raises:
     ValueError: the patch does not divide the image, the heads do not divide d, an unknown pool or positions.
 
-  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 1-4, Table 1; ViT-Ti and ViT-S: Touvron et al. (DeiT),
+  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 1-4, Table 1, and section 3.1 for the hybrid; its stem of
+    strided convolutions: Xiao et al., NeurIPS 2021, arXiv:2106.14881, section 4; ViT-Ti and ViT-S: Touvron et al. (DeiT),
     arXiv:2012.12877, Table 1. Registers: Darcet et al., arXiv:2309.16588. Interpolated positions: Caron et al. (DINO),
     arXiv:2104.14294. Mask token before the positions: Bao et al. (BEiT), arXiv:2106.08254, section 2.3. Encoding only
     what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
   """
 
-  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | None = None, pool: str = 'cls',
+  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | None = None,
+               stem: tuple[int, ...] = (), pool: str = 'cls',
                positions: str = 'learned', temperature: float = 10_000., ratio: float = 4., registers: int = 0, dropout: float = 0.,
                drop_path: float = 0., layer_scale: float | None = None, qk_norm: bool = False, std: float = 0.02,
                rescale: bool = False, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     h, w, c = image_shape(on)
-    patch = patch or _patch_for(h, w)
+    self.channels, self.stem = c, len(stem)
+    for i, d in enumerate(stem):
+      setattr(self, f'conv{i}', Conv(c, d, stride=2, dtype=dtype, rngs=rngs))
+      setattr(self, f'norm{i}', normalization('batch', d, dtype=dtype, rngs=rngs))
+      h, w, c = -(-h // 2), -(-w // 2), d
+    patch = patch or (1 if stem else _patch_for(h, w))
     if h % patch or w % patch:
       raise ValueError(f'patches of {patch} do not divide an image of {h}x{w}: choose a patch that does')
     if pool not in ('cls', 'mean'):
       raise ValueError(f"unknown pool {pool!r}: choose 'cls' or 'mean'")
     if positions not in ('learned', 'sincos'):
       raise ValueError(f"unknown positions {positions!r}: choose 'learned' or 'sincos'")
-    self.dim, self.patch, self.grid, self.channels = width, patch, (h // patch, w // patch), c
+    self.dim, self.patch, self.grid = width, patch, (h // patch, w // patch)
     self.temperature = temperature
     self.pool, self.registers, self.drop_path, self.remat, self.dtype = pool, registers, drop_path, remat, dtype
 
@@ -96,6 +106,10 @@ class ViT(nnx.Module):
       tokens [b n d] (or [b m d]) and pooled [b d], normalised; layers [l+1 b n d], the states of the patches from the
       embedding to the last block, before the normalisation.
     """
+    if self.stem and not (mask is None and keep is None):
+      raise ValueError('a ViT with a stem of convolutions cannot hide patches, which overlap in the image: leave the stem out')
+    for i in range(self.stem):
+      x = jax.nn.relu(getattr(self, f'norm{i}')(getattr(self, f'conv{i}')(x)))
     grid = x.shape[1] // self.patch, x.shape[2] // self.patch
     x, places = patchify(x.astype(self.dtype), self.patch), self._positions(grid)[None]
     if keep is not None:
@@ -126,6 +140,7 @@ def _patch_for(h: int, w: int) -> int:
 # For digits on a CPU, no published size; at such a width kernels of deviation 0.02 would drown patches in positions, and
 # on such a grid waves of 10,000 patches would hardly tell its places apart.
 vit_micro = partial(ViT, width=96, depth=4, heads=4, std=0.0, temperature=10.0)
+vit_hybrid_micro = partial(ViT, width=64, depth=2, heads=2, stem=(32, 64, 64), std=0.0, temperature=10.0, pool='mean')
 vit_tiny = partial(ViT, width=192, depth=12, heads=3)
 vit_small = partial(ViT, width=384, depth=12, heads=6)
 vit_base = partial(ViT, width=768, depth=12, heads=12)

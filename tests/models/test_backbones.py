@@ -22,6 +22,7 @@ TABLE = {
   'resnet18': partial(models.resnet18, width=4, depths=(2, 1)),
   'resnet50': partial(models.resnet50, width=2, depths=(1, 1), stem='imagenet', norm='group'),
   'vit': VIT,
+  'vit_hybrid': partial(VIT, patch=1, stem=(4, 8)),
   'vit_all': partial(VIT, pool='mean', positions='sincos', registers=2, dropout=0.1, drop_path=0.2, layer_scale=0.1,
                      qk_norm=True, std=0., rescale=True, remat=True),
 }
@@ -164,6 +165,12 @@ def test_what_is_hidden_does_not_matter(name):
 def test_only_transformers_leave_tokens_out(name):
   with pytest.raises(ValueError, match='ViT'):
     make(name)(images(), keep=jnp.zeros((4, 1), int))
+
+
+@pytest.mark.parametrize('hiding', [dict(mask=jnp.zeros((4, 9), bool)), dict(keep=jnp.zeros((4, 1), int))])
+def test_a_hybrid_hides_no_patches(hiding):
+  with pytest.raises(ValueError, match='leave the stem out'):
+    make('vit_hybrid')(images(), **hiding)
 
 
 def test_an_mlp_has_nothing_to_hide():
