@@ -1,0 +1,104 @@
+"""Counts the lines that each system added, and writes docs/sizes.md.
+
+    python experiments/sizes.py
+
+Lines of code, without blank ones, comments and docstrings: the config, and those objectives and terms that it names and that no
+system before it (the image canon first, then by number in the list of papers) had. A term's file counts whole for the first.
+Where a system has a loop of its own in experiments/loops, that counts too.
+"""
+
+import ast
+import inspect
+import statistics
+from collections.abc import Iterator, Mapping
+from functools import partial
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from jssl import catalogue, configs, experiments, tables
+
+ROOT = Path(__file__).resolve().parents[1]
+# What systems of later kinds asked of jssl/core, and why.
+CORE = (
+  ('all of the analyses; INLP, RepE, Retrofitting, FEET', 'build, loop, method', 57,
+   'a config names its evaluators, a transform of the representation, or a loop of its own; what is judged is a Subject, not an array'),
+  ('SPR, self-predictive RL, TACO', 'loop', 6, 'a source may play its policy, so it is handed the networks of the present state'),
+  ('SODA, InfoDiffusion, UMD', 'build', 1, 'noise is a view, under a keyword of its own'),
+  ('DINO, SwAV, and all that have a teacher', 'build, method', 9, 'the health panel looks at what terms compare, not only at features'),
+)  # fmt: skip
+
+
+def code_lines(source: str) -> int:
+  """Lines that hold code."""
+  tree = ast.parse(inspect.cleandoc(source) if source.startswith(' ') else source)
+  told: set[int] = set()
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+      told |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+  lines = enumerate(source.splitlines(), 1)
+  return sum(1 for i, line in lines if i not in told and line.strip() and not line.strip().startswith('#'))
+
+
+def named(config: Any, key: str = '') -> Iterator[tuple[str, str]]:
+  """(keyword that holds it, name) of all that a config names."""
+  if isinstance(config, Mapping):
+    if isinstance(config.get('name'), str):
+      yield key, config['name']
+    for k, value in config.items():
+      yield from named(value, k)
+
+
+def sizes() -> list[dict[str, Any]]:
+  """A row a system, in the order in which lines are charged."""
+  order = sorted(catalogue.systems(), key=lambda row: (row['number'] is not None, row['number'] or 0, row['name']))
+  seen: set[Any] = set()
+  rows = []
+  for row in order:
+    c = configs.module(row['name']).get_config().to_dict()
+    count = dict(config=code_lines(Path(util.find_spec(configs.names()[row['name']]).origin).read_text()), objective=0, term=0, loop=0)
+    for spec in c.get('terms', {}).values():
+      module = inspect.getmodule(tables.TERMS[spec['name']])
+      if module not in seen:
+        seen.add(module)
+        count['term'] += code_lines(inspect.getsource(module))
+      for key, name in named(spec):
+        entry = tables.OBJECTIVES.get(name) if key in ('objective', 'align') else None
+        entry = entry.func if isinstance(entry, partial) else entry
+        if entry is not None and entry not in seen:
+          seen.add(entry)
+          count['objective'] += code_lines(inspect.getsource(entry))
+    if c.get('experiment'):
+      count['loop'] = code_lines(inspect.getsource(experiments.module(c['experiment']['name'])))
+    rows.append(dict(name=row['name'], number=row['number'], **count, all=sum(count.values())))
+  return rows
+
+
+def page() -> str:
+  rows = sizes()
+  new = [row for row in rows if row['number'] is not None]
+  lines = [
+    '# Sizes of systems',
+    '',
+    ' '.join(__doc__.strip().splitlines()[4:]) + ' Made by `experiments/sizes.py`.',
+    '',
+    f'The median of the {len(new)} systems after the canon is {statistics.median(row["all"] for row in new):g} lines, '
+    f'of which {statistics.median(row["config"] for row in new):g} are its config.',
+    '',
+    '| system | number | config | objective | term | loop | all |',
+    '|---|---|---|---|---|---|---|',
+    *(f'| {r["name"]} | {r["number"] or "canon"} | {r["config"]} | {r["objective"]} | {r["term"]} | {r["loop"] or ""} | {r["all"]} |' for r in rows),
+    '',
+    '## What they asked of the core',
+    '',
+    'All others needed no line of `jssl/core`.',
+    '',
+    '| systems | in | lines | why |',
+    '|---|---|---|---|',
+    *(f'| {" | ".join(map(str, change))} |' for change in CORE),
+  ]
+  return '\n'.join(lines) + '\n'
+
+
+if __name__ == '__main__':
+  (ROOT / 'docs' / 'sizes.md').write_text(page())
