@@ -18,6 +18,7 @@ from typing import Any
 
 from jssl import catalogue, configs, experiments, tables
 
+PARTS = ('config', 'objective', 'term', 'loop', 'all')
 ROOT = Path(__file__).resolve().parents[1]
 # What systems of later kinds asked of jssl/core, and why.
 CORE = (
@@ -87,7 +88,7 @@ def page() -> str:
     '',
     '| system | number | config | objective | term | loop | all |',
     '|---|---|---|---|---|---|---|',
-    *(f'| {r["name"]} | {r["number"] or "canon"} | {r["config"]} | {r["objective"]} | {r["term"]} | {r["loop"] or ""} | {r["all"]} |' for r in rows),
+    *(f'| {r["name"]} | {r["number"] or "canon"} | ' + ' | '.join(str(r[part] or '') for part in PARTS) + ' |' for r in rows),
     '',
     '## What they asked of the core',
     '',
