@@ -42,7 +42,8 @@ def measure(name: str) -> dict:
   """A system's errors by contract, and how often its step was compiled in a run of three steps on data x fsdp x tensor."""
   began = time.perf_counter()
   config = small(name)
-  params, _ = jax.eval_shape(lambda: plan(config).method.init(jax.random.key(0)))
+  method = plan(config).method
+  params, _ = jax.eval_shape(lambda: method.init(jax.random.key(0)))
   tokens = any('blocks' in network for network in params.values())
   cells = dict(testing.measure(config, layouts={**LAYOUTS, **(SEQUENCE if tokens else {})}, micro_batches=MICRO_BATCHES))
   p = plan({**config, 'steps': 3, 'mesh': THREE, 'rules': 'fsdp_tp', 'log_every': 1})

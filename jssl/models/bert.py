@@ -120,7 +120,9 @@ class Bert(nnx.Module):
   def embed(self, x: Array, *, types: Array | None = None, keys: Keys | None = None) -> Array:
     """[b n] token ids -> [b n d]: word, type and position added, normalised; the first half of a call."""
     types = jnp.zeros_like(x) if types is None else types
-    x = self.word(x) + self.type(types) + self.position(jnp.arange(x.shape[1]))
+    # A slice, not a look-up: spread over devices, the gradient of a look-up would read what fills up an uneven share.
+    positions = self.position.embedding[...][: x.shape[1]].astype(self.position.dtype)
+    x = self.word(x) + self.type(types) + positions
     return dropout(self.norm(x), None if keys is None else fold(keys, self.depth), self.dropout)
 
   def encode(self, x: Array, attended: Array, *, keys: Keys | None = None) -> Features:

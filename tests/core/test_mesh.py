@@ -120,6 +120,13 @@ def test_every_layout_gives_what_one_device_gives():
   testing.check_method(c, layouts=dict(sequence=layout), micro_batches=())
 
 
+def test_tokens_that_two_devices_do_not_divide():
+  """21 of them; once the gradient of the positions read what filled up the smaller share."""
+  c = small('mlm_u')
+  assert plan(c).batch['ids'].shape[1] % 2
+  testing.check_method(c, layouts=dict(sequence=testing.Layout(dict(data=2, sequence=2, tensor=2))), micro_batches=())
+
+
 def test_sequence_axis_shares_the_tokens():
   """Each of two devices does half of a transformer's work, also for a number of tokens that two does not divide."""
   graphdef, params = nnx.split(stacked(lambda rngs: Block(16, heads=2, rngs=rngs), 2, rngs=nnx.Rngs(0)))
