@@ -140,7 +140,7 @@ def _patch_for(h: int, w: int) -> int:
 # For digits on a CPU, no published size; at such a width kernels of deviation 0.02 would drown patches in positions, and
 # on such a grid waves of 10,000 patches would hardly tell its places apart.
 vit_micro = partial(ViT, width=96, depth=4, heads=4, std=0.0, temperature=10.0)
-vit_hybrid_micro = partial(ViT, width=64, depth=2, heads=2, stem=(32, 64, 64), std=0.0, temperature=10.0, pool='mean')
+vit_hybrid_micro = partial(ViT, width=96, depth=2, heads=4, stem=(32, 64, 128), std=0.0, temperature=10.0, pool='mean')
 vit_tiny = partial(ViT, width=192, depth=12, heads=3)
 vit_small = partial(ViT, width=384, depth=12, heads=6)
 vit_base = partial(ViT, width=768, depth=12, heads=12)
