@@ -111,10 +111,18 @@ def encode(tokenizer, texts: Sequence[str], length: int) -> np.ndarray:
 
   Returns:
     [m n] int32.
+
+  Raises:
+    DataError: for a length at which they would take more than 8 GiB.
   """
+  if (size := 4 * len(texts) * length) > 8 * 2**30:
+    raise DataError(f'{len(texts)} texts padded to {length} tokens take {size / 2**30:.0f} GiB: choose a smaller length')
   tokenizer.enable_truncation(length)
-  tokenizer.enable_padding(length=length)
-  return np.array([found.ids for found in tokenizer.encode_batch(list(texts))], np.int32).reshape(-1, length)
+  tokenizer.no_padding()
+  ids = np.zeros((len(texts), length), np.int32)
+  for row, found in zip(ids, tokenizer.encode_batch(list(texts)), strict=True):
+    row[: len(found.ids)] = found.ids
+  return ids
 
 
 def _framed(tokenizer):
