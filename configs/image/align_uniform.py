@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image(data='mnist5k', batch_size=256, epochs=10)
+  c = common.image(data='mnist5k', batch_size=128, epochs=25)
   c.number = 132
   c.data.train = 2000
   c.backbone.widths = (16, 32, 64, 64)
