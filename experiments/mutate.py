@@ -57,7 +57,7 @@ def mutate(config: dict, others: list[dict], chance: random.Random) -> list[str]
 
 
 def replace(at, key, others, chance):
-  at[key] = chance.choice(VALUES)
+  at[key] = copy.deepcopy(chance.choice(VALUES))
 
 
 def remove(at, key, others, chance):
@@ -72,7 +72,7 @@ def misspell(at, key, others, chance):
 
 def add(at, key, others, chance):
   inner = at[key] if isinstance(at[key], dict) else at
-  inner[chance.choice(('name', 'x', 'on', 'weight', 'heads', 'rngs', 'steps', 'epoch', 3, None))] = chance.choice(VALUES)
+  inner[chance.choice(('name', 'x', 'on', 'weight', 'heads', 'rngs', 'steps', 'epoch', 3, None))] = copy.deepcopy(chance.choice(VALUES))
 
 
 def nest(at, key, others, chance):

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jssl.data.arrays import Columns
 from jssl.data.environments import Environment, demonstrator, four_rooms, point_mass, uniform
@@ -217,10 +218,12 @@ class PolicySource:
   def next(self, train_state: Any) -> dict[str, np.ndarray]:
     """The next batch, played by the networks of `train_state`."""
     start = time.perf_counter()
-    # Each process plays rows of its own, which is no program for all of them: on its own copy of what is replicated.
-    local = lambda x: x.addressable_data(0) if x.is_fully_replicated else x
-    params, state = jax.tree.map(local, (train_state.params, train_state.state))
-    with jax.transfer_guard('allow'):
+    # Each process plays rows of its own, which is no program for all of them: on one device, by a copy put together from all.
+    everywhere = NamedSharding(train_state.step.sharding.mesh, PartitionSpec())
+    copies = jax.device_put((train_state.params, train_state.state), everywhere)
+    here = min(everywhere.addressable_devices, key=lambda device: device.id)
+    params, state = jax.device_put(jax.tree.map(lambda x: x.addressable_data(0), copies), here)
+    with jax.set_mesh(Mesh([here], ('data',))), jax.transfer_guard('allow'):
       batch = jax.device_get(self._play(params, state, self._seed, self._batches))
     self._batches += 1
     self.data_wait += time.perf_counter() - start

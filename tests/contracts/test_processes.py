@@ -51,8 +51,9 @@ def finish(running: list[subprocess.Popen], log: Path) -> list[str]:
     (2, 'moco_v2', {}),
     (2, 'simclr', dict(mesh=dict(data=1, tensor=4), rules=[['kernel', 'tensor']])),  # both processes read all examples
     (4, 'simclr', dict(mesh=dict(data=2, fsdp=2), rules='fsdp')),
+    (2, 'spr', dict(mesh=dict(data=1, fsdp=4), rules='fsdp')),  # each plays its own rows, by parameters that all hold a part of
   ],
-  ids=['2', '2 that share examples', '4'],
+  ids=['2', '2 that share examples', '4', '2 that play'],
 )  # fmt: skip
 def test_several_give_what_one_gives(count, system, changes, tmp_path):
   # Adam would blow up the rounding of gradients that are zero, such as those of biases before batch norm.
