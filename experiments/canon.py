@@ -22,7 +22,9 @@ JOINT = [
   'simclr', 'supcon', 'moco_v2', 'moco_v3', 'byol', 'simsiam', 'barlow_twins', 'vicreg', 'w_mse', 'swav', 'dino', 'nnclr',
 ]  # fmt: skip
 MARGIN = 0.02
-HEADER = '| system | backbone | kNN | linear | margin over baselines | RankMe | seconds |\n|---|---|---|---|---|---|---|'
+HEADER = (
+  '| system | backbone | epochs of batches of | kNN | linear | margin over baselines | RankMe | seconds | alarms |\n' + '|---' * 9 + '|'
+)
 MASKED = ['mae', 'simmim', 'ijepa', 'data2vec']
 
 
@@ -56,10 +58,12 @@ def main():
 
 
 def line(row: dict) -> str:
-  return (
-    f'| {row["system"]} | {row["backbone"]} | {row["knn"]:.3f} | {row["linear"]:.3f} | {row["margin"]:+.3f} | {row["rankme"]:.1f} '
-    f'| {row["seconds"]:.0f} |' + ''.join(f' {a}' for a in row['alarms'])
-  )
+  c = run.load_config(row['system'], row['settings'])
+  cells = (
+    row['system'], row['backbone'], f'{c.epochs} of {c.batch_size}', f'{row["knn"]:.3f}', f'{row["linear"]:.3f}', f'{row["margin"]:+.3f}',
+    f'{row["rankme"]:.1f}', f'{row["seconds"]:.0f}', '; '.join(row['alarms']),
+  )  # fmt: skip
+  return f'| {" | ".join(cells)} |'
 
 
 def render(rows: list[dict]) -> None:

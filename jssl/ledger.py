@@ -79,6 +79,9 @@ def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
   said = checks(claim)
   known = config.get('evaluators') or DEFAULTS['evaluators']
   labels = sorted({label for check in said for label in known if check.metric.startswith(f'{label}_')})
+  for check in () if config.get('experiment') else said:
+    if not any(check.metric.startswith(f'{label}_') for label in labels):
+      raise ValueError(f'the claim of {name} speaks of {check.metric}, which none of its evaluators finds: {sorted(known)}')
   found: dict[str, list[dict[str, float]]] = {}
   curve, began = [], time.perf_counter()
   for seed in range(claim['seeds']):

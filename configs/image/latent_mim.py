@@ -15,6 +15,7 @@ def get_config():
     name='discriminated', mask=dict(name='random_mask', ratio=0.75), similarity_weight=0.1,
     objective=dict(name='patch_discrimination', temperature=0.2),
   )
+  c.evaluators.knn = dict(name='knn')
   c.claim = dict(
     metric='knn_top1', beats=('random_init', 'mae', 'latent_mse'), margin=0.02, seeds=3,
     variants=dict(

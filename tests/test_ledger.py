@@ -1,0 +1,47 @@
+"""The ledger: when a claim holds, what makes a record stale, and claims that speak of nothing."""
+
+import numpy as np
+import pytest
+
+from jssl import configs, ledger, run
+from jssl.core.build import DEFAULTS
+
+
+def rows(**means):
+  return {row: {'accuracy': dict(mean=mean)} for row, mean in means.items()}
+
+
+def test_a_check_holds_beyond_each_of_its_others():
+  check = ledger.Check('accuracy', ('raw_input', 'random_init'), 0.02, lower=False)
+  assert check.holds('mine', rows(mine=0.95, raw_input=0.92, random_init=0.8))
+  assert not check.holds('mine', rows(mine=0.95, raw_input=0.94, random_init=0.8))
+  assert check._replace(lower=True).holds('mine', rows(mine=0.1, raw_input=0.2, random_init=0.15))
+
+
+def test_the_interval_is_students():
+  mean, low, high = ledger.interval([1.0, 2.0, 3.0])
+  assert mean == 2 and np.isclose(high - mean, 4.3027 / np.sqrt(3), atol=1e-4) and np.isclose(mean - low, high - mean)
+
+
+def test_a_record_is_stale_when_its_config_is_another():
+  c = run.load_config('simclr').to_dict()
+  assert ledger.code_hash(c) == ledger.code_hash(c) != ledger.code_hash(c | dict(epochs=3))
+
+
+@pytest.mark.parametrize('name', sorted(configs.names()))
+def test_claims_speak_of_figures_that_come_out(name):
+  c = run.load_config(name)
+  known = c.get('evaluators') or DEFAULTS['evaluators']
+  assert c.claim.seeds >= 1
+  if not c.get('experiment'):
+    for check in ledger.checks(c.claim.to_dict()):
+      assert any(check.metric.startswith(f'{label}_') for label in known), check
+
+
+def test_a_claim_of_nothing_is_refused_before_anything_is_trained(monkeypatch):
+  c = run.load_config('simclr')
+  c.claim.metric = 'analogies_mrr'
+  monkeypatch.setattr(run, 'load_config', lambda *_: c)
+  monkeypatch.setattr(run, 'outcome', lambda *_: pytest.fail('it was trained'))
+  with pytest.raises(ValueError, match='analogies_mrr, which none of its evaluators finds'):
+    ledger.reproduce('simclr')
