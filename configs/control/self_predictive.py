@@ -4,9 +4,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.rooms_played(distraction=1.0)
+  c = common.rooms_played(distraction=1.0, steps=250)
   c.number = 119
-  c.terms.predict = dict(name='open_loop', horizon=1, objective=dict(name='self_predictive'))
+  c.terms.predict = dict(name='open_loop', horizon=1, objective=dict(name='self_predictive'), weight=0.2)
   observations = 'terms.predict.told=pixels', 'terms.predict.predictor=decoder'
   c.heads.pixels = dict(name='flat', on='data.frame')
   c.heads.decoder = dict(name='mlp', widths=(128, 147), norm='none')
