@@ -113,8 +113,10 @@ def encode(tokenizer, texts: Sequence[str], length: int) -> np.ndarray:
     [m n] int32.
 
   Raises:
-    DataError: for a length at which they would take more than 8 GiB.
+    DataError: for a length without room for a token, or one at which they would take more than 8 GiB.
   """
+  if length <= (special := tokenizer.num_special_tokens_to_add(False)):
+    raise DataError(f'length={length}: expected more than the {special} special tokens that every text has')
   if (size := 4 * len(texts) * length) > 8 * 2**30:
     raise DataError(f'{len(texts)} texts padded to {length} tokens take {size / 2**30:.0f} GiB: choose a smaller length')
   tokenizer.enable_truncation(length)

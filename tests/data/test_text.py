@@ -75,3 +75,10 @@ def test_verses():
   few = text.king_james(length=8, vocabulary=300, shots=4).splits
   assert [np.bincount(few[split].columns['label']).tolist() for split in ('train', 'test')] == [[4] * 6, [50] * 6]
   assert data.info['texts']['train'][0].startswith('And the earth')
+
+
+@pytest.mark.parametrize(('length', 'message'), [(1, 'special tokens'), (-3, 'special tokens'), (10**9, 'GiB')])
+def test_lengths_that_are_refused(length, message):
+  tokenizer = tokenize.wordpiece(['one word', 'and another'], vocabulary=60)
+  with pytest.raises(DataError, match=message):
+    tokenize.encode(tokenizer, ['one word'] * 9, length)
