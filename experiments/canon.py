@@ -90,6 +90,10 @@ def render(rows: list[dict]) -> None:
     '',
     '![Linear accuracy by method and backbone](canon.png)',
   ]  # fmt: skip
+  below = [row for row in rows if row['margin'] < MARGIN and row.get('curve')]
+  if below:
+    text += ['', 'The losses of runs that did not come that far in this budget:', '', '![Losses by step](canon_curves.png)']
+    draw_curves(below, ROOT / 'docs' / 'canon_curves.png')
   (ROOT / 'docs' / 'canon.md').write_text('\n'.join(text) + '\n')
   draw(rows, ROOT / 'docs' / 'canon.png')
 
@@ -110,6 +114,22 @@ def draw(rows: list[dict], path: Path) -> None:
   axes.invert_yaxis()
   axes.legend(fontsize=8)
   axes.spines[['top', 'right']].set_visible(False)
+  figure.savefig(path, dpi=150)
+
+
+def draw_curves(rows: list[dict], path: Path) -> None:
+  from matplotlib.figure import Figure
+
+  columns = min(len(rows), 4)
+  lines = -(-len(rows) // columns)
+  figure = Figure((2.6 * columns, 1.9 * lines), layout='constrained')
+  for axes, row in zip(figure.subplots(lines, columns, squeeze=False).flat, rows, strict=False):
+    axes.plot(*zip(*row['curve'], strict=True), lw=1)
+    axes.set_title(f'{row["system"]}, {row["backbone"]}', fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.spines[['top', 'right']].set_visible(False)
+  for axes in figure.axes[len(rows):]:
+    axes.remove()
   figure.savefig(path, dpi=150)
 
 

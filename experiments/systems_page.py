@@ -3,6 +3,7 @@
     python experiments/systems_page.py
 """
 
+import ast
 from itertools import groupby
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def page() -> str:
       state += f' ({record["state"].replace("_", " ")})' if state == 'stale' else ''
       picture = f'[{state}](../experiments/ledger/{row["name"]}.png)' if record else state
       figures = ledger.summary(record) if record else ''
+      told = ' '.join(ast.get_docstring(ast.parse((ROOT / 'configs' / row['config']).read_text())).split('\n\n', 1)[1:])
+      figures += f'. {" ".join(told.split())}' if record and record['state'] == 'not_held' and told else ''
       lines.append(f'| [{row["name"]}](../configs/{row["config"]}) | {row["paper"]} | {row["claim"]["text"]} | {picture} | {figures} |')
   return '\n'.join(lines) + '\n'
 

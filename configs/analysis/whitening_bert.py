@@ -1,4 +1,7 @@
-"""WhiteningBERT. Huang et al., Findings of EMNLP 2021. arXiv:2104.01767, sections 2.1 to 2.3."""
+"""WhiteningBERT. Huang et al., Findings of EMNLP 2021. arXiv:2104.01767, sections 2.1 to 2.3.
+
+Not held so far: MiniLM is tuned by contrast already, and whitening, which helps a BERT that is not, takes that away.
+"""
 
 from jssl.configs import common
 

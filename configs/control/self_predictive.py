@@ -1,4 +1,7 @@
-"""Self-predictive RL. Ni, Eysenbach, Seyedsalehi, Ma, Gehring, Mahajan, Bacon, ICLR 2024. arXiv:2401.08898, section 3."""
+"""Self-predictive RL. Ni, Eysenbach, Seyedsalehi, Ma, Gehring, Mahajan, Bacon, ICLR 2024. arXiv:2401.08898, section 3.
+
+Not held so far: predicting the next pixels serves as well here, distraction and all.
+"""
 
 from jssl.configs import common
 

@@ -1,4 +1,7 @@
-"""SPR. Schwarzer, Anand, Goel, Hjelm, Courville, Bachman, ICLR 2021. arXiv:2007.05929, section 2."""
+"""SPR. Schwarzer, Anand, Goel, Hjelm, Courville, Bachman, ICLR 2021. arXiv:2007.05929, section 2.
+
+Not held so far: Q-learning alone solves the rooms, and predicting five steps ahead takes features from it.
+"""
 
 from jssl.configs import common
 

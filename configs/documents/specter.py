@@ -1,4 +1,7 @@
-"""SPECTER. Cohan, Feldman, Beltagy, Downey, Weld, ACL 2020. arXiv:2004.07180, Eq. 1 and section 3.2."""
+"""SPECTER. Cohan, Feldman, Beltagy, Downey, Weld, ACL 2020. arXiv:2004.07180, Eq. 1 and section 3.2.
+
+Not held so far: it beats words and chance, but negatives from citations of citations are no better than any others.
+"""
 
 from jssl.configs import common
 
