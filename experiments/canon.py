@@ -23,7 +23,7 @@ JOINT = [
 ]  # fmt: skip
 MARGIN = 0.02
 HEADER = (
-  '| system | backbone | epochs of batches of | kNN | linear | margin over baselines | RankMe | seconds | alarms |\n' + '|---' * 9 + '|'
+  '| system | backbone | epochs of batches of, at | kNN | linear | margin over baselines | RankMe | seconds | alarms |\n' + '|---' * 9 + '|'
 )
 MASKED = ['mae', 'simmim', 'ijepa', 'data2vec']
 
@@ -60,7 +60,7 @@ def main():
 def line(row: dict) -> str:
   c = run.load_config(row['system'], row['settings'])
   cells = (
-    row['system'], row['backbone'], f'{c.epochs} of {c.batch_size}', f'{row["knn"]:.3f}', f'{row["linear"]:.3f}', f'{row["margin"]:+.3f}',
+    row['system'], row['backbone'], f'{c.epochs} of {c.batch_size}, {c.optimizer.learning_rate.peak:g}', f'{row["knn"]:.3f}', f'{row["linear"]:.3f}', f'{row["margin"]:+.3f}',
     f'{row["rankme"]:.1f}', f'{row["seconds"]:.0f}', '; '.join(row['alarms']),
   )  # fmt: skip
   return f'| {" | ".join(cells)} |'
