@@ -59,8 +59,9 @@ def main():
 
 def line(row: dict) -> str:
   c = run.load_config(row['system'], row['settings'])
+  recipe = f'{c.epochs} of {c.batch_size}, {c.optimizer.learning_rate.peak:g}'
   cells = (
-    row['system'], row['backbone'], f'{c.epochs} of {c.batch_size}, {c.optimizer.learning_rate.peak:g}', f'{row["knn"]:.3f}', f'{row["linear"]:.3f}', f'{row["margin"]:+.3f}',
+    row['system'], row['backbone'], recipe, f'{row["knn"]:.3f}', f'{row["linear"]:.3f}', f'{row["margin"]:+.3f}',
     f'{row["rankme"]:.1f}', f'{row["seconds"]:.0f}', '; '.join(row['alarms']),
   )  # fmt: skip
   return f'| {" | ".join(cells)} |'
