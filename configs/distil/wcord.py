@@ -1,7 +1,6 @@
 """WCoRD. Chen, Wang, Gan, Liu, Henao, Carin, CVPR 2021. arXiv:2012.08674, section 3.
 
 The teacher learns in the first half of the run. Its copy is then frozen, and the student learns from the copy.
-
 Not held so far: with labels for all images the student has nothing left to learn from its teacher.
 """
 

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
 from jssl.data.arrays import Columns
 from jssl.data.environments import Environment, demonstrator, four_rooms, point_mass, uniform
@@ -219,7 +219,7 @@ class PolicySource:
     """The next batch, played by the networks of `train_state`."""
     start = time.perf_counter()
     # Each process plays rows of its own, which is no program for all of them: on one device, by a copy put together from all.
-    everywhere = NamedSharding(train_state.step.sharding.mesh, PartitionSpec())
+    everywhere = train_state.step.sharding
     copies = jax.device_put((train_state.params, train_state.state), everywhere)
     here = min(everywhere.addressable_devices, key=lambda device: device.id)
     params, state = jax.device_put(jax.tree.map(lambda x: x.addressable_data(0), copies), here)
