@@ -125,12 +125,14 @@ def main() -> int:
   for name in [] if arguments.render else arguments.names or sorted(configs.names()):
     config = configs.module(name).get_config().to_dict()
     code = ledger.code_hash(config)
-    if not config.get('terms') or (not arguments.again and record.get(name, {}).get('code') == code):
+    known = record.get(name, {})
+    if not config.get('terms') or (not arguments.again and known.get('code') == code and 'error' not in known):
       continue  # nothing is trained, or only in a loop of its own, or it is known
     try:
       found = measure(name)
     except Exception as error:  # one system that fails is a line of the page, and not the end of the others
-      found = dict(error=f'{type(error).__name__}: {" ".join(str(error).split())[:200]}')
+      text = ' '.join(str(error).replace(f'{ROOT}/', '').split())
+      found = dict(error=f'{type(error).__name__}: {text[:200]}')
     record[name] = found | dict(code=code)
     OUT.write_text(json.dumps(dict(sorted(record.items())), indent=1) + '\n')
     print(f'{name}: {missed(name, found) or "all within the bound"} ({found.get("seconds")} s)', flush=True)

@@ -1,6 +1,6 @@
 """TST. Zerveas, Jayaraman, Patel, Bhamidipaty, Eickhoff, KDD 2021. arXiv:2010.02803, section 3.
 
-Not held so far: the series are told apart in 19 of 20 cases before any training, and masks in runs are no better than single ones.
+Not held so far: the series are nearly all told apart before any training, and masks in runs are no better than single ones.
 """
 
 from jssl.configs import common

@@ -1,6 +1,6 @@
 """SimCSE. Gao, Yao, Chen, EMNLP 2021. arXiv:2104.08821, Eq. 1: dropout is the only augmentation.
 
-Not held so far: MiniLM is tuned by contrast already, the loss is 0.003 after ten steps, and dropout teaches it nothing.
+Not held so far: MiniLM is tuned by contrast already, the loss is nearly 0 after a few steps, and dropout teaches it nothing.
 """
 
 from jssl.configs import common
