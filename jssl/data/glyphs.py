@@ -35,7 +35,7 @@ def glyphs(side: int = 28) -> tuple[np.ndarray, np.ndarray]:
   box = round(side * 20 / 28)
   images, labels = [], []
   for face in _FACES:
-    font = ImageFont.truetype(folder / f'{face}.ttf', 4 * box)
+    font = ImageFont.truetype(str(folder / f'{face}.ttf'), 4 * box)
     missing = bytes(font.getmask('\uffff'))
     for label, letter in enumerate(ARMENIAN + GEORGIAN):
       if bytes(font.getmask(letter)) == missing:
