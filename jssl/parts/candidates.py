@@ -28,30 +28,35 @@ AXES = ('data', 'fsdp')  # the axes of the mesh over which a batch is spread
 class Reduction(NamedTuple):
   """How a row of the table becomes one number.
 
-  rows: (logits [r m], valid [r m]) -> [r].
+  rows: (logits [r m], valid [r m]) -> the number, [r], and its derivative by each logit as u_i s_im: s [r m], u [r].
   slope: (logits, reduced) -> the derivative of the reduced row by each of its valid logits; broadcasts.
   join: of two parts of a row, reduced, to the whole.
   """
 
-  rows: Callable[[Array, Array], Array]
+  rows: Callable[[Array, Array], tuple[Array, Array, Array]]
   slope: Callable[[Array, Array], Array]
   join: Callable[[Array, Array], Array]
 
 
-def _log_sum_exp(logits: Array, valid: Array) -> Array:
+def _log_sum_exp(logits: Array, valid: Array) -> tuple[Array, Array, Array]:
   logits = jnp.where(valid, logits, EMPTY)
   top = jax.lax.stop_gradient(jnp.max(logits, 1))
-  total = jnp.sum(jnp.where(valid, jnp.exp(logits - top[:, None]), 0), 1)
-  return jnp.log(jnp.where(total > 0, total, 1)) + top
+  each = jnp.where(valid, jnp.exp(logits - top[:, None]), 0)
+  total = jnp.sum(each, 1)
+  total = jnp.where(total > 0, total, 1)
+  return jnp.log(total) + top, each, 1 / total
 
 
-def _sum(f: Callable[[Array], Array]) -> Callable[[Array, Array], Array]:
-  return lambda logits, valid: jnp.sum(jnp.where(valid, f(logits), 0), 1)
+def _sum(f: Callable[[Array], Array], slope: Callable[[Array], Array]) -> Reduction:
+  def rows(logits, valid):
+    return jnp.sum(jnp.where(valid, f(logits), 0), 1), jnp.where(valid, slope(logits), 0), jnp.ones(len(logits))
+
+  return Reduction(rows, lambda logits, _: slope(logits), jnp.add)
 
 
 LOG_SUM_EXP = Reduction(_log_sum_exp, lambda logits, total: jnp.exp(logits - total), jnp.logaddexp)
-SUM_SOFTPLUS = Reduction(_sum(jax.nn.softplus), lambda logits, _: jax.nn.sigmoid(logits), jnp.add)
-SUM_SQUARE = Reduction(_sum(jnp.square), lambda logits, _: 2 * logits, jnp.add)
+SUM_SOFTPLUS = _sum(jax.nn.softplus, jax.nn.sigmoid)
+SUM_SQUARE = _sum(jnp.square, lambda logits: 2 * logits)
 
 
 class Rows(NamedTuple):
@@ -111,7 +116,7 @@ def _part(how: Reduction, anchors: Rows, shift: Array, *candidates: Rows) -> Par
   parts = []
   for c in candidates:
     logits = _times(anchors.x * anchors.scale[:, None], (c.x * c.scale[:, None]).T) + shift[:, None]
-    parts.append(Part(how.rows(logits, _unlike(anchors, c)), *_likeness(anchors, c, logits)))
+    parts.append(Part(how.rows(logits, _unlike(anchors, c))[0], *_likeness(anchors, c, logits)))
   return reduce(partial(_join, how), parts)
 
 
@@ -153,32 +158,23 @@ def _forward(how, chunk, anchors, shift, candidates):
   """The reduced rows, and for the backward pass their derivatives by a q, by a and by the shift: sums over the
   candidates of p b c, p b q.c and p, where p is the derivative by a logit."""
 
-  def seen(anchors, shift, candidates):
-    """The part that these candidates are, and for each piece of them the derivative by its logits."""
-    logits = [_times(anchors.x * anchors.scale[:, None], c.x.T) * c.scale + shift[:, None] for c in candidates]
-    pieces = list(zip(logits, candidates, strict=True))
-    parts = [Part(how.rows(x, _unlike(anchors, c)), *_likeness(anchors, c, x)) for x, c in pieces]
-    part = reduce(partial(_join, how), parts)
-    return part, [jnp.where(_unlike(anchors, c), how.slope(x, part.reduced[:, None]), 0) for x, c in pieces]
+  def pieces(anchors, shift, *candidates):
+    """For each piece of the candidates the part of the row that it is, and that part's derivative by the logits."""
+    for c in candidates:
+      logits = _times(anchors.x * anchors.scale[:, None], c.x.T) * c.scale + shift[:, None]
+      reduced, s, u = how.rows(logits, _unlike(anchors, c))
+      yield Part(reduced, *_likeness(anchors, c, logits)), (c, s, u)
 
-  def by(anchors, candidates, ps):
-    pbc = sum(_times(p * c.scale, c.x) for p, c in zip(ps, candidates, strict=True))
-    return pbc, jnp.sum(anchors.x * pbc, 1), sum(jnp.sum(p, 1) for p in ps)
-
-  def likeness(anchors, candidates):
-    return [_alike(anchors, c).astype(jnp.float32) for c in candidates]
-
-  def alone(anchors, shift, *candidates):
-    part, ps = seen(anchors, shift, candidates)
-    if part.count is not None:
-      each = 1 / jnp.maximum(part.count, 1)[:, None]
-      ps = [p - like * each for p, like in zip(ps, likeness(anchors, candidates), strict=True)]
-    return _value(part), (part.reduced, part.count, by(anchors, candidates, ps))
+  def by(anchors, c, s, u=1):
+    psc = _times(s * c.scale, c.x)
+    return jax.tree.map(lambda x: (u * x.T).T, (psc, jnp.sum(anchors.x * psc, 1), jnp.sum(s, 1)))
 
   def row(anchors, shift, *candidates):
-    part, ps = seen(anchors, shift, candidates)
-    like = None if part.count is None else by(anchors, candidates, likeness(anchors, candidates))
-    return part, by(anchors, candidates, ps), like
+    def of(part, slopes):
+      like = None if part.count is None else by(anchors, slopes[0], _alike(anchors, slopes[0]).astype(jnp.float32))
+      return part, by(anchors, *slopes), like
+
+    return reduce(join, [of(*piece) for piece in pieces(anchors, shift, *candidates)])
 
   def join(one, other):
     _, pull = jax.vjp(how.join, one[0].reduced, other[0].reduced)
@@ -192,7 +188,20 @@ def _forward(how, chunk, anchors, shift, candidates):
       by = jax.tree.map(lambda x, y: (x.T - y.T / jnp.maximum(part.count, 1)).T, by, like)
     return _value(part), (part.reduced, part.count, by)
 
+  def labelled(anchors, shift, *candidates):
+    """finish(row(...)) with one product for both derivatives: with all candidates at hand the count is known."""
+    parts, slopes = zip(*pieces(anchors, shift, *candidates), strict=True)
+    whole = reduce(partial(_join, how), parts)
+    _, pull = jax.vjp(lambda *reduced: reduce(how.join, reduced), *(part.reduced for part in parts))
+    each = 1 / jnp.maximum(whole.count, 1)[:, None]
+    found = [
+      by(anchors, c, (share * u)[:, None] * s - _alike(anchors, c) * each)
+      for (c, s, u), share in zip(slopes, pull(jnp.ones_like(whole.reduced)), strict=True)
+    ]
+    return _value(whole), (whole.reduced, whole.count, jax.tree.map(lambda *x: sum(x), *found))
+
   rows, columns = (anchors, shift), _filled(anchors, candidates)
+  alone = None if anchors.labels is None else labelled
   value, kept = _meet(row, join, finish, _share(chunk, anchors, candidates), rows, columns, alone=alone)
   return value, (anchors, shift, candidates, *kept)
 
