@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image(data='mnist5k', batch_size=256, epochs=10)
+  c = common.image(data='mnist5k', batch_size=256, epochs=20)
   c.number = 117
   c.data.train = 2000
   c.backbone.widths = (16, 32, 64, 64)

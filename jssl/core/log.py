@@ -1,4 +1,4 @@
-"""Where figures go: metrics.jsonl always, TensorBoard when its writer is installed, a bar on a terminal."""
+"""Where figures go: metrics.jsonl always, TensorBoard when its writer is installed."""
 
 import contextlib
 import csv
@@ -6,7 +6,6 @@ import io
 import json
 import math
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -78,44 +77,3 @@ def _told(path: Path) -> Iterator[None]:
     yield
   except OSError as error:
     raise OSError(f'{path} cannot be written ({error.strerror or error}); make room, or give a workdir that can be written') from error
-
-
-class Bar:
-  """A live bar: step, loss, rate, time spent waiting for data, time left. Plain lines where there is no terminal."""
-
-  def __init__(self, total: int, start: int, *, examples: int, quiet: bool = False):
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    self.total, self.start, self.examples = total, start, examples
-    self.began = time.perf_counter()
-    self.waited = 0.0
-    console = Console(stderr=True, quiet=quiet)
-    self.live = console.is_terminal and not quiet
-    self.console, self.said = console, start
-    self.progress = Progress(
-      TextColumn('{task.description}'), BarColumn(), TextColumn('{task.completed}/{task.total}'),
-      TextColumn('{task.fields[figures]}'), TimeElapsedColumn(), TimeRemainingColumn(),
-      console=console, disable=not self.live, transient=False,
-    )  # fmt: skip
-    self.task = self.progress.add_task('training', total=total, completed=start, figures='')
-
-  def __enter__(self):
-    self.progress.start()
-    return self
-
-  def __exit__(self, *_):
-    self.progress.stop()
-
-  def show(self, step: int, loss: float) -> dict[str, float]:
-    """Moves the bar and returns the rates of the run so far."""
-    seconds = time.perf_counter() - self.began
-    rate = (step - self.start) * self.examples / max(seconds, 1e-9)
-    waited = self.waited / max(seconds, 1e-9)
-    figures = f'loss {loss:.4f}  {rate:.0f} examples/s  data wait {waited:.0%}'
-    self.progress.update(self.task, completed=step, figures=figures)
-    if not self.live and (step == self.total or step - self.said >= self.total / 10):
-      left = seconds / max(step - self.start, 1) * (self.total - step)
-      self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False)
-      self.said = step
-    return {'examples_per_second': rate, 'data_wait': waited}

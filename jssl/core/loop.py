@@ -3,8 +3,6 @@
 import contextlib
 import json
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +15,14 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.core import checkpoint
 from jssl.core.build import Plan
-from jssl.core.log import Bar, Log, replace
+from jssl.core.log import Log, replace
 from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings, share
 from jssl.core.step import TrainState, init_state, make_step
 from jssl.data.sources import GrainSource, to_device
 from jssl.options import ConfigError
+from jssl.parts.progress import Bar
 from jssl.parts.schedules import duration
+from jssl.parts.watch import Asked, Compiles
 from jssl.types import Source
 
 
@@ -94,7 +94,7 @@ def run(
     name: max(int(duration(c[name], steps=plan.steps, epoch=plan.epoch)), 1)
     for name in ('log_every', 'checkpoint_every', 'health_every')
   }
-  with _Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
+  with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
     create, abstract, lowered = compile_run(plan, mesh)
     step = lowered.compile()
     examples = NamedSharding(mesh, BATCH)
@@ -169,7 +169,7 @@ def run(
         raise Stopped(f'{alarmed} health panels in a row raise the collapse alarm at step {done}: {"; ".join(warnings)}')
 
     bar = Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet or not lead)
-    with _Signal() as asked, bar, jax.transfer_guard('disallow'):
+    with Asked() as asked, bar, jax.transfer_guard('disallow'):
       while done < plan.steps:
         waiting = time.perf_counter()
         given = source.next(train)
@@ -219,40 +219,6 @@ def _local(tree: Any) -> Any:
   everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
   whole = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
   return jax.tree.map(lambda x: x.addressable_data(0), whole)
-
-
-class _Signal:
-  """Turns SIGTERM, which comes before a machine is taken away, into what the loop asks after every step."""
-
-  def __enter__(self) -> Callable[[int], bool]:
-    self.asked = threading.Event()
-    # In several processes JAX itself listens, and tells the others.
-    self.main = threading.current_thread() is threading.main_thread() and jax.process_count() == 1
-    if self.main:
-      self.before = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
-    # A signal to any of several processes stops all of them, after the step that they agree on.
-    return multihost_utils.reached_preemption_sync_point if jax.process_count() > 1 else lambda step: self.asked.is_set()
-
-  def __exit__(self, *_):
-    if self.main:
-      signal.signal(signal.SIGTERM, self.before)
-
-
-class _Compiles:
-  """Counts the compilations of the step by JAX's own events, cached ones included."""
-
-  count = 0
-
-  def __enter__(self) -> '_Compiles':
-    jax.monitoring.register_event_duration_secs_listener(self._heard)
-    return self
-
-  def _heard(self, event: str, seconds: float, **about):
-    del seconds
-    self.count += event.endswith('backend_compile_duration') and about.get('fun_name') == 'jit(step)'
-
-  def __exit__(self, *_):
-    jax.monitoring.unregister_event_duration_listener(self._heard)
 
 
 def claim_workdir(workdir: Path, config: dict[str, Any]) -> None:

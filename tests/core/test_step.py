@@ -8,6 +8,7 @@ from jssl.core import loop
 from jssl.core.build import plan
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.data.sources import to_device
+from jssl.parts.watch import Compiles
 from tests.small import small
 
 GUARDS = (None, dict(name='skip', most=2, spike=6.0))
@@ -44,7 +45,7 @@ def test_the_transfer_guard_would_tell(compiled):
 
 
 def test_compilations_are_counted():
-  with loop._Compiles() as compiles:
+  with Compiles() as compiles:
 
     def step(x):
       return x + 1
