@@ -7,7 +7,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.answers(steps=600, human=100)
+  c = common.answers(steps=1000, terms=3, train=20000, human=100)
   c.number, c.kind = 215, 'preference'
   c.heads.reward = dict(name='linear', dim=1)
   before, after = (dict(name='switch', before=x, after=1.0 - x, at='70%') for x in (1.0, 0.0))
@@ -28,7 +28,6 @@ def get_config():
         'terms.cheap.weight=0.0', 'terms.told.column=chosen', 'terms.told.weight=1.0', 'terms.pairs.weight=0.0',
         'evaluators.pairs.name=pair_likelihoods',
       ),
-      binary=('terms.pairs.objective.name=binary_preference',),
     ),
   )  # fmt: skip
   return c
