@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.diffusion(epochs=15)
+  c = common.diffusion(epochs=40)
   c.number = 84
   c.backbone = dict(name='dit', width=48, depth=2, heads=4, patch=2, temperature=4.0)
   c.heads = dict(decoder=dict(name='dit_decoder', width=32, depth=1, heads=4))
