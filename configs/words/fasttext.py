@@ -5,7 +5,7 @@ from jssl.configs import common
 
 def get_config():
   c = common.base(data='words', batch_size=1024, epochs=1)
-  c.steps = 150
+  c.steps = 1500
   c.number = 197
   c.data.ngrams, c.data.power = (5,), 0.5
   c.backbone = dict(name='embedding_bag', count=26518, dim=48)
