@@ -5,7 +5,7 @@ from jssl.configs import common
 
 def get_config():
   c = common.base(data='words', batch_size=4096, epochs=1)
-  c.steps = 700
+  c.steps = 2000
   c.number = 138
   c.backbone = dict(name='embedding_bag', count=6518, dim=64)
   c.heads.outputs = dict(name='embedding', count=6518, std=0.0)
