@@ -7,7 +7,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.answers(steps=600, human=2048)
+  c = common.answers(steps=3000, terms=3, train=20000, human=20000)
   c.kind = 'preference'
   c.heads.reward = dict(name='linear', dim=1)
   c.terms.reward = dict(name='rewarded', objective=dict(name='bradley_terry'))

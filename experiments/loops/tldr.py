@@ -24,7 +24,7 @@ TERMS, START, WIDTH = 3, 5, 48  # steps of an answer, the place of the first, wi
 def run(
   *, seed: int, examples: int = 20000, flipped: float = 0.15, steps: int = 300, rewarded: int = 600, rounds: int = 60, best_of: int = 8
 ) -> dict[str, dict[str, float]]:  # fmt: skip
-  """Rows `supervised`, `best_of_8`, `tldr` (PPO with beta 0.05), `beta_0`, `beta_0.5`, and `random_init`.
+  """Rows `supervised`, `best_of_8`, `tldr` (PPO with beta 0.5), `beta_0`, `beta_0.05`, and `random_init`.
 
   Args:
     seed: of the answers, of all networks and draws.
@@ -64,7 +64,7 @@ def run(
   return {name: figures(policy) for name, policy in rows.items()} | {f'best_of_{best_of}': figures(supervised, best_of)}
 
 
-BETAS = {'tldr': 0.05, 'beta_0': 0.0, 'beta_0.5': 0.5}
+BETAS = {'tldr': 0.5, 'beta_0': 0.0, 'beta_0.05': 0.05}
 
 
 def _networks():

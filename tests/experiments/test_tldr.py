@@ -23,6 +23,6 @@ def test_a_policy_follows_a_reward_and_beta_holds_it():
 
 def test_rows():
   rows = tldr.run(seed=0, examples=64, steps=2, rewarded=2, rounds=1, best_of=2)
-  assert set(rows) == {'tldr', 'supervised', 'beta_0', 'beta_0.5', 'best_of_2', 'random_init'}
+  assert set(rows) == {'tldr', 'supervised', 'beta_0', 'beta_0.05', 'best_of_2', 'random_init'}
   assert rows['supervised']['kl'] == 0 and rows['best_of_2']['proxy'] > rows['supervised']['proxy']
   assert all(np.isfinite(list(row.values())).all() and 0 <= row['gold'] <= 1 for row in rows.values())
