@@ -114,9 +114,10 @@ def w_mse(
 ) -> Array:
   """Distance on the sphere between two views, each whitened within sub-batches.
 
-  l_i = 2 - 2 cos(w(q)_i, w(k)_i),   w(z) = L^{-1} (z - mean z),   L L^T = (1 - eps) Cov(z) + eps I
+  l_i = 2 - 2 cos(w(q)_i, w(k)_i),   w(z) = L^{-1} (z - mean z),   L L^T = (1 - eps) Cov(z) + eps v I
 
-  Mean and covariance (with size - 1) are those of the sub-batch and view that z_i is in; L is the Cholesky factor.
+  Mean and covariance (with size - 1) are those of the sub-batch and view that z_i is in, v is the mean of its d variances;
+  L is the Cholesky factor.
 
   Args:
     q: [b d] embeddings of one view.
@@ -124,7 +125,8 @@ def w_mse(
     size: rows of a sub-batch, a divisor of b, at least 2d for a sound estimate; None for the whole batch.
     permutations: [r b] whole numbers; l is the mean over r, each cutting its order of the batch into sub-batches.
       None cuts the batch in the order given, which is random already where the data are shuffled.
-    eps: shrinks the covariance towards the identity.
+    eps: shrinks the covariance towards v I, by whose scale small embeddings are whitened like large ones. Towards the
+      identity, embeddings with variances below eps would not be whitened, and could collapse.
 
   Returns:
     [b].
@@ -180,7 +182,9 @@ def _whiten(z: Array, eps: float) -> Array:
   w, d = z.shape[1:]
   z = z - jnp.mean(z, 1, keepdims=True)
   cov = jnp.einsum('swi,swj->sij', z, z, precision='highest') / max(w - 1, 1)
-  factor = jnp.linalg.cholesky((1 - eps) * cov + eps * jnp.eye(d))
+  v = jnp.trace(cov, axis1=1, axis2=2)[:, None, None] / d
+  # The last addend is for sub-batches without any variance.
+  factor = jnp.linalg.cholesky((1 - eps) * cov + (eps * v + 1e-12) * jnp.eye(d))
   return jax.lax.linalg.triangular_solve(factor, z, lower=True, transpose_a=True)  # z L^{-T}
 
 

@@ -75,6 +75,11 @@ def test_whitening_does_not_see_the_order_within_a_sub_batch(rng):
   np.testing.assert_allclose(shuffled, o.w_mse(q, k, size=8), rtol=1e-3, atol=1e-6)
 
 
+def test_whitening_does_not_see_the_scale(rng):
+  q, k = pair(rng)
+  np.testing.assert_allclose(o.w_mse(1e-3 * q, 1e-3 * k), o.w_mse(q, k), rtol=1e-4, atol=1e-6)
+
+
 def test_w_mse_explains_a_size_that_does_not_divide(rng):
   with pytest.raises(ValueError, match='size 5 does not divide 6'):
     o.w_mse(*pair(rng), size=5)

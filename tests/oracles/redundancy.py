@@ -66,7 +66,7 @@ def w_mse(sg, q, k, size=None, permutations=None, eps=1e-3):
     mean = sum(z) / len(z)
     z = [row - mean for row in z]
     cov = sum(np.outer(row, row) for row in z) / (len(z) - 1)
-    factor = np.linalg.cholesky((1 - eps) * cov + eps * np.eye(d))
+    factor = np.linalg.cholesky((1 - eps) * cov + eps * np.trace(cov) / d * np.eye(d))
     inverse = np.linalg.inv(factor)
     return [inverse @ row for row in z]
 
