@@ -1,7 +1,4 @@
-"""A general language assistant as a laboratory for alignment. Askell et al. 2021. arXiv:2112.00861, sections 3 and 4.
-
-Not held so far: imitation, told every token of the better answer, ranks better than a reward from as many pairs.
-"""
+"""A general language assistant as a laboratory for alignment. Askell et al. 2021. arXiv:2112.00861, sections 3 and 4."""
 
 from jssl.configs import common
 

