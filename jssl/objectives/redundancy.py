@@ -110,7 +110,7 @@ def covariance(z: Array) -> Array:
 
 
 def w_mse(
-  q: Array, k: Array, *, size: int | None = None, permutations: Array | None = None, eps: float = 1e-3
+  q: Array, k: Array, *, size: int | None = None, permutations: Array | None = None, eps: float = 1e-4
 ) -> Array:
   """Distance on the sphere between two views, each whitened within sub-batches.
 

@@ -57,7 +57,7 @@ def vicreg(sg, q, k, invariance_weight=25.0, variance_weight=25.0, covariance_we
   return invariance_weight * invariance + variance_weight * spread + covariance_weight * redundancy
 
 
-def w_mse(sg, q, k, size=None, permutations=None, eps=1e-3):
+def w_mse(sg, q, k, size=None, permutations=None, eps=1e-4):
   b, d = q.shape
   size = b if size is None else size
   orders = [list(range(b))] if permutations is None else [list(p) for p in permutations]
