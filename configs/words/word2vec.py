@@ -1,4 +1,7 @@
-"""word2vec, skip-gram with negative sampling. Mikolov, Sutskever, Chen, Corrado, Dean, NeurIPS 2013. arXiv:1310.4546, Eq. 4."""
+"""word2vec, skip-gram with negative sampling. Mikolov, Sutskever, Chen, Corrado, Dean, NeurIPS 2013. arXiv:1310.4546, Eq. 4.
+
+Not held so far: in 860,000 words, leaving out frequent ones takes more from the analogies than it gives.
+"""
 
 from jssl.configs import common
 
