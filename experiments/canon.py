@@ -103,6 +103,8 @@ def render(rows: list[dict]) -> None:
   if below:
     text += ['', 'The losses of runs that did not come that far in this budget:', '', '![Losses by step](canon_curves.png)']
     draw_curves(below, ROOT / 'docs' / 'canon_curves.png')
+  else:
+    (ROOT / 'docs' / 'canon_curves.png').unlink(missing_ok=True)
   (ROOT / 'docs' / 'canon.md').write_text('\n'.join(text) + '\n')
   draw(rows, ROOT / 'docs' / 'canon.png')
 
