@@ -1,6 +1,6 @@
 """MusIK. Mhammedi, Foster, Rakhlin, ICML 2023. arXiv:2304.05889, Algorithms 1 and 2.
 
-Not held so far: Q-learning opens the lock too, even one of six layers; its untrained values are optimistic about what it never saw.
+Not held so far: Q-learning opens the lock too, perhaps because its untrained values are optimistic about what it never saw.
 """
 
 from ml_collections import ConfigDict
