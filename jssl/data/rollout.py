@@ -222,8 +222,8 @@ class PolicySource:
     everywhere = train_state.step.sharding
     copies = jax.device_put((train_state.params, train_state.state), everywhere)
     here = min(everywhere.addressable_devices, key=lambda device: device.id)
-    params, state = jax.device_put(jax.tree.map(lambda x: x.addressable_data(0), copies), here)
     with jax.set_mesh(Mesh([here], ('data',))), jax.transfer_guard('allow'):
+      params, state = jax.device_put(jax.tree.map(lambda x: x.addressable_data(0), copies), here)
       batch = jax.device_get(self._play(params, state, self._seed, self._batches))
     self._batches += 1
     self.data_wait += time.perf_counter() - start
