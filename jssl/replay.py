@@ -177,14 +177,17 @@ class _Walk:
   def scan(self, eqn: JaxprEqn, values: list[Value]) -> Origin | None:
     """The origin within the first round of a loop that makes something not finite."""
     params = eqn.params
-    fixed, carried = params['num_consts'], params['num_consts'] + params['num_carry']
-    consts, carry, xs = values[:fixed], values[fixed:carried], values[carried:]
+    if 'ft_in' in params:  # from jax 0.12 on
+      consts, carry, xs = map(list, params['ft_in'].update(values).unpack())
+    else:
+      fixed, carried = params['num_consts'], params['num_consts'] + params['num_carry']
+      consts, carry, xs = values[:fixed], values[fixed:carried], values[carried:]
     rounds = range(params['length'])
     for i in reversed(rounds) if params['reverse'] else rounds:
       out = self.enter(eqn, params['jaxpr'], [*consts, *carry, *(v._replace(x=v.x[i]) for v in xs)])
       if found := next((v.origin for v in out if v.origin), None):
         return found
-      carry = out[: params['num_carry']]
+      carry = out[: len(carry)]
     return None
 
   def origin(self, eqn: JaxprEqn, values: list[Value], result: Value) -> Origin:

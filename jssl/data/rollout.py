@@ -220,11 +220,12 @@ class PolicySource:
     start = time.perf_counter()
     # Each process plays rows of its own, which is no program for all of them: on one device, by a copy put together from all.
     everywhere = train_state.step.sharding
-    copies = jax.device_put((train_state.params, train_state.state), everywhere)
     here = min(everywhere.addressable_devices, key=lambda device: device.id)
-    with jax.set_mesh(Mesh([here], ('data',))), jax.transfer_guard('allow'):
+    with jax.transfer_guard('allow'):
+      copies = jax.device_put((train_state.params, train_state.state), everywhere)
       params, state = jax.device_put(jax.tree.map(lambda x: x.addressable_data(0), copies), here)
-      batch = jax.device_get(self._play(params, state, self._seed, self._batches))
+      with jax.set_mesh(Mesh([here], ('data',))):
+        batch = jax.device_get(self._play(params, state, self._seed, self._batches))
     self._batches += 1
     self.data_wait += time.perf_counter() - start
     return batch

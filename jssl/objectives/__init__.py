@@ -67,6 +67,7 @@ from jssl.objectives.multiview import (
   simcse,
   symile,
 )
+from jssl.objectives.partial import known_cross_entropy
 from jssl.objectives.prediction import byol, latent_l1, latent_l2, negative_cosine, smooth_l1
 from jssl.objectives.preference import (
   binary_preference,
@@ -177,6 +178,7 @@ OBJECTIVES = {
   'softmax_cross_entropy': softmax_cross_entropy,
   'am_softmax': am_softmax,
   'aam_softmax': aam_softmax,
+  'known_cross_entropy': known_cross_entropy,
   'cores': cores,
   'edl': edl,
   'i_edl': i_edl,

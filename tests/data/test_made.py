@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jssl.data import compose, glyphs, voices
+from jssl.data import compose, few_labels, glyphs, voices
 
 
 def test_speakers_of_the_test_are_new_and_recognisable():
@@ -41,3 +41,12 @@ def test_two_of_digit_shift_and_sum_tell_the_third(prepared, monkeypatch):
     assert abs(np.corrcoef(label, total)[0, 1]) < 0.2
   outside = compose.mnist5k_glyphs(train=300).splits['outside']
   assert outside[0]['image'].shape == (28, 28, 1) and outside[0]['image'].dtype == np.uint8
+
+
+def test_few_labels_are_as_many_as_said_and_right(prepared, monkeypatch):
+  monkeypatch.setenv('JSSL_DATA_DIR', str(prepared))
+  train = few_labels.mnist5k_few(shots=3, train=300).splits['train']
+  rows = [train[i] for i in range(len(train))]
+  known = [(int(r['few']), int(r['label'])) for r in rows if r['few'] >= 0]
+  assert all(few == label for few, label in known)
+  assert np.bincount([label for _, label in known]).tolist() == [3] * 10

@@ -601,6 +601,11 @@ def softmax_cross_entropy(sg, logits, labels):
   return np.array([-log_softmax(x)[y] for x, y in zip(logits, labels, strict=True)])
 
 
+def known_cross_entropy(sg, logits, labels):
+  known = [-log_softmax(x)[y] for x, y in zip(logits, labels, strict=True) if y >= 0]
+  return sum(known) / max(1, len(known))
+
+
 def am_softmax(sg, z, prototypes, labels, margin=0.35, scale=30.0):
   loss = []
   for x, y in zip(z, labels, strict=True):
@@ -736,6 +741,14 @@ LABELLED = {
   'softmax_cross_entropy': Oracle(
     softmax_cross_entropy,
     lambda rng: [((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS))],
+    sizes(lambda rng: ((normal(rng, 6, 4),), dict(labels=LABELS))),
+  ),
+  'known_cross_entropy': Oracle(
+    known_cross_entropy,
+    lambda rng: [
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=np.where(np.arange(6) % 2, -1, LABELS))),
+      ((normal(rng, 6, 4),), dict(labels=np.full(6, -1))),
+    ],
     sizes(lambda rng: ((normal(rng, 6, 4),), dict(labels=LABELS))),
   ),
   'am_softmax': Oracle(
