@@ -1,6 +1,6 @@
 """Retrofitting. Faruqui, Dodge, Jauhar, Dyer, Hovy, Smith, NAACL 2015. arXiv:1411.4166, section 2.
 
-Vectors by counting in 1.2 million words. Roget's thesaurus stands for the paper's WordNet and PPDB: entries side by side under a
+Vectors by counting contexts. Roget's thesaurus stands for the paper's WordNet and PPDB: entries side by side under a
 heading are synonyms, while a whole heading only gathers a topic.
 """
 
