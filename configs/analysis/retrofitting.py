@@ -1,15 +1,17 @@
 """Retrofitting. Faruqui, Dodge, Jauhar, Dyer, Hovy, Smith, NAACL 2015. arXiv:1411.4166, section 2.
 
-Roget's headings stand for the paper's WordNet and PPDB: they gather what belongs to one topic, opposites too, which SimLex-999
-counts as unlike. Vectors of words by MiniLM are better left alone; of two graphs of the same degrees the true one harms less.
+Vectors by counting contexts. Roget's thesaurus stands for the paper's WordNet and PPDB: entries side by side under a
+heading are synonyms, while a whole heading only gathers a topic.
 """
 
 from jssl.configs import common
 
 
 def get_config():
-  c = common.frozen_minilm(data='lexicon', length=8)
+  c = common.base(data='counted_words', batch_size=64, epochs=1)
   c.number = 266
+  c.steps, c.kind = 0, 'analysis'
+  c.backbone = dict(name='flat')
   c.evaluators = dict(words=dict(name='retrofitted', transform=dict(name='retrofit')))
   c.claim = dict(
     metric='words_simlex', beats=('plain', 'rewired'), margin=0.02, seeds=1,

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from jssl.evaluators.clustering import clustering
 from jssl.evaluators.control import chunk_control, cloning, control
+from jssl.evaluators.directions import reading, steering
 from jssl.evaluators.evidence import classify, outside
 from jssl.evaluators.geometry import completion, dimensions, rotation
-from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, reading, sparse, steering
+from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, sparse
 from jssl.evaluators.knn import neighbour_vote
 from jssl.evaluators.late import late_retrieval
 from jssl.evaluators.links import links
@@ -88,8 +89,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'random_neurons': Protocol('1', random_neurons, raw=False),
   'description_length': Protocol('1', description_length, raw=False),
   'mixing_weights': Protocol('1', mixing_weights, raw=False),
-  'reading': Protocol('1', reading, raw=False),
-  'steering': Protocol('1', steering, raw=False),
+  'reading': Protocol('2', reading, raw=False),
+  'steering': Protocol('2', steering, raw=False),
   'verification': Protocol('1', verification),
   'classify': Protocol('1', classify, raw=False),
   'outside': Protocol('1', outside, raw=False),

@@ -18,7 +18,7 @@ OPTIONS = dict(
 @pytest.mark.parametrize('name', SYSTEMS)
 def test_figures_of_the_claim_come_out(name):
   c = run.load_config(name).to_dict()
-  c['backbone'] = {**c['backbone'], **dict(name='bert', vocabulary=600, width=16, depth=2, heads=2)}
+  c['backbone'] = {**c['backbone'], **dict(name='bert', vocabulary=600, width=32, depth=2, heads=2)}
   c['data'] |= dict(tokenizer=None, vocabulary=600)
   if 'rounds' in (c.get('transform') or {}):
     c['transform']['rounds'] = 2

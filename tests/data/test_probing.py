@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jssl.data import nuisances, probing
+from jssl.data import contrasted, nuisances, probing, thesaurus
 
 
 def column(split, name):
@@ -33,6 +33,40 @@ def test_a_thesaurus_joins_words_that_people_judged():
   assert len(words) == len(data.splits['train']) and edges.max() < len(words) and (edges[:, 0] < edges[:, 1]).all()
   pairs, scores = data.info['similarity']['simlex']
   assert len(pairs) == len(scores) == 999 and (words[pairs[0][0]], words[pairs[0][1]]) == ('old', 'new')
+
+
+def test_neighbours_in_a_thesaurus_are_alike():
+  data = thesaurus.counted_words(corpora=('lee',), dim=8)
+  words, edges = data.info['words'], data.info['edges']
+  vectors = data.splits['train'].columns['vector']
+  assert vectors.shape == (len(words), 8) and edges.max() < len(words) and (edges[:, 0] < edges[:, 1]).all()
+  joined = {tuple(pair) for pair in edges.tolist()}
+  pairs, scores = data.info['similarity']['simlex']
+  told = np.array([tuple(sorted(pair)) in joined for pair in pairs.tolist()])
+  assert scores[told].mean() > scores[~told].mean() + 1
+
+
+def test_vectors_are_those_of_the_dense_matrix():
+  sentences = [[0, 1, 2, 1], [2, 0, 3], [3, 3, 1]]
+  joint = np.zeros((4, 4))
+  for sentence in sentences:
+    for i, a in enumerate(sentence):
+      for j, b in enumerate(sentence):
+        joint[a, b] += i != j and abs(i - j) <= 2
+  mass = joint.sum(0)
+  smoothed = mass**0.75 / np.sum(mass**0.75)
+  with np.errstate(divide='ignore'):
+    information = np.maximum(0, np.log(joint / mass[:, None] / smoothed))
+  u, s, _ = np.linalg.svd(information)
+  x, expected = thesaurus._vectors(sentences, 4, 2, 0.75, 2), u[:, :2] * np.sqrt(s[:2])
+  np.testing.assert_allclose(x @ x.T, expected @ expected.T, atol=1e-5)
+
+
+def test_stimuli_are_the_same_sentence_twice():
+  data = contrasted.contrasted_reviews(pairs=6, length=16, vocabulary=600)
+  assert len(data.splits['stimuli']) == 12 and column(data.splits['stimuli'], 'label').tolist() == [1, 0] * 6
+  texts = data.info['texts']['stimuli']
+  assert all(a.replace('wonderful', 'terrible') == b != a for a, b in zip(texts[::2], texts[1::2], strict=True))
 
 
 def test_colours_turn_against_the_label():

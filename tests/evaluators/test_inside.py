@@ -1,4 +1,4 @@
-"""Judges of layers, neurons and directions, on a small network and texts whose label is a word."""
+"""Judges of layers and neurons, on a small network and texts whose label is a word."""
 
 import jax
 import numpy as np
@@ -7,7 +7,6 @@ from flax import nnx
 
 from jssl.evaluators import PROTOCOLS, Subject
 from jssl.models import Bert
-from jssl.transforms import TRANSFORMS
 from jssl.types import Data, Features
 
 
@@ -41,21 +40,6 @@ def test_description_lengths_do_not_care_for_scale(subject):
   code, mixed = judge('description_length', subject), judge('mixing_weights', subject)
   assert code['moved'] < 1e-3 < 0.1 < mixed['moved']
   assert code['layer0_compression'] > 1.5
-
-
-def test_directions_are_read(subject):
-  options = dict(pairs=24, examples=48)
-  found = judge('reading', subject, transform=TRANSFORMS['mean_difference'](), **options)
-  chance = judge('reading', subject, transform=TRANSFORMS['random_direction'](), **options)
-  assert found['accuracy'] > 0.9 > chance['accuracy']
-  assert found['accuracy'] == found[f'layer{found["layer"]}_accuracy']
-
-
-def test_pushing_states_moves_the_output(subject):
-  options = dict(layer=0, pairs=24, examples=48, doses=(-2.0, 0.0, 2.0))
-  found = judge('steering', subject, transform=TRANSFORMS['mean_difference'](), **options)
-  assert found['positive_0'] <= found['positive_1'] <= found['positive_2']
-  assert found['effect'] == found['positive_2'] - found['positive_0'] > 0.5
 
 
 def test_layers_are_asked_for(subject):
