@@ -77,8 +77,8 @@ def _only(logits, seen):
 
 def _networks(slots):
   make = dict(
-    backbone=lambda key: ConvNet((SIDE, SIDE, 1), widths=(16, 32, 64), rngs=nnx.Rngs(key)),
-    features=lambda key: Linear(64, dim=slots - 1, rngs=nnx.Rngs(key)),
+    backbone=lambda key: ConvNet((SIDE, SIDE, 1), widths=(16, 32, 128), rngs=nnx.Rngs(key)),
+    features=lambda key: Linear(128, dim=slots - 1, bias=False, rngs=nnx.Rngs(key)),
     classifier=lambda key: Linear(slots - 1, dim=slots, rngs=nnx.Rngs(key)),
   )
   return {name: nets.network(create)[0] for name, create in make.items()}
