@@ -1,8 +1,6 @@
 """Null It Out (INLP). Ravfogel, Elazar, Gonen, Twiton, Goldberg, ACL 2020. arXiv:2004.07667, Algorithm 1.
 
-Most sentences say nothing of the occupation, so that a classifier of it leans on the name. Not held so far: gender goes and the
-occupation stays, but most of the gap stays too, which may be due to the few names of 'test', to phrases learned with names, or to
-classifiers of gender that saw all occupations at once.
+Most sentences say nothing of the occupation, so that a classifier of it leans on the name.
 """
 
 from jssl.configs import common
@@ -13,7 +11,7 @@ def get_config():
   c.number = 176
   c.data.vague, c.data.examples = 0.6, 4096
   c.transform = dict(name='inlp', labels='gender', rounds=20, l2=1e-3)
-  c.evaluators = dict(guard=dict(name='guarded', attribute='gender', l2=1e-2))
+  c.evaluators = dict(guard=dict(name='guarded', attribute='gender', l2=1e-1))
   c.claim = dict(
     metric='guard_tpr_gap', beats=('unguarded', 'random'), margin=0.05, lower=True, seeds=1,
     variants=dict(

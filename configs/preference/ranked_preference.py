@@ -20,7 +20,7 @@ def get_config():
   c.claim = dict(
     metric='pairs_accuracy', beats=('random_init', 'not_pretrained', 'imitation'), margin=0.03, seeds=3,
     variants=dict(
-      not_pretrained=alone,
+      not_pretrained=alone, binary=('terms.pairs.objective.name=binary_preference',),
       imitation=(
         'terms.cheap.weight=0.0', 'terms.told.column=chosen', 'terms.told.weight=1.0', 'terms.pairs.weight=0.0',
         'evaluators.pairs.name=pair_likelihoods',
