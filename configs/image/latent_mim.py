@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.small_masked()
+  c = common.small_masked(epochs=100)
   c.number = 2
   # Patches with a gap of a pixel, so that neighbours do not give each other away.
   c.view = dict(name='gapped', patch=2, gap=1, mean=0.3, std=0.35)
