@@ -7,9 +7,7 @@ from jssl.data.order import permutation
 from jssl.types import Data
 
 
-def few_reviews(
-  *, shots: int = 50, tests: int = 600, length: int = 24, vocabulary: int = 4096, tokenizer: str | None = None
-) -> Data:
+def few_reviews(*, shots: int = 50, tests: int = 600, length: int = 24, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
   """`text.rotten_tomatoes` with few reviews of each polarity in 'train', and as many of both in 'test'.
 
   Args:
