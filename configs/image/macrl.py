@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.small_masked()
+  c = common.small_masked(epochs=60)
   c.number = 32
   strong = dict(affine=dict(degrees=20, translate=0.15, scale=(0.6, 1.2), shear=20), jitter=dict(brightness=0.4, contrast=0.4))
   weak = dict(affine=dict(degrees=5, translate=0.05, scale=(0.9, 1.1)))
@@ -13,10 +13,11 @@ def get_config():
   c.heads.decoder_k = dict(name='mae_decoder', width=32, depth=1, heads=4)
   c.heads.projector = dict(name='mlp', widths=(128, 64))
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.98), networks=('backbone', 'projector'))
+  # A queue of much of the data would hold the image itself among the negatives.
   c.terms.both = dict(
-    name='hybrid', masks=dict(first=dict(name='random_mask', ratio=0.75), second=dict(name='random_mask', ratio=0.5)),
-    decoders=('decoder', 'decoder_k'), pairs=((0, 1),), memory=dict(name='queue', size=1024),
-    weights=dict(rebuild=2.0, contrast=1.0),  # the paper adds both branches' reconstruction, of which this is the mean
+    name='hybrid', masks=dict(first=dict(name='random_mask', ratio=0.5), second=dict(name='random_mask', ratio=0.25)),
+    decoders=('decoder', 'decoder_k'), pairs=((0, 1),), memory=dict(name='queue', size=256),
+    weights=dict(rebuild=2.0, contrast=0.3),  # both branches' reconstruction is added, of which this is the mean
     objectives=dict(rebuild=dict(name='masked_l1'), contrast=dict(name='info_nce_queue', temperature=0.1)),
   )
   c.claim = dict(
