@@ -1,6 +1,6 @@
 """MRM. Zhou, Lian, Wang, Yu, ICLR 2023. arXiv:2301.13155, section 3.
 
-Pixels weigh less than in the paper: digits are so small that both losses at par leave the report little.
+Pixels weigh a tenth of what they weigh in the paper.
 """
 
 from jssl.configs import common

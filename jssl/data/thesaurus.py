@@ -41,11 +41,14 @@ def counted_words(
 
   Raises:
     DataError: a package with a corpus, gensim or scattertext is not installed.
+    ValueError: there is no such corpus.
 
   Reference: Levy, Goldberg, Dagan 2015, doi:10.1162/tacl_a_00134, sections 2 and 3; Hill, Reichart, Korhonen 2015,
     arXiv:1408.3456; Finkelstein et al. 2002, doi:10.1145/503104.503110; the thesaurus as scattertext packages it.
   """
   read = words.CORPORA | dict(rotten_tomatoes=_rotten_tomatoes)
+  if unknown := sorted(set(corpora) - set(read)):
+    raise ValueError(f'counted_words(corpora={tuple(corpora)}): no corpus {unknown}; choose among {sorted(read)}')
   sentences = [sentence for name in corpora for sentence in read[name]()]
   counts = Counter(word for sentence in sentences for word in sentence)
   known = sorted((word for word in counts if counts[word] >= min_count), key=lambda word: (-counts[word], word))

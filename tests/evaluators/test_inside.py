@@ -3,26 +3,9 @@
 import jax
 import numpy as np
 import pytest
-from flax import nnx
 
 from jssl.evaluators import PROTOCOLS, Subject
-from jssl.models import Bert
-from jssl.types import Data, Features
-
-
-@pytest.fixture(scope='module')
-def subject():
-  """Sentences of random words; the label is whether one of two words stands in them."""
-  rng, splits = np.random.default_rng(0), {}
-  for split, n in dict(train=160, test=48).items():
-    ids = rng.integers(6, 20, (n, 6)).astype(np.int32)
-    label = rng.integers(0, 2, n).astype(np.int32)
-    ids[np.arange(n), rng.integers(0, 5, n)] = 4 + label
-    ids[:, 5] = 0
-    splits[split] = [dict(ids=a, label=b) for a, b in zip(ids, label, strict=True)]
-  net = Bert((6,), vocabulary=20, width=16, depth=2, heads=2, std=0.3, rngs=nnx.Rngs(0))
-  spec = dict(ids=jax.ShapeDtypeStruct((6,), np.int32), label=jax.ShapeDtypeStruct((), np.int32))
-  return Subject(Data(splits, spec, 'ids', {}), lambda x: net(x['ids']), {'backbone': net})
+from jssl.types import Features
 
 
 def judge(name, subject, **options):
