@@ -1,10 +1,13 @@
-"""DynaMo. Cui, Pan, Iyer, Haldar, Pinto, NeurIPS 2024. arXiv:2409.12192, section 3."""
+"""DynaMo. Cui, Pan, Iyer, Haldar, Pinto, NeurIPS 2024. arXiv:2409.12192, section 3.
+
+The goal flees, so that dynamics tell of it too: what never moves need not be in features that predict the next ones.
+"""
 
 from jssl.configs import common
 
 
 def get_config():
-  c = common.demonstrations(steps=600, length=15, drag=1.0)
+  c = common.demonstrations(steps=1000, episodes=1000, length=15, drag=1.0, others=0, flight=0.12)
   c.backbone.norm = 'batch'
   c.number = 91
   c.heads.inverse = dict(name='timeline', dim=8, width=32, depth=1)

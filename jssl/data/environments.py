@@ -85,17 +85,19 @@ class Mass(NamedTuple):
   position: Array  # [2] in [-1, 1]
   velocity: Array  # [2]
   goal: Array  # [2]
+  course: Array  # [2], the goal's velocity
   others: Array  # [m 4], positions and velocities of what is only in the way of the eye
 
 
-def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: float = 0.12) -> Environment:
+def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: float = 0.12, flight: float = 0.0) -> Environment:
   """A mass to be pushed to a goal in the unit square; reward 1 for every step within 0.15 of it.
 
   v <- (1 - drag) v + force a,  x <- clip(x + v, -1, 1),  a in [-1, 1]^2
 
   Images [side side 3] in [0, 1] show mass, goal and `others`, blobs that drift about and distract; with a side of 0,
   observations are the vector of their positions and velocities, [6 + 4 others]. The expert goes half the way to the goal
-  at each step, as far as its force allows. With a drag of 1 one frame tells all that it needs to know.
+  at each step, as far as its force allows. With a drag of 1 one frame tells all that it needs to know. The goal stands
+  still, or flees straight on at a speed up to `flight` each way and bounces off the walls.
   """
   centres = jnp.linspace(-1, 1, max(side, 1))
 
@@ -103,15 +105,15 @@ def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: flo
     a, b, c = jax.random.split(key, 3)
     place = lambda key, *shape: jax.random.uniform(key, shape, minval=-0.9, maxval=0.9)
     moving = place(c, others, 4) * jnp.array([1, 1, 0.15, 0.15])
-    return Mass(place(a, 2), jnp.zeros(2), place(b, 2), moving)
+    course = flight * place(jax.random.fold_in(key, 3), 2)
+    return Mass(place(a, 2), jnp.zeros(2), place(b, 2), course, moving)
 
   def step(state, action, key):
     del key
     velocity = (1 - drag) * state.velocity + force * jnp.clip(action, -1, 1)
     position = jnp.clip(state.position + velocity, -1, 1)
-    place, speed = jnp.split(state.others, 2, -1)
-    speed = jnp.where(jnp.abs(place + speed) > 1, -speed, speed)
-    there = Mass(position, velocity, state.goal, jnp.concatenate([place + speed, speed], -1))
+    goal, course = _bounced(state.goal, state.course)
+    there = Mass(position, velocity, goal, course, jnp.concatenate(_bounced(*jnp.split(state.others, 2, -1)), -1))
     return there, (jnp.linalg.norm(position - state.goal) < 0.15).astype(jnp.float32), jnp.bool_(False)
 
   def observe(state, key):
@@ -129,6 +131,11 @@ def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: flo
     draw=lambda key: jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0),
     facts=dict(actions=2),
   )  # fmt: skip
+
+
+def _bounced(place: Array, speed: Array) -> tuple[Array, Array]:
+  speed = jnp.where(jnp.abs(place + speed) > 1, -speed, speed)
+  return place + speed, speed
 
 
 class Lock(NamedTuple):

@@ -150,6 +150,7 @@ def demonstrations(
   side: int = 12,
   others: int = 2,
   drag: float = 0.3,
+  flight: float = 0.0,
   astray: float = 0.1,
   episodes: int = 200,
   test: int = 50,
@@ -158,7 +159,7 @@ def demonstrations(
   seed: int = 0,
 ) -> Data:
   """An expert pushes a point mass to its goal, a step in ten (`astray`) at random; options as in `point_mass`."""
-  environment = point_mass(side=side, others=others, drag=drag)
+  environment = point_mass(side=side, others=others, drag=drag, flight=flight)
   sizes = dict(episodes=episodes, test=test, length=length, window=window)
   return trajectories(environment, demonstrator(environment, astray), **sizes, seed=seed, info=dict(name='demonstrations'))
 

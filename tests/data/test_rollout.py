@@ -39,6 +39,16 @@ def test_walks_keep_to_the_transition_matrix():
   np.testing.assert_allclose(seen, transition[5], atol=0.03)
 
 
+def test_a_goal_flees_and_its_expert_follows():
+  still, fleeing = (point_mass(side=0, others=0, drag=1.0, flight=flight) for flight in (0.0, 0.1))
+  keys = jax.random.split(jax.random.key(0), 64)
+  goals = lambda environment: rollout.rollouts(environment, demonstrator(environment), keys, 12)['observation'][..., 4:6]
+  np.testing.assert_array_equal(np.diff(goals(still), axis=1), 0)
+  moved = np.diff(goals(fleeing), axis=1)
+  assert 0 < np.abs(moved).max() <= 0.09 + 1e-6 and np.abs(goals(fleeing)).max() <= 1
+  assert rollout.rollouts(fleeing, demonstrator(fleeing), keys, 12)['reward'].mean() > 0.2
+
+
 def test_windows_follow_each_other():
   environment = four_rooms(side=7)
   columns = rollout.rollouts(environment, uniform(environment), jax.random.split(jax.random.key(0), 5), 24)
