@@ -25,7 +25,7 @@ def citations(*, hard: int = 2, easy: int = 3, **corpus: int | float) -> Data:
   Args:
     hard: triplets a document whose negative is cited by the positive.
     easy: triplets a document whose negative is any document.
-    **corpus: options of `make_corpus`, and a seed.
+    **corpus: options of `make_corpus`, or, if `subtopics` is among them, of `make_subtopics`; and a seed.
 
   Returns:
     Data with ids, positive and negative [l], and label, the topic. In 'test' positive and negative are the document
@@ -118,20 +118,57 @@ def make_corpus(
   near = lambda which: centre[which] + spread * random.standard_normal((len(which), 4))
   closeness = lambda x, y: np.exp(-((x[:, None] - y) ** 2).sum(-1) / (2 * reach**2)) + 1e-12
   place, subject = near(topic), near(np.arange(subjects) % topics)
-  words = np.zeros((subjects, vocabulary))
-  for row in words:
-    row[random.choice(vocabulary, 30, replace=False)] = random.dirichlet(np.ones(30))
-  zipf, share = 1 / np.arange(1, vocabulary + 1), closeness(place, subject)
-  mixture = background * zipf / zipf.sum() + (1 - background) * share / share.sum(1, keepdims=True) @ words
-  drawn = [np.searchsorted(mass, mass[-1] * random.random_sample(length - 1), 'right') for mass in mixture.cumsum(1)]
-  ids = np.concatenate([np.full((documents, 1), CLS), FIRST + np.array(drawn)], 1).astype(np.int32)
-  cut, splits = round(held_out * documents), {}
-  for split, rows in (('train', slice(cut, None)), ('test', slice(cut))):
-    chance = random.gumbel(size=(len(place[rows]),) * 2)  # the largest of log weight + chance: a draw without repetition
-    weight = np.log(closeness(place[rows], place[rows])) + chance
-    np.fill_diagonal(weight, -np.inf)
-    splits[split] = Corpus(ids[rows], topic[rows], np.argsort(-weight, axis=1)[:, :cited])
-  return splits
+  words, share = _words(random, subjects, vocabulary, 30), closeness(place, subject)
+  mixture = background * _zipf(vocabulary) + (1 - background) * share / share.sum(1, keepdims=True) @ words
+  return _written(random, mixture, topic, lambda rows: closeness(place[rows], place[rows]), held_out, length, cited)
+
+
+def make_subtopics(
+  random: np.random.RandomState,
+  *,
+  documents: int = 2000,
+  held_out: float = 0.2,
+  topics: int = 10,
+  subtopics: int = 5,
+  vocabulary: int = 1000,
+  length: int = 32,
+  cited: int = 5,
+  background: float = 0.4,
+  field: float = 0.3,
+  loyalty: float = 0.6,
+) -> dict[str, Corpus]:
+  """Documents of 'train' and 'test' that have a sub-topic, and cite mostly their own: it is not in the labels.
+
+  A topic has 100 words and a sub-topic 30, of their own choice.
+
+  Args:
+    random: to draw from.
+    documents: in both splits together.
+    held_out: share of the documents in 'test'.
+    topics: of equal weight.
+    subtopics: of a topic.
+    vocabulary: words.
+    length: l, tokens of a document.
+    cited: c, citations of a document.
+    background: share of the words that come from the whole vocabulary, by Zipf's law.
+    field: share of the words that the topic gives; the sub-topic gives the rest.
+    loyalty: share of the citations that stay in the sub-topic, as far as it has documents; the others go to the topic's
+      other sub-topics.
+
+  Reference: Cohan, Feldman, Beltagy, Downey, Weld 2020, arXiv:2004.07180, section 3.2: what the positive cites is near
+  enough to be hard to tell, and not related closely enough to be cited.
+  """
+  sub = np.arange(documents) % (topics * subtopics)
+  topic = sub % topics
+  fields, narrow = (_words(random, n, vocabulary, own) for n, own in ((topics, 100), (topics * subtopics, 30)))
+  mixture = background * _zipf(vocabulary) + field * fields[topic] + (1 - background - field) * narrow[sub]
+
+  def weight(rows):
+    same, near = (x[rows][:, None] == x[rows] for x in (sub, topic))
+    share = lambda these: these / np.maximum(these.sum(1, keepdims=True), 1)
+    return loyalty * share(same) + (1 - loyalty) * share(near & ~same) + 1e-12
+
+  return _written(random, mixture, topic, weight, held_out, length, cited)
 
 
 def netmf(cited: np.ndarray, dim: int, window: int = 5, negatives: float = 1.0) -> np.ndarray:
@@ -169,7 +206,7 @@ def netmf(cited: np.ndarray, dim: int, window: int = 5, negatives: float = 1.0) 
 
 def _documents(draw: Callable, *, seed: int = 0, **options) -> Data:
   random = np.random.RandomState(seed)
-  splits = make_corpus(random, **options)
+  splits = (make_subtopics if 'subtopics' in options else make_corpus)(random, **options)
   train, test = splits['train'], splits['test']
   q, p, n = draw(train, random).T
   data = arrays(
@@ -183,6 +220,34 @@ def _documents(draw: Callable, *, seed: int = 0, **options) -> Data:
   query = np.repeat(np.arange(len(test.ids), dtype=np.int32), test.cited.shape[1])
   relevance = dict(query=query, document=test.cited.ravel().astype(np.int32), relevance=np.ones(len(query), np.float32))
   return data._replace(splits=data.splits | {'relevance': Columns(relevance)})
+
+
+def _words(random: np.random.RandomState, n: int, vocabulary: int, own: int) -> np.ndarray:
+  """n distributions [n v], each over words of its own choice."""
+  words = np.zeros((n, vocabulary))
+  for row in words:
+    row[random.choice(vocabulary, own, replace=False)] = random.dirichlet(np.ones(own))
+  return words
+
+
+def _zipf(vocabulary: int) -> np.ndarray:
+  zipf = 1 / np.arange(1, vocabulary + 1)
+  return zipf / zipf.sum()
+
+
+def _written(
+  random: np.random.RandomState, mixture: np.ndarray, topic: np.ndarray, weight: Callable, held_out: float, length: int, cited: int
+) -> dict[str, Corpus]:
+  """Draws words from `mixture` [n v], and citations within each split in proportion to weight(its rows) [m m]."""
+  drawn = [np.searchsorted(mass, mass[-1] * random.random_sample(length - 1), 'right') for mass in mixture.cumsum(1)]
+  ids = np.concatenate([np.full((len(topic), 1), CLS), FIRST + np.array(drawn)], 1).astype(np.int32)
+  cut, splits = round(held_out * len(topic)), {}
+  for split, rows in (('train', slice(cut, None)), ('test', slice(cut))):
+    chance = random.gumbel(size=(len(ids[rows]),) * 2)  # the largest of log weight + chance: a draw without repetition
+    sampled = np.log(weight(rows)) + chance
+    np.fill_diagonal(sampled, -np.inf)
+    splits[split] = Corpus(ids[rows], topic[rows], np.argsort(-sampled, axis=1)[:, :cited])
+  return splits
 
 
 def _one(random: np.random.RandomState, wanted: np.ndarray, known: np.ndarray, n: int) -> int:

@@ -109,6 +109,14 @@ def test_triplets_know_what_is_cited(make):
   assert (rows['query'] != rows['document']).all() and len(rows['query']) == 30 * 5
 
 
+def test_citations_stay_in_the_topic_and_mostly_in_the_subtopic():
+  train = documents.make_subtopics(np.random.RandomState(0), topics=2, subtopics=4, documents=400, held_out=0.5)['train']
+  sub = (200 + np.arange(200)) % 8
+  assert (train.topic[train.cited] == train.topic[:, None]).all() and (train.topic == sub % 2).all()
+  assert abs((sub[train.cited] == sub[:, None]).mean() - 0.6) < 0.05
+  assert len(documents.citations(subtopics=4, **CORPUS).splits['train']) == 5 * 120
+
+
 def test_neighbours_in_the_embedding_are_linked():
   cited = documents.make_corpus(np.random.RandomState(0), **CORPUS)['train'].cited
   e = documents.netmf(cited, 16)
