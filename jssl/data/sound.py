@@ -23,16 +23,17 @@ _FORMANTS = np.array([
 _PITCH, _WIDTHS = (130, 220, 270), (60, 90, 150)
 
 
-def vowels(*, codebooks: int = 4, entries: int = 64, seed: int = 0) -> Data:
+def vowels(*, codebooks: int = 4, entries: int = 64, levels: tuple[float, float] = (-3.0, 12.0), seed: int = 0) -> Data:
   """Synthetic vowels of men, women and children in noise, as log-mel frames with codes; no network needed.
 
   A clip of 0.64 s at 8 kHz holds one vowel of random pitch, glide, onset and length: pulses through three resonators at
-  the measured mean formants, each off by some 4 %, in noise of -3 to 12 dB. Frames are 32 log-mel bands every 10 ms,
+  the measured mean formants, each off by some 4 %, in noise. Frames are 32 log-mel bands every 10 ms,
   standardised by the training split. Codes are a stand-in for those of a neural codec: residual k-means of the frames.
 
   Args:
     codebooks: q, residual stages.
     entries: v, in each codebook.
+    levels: of the vowel over the noise, between which each clip's is drawn, in dB.
     seed: of everything drawn.
 
   Returns:
@@ -42,7 +43,7 @@ def vowels(*, codebooks: int = 4, entries: int = 64, seed: int = 0) -> Data:
   Reference: Peterson, Barney, JASA 24, 1952, doi:10.1121/1.1906875, Table II (formants); Fant, Acoustic Theory of Speech
     Production, 1960 (source and filter).
   """
-  train, test, shares = _vowels(codebooks, entries, seed)
+  train, test, shares = _vowels(codebooks, entries, tuple(levels), seed)
   info = dict(
     name='vowels', classes=_VOWELS, licence='generated', shares=shares,
     citation='Peterson, Barney, Control methods used in a study of the vowels, JASA 24, 1952',
@@ -51,9 +52,9 @@ def vowels(*, codebooks: int = 4, entries: int = 64, seed: int = 0) -> Data:
 
 
 @functools.cache
-def _vowels(codebooks: int, entries: int, seed: int):
+def _vowels(codebooks: int, entries: int, levels: tuple[float, float], seed: int):
   rng = np.random.default_rng(seed)
-  splits = [_clips(rng, n) for n in (1500, 500)]
+  splits = [_clips(rng, n, levels) for n in (1500, 500)]
   seen = splits[0]['frames']
   mean, std = seen.mean((0, 1)), seen.std((0, 1))
   for split in splits:
@@ -65,13 +66,13 @@ def _vowels(codebooks: int, entries: int, seed: int):
   return *splits, shares
 
 
-def _clips(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+def _clips(rng: np.random.Generator, n: int, levels: tuple[float, float]) -> dict[str, np.ndarray]:
   label, speaker = rng.integers(len(_VOWELS), size=n), rng.integers(3, size=n)
-  frames = np.stack([log_mel(_vowel(rng, v, s)) for v, s in zip(label, speaker, strict=True)])
+  frames = np.stack([log_mel(_vowel(rng, v, s, levels)) for v, s in zip(label, speaker, strict=True)])
   return dict(frames=frames, speaker=speaker, label=label)
 
 
-def _vowel(rng: np.random.Generator, vowel: int, speaker: int) -> np.ndarray:
+def _vowel(rng: np.random.Generator, vowel: int, speaker: int, levels: tuple[float, float]) -> np.ndarray:
   n = FRAMES * HOP + WINDOW - HOP
   length = int(rng.uniform(0.25, 0.6) * n)
   pitch = _PITCH[speaker] * np.exp(rng.normal(0, 0.12)) * np.exp(np.linspace(0, rng.normal(0, 0.15), length))
@@ -81,7 +82,7 @@ def _vowel(rng: np.random.Generator, vowel: int, speaker: int) -> np.ndarray:
     a = [1, -2 * r * np.cos(2 * np.pi * formant / RATE), r * r]
     x = lfilter([sum(a)], a, x)
   x *= np.hanning(length) ** 0.3
-  place, level = rng.integers(n - length), 10 ** (-rng.uniform(-3, 12) / 20)
+  place, level = rng.integers(n - length), 10 ** (-rng.uniform(*levels) / 20)
   clip = lfilter([1], [1, -0.7], rng.normal(size=n))
   clip *= level * x.std() / clip.std()
   clip[place : place + length] += x

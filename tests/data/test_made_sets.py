@@ -61,6 +61,11 @@ def test_codes_tell_the_frame_better_stage_by_stage():
     assert codes[i, 0] == first
 
 
+def test_vowels_stand_out_by_their_level():
+  quiet, loud = (sound._clips(np.random.default_rng(0), 20, (low, low + 1))['frames'] for low in (-20, 30))
+  assert np.std(loud.mean(2), axis=1).mean() > 3 * np.std(quiet.mean(2), axis=1).mean()
+
+
 def test_reports_say_what_is_there():
   data = reports.digit_reports(train=40, test=10)
   columns = data.splits['train'].columns
