@@ -1,7 +1,7 @@
 """CoReS. Biondi, Pernici, Bruni, Del Bimbo, TPAMI 2023. arXiv:2111.07632, section 4.
 
 Not held so far: searches across upgrades beat independent ones, but never the older model's search of its own gallery,
-which also finds by what no corner stands for; and room for classes to come does not help on letters in no training set.
+and room for classes to come does not help on letters that are in no training set.
 """
 
 from ml_collections import ConfigDict
