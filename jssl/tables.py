@@ -29,6 +29,7 @@ from jssl.data import (
 )
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import (
+  averaged,
   bert,
   convnet,
   critic,
@@ -104,6 +105,7 @@ MODELS = {
   'embedding_bag': embedding.EmbeddingBag,
   'causal_lm': transformer.CausalLm,
   'bert': bert.Bert,
+  'bert_averaged': averaged.AveragedBert,
   'bert_from': pretrained.bert,
   'minilm': pretrained.minilm,
   'dit': dit.DiT,

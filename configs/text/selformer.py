@@ -1,6 +1,7 @@
 """SELFormer. Yuksel, Ulusoy, Unlu, Dogan, Mach. Learn.: Sci. Technol. 2023. arXiv:2304.04662: masked symbols of SELFIES.
 
-Whole SELFIES symbols take the place of byte pairs, and every chosen token is hidden; raw_input is a bag of symbols.
+Whole SELFIES symbols take the place of byte pairs, and every chosen token, three in ten, is hidden; raw_input is a bag of symbols.
+The network is read frozen, at all of its depths: its last block tells hidden symbols and keeps less of the molecule.
 """
 
 from jssl.configs import common
@@ -9,11 +10,11 @@ from jssl.configs import common
 def get_config():
   c = common.base(data='solubility', batch_size=32, epochs=1)
   c.number = 48
-  c.epochs, c.steps, c.data.notation = None, 300, 'selfies'
-  c.backbone = dict(name='bert', vocabulary=96, width=64, depth=2, heads=4, mask_id=4, std=0.1)
+  c.epochs, c.steps, c.data.notation = None, 900, 'selfies'
+  c.backbone = dict(name='bert_averaged', vocabulary=96, width=64, depth=2, heads=4, mask_id=4, std=0.1)
   c.heads.lm = dict(name='lm_head')
-  c.optimizer.learning_rate.peak = 2e-3
-  c.terms.mlm = dict(name='masked_lm', mask=dict(name='mask_tokens', ratio=0.15), objective=dict(name='token_cross_entropy'))
+  c.optimizer.learning_rate.peak = 4e-3
+  c.terms.mlm = dict(name='masked_lm', mask=dict(name='mask_tokens', ratio=0.3), objective=dict(name='token_cross_entropy'))
   c.evaluators = dict(solubility=dict(name='labelled_regression'))
   c.claim = dict(
     metric='solubility_r2', beats=('raw_input', 'random_init'), margin=0.02, seeds=3,
