@@ -14,6 +14,9 @@ def token_rank(subject: Subject, key: Key, *, split: str = 'test', texts: int = 
 
   rank = min { k : sum_{i <= k} s_i^2 >= tau sum_i s_i^2 },   s the singular values of the states [tokens d]
 
+  A mean that all states share counts as one of the directions, and where it is large as the only one: so the same is
+  also told of the states less their mean.
+
   Args:
     subject: of a network on ids, 0 being padding.
     key: not used.
@@ -22,7 +25,7 @@ def token_rank(subject: Subject, key: Key, *, split: str = 'test', texts: int = 
     tau: the share.
 
   Returns:
-    rank; share, the rank over d; the number of tokens.
+    rank; share, the rank over d; centred_rank and centred_share, of the states less their mean; the number of tokens.
 
   Reference: Meng et al., ICLR 2024, arXiv:2302.02060, section 3.
   """
@@ -31,7 +34,12 @@ def token_rank(subject: Subject, key: Key, *, split: str = 'test', texts: int = 
   ids = np.stack([example[subject.data.inputs] for example in examples])
   states, _ = extract(subject.represent, examples, min(len(examples), 128), 'tokens', label=None)
   states = states.reshape(*ids.shape, -1)[ids != 0].astype(np.float64)
+  rank, centred = _rank(states, tau), _rank(states - states.mean(0), tau)
+  figures = {'rank': rank, 'share': rank / states.shape[1], 'centred_rank': centred, 'centred_share': centred / states.shape[1]}
+  return {**{name: float(x) for name, x in figures.items()}, 'tokens': len(states)}
+
+
+def _rank(states: np.ndarray, tau: float) -> int:
   # The squares of singular values, by the smaller product.
   energy = np.linalg.eigvalsh(states.T @ states)[::-1].clip(0)
-  rank = int(np.searchsorted(np.cumsum(energy), tau * energy.sum()) + 1)
-  return {'rank': float(rank), 'share': rank / states.shape[1], 'tokens': len(states)}
+  return int(np.searchsorted(np.cumsum(energy), tau * energy.sum()) + 1)

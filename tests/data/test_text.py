@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip('tokenizers')
 
-from jssl.data import text, tokenize  # noqa: E402
+from jssl.data import news_documents, text, tokenize  # noqa: E402
 from jssl.data.records import DataError  # noqa: E402
 
 needs = lambda module: pytest.mark.skipif(find_spec(module) is None, reason=f'{module} is not installed')
@@ -58,6 +58,13 @@ def test_lee():
   np.testing.assert_array_equal(train.columns['positive'][:-1][same], train.columns['ids'][1:][same])
   assert 0 <= pairs.columns['score'].min() and pairs.columns['score'].max() <= 1
   assert data.info['texts']['test'][0].startswith('The national executive') and data.spec['ids'].shape == (16,)
+
+
+@needs('gensim')
+def test_lee_by_documents():
+  data, sentences = news_documents.lee_documents(length=16, vocabulary=600), text.lee(length=16, vocabulary=600)
+  assert len(data.splits['train']) == 300 and len(data.splits['test']) == 50 and data.spec.keys() == {'ids'}
+  assert data.splits['pairs_test'] is sentences.splits['pairs_test'] and len(data.info['texts']['train']) == 300
 
 
 @needs('scattertext')

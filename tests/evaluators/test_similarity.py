@@ -76,3 +76,5 @@ def test_token_rank_counts_directions_of_real_tokens():
   energy = np.linalg.svd(states, compute_uv=False) ** 2
   assert found['rank'] == 1 + np.flatnonzero(np.cumsum(energy) / energy.sum() >= 0.9)[0] and found['tokens'] == (IDS != 0).sum()
   assert found['share'] == found['rank'] / 6
+  energy = np.linalg.svd(states - states.mean(0), compute_uv=False) ** 2
+  assert found['centred_rank'] == 1 + np.flatnonzero(np.cumsum(energy) / energy.sum() >= 0.9)[0]

@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 from jssl.models import Bert
+from jssl.models.averaged import AveragedBert
 
 IDS = jnp.array([[2, 5, 6, 3, 0, 0], [2, 7, 8, 9, 4, 3], [2, 3, 0, 0, 0, 0]])
 
@@ -43,6 +44,8 @@ def test_pooling():
   np.testing.assert_array_equal(pooled, tokens[:, 0])
   _, pooled, layers = run(make(pool='first_last'), IDS)
   np.testing.assert_allclose(pooled[0], (layers[1] + layers[2])[0, :4].mean(0) / 2, atol=1e-6)
+  averaged = AveragedBert((6,), vocabulary=12, width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
+  np.testing.assert_allclose(run(averaged, IDS).pooled[0], layers[:, 0, :4].mean((0, 1)), atol=1e-6)
   assert np.isfinite(run(make(), jnp.zeros_like(IDS)).pooled).all()
 
 
