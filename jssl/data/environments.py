@@ -143,17 +143,21 @@ class Lock(NamedTuple):
   state: Array  # [] int32: 0 and 1 are good, 2 is lost for good
 
 
-def combination_lock(*, horizon: int = 5, actions: int = 4, noise: float = 0.1, seed: int = 0) -> Environment:
+def combination_lock(
+  *, horizon: int = 5, actions: int = 4, noise: float = 0.1, decoy: float = 0.1, seed: int = 0
+) -> Environment:
   """A lock of `horizon` layers with three states each: one action leads on from either good state, the rest to a dead end.
 
   From a good state the right action leads to one of the two good states of the next layer with equal chance. Reward 1
-  for being in a good state after the last action. Observations are rich: one-hot vectors of state and layer, noise
-  added, and turned by a Hadamard matrix, [2^k].
+  for being in a good state after the last action, and half of the time a little for the step to the dead end, which lures
+  who goes by rewards. Observations are rich: one-hot vectors of state and layer, noise added, and turned by a Hadamard
+  matrix, [2^k].
 
   Args:
     horizon: actions in an episode.
     actions: their number; the right ones are drawn from `seed`.
     noise: standard deviation of what is added.
+    decoy: reward, every other time, of the action that leads from a good state to the dead end.
 
   Reference: Misra, Henaff, Krishnamurthy, Langford, ICML 2020, arXiv:1911.05815, section 6 and Figure 2.
   """
@@ -163,9 +167,11 @@ def combination_lock(*, horizon: int = 5, actions: int = 4, noise: float = 0.1, 
 
   def step(state, action, key):
     good = (state.state < 2) & (action == right[state.layer, jnp.minimum(state.state, 1)])
-    there = Lock(state.layer + 1, jnp.where(good, jax.random.bernoulli(key).astype(jnp.int32), 2))
+    heads = jax.random.bernoulli(key)
+    there = Lock(state.layer + 1, jnp.where(good, heads.astype(jnp.int32), 2))
     done = there.layer == horizon
-    return there, (good & done).astype(jnp.float32), done
+    lost = (state.state < 2) & ~good & heads
+    return there, jnp.where(lost, decoy, good & done).astype(jnp.float32), done
 
   def observe(state, key):
     x = jnp.zeros(wide).at[state.state].set(1.0).at[3 + state.layer].set(1.0)

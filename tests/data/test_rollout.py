@@ -49,6 +49,15 @@ def test_a_goal_flees_and_its_expert_follows():
   assert rollout.rollouts(fleeing, demonstrator(fleeing), keys, 12)['reward'].mean() > 0.2
 
 
+def test_a_lock_lures_to_its_dead_end():
+  lock = combination_lock(horizon=3, decoy=0.2)
+  wrong = lambda observation, state, key: (lock.expert(state) + 1) % 4
+  keys = jax.random.split(jax.random.key(0), 1000)
+  rewards = rollout.rollouts(lock, wrong, keys, 3)['reward']
+  np.testing.assert_allclose(rewards.mean(0), [0.1, 0, 0], atol=0.02)
+  np.testing.assert_allclose(rollout.rollouts(lock, demonstrator(lock), keys, 3)['reward'].mean(0), [0, 0, 1])
+
+
 def test_windows_follow_each_other():
   environment = four_rooms(side=7)
   columns = rollout.rollouts(environment, uniform(environment), jax.random.split(jax.random.key(0), 5), 24)
