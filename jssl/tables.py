@@ -32,6 +32,7 @@ from jssl.evaluators.protocols import PROTOCOLS
 from jssl.models import (
   averaged,
   bert,
+  coder,
   convnet,
   critic,
   cross,
@@ -90,6 +91,7 @@ from jssl.views import tuples as tuple_views
 
 MODELS = {
   'convnet': convnet.ConvNet,
+  'coder': coder.Coder,
   'resnet18': resnet.resnet18,
   'resnet34': resnet.resnet34,
   'resnet50': resnet.resnet50,

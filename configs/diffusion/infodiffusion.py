@@ -6,7 +6,8 @@ from jssl.configs import common
 def get_config():
   c = common.diffusion()
   c.number = 31
-  c.heads.posterior = dict(name='linear', dim=64)
+  c.backbone = dict(name='coder', code=32, widths=(32, 64), kernel=(3, 2))
+  c.heads.posterior = dict(name='linear')
   c.heads.denoiser.code = 32
   c.terms.denoise = dict(name='variational', noise=dict(name='cosine_noise'), objective=dict(name='denoising_mse'), mmd_weight=0.1)
   c.claim = dict(

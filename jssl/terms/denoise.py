@@ -50,14 +50,15 @@ def variational(
 
   l = mean_i objective_i + mmd_weight MMD(z, N(0, I)) + kl_weight mean_i KL(N(m_i, s_i^2) | N(0, I)),   z_i ~ N(m_i, s_i^2)
 
-  The official code adds the error of the last denoising step, over the number of levels; it is left out, as a uniformly
-  drawn level has that step at the same weight.
+  The official code reads mean and variance off the same features, and adds the error of the last denoising step, over the
+  number of levels; it is left out, as a uniformly drawn level has that step at the same weight.
 
   Args:
     objective: (prediction: [b ...], noise: [b ...]) -> [b] or scalar.
     view: one view of each example.
     noise: (keys, x) -> Noised.
-    posterior: pooled features -> [b 2d], the mean and the logarithm of the variance.
+    encoder: whose pooled features are the mean, so that what evaluators read is the code; of either sign, as the prior is.
+    posterior: the mean -> [b d], the logarithm of the variance.
     denoiser: (noised, time [b], code [b d]) -> noise.
 
   Reference: Wang, Schiff, Gokaslan, Pan, Wang, De Sa, Kuleshov, ICML 2023, arXiv:2306.08757, section 3.
@@ -66,7 +67,8 @@ def variational(
   def encode(nets, target, batch, keys):
     del target
     (x,) = view(fold(keys, 0), batch)
-    mean, log_variance = jnp.split(nets[posterior](nets[encoder](x, keys=fold(keys, 1)).pooled), 2, -1)
+    mean = nets[encoder](x, keys=fold(keys, 1)).pooled
+    log_variance = nets[posterior](mean)
     draw = jax.vmap(lambda key: jax.random.normal(key, mean.shape[1:]))(fold(keys, 2))
     z = mean + jnp.exp(log_variance / 2) * draw
     seen = noise(fold(keys, 3), x)
