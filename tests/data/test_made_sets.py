@@ -86,3 +86,8 @@ def test_digits_move():
   np.testing.assert_array_equal(split['image'], split['clip'][:, 0])
   moved = [(split['clip'][i, 0] != split['clip'][i, 2]).any() for i in range(100)]
   assert np.mean(moved) > 0.95
+
+
+def test_still_digits_are_where_they_were():
+  columns = clips.moving_digits(side=16, speed=0.0, background=0.0, train=50).splits['train'].columns
+  assert columns['clip'].shape == (50, 4, 16, 16, 1) and (columns['clip'] == columns['clip'][:, :1]).all()
