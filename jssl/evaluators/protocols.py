@@ -8,6 +8,7 @@ from jssl.evaluators.clustering import clustering
 from jssl.evaluators.control import chunk_control, cloning, control
 from jssl.evaluators.directions import reading, steering
 from jssl.evaluators.evidence import classify, outside
+from jssl.evaluators.factors import disentanglement
 from jssl.evaluators.geometry import completion, dimensions, rotation
 from jssl.evaluators.inside import description_length, mixing_weights, random_neurons, sparse
 from jssl.evaluators.knn import neighbour_vote
@@ -97,6 +98,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'dimensions': Protocol('1', dimensions, raw=False),
   'rotation': Protocol('1', rotation),
   'completion': Protocol('1', completion, raw=False),
+  'disentanglement': Protocol('1', disentanglement, raw=False),
   # preference
   'pair_rewards': Protocol('1', pair_rewards, raw=False),
   'pair_likelihoods': Protocol('1', pair_likelihoods, raw=False),
