@@ -4,14 +4,16 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.small_masked(data='moving_digits', patch=4, epochs=3)
+  c = common.small_masked(data='moving_digits', patch=4, epochs=10)
   c.number = 65
+  # Digits that stay in sight of a network this small: a narrow frame, slow steps, a faint background.
+  c.data.update(side=16, speed=1.0, background=0.2)
   c.view = dict(name='frames', mean=0.3, std=0.35)
   c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4)
   c.heads.projector = dict(name='mlp', widths=(128, 128, 64))
   half = dict(name='random_mask', ratio=0.5)
   c.terms.both = dict(
-    name='hybrid', masks=dict(first=half, second=half), weights=dict(rebuild=0.97, contrast=0.03),
+    name='hybrid', masks=dict(first=half, second=half), weights=dict(rebuild=0.85, contrast=0.15),
     objectives=dict(rebuild=dict(name='masked_mse'), contrast=dict(name='nt_xent', temperature=0.1)),
   )
   c.claim = dict(
