@@ -1,4 +1,7 @@
-"""InfoDiffusion. Wang, Schiff, Gokaslan, Pan, Wang, De Sa, Kuleshov, ICML 2023. arXiv:2306.08757, section 3."""
+"""InfoDiffusion. Wang, Schiff, Gokaslan, Pan, Wang, De Sa, Kuleshov, ICML 2023. arXiv:2306.08757, section 3.
+
+Not held so far: few labels tell the digits from its code as they do from one whose codes as a whole are free.
+"""
 
 from jssl.configs import common
 

@@ -1,4 +1,7 @@
-"""ViC-MAE. Hernandez, Villegas, Ordonez, ECCV 2024. arXiv:2303.12001, section 3."""
+"""ViC-MAE. Hernandez, Villegas, Ordonez, ECCV 2024. arXiv:2303.12001, section 3.
+
+Not held so far: it is ahead of SimCLR by less than was asked, and of MAE by far.
+"""
 
 from jssl.configs import common
 
