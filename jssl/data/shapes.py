@@ -28,9 +28,11 @@ def shapes(*, train: int = 2000, test: int = 1000, side: int = 16, seed: int = 0
     size, y, x = factors.T[:, :, None, None]
     at = (np.arange(4 * side) + 0.5) / (4 * side)
     down, across = np.abs(at[:, None] - y) / size, np.abs(at - x) / size
-    inside = (np.maximum(down, across) < 0.9, np.hypot(down, across) < 1, (np.maximum(down, across) < 1) & (np.minimum(down, across) < 0.35))
+    far, near = np.maximum(down, across), np.minimum(down, across)
+    inside = far < 0.9, np.hypot(down, across) < 1, (far < 1) & (near < 0.35)
     image = np.take_along_axis(np.stack(inside), label[None, :, None, None], 0)[0]
     image = image.reshape(n, side, 4, side, 4).mean((2, 4))[..., None]
     return dict(image=np.rint(255 * image).astype(np.uint8), label=label, factors=factors.astype(np.float32))
 
-  return arrays(**split(train, 0), test=split(test, 1), inputs='image', info=dict(name='shapes', classes=('square', 'disc', 'cross')))
+  info = dict(name='shapes', classes=('square', 'disc', 'cross'))
+  return arrays(**split(train, 0), test=split(test, 1), inputs='image', info=info)
