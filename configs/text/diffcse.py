@@ -1,6 +1,7 @@
 """DiffCSE. Chuang et al., NAACL 2022. arXiv:2204.10298, section 3.
 
 The generator, a frozen DistilBERT in the paper, learns masked words beside, in a term of its own.
+Not held so far: in so few steps telling edits apart adds nothing to contrast.
 """
 
 from jssl.configs import common
