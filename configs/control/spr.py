@@ -1,6 +1,7 @@
 """SPR. Schwarzer, Anand, Goel, Hjelm, Courville, Bachman, ICLR 2021. arXiv:2007.05929, section 2.
 
 Eight actions for each move make Q-learning slow. Its loss is small in these rooms, so that prediction weighs .2, not 2.
+Not held so far: seeds differ by more than the terms do, and five steps are no better than one or none.
 """
 
 from jssl.configs import common
@@ -16,7 +17,7 @@ def get_config():
     name='open_loop', horizon=5, heads=('projector',), predictor='predictor', objective=dict(name='spr'), weight=0.2,
   )
   c.claim = dict(
-    metric='control_return', beats=('random_init', 'values_alone', 'one_step'), margin=0.02, seeds=3,
+    metric='control_return', beats=('random_init', 'values_alone', 'one_step'), margin=0.02, seeds=8,
     variants=dict(values_alone=('terms.predict.weight=0.0',), one_step=('terms.predict.horizon=1',)),
   )
   return c
