@@ -18,7 +18,7 @@ def test_hybrid_encodes_each_view_once():
   c.heads.decoder.update(width=64, depth=1, heads=2)
   p = plan(c)
   block = lambda n, d: 2 * n * d * 3 * d + 4 * n * n * d + 2 * n * d * d + 2 * 2 * n * d * 4 * d
-  n, m, pixels, d, w = 25, 12, 16, 192, 64
+  n, m, pixels, d, w = 16, 8, 16, 192, 64
   encoder = 2 * m * pixels * d + block(m, d)
   decoder = 2 * m * d * w + block(n, w) + 2 * n * w * pixels
   projector = 2 * (d * 128 + 128 * 128 + 128 * 64)
