@@ -190,6 +190,7 @@ DATA = {
   'umls': knowledge.umls,
   'words': words.words,
   'citations': documents.citations,
+  'subtopic_citations': documents.subtopic_citations,
   'citation_neighbours': documents.citation_neighbours,
   'lee': text.lee,
   'lee_documents': news_documents.lee_documents,

@@ -7,8 +7,8 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='citations', batch_size=64, epochs=1)
-  c.data.subtopics, c.data.length = 5, 64
+  c = common.base(data='subtopic_citations', batch_size=64, epochs=1)
+  c.data.length = 64
   c.steps = 600
   c.number = 19
   c.backbone = dict(name='embedding_bag', count=1002, dim=48, std=1.0)

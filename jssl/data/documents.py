@@ -25,7 +25,7 @@ def citations(*, hard: int = 2, easy: int = 3, **corpus: int | float) -> Data:
   Args:
     hard: triplets a document whose negative is cited by the positive.
     easy: triplets a document whose negative is any document.
-    **corpus: options of `make_corpus`, or, if `subtopics` is among them, of `make_subtopics`; and a seed.
+    **corpus: options of `make_corpus`, and a seed.
 
   Returns:
     Data with ids, positive and negative [l], and label, the topic. In 'test' positive and negative are the document
@@ -34,16 +34,17 @@ def citations(*, hard: int = 2, easy: int = 3, **corpus: int | float) -> Data:
   Reference: Cohan, Feldman, Beltagy, Downey, Weld 2020, arXiv:2004.07180, section 3.2; topics: Blei, Ng, Jordan, JMLR 2003.
   """
 
-  def draw(train: Corpus, random: np.random.RandomState) -> np.ndarray:
-    n, rows = len(train.ids), []
-    for q in range(n):
-      for i in range(hard + easy):
-        p = random.choice(train.cited[q])
-        known = np.append(train.cited[q], [q, p])
-        rows.append((q, p, _one(random, np.setdiff1d(train.cited[p], known) if i < hard else (), known, n)))
-    return np.array(rows)
+  return _documents(_triplets(hard, easy), make_corpus, **corpus)
 
-  return _documents(draw, **corpus)
+
+def subtopic_citations(*, hard: int = 2, easy: int = 3, **corpus: int | float) -> Data:
+  """As `citations`, of documents that cite by a sub-topic: what the positive cites is near, and mostly not related closely.
+
+  Args:
+    hard, easy: as there.
+    **corpus: options of `make_subtopics`, and a seed.
+  """
+  return _documents(_triplets(hard, easy), make_subtopics, **corpus)
 
 
 def citation_neighbours(
@@ -77,7 +78,7 @@ def citation_neighbours(
       rows += [(q, p[i], far[i] if i < hard[1] else _one(random, (), [q, *near], n)) for i in range(len(p))]
     return np.array(rows)
 
-  return _documents(draw, **corpus)
+  return _documents(draw, make_corpus, **corpus)
 
 
 def make_corpus(
@@ -204,9 +205,22 @@ def netmf(cited: np.ndarray, dim: int, window: int = 5, negatives: float = 1.0) 
   return e / np.maximum(np.linalg.norm(e, axis=1, keepdims=True), 1e-12)
 
 
-def _documents(draw: Callable, *, seed: int = 0, **options) -> Data:
+def _triplets(hard: int, easy: int) -> Callable:
+  def draw(train: Corpus, random: np.random.RandomState) -> np.ndarray:
+    n, rows = len(train.ids), []
+    for q in range(n):
+      for i in range(hard + easy):
+        p = random.choice(train.cited[q])
+        known = np.append(train.cited[q], [q, p])
+        rows.append((q, p, _one(random, np.setdiff1d(train.cited[p], known) if i < hard else (), known, n)))
+    return np.array(rows)
+
+  return draw
+
+
+def _documents(draw: Callable, make: Callable, *, seed: int = 0, **options) -> Data:
   random = np.random.RandomState(seed)
-  splits = (make_subtopics if 'subtopics' in options else make_corpus)(random, **options)
+  splits = make(random, **options)
   train, test = splits['train'], splits['test']
   q, p, n = draw(train, random).T
   data = arrays(

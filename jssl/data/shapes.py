@@ -34,5 +34,5 @@ def shapes(*, train: int = 2000, test: int = 1000, side: int = 16, seed: int = 0
     image = image.reshape(n, side, 4, side, 4).mean((2, 4))[..., None]
     return dict(image=np.rint(255 * image).astype(np.uint8), label=label, factors=factors.astype(np.float32))
 
-  info = dict(name='shapes', classes=('square', 'disc', 'cross'))
+  info = dict(name='shapes', classes=('square', 'disc', 'cross'), licence='generated')
   return arrays(**split(train, 0), test=split(test, 1), inputs='image', info=info)

@@ -114,7 +114,7 @@ def test_citations_stay_in_the_topic_and_mostly_in_the_subtopic():
   sub = (200 + np.arange(200)) % 8
   assert (train.topic[train.cited] == train.topic[:, None]).all() and (train.topic == sub % 2).all()
   assert abs((sub[train.cited] == sub[:, None]).mean() - 0.6) < 0.05
-  assert len(documents.citations(subtopics=4, **CORPUS).splits['train']) == 5 * 120
+  assert len(documents.subtopic_citations(subtopics=4, **CORPUS).splits['train']) == 5 * 120
 
 
 def test_neighbours_in_the_embedding_are_linked():
