@@ -1,18 +1,13 @@
 """Texts made for a question: does a representation know the gender of a name, tell code from prose, follow a thesaurus?"""
 
 import ast
-import bz2
-import csv
-import itertools
 import sysconfig
 from collections import defaultdict
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from jssl.data import text
-from jssl.data.arrays import Columns
 from jssl.types import Data
 
 # Common in censuses of the United States; one half for training, the other for testing.
@@ -93,50 +88,3 @@ def code_or_prose(*, length: int = 24, vocabulary: int = 2048, tokenizer: str | 
         labels[split] += [1, 0]
   ids, info = text.tokenized(CODE, texts, length, vocabulary, tokenizer)
   return text.data({s: dict(ids=ids[s], label=np.array(labels[s])) for s in ids}, info | dict(classes=('prose', 'code')))
-
-
-def lexicon(*, largest: int = 12, length: int = 8, vocabulary: int = 2048, tokenizer: str | None = None) -> Data:
-  """The words of SimLex-999 and WordSim-353, with what people say of their pairs and edges of Roget's thesaurus.
-
-  Args:
-    largest: words share an edge where they share a heading under which no more of the words than this stand.
-    length: tokens a word.
-    vocabulary, tokenizer: as in `text.lee`.
-
-  Returns:
-    Data with ids, the words in the same order in 'train' and 'test'. `info` has words; edges [m 2]; similarity: name ->
-    (pairs [k 2], scores [k]); all rows of the splits.
-
-  Raises:
-    DataError: gensim or scattertext is not installed.
-
-  Reference: Hill, Reichart, Korhonen 2015, arXiv:1408.3456; Finkelstein et al. 2002, doi:10.1145/503104.503110; a Roget's
-    thesaurus, as scattertext packages it.
-  """
-  folder = text.package('gensim', 'gensim', 'test/test_data')
-  judged = {}
-  for name, file in dict(simlex='simlex999.txt', wordsim='wordsim353.tsv').items():
-    rows = [line.split('\t') for line in (folder / file).read_text('utf-8').splitlines() if not line.startswith('#')]
-    judged[name] = [(a.lower(), b.lower(), float(score)) for a, b, score in rows]
-  words = sorted({word for rows in judged.values() for a, b, _ in rows for word in (a, b)})
-  number = {word: i for i, word in enumerate(words)}
-  headings = defaultdict(set)
-  path = text.package('scattertext', 'scattertext', 'data/roget.csv.bz2')
-  with bz2.open(path, 'rt', encoding='utf-8', newline='') as file:
-    for word, heading in csv.reader(file, quoting=csv.QUOTE_NONE):
-      if word in number:
-        headings[heading].add(number[word])
-  edges = {pair for some in headings.values() if len(some) <= largest for pair in itertools.combinations(sorted(some), 2)}
-  ids, info = text.tokenized(text.LEE | dict(name='lexicon'), dict(train=words), length, vocabulary, tokenizer)
-  similarity = {
-    name: (np.array([(number[a], number[b]) for a, b, _ in rows]), np.array([score for *_, score in rows]))
-    for name, rows in judged.items()
-  }
-  every = Columns(dict(ids=ids['train']))
-  info |= dict(
-    words=words, edges=np.array(sorted(edges), np.int32), similarity=similarity,
-    description='Words of SimLex-999 and WordSim-353, and Roget\'s thesaurus.',
-    licence='SimLex-999 and WordSim-353 distributed with gensim (LGPL-2.1); thesaurus distributed with scattertext (Apache-2.0)',
-    citation='Hill et al. 2015; Finkelstein et al. 2002; Roget 1911',
-  )  # fmt: skip
-  return Data(dict(train=every, test=every), dict(ids=jax.ShapeDtypeStruct(ids['train'].shape[1:], np.int32)), 'ids', info)

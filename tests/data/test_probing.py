@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jssl.data import contrasted, nuisances, probing, thesaurus
+from jssl.data import contrasted, nuisances, probing, simlex, thesaurus
 
 
 def column(split, name):
@@ -27,12 +27,12 @@ def test_code_and_prose_come_by_turns():
   assert 'return' in ' '.join(data.info['texts']['train'][::2])
 
 
-def test_a_thesaurus_joins_words_that_people_judged():
-  data = probing.lexicon()
-  words, edges = data.info['words'], data.info['edges']
-  assert len(words) == len(data.splits['train']) and edges.max() < len(words) and (edges[:, 0] < edges[:, 1]).all()
-  pairs, scores = data.info['similarity']['simlex']
-  assert len(pairs) == len(scores) == 999 and (words[pairs[0][0]], words[pairs[0][1]]) == ('old', 'new')
+def test_words_that_people_judged_are_texts_of_their_own():
+  data = simlex.simlex()
+  words, pairs = data.info['texts']['test'], data.splits['pairs']
+  assert len(words) == len(data.splits['test']) == len(data.splits['train']) == 1028 and len(pairs) == 999
+  first = pairs[0]
+  assert (words[first['a']], words[first['b']]) == ('old', 'new') and first['score'] == np.float32(1.58)
 
 
 def test_neighbours_in_a_thesaurus_are_alike():
