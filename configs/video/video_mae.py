@@ -4,9 +4,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='moving_digits', batch_size=16, epochs=8)
-  # A narrow frame and slow digits, which the same place gives away at another time.
-  c.data.update(side=16, speed=0.3, background=0.2)
+  c = common.base(data='moving_digits', batch_size=32, epochs=24)
+  # A narrow frame and digits that hardly move, in many frames: the same place at another time gives away what is hidden.
+  c.data.update(frames=8, side=16, speed=0.1, background=0.0)
   c.backbone = dict(name='tubelet_vit', on='data.clip', temperature=10.0, width=48, depth=2, heads=4)
   c.view = c.inputs = dict(name='scaled', names=('clip',), mean=0.3, std=0.35)
   c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4)

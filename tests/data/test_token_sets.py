@@ -1,9 +1,11 @@
 """Sets of tokens that are made, or read from packages: mazes, molecules, documents with gaps, tables of facts."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from jssl.data import cipher, fact_tables, gap_sentences, mazes, molecules
+from jssl.data import cipher, corridors, fact_tables, gap_sentences, mazes, molecules
 from jssl.data.records import DataError
 
 
@@ -30,6 +32,21 @@ def test_paths_lead_through_open_sides_from_start_to_goal():
     assert sum((w - mazes.WAYS).bit_count() for w in ways) == 2 * (side**2 - 1)
   told = lambda split: {tuple(ids[: side**2 + 2]) for ids in data.splits[split].columns['ids'].tolist()}
   assert not told('train') & told('test')
+
+
+def test_only_one_corridor_leads_to_the_goal():
+  side, length, first = 5, 4, mazes.WAYS + 16
+  data = corridors.corridors(side=side, length=length, train=32, test=8)
+  for example in (data.splits['test'][i]['ids'] for i in range(8)):
+    cells, (start, goal), path = example[: side**2], example[side**2 : side**2 + 2], example[data.info['start'] :]
+    assert len(path) == length + 1 and (path[0], path[-1]) == (start, goal) and max(example) < data.info['vocabulary']
+    opened = [(w - mazes.WAYS).bit_count() for w in cells.tolist()]
+    assert opened[start - first] == 3 and sorted(opened) == [0] * 12 + [1] * 3 + [2] * 9 + [3]
+    for a, b in pairwise(path - first):
+      step = divmod(b, side)[0] - divmod(a, side)[0], divmod(b, side)[1] - divmod(a, side)[1]
+      assert (cells[a] - mazes.WAYS) >> mazes.STEPS.index(step) & 1
+  with pytest.raises(ValueError, match='do not fit'):
+    corridors.corridors(side=3, length=4)
 
 
 def test_selfies_come_back_as_molecules_and_both_notations_have_the_same():
