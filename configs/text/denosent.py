@@ -1,8 +1,6 @@
 """DenoSent. Wang et al., AAAI 2024. arXiv:2401.13621, section 3: a sentence is rebuilt from its one vector.
 
 Words left out take the place of back-translation as discrete noise.
-
-Not held so far: the decoder adds less to contrast than the seeds differ by.
 """
 
 from jssl.configs import common
