@@ -25,12 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
   if overrides and arguments.command != 'train':
     parser.error(f'{arguments.command} takes no --config settings')
-  keep_memory()
   # What was compiled once is not compiled again; JAX reads these when it is imported, which comes later.
   os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path.home() / '.cache' / 'jssl' / 'xla'))
   os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
-  logging.getLogger('absl').setLevel(logging.ERROR)
-  logging.basicConfig(format='jssl: %(message)s', level=logging.WARNING)
+  settle()
   try:
     COMMANDS[arguments.command](arguments, overrides)
   except KeyboardInterrupt:
@@ -40,6 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
       raise
     return _fail(' '.join(str(error).split()), 2)
   return 0
+
+
+def settle() -> None:
+  """What every process of the command line begins with."""
+  keep_memory()
+  logging.getLogger('absl').setLevel(logging.ERROR)
+  logging.basicConfig(format='jssl: %(message)s', level=logging.WARNING)
 
 
 def keep_memory() -> None:
@@ -96,6 +101,7 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
   reproduce.add_argument('--stale', action='store_true', help='only those whose code has changed since, or that were never tried')
+  reproduce.add_argument('--jobs', type=int, metavar='N', help='runs at a time (default: one a core, or one where there is an accelerator)')
   replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
   replay.add_argument('folder', type=Path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser
@@ -155,11 +161,16 @@ def embed(arguments, overrides) -> None:
 
 
 def reproduce(arguments, overrides) -> None:
-  from jssl import configs, ledger
+  import jax
+
+  from jssl import configs, ledger, processes
   from jssl.run import load_config
 
   if bool(arguments.names) == arguments.all:
     raise UsageError('give the names of systems, or --all')
+  jobs = (len(processes.cores()) if jax.default_backend() == 'cpu' else 1) if arguments.jobs is None else arguments.jobs
+  if jobs < 1:
+    raise UsageError(f'--jobs {jobs}: at least one run at a time is needed')
   names = arguments.names or [name for name in configs.names() if load_config(name).get('claim')]
   for name in names:
     load_config(name)  # an unknown name is told before hours are spent on the others
@@ -167,7 +178,8 @@ def reproduce(arguments, overrides) -> None:
     names = [name for name in names if ledger.state(name) in ('stale', 'untried')]
   records = []
   for name in names:
-    record = ledger.reproduce(name, say=lambda line: print(line, file=sys.stderr))
+    with processes.workers(jobs, ready=settle) as spread:
+      record = ledger.reproduce(name, say=lambda line: print(line, file=sys.stderr, flush=True), map=spread)
     records.append(record)
     if not arguments.json:
       print(f'{name}: {record["state"].replace("_", " ")}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)

@@ -61,8 +61,10 @@ def state(name: str) -> str:
   return record['state'] if record['code'] == code_hash(run.load_config(name).to_dict()) else 'stale'
 
 
-def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
+def reproduce(name: str, say: Callable[[str], None] = print, *, map: Callable = map) -> dict[str, Any]:
   """Runs a system's claim over its seeds and writes the record, and a picture of it beside.
+
+  `map` carries out the runs, a seed and a variant each; that of `processes.workers` does several at a time.
 
   A claim is dict(metric, beats, margin, seeds) and, where needed, `lower`, `variants` and `also`. What is to be beaten is
   raw_input, random_init, or one of `variants`, which are named settings 'x.y=v' of the same config: the part that
@@ -84,18 +86,18 @@ def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
       raise ValueError(f'the claim of {name} speaks of {check.metric}, which none of its evaluators finds: {sorted(known)}')
   found: dict[str, list[dict[str, float]]] = {}
   curve, began = [], time.perf_counter()
-  for seed in range(claim['seeds']):
-    for variant, settings in {name: (), **claim.get('variants', {})}.items():
-      c = run.load_config(name, [*(f'--config.{s}' for s in settings), f'--config.seed={seed}'])
-      results = run.outcome(c, labels)
-      for row, figures in results['rows'].items():
-        if row == name:
-          found.setdefault(variant, []).append(figures)
-        elif variant == name:  # the baselines are the same beside every variant
-          found.setdefault(row, []).append(figures)
-      curve = results['curve'] if (seed, variant) == (0, name) else curve
-      told = ', '.join(f'{c.metric} {results["rows"][name].get(c.metric, np.nan):.3f}' for c in said)
-      say(f'{name}: seed {seed}, {variant}: {told}' + ''.join(f'; {a}' for a in results['alarms']))
+  variants = {name: (), **claim.get('variants', {})}
+  runs = [(seed, variant) for seed in range(claim['seeds']) for variant in variants]
+  outcomes = map(partial(_outcome, name, labels), *zip(*((seed, variants[v], v == name) for seed, v in runs), strict=True))
+  for (seed, variant), results in zip(runs, outcomes, strict=True):
+    for row, figures in results['rows'].items():
+      if row == name:
+        found.setdefault(variant, []).append(figures)
+      elif variant == name:  # the baselines are the same beside every variant
+        found.setdefault(row, []).append(figures)
+    curve = results['curve'] if (seed, variant) == (0, name) else curve
+    told = ', '.join(f'{c.metric} {results["rows"][name].get(c.metric, np.nan):.3f}' for c in said)
+    say(f'{name}: seed {seed}, {variant}: {told}' + ''.join(f'; {a}' for a in results['alarms']))
   for check in said:
     for row in (name, *check.beats):
       if row not in found or any(check.metric not in figures for figures in found[row]):
@@ -116,6 +118,12 @@ def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
 
   claim_picture(record, said, _records / f'{name}.png')
   return record
+
+
+def _outcome(name: str, labels: Sequence[str], seed: int, settings: Sequence[str], baselines: bool) -> dict[str, Any]:
+  """One run of a claim; a function of its own, so that another process can be asked for it."""
+  config = run.load_config(name, [*(f'--config.{s}' for s in settings), f'--config.seed={seed}'])
+  return run.outcome(config, labels, baselines=baselines)
 
 
 def summary(record: Mapping[str, Any]) -> str:

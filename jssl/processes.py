@@ -1,9 +1,12 @@
-"""Several processes, one run: how they find each other, and how all end when one is lost."""
+"""Several processes: of one run, which find each other and end together; and of many runs, which share the cores."""
 
 import contextlib
+import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import jax
 
@@ -46,3 +49,53 @@ def joined(count: int | str, *, coordinator: str | None = None, process: int | N
       why += '; where a process or the network was lost, the same commands, given again on all, go on from the last checkpoint'
     print(f'jssl: process {jax.process_index()} of {jax.process_count()} ends all: {why}', file=sys.stderr, flush=True)
     os._exit(2)
+
+
+@contextlib.contextmanager
+def workers(count: int, ready: Callable[[], None]) -> Iterator[Callable]:
+  """A `map` whose calls are spread over processes with a share of the cores each; small networks do not fill two.
+
+  An error, or an interruption, ends them all.
+
+  Args:
+    count: of processes; 1 for `map` itself, in this one.
+    ready: is called in each of them first.
+  """
+  if count == 1:
+    yield map
+    return
+  others = multiprocessing.active_children()
+  context = multiprocessing.get_context('spawn')  # JAX has threads, which a fork does not take along
+  shares = context.SimpleQueue()
+  for i in range(count):
+    shares.put(cores()[i::count])
+  with ProcessPoolExecutor(count, context, _start, (shares, ready)) as pool:
+
+    def spread(work: Callable, *arguments) -> Iterator:
+      asked = [pool.submit(work, *a) for a in zip(*arguments, strict=True)]
+      return (a.result() for a in asked)
+
+    try:
+      yield spread
+    except BaseException:
+      for child in multiprocessing.active_children():
+        if child not in others:
+          child.kill()  # by terminate() a run would stop at its next step, and the next one begin
+      raise
+
+
+def _start(shares, ready: Callable[[], None]) -> None:
+  if (share := shares.get()) and hasattr(os, 'sched_setaffinity'):
+    os.sched_setaffinity(0, share)  # JAX makes as many threads as it sees cores
+  threading.Thread(target=_end_with_parent, daemon=True).start()
+  ready()
+
+
+def _end_with_parent() -> None:
+  multiprocessing.parent_process().join()
+  os._exit(2)
+
+
+def cores() -> list[int]:
+  """Those that this process may use."""
+  return sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else list(range(os.cpu_count() or 1))

@@ -72,6 +72,7 @@ def train(
   workdir: str | Path | None = None,
   *,
   protocols: Sequence[str] | None = None,
+  baselines: bool = True,
   quiet: bool = False,
   tensorboard: bool = False,
 ) -> dict[str, Any]:
@@ -82,6 +83,7 @@ def train(
     workdir: where checkpoints, metrics, figures and pictures go; None keeps nothing.
     protocols: evaluations at the end, by the labels of the config or the names of the table; None for the config's
       own, () for none.
+    baselines: whether to evaluate raw input and random initialisation too.
 
   Returns:
     What is written to `results.json`: figures, baselines, alarms, seconds, compiles, versions.
@@ -96,7 +98,7 @@ def train(
   panel = make_panel(p, source.batch(0)) if p.steps else None
   trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel, alarm=alarms)
   workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-  results = compare(p, trained.train, trained.start, asked, workdir)
+  results = compare(p, trained.train, trained.start, asked, workdir, baselines)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
@@ -148,15 +150,16 @@ def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
 
 
 def compare(
-  p: Plan, trained: TrainState, start: TrainState, evaluators: Mapping[str, Callable], workdir: Path | None
+  p: Plan, trained: TrainState, start: TrainState, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool = True
 ) -> dict[str, Any]:
-  """Figures of the trained representation, of the same network before training, and of the input as it is."""
+  """Figures of the trained representation and, as baselines, of the same network before training and of the input as it is."""
   name = p.config['name'] or 'trained'
   results: dict[str, Any] = dict(name=name, figures={}, baselines={})
   if not evaluators:
     return results
   found: dict[str, dict[str, Any]] = {}
   subjects = list_subjects(p, trained, start, any(judge.func.raw for judge in evaluators.values()))
+  subjects = subjects if baselines else {name: subjects[name]}
   for row, subject in subjects.items():
     asked = {label: judge for label, judge in evaluators.items() if row != 'raw_input' or judge.func.raw}
     found[row] = {label: judge(subject, jax.random.key(p.config['seed'])) for label, judge in asked.items()}
@@ -188,11 +191,11 @@ def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) ->
   return found
 
 
-def outcome(config: Any, protocols: Sequence[str] | None = None) -> dict[str, Any]:
+def outcome(config: Any, protocols: Sequence[str] | None = None, *, baselines: bool = True) -> dict[str, Any]:
   """Rows of figures, the system's own under its name; by training it, or by the loop of its own that it has."""
   name = config.name
   if not config.get('experiment'):
-    results = train(config, protocols=protocols, quiet=True)
+    results = train(config, protocols=protocols, baselines=baselines, quiet=True)
     return dict(rows={**results['baselines'], name: results['figures']}, curve=results['curve'], alarms=results['alarms'])
   options = config.experiment.to_dict()
   loop_name = options.pop('name')

@@ -1,7 +1,9 @@
-"""What the start of several processes refuses; what they do is in contracts/test_processes.py."""
+"""What the start of several processes refuses, and how runs are spread over them; runs of several are in contracts/test_processes.py."""
 
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -31,3 +33,26 @@ def test_no_cluster_to_be_found(tmp_path):
   found = subprocess.run(command, capture_output=True, text=True)
   assert found.returncode == 2
   assert 'the processes cannot be joined' in found.stderr and 'give processes=N' in found.stderr
+
+
+def who(i):
+  if i < 0:
+    raise ValueError(f'{i} is below 0')
+  time.sleep(0.5)
+  return i, os.getpid(), processes.cores()
+
+
+def test_workers_keep_the_order_and_have_cores_of_their_own():
+  with processes.workers(2, ready=int) as spread:
+    numbers, pids, cores = zip(*spread(who, range(6)), strict=True)
+  assert numbers == tuple(range(6)) and os.getpid() not in pids
+  found = dict(zip(pids, cores, strict=True))
+  if len(processes.cores()) > 1 and hasattr(os, 'sched_setaffinity') and len(found) == 2:
+    assert not set.intersection(*map(set, found.values()))
+
+
+def test_an_error_ends_the_workers_and_one_needs_none():
+  with pytest.raises(ValueError, match='-1 is below 0'), processes.workers(2, ready=int) as spread:
+    list(spread(who, [-1, *range(1000)]))
+  with processes.workers(1, ready=int) as spread:
+    assert spread is map
