@@ -5,8 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from jssl.data.arrays import arrays
-from jssl.data.mazes import STEPS, WAYS
+from jssl.data.mazes import STEPS, WAYS, drawn
 from jssl.types import Data
 
 
@@ -36,19 +35,10 @@ def corridors(*, side: int = 5, ways: int = 3, length: int = 4, train: int = 409
   """
   if ways > 4 or 1 + ways * length > side**2:
     raise ValueError(f'{ways} corridors of {length} cells and a room do not fit on {side} x {side} cells: at most 4, and s^2 cells in all')
-  random, seen, rows = np.random.default_rng(seed), set(), []
-  while len(rows) < train + test:
-    arms = _grown(random, side, ways, length)
-    row = tuple(_told(arms, side)) if arms else ()
-    if row and row not in seen:
-      seen.add(row)
-      rows.append(row)
-  ids = np.array(rows, np.int32)
-  info = dict(
-    name='corridors', start=side**2 + 2, vocabulary=WAYS + 16 + side**2,
-    description='Mazes of corridors that leave one room, and the paths to their ends.', licence='none needed: generated', citation='',
-  )  # fmt: skip
-  return arrays(ids=ids[test:], test=dict(ids=ids[:test]), info=info)
+  random = np.random.default_rng(seed)
+  draw = lambda: _told(arms, side) if (arms := _grown(random, side, ways, length)) else None
+  described = dict(name='corridors', description='Mazes of corridors that leave one room, and the paths to their ends.')
+  return drawn(draw, side, train, test, described)
 
 
 def _grown(random: np.random.Generator, side: int, ways: int, length: int) -> list[list[tuple[int, int]]] | None:

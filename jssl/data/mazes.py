@@ -1,6 +1,7 @@
 """Mazes with their solutions, as sequences of tokens."""
 
 import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,17 +30,19 @@ def mazes(*, side: int = 4, train: int = 4096, test: int = 512, seed: int = 0) -
 
   Reference: Nolte et al. 2024, arXiv:2412.05117, section 4.1 (mazes by depth-first search).
   """
-  random, seen, rows = np.random.RandomState(seed), set(), []
+  random = np.random.RandomState(seed)
+  described = dict(name='mazes', description='Mazes made by depth-first search, and the paths through them.')
+  return drawn(lambda: _solved(random, side), side, train, test, described)
+
+
+def drawn(draw: Callable[[], Sequence[int] | None], side: int, train: int, test: int, described: dict[str, str]) -> Data:
+  """As many different mazes of s x s cells as are asked for; where `draw` gives None it is asked again."""
+  rows: dict[tuple[int, ...], None] = {}  # in the order in which they were drawn
   while len(rows) < train + test:
-    row = _solved(random, side)
-    if (told := tuple(row[: side**2 + 2])) not in seen:
-      seen.add(told)
-      rows.append(row)
-  ids = np.array(rows, np.int32)
-  info = dict(
-    name='mazes', start=side**2 + 2, vocabulary=WAYS + 16 + side**2,
-    description='Mazes made by depth-first search, and the paths through them.', licence='none needed: generated', citation='',
-  )  # fmt: skip
+    if row := draw():
+      rows[tuple(row)] = None
+  ids = np.array(list(rows), np.int32)
+  info = dict(start=side**2 + 2, vocabulary=WAYS + 16 + side**2, licence='none needed: generated', citation='', **described)
   return arrays(ids=ids[test:], test=dict(ids=ids[:test]), info=info)
 
 

@@ -1,4 +1,4 @@
-"""Texts made for a question: does a representation know the gender of a name, tell code from prose, follow a thesaurus?"""
+"""Texts made for a question: does a representation know the gender of a name or tell code from prose?"""
 
 import ast
 import sysconfig

@@ -9,7 +9,7 @@ from jssl.types import Data
 
 SIMLEX = dict(
   name='simlex', description='SimLex-999: 999 pairs of words, judged for likeness, not for association, as gensim packages them.',
-  licence='distributed with gensim (LGPL-2.1); made for research and free to use',
+  licence='distributed with gensim (LGPL-2.1); its authors publish it and name no licence',
   citation='Hill, Reichart, Korhonen, SimLex-999, Computational Linguistics 2015, arXiv:1408.3456',
 )  # fmt: skip
 
