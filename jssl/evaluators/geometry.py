@@ -75,12 +75,13 @@ def rotation(
   """
   column = subject.data.inputs
 
-  def under(key):
-    def represent(batch):
-      keys = jnp.broadcast_to(key, len(batch[column]))
-      return subject.represent({**batch, column: view(keys, batch)[0]})
+  @jax.jit
+  def moved(key, images):
+    return view(jnp.broadcast_to(key, len(images)), {column: images})[0]
 
-    z = extract(jax.jit(represent), subject.data.splits['test'])[0]
+  def under(key):
+    represent = lambda batch: subject.represent({**batch, column: moved(key, batch[column])})
+    z = extract(represent, subject.data.splits['test'])[0]
     return np.asarray(l2_normalize(embedded(subject, z, heads)), np.float64)
 
   found = []
