@@ -11,7 +11,7 @@ from jssl.configs import common
 def get_config():
   c = common.base(data='corridors', batch_size=64, epochs=1)
   c.number = 202
-  c.epochs, c.steps, c.data.train = None, 2000, 1000
+  c.epochs, c.steps, c.data.train = None, 3000, 1000
   shape = dict(vocabulary=44, width=64, depth=3, heads=4, std=0.1)
   c.backbone = dict(name='bert', mask_id=1, **shape)
   c.heads.lm = dict(name='lm_head')

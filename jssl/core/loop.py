@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,15 +54,16 @@ def compile_run(plan: Plan, mesh: jax.sharding.Mesh) -> tuple[Callable, Any, Cal
 
   The state's sharding is the same going in and coming out, so the step compiles once; the state is donated.
   """
-  create = lambda: init_state(plan.method, plan.optimizer, jax.random.key(plan.config['seed']))
-  shapes = jax.eval_shape(create)
+  create = lambda seed: init_state(plan.method, plan.optimizer, jax.random.wrap_key_data(seed))
+  seed = jax.device_get(jax.random.key_data(jax.random.key(plan.config['seed'])))  # an argument, so that all seeds share a program
+  shapes = jax.eval_shape(create, seed)
   places = shardings(shapes, mesh, plan.config['rules'])
   abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
   everywhere = NamedSharding(mesh, PartitionSpec())
   examples = NamedSharding(mesh, BATCH)
   batch = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=examples) for name, x in plan.batch.items()}
   step = jax.jit(make_step(plan.method, plan.optimizer, plan.guard), donate_argnums=0, out_shardings=(places, everywhere))
-  return jax.jit(create, out_shardings=places), abstract, step.lower(abstract, batch)
+  return partial(jax.jit(create, out_shardings=places), seed), abstract, step.lower(abstract, batch)
 
 
 def run(
