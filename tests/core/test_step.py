@@ -44,6 +44,16 @@ def test_the_transfer_guard_would_tell(compiled):
     jax.block_until_ready(step(train, batch))
 
 
+def test_seeds_share_their_programs():
+  def programs(seed):
+    mesh = make_mesh()
+    with jax.set_mesh(mesh):
+      create, _, step = loop.compile_run(plan(small('byol', seed=seed)), mesh)
+      return create.func.lower(*create.args).as_text(), step.as_text()
+
+  assert programs(0) == programs(1)
+
+
 def test_compilations_are_counted():
   with Compiles() as compiles:
 
