@@ -45,3 +45,20 @@ def test_a_claim_of_nothing_is_refused_before_anything_is_trained(monkeypatch):
   monkeypatch.setattr(run, 'outcome', lambda *_: pytest.fail('it was trained'))
   with pytest.raises(ValueError, match='analogies_mrr, which none of its evaluators finds'):
     ledger.reproduce('simclr')
+
+
+def test_baselines_are_judged_once_a_seed_beside_the_system_itself(monkeypatch, tmp_path):
+  asked = []
+
+  def outcome(config, labels, *, baselines):
+    asked.append((config.seed, baselines))
+    figures = {'simcse': 0.3 + 0.01 * config.seed, 'random_init': 0.2} if baselines else {'simcse': 0.25}
+    return dict(rows={row: dict(sts_spearman=x) for row, x in figures.items()}, curve=[(1, 0.5)], alarms=[])
+
+  monkeypatch.setattr(run, 'outcome', outcome)
+  monkeypatch.setattr(ledger, '_records', tmp_path)
+  record = ledger.reproduce('simcse', say=str)
+  assert asked == [(seed, baselines) for seed in range(3) for baselines in (True, False)]
+  assert record['state'] == 'held' and (tmp_path / 'simcse.png').exists()
+  means = {row: figures['sts_spearman']['mean'] for row, figures in record['figures'].items()}
+  assert means == pytest.approx({'simcse': 0.31, 'random_init': 0.2, 'no dropout': 0.25})
