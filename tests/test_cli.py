@@ -66,6 +66,7 @@ def test_list_json():
   assert all(row['claim']['state'] in ('held', 'not_held', 'stale', 'untried') for row in rows)
 
 
+@pytest.mark.long  # contracts/test_kill.py does this without the command line
 def test_killed_run_ends_in_the_same_bits(tmp_path):
   """kill -9 in mid-run, and the same command again."""
   command = ['train', 'moco_v2', '--protocol', 'none', *QUICK, '--config.steps=20', '--config.checkpoint_every=5']

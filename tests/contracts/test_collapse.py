@@ -17,7 +17,7 @@ def alarms(config):
   return run.train(config, protocols=(), quiet=True)['alarms']
 
 
-@pytest.mark.parametrize('name', ['simclr', 'simsiam', 'vicreg'])
+@pytest.mark.parametrize('name', ['simclr', 'simsiam', pytest.param('vicreg', marks=pytest.mark.long)])
 def test_silent_when_whole(name):
   assert alarms(short(name)) == []
 
@@ -27,7 +27,9 @@ def test_silent_when_whole(name):
   [
     ('simsiam', dict(objective=dict(name='align'))),  # the same distance, its stop-gradient taken out
     ('simsiam', dict(predictor=None)),
-    ('dino', dict(memory=None, assign=dict(name='dino_teacher', teacher_temperature=0.04))),  # no centre
+    pytest.param(
+      'dino', dict(memory=None, assign=dict(name='dino_teacher', teacher_temperature=0.04)), marks=pytest.mark.long
+    ),
   ],
   ids=['no stop-gradient', 'no predictor', 'no centring'],
 )
