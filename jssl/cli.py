@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   try:
     COMMANDS[arguments.command](arguments, overrides)
   except KeyboardInterrupt:
-    return _fail('interrupted; the same command with --workdir goes on from the last checkpoint', 130)
+    ahead = '; the same command with --workdir goes on from the last checkpoint' if arguments.command == 'train' else ''
+    return _fail(f'interrupted{ahead}', 130)
   except (ValueError, OSError, RuntimeError) as error:
     if os.environ.get('JSSL_TRACEBACK'):
       raise
