@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 QUICK = [
-  '--config.backbone.widths=(8,16)', '--config.batch_size=32', '--config.epochs=1', '--config.steps=12',
+  '--config.data.name=digits', '--config.backbone.widths=(8,16)', '--config.batch_size=32', '--config.epochs=1', '--config.steps=12',
 ]  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def test_evaluate_writes_a_file_a_protocol(trained):
 
 def test_embed(trained, tmp_path):
   workdir, _ = trained
-  images = np.random.default_rng(0).integers(0, 255, (5, 28, 28, 1), dtype=np.uint8)
+  images = np.random.default_rng(0).integers(0, 255, (5, 8, 8, 1), dtype=np.uint8)
   np.save(tmp_path / 'in.npy', images)
   done = jssl('embed', workdir, tmp_path / 'in.npy', tmp_path / 'out.npy', '--json')
   assert done.returncode == 0, done.stderr
