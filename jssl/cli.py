@@ -178,12 +178,14 @@ def reproduce(arguments, overrides) -> None:
   if arguments.stale:
     names = [name for name in names if ledger.state(name) in ('stale', 'untried')]
   records = []
-  for name in names:
-    with processes.workers(jobs, ready=settle) as spread:
-      record = ledger.reproduce(name, say=lambda line: print(line, file=sys.stderr, flush=True), map=spread)
-    records.append(record)
-    if not arguments.json:
-      print(f'{name}: {record["state"].replace("_", " ")}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)
+  with processes.workers(jobs, ready=settle) as spread:
+    claims = [ledger.begin(name, map=spread, jobs=jobs) for name in names]  # all at once, so that no core waits for a claim's end
+    for finish in claims:
+      record = finish(lambda line: print(line, file=sys.stderr, flush=True))
+      records.append(record)
+      if not arguments.json:
+        name, state = record['name'], record['state'].replace('_', ' ')
+        print(f'{name}: {state}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)
   if arguments.json:
     print(json.dumps(records, default=str))
 

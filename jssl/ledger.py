@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from jssl import experiments, run
@@ -61,10 +62,8 @@ def state(name: str) -> str:
   return record['state'] if record['code'] == code_hash(run.load_config(name).to_dict()) else 'stale'
 
 
-def reproduce(name: str, say: Callable[[str], None] = print, *, map: Callable = map) -> dict[str, Any]:
+def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
   """Runs a system's claim over its seeds and writes the record, and a picture of it beside.
-
-  `map` carries out the runs, a seed and a variant each; that of `processes.workers` does several at a time.
 
   A claim is dict(metric, beats, margin, seeds) and, where needed, `lower`, `variants` and `also`. What is to be beaten is
   raw_input, random_init, or one of `variants`, which are named settings 'x.y=v' of the same config: the part that
@@ -73,6 +72,17 @@ def reproduce(name: str, say: Callable[[str], None] = print, *, map: Callable = 
   Raises:
     LookupError: if there is no such system.
     ValueError: if its config has no claim, or the claim names a row or a figure that does not come out.
+  """
+  return begin(name)(say)
+
+
+def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callable[[str], None]], dict[str, Any]]:
+  """Asks for the runs of a claim, one a seed and variant; what it returns waits for them and does the rest of `reproduce`.
+
+  Args:
+    name: of the system.
+    map: carries out the runs; that of `processes.workers` starts at once, and does several at a time.
+    jobs: how many; the seconds of a record are those of all its runs over this number.
   """
   config = run.load_config(name)
   if not config.get('claim'):
@@ -84,46 +94,55 @@ def reproduce(name: str, say: Callable[[str], None] = print, *, map: Callable = 
   for check in () if config.get('experiment') else said:
     if not any(check.metric.startswith(f'{label}_') for label in labels):
       raise ValueError(f'the claim of {name} speaks of {check.metric}, which none of its evaluators finds: {sorted(known)}')
-  found: dict[str, list[dict[str, float]]] = {}
-  curve, began = [], time.perf_counter()
   variants = {name: (), **claim.get('variants', {})}
   runs = [(seed, variant) for seed in range(claim['seeds']) for variant in variants]
   outcomes = map(partial(_outcome, name, labels), *zip(*((seed, variants[v], v == name) for seed, v in runs), strict=True))
-  for (seed, variant), results in zip(runs, outcomes, strict=True):
-    for row, figures in results['rows'].items():
-      if row == name:
-        found.setdefault(variant, []).append(figures)
-      elif variant == name:  # the baselines are the same beside every variant
-        found.setdefault(row, []).append(figures)
-    curve = results['curve'] if (seed, variant) == (0, name) else curve
-    told = ', '.join(f'{c.metric} {results["rows"][name].get(c.metric, np.nan):.3f}' for c in said)
-    say(f'{name}: seed {seed}, {variant}: {told}' + ''.join(f'; {a}' for a in results['alarms']))
-  for check in said:
-    for row in (name, *check.beats):
-      if row not in found or any(check.metric not in figures for figures in found[row]):
-        known = {r: sorted(f[0]) for r, f in found.items()}
-        raise ValueError(f'the claim of {name} speaks of {check.metric} of {row}, which does not come out; there are {known}')
-  rows = {
-    row: {c.metric: _over_seeds([f[c.metric] for f in figures]) for c in said if all(c.metric in f for f in figures)}
-    for row, figures in found.items()
-  }
-  held = [check.holds(name, rows) for check in said]
-  record = dict(
-    name=name, state='held' if all(held) else 'not_held', claim=claim, held=held, figures=rows, curve=curve,
-    seconds=time.perf_counter() - began, config=config.to_dict(), code=code_hash(config.to_dict()), versions=run.versions(),
-  )  # fmt: skip
-  _records.mkdir(parents=True, exist_ok=True)
-  (_records / f'{name}.json').write_text(json.dumps(record, indent=1, default=str) + '\n')
-  from jssl.evaluators.claim_picture import claim_picture
+  code = code_hash(config.to_dict())
 
-  claim_picture(record, said, _records / f'{name}.png')
-  return record
+  def finish(say: Callable[[str], None]) -> dict[str, Any]:
+    found: dict[str, list[dict[str, float]]] = {}
+    curve, seconds = [], 0.0
+    for (seed, variant), results in zip(runs, outcomes, strict=True):
+      for row, figures in results['rows'].items():
+        if row == name:
+          found.setdefault(variant, []).append(figures)
+        elif variant == name:  # the baselines are the same beside every variant
+          found.setdefault(row, []).append(figures)
+      curve = results['curve'] if (seed, variant) == (0, name) else curve
+      seconds += results['seconds'] / jobs
+      told = ', '.join(f'{c.metric} {results["rows"][name].get(c.metric, np.nan):.3f}' for c in said)
+      say(f'{name}: seed {seed}, {variant}: {told}' + ''.join(f'; {a}' for a in results['alarms']))
+    for check in said:
+      for row in (name, *check.beats):
+        if row not in found or any(check.metric not in figures for figures in found[row]):
+          known = {r: sorted(f[0]) for r, f in found.items()}
+          raise ValueError(f'the claim of {name} speaks of {check.metric} of {row}, which does not come out; there are {known}')
+    rows = {
+      row: {c.metric: _over_seeds([f[c.metric] for f in figures]) for c in said if all(c.metric in f for f in figures)}
+      for row, figures in found.items()
+    }
+    held = [check.holds(name, rows) for check in said]
+    record = dict(
+      name=name, state='held' if all(held) else 'not_held', claim=claim, held=held, figures=rows, curve=curve,
+      seconds=seconds, config=config.to_dict(), code=code, versions=run.versions(),
+    )  # fmt: skip
+    _records.mkdir(parents=True, exist_ok=True)
+    (_records / f'{name}.json').write_text(json.dumps(record, indent=1, default=str) + '\n')
+    from jssl.evaluators.claim_picture import claim_picture
+
+    claim_picture(record, said, _records / f'{name}.png')
+    return record
+
+  return finish
 
 
 def _outcome(name: str, labels: Sequence[str], seed: int, settings: Sequence[str], baselines: bool) -> dict[str, Any]:
   """One run of a claim; a function of its own, so that another process can be asked for it."""
+  began = time.perf_counter()
   config = run.load_config(name, [*(f'--config.{s}' for s in settings), f'--config.seed={seed}'])
-  return run.outcome(config, labels, baselines=baselines)
+  results = run.outcome(config, labels, baselines=baselines)
+  jax.clear_caches()  # the programs of a hundred claims would use up a process's memory maps
+  return dict(results, seconds=time.perf_counter() - began)
 
 
 def summary(record: Mapping[str, Any]) -> str:

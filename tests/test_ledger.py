@@ -1,5 +1,7 @@
 """The ledger: when a claim holds, what makes a record stale, and claims that speak of nothing."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,23 @@ def test_baselines_are_judged_once_a_seed_beside_the_system_itself(monkeypatch, 
   assert record['state'] == 'held' and (tmp_path / 'simcse.png').exists()
   means = {row: figures['sts_spearman']['mean'] for row, figures in record['figures'].items()}
   assert means == pytest.approx({'simcse': 0.31, 'random_init': 0.2, 'no dropout': 0.25})
+
+
+def test_runs_of_all_claims_are_asked_for_before_any_is_waited_for(monkeypatch, tmp_path):
+  asked = []
+
+  def eager(work, *arguments):
+    asked.extend(zip(*arguments, strict=True))
+    return iter([work(*a) for a in zip(*arguments, strict=True)])
+
+  def outcome(config, labels, *, baselines):
+    time.sleep(0.02)
+    return dict(rows={config.name: dict(sts_spearman=0.3), 'random_init': dict(sts_spearman=0.1)}, curve=[], alarms=[])
+
+  monkeypatch.setattr(run, 'outcome', outcome)
+  monkeypatch.setattr(ledger, '_records', tmp_path)
+  claims = [ledger.begin(name, map=eager, jobs=2) for name in ('simcse', 'diffcse')]
+  assert len(asked) == 12 and not list(tmp_path.iterdir())
+  records = [finish(str) for finish in claims]
+  assert [record['name'] for record in records] == ['simcse', 'diffcse']
+  assert all(0.06 <= record['seconds'] < 0.6 for record in records), 'three seeds, two variants, two at a time'
