@@ -25,17 +25,17 @@ def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> 
   return c
 
 
-def image_masked(*, data: str = 'mnist5k', batch_size: int = 64, epochs: int = 20) -> ConfigDict:
+def image_masked(*, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 12, width: int = 96) -> ConfigDict:
   """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
 
-  It takes some hundred updates until attention finds the neighbours of what is hidden, so batches are small.
+  It takes some hundred updates until attention finds the neighbours of what is hidden, so batches are small and blocks few.
   """
   c = image(data=data, batch_size=batch_size, epochs=epochs)
   pixels = dict(mean=0.13, std=0.31)
-  c.backbone = dict(name='vit_micro', patch=4, pool='mean', positions='sincos')
+  c.backbone = dict(name='vit_micro', width=width, depth=2, patch=4, pool='mean', positions='sincos')
   c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)), **pixels)
   c.inputs = dict(name='plain', **pixels)
-  c.optimizer.learning_rate.peak = 3e-3
+  c.optimizer.learning_rate.peak = 1.5e-3
   c.optimizer.b2 = 0.95
   return c
 

@@ -177,17 +177,25 @@ def reproduce(arguments, overrides) -> None:
     load_config(name)  # an unknown name is told before hours are spent on the others
   if arguments.stale:
     names = [name for name in names if ledger.state(name) in ('stale', 'untried')]
-  records = []
+  records, lost = [], []
   with processes.workers(jobs, ready=settle) as spread:
-    claims = [ledger.begin(name, map=spread, jobs=jobs) for name in names]  # all at once, so that no core waits for a claim's end
-    for finish in claims:
-      record = finish(lambda line: print(line, file=sys.stderr, flush=True))
+    claims = {name: ledger.begin(name, map=spread, jobs=jobs) for name in names}  # all at once, so that no core waits for a claim's end
+    for name, finish in claims.items():
+      try:
+        record = finish(lambda line: print(line, file=sys.stderr, flush=True))
+      except (ValueError, OSError, RuntimeError) as error:  # the other claims are not lost with it
+        if len(names) == 1 or os.environ.get('JSSL_TRACEBACK'):
+          raise
+        lost.append(name)
+        print(f'{name}: not tried: {" ".join(str(error).split())}', file=sys.stderr, flush=True)
+        continue
       records.append(record)
       if not arguments.json:
-        name, state = record['name'], record['state'].replace('_', ' ')
-        print(f'{name}: {state}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)
+        print(f'{name}: {record["state"].replace("_", " ")}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)
   if arguments.json:
     print(json.dumps(records, default=str))
+  if lost:
+    raise UsageError(f'{len(lost)} of {len(names)} claims could not be tried: {", ".join(lost)}')
 
 
 def replay(arguments, overrides) -> None:

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from jssl import configs, ledger, run
+from jssl import cli, configs, ledger, run
 from jssl.core.build import DEFAULTS
 
 
@@ -84,3 +84,19 @@ def test_runs_of_all_claims_are_asked_for_before_any_is_waited_for(monkeypatch, 
   records = [finish(str) for finish in claims]
   assert [record['name'] for record in records] == ['simcse', 'diffcse']
   assert all(0.06 <= record['seconds'] < 0.6 for record in records), 'three seeds, two variants, two at a time'
+
+
+def test_a_claim_that_cannot_be_tried_leaves_the_others(monkeypatch, tmp_path, capsys):
+  def outcome(config, labels, *, baselines):
+    if config.name == 'diffcse':
+      raise ValueError('no data\nhere')
+    return dict(rows={config.name: dict(sts_spearman=0.3), 'random_init': dict(sts_spearman=0.1)}, curve=[], alarms=[])
+
+  monkeypatch.setattr(run, 'outcome', outcome)
+  monkeypatch.setattr(ledger, '_records', tmp_path)
+  assert cli.main(['reproduce', 'diffcse', 'simcse', '--jobs', '1']) == 2
+  printed = capsys.readouterr()
+  assert 'diffcse: not tried: no data here' in printed.err and '1 of 2 claims could not be tried: diffcse' in printed.err
+  assert 'simcse: not held: ' in printed.out and (tmp_path / 'simcse.json').exists()
+  assert cli.main(['reproduce', 'diffcse', '--jobs', '1']) == 2
+  assert capsys.readouterr().err == 'jssl: no data here\n'

@@ -5,10 +5,11 @@ from jssl.configs import common
 
 def get_config():
   c = common.image_masked()
+  c.optimizer.learning_rate.peak = 1e-3
   c.heads.predictor = dict(name='linear')
-  c.teacher = dict(name='ema', decay=dict(name='linear', start=0.99, end=0.999), networks=('backbone',))
+  c.teacher = dict(name='ema', decay=dict(name='linear', start=0.996, end=0.999), networks=('backbone',))
   c.terms.predict = dict(
-    name='regressed', layers=3, mask=dict(name='beit_block_mask', ratio=0.6), objective=dict(name='smooth_l1', beta=2.0)
+    name='regressed', layers=2, mask=dict(name='beit_block_mask', ratio=0.6), objective=dict(name='smooth_l1', beta=2.0)
   )
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

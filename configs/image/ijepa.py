@@ -5,8 +5,9 @@ from jssl.configs import common
 
 def get_config():
   c = common.image_masked()
+  c.optimizer.learning_rate.peak = 1e-3
   c.heads.predictor = dict(name='ijepa_predictor', width=64, depth=2, heads=4)
-  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone',))
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.996), networks=('backbone',))
   c.terms.predict = dict(name='latent', mask=dict(name='block_mask'), objective=dict(name='smooth_l1'))
   c.represent = dict(from_teacher=True)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)

@@ -7,9 +7,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.image_masked(batch_size=32, epochs=24)
-  c.backbone.update(width=192, depth=2)
-  c.optimizer.learning_rate.peak = 1.5e-3
+  c = common.image_masked(epochs=24, width=192)
   c.heads.decoder = dict(name='mae_decoder', width=64, depth=2, heads=4)
   c.terms.rebuild = dict(name='masked', mask=dict(name='random_mask', ratio=0.75), objective=dict(name='masked_mse'))
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
