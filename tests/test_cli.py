@@ -1,7 +1,6 @@
 """The command line, as a person uses it: each mistake costs one line and a non-zero exit."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -10,6 +9,8 @@ import time
 
 import numpy as np
 import pytest
+
+from jssl import cli
 
 QUICK = [
   '--config.data.name=digits', '--config.backbone.widths=(8,16)', '--config.batch_size=32', '--config.epochs=1', '--config.steps=12',
@@ -118,13 +119,22 @@ def _final(workdir):
     (['list', '--family', 'imagee'], 'image'),
   ],
 )
-def test_mistakes_cost_one_line(arguments, says, tmp_path):
-  done = jssl(*arguments, cwd=tmp_path, env={**os.environ, 'PYTHONPATH': os.getcwd()})
-  assert done.returncode != 0
-  assert 'Traceback' not in done.stderr
-  lines = [line for line in done.stderr.splitlines() if not re.match(r'(usage:|\s|WARNING)', line)]
-  assert len(lines) == 1, done.stderr
+def test_mistakes_cost_one_line(arguments, says, tmp_path, monkeypatch, capsys):
+  monkeypatch.chdir(tmp_path)
+  try:
+    code = cli.main(arguments)
+  except SystemExit as error:  # as argparse ends
+    code = error.code
+  printed = capsys.readouterr()
+  assert code == 2 and not printed.out
+  lines = [line for line in printed.err.splitlines() if not re.match(r'(usage:|\s|WARNING)', line)]
+  assert len(lines) == 1, printed.err
   assert says in lines[0]
+
+
+def test_a_mistake_ends_the_process_with_its_code():
+  done = jssl('train', 'simclrr')
+  assert done.returncode == 2 and done.stderr.startswith('jssl: no system is called') and 'Traceback' not in done.stderr
 
 
 def test_workdir_of_another_config_is_refused(trained):
