@@ -1,4 +1,7 @@
-"""data2vec. Baevski, Hsu, Xu, Babu, Gu, Auli, ICML 2022. arXiv:2202.03555, section 3."""
+"""data2vec. Baevski, Hsu, Xu, Babu, Gu, Auli, ICML 2022. arXiv:2202.03555, section 3.
+
+Not held so far: its features tell less than those of the untrained network.
+"""
 
 from jssl.configs import common
 

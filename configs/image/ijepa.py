@@ -1,4 +1,7 @@
-"""I-JEPA. Assran, Duval, Misra, Bojanowski, Vincent, Rabbat, LeCun, Ballas, CVPR 2023. arXiv:2301.08243, section 3."""
+"""I-JEPA. Assran, Duval, Misra, Bojanowski, Vincent, Rabbat, LeCun, Ballas, CVPR 2023. arXiv:2301.08243, section 3.
+
+Not held so far: its features tell less than those of the untrained network.
+"""
 
 from jssl.configs import common
 

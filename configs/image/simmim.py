@@ -1,4 +1,7 @@
-"""SimMIM. Xie, Zhang, Cao, Lin, Bao, Yao, Dai, Hu, CVPR 2022. arXiv:2111.09886, section 3."""
+"""SimMIM. Xie, Zhang, Cao, Lin, Bao, Yao, Dai, Hu, CVPR 2022. arXiv:2111.09886, section 3.
+
+Not held so far: it learns to fill patches in, and its last tokens tell less than those of the untrained network.
+"""
 
 from jssl.configs import common
 
