@@ -1,8 +1,27 @@
 """Independent slow forms of every objective, against which the fast ones are checked."""
 
-from tests.oracles import clustering, contrastive, invariance, more, prediction, redundancy
+from tests.oracles import (
+  clustering,
+  contrastive,
+  control,
+  diffusion,
+  distil,
+  invariance,
+  kg,
+  labelled,
+  multiview,
+  prediction,
+  preference,
+  redundancy,
+  sequence,
+  words,
+)
 from tests.oracles.oracle import Case, Oracle, StopGradient, differentiable, directional, double
 
-ORACLES = contrastive.ORACLES | redundancy.ORACLES | clustering.ORACLES | prediction.ORACLES | more.MORE | invariance.ORACLES
+_FILES = (
+  contrastive, redundancy, clustering, prediction, multiview, sequence, distil, preference, labelled, kg, words, control,
+  diffusion, invariance,
+)  # fmt: skip
+ORACLES = {name: oracle for file in _FILES for name, oracle in file.ORACLES.items()}
 
 __all__ = ['ORACLES', 'Case', 'Oracle', 'StopGradient', 'differentiable', 'directional', 'double']

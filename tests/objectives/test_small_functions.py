@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from jssl import objectives as o
-from tests.oracles import directional, more
+from tests.oracles import directional
+from tests.oracles.kg import SCORES, scored
+from tests.oracles.shared import normal, views
 
 
 def arrays(name):
@@ -16,22 +18,22 @@ def arrays(name):
 @pytest.mark.parametrize('name', o.SCORES)
 def test_score(name):
   rng = arrays(name)
-  for args, options in more.SCORES[name].cases(rng):
+  for args, options in SCORES[name].cases(rng):
     score = o.SCORES[name](*args, **options)
-    np.testing.assert_allclose(score, more.SCORES[name].function(None, *args, **options), rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(score, SCORES[name].function(None, *args, **options), rtol=2e-5, atol=1e-6)
     gradient = jax.grad(lambda a, options=options: jnp.mean(o.SCORES[name](*a, **options)))(
       tuple(map(jnp.asarray, args))
     )
     directions = [[rng.normal(size=x.shape) for x in args] for _ in range(4)]
     found = [sum(np.sum(g * v) for g, v in zip(gradient, vs, strict=True)) for vs in directions]
-    np.testing.assert_allclose(found, directional(more.SCORES[name], (args, options), directions), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found, directional(SCORES[name], (args, options), directions), rtol=1e-4, atol=1e-5)
     equal = tuple(map(jnp.zeros_like, args))
     assert all(np.isfinite(g).all() for g in jax.grad(lambda a: jnp.mean(o.SCORES[name](*a)))(equal))
 
 
 @pytest.mark.parametrize('name', o.SCORES)
 def test_score_broadcasts(name):
-  (h, r, t), options = more.SCORES[name].cases(arrays(name))[0]
+  (h, r, t), options = SCORES[name].cases(arrays(name))[0]
   tails = np.stack([t, 2 * t], 1)
   both = o.SCORES[name](h[:, None], r[:, None], tails, **options)
   np.testing.assert_allclose(both[:, 1], o.SCORES[name](h, r, 2 * t, **options), rtol=1e-5, atol=1e-6)
@@ -45,7 +47,7 @@ def test_pykeen():
   except Exception as missing:
     pytest.skip(f'pykeen cannot be imported: {missing}')
   rng = arrays('pykeen')
-  (h, r, t), _ = more.SCORES['transe'].cases(rng)[0]
+  (h, r, t), _ = SCORES['transe'].cases(rng)[0]
   tensor = lambda x: torch.tensor(np.asarray(x))  # noqa: E731
   complexes = lambda x: torch.complex(*tensor(x).chunk(2, -1))  # noqa: E731
   plain = {
@@ -55,11 +57,11 @@ def test_pykeen():
   }
   for name, expected in plain.items():
     np.testing.assert_allclose(o.SCORES[name](h, r, t), expected, rtol=1e-4, atol=1e-5)
-  matrices = more.normal(rng, 4, 6, 6)
+  matrices = normal(rng, 4, 6, 6)
   expected = modules.RESCALInteraction()(tensor(h), tensor(matrices), tensor(t))
   np.testing.assert_allclose(o.bilinear(h, matrices, t), expected, rtol=1e-4, atol=1e-5)
 
-  positive, negatives = more.scored(rng)
+  positive, negatives = scored(rng)
   ours = jnp.mean(o.self_adversarial(positive, negatives, margin=2.0, adversarial_temperature=0.5))
   nssa = NSSALoss(margin=2.0, adversarial_temperature=0.5)
   theirs = nssa.process_slcwa_scores(tensor(positive)[:, None], tensor(negatives))
@@ -93,7 +95,7 @@ def test_rectify():
 
 def test_gae():
   rng = arrays('gae')
-  r, v = more.normal(rng, 3, 5), more.normal(rng, 3, 5)
+  r, v = normal(rng, 3, 5), normal(rng, 3, 5)
   later = lambda t, n: sum(0.9**k * r[:, t + k] for k in range(n)) + (0.9**n * v[:, t + n] if t + n < 5 else 0)
   for t in range(5):  # Eq. 16 as a mean of n-step returns with weights (1 - lambda) lambda^(n-1), the rest on the last
     steps = 5 - t
@@ -102,7 +104,7 @@ def test_gae():
 
 
 def test_match_tokens():
-  teacher = jnp.asarray(more.normal(arrays('match'), 3, 5, 8))
+  teacher = jnp.asarray(normal(arrays('match'), 3, 5, 8))
   order = jnp.array([[3, 1, 4, 0, 2]] * 3)
   student = jnp.take_along_axis(teacher, order[..., None], 1)
   np.testing.assert_array_equal(o.match_tokens(student, teacher), order)
@@ -111,7 +113,7 @@ def test_match_tokens():
 
 
 def test_poly_view_of_two_views_is_simclr():
-  z = jnp.asarray(more.views(arrays('simclr'), 5, 2)[0])
+  z = jnp.asarray(views(arrays('simclr'), 5, 2)[0])
   q, k = z[:, 0], z[:, 1]
 
   def info_nce_over_views(a, c):  # negatives: both views of the others, against the target
@@ -123,7 +125,7 @@ def test_poly_view_of_two_views_is_simclr():
 
 
 def test_symile_of_two_modalities_is_clip():
-  z = jnp.asarray(more.views(arrays('clip'), 5, 2)[0])
+  z = jnp.asarray(views(arrays('clip'), 5, 2)[0])
   q, k = z[:, 0], z[:, 1]
   expected = (o.info_nce(q, k, temperature=0.2) + o.info_nce(k, q, temperature=0.2)) / 2
   np.testing.assert_allclose(o.symile(z, scale=5.0), expected, rtol=1e-5)
