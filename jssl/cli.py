@@ -102,7 +102,8 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
   reproduce.add_argument('--stale', action='store_true', help='only those whose code has changed since, or that were never tried')
-  reproduce.add_argument('--jobs', type=int, metavar='N', help='runs at a time (default: one a core, or one where there is an accelerator)')
+  default = 'one a core, as far as memory goes, or one where there is an accelerator'
+  reproduce.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
   replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
   replay.add_argument('folder', type=Path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser
@@ -162,14 +163,12 @@ def embed(arguments, overrides) -> None:
 
 
 def reproduce(arguments, overrides) -> None:
-  import jax
-
   from jssl import configs, ledger, processes
   from jssl.run import load_config
 
   if bool(arguments.names) == arguments.all:
     raise UsageError('give the names of systems, or --all')
-  jobs = (len(processes.cores()) if jax.default_backend() == 'cpu' else 1) if arguments.jobs is None else arguments.jobs
+  jobs = processes.at_once() if arguments.jobs is None else arguments.jobs
   if jobs < 1:
     raise UsageError(f'--jobs {jobs}: at least one run at a time is needed')
   names = arguments.names or [name for name in configs.names() if load_config(name).get('claim')]

@@ -13,6 +13,7 @@ import jax
 from jssl.core.loop import Stopped
 
 HEARTBEAT = 60  # seconds of silence after which a process counts as lost, and the others end
+MEMORY = 3 << 30  # bytes that a process grows to over many runs of small networks, and some more
 
 
 @contextlib.contextmanager
@@ -94,6 +95,15 @@ def _start(shares, ready: Callable[[], None]) -> None:
 def _end_with_parent() -> None:
   multiprocessing.parent_process().join()
   os._exit(2)
+
+
+def at_once() -> int:
+  """How many runs to do at a time: one a core, as far as memory goes, or one where there is an accelerator."""
+  if jax.default_backend() != 'cpu':
+    return 1
+  if 'SC_PHYS_PAGES' not in getattr(os, 'sysconf_names', {}):  # Windows
+    return len(cores())
+  return max(min(len(cores()), os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // MEMORY), 1)
 
 
 def cores() -> list[int]:

@@ -56,3 +56,13 @@ def test_an_error_ends_the_workers_and_one_needs_none():
     list(spread(who, [-1, *range(1000)]))
   with processes.workers(1, ready=int) as spread:
     assert spread is map
+
+
+def test_as_many_at_once_as_there_are_cores_and_memory(monkeypatch):
+  monkeypatch.setattr(processes, 'cores', lambda: list(range(64)))
+  monkeypatch.setattr(processes, 'MEMORY', 1)
+  assert processes.at_once() == 64
+  monkeypatch.setattr(processes, 'MEMORY', os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 3)
+  assert processes.at_once() == 3
+  monkeypatch.setattr(processes, 'MEMORY', 1 << 60)
+  assert processes.at_once() == 1
