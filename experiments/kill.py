@@ -47,7 +47,7 @@ def train(folder: Path, last: int) -> None:
   logging.getLogger('absl').setLevel(logging.ERROR)
   p = plan(config())
   source, read = loop.open_source(p), []
-  panel = run.make_panel(p, source.batch(0))
+  panel = run.make_panel(p)(source.batch(0))
   take = source.next
   source.next = lambda state: read.append(batch := take(state)) or batch
   trained = loop.run(p._replace(steps=last), source, workdir=folder, quiet=True, health=panel)

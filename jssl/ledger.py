@@ -77,7 +77,9 @@ def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
 
 
 def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callable[[str], None]], dict[str, Any]]:
-  """Asks for the runs of a claim, one a seed and variant; what it returns waits for them and does the rest of `reproduce`.
+  """Asks for the runs of a claim; what it returns waits for them and does the rest of `reproduce`.
+
+  The seeds of a variant share its programs, so that they are run together, where there are variants enough for all jobs.
 
   Args:
     name: of the system.
@@ -95,31 +97,33 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
     if not any(check.metric.startswith(f'{label}_') for label in labels):
       raise ValueError(f'the claim of {name} speaks of {check.metric}, which none of its evaluators finds: {sorted(known)}')
   variants = {name: (), **claim.get('variants', {})}
-  runs = [(seed, variant) for seed in range(claim['seeds']) for variant in variants]
-  outcomes = map(partial(_outcome, name, labels), *zip(*((seed, variants[v], v == name) for seed, v in runs), strict=True))
+  parts = min(-(-jobs // len(variants)), claim['seeds'])
+  runs = [(variant, range(part, claim['seeds'], parts)) for part in range(parts) for variant in variants]
+  outcomes = map(partial(_outcomes, name, labels), *zip(*((seeds, variants[v], v == name) for v, seeds in runs), strict=True))
   code = code_hash(config.to_dict())
 
   def finish(say: Callable[[str], None]) -> dict[str, Any]:
-    found: dict[str, list[dict[str, float]]] = {}
+    found: dict[str, dict[int, dict[str, float]]] = {}  # row -> seed -> figures
     curve, seconds = [], 0.0
-    for (seed, variant), results in zip(runs, outcomes, strict=True):
+    each = ((seed, variant, r) for (variant, seeds), of in zip(runs, outcomes, strict=True) for seed, r in zip(seeds, of, strict=True))
+    for seed, variant, results in each:
       for row, figures in results['rows'].items():
         if row == name:
-          found.setdefault(variant, []).append(figures)
+          found.setdefault(variant, {})[seed] = figures
         elif variant == name:  # the baselines are the same beside every variant
-          found.setdefault(row, []).append(figures)
+          found.setdefault(row, {})[seed] = figures
       curve = results['curve'] if (seed, variant) == (0, name) else curve
       seconds += results['seconds'] / jobs
       told = ', '.join(f'{c.metric} {results["rows"][name].get(c.metric, np.nan):.3f}' for c in said)
       say(f'{name}: seed {seed}, {variant}: {told}' + ''.join(f'; {a}' for a in results['alarms']))
     for check in said:
       for row in (name, *check.beats):
-        if row not in found or any(check.metric not in figures for figures in found[row]):
-          known = {r: sorted(f[0]) for r, f in found.items()}
+        if row not in found or any(check.metric not in figures for figures in found[row].values()):
+          known = {r: sorted(of[0]) for r, of in found.items()}
           raise ValueError(f'the claim of {name} speaks of {check.metric} of {row}, which does not come out; there are {known}')
     rows = {
-      row: {c.metric: _over_seeds([f[c.metric] for f in figures]) for c in said if all(c.metric in f for f in figures)}
-      for row, figures in found.items()
+      row: {c.metric: _over_seeds([of[s][c.metric] for s in sorted(of)]) for c in said if all(c.metric in f for f in of.values())}
+      for row, of in found.items()
     }
     held = [check.holds(name, rows) for check in said]
     record = dict(
@@ -136,13 +140,17 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
   return finish
 
 
-def _outcome(name: str, labels: Sequence[str], seed: int, settings: Sequence[str], baselines: bool) -> dict[str, Any]:
-  """One run of a claim; a function of its own, so that another process can be asked for it."""
-  began = time.perf_counter()
-  config = run.load_config(name, [*(f'--config.{s}' for s in settings), f'--config.seed={seed}'])
-  results = run.outcome(config, labels, baselines=baselines)
+def _outcomes(
+  name: str, labels: Sequence[str], seeds: Sequence[int], settings: Sequence[str], baselines: bool
+) -> list[dict[str, Any]]:
+  """The runs of one variant of a claim; a function of its own, so that another process can be asked for them."""
+  config = run.load_config(name, [f'--config.{s}' for s in settings])
+  found, began = [], time.perf_counter()
+  for results in run.outcomes(config, seeds, labels, baselines=baselines):
+    found.append(dict(results, seconds=time.perf_counter() - began))
+    began = time.perf_counter()
   jax.clear_caches()  # the programs of a hundred claims would use up a process's memory maps
-  return dict(results, seconds=time.perf_counter() - began)
+  return found
 
 
 def summary(record: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import ast
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -94,11 +94,25 @@ def train(
   p = plan(config)
   asked = choose(p, protocols)
   workdir = Path(workdir) if workdir else None
-  source = loop.open_source(p)
-  panel = make_panel(p, source.batch(0)) if p.steps else None
-  trained = loop.run(p, source, workdir=workdir, quiet=quiet, tensorboard=tensorboard, health=panel, alarm=alarms)
+  trained = learn(p, make_panel(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard)
   workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-  results = compare(p, trained.train, trained.start, asked, workdir, baselines)
+  results = report(p, trained, asked, workdir, baselines)
+  if workdir:
+    (workdir / 'results.json').write_text(json.dumps(results, indent=1))
+  return results
+
+
+def learn(p: Plan, panel: Callable, **options) -> loop.Trained:
+  """The run of a plan, watched by its health panel; `options` are those of `loop.run`."""
+  source = loop.open_source(p)
+  return loop.run(p, source, health=panel(source.batch(0)) if p.steps else None, alarm=alarms, **options)
+
+
+def report(
+  p: Plan, trained: loop.Trained, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool
+) -> dict[str, Any]:
+  """What came out of a run: the figures of `compare`, and how it went."""
+  results = compare(p, trained.train, trained.start, evaluators, workdir, baselines)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
@@ -109,13 +123,11 @@ def train(
     compiles=trained.compiles,
     versions=versions(),
   )
-  if workdir:
-    (workdir / 'results.json').write_text(json.dumps(results, indent=1))
   return results
 
 
-def make_panel(p: Plan, batch: Mapping[str, Any]) -> Callable[[TrainState], dict[str, float]]:
-  """The health panel of a train state on one batch: its features, and what its terms compare."""
+def make_panel(p: Plan) -> Callable[[Mapping[str, Any]], Callable[[TrainState], dict[str, float]]]:
+  """The health panel, given a batch, of train states: its features, and what its terms compare."""
 
   @jax.jit
   def panel(state: TrainState, batch):
@@ -124,8 +136,8 @@ def make_panel(p: Plan, batch: Mapping[str, Any]) -> Callable[[TrainState], dict
     return health(features, **{name: x for found in watched.values() for name, x in found.items()})
 
   # Every process holds its part of the batch, so it is put together on the mesh that the state is on.
-  place = lambda state: to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
-  return lambda state: jax.device_get(panel(state, place(state)))
+  place = lambda batch, state: to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
+  return lambda batch: lambda state: jax.device_get(panel(state, place(batch, state)))
 
 
 def alarms(figures: Mapping[str, float]) -> list[str]:
@@ -191,20 +203,32 @@ def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) ->
   return found
 
 
-def outcome(config: Any, protocols: Sequence[str] | None = None, *, baselines: bool = True) -> dict[str, Any]:
-  """Rows of figures, the system's own under its name; by training it, or by the loop of its own that it has."""
+def outcomes(
+  config: Any, seeds: Sequence[int], protocols: Sequence[str] | None = None, *, baselines: bool = True
+) -> Iterator[dict[str, Any]]:
+  """For each seed rows of figures, the system's own under its name; by training it, or by the loop of its own that it has.
+
+  The seeds share a plan, and what is traced and compiled for it.
+  """
   name = config.name
   if not config.get('experiment'):
-    results = train(config, protocols=protocols, baselines=baselines, quiet=True)
-    return dict(rows={**results['baselines'], name: results['figures']}, curve=results['curve'], alarms=results['alarms'])
+    p, program = plan(config), None
+    asked, panel = choose(p, protocols), make_panel(p)
+    for seed in seeds:
+      p = p._replace(config={**p.config, 'seed': seed})
+      trained = learn(p, panel, quiet=True, program=program)
+      program = trained.program
+      results = report(p, trained, asked, None, baselines)
+      yield dict(rows={**results['baselines'], name: results['figures']}, curve=results['curve'], alarms=results['alarms'])
+    return
   options = config.experiment.to_dict()
   loop_name = options.pop('name')
   try:
     own = experiments.module(loop_name)
   except LookupError:
     raise ConfigError(f'no experiment is called {loop_name!r}{closest(loop_name, experiments.names())}') from None
-  rows = own.run(seed=config.get('seed', 0), **options)
-  return dict(rows=rows, curve=[], alarms=[])
+  for seed in seeds:
+    yield dict(rows=own.run(seed=seed, **options), curve=[], alarms=[])
 
 
 def versions() -> dict[str, str]:

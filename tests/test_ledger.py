@@ -45,7 +45,7 @@ def test_a_claim_of_nothing_is_refused_before_anything_is_trained(monkeypatch):
   c = run.load_config('simclr')
   c.claim.metric = 'analogies_mrr'
   monkeypatch.setattr(run, 'load_config', lambda *_: c)
-  monkeypatch.setattr(run, 'outcome', lambda *_: pytest.fail('it was trained'))
+  monkeypatch.setattr(run, 'outcomes', lambda *_: pytest.fail('it was trained'))
   with pytest.raises(ValueError, match='analogies_mrr, which none of its evaluators finds'):
     ledger.reproduce('simclr')
 
@@ -53,47 +53,54 @@ def test_a_claim_of_nothing_is_refused_before_anything_is_trained(monkeypatch):
 def test_baselines_are_judged_once_a_seed_beside_the_system_itself(monkeypatch, tmp_path):
   asked = []
 
-  def outcome(config, labels, *, baselines):
-    asked.append((config.seed, baselines))
-    figures = {'simcse': 0.3 + 0.01 * config.seed, 'random_init': 0.2} if baselines else {'simcse': 0.25}
-    return dict(rows={row: dict(sts_spearman=x) for row, x in figures.items()}, curve=[(1, 0.5)], alarms=[])
+  def outcomes(config, seeds, labels, *, baselines):
+    asked.append((tuple(seeds), baselines))
+    for seed in seeds:
+      figures = {'simcse': 0.3 + 0.01 * seed, 'random_init': 0.2} if baselines else {'simcse': 0.25}
+      yield dict(rows={row: dict(sts_spearman=x) for row, x in figures.items()}, curve=[(1, 0.5)], alarms=[])
 
-  monkeypatch.setattr(run, 'outcome', outcome)
+  monkeypatch.setattr(run, 'outcomes', outcomes)
   monkeypatch.setattr(ledger, '_records', tmp_path)
   record = ledger.reproduce('simcse', say=str)
-  assert asked == [(seed, baselines) for seed in range(3) for baselines in (True, False)]
+  assert asked == [((0, 1, 2), True), ((0, 1, 2), False)]
   assert record['state'] == 'held' and (tmp_path / 'simcse.png').exists()
   means = {row: figures['sts_spearman']['mean'] for row, figures in record['figures'].items()}
   assert means == pytest.approx({'simcse': 0.31, 'random_init': 0.2, 'no dropout': 0.25})
 
 
-def test_runs_of_all_claims_are_asked_for_before_any_is_waited_for(monkeypatch, tmp_path):
+def _found(name, seed):
+  return dict(rows={name: dict(sts_spearman=(30 + seed) / 100), 'random_init': dict(sts_spearman=0.1)}, curve=[], alarms=[])
+
+
+WHOLE, ODD_AND_EVEN = [range(3)] * 2, [range(0, 3, 2)] * 2 + [range(1, 3, 2)] * 2
+
+
+@pytest.mark.parametrize('jobs, parts', [(2, WHOLE), (4, ODD_AND_EVEN)])
+def test_runs_of_all_claims_are_asked_for_before_any_is_waited_for(monkeypatch, tmp_path, jobs, parts):
   asked = []
 
   def eager(work, *arguments):
     asked.extend(zip(*arguments, strict=True))
     return iter([work(*a) for a in zip(*arguments, strict=True)])
 
-  def outcome(config, labels, *, baselines):
-    return dict(rows={config.name: dict(sts_spearman=0.3), 'random_init': dict(sts_spearman=0.1)}, curve=[], alarms=[])
-
-  monkeypatch.setattr(run, 'outcome', outcome)
+  monkeypatch.setattr(run, 'outcomes', lambda config, seeds, *_, **__: [_found(config.name, seed) for seed in seeds])
   monkeypatch.setattr(ledger, '_records', tmp_path)
   monkeypatch.setattr(ledger, 'time', types.SimpleNamespace(perf_counter=itertools.count().__next__))  # a second a run
-  claims = [ledger.begin(name, map=eager, jobs=2) for name in ('simcse', 'diffcse')]
-  assert len(asked) == 12 and not list(tmp_path.iterdir())
+  claims = [ledger.begin(name, map=eager, jobs=jobs) for name in ('simcse', 'diffcse')]
+  assert [seeds for seeds, *_ in asked] == parts * 2 and not list(tmp_path.iterdir())
   records = [finish(str) for finish in claims]
   assert [record['name'] for record in records] == ['simcse', 'diffcse']
-  assert [record['seconds'] for record in records] == [3, 3], 'three seeds of two variants, two at a time'
+  assert [record['seconds'] for record in records] == [6 / jobs] * 2, 'three seeds of two variants, so many at a time'
+  assert records[0]['figures']['simcse']['sts_spearman']['values'] == [0.3, 0.31, 0.32], 'by seed, whichever came first'
 
 
 def test_a_claim_that_cannot_be_tried_leaves_the_others(monkeypatch, tmp_path, capsys):
-  def outcome(config, labels, *, baselines):
+  def outcomes(config, seeds, labels, *, baselines):
     if config.name == 'diffcse':
       raise ValueError('no data\nhere')
-    return dict(rows={config.name: dict(sts_spearman=0.3), 'random_init': dict(sts_spearman=0.1)}, curve=[], alarms=[])
+    return [_found(config.name, seed) for seed in seeds]
 
-  monkeypatch.setattr(run, 'outcome', outcome)
+  monkeypatch.setattr(run, 'outcomes', outcomes)
   monkeypatch.setattr(ledger, '_records', tmp_path)
   assert cli.main(['reproduce', 'diffcse', 'simcse', '--jobs', '1']) == 2
   printed = capsys.readouterr()

@@ -3,9 +3,9 @@
 import contextlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,23 +47,34 @@ class Trained(NamedTuple):
   compiles: int
   seconds: float
   first_step: float  # seconds from the call to the end of the first step
+  program: tuple[Callable, Callable]  # the initialisation and the step, for a run of the same plan with another seed
 
 
 def compile_run(plan: Plan, mesh: jax.sharding.Mesh) -> tuple[Callable, Any, Callable]:
-  """The jitted initialisation, the abstract train state with its shardings, and the lowered step.
+  """The jitted initialisation from a seed, the abstract train state with its shardings, and the lowered step.
 
   The state's sharding is the same going in and coming out, so the step compiles once; the state is donated.
   """
   create = lambda seed: init_state(plan.method, plan.optimizer, jax.random.wrap_key_data(seed))
-  seed = jax.device_get(jax.random.key_data(jax.random.key(plan.config['seed'])))  # an argument, so that all seeds share a program
-  shapes = jax.eval_shape(create, seed)
+  shapes = jax.eval_shape(create, seed_data(plan))
   places = shardings(shapes, mesh, plan.config['rules'])
   abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
   everywhere = NamedSharding(mesh, PartitionSpec())
   examples = NamedSharding(mesh, BATCH)
   batch = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=examples) for name, x in plan.batch.items()}
   step = jax.jit(make_step(plan.method, plan.optimizer, plan.guard), donate_argnums=0, out_shardings=(places, everywhere))
-  return partial(jax.jit(create, out_shardings=places), seed), abstract, step.lower(abstract, batch)
+  return jax.jit(create, out_shardings=places, compiler_options=quick(mesh)), abstract, step.lower(abstract, batch)
+
+
+def seed_data(plan: Plan) -> np.ndarray:
+  """The seed of a plan as the initialisation takes it: an argument, so that all seeds share a program."""
+  return jax.device_get(jax.random.key_data(jax.random.key(plan.config['seed'])))
+
+
+def quick(mesh: jax.sharding.Mesh) -> dict[str, int] | None:
+  """Options to compile what runs once: the same bits in half the time on CPUs. A level asked for in XLA_FLAGS stands."""
+  level = 'xla_backend_optimization_level'
+  return {level: 1} if mesh.devices.flat[0].platform == 'cpu' and level not in os.environ.get('XLA_FLAGS', '') else None
 
 
 def run(
@@ -76,6 +87,7 @@ def run(
   alarm: Callable[[dict[str, float]], list[str]] = lambda figures: [],
   devices: list[jax.Device] | None = None,
   tensorboard: bool = False,
+  program: tuple[Callable, Callable] | None = None,
 ) -> Trained:
   """Trains to the end of the plan, from the newest checkpoint in `workdir` where there is one.
 
@@ -83,6 +95,7 @@ def run(
     source: gives batches, and goes back to where a checkpoint was written.
     health: figures of the state that take more than a step's metrics; called every `health_every`.
     alarm: what those figures warn of.
+    program: of an earlier run of this plan, with whatever seed, on the same devices; None to compile it.
 
   Raises:
     Stopped: the run was asked to end, or its guard ended it.
@@ -97,10 +110,12 @@ def run(
     for name in ('log_every', 'checkpoint_every', 'health_every')
   }
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
-    create, abstract, lowered = compile_run(plan, mesh)
-    step = lowered.compile()
+    if not program:
+      create, _, lowered = compile_run(plan, mesh)
+      program = create, lowered.compile()
+    create, step = program
     examples = NamedSharding(mesh, BATCH)
-    start = create()
+    start = create(seed_data(plan))
     train, checkpoints = start, None
     if workdir:
       if lead:
@@ -211,7 +226,7 @@ def run(
           raise Stopped(f'stopped at step {done} of {plan.steps} as asked; the same command with its --workdir goes on')
     log.finish()
   train, start = _local((train, start))
-  return Trained(train, start, log, compiles.count, time.perf_counter() - began, first_step)
+  return Trained(train, start, log, compiles.count, time.perf_counter() - began, first_step, program)
 
 
 def _local(tree: Any) -> Any:

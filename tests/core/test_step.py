@@ -22,7 +22,7 @@ def compiled(request):
   with jax.set_mesh(mesh):
     create, _, lowered = loop.compile_run(p, mesh)
     batch = loop.open_source(p).batch(0)
-    yield lowered.compile(), create(), batch, jax.sharding.NamedSharding(mesh, BATCH)
+    yield lowered.compile(), create(loop.seed_data(p)), batch, jax.sharding.NamedSharding(mesh, BATCH)
 
 
 def test_moves_nothing_and_gives_up_its_input(compiled):
@@ -46,10 +46,10 @@ def test_the_transfer_guard_would_tell(compiled):
 
 def test_seeds_share_their_programs():
   def programs(seed):
-    mesh = make_mesh()
+    mesh, p = make_mesh(), plan(small('byol', seed=seed))
     with jax.set_mesh(mesh):
-      create, _, step = loop.compile_run(plan(small('byol', seed=seed)), mesh)
-      return create.func.lower(*create.args).as_text(), step.as_text()
+      create, _, step = loop.compile_run(p, mesh)
+      return create.lower(loop.seed_data(p)).as_text(), step.as_text()
 
   assert programs(0) == programs(1)
 
@@ -69,3 +69,17 @@ def test_compilations_are_counted():
 def test_a_run_compiles_once():
   p = plan(small('simclr', steps=4, log_every=1))
   assert loop.run(p, loop.open_source(p), quiet=True).compiles == 1
+
+
+def test_a_run_with_the_program_of_another_seed_is_its_own_run():
+  p = plan(small('simclr', steps=3))
+  other = p._replace(config={**p.config, 'seed': 1})
+  fit = lambda p, **options: loop.run(p, loop.open_source(p), quiet=True, **options)
+  lent, own = fit(other, program=fit(p).program), fit(other)
+  assert (lent.compiles, own.compiles) == (0, 1)
+  for a, b in ((lent.train, own.train), (lent.start, own.start)):
+    jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(_plain, t) for t in (a, b)))
+
+
+def _plain(x):
+  return jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
