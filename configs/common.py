@@ -25,7 +25,7 @@ def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> 
   return c
 
 
-def image_masked(*, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 12, width: int = 96) -> ConfigDict:
+def image_masked(*, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 8, width: int = 96) -> ConfigDict:
   """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
 
   It takes some hundred updates until attention finds the neighbours of what is hidden, so batches are small and blocks few.

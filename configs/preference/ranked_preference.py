@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.answers(steps=1000, terms=3, train=20000, human=100)
+  c = common.answers(steps=600, terms=3, train=20000, human=100)
   c.number, c.kind = 215, 'preference'
   c.heads.reward = dict(name='linear', dim=1)
   before, after = (dict(name='switch', before=x, after=1.0 - x, at='70%') for x in (1.0, 0.0))

@@ -7,7 +7,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.small_masked(data='moving_digits', patch=4, epochs=20)
+  c = common.small_masked(data='moving_digits', patch=4, epochs=14)
   c.number = 65
   # Digits that stay in sight of a network this small: a narrow frame, slow steps, a faint background.
   c.data.update(side=16, speed=1.0, background=0.2)
