@@ -4,7 +4,7 @@ from jssl.configs import common
 
 
 def get_config():
-  c = common.base(data='moving_digits', batch_size=32, epochs=24)
+  c = common.base(data='moving_digits', batch_size=32, epochs=18)
   # A narrow frame and digits that hardly move, in many frames: the same place at another time gives away what is hidden.
   c.data.update(frames=8, side=16, speed=0.1, background=0.0)
   c.backbone = dict(name='tubelet_vit', on='data.clip', temperature=10.0, width=48, depth=2, heads=4)
