@@ -81,5 +81,17 @@ def test_a_run_with_the_program_of_another_seed_is_its_own_run():
     jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(_plain, t) for t in (a, b)))
 
 
+def test_the_initialisation_has_the_same_bits_however_it_is_compiled(monkeypatch):
+  p, mesh = plan(small('simclr')), make_mesh()
+  asked = loop.quick(mesh)
+  monkeypatch.delenv('XLA_FLAGS')
+  options = loop.quick(mesh)
+  assert asked is None and options == dict(xla_backend_optimization_level=1), 'a level in XLA_FLAGS stands'
+  with jax.set_mesh(mesh):
+    lowered = loop.compile_run(p, mesh)[0].lower(loop.seed_data(p))
+    quick, usual = (lowered.compile(dict(xla_backend_optimization_level=n))(loop.seed_data(p)) for n in (1, 3))
+  jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(_plain, t) for t in (quick, usual)))
+
+
 def _plain(x):
   return jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
