@@ -1,4 +1,7 @@
-"""Debiased Contrastive Learning. Chuang, Robinson, Lin, Torralba, Jegelka, NeurIPS 2020. arXiv:2007.00224, section 4."""
+"""Debiased Contrastive Learning. Chuang, Robinson, Lin, Torralba, Jegelka, NeurIPS 2020. arXiv:2007.00224, section 4.
+
+It is ahead of biased contrast by less than seeds differ: on three seeds either came out ahead, hence six. The intervals overlap.
+"""
 
 from jssl.configs import common
 
@@ -11,7 +14,7 @@ def get_config():
   c.heads.projector = dict(name='mlp', widths=(128, 64))
   c.terms.nce = dict(name='two_view', objective=dict(name='debiased', temperature=0.5, tau_plus=0.1))
   c.claim = dict(
-    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3,
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=6,
     also=(dict(metric='linear_top1', beats=('biased',), margin=0.0),),
     variants=dict(
       biased=('terms.nce.objective.tau_plus=0.0',),
