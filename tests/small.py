@@ -34,7 +34,11 @@ ROLLED = ('rooms', 'demonstrations')  # data sets that are made on the device: f
 
 def small(name: str, batch_size: int = 16, **changes) -> dict:
   """The config of a system with a batch of 16 and a narrow backbone."""
-  c = configs.module(name).get_config().to_dict()
+  return {**shrink(configs.module(name).get_config().to_dict(), batch_size), **changes}
+
+
+def shrink(c: dict, batch_size: int = 16) -> dict:
+  """A config with a batch of 16 and a narrow backbone."""
   c |= dict(batch_size=batch_size, epochs=1, steps=8)
   c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
   if c['data'].pop('tokenizer', None):
@@ -54,7 +58,7 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
       term['objective']['size'] = batch_size // 2
       # Whitening needs twice as many rows as features; with fewer it divides by rounding errors.
       c['heads']['projector']['widths'] = (16, batch_size // 4)
-  return {**c, **changes}
+  return c
 
 
 def _without_minilm(c):
