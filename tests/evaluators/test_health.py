@@ -26,7 +26,17 @@ def spectrum(z):
 def test_rankme_equals_the_singular_values(n, d):
   for decay in (0.0, 0.05, 0.3):
     z = (random.randn(n, d) * np.exp(-decay * np.arange(d)) + 0.5).astype(np.float32)
-    np.testing.assert_allclose(rankme(z), spectrum(z), rtol=0.02)
+    np.testing.assert_allclose(rankme(z), spectrum(z), rtol=1e-3)
+
+
+def test_rankme_where_one_direction_dominates():
+  rng = np.random.default_rng(0)
+  shifted = rng.normal(50, 1, (1000, 512)).astype(np.float32)
+  scaled = rng.normal(size=(1000, 512)).astype(np.float32) * np.where(np.arange(512) == 0, 1500, 1)
+  for z, least in ((shifted, 11), (scaled.astype(np.float32), 7)):
+    np.testing.assert_allclose(rankme(z), spectrum(z), rtol=1e-3)
+    assert rankme(z) > least
+  assert np.isnan(rankme(np.nan * shifted))
 
 
 def test_rankme_counts_directions():

@@ -24,6 +24,13 @@ def test_is_the_entropy_of_the_autocorrelation(shape):
   assert abs(rank_penalty(z, k) - (oracle(z) + oracle(k)) / 2) < 1e-5
 
 
+def test_one_direction_that_dominates_hides_none():
+  z = np.random.default_rng(0).normal(50, 1, (256, 64)).astype(np.float32)
+  unit = z.astype(np.float64) / np.linalg.norm(z.astype(np.float64), axis=1, keepdims=True)
+  values = np.linalg.svd(unit / 16, compute_uv=False) ** 2
+  np.testing.assert_allclose(spectral_entropy(z), -np.sum(values * np.log(values)), rtol=1e-3)
+
+
 @pytest.mark.parametrize('shape', [(12, 4), (4, 12)])
 def test_gradient_is_that_of_finite_differences(shape):
   z = np.random.default_rng(1).normal(size=shape)
