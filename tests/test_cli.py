@@ -47,7 +47,7 @@ def test_evaluate_writes_a_file_a_protocol(trained):
   done = jssl('evaluate', workdir, '--protocol', 'knn', '--json')
   assert done.returncode == 0, done.stderr
   assert json.loads(done.stdout)['figures']['knn_top1'] == printed['figures']['knn_top1']
-  assert json.loads((workdir / 'evaluations' / 'knn.json').read_text())['simclr']['version'] == '1'
+  assert json.loads((workdir / 'evaluations' / 'knn.json').read_text())['simclr']['version'] == '2'
 
 
 def test_embed(trained, tmp_path):

@@ -57,10 +57,15 @@ def rollouts(environment: Environment, policy: Callable, keys: Keys, length: int
 
 
 def returns(environment: Environment, policy: Callable, key: Key, *, episodes: int, length: int) -> Array:
-  """[episodes] sums of rewards over one episode each, cut after `length` steps."""
+  """[episodes] sums of rewards over one episode each, cut after `length` steps.
+
+  NaN where the policy gave no action in one of them: a number under 0 for one of several actions, or what is not finite.
+  """
   played = rollouts(environment, policy, jax.random.split(key, episodes), length)
-  before = jnp.cumsum(played['done'], 1) - played['done']
-  return jnp.sum(played['reward'] * (before == 0), 1)
+  during = jnp.cumsum(played['done'], 1) - played['done'] == 0
+  action = played['action'].reshape(*during.shape, -1)
+  acted = jnp.all(action >= 0 if jnp.issubdtype(action.dtype, jnp.integer) else jnp.isfinite(action), -1)
+  return jnp.where(jnp.all(acted | ~during, 1), jnp.sum(played['reward'] * during, 1), jnp.nan)
 
 
 def windows(columns: Batch, window: int) -> Batch:

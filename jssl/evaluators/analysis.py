@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.evaluators.ranking import choices, hits
 from jssl.parts.logistic import logistic, logits
 from jssl.types import Array, Key
 
@@ -138,13 +139,15 @@ def sparse_probe(
     raise ValueError(f'sparse_probe takes labels 0 and 1, both of them; given {np.unique(train_y)[:5]}')
   scaled = _standardizer(train_x)
   a, b = scaled(train_x), scaled(test_x)
-  order = np.argsort(-ranking(a, train_y), kind='stable')
+  worth = ranking(a, train_y)
+  # Neurons of equal worth in an order of their own, not in that in which they stand.
+  order = np.lexsort((np.random.default_rng(0).permutation(len(worth)), -worth))
   share = train_y.mean()
   weight = jnp.asarray(np.where(train_y == 1, 0.5 / share, 0.5 / (1 - share)), jnp.float32)
   y = jax.nn.one_hot(train_y, 2)
 
   # One program for every k: the neurons left out are 0, and so are their weights.
-  guess = lambda mask: np.asarray(_predict(a * mask, y, weight, l2, b * mask)).argmax(1)
+  guess = lambda mask: choices(_predict(a * mask, y, weight, l2, b * mask), 1e-6)[:, 1]
   figures = {'k1/neuron': float(order[0])}
   for k in [*[k for k in shares if k < a.shape[1]], a.shape[1]]:
     mask = np.zeros(a.shape[1], np.float32)
@@ -155,7 +158,8 @@ def sparse_probe(
 
 
 def _f1(predicted: np.ndarray, y: np.ndarray) -> dict[str, float]:
-  hit, said, there = np.sum((predicted == 1) & (y == 1)), np.sum(predicted == 1), np.sum(y == 1)
+  """Of the chance [n] that an example is said to be 1, a half where both answers are equally likely."""
+  hit, said, there = np.sum(predicted * (y == 1)), np.sum(predicted), np.sum(y == 1)
   divide = lambda a, b: float(a / b) if b else 0.0
   return dict(f1=divide(2 * hit, said + there), precision=divide(hit, said), recall=divide(hit, there))
 
@@ -325,7 +329,7 @@ def mixed_probe(
   p = run(start)
   weights = np.asarray(jax.nn.softmax(p['s']))
   figures = {f'layer{i}/weight': float(w) for i, w in enumerate(weights)}
-  accuracy = float(jnp.mean(jnp.argmax(predict(p), 1) == y))
+  accuracy = float(hits(predict(p), y, 1e-6).mean())
   return figures | {'centre_of_gravity': centre_of_gravity(weights), 'accuracy': accuracy}
 
 
@@ -405,11 +409,11 @@ def _judge(c: Columns, precision: float) -> dict[str, float]:
   n = len(c.train_y)
   p = _predict(scaled(c.train_x), jax.nn.one_hot(c.train_y, classes), np.ones(n), precision / n, scaled(c.test_x))
   p = np.asarray(p)
-  guess, truth = p.argmax(1), np.eye(classes)[c.test_y]
+  guess, truth = p.argmax(1), np.eye(classes)[c.test_y]  # the F1 of classes takes one answer an example
   there = truth.any(0) & ~truth.all(0)  # ranking figures need both examples and counterexamples
   average = lambda figure: float(figure(truth[:, there], p[:, there], average='macro')) if there.any() else float('nan')
   return dict(
-    accuracy=float(np.mean(guess == c.test_y)),
+    accuracy=float(hits(p, c.test_y, 1e-6).mean()),
     f1=float(f1_score(c.test_y, guess, average='macro', zero_division=0)),
     auroc=average(roc_auc_score),
     auprc=average(average_precision_score),

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.evaluators.features import extract
+from jssl.evaluators.features import extract, finite
 from jssl.evaluators.figures import interval
+from jssl.evaluators.ranking import likeliest
 from jssl.evaluators.regression import ridge
 from jssl.evaluators.subject import Subject
-from jssl.types import Key
+from jssl.types import Array, Key
 
 
 def control(subject: Subject, key: Key, *, head: str = 'q', encoder: str = 'backbone', episodes: int = 256) -> dict[str, float]:
@@ -16,15 +17,15 @@ def control(subject: Subject, key: Key, *, head: str = 'q', encoder: str = 'back
 
   Args:
     subject: its data know how to `play`.
-    key: of starts and chance.
+    key: of starts and chance, and of the choice among actions of equal value.
     head: network from pooled features to a value for each action.
     episodes: how many are played.
 
   Returns:
     return, the mean sum of rewards, with return_low and return_high, its 95 % bootstrap interval.
   """
-  best = lambda x: jnp.argmax(subject.networks[head](subject.networks[encoder](x).pooled), -1).astype(jnp.int32)
-  return _played(subject, lambda observation, state, key: best(observation[None])[0], key, episodes)
+  values = lambda x: subject.networks[head](subject.networks[encoder](x).pooled)
+  return _played(subject, lambda observation, state, key: _best(key, values(observation[None])[0]), key, episodes)
 
 
 def chunk_control(
@@ -48,12 +49,18 @@ def cloning(subject: Subject, key: Key, *, episodes: int = 256) -> dict[str, flo
 
   def act(observation, state, key):
     told = policy(subject.represent({subject.data.inputs: observation[None]}).pooled.reshape(1, -1))[0]
-    return jnp.argmax(told).astype(jnp.int32) if numbered else told
+    return _best(key, told) if numbered else told
 
   return _played(subject, act, key, episodes)
 
 
+def _best(key: Key, values: Array) -> Array:
+  """The action of the largest value, one of several equals at random; -1, which is none, where a value is not finite."""
+  return jnp.where(jnp.all(jnp.isfinite(values)), likeliest(key, values), -1).astype(jnp.int32)
+
+
 def _played(subject: Subject, policy, key: Key, episodes: int) -> dict[str, float]:
-  found = np.asarray(jax.jit(lambda key: subject.data.info['play'](policy, key, episodes))(key))
+  returns = jax.jit(lambda key: subject.data.info['play'](policy, key, episodes))(key)
+  found = finite(returns, 'the outputs that the policy acts on')
   low, high = interval(found)
   return {'return': float(found.mean()), 'return_low': low, 'return_high': high}

@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.evaluators.features import finite
 from jssl.evaluators.inside import drawn, in_batches, layers_of
+from jssl.evaluators.ranking import hits
 from jssl.evaluators.subject import Subject
 from jssl.parts.logistic import logistic, logits
 from jssl.types import Key, Transform
@@ -50,11 +52,12 @@ def reading(subject: Subject, key: Key, *, transform: Transform, pairs: int = 64
     directions = jax.vmap(transform.fit, (0, None))(fitted, jnp.asarray(stimuli['label']))
     directions = directions._replace(mean=jnp.mean(chosen, 1))
     scores = jax.vmap(transform.apply)
-    return scores(directions, chosen)[..., 0] > 0, scores(directions, judged)[..., 0] > 0
+    return scores(directions, chosen)[..., 0], scores(directions, judged)[..., 0]
 
-  chosen, judged = read(*(layers_of(subject, some) for some in (stimuli, train, test)))
-  accuracy = np.asarray(judged == (test['label'] > 0)).mean(1)
-  layer = int(np.argmax(np.asarray(chosen == (train['label'] > 0)).mean(1)))
+  scores = read(*(layers_of(subject, some) for some in (stimuli, train, test)))
+  right = lambda score, label: np.where(label > 0, score > 0, score < 0) + (score == 0) / 2  # on neither side: a guess
+  chosen, accuracy = (right(finite(score, 'the scores'), some['label']).mean(1) for score, some in zip(scores, (train, test), strict=True))
+  layer = int(np.argmax(chosen))
   return {'accuracy': float(accuracy[layer]), 'layer': layer} | {f'layer{i}_accuracy': float(a) for i, a in enumerate(accuracy)}
 
 
@@ -91,7 +94,7 @@ def steering(
   output = jax.jit(lambda x, by: net.pushed(layer, by)(x).pooled)
   at = lambda some, c: in_batches(lambda x: output(x, c * length * v), some[inputs])
   judge = jax.jit(lambda x, y: logistic(x, y, l2=1e-2))(at(train, 0.0), jax.nn.one_hot(train['label'], 2))
-  says = lambda x: np.argmax(logits(judge, x), 1)
-  shares = [float(np.mean(says(at(test, c)))) for c in doses]
-  right = float(np.mean(says(at(test, 0.0)) == test['label']))
+  share = lambda c, labels: float(hits(logits(judge, at(test, c)), labels, 1e-6).mean())
+  shares = [share(c, np.ones_like(test['label'])) for c in doses]
+  right = share(0.0, test['label'])
   return {f'positive_{i}': share for i, share in enumerate(shares)} | {'effect': shares[-1] - shares[0], 'judge': right}

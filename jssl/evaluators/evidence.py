@@ -5,6 +5,7 @@ import numpy as np
 
 from jssl.evaluators.features import extract
 from jssl.evaluators.figures import accuracy
+from jssl.evaluators.ranking import hits
 from jssl.evaluators.subject import Subject
 from jssl.evaluators.verification import embedded
 from jssl.types import Key
@@ -13,7 +14,7 @@ from jssl.types import Key
 def classify(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('classifier',)) -> dict[str, float]:
   """Protocol classify: the accuracy of a trained classifier on the test split."""
   logits = embedded(subject, subject.frozen.test_x, heads)
-  return accuracy(logits.argmax(1), subject.frozen.test_y)
+  return accuracy(hits(logits, subject.frozen.test_y))
 
 
 def outside(
@@ -49,7 +50,7 @@ def outside(
   right = inside.argmax(1) == labels
   mistakes = roc_auc_score(right, sure[: len(inside)]) if 0 < right.mean() < 1 else 0.5
   return {
-    **accuracy(inside.argmax(1), labels),
+    **accuracy(hits(inside, labels)),
     'auroc_evidence': float(roc_auc_score(known, evidence)),
     'auroc_probability': float(roc_auc_score(known, sure)),
     'auroc_mistakes': float(mistakes),

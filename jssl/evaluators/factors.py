@@ -46,7 +46,7 @@ def disentanglement(
     told.append(forest.score(test_x, test_factors[:, j] if numbers else test_classes))
   importance = np.stack(found, 1)
   d, k = importance.shape
-  share = importance.sum(1) / importance.sum()
+  share = importance.sum(1) / max(importance.sum(), 1e-12)
   return {
     'disentanglement': float(np.sum(share * (1 - _entropy(importance, 1) / np.log(k)))),
     'completeness': float(np.mean(1 - _entropy(importance, 0) / np.log(d))),
@@ -55,5 +55,6 @@ def disentanglement(
 
 
 def _entropy(x: np.ndarray, axis: int) -> np.ndarray:
-  p = x / np.maximum(x.sum(axis, keepdims=True), 1e-12)
+  total = x.sum(axis, keepdims=True)  # 0 where nothing is told: no entry is then more important than another
+  p = np.where(total > 0, x / np.maximum(total, 1e-12), 1 / x.shape[axis])
   return -np.sum(p * np.log(np.maximum(p, 1e-12)), axis)

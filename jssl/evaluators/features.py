@@ -19,12 +19,29 @@ class Frozen(NamedTuple):
   classes: int
 
 
+def finite(x: np.ndarray, what: str) -> np.ndarray:
+  """x [n ...] on the host, refused where it holds nan or inf: comparisons with nan are false, and would rank it first.
+
+  Raises:
+    ValueError: it does.
+  """
+  x = np.asarray(x)
+  if not np.isfinite(x).all():
+    bad = (~np.isfinite(x)).reshape(len(x), -1).any(1) if x.ndim else np.array([True])
+    raise ValueError(
+      f'{what} hold nan or inf in {bad.sum()} of {len(bad)} rows, first in row {bad.argmax()}; expected finite numbers: if training '
+      'has diverged, lower the learning rate, else look for nan in the inputs'
+    )
+  return x
+
+
 def extract(
   represent: Callable,
   examples: Examples,
   batch_size: int = 512,
   column: str = 'pooled',
   label: str | None = 'label',
+  what: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
   """Runs `represent` over a split in batches of one shape, so it compiles once; the last batch is padded and cut.
 
@@ -38,12 +55,13 @@ def extract(
     batch_size: examples a call.
     column: the field of Features to keep, 'pooled' or 'tokens'; what is behind the batch axis is flattened to d.
     label: the column that holds the label, None for a split without.
+    what: the features' name in an error, 'the pooled features' by default.
 
   Returns:
     Features [n d], float32, and labels [n] (None without a label), both on the host.
 
   Raises:
-    ValueError: the split is empty, or a column is missing.
+    ValueError: the split is empty, a column is missing, or features are not finite.
   """
   if len(examples) == 0:
     raise ValueError('extract was given an empty split; expected at least one example. Check how the data is split.')
@@ -68,7 +86,7 @@ def extract(
       features.append(_fetch(*ahead))
     ahead = out
   features.append(_fetch(*ahead))
-  return np.concatenate(features), None if label is None else np.concatenate(labels)
+  return finite(np.concatenate(features), what or f'the {column} features'), None if label is None else np.concatenate(labels)
 
 
 def frozen(
@@ -84,16 +102,11 @@ def frozen(
     raise ValueError(f"Evaluation needs the splits 'train' and 'test'; {missing} not among {sorted(data.splits)}.")
   columns = []
   for name in ('train', 'test'):
-    x, y = extract(represent, data.splits[name], batch_size, column, label)
+    x, y = extract(represent, data.splits[name], batch_size, column, label, f'the features of {name!r}')
     y = y.reshape(len(y)) if y.size == len(y) else y
     if y.ndim != 1 or y.dtype.kind not in 'iu' or y.min() < 0:
       raise ValueError(
         f'The labels of {name!r} are {y.dtype} {list(y.shape)}; expected one class index from 0 up an example.'
-      )
-    if not np.isfinite(x).all():
-      raise ValueError(
-        f'{(~np.isfinite(x)).any(1).mean():.0%} of the features of {name!r} hold inf or nan; training has probably '
-        'diverged: look at the loss curve and lower the learning rate.'
       )
     columns += [x, y.astype(np.int32)]
   return Frozen(*columns, classes=int(max(columns[1].max(), columns[3].max())) + 1)

@@ -34,9 +34,9 @@ def interval(values: np.ndarray, level: float = 0.95, draws: int = 2000, seed: i
   return float(low), float(high)
 
 
-def accuracy(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-  """Top-1 accuracy with its 95 % bootstrap interval: top1, top1_low, top1_high."""
-  right = np.asarray(predicted) == np.asarray(labels)
+def accuracy(right: np.ndarray) -> dict[str, float]:
+  """Top-1 accuracy with its 95 % bootstrap interval: top1, top1_low, top1_high; of `ranking.hits`, or right and wrong, [n]."""
+  right = np.asarray(right, np.float64)
   low, high = interval(right)
   return {'top1': float(right.mean()), 'top1_low': low, 'top1_high': high}
 

@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.evaluators.features import extract
+from jssl.evaluators.features import extract, finite
+from jssl.evaluators.ranking import hits, products
+from jssl.evaluators.retrieval import figures
 from jssl.evaluators.subject import Subject
 from jssl.evaluators.verification import embedded
 from jssl.parts.gradients import l2_normalize
@@ -24,8 +26,8 @@ def dimensions(
 
   Returns:
     consistency: of the examples that a dimension is active for, the share of their most frequent class, mean over
-    dimensions; sparsity: the share of zeros; map: mean average precision of retrieving test examples of the same class by
-    the cosine of the kept dimensions.
+    dimensions, and that of all examples where no dimension is active; sparsity: the share of zeros; map: mean average
+    precision of retrieving test examples of the same class by the cosine of the kept dimensions.
 
   Reference: Wang, Zhang, Guo, Wang, ICLR 2024, arXiv:2403.12459, sections 4.1 and 5.1.
   """
@@ -34,9 +36,11 @@ def dimensions(
   active = z > 1e-5
   count = np.eye(subject.frozen.classes)[labels].T @ active  # [c d]
   alive = count.sum(0) > 0
-  strongest = np.argsort(-z.mean(0), kind='stable')[:keep]
+  mean = z.mean(0)
+  strongest = mean >= np.sort(mean)[-min(keep, len(mean))]  # all of those that tie for the last place
+  shares = count.max(0)[alive] / count.sum(0)[alive]
   return {
-    'consistency': float(np.mean(count.max(0)[alive] / count.sum(0)[alive])),
+    'consistency': float(shares.mean() if alive.any() else np.bincount(labels).max() / len(labels)),
     'sparsity': float(1 - active.mean()),
     'map': mean_average_precision(np.asarray(l2_normalize(z[:, strongest])), labels),
   }
@@ -44,13 +48,13 @@ def dimensions(
 
 def mean_average_precision(z: np.ndarray, labels: np.ndarray) -> float:
   """Every row a query for the others of its label, by dot product: the mean of the precisions at each hit."""
-  similarity = z @ z.T
+  similarity = products(z, z)
   np.fill_diagonal(similarity, -np.inf)
-  order = np.argsort(-similarity, 1, kind='stable')[:, :-1]
-  hit = labels[order] == labels[:, None]
-  precision = np.cumsum(hit, 1) / np.arange(1, len(z))
-  wanted = hit.sum(1)
-  return float(np.mean((precision * hit).sum(1)[wanted > 0] / wanted[wanted > 0]))
+  wanted = (labels == labels[:, None]) & ~np.eye(len(z), dtype=bool)
+  asked = wanted.any(1)
+  if not asked.any():
+    raise ValueError(f'{len(labels)} labels, no two alike; expected a label with two examples or more')
+  return figures(wanted[asked].astype(float), similarity[asked])['map']
 
 
 def rotation(
@@ -69,6 +73,9 @@ def rotation(
 
   Returns:
     residual, as above; unrotated, the same with R the identity. Lower is more equivariant, or more invariant.
+
+  Raises:
+    ValueError: all embeddings are the same.
 
   Reference: Gupta, Robinson, Lim, Villar, Jegelka 2023, arXiv:2306.13924, section 5.1 (Wahba's problem); the solution is
     Schonemann 1966, doi:10.1007/BF02289451. Divided by the spread, as the embeddings of a point would fit best.
@@ -89,7 +96,9 @@ def rotation(
     first, second = under(one), under(two)
     u, _, v = np.linalg.svd(first.T @ second)
     spread = np.linalg.norm(second - second.mean(0))
-    found.append([np.linalg.norm(second - z) / max(spread, 1e-12) for z in (first @ (u @ v), first)])
+    if spread <= 1e-6 * np.linalg.norm(second):
+      raise ValueError('the embeddings of all test images are the same, so no residual can be told; expected a network that has not collapsed')
+    found.append([np.linalg.norm(second - z) / spread for z in (first @ (u @ v), first)])
   residual, unrotated = np.mean(found, 0)
   return {'residual': float(residual), 'unrotated': float(unrotated)}
 
@@ -125,10 +134,10 @@ def completion(
   def embed(name, x):
     at = columns.index(name)
     z = subject.frozen.test_x if towers[at] == 'backbone' else subject.networks[towers[at]](x).pooled
-    return np.asarray(l2_normalize(subject.networks[heads[at]](z)))
+    return finite(l2_normalize(subject.networks[heads[at]](z)), f'the outputs of {heads[at]!r}')
 
   *known, missing = columns
   values, own = np.unique(held[missing], axis=0, return_inverse=True)
   given = [embed(name, held[name]) for name in known]
-  score = (np.sum(given, 0) if pairwise else np.prod(given, 0)) @ embed(missing, values).T
-  return {'top1': float(np.mean(score.argmax(1) == own.ravel())), 'values': len(values)}
+  score = products(np.sum(given, 0) if pairwise else np.prod(given, 0), embed(missing, values))
+  return {'top1': float(hits(score, own.ravel()).mean()), 'values': len(values)}

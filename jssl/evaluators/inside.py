@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.evaluators.analysis import at_random, layer_code, mixed_probe, sparse_probe
+from jssl.evaluators.features import finite
 from jssl.evaluators.subject import Subject
 from jssl.parts.pooling import masked_mean
 from jssl.types import Array, Examples, Key
@@ -27,7 +28,7 @@ def in_batches(function: Callable[[Array], Array], x: np.ndarray, size: int = 64
     part = x[i : i + size]
     padded = np.pad(part, [(0, size - len(part))] + [(0, 0)] * (x.ndim - 1), mode='edge')
     parts.append(np.asarray(function(padded), np.float32)[: len(part)])
-  return np.concatenate(parts)
+  return finite(np.concatenate(parts), 'the states of the network')
 
 
 def over_tokens(states: Array, x: Array) -> Array:
@@ -120,6 +121,3 @@ def mixing_weights(subject: Subject, key: Key, *, examples: int = 512, layer: in
   columns = drawn(subject.data.splits['train'], examples, key)
   classes = int(columns['label'].max()) + 1
   return moved(lambda x: mixed_probe(x, columns['label'], classes=classes), layers_of(subject, columns), layer, factor)
-
-
-# --- Directions -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 
 from jssl.evaluators.features import Frozen, holdout
 from jssl.evaluators.figures import accuracy
+from jssl.evaluators.ranking import hits
 from jssl.parts.gradients import l2_normalize
 from jssl.types import Array, Key
 
@@ -48,12 +49,14 @@ def neighbours(
   ]
   for start in range(0, len(bank), bank_block):
     block = _block(bank, start, bank_block)
-    best = [(q, *_merge(q, block, s, i, start, len(bank))) for q, s, i in best]
+    best = [(q, *_merge(_near(q, block, start, len(bank)), s, i, start)) for q, s, i in best]
   _, similarity, index = zip(*jax.device_get(best), strict=True)
   return np.concatenate(similarity)[:m], np.concatenate(index)[:m]
 
 
-def vote(similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float, classes: int) -> Votes:
+def vote(
+  similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float, classes: int, equal: np.ndarray | None = None
+) -> Votes:
   """Votes of the k nearest among the neighbours given.
 
   Args:
@@ -62,6 +65,8 @@ def vote(similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float,
     k: how many of the K vote.
     temperature: of the weights.
     classes: number of classes.
+    equal: [m classes], how many of the bank are exactly as near as the k-th neighbour, by class. The places among the k that are
+      left for these are shared by all of them; unless given, those listed have them.
   """
   m = len(labels)
   similarity, labels = similarity[:, :k].astype(np.float64), labels[:, :k]
@@ -70,8 +75,31 @@ def vote(similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float,
   def count(weight):
     return np.bincount(place, weight.ravel(), m * classes).reshape(m, classes)
 
-  weight = np.exp((similarity - similarity[:, :1]) / temperature)
-  return Votes(count(weight), count(np.isfinite(similarity)))
+  weight, one = np.exp((similarity - similarity[:, :1]) / temperature), np.isfinite(similarity).astype(np.float64)
+  if equal is None:
+    return Votes(count(weight), count(one))
+  last = similarity == similarity[:, -1:]
+  share = equal / np.maximum(equal.sum(1, keepdims=True), 1) * last.sum(1, keepdims=True)
+  return Votes(count(np.where(last, 0, weight)) + share * weight[:, -1:], count(np.where(last, 0, one)) + share)
+
+
+def votes(
+  train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, ks: tuple[int, ...], temperature: float, classes: int, **blocks: int
+) -> list[Votes]:
+  """Votes for each k. Of entries that are equally near, where not all can be among the k, each votes with an equal share."""
+  similarity, index = neighbours(train_x, test_x, max(ks) + 1, **blocks)
+  labels = np.asarray(train_y)[index]
+  found = []
+  for k in ks:
+    of_k = vote(similarity, labels, k, temperature, classes)
+    last = similarity[:, k - 1]
+    tied = np.isfinite(last) & (similarity[:, k] == last)
+    if tied.any():
+      equal = _equal(train_x, np.asarray(train_y), test_x, last, classes, **blocks)
+      shared = vote(similarity, labels, k, temperature, classes, equal)
+      of_k = Votes(*(np.where(tied[:, None], a, b) for a, b in zip(shared, of_k, strict=True)))
+    found.append(of_k)
+  return found
 
 
 def knn(
@@ -100,7 +128,8 @@ def knn(
     query_block: queries a block; memory is O(query_block * bank_block).
 
   Returns:
-    Votes; argmax over the last axis predicts, the lowest class winning a tie.
+    Votes; argmax over the last axis predicts. Of entries that are equally near, where not all can be among the k, each votes with
+    an equal share, so that the order of the bank does not matter.
 
   Reference: Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance Discrimination, 2018,
     arXiv:1805.01978, section 3.4; Caron et al., Emerging Properties in Self-Supervised Vision Transformers, 2021,
@@ -111,8 +140,7 @@ def knn(
     raise ValueError(f'knn was given k={k}, temperature={temperature}; expected k >= 1 and temperature > 0.')
   if len(train_x) == 0:
     raise ValueError('knn was given an empty bank; expected at least one train example.')
-  similarity, index = neighbours(train_x, test_x, k, bank_block=bank_block, query_block=query_block)
-  return vote(similarity, np.asarray(train_y)[index], k, temperature, classes)
+  return votes(train_x, train_y, test_x, (k,), temperature, classes, bank_block=bank_block, query_block=query_block)[0]
 
 
 def neighbour_vote(
@@ -130,20 +158,15 @@ def neighbour_vote(
     top1 (with top1_low, top1_high) and k of the weighted vote, top1_majority and k_majority of the plain one.
   """
   held = holdout(data.train_y)
-  similarity, index = neighbours(data.train_x[~held], data.train_x[held], max(ks))
-  near = data.train_y[~held][index]
-  votes = [vote(similarity, near, k, temperature, data.classes) for k in ks]
-  right = [[np.mean(np.argmax(scores, 1) == data.train_y[held]) for scores in pair] for pair in votes]
-  chosen = [int(ks[i]) for i in np.argmax(right, 0)]
-  similarity, index = neighbours(data.train_x, data.test_x, max(ks))
-  near = data.train_y[index]
-  weighted = vote(similarity, near, chosen[0], temperature, data.classes).weighted
-  majority = vote(similarity, near, chosen[1], temperature, data.classes).majority
+  found = votes(data.train_x[~held], data.train_y[~held], data.train_x[held], ks, temperature, data.classes)
+  right = [[hits(scores, data.train_y[held]).mean() for scores in pair] for pair in found]
+  best = [int(ks[i]) for i in np.argmax(right, 0)]
+  weighted, majority = votes(data.train_x, data.train_y, data.test_x, tuple(best), temperature, data.classes)
   return {
-    **accuracy(np.argmax(weighted, 1), data.test_y),
-    'k': chosen[0],
-    'top1_majority': accuracy(np.argmax(majority, 1), data.test_y)['top1'],
-    'k_majority': chosen[1],
+    **accuracy(hits(weighted.weighted, data.test_y)),
+    'k': best[0],
+    'top1_majority': float(hits(majority.majority, data.test_y).mean()),
+    'k_majority': best[1],
   }
 
 
@@ -152,12 +175,31 @@ def _block(x: np.ndarray, start: int, size: int) -> Array:
   return jnp.asarray(np.pad(rows, ((0, size - len(rows)), (0, 0))))
 
 
+def _equal(bank, labels, queries, last, classes, *, bank_block: int = 4096, query_block: int = 512) -> np.ndarray:
+  """How many of the bank have exactly the similarity `last` [m] with a query, by class: [m classes]."""
+  found = []
+  for i in range(0, len(queries), query_block):
+    q, at, count = _block(queries, i, query_block), last[i : i + query_block, None], 0.0
+    at = np.where(np.isfinite(at), at, np.nan)  # fewer than k are there: none is equal
+    for start in range(0, len(bank), bank_block):
+      near = np.asarray(_near(q, _block(bank, start, bank_block), start, len(bank)))[: len(at)]
+      row, place = np.nonzero(near == at)
+      count += np.bincount(row * classes + labels[start + place], minlength=len(at) * classes).reshape(len(at), classes)
+    found.append(count)
+  return np.concatenate(found)
+
+
 @jax.jit
-def _merge(queries, bank, similarity, index, start, n):
+def _near(queries, bank, start, n):
+  # A program of its own: the same bits for all who compare them.
   near = jnp.dot(l2_normalize(queries), l2_normalize(bank).T, precision='highest')
-  place = start + jnp.arange(len(bank), dtype=jnp.int32)
-  near = jnp.where(place < n, near, -jnp.inf)
+  return jnp.where(start + jnp.arange(len(bank)) < n, near, -jnp.inf)
+
+
+@jax.jit
+def _merge(near, similarity, index, start):
+  place = start + jnp.arange(near.shape[1], dtype=jnp.int32)
   near = jnp.concatenate([similarity, near], 1)
-  place = jnp.concatenate([index, jnp.broadcast_to(place, (len(queries), len(bank)))], 1)
+  place = jnp.concatenate([index, jnp.broadcast_to(place, (len(near), len(place)))], 1)
   similarity, pick = jax.lax.top_k(near, similarity.shape[1])
   return similarity, jnp.take_along_axis(place, pick, 1)

@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.evaluators.features import finite
+from jssl.evaluators.ranking import ranks
 from jssl.evaluators.subject import Subject
-from jssl.types import Array, Key
+from jssl.types import Key
 
 
 def links(
@@ -29,7 +31,7 @@ def links(
     mrr, mean_rank, hits1, hits3, hits10 over both sides, and mrr of each: mrr_head, mrr_tail.
 
   Raises:
-    ValueError: the table has not as many vectors as there are entities.
+    ValueError: the table has not as many vectors as there are entities, or scores are not finite.
 
   Reference: Bordes, Usunier, Garcia-Duran, Weston, Yakhnenko 2013, doi:10.5555/2999792.2999923, section 4 (filtered ranks);
   Berrendorf, Faerman, Vermue, Tresp 2020, arXiv:2002.06914, section 3 (realistic rank).
@@ -58,28 +60,12 @@ def links(
       keep = np.ones((len(part), n), bool)
       for i, triple in enumerate(part):
         keep[i, others[side][tuple(triple[list(given)])]] = False
-      found[side].append(ranks(np.asarray(s)[: len(part)], part[:, true], keep))
+      found[side].append(ranks(finite(s, f'the scores of {relations!r}')[: len(part)], part[:, true], keep))
   head, tail = (np.concatenate(found[side]) for side in ('head', 'tail'))
   both = np.concatenate([head, tail])
   hits = {f'hits{k}': float(np.mean(both <= k)) for k in (1, 3, 10)}
   mrr = lambda rank: float(np.mean(1 / rank))
   return {'mrr': mrr(both), 'mean_rank': float(both.mean()), **hits, 'mrr_head': mrr(head), 'mrr_tail': mrr(tail)}
-
-
-def ranks(scores: Array, true: Array, keep: Array) -> np.ndarray:
-  """The rank from 1 of entry `true` of each row among the entries kept, those that tie with it counting a half each.
-
-  Args:
-    scores: [b n].
-    true: [b], which entry; it counts whether it is kept or not.
-    keep: [b n] bool.
-
-  Returns:
-    [b] float.
-  """
-  mine = np.take_along_axis(scores, true[:, None], 1)
-  keep = keep & (np.arange(scores.shape[1]) != true[:, None])
-  return 1 + (keep & (scores > mine)).sum(1) + (keep & (scores == mine)).sum(1) / 2
 
 
 def _answers(known: np.ndarray, given: tuple[int, int]) -> dict[tuple[int, int], list[int]]:

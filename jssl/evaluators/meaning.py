@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.evaluators.features import extract
+from jssl.evaluators.features import extract, finite
+from jssl.evaluators.ranking import correlations, hits
 from jssl.evaluators.subject import Subject
 from jssl.parts.logistic import logistic, logits
 from jssl.types import Key, Transform
@@ -27,18 +28,16 @@ def retrofitted(subject: Subject, key: Key, *, transform: Transform | None = Non
     transform: of the vectors [n d] by the edges, such as `retrofit`; None leaves them as they are.
 
   Returns:
-    Spearman's correlation of each set of pairs.
+    Spearman's correlation of each set of pairs, 0 for constant vectors.
 
   Reference: Faruqui et al. 2015, arXiv:1411.4166, section 4.1.
   """
-  from scipy.stats import spearmanr
-
   del key
   x, _ = extract(subject.represent, subject.data.splits['train'], 64, label=None)
   if transform:
-    x = np.asarray(transform.apply(transform.fit(x, jnp.asarray(subject.data.info['edges'])), x))
+    x = finite(transform.apply(transform.fit(x, jnp.asarray(subject.data.info['edges'])), x), 'the transformed vectors')
   return {
-    name: float(spearmanr(cosines(x, pairs), scores).statistic)
+    name: correlations(cosines(x, pairs), scores)['spearman']
     for name, (pairs, scores) in subject.data.info['similarity'].items()
   }
 
@@ -67,12 +66,14 @@ def guarded(subject: Subject, key: Key, *, attribute: str, l2: float = 1e-4) -> 
   scale = np.where(std > 1e-4 * max(std.max(), 1e-12), 1 / np.maximum(std, 1e-12), 0.0)
   a, b = (a - mean) * scale, (b - mean) * scale
   fit = jax.jit(partial(logistic, l2=l2))
-  says = lambda labels: np.asarray(logits(fit(a, jax.nn.one_hot(labels, int(labels.max()) + 1)), b)).argmax(1)
-  said = says(y)
-  rate = lambda value, c: np.mean(said[(truth == c) & (hidden == value)] == c)
-  gaps = [rate(1, c) - rate(0, c) for c in np.unique(truth)]
+  says = lambda labels, of: hits(logits(fit(a, jax.nn.one_hot(labels, int(max(labels.max(), of.max())) + 1)), b), of, 1e-6)
+  right = says(y, truth)
+  of = lambda value, c: right[(truth == c) & (hidden == value)]
+  gaps = [of(1, c).mean() - of(0, c).mean() for c in np.unique(truth) if len(of(1, c)) and len(of(0, c))]
+  if not gaps:
+    raise ValueError(f'no label of the test split has examples with {attribute!r} 0 and 1 both; expected both, to compare their rates')
   return dict(
-    attribute_top1=float(np.mean(says(z) == hidden)), label_top1=float(np.mean(said == truth)),
+    attribute_top1=float(says(z, hidden).mean()), label_top1=float(right.mean()),
     tpr_gap=float(np.sqrt(np.mean(np.square(gaps)))),
   )  # fmt: skip
 
@@ -90,4 +91,4 @@ def prediction(subject: Subject, key: Key, *, head: str = 'classifier') -> dict[
   """
   del key
   x, y = extract(subject.represent, subject.data.splits['test'])
-  return dict(top1=float(np.mean(np.argmax(subject.networks[head](jnp.asarray(x)), 1) == y)))
+  return dict(top1=float(hits(finite(subject.networks[head](jnp.asarray(x)), f'the outputs of {head!r}'), y).mean()))

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from jssl.evaluators.features import finite
+from jssl.evaluators.ranking import above
 from jssl.evaluators.subject import Subject
 from jssl.types import Key
 
@@ -28,7 +30,7 @@ def pair_rewards(subject: Subject, key: Key, *, encoder: str = 'backbone', head:
   net, reward = subject.networks[encoder], subject.networks[head]
   score = jax.jit(lambda ids: reward(net(ids).pooled)[:, 0])
   c = _columns(subject)
-  return {'accuracy': float(np.mean(score(c['chosen']) > score(c['rejected'])))}
+  return {'accuracy': above(*(finite(score(c[name]), 'the rewards of answers') for name in ('chosen', 'rejected')))}
 
 
 def pair_likelihoods(subject: Subject, key: Key, *, encoder: str = 'backbone') -> dict[str, float]:
@@ -52,7 +54,7 @@ def pair_likelihoods(subject: Subject, key: Key, *, encoder: str = 'backbone') -
     return jnp.mean(jnp.take_along_axis(logp, ids[:, start:, None], -1)[..., 0], 1)
 
   c = _columns(subject)
-  return {'accuracy': float(np.mean(score(c['chosen']) > score(c['rejected'])))}
+  return {'accuracy': above(*(finite(score(c[name]), 'the likelihoods of answers') for name in ('chosen', 'rejected')))}
 
 
 def answers(subject: Subject, key: Key, *, encoder: str = 'backbone', temperature: float = 1.0) -> dict[str, float]:
@@ -74,12 +76,14 @@ def answers(subject: Subject, key: Key, *, encoder: str = 'backbone', temperatur
     def step(ids, place):
       at = net.logits(jnp.take(net(ids).tokens, place - 1, axis=1))
       token = jax.random.categorical(jax.random.fold_in(key, place), at / temperature)
-      return ids.at[:, place].set(token.astype(ids.dtype)), None
+      return ids.at[:, place].set(token.astype(ids.dtype)), at.sum(-1)
 
     blank = ids.at[:, start:].set(1)  # causal: what stands there is not read before it is written
-    return jax.lax.scan(step, blank, jnp.arange(start, ids.shape[1]))[0]
+    return jax.lax.scan(step, blank, jnp.arange(start, ids.shape[1]))
 
-  written = np.asarray(sample(_columns(subject)['chosen'], key))
+  written, sums = sample(_columns(subject)['chosen'], key)
+  finite(sums.T, 'the logits of tokens')
+  written = np.asarray(written)
   slips = subject.data.info['mark'](written)
   return {'right': float(1 - slips.mean()), 'perfect': float(1 - slips.any(1).mean())}
 
@@ -104,15 +108,15 @@ def half_way(subject: Subject, key: Key, *, encoder: str = 'backbone', head: str
   test, train = _columns(subject), _columns(subject, 'train')
   start = subject.data.info['start']
   middle = start + (test['chosen'].shape[1] - start) // 2 - 1
-  goal = np.asarray(states(train['chosen'][:256]))[:, -1].mean(0)
-  h = np.concatenate([np.asarray(states(test[name])) for name in ('chosen', 'rejected')])
+  goal = finite(states(train['chosen'][:256]), 'the states of answers')[:, -1].mean(0)
+  h = finite(np.concatenate([np.asarray(states(test[name])) for name in ('chosen', 'rejected')]), 'the states of answers')
   preferred = np.arange(len(h)) < len(h) // 2
   at = h[:, middle]
   q = at @ goal / np.maximum(np.linalg.norm(at, axis=1) * np.linalg.norm(goal), 1e-12)
-  r = np.asarray(reward(jnp.asarray(h)))[..., 0]
+  r = finite(reward(jnp.asarray(h)), 'the rewards of answers')[..., 0]
   whole = r[:, -1].reshape(2, -1)
   return {
     'goal_auroc': float(roc_auc_score(preferred, q)),
     'reward_auroc': float(roc_auc_score(preferred, r[:, middle])),
-    'accuracy': float(np.mean(whole[0] > whole[1])),
+    'accuracy': above(*whole),
   }

@@ -10,6 +10,7 @@ import numpy as np
 
 from jssl.evaluators.features import Frozen, holdout
 from jssl.evaluators.figures import accuracy
+from jssl.evaluators.ranking import hits
 from jssl.types import Array, Key
 
 L2 = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
@@ -140,13 +141,13 @@ def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) ->
   for penalty in path:
     start = logistic(x, y, fit, penalty, start, tolerance=1e-3).weights
     fits.append(start)
-    right.append(float(np.mean(np.asarray(_classify(x, start))[held] == data.train_y[held])))
+    right.append(float(hits(np.asarray(_logits(x, start))[held], data.train_y[held], 1e-6).mean()))
     if max(right[-3:]) < max(right):
       break
   best = int(np.argmax(right))
   weights = logistic(x, y, jnp.ones_like(fit), path[best], fits[best], tolerance=3e-4).weights
-  test = _classify(jnp.asarray((data.test_x - mean) * scale), weights)
-  return {**accuracy(test, data.test_y), 'top1_validation': right[best], 'chosen': {'l2': path[best]}}
+  test = _logits(jnp.asarray((data.test_x - mean) * scale), weights)
+  return {**accuracy(hits(test, data.test_y, 1e-6)), 'top1_validation': right[best], 'chosen': {'l2': path[best]}}
 
 
 def fewshot(
@@ -184,7 +185,7 @@ def fewshot(
   figures = {}
   for k in shots:
     found = [_ridge(train_x, _signs(data.train_y[r], data.classes), r, i < k, test_x, ridge) for r, i in draws]
-    right = np.mean(np.stack(found) == data.test_y, 1)
+    right = np.stack([hits(scores, data.test_y, 1e-6).mean() for scores in found])
     figures |= {f'top1_{k}shot': float(right.mean()), f'top1_{k}shot_std': float(right.std())}
   return figures
 
@@ -216,9 +217,9 @@ def _ridge(train_x, y, rows, used, test_x, ridge):
       w = x.T @ jnp.linalg.solve(x @ x.T + l2 * jnp.eye(n), y)
     else:
       w = jnp.linalg.solve(x.T @ x + l2 * jnp.eye(d), x.T @ y)
-    return jnp.argmax(test_x @ w + bias, 1)
+    return test_x @ w + bias
 
 
 @jax.jit
-def _classify(x, weights):
-  return jnp.argmax(jnp.dot(x, weights[:-1], precision='highest') + weights[-1], 1)
+def _logits(x, weights):
+  return jnp.dot(x, weights[:-1], precision='highest') + weights[-1]

@@ -1,5 +1,6 @@
 """The protocols by name: what a figure in a record means, down to the version."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple
@@ -45,7 +46,10 @@ class Protocol(NamedTuple):
   def __call__(self, subject: Subject, key: Key, **options: Any) -> dict[str, Any]:
     """The figures, and with them what they rest on: the version, and options that are not the protocol's own."""
     given = {'options': {option: _told(x) for option, x in options.items()}} if options else {}
-    return {'version': self.version, **given, **self.judge(subject, key, **options)}
+    figures = self.judge(subject, key, **options)
+    if wrong := [name for name, x in figures.items() if isinstance(x, float) and not math.isfinite(x)]:
+      raise ValueError(f'{self.judge.__name__} gave figures that are not finite, {wrong}; expected data with examples of all that is compared')
+    return {'version': self.version, **given, **figures}
 
 
 def _told(option: Any) -> Any:
@@ -68,47 +72,47 @@ def on_features(judge: Callable[..., dict[str, Any]]) -> Callable[..., dict[str,
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
-  'knn': Protocol('1', on_features(neighbour_vote)),
-  'linear': Protocol('1', on_features(linear)),
-  'fewshot': Protocol('1', on_features(fewshot)),
+  'knn': Protocol('2', on_features(neighbour_vote)),
+  'linear': Protocol('2', on_features(linear)),
+  'fewshot': Protocol('2', on_features(fewshot)),
   'clustering': Protocol('1', on_features(clustering)),
   'links': Protocol('1', links, raw=False),
-  'retrieval': Protocol('1', retrieval),
-  'words': Protocol('1', words, raw=False),
-  'sts': Protocol('1', sts),
-  'retrofitted': Protocol('1', retrofitted, raw=False),
-  'guarded': Protocol('1', guarded, raw=False),
-  'sts_layer': Protocol('1', sts_layer, raw=False),
+  'retrieval': Protocol('2', retrieval),
+  'words': Protocol('2', words, raw=False),
+  'sts': Protocol('2', sts),
+  'retrofitted': Protocol('2', retrofitted, raw=False),
+  'guarded': Protocol('2', guarded, raw=False),
+  'sts_layer': Protocol('2', sts_layer, raw=False),
   'token_rank': Protocol('1', token_rank, raw=False),
-  'filled': Protocol('1', filled, raw=False),
-  'continued': Protocol('1', continued, raw=False),
-  'summaries': Protocol('1', summaries, raw=False),
-  'cell_filling': Protocol('1', cell_filling, raw=False),
-  'late_retrieval': Protocol('1', late_retrieval, raw=False),
-  'prediction': Protocol('1', prediction, raw=False),
-  'sparse': Protocol('1', sparse, raw=False),
-  'random_neurons': Protocol('1', random_neurons, raw=False),
+  'filled': Protocol('2', filled, raw=False),
+  'continued': Protocol('2', continued, raw=False),
+  'summaries': Protocol('2', summaries, raw=False),
+  'cell_filling': Protocol('2', cell_filling, raw=False),
+  'late_retrieval': Protocol('2', late_retrieval, raw=False),
+  'prediction': Protocol('2', prediction, raw=False),
+  'sparse': Protocol('2', sparse, raw=False),
+  'random_neurons': Protocol('2', random_neurons, raw=False),
   'description_length': Protocol('1', description_length, raw=False),
-  'mixing_weights': Protocol('1', mixing_weights, raw=False),
-  'reading': Protocol('2', reading, raw=False),
-  'steering': Protocol('2', steering, raw=False),
-  'verification': Protocol('1', verification),
-  'classify': Protocol('1', classify, raw=False),
-  'outside': Protocol('1', outside, raw=False),
-  'dimensions': Protocol('1', dimensions, raw=False),
-  'rotation': Protocol('1', rotation),
-  'completion': Protocol('1', completion, raw=False),
-  'disentanglement': Protocol('1', disentanglement, raw=False),
+  'mixing_weights': Protocol('2', mixing_weights, raw=False),
+  'reading': Protocol('3', reading, raw=False),
+  'steering': Protocol('3', steering, raw=False),
+  'verification': Protocol('2', verification),
+  'classify': Protocol('2', classify, raw=False),
+  'outside': Protocol('2', outside, raw=False),
+  'dimensions': Protocol('2', dimensions, raw=False),
+  'rotation': Protocol('2', rotation),
+  'completion': Protocol('2', completion, raw=False),
+  'disentanglement': Protocol('2', disentanglement, raw=False),
   # preference
-  'pair_rewards': Protocol('1', pair_rewards, raw=False),
-  'pair_likelihoods': Protocol('1', pair_likelihoods, raw=False),
+  'pair_rewards': Protocol('2', pair_rewards, raw=False),
+  'pair_likelihoods': Protocol('2', pair_likelihoods, raw=False),
   'answers': Protocol('1', answers, raw=False),
-  'half_way': Protocol('1', half_way, raw=False),
+  'half_way': Protocol('2', half_way, raw=False),
   # control
   'regression': Protocol('1', regression),
   'labelled_regression': Protocol('1', labelled_regression),
-  'cloning': Protocol('1', cloning),
-  'control': Protocol('1', control, raw=False),
+  'cloning': Protocol('2', cloning),
+  'control': Protocol('2', control, raw=False),
   'chunk_control': Protocol('1', chunk_control, raw=False),
   'laplacian': Protocol('1', laplacian, raw=False),
 }

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.evaluators.features import extract
+from jssl.evaluators.features import extract, finite
 from jssl.evaluators.probe import standardizer
 from jssl.evaluators.subject import Subject
 from jssl.types import Array, Key
@@ -76,7 +76,7 @@ def laplacian(subject: Subject, key: Key | None = None, *, encoder: str = 'backb
   environment = subject.data.info['environment']
   states, transition = environment.facts['states'], environment.facts['transition']
   seen = jax.vmap(environment.observe, (0, None))(states, jax.random.key(0) if key is None else key)
-  u = np.asarray(subject.networks[head](subject.networks[encoder](seen).pooled), np.float64)
+  u = finite(subject.networks[head](subject.networks[encoder](seen).pooled), f'the outputs of {head!r}').astype(np.float64)
   vectors = np.linalg.eigh(np.eye(len(transition)) - transition)[1][:, : u.shape[1]]
   cosine = np.abs(np.sum(u * vectors, 0)) / np.maximum(np.linalg.norm(u, axis=0), 1e-12)
   return {'cosine': float(cosine.mean()), **{f'cosine_{k}': float(c) for k, c in enumerate(cosine)}}

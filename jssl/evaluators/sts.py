@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from jssl.evaluators.features import extract
+from jssl.evaluators.ranking import correlations
 from jssl.evaluators.subject import Subject
 from jssl.parts.pooling import masked_mean
 from jssl.types import Key
@@ -21,7 +22,7 @@ def sts(subject: Subject, key: Key, *, texts: str = 'test', pairs: str = 'pairs'
     dims: how many features are kept, the first ones; None for all.
 
   Returns:
-    spearman, pearson, and the number of pairs.
+    spearman and pearson, 0 where all cosines are equal, and the number of pairs.
 
   Raises:
     ValueError: there is no such split.
@@ -54,8 +55,6 @@ def sts_layer(
 
 
 def _correlation(subject, represent, texts, pairs, dims):
-  from scipy.stats import pearsonr, spearmanr
-
   splits = subject.data.splits
   if missing := [name for name in (texts, pairs) if name not in splits]:
     raise ValueError(f'sts needs the splits {texts!r} and {pairs!r}; {missing} not among {sorted(splits)}')
@@ -64,5 +63,4 @@ def _correlation(subject, represent, texts, pairs, dims):
   x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
   rows = [splits[pairs][i] for i in range(len(splits[pairs]))]
   a, b, score = (np.array([row[name] for row in rows]) for name in ('a', 'b', 'score'))
-  cosine = np.sum(x[a] * x[b], 1)
-  return {'spearman': float(spearmanr(cosine, score)[0]), 'pearson': float(pearsonr(cosine, score)[0]), 'pairs': len(score)}
+  return {**correlations(np.sum(x[a] * x[b], 1), score), 'pairs': len(score)}

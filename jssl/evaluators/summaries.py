@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.evaluators.features import finite
+from jssl.evaluators.ranking import hits, likeliest
 from jssl.evaluators.subject import Subject
 from jssl.parts.rouge import rouge_f1
 from jssl.types import Key
@@ -25,7 +27,7 @@ def summaries(
 
   Args:
     subject: of data with the columns `source` [n] and `text` [m], ids.
-    key: not used.
+    key: chooses among tokens that are equally likely.
     split: whose texts are written.
     encoder, decoder, head: as in the term `written`.
     ends: id of the token that ends a text.
@@ -35,7 +37,6 @@ def summaries(
 
   Reference: Lin, ROUGE, 2004, https://aclanthology.org/W04-1013; Zhang et al. 2020, arXiv:1912.08777, section 6.
   """
-  del key
   net, blocks, lm = (subject.networks[name] for name in (encoder, decoder, head))
   examples = subject.data.splits[split]
   rows = [examples[i] for i in range(len(examples))]
@@ -48,15 +49,20 @@ def summaries(
   @jax.jit
   def run(ids, y):
     context = net(ids).tokens
-    step = lambda out, i: (out.at[:, i + 1].set(jnp.argmax(following(ids, context, out)[:, i], -1).astype(out.dtype)), None)
+
+    def step(out, i):
+      token = likeliest(jax.random.fold_in(key, i), following(ids, context, out)[:, i])
+      return out.at[:, i + 1].set(token.astype(out.dtype)), None
+
     out = jax.lax.scan(step, jnp.zeros_like(y).at[:, 0].set(y[:, 0]), jnp.arange(y.shape[1] - 1))[0]
     return out, jax.nn.log_softmax(following(ids, context, y[:, :-1]))
 
   out, logp = map(np.asarray, run(ids, y))
+  finite(logp, 'the log-likelihoods of tokens')
   words = lambda row: [t for t in row[1 : row.index(ends) if ends in row else None] if t]
   told = [(words(a.tolist()), words(b.tolist())) for a, b in zip(out, y, strict=True)]
   real, right = y[:, 1:] != 0, np.take_along_axis(logp, y[:, 1:, None], -1)[..., 0]
   return {
     **{f'rouge{n}': float(np.mean([rouge_f1(a, b, n=n) for a, b in told])) for n in (1, 2)},
-    'accuracy': float((logp.argmax(-1) == y[:, 1:])[real].mean()), 'nll': float(-right[real].mean()),
+    'accuracy': float(hits(logp[real], y[:, 1:][real]).mean()), 'nll': float(-right[real].mean()),
   }  # fmt: skip

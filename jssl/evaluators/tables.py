@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.evaluators.features import finite
+from jssl.evaluators.ranking import ranks
 from jssl.evaluators.subject import Subject
 from jssl.parts.facts import table_states
 from jssl.types import Key
@@ -38,7 +40,5 @@ def cell_filling(
     z = jnp.take_along_axis(tokens, batch['place'][:, None, None], 1)[:, 0]
     return z @ net.table[info['first'] : info['first'] + info['entities']].T
 
-  found = np.where(batch['others'] > 0, -np.inf, score(batch))
-  right = np.take_along_axis(found, batch['answer'][:, None], 1)
-  rank = 1 + (found > right).sum(1) + ((found == right).sum(1) - 1) / 2
-  return {'hits1': float((rank < 2).mean()), 'hits10': float((rank < 11).mean()), 'mrr': float((1 / rank).mean())}
+  rank = ranks(finite(score(batch), f'the scores of {head!r}'), batch['answer'], ~(batch['others'] > 0))
+  return {'hits1': float((rank <= 1).mean()), 'hits10': float((rank <= 10).mean()), 'mrr': float((1 / rank).mean())}

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.evaluators.features import finite
+from jssl.evaluators.ranking import likeliest
 from jssl.evaluators.subject import Subject
 from jssl.types import Key
 
@@ -15,7 +17,7 @@ def filled(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'b
 
   Args:
     subject: of data with ids [n]; info['start'] is where telling begins.
-    key: not used, the likeliest token is taken.
+    key: chooses among tokens that are equally likely; else the likeliest is taken.
     split: whose sequences are told.
     encoder: (ids, mask) -> Features, with a `table`.
     head: (tokens, table) -> logits.
@@ -25,14 +27,13 @@ def filled(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'b
 
   Reference: Nolte et al. 2024, arXiv:2412.05117, section 3 (inference).
   """
-  del key
   net, lm = subject.networks[encoder], subject.networks[head]
 
   def at(ids, place):
     hidden = jnp.broadcast_to(jnp.arange(ids.shape[1]) >= place, ids.shape)
     return lm(jnp.take(net(ids, mask=hidden).tokens, place, axis=1), net.table)
 
-  return _told(subject, split, at)
+  return _told(subject, key, split, at)
 
 
 def continued(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone') -> dict[str, float]:
@@ -45,20 +46,25 @@ def continued(subject: Subject, key: Key, *, split: str = 'test', encoder: str =
   Returns:
     exact and tokens, as there.
   """
-  del key
   net = subject.networks[encoder]
-  return _told(subject, split, lambda ids, place: net.logits(jnp.take(net(ids).tokens, place - 1, axis=1)))
+  return _told(subject, key, split, lambda ids, place: net.logits(jnp.take(net(ids).tokens, place - 1, axis=1)))
 
 
-def _told(subject: Subject, split: str, at: Callable) -> dict[str, float]:
+def _told(subject: Subject, key: Key, split: str, at: Callable) -> dict[str, float]:
   """`at`: (ids, place) -> logits of a place, which do not rest on what stands there or after it."""
   examples, start = subject.data.splits[split], subject.data.info['start']
   ids = np.stack([examples[i]['ids'] for i in range(len(examples))])
 
   @jax.jit
   def tell(ids):
-    step = lambda ids, place: (ids.at[:, place].set(jnp.argmax(at(ids, place), -1).astype(ids.dtype)), None)
-    return jax.lax.scan(step, ids.at[:, start:].set(1), jnp.arange(start, ids.shape[1]))[0]
+    def step(ids, place):
+      logits = at(ids, place)
+      token = likeliest(jax.random.fold_in(key, place), logits)
+      return ids.at[:, place].set(token.astype(ids.dtype)), jnp.sum(logits, -1)
 
-  right = np.asarray(tell(ids))[:, start:] == ids[:, start:]
+    return jax.lax.scan(step, ids.at[:, start:].set(1), jnp.arange(start, ids.shape[1]))
+
+  told, sums = tell(ids)
+  finite(sums.T, 'the logits of tokens')
+  right = np.asarray(told)[:, start:] == ids[:, start:]
   return {'exact': float(right.all(1).mean()), 'tokens': float(right.mean())}

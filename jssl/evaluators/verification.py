@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from jssl.evaluators.features import finite
+from jssl.evaluators.ranking import products
 from jssl.evaluators.subject import Subject
 from jssl.parts.gradients import l2_normalize
 from jssl.types import Key
@@ -11,7 +13,7 @@ def embedded(subject: Subject, x: np.ndarray, heads: tuple[str, ...]) -> np.ndar
   """Features [n d] after those heads that the subject has: raw input has none."""
   for head in heads:
     x = subject.networks[head](x) if subject.networks else x
-  return np.asarray(x, np.float32)
+  return finite(np.asarray(x, np.float32), f'the outputs of {heads[-1]!r}' if heads and subject.networks else 'the features')
 
 
 def verification(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('projector',)) -> dict[str, float]:
@@ -28,7 +30,7 @@ def verification(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('proje
   z = np.asarray(l2_normalize(embedded(subject, subject.frozen.test_x, heads)))
   first, second = np.triu_indices(len(z), 1)
   same = subject.frozen.test_y[first] == subject.frozen.test_y[second]
-  eer = equal_error_rate((z @ z.T)[first, second], same)
+  eer = equal_error_rate(products(z, z)[first, second], same)
   return {'eer': eer, 'same_pairs': int(same.sum()), 'other_pairs': int((~same).sum())}
 
 

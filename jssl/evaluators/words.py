@@ -3,6 +3,7 @@
 import numpy as np
 
 from jssl.evaluators.features import extract
+from jssl.evaluators.ranking import correlations, products, ranks
 from jssl.evaluators.subject import Subject
 from jssl.types import Key
 
@@ -19,7 +20,7 @@ def words(subject: Subject, key: Key | None = None, *, split: str = 'words') -> 
     split: of the vocabulary.
 
   Returns:
-    Spearman's correlation, by the name of each set; analogy, the share of questions answered right over all kinds, and
+    Spearman's correlation, by the name of each set, 0 for constant vectors; analogy, the share of questions answered right over all kinds, and
     analogy_mrr, the mean of 1 / rank of the right answer, which tells apart small corpora better; both for
     analogy_semantic and analogy_syntactic (kinds called gram...) too, where there are any.
 
@@ -29,8 +30,6 @@ def words(subject: Subject, key: Key | None = None, *, split: str = 'words') -> 
   Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 4 (analogies); Finkelstein et al. 2002,
   doi:10.1145/503104.503110 (similarity).
   """
-  from scipy.stats import spearmanr
-
   pieces = subject.data.info.get('pieces', 0)
   if (count := getattr(subject.networks.get('backbone'), 'count', pieces)) < pieces:
     raise ValueError(f'words have {pieces} pieces, but the backbone holds {count} vectors: set backbone.count={pieces}')
@@ -38,23 +37,21 @@ def words(subject: Subject, key: Key | None = None, *, split: str = 'words') -> 
   x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
   figures, counts = {}, {}
   for name, (pairs, judged) in subject.data.info['similarity'].items():
-    cosine = np.sum(x[pairs[:, 0]] * x[pairs[:, 1]], 1)
-    # A table that has learned nothing may be constant, and then has no ranks to correlate.
-    figures[name] = float(spearmanr(cosine, judged).statistic) if np.ptp(cosine) > 0 else 0.0
+    figures[name] = correlations(np.sum(x[pairs[:, 0]] * x[pairs[:, 1]], 1), judged)['spearman']
     counts[name] = len(pairs)
-  rank = {kind: ranks(x, asked) for kind, asked in subject.data.info['analogies'].items()}
+  rank = {kind: analogy_ranks(x, asked) for kind, asked in subject.data.info['analogies'].items()}
   groups = {'analogy': list(rank.values())}
   for group, syntactic in (('analogy_semantic', False), ('analogy_syntactic', True)):
     groups[group] = [r for kind, r in rank.items() if kind.startswith('gram') == syntactic]
   for group, parts in groups.items():
     if parts:
       found = np.concatenate(parts)
-      figures |= {group: float(np.mean(found == 1)), f'{group}_mrr': float(np.mean(1 / found))}
+      figures |= {group: float(np.mean(found <= 1)), f'{group}_mrr': float(np.mean(1 / found))}
       counts[group] = len(found)
   return {**figures, 'asked': counts}
 
 
-def ranks(x: np.ndarray, questions: np.ndarray, batch_size: int = 256) -> np.ndarray:
+def analogy_ranks(x: np.ndarray, questions: np.ndarray, batch_size: int = 256) -> np.ndarray:
   """The rank, from 1, of the answer to a : b :: c : d by 3CosAdd, cos(w, b - a + c), among the words w that are none of a, b, c.
 
   Args:
@@ -63,17 +60,15 @@ def ranks(x: np.ndarray, questions: np.ndarray, batch_size: int = 256) -> np.nda
     batch_size: questions at once.
 
   Returns:
-    [q].
+    [q], the mean rank where words tie.
 
   Reference: Levy, Goldberg, CoNLL 2014, doi:10.3115/v1/W14-1618, Eq. 2.
   """
   found = []
   for start in range(0, len(questions), batch_size):
     a, b, c, d = questions[start : start + batch_size].T
-    cosine, row = (x[b] - x[a] + x[c]) @ x.T, np.arange(len(a))
-    mine = cosine[row, d]
+    keep = np.ones((len(a), len(x)), bool)
     for given in (a, b, c):
-      cosine[row, given] = -np.inf
-    cosine[row, d] = -np.inf
-    found.append(1 + (cosine >= mine[:, None]).sum(1))
+      keep[np.arange(len(a)), given] = False
+    found.append(ranks(products(x[b] - x[a] + x[c], x), d, keep))
   return np.concatenate(found)

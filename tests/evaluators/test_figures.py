@@ -30,6 +30,6 @@ def test_interval_degenerate():
 
 
 def test_accuracy_and_flatten():
-  figures = accuracy([0, 1, 1], [0, 1, 2])
+  figures = accuracy([True, True, False])
   assert figures['top1'] == pytest.approx(2 / 3) and figures['top1_low'] <= figures['top1'] <= figures['top1_high']
   assert flatten({'knn': {'top1': 0.5, 'k': 3, 'version': '1', 'options': {}}}) == {'knn_top1': 0.5}

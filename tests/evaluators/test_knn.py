@@ -50,6 +50,20 @@ def test_degenerate_banks():
     knn(np.zeros((0, 2)), np.zeros(0, int), np.eye(2), classes=2)
 
 
+def test_ties_at_the_border_are_shared_whatever_the_order_of_the_bank():
+  rng = np.random.default_rng(0)
+  kinds = rng.normal(size=(6, 4))
+  bank, y = kinds[rng.integers(0, 6, 60)], rng.integers(0, 3, 60)
+  sizes = dict(k=12, classes=3, bank_block=16, query_block=4)
+  votes = knn(bank, y, kinds, **sizes)
+  order = rng.permutation(60)
+  for a, b in zip(votes, knn(bank[order], y[order], kinds, **sizes), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4)
+  similarity = (kinds @ bank.T) / np.linalg.norm(kinds, axis=1)[:, None] / np.linalg.norm(bank, axis=1)
+  shuffled = [[np.bincount(y[np.lexsort((rng.random(60), -np.round(s, 6)))[:12]], minlength=3) for s in similarity] for _ in range(2000)]
+  np.testing.assert_allclose(votes.majority, np.mean(shuffled, 0), atol=0.1)
+
+
 def test_protocol_reads_the_test_split_only_at_the_end(digits):
   train_x, train_y, test_x, test_y = digits
   figures = neighbour_vote(Frozen(train_x, train_y, test_x, test_y, 10))

@@ -7,10 +7,10 @@ from flax import nnx
 
 from jssl.data.arrays import Columns
 from jssl.data.knowledge import triples
-from jssl.evaluators.links import links, ranks
+from jssl.evaluators.links import links
+from jssl.evaluators.ranking import ranks
 from jssl.evaluators.subject import Subject
-from jssl.evaluators.words import ranks as analogy_ranks
-from jssl.evaluators.words import words
+from jssl.evaluators.words import analogy_ranks, words
 from jssl.models.embedding import Embedding, bilinear
 from jssl.types import Data, Features
 
