@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jssl.data.order import permutation
+from jssl.data.pictures import checked
 from jssl.types import Data, Examples
 
 RESIDENT = 256 * 2**20  # bytes: a split at most this large when decoded is kept in memory
@@ -74,7 +75,8 @@ def arrays(
 ) -> Data:
   """Data from arrays in memory, any modality: `arrays(image=x, label=y)`, `arrays(ids=ids)`, `arrays(triple=t)`.
 
-  64-bit columns are narrowed to 32 bits, which is what JAX computes in; integers that do not fit are refused.
+  64-bit columns are narrowed to 32 bits, which is what JAX computes in; integers that do not fit are refused. A column called
+  image, [n h w c], is uint8 or float in [0, 1]; 16 bits are scaled to 8.
 
   Args:
     test: columns of the test split.
@@ -87,7 +89,8 @@ def arrays(
   Returns:
     Data.
   Raises:
-    ValueError: no columns, columns of unequal length, text or objects, columns of `test` unlike those of 'train'.
+    ValueError: no columns, columns of unequal length, text or objects, columns of `test` unlike those of 'train', pictures
+      whose range is neither that of bytes nor [0, 1].
   """
   train = _checked('train', columns)
   n = len(next(iter(train.values())))
@@ -118,7 +121,7 @@ def arrays(
 def _checked(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
   if not columns:
     raise ValueError(f'no columns for {split!r}: give at least one, as in arrays(image=x, label=y)')
-  columns = {name: _narrow(name, np.asarray(column)) for name, column in columns.items()}
+  columns = checked({name: _narrow(name, np.asarray(column)) for name, column in columns.items()})
   lengths = {name: x.shape[0] if x.ndim else None for name, x in columns.items()}
   if len(set(lengths.values())) > 1 or None in lengths.values():
     raise ValueError(f'columns of {split!r} have lengths {lengths}: expected one first axis, the examples')

@@ -26,6 +26,7 @@ import jax
 import numpy as np
 
 from jssl.data.arrays import Columns
+from jssl.data.pictures import READER, decode, first_line
 
 FORMAT = 'array_record'
 
@@ -60,8 +61,8 @@ class Records:
     folder: Path,
   ):
     self._prepared, self._split, self._spec, self._fields = prepared, split, dict(spec), dict(fields)
-    # What the columns hold is in the name: another resize or another feature is another folder.
-    parts = [split, *('.'.join([fields[name], *map(str, x.shape)]) for name, x in spec.items())]
+    # What the columns hold is in the name: another resize, feature or reader is another folder.
+    parts = [split, f'v{READER}', *('.'.join([fields[name], *map(str, x.shape)]) for name, x in spec.items())]
     self._kept = Path(folder) / 'decoded' / quote('-'.join(parts), safe='')
     self._columns = None
 
@@ -89,7 +90,7 @@ class Records:
       if isinstance(error, DataError):
         raise
       raise DataError(
-        f'record {int(rows[0])} of {self._split!r} cannot be read ({_line(error)}): the files in {self._kept.parent.parent} are damaged;'
+        f'record {int(rows[0])} of {self._split!r} cannot be read ({first_line(error)}): the files in {self._kept.parent.parent} are damaged;'
         ' remove the folder and prepare the data set again'
       ) from error
 
@@ -114,7 +115,7 @@ class Records:
         try:
           columns = {name: self._load(name) for name in self._spec}
         except (OSError, ValueError) as error:
-          logging.getLogger('jssl').warning('the decoded columns in %s are damaged (%s); decoding again', self._kept, _line(error))
+          logging.getLogger('jssl').warning('the decoded columns in %s are damaged (%s); decoding again', self._kept, first_line(error))
           shutil.rmtree(self._kept, ignore_errors=True)
       if columns is None:
         # In pieces, so that the encoded records are never all in memory at once.
@@ -150,33 +151,6 @@ class Records:
       ) from error
     encoded = {name for name, field in self._fields.items() if field in images}
     return source, encoded, ThreadPoolExecutor(min(16, os.cpu_count() or 1))
-
-
-def decode(data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
-  """One encoded image as uint8 [h w c]: where its size differs, it is scaled to cover h by w and cut at the centre.
-
-  Args:
-    data: JPEG, PNG, ... bytes.
-    shape: h w c, c one of 1 (grey), 3 (RGB), 4 (RGBA).
-  Returns:
-    [h w c] uint8.
-  """
-  from PIL import Image
-
-  h, w, c = shape
-  mode = {1: 'L', 3: 'RGB', 4: 'RGBA'}[c]
-  with Image.open(io.BytesIO(data)) as image:
-    if image.size != (w, h):
-      scale = max(w / image.width, h / image.height)
-      # A JPEG can be decoded at a half, a quarter or an eighth, never below what is asked; others ignore this.
-      image.draft(None, (round(image.width * scale), round(image.height * scale)))
-    if image.mode != mode:
-      image = image.convert(mode)
-    if image.size != (w, h):
-      scale = max(w / image.width, h / image.height)
-      left, top = max(0, (image.width - w / scale) / 2), max(0, (image.height - h / scale) / 2)  # -1e-14 is refused
-      image = image.resize((w, h), Image.Resampling.BICUBIC, box=(left, top, image.width - left, image.height - top))
-    return np.asarray(image).reshape(shape)
 
 
 def prepare(make: Callable[[], Any], data_dir: Path, *, quiet: bool = False) -> Any:
@@ -224,7 +198,7 @@ def find(name: str, data_dir: Path) -> Any:
       f' {", ".join(close)}'
     ) from error
   except Exception as error:
-    raise DataError(f'data set {name!r} cannot be opened in {data_dir}: {_line(error)}') from error
+    raise DataError(f'data set {name!r} cannot be opened in {data_dir}: {first_line(error)}') from error
 
 
 def _keep(columns: Mapping[str, np.ndarray], folder: Path) -> None:
@@ -288,11 +262,6 @@ def _advice(builder: Any, data_dir: Path, error: Exception) -> str:
       ' TensorFlow (most sets need it to be prepared, none to be read)'
     )
   return (
-    f'data set {builder.info.full_name} is not in {data_dir} and cannot be prepared: {_line(error)}.'
+    f'data set {builder.info.full_name} is not in {data_dir} and cannot be prepared: {first_line(error)}.'
     f' One of: {"; ".join(todo)}'
   )
-
-
-def _line(error: Exception) -> str:
-  first = next(iter(str(error).strip().splitlines()), '').rstrip('.: ')
-  return f'{type(error).__name__}: {first}' if first else type(error).__name__

@@ -11,6 +11,7 @@ import numpy as np
 
 from jssl.data.arrays import RESIDENT, Columns, resident, stack
 from jssl.data.order import permutation
+from jssl.data.pictures import checked
 from jssl.types import Batch, Examples
 
 
@@ -39,7 +40,8 @@ class GrainSource:
     threads: batches read at once when streaming.
     prefetch: batches kept ready when streaming.
   Raises:
-    ValueError: a batch larger than the split, not divisible among the processes, or a column called example or epoch.
+    ValueError: a batch larger than the split, not divisible among the processes, a column called example or epoch, or pictures
+      called image that are neither bytes nor float in [0, 1].
   """
 
   def __init__(
@@ -63,8 +65,9 @@ class GrainSource:
       raise ValueError(f'batch_size={batch_size} with {self._n} examples: expected 1 to {self._n}')
     if rows is None and (not 0 <= p < count or batch_size % count):
       raise ValueError(f'batch_size={batch_size} for process {p} of {count}: expected a multiple of the process count')
-    names = self._examples.columns if isinstance(self._examples, Columns) else self._examples[0]
-    if taken := {'example', 'epoch'} & set(names):
+    known = self._examples.columns if isinstance(self._examples, Columns) else stack([self._examples[0]])
+    checked(known)  # a split in memory whole, of a larger one the first example
+    if taken := {'example', 'epoch'} & set(known):
       raise ValueError(f'the data have columns {sorted(taken)}: a source adds those itself; rename them')
     self.batches_per_epoch = self._n // batch_size
     self.data_wait = 0.0  # seconds spent in `next` so far

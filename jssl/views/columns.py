@@ -12,5 +12,12 @@ def columns(keys: Keys, batch: Batch, *, names: tuple = ()) -> tuple[Array, ...]
 
 
 def scaled(keys: Keys, batch: Batch, *, names: tuple = (), mean: float = 0.0, std: float = 1.0) -> tuple[Array, ...]:
-  """The named columns of uint8 as (x/255 - mean)/std, one a view: clips, or an image at several resolutions."""
+  """The named columns of uint8 as (x/255 - mean)/std, one a view: clips, or an image at several resolutions.
+
+  Raises:
+    ValueError: a column of another type.
+  """
+  for name in names:
+    if batch[name].dtype != jnp.uint8:
+      raise ValueError(f'{name!r} is {batch[name].dtype}; expected uint8, which is divided by 255: convert it in the data')
   return tuple((x.astype(jnp.float32) / 255 - mean) / std for x in columns(keys, batch, names=names))

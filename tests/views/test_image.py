@@ -17,6 +17,7 @@ from scipy import ndimage, stats
 
 from jssl import views
 from jssl.views import image
+from jssl.views.columns import scaled as scaled_columns
 
 
 def keys(b, seed=0):
@@ -288,6 +289,12 @@ def test_blur_equals_scipy(size):
 
 
 # Channels, columns, options.
+
+
+def test_scaled_columns_are_bytes():
+  with pytest.raises(ValueError, match="'clip' is float32; expected uint8"):
+    scaled_columns(None, {'clip': jnp.zeros((2, 3))}, names=('clip',))
+  np.testing.assert_allclose(scaled_columns(None, {'clip': jnp.full((2, 3), 255, jnp.uint8)}, names=('clip',), mean=0.5)[0], 0.5)
 
 
 def test_uint8_is_scaled_and_float_is_not():
