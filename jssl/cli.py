@@ -95,8 +95,10 @@ def make_parser() -> argparse.ArgumentParser:
   evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
   embed = command('embed', 'representations of new data')
   embed.add_argument('workdir', type=Path, metavar='D')
-  embed.add_argument('input', metavar='INPUT', help='an .npy array, a folder of images, or data:NAME[/SPLIT]')
-  embed.add_argument('output', type=Path, metavar='OUT', help='.npy or .parquet')
+  embed.add_argument('input', metavar='INPUT', help='an .npy array, a folder of pictures, read as in training, or data:NAME[/SPLIT]')
+  embed.add_argument(
+    'output', type=Path, metavar='OUT', help='.npy, or .parquet with a column embedding; names of files: in STEM.names.json, or a column name'
+  )
   embed.add_argument('--batch_size', type=int, default=256)
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')
@@ -156,8 +158,9 @@ def embed(arguments, overrides) -> None:
   if arguments.output.suffix not in ('.npy', '.parquet'):
     raise UsageError(f'OUT must end in .npy or .parquet, not {arguments.output.name!r}')
   model = load(arguments.workdir)
-  features = model.encode(read_inputs(arguments.input, model), batch_size=arguments.batch_size)
-  write_features(features, arguments.output)
+  inputs, names = read_inputs(arguments.input, model)
+  features = model.encode(inputs, batch_size=arguments.batch_size)
+  write_features(features, arguments.output, names)
   summary = dict(output=str(arguments.output), examples=len(features), dim=int(features.shape[-1]))
   print(json.dumps(summary) if arguments.json else f'{len(features)} vectors of {features.shape[-1]} in {arguments.output}')
 

@@ -12,6 +12,8 @@ import numpy as np
 from jssl.core import checkpoint
 from jssl.core.build import Plan, plan
 from jssl.core.step import TrainState, init_state
+from jssl.data.arrays import stack
+from jssl.data.pictures import is_picture, like, read_folder
 from jssl.options import ConfigError
 from jssl.types import Features
 
@@ -33,7 +35,8 @@ class Model:
     """Pooled features of any number of inputs, in their order.
 
     Args:
-      inputs: an array [n ...] of the data set's input column, a dict of columns, or a sequence of examples.
+      inputs: an array [n ...] of the data set's input column, a dict of columns, or a sequence of examples. Pictures are uint8, or
+        float in [0, 1], of the size that the model was trained on.
       batch_size: inputs a call; the last call is padded, so one shape is compiled.
       normalize_embeddings: scale each to unit length.
       truncate_dim: keep only the first dimensions.
@@ -42,7 +45,7 @@ class Model:
       [n d] float32.
 
     Raises:
-      ValueError: if the inputs have another shape than the model was trained on.
+      ValueError: if the inputs have another shape than the model was trained on, or pictures another range.
     """
     columns = self._columns(inputs)
     n = len(next(iter(columns.values())))
@@ -60,12 +63,18 @@ class Model:
     if isinstance(inputs, np.ndarray | jax.Array):
       inputs = {column: inputs}
     elif not isinstance(inputs, Mapping):
-      inputs = {column: np.stack([example[column] if isinstance(example, Mapping) else example for example in inputs])}
-    columns = {name: np.asarray(x) for name, x in inputs.items()}
-    want = self.plan.data.spec[column].shape
-    if column not in columns or columns[column].ndim != len(want) + 1 or not len(columns[column]):
+      inputs = stack([{column: example[column] if isinstance(example, Mapping) else example} for example in inputs])
+    columns, spec = {name: np.asarray(x) for name, x in inputs.items()}, self.plan.data.spec
+    if column not in columns or not columns[column].ndim or not len(columns[column]):
       given = {name: x.shape for name, x in columns.items()}
-      raise ValueError(f'inputs must be an array [n, {", ".join(map(str, want))}] of {column!r}, not {given}')
+      raise ValueError(f'inputs must be an array [n, {", ".join(map(str, spec[column].shape))}] of {column!r}, not {given}')
+    for name, want in spec.items():
+      if name in columns and is_picture(name, want.shape, want.dtype):
+        columns[name] = like(name, columns[name], want)
+      elif name in columns and columns[name].shape[1:] != want.shape:
+        raise ValueError(
+          f'{name!r} has shape {list(columns[name].shape)}; expected {["n", *want.shape]}, as the model was trained on: pad, cut or resize'
+        )
     return columns
 
 
@@ -98,8 +107,8 @@ def load(workdir: str | Path) -> Model:
   return Model(planned, train)
 
 
-def read_inputs(where: str, model: Model) -> Any:
-  """Inputs for `encode`: an .npy array, a folder of images, or data:NAME[/SPLIT]."""
+def read_inputs(where: str, model: Model) -> tuple[Any, list[str] | None]:
+  """Inputs for `encode`: an .npy array, a folder of pictures, or data:NAME[/SPLIT]; and the names of files, where they are files."""
   data = model.plan.data
   if where.startswith('data:'):
     name, _, split = where[5:].partition('/')
@@ -110,33 +119,29 @@ def read_inputs(where: str, model: Model) -> Any:
     split = split or 'test'
     if split not in data.splits:
       raise ConfigError(f'{name} has no split {split!r}; it has {sorted(data.splits)}')
-    return [data.splits[split][i] for i in range(len(data.splits[split]))]
-  path = Path(where)
+    return [data.splits[split][i] for i in range(len(data.splits[split]))], None
+  path, want = Path(where), data.spec[data.inputs]
   if path.suffix == '.npy':
-    return np.load(path, allow_pickle=False)
+    return np.load(path, allow_pickle=False), None
   if path.is_dir():
-    return _read_images(path, data.spec[data.inputs].shape)
-  raise ConfigError(f'INPUT must be an .npy file, a folder of images or data:NAME, not {where!r}')
+    if not is_picture(data.inputs, want.shape, want.dtype):
+      raise ConfigError(f'{where} is a folder, but the model reads {data.inputs!r} {list(want.shape)}, no pictures; give an .npy file')
+    return read_folder(path, want.shape)
+  raise ConfigError(f'INPUT must be an .npy file, a folder of pictures or data:NAME, not {where!r}')
 
 
-def _read_images(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
-  from PIL import Image
-
-  files = sorted(f for f in folder.rglob('*') if f.suffix.lower() in ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif'))
-  if not files:
-    raise ConfigError(f'{folder} holds no images')
-  height, width, channels = shape
-  mode = {1: 'L', 3: 'RGB', 4: 'RGBA'}.get(channels, 'RGB')
-  images = [np.asarray(Image.open(f).convert(mode).resize((width, height))) for f in files]
-  return np.stack(images).reshape(-1, *shape)
-
-
-def write_features(features: np.ndarray, path: Path) -> None:
-  """One row an input, as .npy or as a .parquet list column."""
+def write_features(features: np.ndarray, path: Path, names: list[str] | None = None) -> None:
+  """One row an input, as .npy or as a .parquet list column; of files their names too, in `STEM.names.json` or a column."""
+  names = names and [name.encode('utf-8', 'backslashreplace').decode() for name in names]
   if path.suffix == '.npy':
     np.save(path, features)
+    listed = path.with_suffix('.names.json')
+    if names:
+      listed.write_text(json.dumps(names, indent=0))
+    else:
+      listed.unlink(missing_ok=True)  # of what the path held before
     return
   import pyarrow as pa
   import pyarrow.parquet as pq
 
-  pq.write_table(pa.table({'embedding': list(features)}), path)
+  pq.write_table(pa.table({**({'name': names} if names else {}), 'embedding': list(features)}), path)

@@ -60,6 +60,46 @@ def test_embed(trained, tmp_path):
   assert json.loads(done.stdout)['examples'] == 5
 
 
+def test_embed_a_folder_reads_it_as_training_does_and_names_the_rows(trained, tmp_path):
+  from PIL import Image
+
+  workdir, _ = trained
+  folder = tmp_path / 'pictures'
+  folder.mkdir()
+  wide = np.broadcast_to(np.linspace(0, 255, 80).astype(np.uint8), (8, 80))
+  Image.fromarray(wide).save(folder / 'wide.png')
+  Image.fromarray(np.full((8, 8), 99, np.uint8)).save(folder / 'flat.gif')
+  (folder / 'notes.txt').write_text('no picture')
+  done = jssl('embed', workdir, folder, tmp_path / 'out.npy', '--json')
+  assert done.returncode == 0 and 'notes.txt' in done.stderr, done.stderr
+  assert json.loads((tmp_path / 'out.names.json').read_text()) == ['flat.gif', 'wide.png']
+  np.save(tmp_path / 'cut.npy', np.stack([np.full((8, 8), 99, np.uint8), wide[:, 36:44]])[..., None])
+  done = jssl('embed', workdir, tmp_path / 'cut.npy', tmp_path / 'same.npy')
+  assert done.returncode == 0 and not (tmp_path / 'same.names.json').exists()
+  np.testing.assert_allclose(np.load(tmp_path / 'out.npy'), np.load(tmp_path / 'same.npy'), rtol=1e-5)
+  done = jssl('embed', workdir, folder, tmp_path / 'out.parquet')
+  import pyarrow.parquet as pq
+
+  assert pq.read_table(tmp_path / 'out.parquet')['name'].to_pylist() == ['flat.gif', 'wide.png']
+  (folder / 'flat.gif').write_bytes(b'GIF89a')
+  done = jssl('embed', workdir, folder, tmp_path / 'out.npy')
+  assert done.returncode == 2 and 'flat.gif cannot be read' in done.stderr.splitlines()[-1] and 'Traceback' not in done.stderr
+
+
+def test_encode_refuses_what_the_model_was_not_trained_on(trained):
+  from jssl.model import load
+
+  model = load(trained[0])
+  for shape, todo in (((3, 32, 32, 1), 'scale and cut them to 8 x 8'), ((3, 1, 8, 8), 'move the channels to the end')):
+    with pytest.raises(ValueError, match=f'expected pictures .* as the model was trained on: {todo}'):
+      model.encode(np.zeros(shape, np.uint8))
+  with pytest.raises(ValueError, match='divide by 255'):
+    model.encode(np.full((3, 8, 8, 1), 200.0))
+  images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8)
+  for same in (images / 255, images.astype(np.uint16) * 257, list(images)):
+    np.testing.assert_array_equal(model.encode(same), model.encode(images))
+
+
 def test_list_json():
   done = jssl('list', '--json')
   rows = json.loads(done.stdout)
