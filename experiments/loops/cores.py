@@ -13,6 +13,8 @@ from flax import nnx
 
 from jssl.core import nets
 from jssl.data.glyphs import ARMENIAN, glyphs
+from jssl.evaluators.features import finite
+from jssl.evaluators.ranking import choices, products
 from jssl.models.convnet import ConvNet
 from jssl.models.heads import Linear
 from jssl.objectives.labelled import cores, simplex, softmax_cross_entropy
@@ -119,5 +121,6 @@ def _embed(model, images, slots):
 
 
 def _search(queries, gallery, wanted, held):
-  """The share of queries whose most similar entry is of their letter."""
-  return float(np.mean(held[np.argmax(queries @ gallery.T, 1)] == wanted))
+  """The share of queries whose most similar entry is of their letter; of equally similar ones, one at random."""
+  nearest = choices(products(finite(queries, 'the queries'), finite(gallery, 'the gallery')))
+  return float(np.sum(nearest * (held == wanted[:, None]), 1).mean())

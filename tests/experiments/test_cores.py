@@ -1,6 +1,7 @@
 """The loop of CoReS: what its rows differ in, and how they are searched."""
 
 import numpy as np
+import pytest
 
 from jssl.experiments import module
 from jssl.objectives import simplex
@@ -21,3 +22,6 @@ def test_a_search_counts_the_nearest_of_the_gallery():
   gallery, held = np.eye(3), np.array([4, 5, 6])
   queries = np.array([[1, 0.1, 0], [0, 0.2, 1], [0.1, 1, 0]])
   assert cores._search(queries, gallery, np.array([4, 6, 6]), held) == 2 / 3
+  assert cores._search(0 * queries, gallery, np.array([4, 4, 4]), held) == pytest.approx(1 / 3)
+  with pytest.raises(ValueError, match='nan or inf'):
+    cores._search(np.nan * queries, gallery, np.array([4, 6, 6]), held)
