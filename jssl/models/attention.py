@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl.models.layers import kernel_init
+from jssl.models.layers import LayerNorm, kernel_init
 from jssl.types import Array
 
 
@@ -60,8 +60,8 @@ class Attention(nnx.Module):
       self.kv = nnx.Linear(context, 2 * on, **options)
     if qk_norm:
       norm = dict(epsilon=1e-6, use_bias=False, dtype=jnp.dtype(dtype), rngs=rngs)
-      self.norm_q = nnx.LayerNorm(on // heads, **norm)
-      self.norm_k = nnx.LayerNorm(on // heads, **norm)
+      self.norm_q = LayerNorm(on // heads, **norm)
+      self.norm_k = LayerNorm(on // heads, **norm)
     self.proj = nnx.Linear(on, on, **options)
     self.heads, self.cross, self.qk_norm, self.causal = heads, context is not None, qk_norm, causal
 

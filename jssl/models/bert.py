@@ -8,7 +8,7 @@ from flax import nnx
 
 from jssl.models.attention import Attention
 from jssl.models.blocks import FeedForward, scan, stacked
-from jssl.models.layers import dropout, shape_of, whole
+from jssl.models.layers import LayerNorm, dropout, shape_of, whole
 from jssl.parts.pooling import masked_mean
 from jssl.types import Array, Features, Keys, fold
 
@@ -31,10 +31,11 @@ class PostNormBlock(nnx.Module):
 
   def __init__(self, on: int, *, heads: int, hidden: int, dropout: float = 0., std: float = 0.02, epsilon: float = 1e-12,
                dtype: str = 'float32', rngs: nnx.Rngs):
+    norm = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     self.attention = Attention(on, heads=heads, std=std, dtype=dtype, rngs=rngs)
-    self.norm1 = normalization(on, epsilon, dtype, rngs)
+    self.norm1 = LayerNorm(on, **norm)
     self.mlp = FeedForward(on, width=hidden, std=std, dtype=dtype, rngs=rngs)
-    self.norm2 = normalization(on, epsilon, dtype, rngs)
+    self.norm2 = LayerNorm(on, **norm)
     self.dropout = dropout
 
   def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None, rate: None = None) -> Array:
@@ -91,7 +92,7 @@ class Bert(nnx.Module):
     self.types, self.pool, self.dropout, self.mask_id, self.epsilon, self.remat = types, pool, dropout, mask_id, epsilon, remat
     embed = partial(nnx.Embed, features=width, embedding_init=nnx.initializers.normal(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.word, self.position, self.type = embed(vocabulary), embed(length), embed(types)
-    self.norm = normalization(width, epsilon, dtype, rngs)
+    self.norm = LayerNorm(width, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     options = dict(heads=heads, hidden=hidden, dropout=dropout, std=std, epsilon=epsilon, dtype=dtype)
     self.blocks = stacked(lambda rngs: PostNormBlock(width, rngs=rngs, **options), depth, rngs=rngs)
 
@@ -160,7 +161,3 @@ class Bert(nnx.Module):
   def table(self) -> Array:
     """[v d], the words' embeddings: what a head that is tied to them reads logits off."""
     return self.word.embedding[...]
-
-
-def normalization(width: int, epsilon: float, dtype: str, rngs: nnx.Rngs) -> nnx.LayerNorm:
-  return nnx.LayerNorm(width, epsilon=epsilon, use_fast_variance=False, dtype=jnp.dtype(dtype), rngs=rngs)

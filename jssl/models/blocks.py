@@ -9,7 +9,7 @@ from flax import nnx
 from jax.sharding import PartitionSpec
 
 from jssl.models.attention import Attention
-from jssl.models.layers import drop_path, dropout, kernel_init
+from jssl.models.layers import LayerNorm, drop_path, dropout, kernel_init
 from jssl.types import Array, Keys, fold
 
 
@@ -46,9 +46,9 @@ class Block(nnx.Module):
   def __init__(self, on: int, *, heads: int, ratio: float = 4., dropout: float = 0., layer_scale: float | None = None,
                qk_norm: bool = False, causal: bool = False, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
     options = dict(epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
-    self.norm1 = nnx.LayerNorm(on, **options)
+    self.norm1 = LayerNorm(on, **options)
     self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, std=std, dtype=dtype, rngs=rngs)
-    self.norm2 = nnx.LayerNorm(on, **options)
+    self.norm2 = LayerNorm(on, **options)
     self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=std, dtype=dtype, rngs=rngs)
     self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))

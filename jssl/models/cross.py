@@ -7,7 +7,7 @@ from jssl.models import positions
 from jssl.models.attention import Attention
 from jssl.models.blocks import FeedForward, scan, stacked
 from jssl.models.heads import patches_of, temperature_of
-from jssl.models.layers import kernel_init
+from jssl.models.layers import LayerNorm, kernel_init
 from jssl.types import Array, Keys
 
 
@@ -15,7 +15,7 @@ class CrossBlock(nnx.Module):
   """x + attention(norm(x), context), then x + mlp(norm(x))."""
 
   def __init__(self, on: int, *, heads: int, context: int, rngs: nnx.Rngs):
-    self.norm1, self.norm2 = nnx.LayerNorm(on, epsilon=1e-6, rngs=rngs), nnx.LayerNorm(on, epsilon=1e-6, rngs=rngs)
+    self.norm1, self.norm2 = LayerNorm(on, epsilon=1e-6, rngs=rngs), LayerNorm(on, epsilon=1e-6, rngs=rngs)
     self.attention = Attention(on, heads=heads, context=context, std=0., rngs=rngs)
     self.mlp = FeedForward(on, width=4 * on, std=0., rngs=rngs)
 
@@ -50,7 +50,7 @@ class CrossDecoder(nnx.Module):
     options = dict(kernel_init=kernel_init(0.), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.blocks = stacked(lambda rngs: CrossBlock(width, heads=heads, context=width, rngs=rngs), depth, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.proj = nnx.Linear(width, self.dim, **options)
 
   def __call__(self, x: Array, visible: Array, hidden: Array, *, keys: Keys | None = None) -> Array:

@@ -8,7 +8,7 @@ from jssl.models import positions
 from jssl.models.attention import Attention
 from jssl.models.blocks import FeedForward, scan, stacked
 from jssl.models.heads import patches_of, temperature_of
-from jssl.models.layers import image_shape
+from jssl.models.layers import LayerNorm, image_shape
 from jssl.models.time import TimeEmbedding
 from jssl.parts.patches import patchify, take
 from jssl.types import Array, Features, Keys
@@ -22,7 +22,7 @@ class ModulatedBlock(nnx.Module):
 
   def __init__(self, on: int, *, heads: int, rngs: nnx.Rngs):
     norm = dict(epsilon=1e-6, use_scale=False, use_bias=False, rngs=rngs)
-    self.norm1, self.norm2 = nnx.LayerNorm(on, **norm), nnx.LayerNorm(on, **norm)
+    self.norm1, self.norm2 = LayerNorm(on, **norm), LayerNorm(on, **norm)
     self.attention = Attention(on, heads=heads, std=0., rngs=rngs)
     self.mlp = FeedForward(on, width=4 * on, std=0., rngs=rngs)
     self.modulation = nnx.Linear(on, 6 * on, kernel_init=nnx.initializers.zeros, rngs=rngs)
@@ -64,7 +64,7 @@ class DiT(nnx.Module):
     self.embed = nnx.Linear(patch * patch * c, width, kernel_init=nnx.initializers.xavier_uniform(), rngs=rngs)
     self.time = TimeEmbedding(width, rngs=rngs)
     self.blocks = stacked(lambda rngs: ModulatedBlock(width, heads=heads, rngs=rngs), depth, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
 
   def __call__(self, x: Array, *, keep: Array | None = None, time: Array | None = None,
                keys: Keys | None = None) -> Features:
@@ -100,7 +100,7 @@ class DiTDecoder(nnx.Module):
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
     self.time = TimeEmbedding(width, rngs=rngs)
     self.blocks = stacked(lambda rngs: ModulatedBlock(width, heads=heads, rngs=rngs), depth, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.pixels = nnx.Linear(width, self.dim, kernel_init=nnx.initializers.xavier_uniform(), rngs=rngs)
 
   def __call__(self, x: Array, restore: Array, time: Array, *, keys: Keys | None = None) -> Array:

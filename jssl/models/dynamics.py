@@ -9,7 +9,7 @@ from flax import nnx
 from jssl.models.attention import Attention
 from jssl.models.blocks import Block
 from jssl.models.heads import Mlp, width_of
-from jssl.models.layers import shape_of
+from jssl.models.layers import LayerNorm, shape_of
 from jssl.types import Array, Features, Keys
 
 
@@ -97,7 +97,7 @@ class Timeline(nnx.Module):
     self.positions = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (length, width)))
     for i in range(1, depth + 1):
       setattr(self, f'block{i}', Block(width, heads=heads, causal=causal, rngs=rngs))
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.linear = nnx.Linear(width, self.dim, rngs=rngs)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
@@ -151,10 +151,10 @@ class Chunk(nnx.Module):
     self.dim, self.depth = dim or width_of(on), depth
     self.queries = nnx.Param(nnx.initializers.normal(1.0)(rngs.params(), (length, width)))
     for i in range(1, depth + 1):
-      setattr(self, f'norm{i}', nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs))
+      setattr(self, f'norm{i}', LayerNorm(width, epsilon=1e-6, rngs=rngs))
       setattr(self, f'cross{i}', Attention(width, heads=heads, context=width_of(on), rngs=rngs))
       setattr(self, f'block{i}', Block(width, heads=heads, rngs=rngs))
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.linear = nnx.Linear(width, self.dim, rngs=rngs)
 
   def __call__(self, tokens: Array, *, keys: Keys | None = None) -> Array:

@@ -8,7 +8,7 @@ from flax import nnx
 
 from jssl.models import positions
 from jssl.models.blocks import Block, scan, stacked
-from jssl.models.layers import kernel_init, shape_of
+from jssl.models.layers import LayerNorm, kernel_init, shape_of
 from jssl.parts.patches import patch_sides, patchify, take
 from jssl.types import Array, Features, Keys
 
@@ -46,7 +46,7 @@ class GridTransformer(nnx.Module):
     self.embed = nnx.Linear(math.prod(self.patch) * c, width, kernel_init=kernel_init(0.), rngs=rngs)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
     self.blocks = stacked(lambda rngs: Block(width, heads=heads, dropout=dropout, std=0., rngs=rngs), depth, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
 
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
                keys: Keys | None = None) -> Features:

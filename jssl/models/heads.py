@@ -13,7 +13,7 @@ from flax import nnx
 
 from jssl.models import positions
 from jssl.models.blocks import Block, scan, stacked
-from jssl.models.layers import kernel_init, normalization
+from jssl.models.layers import LayerNorm, kernel_init, normalization
 from jssl.parts.gradients import l2_normalize
 from jssl.parts.patches import patch_sides
 from jssl.types import Array, Keys
@@ -184,7 +184,7 @@ class MaeDecoder(nnx.Module):
     self.embed = nnx.Linear(on.dim, width, **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
     self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=std, dtype=dtype, rngs=rngs), depth, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
     self.pixels = nnx.Linear(width, self.dim, **options)
 
   def __call__(self, x: Array, restore: Array, *, keys: Keys | None = None) -> Array:
@@ -239,7 +239,7 @@ class IJepaPredictor(nnx.Module):
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
     self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=std, dtype=dtype, rngs=rngs), depth, rescale=True,
                           rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
     self.proj = nnx.Linear(width, self.dim, **options)
 
   def __call__(self, x: Array, context: Array, target: Array, *, keys: Keys | None = None) -> Array:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,11 @@ from jax import lax
 
 from jssl.parts.patches import patchify
 from jssl.types import Array, Keys
+
+# The variance in two passes: E[x^2] - E[x]^2 in float32 loses its digits where the mean is large against the deviation.
+LayerNorm = partial(nnx.LayerNorm, use_fast_variance=False)
+GroupNorm = partial(nnx.GroupNorm, use_fast_variance=False)
+BatchNorm = partial(nnx.BatchNorm, use_fast_variance=False)
 
 
 def dropout(x: Array, keys: Keys | None, rate: float) -> Array:
@@ -169,11 +175,11 @@ def normalization(kind: str, width: int, *, zero: bool = False, affine: bool = T
   options = dict(scale_init=init, use_scale=affine, use_bias=affine, dtype=jnp.dtype(dtype), rngs=rngs)
   match kind:
     case 'batch':
-      return nnx.BatchNorm(width, momentum=0.9, epsilon=1e-5, **options)
+      return BatchNorm(width, momentum=0.9, epsilon=1e-5, **options)
     case 'group':
-      return nnx.GroupNorm(width, num_groups=math.gcd(32, width), epsilon=1e-5, **options)
+      return GroupNorm(width, num_groups=math.gcd(32, width), epsilon=1e-5, **options)
     case 'layer':
-      return nnx.LayerNorm(width, epsilon=1e-6, **options)
+      return LayerNorm(width, epsilon=1e-6, **options)
     case 'none':
       return Identity()
   raise ValueError(f"unknown norm {kind!r}: choose 'batch', 'group', 'layer' or 'none'")

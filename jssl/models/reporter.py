@@ -5,6 +5,7 @@ from flax import nnx
 
 from jssl.models.blocks import Block, scan, stacked
 from jssl.models.heads import width_of
+from jssl.models.layers import LayerNorm
 from jssl.types import Array, Keys
 
 
@@ -28,7 +29,7 @@ class Reporter(nnx.Module):
     self.tokens, self.mask_token, self.positions = normal(vocabulary, width), normal(width), normal(length, width)
     self.image = nnx.Linear(width_of(on), width, rngs=rngs)
     self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=0., rngs=rngs), depth, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.words = nnx.Linear(width, vocabulary, rngs=rngs)
     self.dim = vocabulary
 

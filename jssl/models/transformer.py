@@ -10,7 +10,7 @@ from flax import nnx
 from jssl.models.attention import Attention
 from jssl.models.blocks import Block, FeedForward, scan, stacked
 from jssl.models.heads import width_of
-from jssl.models.layers import dropout, kernel_init, shape_of
+from jssl.models.layers import LayerNorm, dropout, kernel_init, shape_of
 from jssl.types import Array, Features, Keys, fold
 
 PAD = 0
@@ -50,7 +50,7 @@ class CausalLm(nnx.Module):
     self.output = None if tied else nnx.Param(normal(rngs.params(), (vocabulary, width)))
     options = dict(heads=heads, ratio=ratio, dropout=dropout, causal=True, std=std, dtype=dtype)
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale=True, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, ids: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Features:
     """Encode sequences.
@@ -96,7 +96,7 @@ class CrossBlock(nnx.Module):
                std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
     norm = dict(epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
     options = dict(heads=heads, std=std, dtype=dtype, rngs=rngs)
-    self.norm1, self.norm2, self.norm3 = (nnx.LayerNorm(on, **norm) for _ in range(3))
+    self.norm1, self.norm2, self.norm3 = (LayerNorm(on, **norm) for _ in range(3))
     self.attention = Attention(on, causal=causal, **options)
     self.cross = Attention(on, context=context, **options)
     self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=std, dtype=dtype, rngs=rngs)
@@ -136,7 +136,7 @@ class Decoder(nnx.Module):
     self.dim, self.remat, self.dtype = width or width_of(on), remat, dtype
     options = dict(context=width_of(on), heads=heads, ratio=ratio, dropout=dropout, causal=causal, std=std, dtype=dtype)
     self.blocks = stacked(lambda rngs: CrossBlock(self.dim, rngs=rngs, **options), depth, rngs=rngs)
-    self.norm = nnx.LayerNorm(self.dim, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(self.dim, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, x: Array, context: Array, *, mask: Array | None = None, context_mask: Array | None = None,
                keys: Keys | None = None) -> Array:
@@ -166,7 +166,7 @@ class TokenDecoder(nnx.Module):
     self.dim, self.dtype = width_of(on), dtype
     options = dict(heads=heads, ratio=ratio, dropout=dropout, std=std, dtype=dtype)
     self.blocks = stacked(lambda rngs: Block(self.dim, rngs=rngs, **options), depth, rngs=rngs)
-    self.norm = nnx.LayerNorm(self.dim, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(self.dim, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Array:
     """[b n d], and a mask [b n] that is True where there are tokens -> [b n d]."""
@@ -198,7 +198,7 @@ class LmHead(nnx.Module):
       raise ValueError(f'an LmHead on {type(on).__name__} needs to know how many ids there are: give vocabulary')
     options = dict(dtype=jnp.dtype(dtype), rngs=rngs)
     self.linear = nnx.Linear(d, d, kernel_init=kernel_init(0.02), **options) if transform else None
-    self.norm = nnx.LayerNorm(d, epsilon=1e-12, **options) if transform else None
+    self.norm = LayerNorm(d, epsilon=1e-12, **options) if transform else None
     self.bias = nnx.Param(jnp.zeros(self.dim))
     self.table = None if tied else nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (self.dim, d)))
 

@@ -8,7 +8,7 @@ from flax import nnx
 
 from jssl.models import positions
 from jssl.models.blocks import Block, scan, stacked
-from jssl.models.layers import Conv, image_shape, kernel_init, normalization
+from jssl.models.layers import Conv, LayerNorm, image_shape, kernel_init, normalization
 from jssl.parts.patches import patchify, take
 from jssl.types import Array, Features, Keys
 
@@ -90,7 +90,7 @@ class ViT(nnx.Module):
     options = dict(heads=heads, ratio=ratio, dropout=dropout, layer_scale=layer_scale, qk_norm=qk_norm, std=std,
                    dtype=dtype)
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale=rescale, rngs=rngs)
-    self.norm = nnx.LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
                keys: Keys | None = None) -> Features:

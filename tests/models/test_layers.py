@@ -1,6 +1,9 @@
 """Layers against loops, PyTorch and the accelerator's own convolution."""
 
+import ast
 import math
+import re
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +12,10 @@ import pytest
 from flax import nnx
 from jax import lax
 
-from jssl.models import layers, positions
+from jssl import models
+from jssl.models import layers, positions, transformer
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def keys(b, seed=0):
@@ -145,6 +151,36 @@ def test_norms_by_name():
   np.testing.assert_array_equal(layers.normalization('layer', 4, zero=True, rngs=nnx.Rngs(0))(x), 0 * x)
   with pytest.raises(ValueError, match="'batch', 'group'"):
     layers.normalization('instance', 4, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize('make', [
+  lambda: layers.normalization('layer', 4, rngs=nnx.Rngs(0)),
+  lambda: layers.normalization('group', 1, rngs=nnx.Rngs(0)),
+  lambda: layers.normalization('batch', 1, rngs=nnx.Rngs(0)),
+  lambda: models.Attention(4, heads=1, qk_norm=True, rngs=nnx.Rngs(0)).norm_q,
+  lambda: models.Block(4, heads=1, rngs=nnx.Rngs(0)).norm1,
+  lambda: models.Bert((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
+  lambda: transformer.LmHead(4, vocabulary=3, rngs=nnx.Rngs(0)).norm,
+  lambda: transformer.CausalLm((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
+])
+@pytest.mark.parametrize('mean', [0., 300., 3000., -1e5])
+def test_normalising_about_a_large_mean(make, mean):
+  net = make()
+  shape = {'BatchNorm': (4, 1), 'GroupNorm': (1, 4, 1)}.get(type(net).__name__, (1, 4))
+  y = net(mean + jnp.arange(4.).reshape(shape))
+  np.testing.assert_allclose(np.ravel(y), (np.arange(4) - 1.5) / 1.25**0.5, rtol=1e-4)
+
+
+def test_no_normalisation_takes_the_fast_variance():
+  """Every mention of a normalisation of nnx is a call, or a partial, that turns it off."""
+  wrong = []
+  for path in sorted(p for room in ('jssl', 'configs', 'experiments') for p in (ROOT / room).rglob('*.py')):
+    tree = list(ast.walk(ast.parse(path.read_text())))
+    off = lambda call: any(k.arg == 'use_fast_variance' and not ast.literal_eval(k.value) for k in call.keywords)
+    precise = {id(part) for x in tree if isinstance(x, ast.Call) and off(x) for part in (x.func, *x.args)}
+    named = [x for x in tree if isinstance(x, ast.Attribute) and re.fullmatch('(Layer|Batch|Group|RMS|Instance)Norm', x.attr)]
+    wrong += [f'{path.relative_to(ROOT)}:{x.lineno}' for x in named if id(x) not in precise]
+  assert not wrong
 
 
 # Positions.
