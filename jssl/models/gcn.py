@@ -34,5 +34,5 @@ class Gcn(nnx.Module):
       raise ValueError('a Gcn has no tokens to hide: corrupt its graphs in a view')
     spread, x = normalized_adjacency(x.adjacency), x.nodes
     for i in range(1, self.depth + 1):
-      x = jax.nn.relu(spread @ getattr(self, f'linear{i}')(x))
+      x = jax.nn.relu(getattr(self, f'linear{i}')(spread @ x))
     return Features(x, x[:, 0])

@@ -49,10 +49,12 @@ def test_gcn_is_its_formula_and_padding_changes_nothing():
   x, a = rng.normal(size=(1, 4, 3)).astype(np.float32), np.triu(rng.random((4, 4)) < 0.7, 1)[None]
   a = a | a.swapaxes(1, 2)
   gcn = Gcn((4, 3), widths=(5, 2), rngs=nnx.Rngs(0))
+  for i, layer in enumerate((gcn.linear1, gcn.linear2)):
+    layer.bias[...] = jax.random.normal(jax.random.key(i), layer.bias[...].shape)
   found = gcn(Graph(jnp.asarray(x), jnp.asarray(a)))
   s, y = np.asarray(normalized_adjacency(jnp.asarray(a)))[0], x[0]
   for layer in (gcn.linear1, gcn.linear2):
-    y = np.maximum(s @ (y @ np.asarray(layer.kernel[...]) + np.asarray(layer.bias[...])), 0)
+    y = np.maximum(s @ y @ np.asarray(layer.kernel[...]) + np.asarray(layer.bias[...]), 0)
   np.testing.assert_allclose(found.tokens[0], y, rtol=1e-4, atol=1e-6)
   np.testing.assert_allclose(found.pooled[0], y[0], rtol=1e-4, atol=1e-6)
   padded = gcn(Graph(jnp.pad(x, ((0, 0), (0, 2), (0, 0))), jnp.pad(a, ((0, 0), (0, 2), (0, 2)))))
