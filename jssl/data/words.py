@@ -157,23 +157,28 @@ def huffman(counts: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def with_ngrams(known: Sequence[str], lengths: Sequence[int], buckets: int) -> np.ndarray:
-  """[v + 1 m] pieces of each word, from number 1 on: itself and its hashed n-grams, padded with 0."""
+  """[v + 1 m] pieces of each word, from number 1 on: itself and its hashed n-grams, as often as they occur, padded with 0."""
   rows = [[0]]
   for i, word in enumerate(known, 1):
-    marked = f'<{word}>'
-    grams = {marked[j : j + n] for n in lengths for j in range(len(marked) - n + 1)} - {marked}
-    rows.append([i, *(len(known) + 1 + fnv1a(gram) % buckets for gram in sorted(grams))])
+    rows.append([i, *(len(known) + 1 + fnv1a(gram) % buckets for gram in ngrams_of(word, lengths))])
   pieces = np.zeros((len(rows), max(map(len, rows))), np.int32)
   for i, row in enumerate(rows):
     pieces[i, : len(row)] = row
   return pieces
 
 
+def ngrams_of(word: str, lengths: Sequence[int]) -> list[str]:
+  """n-grams of characters of '<word>' in the order of fastText, the whole of it among them, but neither bracket alone."""
+  marked = f'<{word}>'
+  end = len(marked)
+  return [marked[j : j + n] for j in range(end) for n in sorted(lengths) if j + n <= end and (n > 1 or 0 < j < end - 1)]
+
+
 def fnv1a(text: str) -> int:
-  """The hash that fastText puts n-grams into buckets by: FNV-1a in 32 bits."""
+  """The hash that fastText puts n-grams into buckets by: FNV-1a in 32 bits, with bytes of 128 and more sign-extended."""
   h = 2166136261
   for byte in text.encode():
-    h = ((h ^ byte) * 16777619) & 0xFFFFFFFF
+    h = ((h ^ byte ^ (0xFFFFFF00 if byte > 127 else 0)) * 16777619) & 0xFFFFFFFF
   return h
 
 

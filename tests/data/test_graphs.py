@@ -94,7 +94,20 @@ def test_words_are_their_ngrams():
   pieces = words.with_ngrams(['cat', 'cats'], (4,), 1000)
   assert pieces.shape == (3, 4) and (pieces[0] == 0).all() and pieces[1:, 0].tolist() == [1, 2]
   assert len({*pieces[1, 1:3]} & {*pieces[2, 1:4]}) == 1  # <cat, cat> and <cat, cats, ats>
+  twice = words.with_ngrams(['aaaa'], (2, 3), 1000)[1]
+  assert len(twice) == 1 + 5 + 4 and len({*twice}) == 1 + 3 + 3  # each n-gram as often as it occurs
+
+
+def test_ngrams_and_their_hash_are_those_of_fasttext():
   assert words.fnv1a('a') == 0xE40C292C  # Fowler, Noll, Vo: published test vector
+  assert words.fnv1a('é') == 1023043777  # fastText's bytes are signed
+  assert words.ngrams_of('of', range(3, 7)) == ['<of', '<of>', 'of>']
+  assert words.ngrams_of('of', (1, 2)) == ['<o', 'o', 'of', 'f', 'f>']
+  fasttext = pytest.importorskip('gensim.models.fasttext')
+  for word in ('of', 'banana', 'aaaa', 'née', 'Straße', '日本語'):
+    for low, high in ((3, 6), (1, 3), (5, 5)):
+      ours = [words.fnv1a(gram) % 2000 for gram in words.ngrams_of(word, range(low, high + 1))]
+      assert ours == list(fasttext.ft_ngram_hashes(word, low, high, 2000)), (word, low, high)
 
 
 @pytest.mark.parametrize('make', [documents.citations, lambda **o: documents.citation_neighbours(hard=(60, 2), dim=8, **o)])
