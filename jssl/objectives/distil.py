@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.clustering import sinkhorn
+from jssl.objectives.prediction import token_mean
 from jssl.parts.gradients import l2_normalize
 from jssl.types import Array
 
@@ -32,42 +33,57 @@ def kl_logits(student: Array, teacher: Array, *, temperature: float = 1.0) -> Ar
   return temperature**2 * jnp.mean(divergence.reshape(len(divergence), -1), 1)
 
 
-def token_alignment(student: Array, teacher: Array) -> Array:
+def token_alignment(student: Array, teacher: Array, *, student_mask: Array | None = None, teacher_mask: Array | None = None) -> Array:
   """Squared distance of the student's tokens to the teacher's, matched one to one and greedily by cosine.
 
-  l_i = mean_nd ( student_in - teacher_i,m(n) )^2
+  l_i = mean_nd ( student_in - teacher_i,m(n) )^2, over the tokens n that are matched
 
-  m: of all pairs of tokens not yet matched the one with the largest cosine is matched next, until none is left.
+  m: of all pairs of tokens not yet matched the one with the largest cosine is matched next, until one side has none left.
 
   Args:
     student: [b n d] token vectors, of a translation for example.
-    teacher: [b n d] token vectors of the original.
+    teacher: [b m d] token vectors of the original.
+    student_mask: [b n] bool, True = may be matched; None for all. With either mask the result is the example's share of
+      the mean over the matched tokens of the batch.
+    teacher_mask: [b m], the same for the teacher's.
 
   Returns:
     [b].
+
+  Raises:
+    ValueError: a mask that is not of the shape of its tokens.
 
   Reference: Li et al. 2022, arXiv:2112.08185, section 3, the alignment of tokens. Stop-gradient on the teacher and on
   the matching. Tokens that are the same text for both need no matching: `latent_l2`.
   """
   student, teacher = student.astype(jnp.float32), jax.lax.stop_gradient(teacher.astype(jnp.float32))
-  order = match_tokens(student, teacher)
-  return jnp.mean((student - jnp.take_along_axis(teacher, order[..., None], 1)) ** 2, (1, 2))
+  order = match_tokens(student, teacher, student_mask=student_mask, teacher_mask=teacher_mask)
+  error = jnp.mean((student - jnp.take_along_axis(teacher, jnp.maximum(order, 0)[..., None], 1)) ** 2, -1)
+  all_matched = student_mask is None and teacher_mask is None and student.shape[1] <= teacher.shape[1]
+  return token_mean(error, None if all_matched else order >= 0)
 
 
-def match_tokens(student: Array, teacher: Array) -> Array:
-  """For every token of the student the teacher's token it is matched with by `token_alignment`, [b n]."""
+def match_tokens(student: Array, teacher: Array, *, student_mask: Array | None = None, teacher_mask: Array | None = None) -> Array:
+  """For every token of the student the teacher's token it is matched with by `token_alignment`, [b n]; -1 for none."""
   student, teacher = jax.lax.stop_gradient((l2_normalize(student), l2_normalize(teacher)))
-  n = student.shape[1]
+  (b, n, _), m = student.shape, teacher.shape[1]
+  masks = []
+  for name, mask, shape in (('student', student_mask, (b, n)), ('teacher', teacher_mask, (b, m))):
+    if mask is not None and mask.shape != shape:
+      raise ValueError(f'{name}_mask has the shape {mask.shape}: expected {shape}, one value a token')
+    masks.append(jnp.ones(shape, bool) if mask is None else mask.astype(bool))
 
   def match(cosine):
     def step(_, carry):
       cosine, order = carry
-      i, j = jnp.divmod(jnp.argmax(cosine), n)
-      return cosine.at[i].set(-2).at[:, j].set(-2), order.at[i].set(j)
+      i, j = jnp.divmod(jnp.argmax(cosine), m)
+      found = jnp.where(cosine[i, j] == -jnp.inf, order[i], j)  # nothing is left: keep what there is
+      return cosine.at[i].set(-jnp.inf).at[:, j].set(-jnp.inf), order.at[i].set(found)
 
-    return jax.lax.fori_loop(0, n, step, (cosine, jnp.zeros(n, jnp.int32)))[1]
+    return jax.lax.fori_loop(0, min(n, m), step, (cosine, jnp.full(n, -1, jnp.int32)))[1]
 
-  return jax.vmap(match)(jnp.einsum('bid,bjd->bij', student, teacher, precision='highest'))
+  cosine = jnp.einsum('bid,bjd->bij', student, teacher, precision='highest')
+  return jax.vmap(match)(jnp.where(masks[0][:, :, None] & masks[1][:, None], cosine, -jnp.inf))
 
 
 def wcord_global(positive: Array, negatives: Array) -> Array:

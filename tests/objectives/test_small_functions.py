@@ -110,6 +110,23 @@ def test_match_tokens():
   np.testing.assert_array_equal(o.match_tokens(student, teacher), order)
   equal = o.match_tokens(jnp.ones((2, 4, 3)), jnp.ones((2, 4, 3)))
   np.testing.assert_array_equal(np.sort(equal, 1), [[0, 1, 2, 3]] * 2)
+  given = dict(student_mask=jnp.array([[True, True, True, True, False]] * 3), teacher_mask=jnp.arange(5)[None] != jnp.array([[4], [0], [0]]))
+  np.testing.assert_array_equal(o.match_tokens(student, teacher, **given)[0, jnp.array([0, 1, 3, 4])], [3, 1, 0, -1])
+  with pytest.raises(ValueError, match='teacher_mask'):
+    o.match_tokens(student, teacher, teacher_mask=given['teacher_mask'][:, :4])
+
+
+def test_token_alignment_does_not_see_padding():
+  rng = arrays('padding')
+  student, teacher = jnp.asarray(normal(rng, 2, 4, 6)), jnp.asarray(normal(rng, 2, 4, 6))
+  masks = dict(student_mask=jnp.arange(4)[None] < jnp.array([[3], [3]]), teacher_mask=jnp.arange(4)[None] < jnp.array([[3], [3]]))
+  expected = o.token_alignment(student[:, :3], teacher[:, :3])
+  # Padding alike on both sides would be matched first.
+  padded = (x.at[:, 3].set(7.0) for x in (student, teacher))
+  np.testing.assert_allclose(o.token_alignment(*padded, **masks), expected, rtol=1e-5)
+  nothing = jnp.zeros((2, 4), bool)
+  loss = lambda x: jnp.sum(o.token_alignment(x, teacher, student_mask=nothing))
+  assert loss(student) == 0 and not jax.grad(loss)(student).any()
 
 
 def test_poly_view_of_two_views_is_simclr():

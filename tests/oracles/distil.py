@@ -21,18 +21,28 @@ def kl_logits(sg, student, teacher, temperature=1.0):
   return loss
 
 
-def token_alignment(sg, student, teacher):
-  b, n, d = student.shape
-  loss = np.zeros(b)
+def token_alignment(sg, student, teacher, student_mask=None, teacher_mask=None):
+  (b, n, d), m = student.shape, teacher.shape[1]
+  masked = student_mask is not None or teacher_mask is not None or n > m
+  student_mask = np.ones((b, n), bool) if student_mask is None else student_mask
+  teacher_mask = np.ones((b, m), bool) if teacher_mask is None else teacher_mask
+  total, matched = np.zeros(b), np.zeros(b)
   for i in range(b):
     cosine = sg(unit(student[i]) @ unit(teacher[i]).T)
-    free = list(itertools.product(range(n), range(n)))
+    free = [(x, y) for x, y in itertools.product(range(n), range(m)) if student_mask[i, x] and teacher_mask[i, y]]
     while free:
       x, y = max(free, key=lambda at: cosine[at])
       e = student[i, x] - sg(teacher[i, y])
-      loss[i] += (e @ e) / (n * d)
+      total[i] += (e @ e) / d
+      matched[i] += 1
       free = [(u, v) for u, v in free if u != x and v != y]
-  return loss
+  return b * total / max(matched.sum(), 1) if masked else total / n
+
+
+def masked_tokens(rng, n=5, m=5):
+  args = normal(rng, 4, n, 6), normal(rng, 4, m, 6)
+  lengths = lambda most: np.arange(most) < np.array([[most], [2], [1], [0]])
+  return args, dict(student_mask=lengths(n), teacher_mask=lengths(m)[[0, 2, 1, 3]])
 
 
 def wcord_global(sg, positive, negatives):
@@ -53,7 +63,14 @@ ORACLES = {
   'kl_logits': Oracle(
     kl_logits, lambda rng: [(pair(rng), dict(temperature=4.0)), (pair_of_tokens(rng), {}), (pair(rng, scale=5.0), {})]
   ),
-  'token_alignment': Oracle(token_alignment, lambda rng: [(pair_of_tokens(rng), {}), (pair_of_tokens(rng, n=6), {})]),
+  'token_alignment': Oracle(
+    token_alignment,
+    lambda rng: [
+      (pair_of_tokens(rng), {}), (pair_of_tokens(rng, n=6), {}),
+      masked_tokens(rng), masked_tokens(rng, m=3), masked_tokens(rng, n=3),
+      (masked_tokens(rng)[0], dict(student_mask=masked_tokens(rng)[1]['student_mask'])), (masked_tokens(rng, m=3)[0], {}),
+    ],
+  ),  # fmt: skip
   'wcord_global': Oracle(
     wcord_global,
     lambda rng: [((normal(rng, 4), normal(rng, 4, 3)), {})],
