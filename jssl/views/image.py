@@ -293,9 +293,9 @@ def block_mask(
   block of aspect 1, less every patch of every target.
 
   The shapes are static, which the sizes are not, so: `targets` is as wide as the largest block that can be drawn, and
-  a smaller block repeats its patches with `weight` 0; `keep` holds a fixed number of the context's patches, drawn
-  uniformly from them where there are more, repeated where there are fewer. Every entry is a valid position, and no
-  entry of `keep` is ever in a target.
+  a smaller block repeats its patches with `weight` 0; `keep` holds a fixed number of the context's patches, the first
+  in raster order where there are more, so that they stay a block, repeated where there are fewer. Every entry is a
+  valid position, and no entry of `keep` is ever in a target.
 
   Args:
     keys: [b] one key an example.
@@ -316,8 +316,8 @@ def block_mask(
 
   Reference: Assran et al., 2023, arXiv:2301.08243, Section 3. The official code draws one size for the whole batch,
     scale and aspect from the same random number, never places a block on the last row or column, keeps blocks smaller
-    than the grid, cuts every context to the smallest in the batch by dropping its last rows (about 0.25 n for 128
-    images), and lets a context that is too small overlap the targets.
+    than the grid, cuts every context to the smallest in the batch by dropping its last patches (about 0.25 n for 128
+    images; here to m, whatever else is in the batch), and lets a context that is too small overlap the targets.
   """
   height, width = _grid(n, grid)
   n = height * width
@@ -336,7 +336,7 @@ def block_mask(
   def cover(h: Array, w: Array, top: Array, left: Array) -> Array:  # [b] each -> [b height width]
     return _inside(jnp.arange(height)[:, None], top, h) & _inside(jnp.arange(width), left, w)
 
-  noise, u_context, u = jnp.split(_uniform(keys, n + 4 + 2 + 2 * targets), [n, n + 4], 1)
+  u_context, u = jnp.split(_uniform(keys, 4 + 2 + 2 * targets), [4], 1)
   h, w = block(u, target_scale, target_aspect)
   top, left = _place(u[:, 2::2], (height - h)[:, None]), _place(u[:, 3::2], (width - w)[:, None])  # [b k]
   free = ~jnp.any(jax.vmap(cover, (None, None, 1, 1))(h, w, top, left), 0)
@@ -352,7 +352,7 @@ def block_mask(
   context = free & cover(h, w, _place(u_context[:, 2], height - h), _place(u_context[:, 3], width - w))
   context = jnp.where(jnp.sum(context, (1, 2), keepdims=True) < least, free, context).reshape(-1, n)
   count = jnp.sum(context, 1, dtype=jnp.int32)[:, None]
-  order = jnp.argsort(noise + ~context, axis=1).astype(jnp.int32)
+  order = jnp.argsort(~context, axis=1).astype(jnp.int32)  # stable: the context in raster order, then the rest
   chosen = jnp.take_along_axis(order, jnp.arange(m) % count, 1)
   return Blocks(chosen, rows * width + columns, weight)
 
