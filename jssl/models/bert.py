@@ -14,7 +14,7 @@ from jssl.types import Array, Features, Keys, fold
 
 
 class PostNormBlock(nnx.Module):
-  """norm(x + attention(x)), then norm(x + mlp(x)), with dropout on what is added.
+  """norm(x + attention(x)), then norm(x + mlp(x)), with dropout of attention probabilities and of what is added.
 
   Args:
     on: width of the tokens.
@@ -25,14 +25,14 @@ class PostNormBlock(nnx.Module):
     epsilon: of the normalisations.
     dtype: to compute in.
 
-  Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.1 and 5.4. BERT's official code also drops
-    attention probabilities; here none are.
+  Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.1 and 5.4; dropout of attention probabilities at
+    the same rate, as in BERT's official code.
   """
 
   def __init__(self, on: int, *, heads: int, hidden: int, dropout: float = 0., std: float = 0.02, epsilon: float = 1e-12,
                dtype: str = 'float32', rngs: nnx.Rngs):
     norm = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
-    self.attention = Attention(on, heads=heads, std=std, dtype=dtype, rngs=rngs)
+    self.attention = Attention(on, heads=heads, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
     self.norm1 = LayerNorm(on, **norm)
     self.mlp = FeedForward(on, width=hidden, std=std, dtype=dtype, rngs=rngs)
     self.norm2 = LayerNorm(on, **norm)
@@ -41,7 +41,7 @@ class PostNormBlock(nnx.Module):
   def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None, rate: None = None) -> Array:
     """[b n d] -> [b n d]; `rate` of stochastic depth is None: there is none."""
     key = (lambda i: None) if keys is None else partial(fold, keys)
-    x = self.norm1(x + dropout(self.attention(x, mask=mask), key(0), self.dropout))
+    x = self.norm1(x + dropout(self.attention(x, mask=mask, keys=key(2)), key(0), self.dropout))
     return self.norm2(x + dropout(self.mlp(x), key(1), self.dropout))
 
 
@@ -61,7 +61,7 @@ class Bert(nnx.Module):
     types: number of token types: 2 tell the sentences of a pair apart.
     pool: 'mean' over the tokens that are no padding, 'first_last', the mean of those of the first and the last block, or
       'cls', the first token.
-    dropout: rate, after the embedding and in the blocks.
+    dropout: rate, after the embedding and in the blocks, of attention probabilities too.
     mask_id: the id that stands for a hidden token; None where tokens are hidden by a view.
     std: of kernels and embeddings.
     epsilon: of the normalisations.

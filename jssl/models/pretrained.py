@@ -160,7 +160,7 @@ def write(folder: str | Path, net: Bert, *, tokenizer: str | Path, normalize: bo
   given = {option: getattr(net, 'dim' if option == 'width' else option) for option in OPTIONS}
   config = {key: given[option] for option, key in OPTIONS.items()} | dict(
     architectures=['BertModel'], model_type='bert', hidden_act='gelu', position_embedding_type='absolute', pad_token_id=0,
-    hidden_dropout_prob=net.dropout, attention_probs_dropout_prob=0.0, initializer_range=0.02,
+    hidden_dropout_prob=net.dropout, attention_probs_dropout_prob=net.dropout, initializer_range=0.02,
   )  # fmt: skip
   pooling = dict(word_embedding_dimension=net.dim, pooling_mode_mean_tokens=net.pool == 'mean', pooling_mode_cls_token=net.pool == 'cls')
   modules = ['Transformer', 'Pooling', 'Normalize'][: 3 if normalize else 2]

@@ -367,6 +367,33 @@ def test_the_path_of_the_first_block_never_drops():
 # Attention.
 
 
+@pytest.mark.parametrize('causal', [False, True])
+@pytest.mark.parametrize('masked', [False, True])
+def test_dropout_of_attention(causal, masked):
+  """Of the probabilities, which values of one at one place read off, some are 0 and the rest divided by 1 - rate."""
+  b, n, h, d = 3, 5, 2, 6
+  draw = lambda i, *shape: jax.random.normal(jax.random.key(i), shape)
+  q, k, v, bias = draw(0, b, n, h, d), draw(1, b, n, h, d), draw(2, b, n, h, d), draw(3, b, h, n, n)
+  mask = jnp.arange(n) < jnp.array([[5], [3], [1]])
+  keys = jax.random.split(jax.random.key(4), b)
+
+  def run(v, rows=slice(None), cast=lambda x: x, **given):
+    options = dict(mask=mask[rows], bias=bias[rows]) if masked else {}
+    return attention(cast(q[rows]), cast(k[rows]), cast(v[rows]), causal=causal, **options, **given)
+
+  probabilities = lambda **given: np.stack([run(jnp.zeros_like(v).at[:, j].set(1), **given)[..., 0] for j in range(n)], -1)
+  kept, dropped = probabilities(), probabilities(keys=keys, rate=0.4)
+  there = dropped > 0
+  np.testing.assert_allclose(dropped[there], kept[there] / 0.6, rtol=1e-5)
+  assert 0.4 < there[kept > 0].mean() < 0.8
+  np.testing.assert_allclose(probabilities(keys=keys, rate=1e-6), kept, atol=1e-5)
+  y = run(v, keys=keys, rate=0.4)
+  np.testing.assert_allclose(y[1:], run(v, slice(1, None), keys=keys[1:], rate=0.4), atol=1e-6)
+  low = run(v, cast=lambda x: x.astype(jnp.bfloat16), keys=keys, rate=0.4)
+  assert low.dtype == jnp.bfloat16
+  np.testing.assert_allclose(low.astype(jnp.float32), y, atol=0.1)
+
+
 def test_masks_of_attention():
   q, k, v = (jax.random.normal(key, (2, 3, 2, 4)) for key in keys(3))
   mask = jnp.array([[1, 1, 0], [1, 0, 0]], bool)

@@ -8,6 +8,7 @@ from flax import nnx
 
 from jssl.models import Bert
 from jssl.models.averaged import AveragedBert
+from jssl.models.bert import PostNormBlock
 
 IDS = jnp.array([[2, 5, 6, 3, 0, 0], [2, 7, 8, 9, 4, 3], [2, 3, 0, 0, 0, 0]])
 
@@ -66,6 +67,15 @@ def test_a_push_is_added_behind_its_block():
   np.testing.assert_allclose(after[0], before[0], atol=1e-6)
   np.testing.assert_allclose(after[1], before[1] + by, atol=1e-5)
   assert not np.allclose(after[2], before[2], atol=1e-2)
+
+
+def test_attention_probabilities_are_dropped_too():
+  block, x = PostNormBlock(8, heads=2, hidden=16, dropout=0.5, rngs=nnx.Rngs(0)), jax.random.normal(jax.random.key(0), (3, 6, 8))
+  block.dropout = 0.0  # of all the rest
+  keys, mask = jax.random.split(jax.random.key(1), 3), IDS != 0
+  found = block(x, mask=mask, keys=keys)
+  assert not np.allclose(found, block(x, mask=mask), atol=1e-3)
+  np.testing.assert_allclose(found[1:], block(x[1:], mask=mask[1:], keys=keys[1:]), atol=1e-5)
 
 
 def test_hidden_tokens_leave_no_trace_and_padding_stays():
