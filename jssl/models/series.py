@@ -14,14 +14,14 @@ class BatchNormBlock(nnx.Module):
   """norm(x + attention(x)), then norm(x + mlp(x)), normalised over batch and time."""
 
   def __init__(self, on: int, *, heads: int, ratio: float, dropout: float, rngs: nnx.Rngs):
-    self.attention = Attention(on, heads=heads, std=0., rngs=rngs)
+    self.attention = Attention(on, heads=heads, dropout=dropout, std=0., rngs=rngs)
     self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=0., rngs=rngs)
     self.norm1, self.norm2 = normalization('batch', on, rngs=rngs), normalization('batch', on, rngs=rngs)
     self.dropout = dropout
 
   def __call__(self, x: Array, *, mask: Array, keys: Keys | None = None) -> Array:
     key = lambda i: None if keys is None else fold(keys, i)
-    x = self.norm1(x + dropout(self.attention(x, mask=mask), key(0), self.dropout))
+    x = self.norm1(x + dropout(self.attention(x, mask=mask, keys=key(3)), key(0), self.dropout))
     return self.norm2(x + dropout(self.mlp(x, keys=key(1)), key(2), self.dropout))
 
 
@@ -36,7 +36,7 @@ class TST(nnx.Module):
     depth: number of blocks.
     heads: of the attention.
     ratio: width of a block's hidden layer over d.
-    dropout: rate in the blocks.
+    dropout: rate in the blocks, of attention probabilities too.
     rngs: as nnx asks for.
 
   Reference: Zerveas, Jayaraman, Patel, Bhamidipaty, Eickhoff, KDD 2021, arXiv:2010.02803, sections 3.1 and 3.2. The paper

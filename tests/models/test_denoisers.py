@@ -128,6 +128,16 @@ def test_series_transformer_does_not_see_padding():
   assert jnp.abs(net(x, mask=jnp.ones(x.shape, bool).at[:, 1:].set(False)).pooled - pooled).max() > 1e-5
 
 
+def test_series_transformer_drops_attention_probabilities():
+  block = series.BatchNormBlock(8, heads=2, ratio=2.0, dropout=0.5, rngs=nnx.Rngs(0))
+  block.eval()
+  block.dropout = block.mlp.dropout = 0.0  # of all the rest
+  x, mask, keys = normal(2, 6, 8), jnp.ones((2, 6), bool), jax.random.split(jax.random.key(0), 2)
+  found = block(x, mask=mask, keys=keys)
+  assert not np.allclose(found, block(x, mask=mask), atol=1e-3)
+  np.testing.assert_allclose(found[1:], block(x[1:], mask=mask[1:], keys=keys[1:]), atol=1e-5)
+
+
 def test_reporter_does_not_read_hidden_words():
   net = reporter.Reporter(4, vocabulary=5, length=3, width=8, depth=1, heads=2, rngs=nnx.Rngs(0))
   mask, feature = jnp.array([[False, True, False]]), normal(1, 4)
