@@ -14,17 +14,17 @@ from jssl.types import Array, Keys, fold
 
 
 class FeedForward(nnx.Module):
-  """Linear, GELU, linear."""
+  """Linear, GELU (exact, or approximated by tanh), linear."""
 
-  def __init__(self, on: int, *, width: int, dropout: float = 0., std: float = 0.02,
+  def __init__(self, on: int, *, width: int, dropout: float = 0., tanh: bool = False, std: float = 0.02,
                dtype: str = 'float32', rngs: nnx.Rngs):
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.fc1 = nnx.Linear(on, width, **options)
     self.fc2 = nnx.Linear(width, on, **options)
-    self.dropout = dropout
+    self.dropout, self.tanh = dropout, tanh
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    return self.fc2(dropout(jax.nn.gelu(self.fc1(x), approximate=False), keys, self.dropout))
+    return self.fc2(dropout(jax.nn.gelu(self.fc1(x), approximate=self.tanh), keys, self.dropout))
 
 
 class Block(nnx.Module):
@@ -35,21 +35,26 @@ class Block(nnx.Module):
     heads: of the attention.
     ratio: width of the hidden layer over that of the tokens.
     dropout: rate, after the attention, in the hidden layer and after it.
+    attention_dropout: rate, of attention probabilities.
     layer_scale: where gamma starts (Touvron et al., arXiv:2103.17239, Eq. 4), or None for none.
     qk_norm, causal: as in `Attention`.
+    tanh: approximate the GELU by tanh.
+    epsilon: of the normalisations.
     std: of the kernels, as in `kernel_init`.
     dtype: to compute in.
 
   Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 2 and 3.
   """
 
-  def __init__(self, on: int, *, heads: int, ratio: float = 4., dropout: float = 0., layer_scale: float | None = None,
-               qk_norm: bool = False, causal: bool = False, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
-    options = dict(epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+  def __init__(self, on: int, *, heads: int, ratio: float = 4., dropout: float = 0., attention_dropout: float = 0.,
+               layer_scale: float | None = None, qk_norm: bool = False, causal: bool = False, tanh: bool = False,
+               epsilon: float = 1e-6, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
+    options = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     self.norm1 = LayerNorm(on, **options)
-    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, std=std, dtype=dtype, rngs=rngs)
+    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype,
+                               rngs=rngs)
     self.norm2 = LayerNorm(on, **options)
-    self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=std, dtype=dtype, rngs=rngs)
+    self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, tanh=tanh, std=std, dtype=dtype, rngs=rngs)
     self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.dropout = dropout
@@ -65,17 +70,18 @@ class Block(nnx.Module):
       y = dropout(y, key(i), self.dropout)
       return x + (y if rate is None else drop_path(y, key(i + 1), rate))
 
-    x = add(x, self.attention(self.norm1(x), mask=mask), self.gamma1, 0)
+    x = add(x, self.attention(self.norm1(x), mask=mask, keys=key(5)), self.gamma1, 0)
     return add(x, self.mlp(self.norm2(x), keys=key(2)), self.gamma2, 3)
 
 
-def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool = False, rngs: nnx.Rngs) -> nnx.Module:
+def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool | str = False, rngs: nnx.Rngs) -> nnx.Module:
   """`depth` blocks as one: every parameter has a leading layer axis, so that one block is compiled for all.
 
   Args:
     make: rngs -> a block without state of its own.
     depth: l.
-    rescale: divide the kernels that write into the residual stream by sqrt(2 l), l = 1, 2, ... (BEiT, I-JEPA).
+    rescale: divide the kernels that write into the residual stream by sqrt(2 l), for True by the number l = 1, 2, ... of
+      their block (BEiT, I-JEPA), for 'depth' by that of all blocks (GPT-2).
     rngs: seeds every block differently.
 
   Returns:
@@ -85,7 +91,8 @@ def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool
   keys = jax.random.split(rngs.params(), depth)
   params = jax.vmap(lambda key: nnx.to_pure_dict(nnx.state(make(nnx.Rngs(key)))))(keys)
   if rescale:
-    scale = 1 / jnp.sqrt(2. * jnp.arange(1, depth + 1))[:, None, None]
+    layers = jnp.full(depth, depth) if rescale == 'depth' else jnp.arange(1, depth + 1)
+    scale = 1 / jnp.sqrt(2. * layers)[:, None, None]
     for layer in (params['attention']['proj'], params['mlp']['fc2']):
       layer['kernel'] *= scale
   return nnx.merge(graphdef, params)

@@ -1,6 +1,6 @@
 """Transformers over tokens: a causal language model, a decoder that attends to an encoder, and heads that give logits.
 
-Ids are int32, [b n], padded at the end with 0.
+Ids are int32, [b n], padded at the end.
 """
 
 import jax
@@ -13,8 +13,6 @@ from jssl.models.heads import width_of
 from jssl.models.layers import LayerNorm, dropout, kernel_init, shape_of
 from jssl.types import Array, Features, Keys, fold
 
-PAD = 0
-
 
 class CausalLm(nnx.Module):
   """Tokens through a pre-norm transformer in which each attends to those before it; pooled is the last one that is no padding.
@@ -26,7 +24,8 @@ class CausalLm(nnx.Module):
     depth: number of blocks.
     heads: of the attention.
     ratio: width of a block's hidden layer over d.
-    dropout: rate, of the embedding and in the blocks.
+    dropout: rate, of the embedding and in the blocks, of attention probabilities too.
+    pad: the id of padding; None where every id is a token, as in GPT-2, and `mask` tells padding from tokens.
     tied: logits are inner products with the table of embeddings; otherwise with a table of their own.
     std: of kernels and tables.
     remat: recompute each block in the backward pass.
@@ -36,20 +35,21 @@ class CausalLm(nnx.Module):
   Attributes: `dim` = d, `vocabulary` = v.
 
   Reference: Radford, Wu, Child, Luan, Amodei, Sutskever, Language models are unsupervised multitask learners, 2019,
-    section 2.3 (pre-norm, a last normalisation, residual kernels shrunk by depth); Press, Wolf, EACL 2017,
-    arXiv:1608.05859 (tied tables).
+    section 2.3 (pre-norm, a last normalisation, residual kernels over the root of the number of residual layers), and
+    the official code (epsilon 1e-5, GELU by tanh); Press, Wolf, EACL 2017, arXiv:1608.05859 (tied tables).
   """
 
   def __init__(self, on, *, vocabulary: int, width: int, depth: int, heads: int, ratio: float = 4., dropout: float = 0.,
-               tied: bool = True, std: float = 0.02, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+               pad: int | None = 0, tied: bool = True, std: float = 0.02, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     self.length, self.dim, self.vocabulary = sequence_length(on), width, vocabulary
-    self.dropout, self.remat, self.dtype = dropout, remat, dtype
+    self.dropout, self.pad, self.remat, self.dtype = dropout, pad, remat, dtype
     normal = nnx.initializers.normal(std)
     self.table = nnx.Param(normal(rngs.params(), (vocabulary, width)))
     self.positions = nnx.Param(normal(rngs.params(), (self.length, width)))
     self.output = None if tied else nnx.Param(normal(rngs.params(), (vocabulary, width)))
-    options = dict(heads=heads, ratio=ratio, dropout=dropout, causal=True, std=std, dtype=dtype)
-    self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale=True, rngs=rngs)
+    options = dict(heads=heads, ratio=ratio, dropout=dropout, attention_dropout=dropout, causal=True, tanh=True, epsilon=1e-5,
+                   std=std, dtype=dtype)
+    self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale='depth', rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, ids: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Features:
@@ -57,13 +57,14 @@ class CausalLm(nnx.Module):
 
     Args:
       ids: [b n] int32.
-      mask: [b n] bool, True = token; None for ids other than 0.
+      mask: [b n] bool, True = token; None for ids other than `pad`.
       keys: [b], or None for evaluation.
 
     Returns:
       tokens [b n d] and pooled [b d], normalised; layers [l+1 b n d], the states from the embedding to the last block.
     """
-    mask = ids != PAD if mask is None else mask
+    if mask is None:
+      mask = jnp.ones(ids.shape, bool) if self.pad is None else ids != self.pad
     x = (self.table[...][ids] + self.positions[...][: ids.shape[1]]).astype(self.dtype)
     x = dropout(x, None if keys is None else fold(keys, 0), self.dropout)
     y, layers = scan(self.blocks, x, mask=mask, keys=None if keys is None else fold(keys, 1), remat=self.remat)

@@ -1,10 +1,13 @@
-"""Transformers over tokens."""
+"""Transformers over tokens. `tiny_gpt2.safetensors` was written by transformers 5.24 (random weights, torch 2.13)."""
+
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from safetensors.numpy import load_file
 
 from jssl.models.transformer import CausalLm, Decoder, LmHead
 
@@ -22,6 +25,50 @@ def test_tokens_see_only_those_before_them():
   np.testing.assert_allclose(whole.tokens[:, :3], cut.tokens, atol=1e-5)
   np.testing.assert_allclose(whole.pooled, jnp.stack([whole.tokens[0, 2], whole.tokens[1, 5]]))
   assert whole.layers.shape == (3, 2, 6, 8)
+
+
+def test_hidden_states_are_those_of_gpt2():
+  """Every id is a token there, 0 too; epsilon 1e-5 and the GELU by tanh are not spelled."""
+  given = load_file(Path(__file__).parent / 'tiny_gpt2.safetensors')
+  net = CausalLm((7,), vocabulary=11, width=8, depth=2, heads=2, pad=None, rngs=nnx.Rngs(0))
+  names = {
+    'norm1.scale': 'ln_1.weight', 'norm1.bias': 'ln_1.bias', 'norm2.scale': 'ln_2.weight', 'norm2.bias': 'ln_2.bias',
+    'attention.qkv.kernel': 'attn.c_attn.weight', 'attention.qkv.bias': 'attn.c_attn.bias',
+    'attention.proj.kernel': 'attn.c_proj.weight', 'attention.proj.bias': 'attn.c_proj.bias',
+    'mlp.fc1.kernel': 'mlp.c_fc.weight', 'mlp.fc1.bias': 'mlp.c_fc.bias',
+    'mlp.fc2.kernel': 'mlp.c_proj.weight', 'mlp.fc2.bias': 'mlp.c_proj.bias',
+  }  # fmt: skip
+  params = {f'blocks.{ours}': np.stack([given[f'h.{i}.{theirs}'] for i in range(2)]) for ours, theirs in names.items()}
+  params |= {'table': given['wte.weight'], 'positions': given['wpe.weight']}
+  params |= {'norm.scale': given['ln_f.weight'], 'norm.bias': given['ln_f.bias']}
+  for path, x in params.items():
+    part = net
+    for name in path.split('.'):
+      part = getattr(part, name)
+    assert part[...].shape == x.shape
+    part[...] = jnp.asarray(x)
+  found = net(given['ids'])
+  np.testing.assert_allclose(found.layers[:-1], given['hidden'][:-1], atol=1e-4)
+  np.testing.assert_allclose(found.tokens, given['hidden'][-1], atol=1e-4)
+  np.testing.assert_array_equal(found.pooled, found.tokens[:, -1])
+  np.testing.assert_allclose(net.logits(found.tokens), given['logits'], atol=1e-4)
+
+
+def test_residual_kernels_start_small_by_the_number_of_layers():
+  kernels = lm(width=64, depth=8).blocks.mlp.fc2.kernel[...]
+  np.testing.assert_allclose(jnp.std(kernels, (1, 2)), 0.5 / 4, rtol=0.05)
+
+
+def test_padding_is_what_is_said_to_be():
+  ids = jnp.where(IDS == 0, 7, IDS)
+  np.testing.assert_allclose(lm(pad=7)(ids).pooled[0], lm()(IDS[:1, :3]).pooled[0], atol=1e-5)
+  np.testing.assert_array_equal(lm(pad=None)(IDS).pooled, lm(pad=None)(IDS).tokens[:, -1])
+
+
+def test_attention_probabilities_are_dropped_too():
+  net = lm(dropout=0.5)
+  net.dropout = net.blocks.dropout = net.blocks.mlp.dropout = 0.0  # of all the rest
+  assert not np.allclose(net(IDS, keys=KEYS).pooled, net(IDS).pooled, atol=1e-3)
 
 
 def test_padding_tells_nothing():
