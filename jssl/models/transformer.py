@@ -87,6 +87,7 @@ class CrossBlock(nnx.Module):
     ratio: width of the hidden layer over that of the tokens.
     dropout: rate, after each of the three and in the hidden layer.
     causal: self-attention looks backwards only.
+    norm_context: normalise the context as well, anew in each block.
     std: of the kernels, as in `layers.kernel_init`.
     dtype: to compute in.
 
@@ -94,10 +95,11 @@ class CrossBlock(nnx.Module):
   """
 
   def __init__(self, on: int, *, context: int, heads: int, ratio: float = 4., dropout: float = 0., causal: bool = True,
-               std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
+               norm_context: bool = False, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
     norm = dict(epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
     options = dict(heads=heads, std=std, dtype=dtype, rngs=rngs)
     self.norm1, self.norm2, self.norm3 = (LayerNorm(on, **norm) for _ in range(3))
+    self.norm_context = LayerNorm(context, **norm) if norm_context else None
     self.attention = Attention(on, causal=causal, **options)
     self.cross = Attention(on, context=context, **options)
     self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=std, dtype=dtype, rngs=rngs)
@@ -108,6 +110,7 @@ class CrossBlock(nnx.Module):
     """[b n d] and a context [b m e] -> [b n d]; the masks [b n] and [b m] are True where there are tokens."""
     drop = lambda y, i: dropout(y, None if keys is None else fold(keys, i), self.dropout)
     x = x + drop(self.attention(self.norm1(x), mask=mask), 0)
+    context = context if self.norm_context is None else self.norm_context(context)
     x = x + drop(self.cross(self.norm2(x), context, mask=context_mask), 1)
     return x + drop(self.mlp(self.norm3(x), keys=None if keys is None else fold(keys, 2)), 3)
 
