@@ -46,7 +46,7 @@ class PostNormBlock(nnx.Module):
 
 
 class Bert(nnx.Module):
-  """Token ids through a post-norm transformer; id 0 is padding, which is neither attended to nor pooled.
+  """Token ids through a post-norm transformer; padding is neither attended to nor pooled.
 
   Parameters of the blocks are stacked on a leading layer axis and scanned over, so one block is compiled.
 
@@ -63,6 +63,7 @@ class Bert(nnx.Module):
       'cls', the first token.
     dropout: rate, after the embedding and in the blocks, of attention probabilities too.
     mask_id: the id that stands for a hidden token; None where tokens are hidden by a view.
+    pad: the id of padding; None where there is none.
     std: of kernels and embeddings.
     epsilon: of the normalisations.
     remat: recompute each block in the backward pass.
@@ -80,8 +81,8 @@ class Bert(nnx.Module):
   """
 
   def __init__(self, on, *, vocabulary: int, width: int, depth: int, heads: int, hidden: int | None = None, length: int | None = None,
-               types: int = 2, pool: str = 'mean', dropout: float = 0., mask_id: int | None = None, std: float = 0.02,
-               epsilon: float = 1e-12, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+               types: int = 2, pool: str = 'mean', dropout: float = 0., mask_id: int | None = None,
+               pad: int | None = 0, std: float = 0.02, epsilon: float = 1e-12, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     shape, hidden = shape_of(on), hidden or 4 * width
     length = length or shape[0]
     if len(shape) != 1 or shape[0] > length:
@@ -89,7 +90,8 @@ class Bert(nnx.Module):
     if pool not in ('mean', 'first_last', 'cls'):
       raise ValueError(f"unknown pool {pool!r}: choose 'mean', 'first_last' or 'cls'")
     self.dim, self.vocabulary, self.depth, self.heads, self.hidden, self.length = width, vocabulary, depth, heads, hidden, length
-    self.types, self.pool, self.dropout, self.mask_id, self.epsilon, self.remat = types, pool, dropout, mask_id, epsilon, remat
+    self.types, self.pool, self.dropout, self.mask_id, self.pad = types, pool, dropout, mask_id, pad
+    self.epsilon, self.remat = epsilon, remat
     embed = partial(nnx.Embed, features=width, embedding_init=nnx.initializers.normal(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.word, self.position, self.type = embed(vocabulary), embed(length), embed(types)
     self.norm = LayerNorm(width, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
@@ -101,7 +103,7 @@ class Bert(nnx.Module):
     """Encode token ids.
 
     Args:
-      x: [b n] int, 0 = padding.
+      x: [b n] int.
       types: [b n] int, the type of each token; None for 0.
       mask: [b n] bool, True = the token is replaced by `mask_id`.
       keep: None; a Bert encodes whole sequences.
@@ -111,12 +113,16 @@ class Bert(nnx.Module):
       tokens [b n d], pooled [b d], and layers [l+1 b n d], the states from the embedding to the last block.
     """
     whole(keep, 'a Bert')
-    attended = x != 0
+    attended = self.attended(x)
     if mask is not None:
       if self.mask_id is None:
         raise ValueError('this Bert has no mask_id to put in the place of hidden tokens: set one, or hide them in a view')
       x = jnp.where(mask & attended, self.mask_id, x)
     return self.encode(self.embed(x, types=types, keys=keys), attended, keys=keys)
+
+  def attended(self, x: Array) -> Array:
+    """[b n] ids -> [b n] bool, which are no padding."""
+    return jnp.ones(x.shape, bool) if self.pad is None else x != self.pad
 
   def embed(self, x: Array, *, types: Array | None = None, keys: Keys | None = None) -> Array:
     """[b n] token ids -> [b n d]: word, type and position added, normalised; the first half of a call."""
@@ -142,7 +148,7 @@ class Bert(nnx.Module):
     def block(layer):
       params, h = layer
       block = nnx.merge(graphdef, params, copy=True)
-      return jax.nn.gelu(block.mlp.fc1(block.norm1(h + block.attention(h, mask=x != 0))), approximate=False)
+      return jax.nn.gelu(block.mlp.fc1(block.norm1(h + block.attention(h, mask=self.attended(x)))), approximate=False)
 
     return jax.lax.map(block, (nnx.to_pure_dict(params), self(x).layers[:-1]))
 

