@@ -5,7 +5,9 @@ from ml_collections import ConfigDict
 
 def base(*, data: str, batch_size: int, epochs: int) -> ConfigDict:
   """The keys that every config has."""
-  c = ConfigDict(dict(data=dict(name=data), batch_size=batch_size, epochs=epochs, seed=0, mesh={}, heads={}, terms={}))
+  c = ConfigDict(dict(data=dict(name=data), batch_size=batch_size, epochs=epochs, seed=0, mesh={}))
+  for part in ('heads', 'passes', 'losses', 'memories', 'metrics'):
+    c[part] = {}
   c.optimizer = dict(
     name='adamw', learning_rate=dict(name='cosine', peak=6e-3, warmup='10%'), weight_decay=0.05
   )
@@ -112,7 +114,10 @@ def rooms_played(*, batch_size: int = 64, steps: int = 600, copies: int = 1, **d
   c.heads.action = dict(name='action_code', on='data.action', actions=4 * copies)
   c.heads.transition = dict(name='transition', actions=4 * copies)
   c.teacher = dict(name='ema', decay=0.99, networks=('backbone', 'q'))
-  c.terms.values = dict(name='q_learning', objective=dict(name='double_dqn'), horizon=3)
+  c.passes.play = dict(name='q_values', horizon=3)
+  of = ('q_values', 'next_online', 'next_target', 'actions', 'rewards', 'discounts')
+  c.losses.values = dict(name='double_dqn', of={name: f'play.{name}' for name in of})
+  c.metrics.q = dict(name='mean_value', of=('play.q_values',))
   c.evaluators = dict(control=dict(name='control'))
   return c
 

@@ -49,8 +49,8 @@ def measure(name: str) -> dict:
   p = plan({**config, 'steps': 3, 'mesh': THREE, 'rules': 'fsdp_tp', 'log_every': 1})
   trained = loop.run(p, loop.open_source(p), quiet=True)
   state = trained.train.state
-  has = [word for word, x in (('batch norm', state['stats']), ('teacher', state['target']), ('memory', state['terms'])) if jax.tree.leaves(x)]
-  return dict(has=has, cells=cells, compiles=trained.compiles, seconds=round(time.perf_counter() - began, 1))
+  has = [word for word, x in (('batch norm', state['stats']), ('teacher', state['target']), ('memory', state['memories'])) if jax.tree.leaves(x)]
+  return dict(has=has, cells=cells, compiles=trained.compiles, programs=sum(len(phase.turns) for phase in p.phases), seconds=round(time.perf_counter() - began, 1))
 
 
 def missed(name: str, found: dict) -> str:
@@ -58,7 +58,7 @@ def missed(name: str, found: dict) -> str:
   if 'error' in found:
     return found['error']
   over = [f'{cell}: {of} {x:.0e}' for cell, errors in found['cells'].items() for of, x in errors.items() if not x <= testing.TOLERANCE]
-  over += [f'{found["compiles"]} compilations'] if found['compiles'] != 1 else []
+  over += [f'{found["compiles"]} compilations'] if found['compiles'] != found['programs'] else []
   return ', '.join(over)
 
 
@@ -126,7 +126,7 @@ def main() -> int:
     config = configs.module(name).get_config().to_dict()
     code = ledger.code_hash(config)
     known = record.get(name, {})
-    if not config.get('terms') or (not arguments.again and known.get('code') == code and 'error' not in known):
+    if not config.get('losses') or (not arguments.again and known.get('code') == code and 'error' not in known):
       continue  # nothing is trained, or only in a loop of its own, or it is known
     try:
       found = measure(name)

@@ -30,7 +30,7 @@ def config() -> dict:
 
   c = configs.module('moco_v2').get_config().to_dict()
   c['backbone'] = dict(name='convnet', widths=(8, 16))  # with batch norm
-  c['terms']['nce']['memory']['size'] = 128
+  c['memories']['queue']['size'] = 128
   return c | dict(batch_size=16, steps=STEPS, log_every=1, checkpoint_every=10, health_every=25)
 
 
@@ -47,10 +47,9 @@ def train(folder: Path, last: int) -> None:
   logging.getLogger('absl').setLevel(logging.ERROR)
   p = plan(config())
   source, read = loop.open_source(p), []
-  panel = run.make_panel(p)(source.batch(0))
   take = source.next
   source.next = lambda state: read.append(batch := take(state)) or batch
-  trained = loop.run(p._replace(steps=last), source, workdir=folder, quiet=True, health=panel)
+  trained = loop.run(p._replace(steps=last), source, workdir=folder, quiet=True, health=run.make_panel(p))
   state = trained.train._replace(key=jax.random.key_data(trained.train.key))
   leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(state))
   found = dict(

@@ -2,8 +2,8 @@
 
     python experiments/sizes.py
 
-Lines of code, without blank ones, comments and docstrings: the config, and those objectives and terms that it names and that no
-system before it (the image canon first, then by number in the list of papers) had. A term's file counts whole for the first.
+Lines of code, without blank ones, comments and docstrings: the config, and those objectives and passes that it names and that no
+system before it (the image canon first, then by number in the list of papers) had. A pass counts for the first.
 Where a system has a loop of its own in experiments/loops, that counts too.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from jssl import catalogue, configs, experiments, tables
 
-PARTS = ('config', 'objective', 'term', 'loop', 'all')
+PARTS = ('config', 'objective', 'pass', 'loop', 'all')
 ROOT = Path(__file__).resolve().parents[1]
 # What systems of later kinds asked of jssl/core, and why.
 CORE = (
@@ -26,7 +26,7 @@ CORE = (
    'a config names its evaluators, a transform of the representation, or a loop of its own; what is judged is a Subject, not an array'),
   ('SPR, self-predictive RL, TACO', 'loop', 'a source may play its policy, so it is handed the networks of the present state'),
   ('SODA, InfoDiffusion, UMD', 'build', 'noise is a view, under a keyword of its own'),
-  ('DINO, SwAV, and all that have a teacher', 'build, method', 'the health panel looks at what terms compare, not only at features'),
+  ('DINO, SwAV, and all that have a teacher', 'build, method', 'the health panel looks at what losses compare, not only at features'),
 )  # fmt: skip
 
 
@@ -57,18 +57,14 @@ def sizes() -> list[dict[str, Any]]:
   rows = []
   for row in order:
     c = configs.module(row['name']).get_config().to_dict()
-    count = dict(config=code_lines(Path(util.find_spec(configs.names()[row['name']]).origin).read_text()), objective=0, term=0, loop=0)
-    for spec in c.get('terms', {}).values():
-      module = inspect.getmodule(tables.TERMS[spec['name']])
-      if module not in seen:
-        seen.add(module)
-        count['term'] += code_lines(inspect.getsource(module))
-      for key, name in named(spec):
-        entry = tables.OBJECTIVES.get(name) if key in ('objective', 'align') else None
-        entry = entry.func if isinstance(entry, partial) else entry
-        if entry is not None and entry not in seen:
-          seen.add(entry)
-          count['objective'] += code_lines(inspect.getsource(entry))
+    count = dict(config=code_lines(Path(util.find_spec(configs.names()[row['name']]).origin).read_text()), **{'objective': 0, 'pass': 0, 'loop': 0})
+    entries = [('pass', tables.TABLES['passes'][spec['name']]) for spec in c.get('passes', {}).values()]
+    entries += [('objective', tables.TABLES['objectives'].get(name)) for spec in c.get('losses', {}).values() for _, name in named(spec)]
+    for part, entry in entries:
+      entry = entry.func if isinstance(entry, partial) else entry
+      if entry is not None and entry not in seen:
+        seen.add(entry)
+        count[part] += code_lines(inspect.getsource(entry))
     if c.get('experiment'):
       count['loop'] = code_lines(inspect.getsource(experiments.module(c['experiment']['name'])))
     rows.append(dict(name=row['name'], number=row['number'], **count, all=sum(count.values())))
@@ -86,7 +82,7 @@ def page() -> str:
     f'The median of the {len(new)} systems after the canon is {statistics.median(row["all"] for row in new):g} lines, '
     f'of which {statistics.median(row["config"] for row in new):g} are its config.',
     '',
-    '| system | number | config | objective | term | loop | all |',
+    '| system | number | config | objective | pass | loop | all |',
     '|---|---|---|---|---|---|---|',
     *(f'| {r["name"]} | {r["number"] or "canon"} | ' + ' | '.join(str(r[part] or '') for part in PARTS) + ' |' for r in rows),
     '',

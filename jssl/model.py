@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jssl import loops
 from jssl.core import checkpoint
 from jssl.core.build import Plan, plan
-from jssl.core.step import TrainState, init_state
+from jssl.core.mesh import make_mesh
+from jssl.core.phases import phase_at
+from jssl.core.programs import Programs, seed_data
+from jssl.core.step import TrainState
 from jssl.data.arrays import stack
 from jssl.data.pictures import is_picture, like, read_folder
 from jssl.options import ConfigError
@@ -23,7 +26,7 @@ class Model:
 
   def __init__(self, plan: Plan, train: TrainState):
     self.plan, self.train = plan, train
-    self._represent = jax.jit(plan.method.represent)
+    self._represent = jax.jit(plan.method_of(int(train.step)).represent)
 
   def represent(self, inputs: Mapping[str, Any]) -> Features:
     """Features of one batch of columns, all on the device."""
@@ -78,13 +81,17 @@ class Model:
     return columns
 
 
-def read_plan(workdir: Path) -> Plan:
-  """The plan of the run in `workdir`; ConfigError if there is none."""
+def read_config(workdir: Path) -> dict[str, Any]:
+  """The config of the run in `workdir`; ConfigError if there is none."""
   try:
-    config = json.loads((Path(workdir) / 'config.json').read_text())
+    return json.loads((Path(workdir) / 'config.json').read_text())
   except (OSError, json.JSONDecodeError) as error:
     raise ConfigError(f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`') from error
-  return plan(config)
+
+
+def read_plan(workdir: Path) -> Plan:
+  """The plan of the run in `workdir`; ConfigError if there is none."""
+  return plan(read_config(workdir))
 
 
 def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
@@ -94,15 +101,18 @@ def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
     ConfigError: if there is no run there, or it has no checkpoint yet.
   """
   planned = read_plan(workdir)
-  start = jax.jit(partial(init_state, planned.method, planned.optimizer))(jax.random.key(planned.config['seed']))
-  found = checkpoint.restore(checkpoint.open_checkpoints(Path(workdir) / 'checkpoints'), start)
+  programs = Programs(planned, make_mesh(devices=jax.devices()[:1]))
+  abstract = lambda step: programs.states[phase_at(planned.phases, step)]
+  found = checkpoint.restore(checkpoint.open_checkpoints(Path(workdir) / 'checkpoints'), abstract)
   if not found:
     raise ConfigError(f'{workdir} has no checkpoint yet; train it further first')
-  return planned, found[0], start
+  return planned, found[0], programs.create(seed_data(planned))
 
 
-def load(workdir: str | Path) -> Model:
-  """The trained model in `workdir`, with `encode(...)`."""
+def load(workdir: str | Path) -> Model | dict[str, Any]:
+  """The trained model in `workdir`, with `encode(...)`; of a system with a loop of its own, its states by name."""
+  if read_config(Path(workdir)).get('experiment'):
+    return loops.states(Path(workdir))
   planned, train, _ = restore(Path(workdir))
   return Model(planned, train)
 

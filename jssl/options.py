@@ -8,19 +8,19 @@ import difflib
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from jssl import tables
 from jssl.data.records import DataError
 from jssl.parts.schedules import Schedule
+from jssl.types import Ref
 
 # keyword in a config -> table, and whether the entry is a factory, called as soon as its options are known
 KINDS = {
   'objective': ('objectives', False),
   'align': ('objectives', False),
-  'assign': ('assignments', False),
   'view': ('views', False),
   'mask': ('views', False),
   'noise': ('views', False),
@@ -52,10 +52,11 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
   for key, value in spec.items():
     if key == 'name':
       continue
-    known = [n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY and n not in ('rngs', 'steps', 'epoch')]
+    known = [n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY and n not in ('rngs', 'steps', 'epoch', 'key')]
     if key not in known and not free:
       raise ConfigError(f'{place} ({spec["name"]}) has no option {key!r}{closest(key, known)}')
-    options[key] = resolved(f'{place}.{key}', key, value, clock)
+    plain = hints.get(key) is bool or mentions(hints.get(key))  # a reference may stand under the keyword of a mask or a view
+    options[key] = value if plain else resolved(f'{place}.{key}', key, value, clock)
     if not accepts(hints.get(key, Any), options[key]):
       raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {value!r}')
   if table == 'schedules':
@@ -63,9 +64,15 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
   return partial(function, **options)
 
 
+def mentions(hint: Any) -> bool:
+  """Whether an annotation says that an option is a reference."""
+  return hint is Ref or any(mentions(h) for h in typing.get_args(hint))
+
+
 def resolved(place: str, key: str, value: Any, clock: Mapping[str, int] | None) -> Any:
   """A config value with every `dict(name=...)` in it replaced by what it names."""
-  if key in KINDS and value is not None and not (isinstance(value, Mapping) and 'name' in value):
+  several = isinstance(value, tuple | list) and value and all(isinstance(v, Mapping) for v in value)
+  if key in KINDS and value is not None and not several and not (isinstance(value, Mapping) and 'name' in value):
     raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
   if isinstance(value, Mapping) and 'name' in value:
     table, factory = KINDS.get(key, ('schedules', True))
@@ -73,6 +80,8 @@ def resolved(place: str, key: str, value: Any, clock: Mapping[str, int] | None) 
       raise ConfigError(f'{place} cannot change with the step; give a plain value, not {dict(value)!r}')
     bound = option(place, value, table, clock)
     return call(bound) if factory else bound
+  if several and key in KINDS:
+    return tuple(resolved(f'{place}[{i}]', key, v, clock) for i, v in enumerate(value))
   if isinstance(value, Mapping):
     singular = key.removesuffix('s') if key.removesuffix('s') in KINDS else ''
     return {k: resolved(f'{place}.{k}', singular or k, v, clock) for k, v in value.items()}
@@ -82,7 +91,7 @@ def resolved(place: str, key: str, value: Any, clock: Mapping[str, int] | None) 
 def lookup(table: str, name: Any, place: str) -> Callable:
   entries = tables.TABLES[table]
   if not isinstance(name, str) or name not in entries:
-    kind = {'memories': 'memory'}.get(table, table.removesuffix('s'))
+    kind = {'memories': 'memory', 'losses': 'loss', 'passes': 'pass', 'refreshes': 'refresh'}.get(table, table.removesuffix('s'))
     raise ConfigError(f'{place}: no {kind} is called {name!r}{closest(name, entries)}')
   return entries[name]
 
@@ -120,6 +129,8 @@ def accepts(hint: Any, value: Any) -> bool:
   """Whether a config value fits a parameter's annotation; unknown annotations accept anything."""
   if hint is float:
     return isinstance(value, int | float | Schedule) and not isinstance(value, bool)
+  if hint is Ref:
+    return isinstance(value, str)
   if hint in (int, str, bool):
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
   if hint is None or hint is type(None):
@@ -127,7 +138,7 @@ def accepts(hint: Any, value: Any) -> bool:
   origin = typing.get_origin(hint)
   if origin in (typing.Union, types.UnionType):
     return any(accepts(h, value) for h in typing.get_args(hint))
-  if origin in (tuple, list):
+  if origin in (tuple, list, Sequence):
     return isinstance(value, tuple | list)
   if origin in (dict, Mapping):
     return isinstance(value, Mapping)

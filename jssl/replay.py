@@ -12,7 +12,9 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
 from jssl.core import checkpoint
-from jssl.core.step import init_state, make_step
+from jssl.core.mesh import make_mesh
+from jssl.core.programs import Programs
+from jssl.core.step import make_step
 from jssl.model import read_plan
 from jssl.options import ConfigError
 
@@ -22,7 +24,7 @@ class Origin(NamedTuple):
 
   operation: str
   where: str  # source line, or the name of an input
-  term: str | None  # of the method
+  part: str | None  # the pass or loss
   network: str | None  # whose parameters were used last on the way here
   array: str  # dtype and shape
   nan: int  # entries
@@ -63,20 +65,22 @@ def replay(folder: str | Path) -> dict[str, Any]:
   if not (folder.name.isdigit() and folder.exists()):
     raise ConfigError(f'{folder} is no captured step; give WORKDIR/captures/STEP, or a workdir that has captures')
   p = read_plan(folder.parent.parent)
-  shapes = jax.eval_shape(lambda: init_state(p.method, p.optimizer, jax.random.key(0)))
-  train, batch = checkpoint.captured(folder, shapes, p.batch, jax.sharding.SingleDeviceSharding(jax.devices()[0]))
+  phase = p.at(int(folder.name))
+  turn, one_device = phase.turn(int(folder.name)), jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  shapes = Programs(p, make_mesh(devices=jax.devices()[:1])).states[p.phases.index(phase)]
+  train, batch = checkpoint.captured(folder, shapes, phase.batch, one_device)
 
-  terms = tuple(p.config['terms'])
+  parts = (*p.config['passes'], *p.config['losses'])
   given = dict(params=train.params, state=train.state, batch=batch, key=train.key, step=train.step)
-  loss = lambda g: p.method.loss(g['params'], g['state'], g['batch'], g['key'], g['step'])[0]
-  value = walk(loss, given, terms)[0]
+  loss = lambda g: phase.turns[turn].method.loss(g['params'], g['state'], g['batch'], g['key'], g['step'] - phase.first)[0]
+  value = walk(loss, given, parts)[0]
   found = {'loss': value, 'grad_norm': None}
   if value.origin is None:  # the forward pass is quick, the whole step less so
-    one = lambda g: make_step(p.method, p.optimizer)(
+    one = lambda g: make_step(phase, turn)(
       train._replace(params=g['params'], state=g['state'], key=g['key'], step=g['step']), g['batch']
     )[1]
     names = sorted(jax.eval_shape(one, given))
-    found = dict(zip(names, walk(one, given, terms), strict=True))
+    found = dict(zip(names, walk(one, given, parts), strict=True))
   first = next((found[name].origin for name in ('loss', 'grad_norm') if found[name] and found[name].origin), None)
   bad = [~np.isfinite(np.asarray(x)).reshape(len(x), -1).all(1) for x in batch.values() if _inexact(x)]
   rows = np.any(bad, 0) if bad else np.zeros(0, bool)
@@ -98,7 +102,7 @@ def describe(found: Mapping[str, Any]) -> str:
     said.append(f'every array is finite, one operation at a time; usual are {usual}')
   origin, how = found['first'], 'first not finite'
   while origin:
-    place = ''.join(f' {what} {origin[what]}' for what in ('term', 'network') if origin[what])
+    place = ''.join(f' {what} {origin[what]}' for what in ('part', 'network') if origin[what])
     counts = ' and '.join(f'{origin[kind]} {kind}' for kind in ('nan', 'inf') if origin[kind])
     said.append(f'{how}: {origin["operation"]} made {counts} in {origin["array"]} of{place or " the step"}, at {origin["where"]}')
     if origin['inputs']:
@@ -117,7 +121,7 @@ def _fields(origin: Origin | None) -> dict[str, Any] | None:
   return origin and {**origin._asdict(), 'because': _fields(origin.because)}
 
 
-def walk(function: Any, given: Mapping[str, Any], terms: Sequence[str] = ()) -> list[Value]:
+def walk(function: Any, given: Mapping[str, Any], parts: Sequence[str] = ()) -> list[Value]:
   """The outputs of function(given), each with its Origin; `given['params']` tells networks apart."""
   closed = jax.make_jaxpr(function)(given)
   values = []
@@ -127,14 +131,14 @@ def walk(function: Any, given: Mapping[str, Any], terms: Sequence[str] = ()) -> 
     nan, inf = _count(x)
     origin = Origin('the input', name, None, network, _kind(x), nan, inf, '') if nan or inf else None
     values.append(Value(x, origin, network, bool(network)))
-  return _Walk(terms).run(closed, values)
+  return _Walk(parts).run(closed, values)
 
 
 class _Walk:
   """Evaluates a jaxpr equation by equation."""
 
-  def __init__(self, terms: Sequence[str]):
-    self.terms = terms
+  def __init__(self, parts: Sequence[str]):
+    self.parts = parts
     self.calls: list[JaxprEqn] = []  # those that are being walked through, from the outside in
 
   def run(self, closed: ClosedJaxpr, values: Sequence[Value]) -> list[Value]:
@@ -197,13 +201,13 @@ class _Walk:
     if same := [v.origin for v in marked if not nan or _count(v.x)[0]]:
       return same[0]
     scopes = {name for e in (*self.calls, eqn) for name in re.split(r'[()/]', str(e.source_info.name_stack))}
-    term = next((t for t in self.terms if t in scopes), None)
+    part = next((p for p in self.parts if p in scopes), None)
     # What JAX itself jits is traced once, and remembers the line that called it then.
     own = next((i for i, e in enumerate(self.calls) if _of_jax(e.params.get('name'))), len(self.calls))
     where = next(filter(None, map(_line, [*self.calls, eqn][own::-1])), 'an unknown line')
     ranges = ', '.join(_range(v.x) for v in values if _inexact(v.x))
     because = marked[0].origin if marked else None
-    return Origin(eqn.primitive.name, where, term, result.network, _kind(result.x), nan, inf, ranges, because)
+    return Origin(eqn.primitive.name, where, part, result.network, _kind(result.x), nan, inf, ranges, because)
 
 
 def _network(values: Sequence[Value]) -> tuple[str | None, bool]:

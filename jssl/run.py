@@ -3,6 +3,7 @@
 import ast
 import json
 import platform
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -13,9 +14,10 @@ import jax
 from jax.sharding import NamedSharding
 
 import jssl
-from jssl import configs, experiments
+from jssl import configs, loops
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
+from jssl.core.log import replace
 from jssl.core.mesh import BATCH
 from jssl.core.step import TrainState
 from jssl.data.sources import to_device
@@ -25,7 +27,7 @@ from jssl.evaluators.health import alarm, health
 from jssl.evaluators.picture import embedding_map
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.evaluators.subject import Subject
-from jssl.model import restore
+from jssl.model import read_config, restore
 from jssl.options import ConfigError, closest
 
 
@@ -61,7 +63,7 @@ def set_option(c: Any, setting: str) -> None:
     value = text  # a word needs no quotes
   if last == 'name' and c.get('name') != value:
     for key in list(c.keys()):
-      if key not in ('on', 'weight', 'networks'):
+      if key not in ('on', 'of', 'pairs', 'over', 'weight', 'networks'):
         del c[key]
   with c.ignore_type():
     c[last] = value
@@ -91,21 +93,37 @@ def train(
   Raises:
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
   """
+  workdir = Path(workdir) if workdir else None
+  if config.get('experiment'):
+    return train_loop(config, workdir, quiet=quiet)
   p = plan(config)
   asked = choose(p, protocols)
-  workdir = Path(workdir) if workdir else None
   trained = learn(p, make_panel(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard)
   workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
   results = report(p, trained, asked, workdir, baselines)
   if workdir:
-    (workdir / 'results.json').write_text(json.dumps(results, indent=1))
+    replace(workdir / 'results.json', json.dumps(results, indent=1))
   return results
+
+
+def train_loop(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = False) -> dict[str, Any]:
+  """`train` for a system with a loop of its own: its row, and the others beside it."""
+  began = time.perf_counter()
+  c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
+  results = of_rows(c['name'], loops.train(c, workdir, quiet=quiet))
+  results |= dict(seconds=time.perf_counter() - began, versions=versions())
+  if workdir:
+    replace(workdir / 'results.json', json.dumps(results, indent=1))
+  return results
+
+
+def of_rows(name: str, rows: Mapping[str, dict[str, float]]) -> dict[str, Any]:
+  return dict(name=name, figures=rows.get(name, {}), baselines={row: figures for row, figures in rows.items() if row != name})
 
 
 def learn(p: Plan, panel: Callable, **options) -> loop.Trained:
   """The run of a plan, watched by its health panel; `options` are those of `loop.run`."""
-  source = loop.open_source(p)
-  return loop.run(p, source, health=panel(source.batch(0)) if p.steps else None, alarm=alarms, **options)
+  return loop.run(p, loop.open_source(p), health=panel if p.steps else None, alarm=alarms, **options)
 
 
 def report(
@@ -126,18 +144,18 @@ def report(
   return results
 
 
-def make_panel(p: Plan) -> Callable[[Mapping[str, Any]], Callable[[TrainState], dict[str, float]]]:
-  """The health panel, given a batch, of train states: its features, and what its terms compare."""
+def make_panel(p: Plan) -> Callable[[int, TrainState, Mapping[str, Any]], dict[str, float]]:
+  """The health panel of (phase, train state, batch): its features, and what its losses compare."""
 
-  @jax.jit
-  def panel(state: TrainState, batch):
-    features = p.method.represent(state.params, state.state, {name: batch[name] for name in p.data.spec}).pooled
-    watched = p.method.watch(state.params, state.state, batch, state.key, state.step)
-    return health(features, **{name: x for found in watched.values() for name, x in found.items()})
+  @partial(jax.jit, static_argnums=0)
+  def panel(phase: int, state: TrainState, batch):
+    method, first = p.phases[phase].turns[0].method, p.phases[phase].first
+    features = method.represent(state.params, state.state, {name: batch[name] for name in p.phases[phase].data.spec}).pooled
+    return health(features, **method.watch(state.params, state.state, batch, state.key, state.step - first))
 
   # Every process holds its part of the batch, so it is put together on the mesh that the state is on.
   place = lambda batch, state: to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
-  return lambda batch: lambda state: jax.device_get(panel(state, place(batch, state)))
+  return lambda phase, state, batch: jax.device_get(panel(phase, state, place(batch, state)))
 
 
 def alarms(figures: Mapping[str, float]) -> list[str]:
@@ -147,6 +165,9 @@ def alarms(figures: Mapping[str, float]) -> list[str]:
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:
   """Judges the run in `workdir` by named protocols; one JSON a protocol in its folder `evaluations`."""
+  config = read_config(Path(workdir))
+  if config.get('experiment'):
+    return of_rows(config['name'], loops.rows(Path(workdir)))
   p, trained, start = restore(Path(workdir))
   return compare(p, trained, start, choose(p, protocols), Path(workdir))
 
@@ -197,9 +218,10 @@ def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) ->
   """What is judged side by side. A network that is not trained is its own start."""
   found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
   states = {'random_init': start, p.config['name'] or 'trained': trained}
-  represent = jax.jit(p.method.represent)
   for row, s in states.items() if p.steps else list(states.items())[1:]:
-    found[row] = Subject(p.data, partial(represent, s.params, s.state), p.method.networks(s.params, s.state), p.transform)
+    method = p.method_of(int(s.step))
+    represent = partial(jax.jit(method.represent), s.params, s.state)
+    found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform)
   return found
 
 
@@ -212,23 +234,17 @@ def outcomes(
   """
   name = config.name
   if not config.get('experiment'):
-    p, program = plan(config), None
+    p, programs = plan(config), None
     asked, panel = choose(p, protocols), make_panel(p)
     for seed in seeds:
       p = p._replace(config={**p.config, 'seed': seed})
-      trained = learn(p, panel, quiet=True, program=program)
-      program = trained.program
+      trained = learn(p, panel, quiet=True, programs=programs)
+      programs = trained.programs
       results = report(p, trained, asked, None, baselines)
       yield dict(rows={**results['baselines'], name: results['figures']}, curve=results['curve'], alarms=results['alarms'])
     return
-  options = config.experiment.to_dict()
-  loop_name = options.pop('name')
-  try:
-    own = experiments.module(loop_name)
-  except LookupError:
-    raise ConfigError(f'no experiment is called {loop_name!r}{closest(loop_name, experiments.names())}') from None
   for seed in seeds:
-    yield dict(rows=own.run(seed=seed, **options), curve=[], alarms=[])
+    yield dict(rows=loops.train({**config.to_dict(), 'seed': seed}, None, quiet=True), curve=[], alarms=[])
 
 
 def versions() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
 
+from jssl import memories
 from jssl.data import (
   chains,
   cipher,
@@ -8,6 +9,7 @@ from jssl.data import (
   contrasted,
   corridors,
   documents,
+  environments,
   fact_tables,
   few_labels,
   few_reviews,
@@ -32,6 +34,7 @@ from jssl.data import (
   words,
 )
 from jssl.evaluators.protocols import PROTOCOLS
+from jssl.metrics import METRICS
 from jssl.models import (
   averaged,
   bert,
@@ -55,37 +58,10 @@ from jssl.models import (
 )
 from jssl.models import series as series_models
 from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
-from jssl.parts import guards, memory, optimizers, schedules, teachers
-from jssl.terms import (
-  cells,
-  demonstration,
-  denoise,
-  difference,
-  discriminated,
-  distil,
-  elastic,
-  hybrid,
-  invariant,
-  label_pairs,
-  labelled,
-  late,
-  latent,
-  masked,
-  multi_view,
-  outcome,
-  preference,
-  rebuilt,
-  record,
-  sequence,
-  spectral,
-  tokens,
-  trajectory,
-  tuples,
-  two_view,
-  unified,
-  value,
-  written,
-)
+from jssl.objectives.compound import COMPOUND
+from jssl.parts import guards, optimizers, schedules, teachers
+from jssl.passes import PASSES
+from jssl.refreshes import REFRESHES
 from jssl.transforms import TRANSFORMS
 from jssl.views import columns, gaps, graph, image, items, noise, rates, video
 from jssl.views import series as series_views
@@ -181,6 +157,10 @@ VIEWS = {
   'linear_noise': noise.linear_noise,
   'markov_mask': series_views.markov_mask,
   'gap_mask': series_views.gap_mask,
+  'geometric_future': series_views.geometric_future,
+  'real_tokens': text_views.real_tokens,
+  'ordered_places': text_views.ordered_places,
+  'table_cells': text_views.table_cells,
 }
 DATA = {
   'mnist5k': images.mnist5k,
@@ -225,52 +205,20 @@ DATA = {
   'rooms': rollout.rooms,
   'demonstrations': rollout.demonstrations,
 }
-TERMS = {
-  'two_view': two_view.two_view,
-  'masked': masked.masked,
-  'inpainted': masked.inpainted,
-  'coded': sequence.coded,
-  'imputed': sequence.imputed,
-  'latent': latent.latent,
-  'regressed': latent.regressed,
-  'masked_lm': tokens.masked_lm,
-  'masked_autoencoder_lm': tokens.masked_autoencoder_lm,
-  'difference': difference.difference,
-  'rebuilt': rebuilt.rebuilt,
-  'elastic': elastic.elastic,
-  'label_pairs': label_pairs.label_pairs,
-  'triples': tuples.triples,
-  'look_up': tuples.look_up,
-  'triplets': tuples.triplets,
-  'invariant': invariant.invariant,
-  'multi_view': multi_view.multi_view,
-  'classified': labelled.classified,
-  'distilled': distil.distilled,
-  'discriminated': discriminated.discriminated,
-  'hybrid': hybrid.hybrid,
-  'written': written.written,
-  'cells': cells.cells,
-  'late_contrast': late.late_contrast,
-  'late_distilled': late.late_distilled,
-  'record': record.record,
-  'denoised': denoise.denoised,
-  'variational': denoise.variational,
-  'unified': unified.unified,
-  # preference
-  'rewarded': preference.rewarded,
-  'imitated': preference.imitated,
-  'compared': preference.compared,
-  'goal_rewarded': preference.goal_rewarded,
-  # control
-  'open_loop': trajectory.open_loop,
-  'outcome': outcome.outcome,
-  'latent_actions': demonstration.latent_actions,
-  'chunk': demonstration.chunk,
-  'slow': spectral.slow,
-  'q_learning': value.q_learning,
-}
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
-MEMORIES = {'queue': memory.queue, 'centre': memory.centre, 'duals': spectral.duals}
+# Where policies play.
+ENVIRONMENTS = {
+  'four_rooms': environments.four_rooms,
+  'point_mass': environments.point_mass,
+  'combination_lock': environments.combination_lock,
+}
+MEMORIES = {
+  'queue': memories.queue,
+  'centre': memories.centre,
+  'duals': memories.duals,
+  'multipliers': memories.multipliers,
+  'rows': memories.rows,
+}
 SCHEDULES = {
   'constant': schedules.constant,
   'linear': schedules.linear,
@@ -293,17 +241,20 @@ ESTIMATORS = {
   'imputed': invariance.imputed,
   'doubly_robust': invariance.doubly_robust,
 }
-# A teacher's probabilities over prototypes, for the health panel.
-ASSIGNMENTS = {'dino_teacher': dino_teacher, 'sinkhorn': sinkhorn}
+# A teacher's probabilities over prototypes by its objective, for the health panel.
+ASSIGNMENTS = {'dino': dino_teacher, 'swav': sinkhorn}
 TABLES = {
   'assignments': ASSIGNMENTS,
   'estimators': ESTIMATORS,
   'models': MODELS,
   'views': VIEWS,
   'data': DATA,
-  'objectives': OBJECTIVES,
-  'terms': TERMS,
+  'objectives': {**OBJECTIVES, **COMPOUND},
+  'passes': PASSES,
+  'metrics': METRICS,
+  'refreshes': REFRESHES,
   'teachers': TEACHERS,
+  'environments': ENVIRONMENTS,
   'memories': MEMORIES,
   'guards': GUARDS,
   'schedules': SCHEDULES,

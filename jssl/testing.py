@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jssl.core import method as methods
 from jssl.core.build import Plan, plan
 from jssl.core.mesh import BATCH, make_mesh, shardings
-from jssl.core.step import init_state, make_step
+from jssl.core.step import enter, init_state, make_step
 
 TOLERANCE = 1e-5  # relative, float32
 Errors = dict[str, float]  # of loss, gradient and new state, each |a - b| / |a| over all its arrays
@@ -58,12 +59,15 @@ def check_method(
 
 def check_traces(config: Mapping[str, Any]) -> None:
   """The step traces, keeps the types of its state, and gives a scalar loss; nothing is compiled."""
-  p = plan(config)
-  state = jax.eval_shape(lambda: init_state(p.method, p.optimizer, jax.random.key(0)))
-  after, metrics = jax.eval_shape(make_step(p.method, p.optimizer), state, p.batch)
-  same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), state, after)
-  assert jax.tree.all(same), 'the step changes the shape or type of its state'
-  assert metrics['loss'].shape == (), f'the loss has shape {metrics["loss"].shape}'
+  p, after = plan(config), None
+  for i, phase in enumerate(p.phases):
+    begin = partial(init_state, phase, jax.random.key(0)) if i == 0 else partial(enter, phase, after)
+    state = jax.eval_shape(begin)
+    for turn in range(len(phase.turns)):
+      after, metrics = jax.eval_shape(make_step(phase, turn), state, phase.batch)
+      same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), state, after)
+      assert jax.tree.all(same), 'the step changes the shape or type of its state'
+      assert metrics['loss'].shape == (), f'the loss has shape {metrics["loss"].shape}'
 
 
 def measure(
@@ -96,8 +100,8 @@ def measure(
 
 
 def _piece_by_piece(encode, count: int):
-  def run(batch, keys):
-    found = [encode({k: x[i::count] for k, x in batch.items()}, keys[i::count]) for i in range(count)]
+  def run(examples):
+    found = [encode(jax.tree.map(lambda x, i=i: x[i::count], examples)) for i in range(count)]
     join = lambda *x: jnp.stack(x, 1).reshape(-1, *x[0].shape[1:])
     encoded = jax.tree.map(join, *(e for e, _ in found))
     return encoded, jax.tree.map(lambda *x: jnp.mean(jnp.stack(x), 0), *(s for _, s in found))

@@ -3,8 +3,9 @@
 Shapes are written b (batch), n (tokens), d (features), h w c (height, width, channels), t (time), v (views), l (layers).
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NewType, Protocol
 
 import jax
 
@@ -14,6 +15,9 @@ Keys = jax.Array  # one typed PRNG key an example, [b]
 Batch = Mapping[str, Array]  # columns, each [b ...]; always with `example` [b] and `epoch` [b], which seed the example's keys
 Params = Mapping[str, Any]  # network name -> nested dict of arrays
 Metrics = dict[str, Array]
+# In a config: an output of a pass ('views.q', 'views.q[0]', 'seen.tokens[1:]'), a column ('batch.label'), the value of a network
+# ('nets.scale', 'nets.backbone.table'), what a memory holds ('memory.queue'), or an output for all examples ('whole.views.q').
+Ref = NewType('Ref', str)
 
 
 class Features(NamedTuple):
@@ -24,36 +28,74 @@ class Features(NamedTuple):
   layers: Array | None = None  # [l b n d]: hidden states from the embedding to the last block, where the network has them
 
 
-class Term(NamedTuple):
-  """A training shape: how a batch runs through the networks, and how what comes out is judged.
+class Pass(NamedTuple):
+  """A way of a batch through the networks, example by example, so that it may run in micro-batches."""
 
-  `encode` works example by example, with one key an example, so it may run in micro-batches; `judge` sees the
-  whole global batch. The split is what makes accumulation exact for objectives that couple examples.
-  """
+  run: Callable  # Call -> name -> [b ...], or name -> {view: [b ...]}
+  gives: tuple[str, ...] | None  # the names of its outputs; None where they are those of what it draws
 
-  init: Callable  # (key, encoded: shapes) -> state kept between steps: queue, centre, counts; {} for most
-  encode: Callable  # (nets, target, batch, keys) -> encoded: a pytree of [b ...]
-  judge: Callable  # (nets, encoded, state, key, step) -> (scalar, (state, metrics))
-  watch: Callable = lambda encoded, state, step: {}  # -> pairs and teacher, as the health panel takes them, where there are any
+
+class Call(NamedTuple):
+  """What a pass is called with."""
+
+  nets: Mapping[str, Callable]  # the trained networks, bound to their arrays
+  target: Mapping[str, Callable] | None  # the teacher's copies; None where there is no teacher
+  batch: "Batch"
+  keys: "Keys"
+  name: str  # of the pass
+  asked: Mapping[str, frozenset[int] | None]  # output -> which of its views are read; None for all of them
+  read: Callable[[str], Any]  # what a reference stands for: 'seen.tokens', 'batch.label', 'nets.scale', 'memory.queue'
+
+  def key(self, *purpose: str | int) -> "Keys":
+    """Keys for one purpose, one an example: 'view', 'mask', or ('encoder', 2) for the third of several."""
+    return salted(self.keys, self.name, *purpose)
+
+  def views(self, *outputs: str, of: int) -> list[int]:
+    """Which of `of` views of the outputs are read, in order."""
+    wanted = [self.asked[name] for name in outputs if name in self.asked]
+    return sorted({i for which in wanted for i in (range(of) if which is None else which)})
+
+
+class Loss(NamedTuple):
+  """An objective and the outputs that it judges."""
+
+  objective: Callable  # (*positional, **keywords) -> [b] or scalar
+  positional: tuple[str, ...]  # references, in the order of the objective's arguments
+  keywords: Mapping[str, str]  # argument -> reference
+  weight: Any = 1.0  # number or schedule
+  pairs: Any = None  # 'all' or ((i, j), ...): views of the first two references that are compared, the mean over them
+  over: str | None = None  # 'views': the mean over the views of what has views
+  draws: bool = False  # the objective takes a `key`
+  assign: Callable | None = None  # a teacher's probabilities, by the second reference and the keywords: for the health panel
 
 
 class Method(NamedTuple):
-  """Networks, weighted terms and one teacher rule, flattened to six pure functions."""
+  """Networks, passes, weighted losses and teacher rules, flattened to pure functions."""
 
   init: Callable  # key -> (params, state)
   loss: Callable  # (params, state, batch, key, step) -> (scalar, (state, metrics))
   after_update: Callable  # (params, state, step) -> state; the only place that sees the new parameters: teachers live here
   represent: Callable  # (params, state, inputs) -> Features; what evaluators and users call
   networks: Callable  # (params, state) -> name -> network in evaluation mode; for evaluators that need more than features
-  watch: Callable  # (params, state, batch, key, step) -> term name -> what the health panel looks at
+  watch: Callable  # (params, state, batch, key, step) -> what the health panel looks at: pairs, teacher
+  enter: Callable  # (params, state, key) of the phase before -> (params, state) to go on from
+  gradients: Callable  # (params, state, batch, key, step) -> the gradient of each weighted loss by name
 
 
 class Memory(NamedTuple):
-  """What a term remembers between steps, handed to its objective as keyword arguments."""
+  """What is kept between steps: read by passes and losses before a step, written from their outputs after it."""
 
-  init: Callable  # (key, encoded: shapes) -> state
-  read: Callable  # state -> dict of keyword arguments for the objective: negatives, centre, support
-  write: Callable  # (state, encoded) -> state
+  init: Callable  # (key, *shapes of what it is written from) -> state, any pytree
+  read: Callable  # state -> an array, or a dict of arrays
+  write: Callable  # (state, *outputs) -> state
+
+
+class Refresh(NamedTuple):
+  """Columns of the training split, or an order of its examples, that are made anew from the networks every so many steps."""
+
+  columns: Callable  # Data -> name -> shape of an example's entry
+  make: Callable  # (represent, networks, Data, key) -> name -> [n ...], an entry an example; 'order' [n] is no column
+  every: int = 0  # steps
 
 
 class Data(NamedTuple):
@@ -85,7 +127,6 @@ class Examples(Protocol):
 Objective = Callable[..., Array]  # (q: [b d], k: [b d], *, ...) -> [b]; a scalar only where the formula is inseparable
 View = Callable[[Keys, Batch], Any]  # drawn inside the jitted step: crops, masks, corruptions, noise, negatives
 Teacher = Callable[[Params, Params, Array], Params]  # (teacher, student, step) -> teacher
-Miner = Callable[[Array, Array], Array]  # (similarity [b k], positive [b k]) -> weight [b k]
 Evaluator = Callable[..., dict[str, float]]  # (subject, key, *, options) -> figures
 
 
@@ -97,8 +138,27 @@ class Transform(NamedTuple):
   labels: str = 'label'  # the column of the data that `fit` is given as labels, where there is one
 
 
+class Loop(NamedTuple):
+  """A system that does not fit one loss a step, as named steps: each makes a state, a pytree of arrays, from those before it."""
+
+  steps: Sequence[tuple[str, Callable]]  # name, (states by name) -> state
+  rows: Callable  # states by name -> row -> figure -> number; the system's own row has its name
+
+
 def fold(keys: Array, data: int | Array) -> Array:
   """`jax.random.fold_in` for one key or an array of them."""
   if keys.ndim == 0:
     return jax.random.fold_in(keys, data)
   return jax.vmap(jax.random.fold_in, (0, None))(keys, data)
+
+
+def tag(name: str | int) -> int:
+  """A number that stands for a name in a random stream, the same in every process and version."""
+  return name if isinstance(name, int) else zlib.crc32(name.encode()) & 0x7FFFFFFF
+
+
+def salted(keys: Array, *path: str | int) -> Array:
+  """Keys of their own for what a path of names, and numbers, stands for."""
+  for name in path:
+    keys = fold(keys, tag(name))
+  return keys

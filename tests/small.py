@@ -51,11 +51,12 @@ def shrink(c: dict, batch_size: int = 16) -> dict:
     c['heads']['denoiser']['code'] = c['backbone']['widths'][-1]
   if c['data']['name'] in ROLLED:
     c['data'] |= dict(episodes=32, test=4)
-  for term in c['terms'].values():
-    if 'memory' in term and 'size' in term['memory']:
-      term['memory']['size'] = 4 * batch_size
-    if 'size' in term.get('objective', {}):
-      term['objective']['size'] = batch_size // 2
+  for memory in c['memories'].values():
+    if memory['name'] == 'queue':
+      memory['size'] = 4 * batch_size
+  for loss in c['losses'].values():
+    if 'size' in loss:
+      loss['size'] = batch_size // 2
       # Whitening needs twice as many rows as features; with fewer it divides by rounding errors.
       c['heads']['projector']['widths'] = (16, batch_size // 4)
   return c
@@ -63,6 +64,8 @@ def shrink(c: dict, batch_size: int = 16) -> dict:
 
 def _without_minilm(c):
   """A config with small encoders for MiniLM, and the ids that tokens start from moved down."""
+  if isinstance(c, tuple):
+    return tuple(_without_minilm(value) for value in c)
   if not isinstance(c, dict):
     return c
   if c.get('name') == 'minilm':

@@ -22,7 +22,7 @@ def test_imports_point_down():
 
 def test_core_is_small():
   lines = sum(len(p.read_text().splitlines()) for p in (ROOT / 'jssl' / 'core').glob('*.py'))
-  assert lines <= 1100, f'jssl/core has {lines} lines'
+  assert lines <= 1900, f'jssl/core has {lines} lines'
 
 
 def test_objectives_import_nothing_heavy():
@@ -30,3 +30,9 @@ def test_objectives_import_nothing_heavy():
   heavy = ['tensorflow_datasets', 'grain', 'orbax', 'orbax.checkpoint', 'tokenizers', 'flax', 'sklearn', 'matplotlib', 'rich']
   found = subprocess.run([sys.executable, '-c', code, *heavy], capture_output=True, text=True, check=True, cwd=ROOT)
   assert found.stdout.strip() == '[]'
+
+
+def test_the_table_of_passes_is_of_today():
+  from experiments import passes_page
+
+  assert passes_page.PAGE.read_text() == passes_page.page(), 'run python experiments/passes_page.py'

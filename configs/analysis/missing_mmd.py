@@ -9,18 +9,20 @@ def get_config():
   c.backbone = dict(name='mlp_backbone', widths=(64, 32), norm='none')
   c.heads.classifier = dict(name='linear', dim=2)
   c.view = dict(name='columns', names=('image',))
-  c.terms.invariant = dict(
-    name='invariant',
-    objective=dict(name='conditional_mmd', classes=2, diagonal=False),
-    estimator=dict(name='doubly_robust'),
-    penalty=5.0,
-  )
+  c.passes.code = dict(name='embed')
+  c.passes.logits = dict(name='apply', network='classifier', on='code.pooled[0]')
+  c.losses.error = dict(name='softmax_cross_entropy', of=dict(logits='logits.out', labels='batch.label'))
+  observed = dict(q='code.pooled[0]', y='batch.label', nuisance='batch.nuisance', seen='batch.seen')
+  c.losses.gap = dict(
+    name='missing_mmd', of=dict(**observed, propensity='batch.propensity', imputation='batch.imputation'),
+    estimator=dict(name='doubly_robust'), classes=2, diagonal=False, weight=5.0,
+  )  # fmt: skip
   c.optimizer.learning_rate.peak = 2e-3
   c.evaluators = dict(head=dict(name='prediction'))
-  observed = ('terms.invariant.estimator.name=observed_only', 'terms.invariant.given=("nuisance", "seen")')
+  only = ('losses.gap.estimator.name=observed_only', f'losses.gap.of={observed}')
   c.claim = dict(
     metric='head_top1', beats=('erm', 'observed_only'), margin=0.02, seeds=3,
-    variants=dict(erm=('terms.invariant.penalty=0.0',), observed_only=observed, oracle=('data.missing=False', *observed)),
+    variants=dict(erm=('losses.gap.weight=0.0',), observed_only=only, oracle=('data.missing=False', *only)),
     also=(dict(metric='head_top1', beats=('oracle',), margin=-0.05),),
   )  # fmt: skip
   return c

@@ -9,13 +9,13 @@ def get_config():
   c.data.update(length=24, vocabulary=2048)
   c.backbone = dict(name='bert', vocabulary=2048, width=64, depth=2, heads=4, dropout=0.1)
   c.view = dict(name='columns', names=('ids', 'ids'))
-  one_way = dict(name='two_view', pairs=((0, 1),), heads=())
-  c.terms.simcse = dict(objective=dict(name='info_nce', temperature=0.05), **one_way)
-  c.terms.rank = dict(objective=dict(name='rank_penalty'), weight=0.1, **one_way)
+  c.passes.views, c.passes.again = dict(name='embed'), dict(name='embed')
+  c.losses.simcse = dict(name='info_nce', of=('views.q', 'views.k'), pairs=((0, 1),), temperature=0.05)
+  c.losses.rank = dict(name='rank_penalty', of=('again.q', 'again.k'), pairs=((0, 1),), weight=0.1)
   c.optimizer.learning_rate.peak = 1e-3
   c.evaluators = dict(sts=dict(name='sts'))
   c.claim = dict(
     metric='sts_spearman', beats=('without', 'random_init'), margin=0.01, seeds=3,
-    variants=dict(without=('terms.rank.weight=0.0',)),
+    variants=dict(without=('losses.rank.weight=0.0',)),
   )  # fmt: skip
   return c

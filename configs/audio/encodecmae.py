@@ -15,10 +15,12 @@ def get_config():
   c.view = dict(name='columns', names=('frames',))
   c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4, dim=64)  # 4 codebooks of 16
   gaps = dict(name='gap_mask', ratio=0.5, gap=8)
-  c.terms.codes = dict(
-    name='coded', mask=gaps,
-    objective=dict(name='codebook_cross_entropy', weights=(0.25, 0.25, 0.25, 0.25), masked_weight=0.9),
-  )
+  c.passes.seen = dict(name='masked_encode', mask=gaps)
+  c.passes.told = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))
+  c.losses.codes = dict(
+    name='codebook_cross_entropy', of=dict(logits='told.out', codes='batch.codes', mask='seen.mask'),
+    weights=(0.25, 0.25, 0.25, 0.25), masked_weight=0.9,
+  )  # fmt: skip
   c.optimizer.learning_rate.peak = 3e-3
   c.optimizer.b2 = 0.95
   c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
@@ -26,10 +28,10 @@ def get_config():
     metric='fewshot_top1_10shot', beats=('random_init', 'frames', 'first_codebook'), margin=0.01, seeds=3,
     variants=dict(
       frames=(  # the log-mel frames themselves in place of their codes
-        'terms.codes.name=masked', f'terms.codes.mask={gaps}', 'terms.codes.objective={"name": "masked_mse", "normalize": False}',
+        'losses.codes={"name": "masked_mse", "normalize": False, "of": ("told.out", "seen.patches", "seen.mask")}',
         'heads.decoder.dim=None',
       ),
-      first_codebook=('terms.codes.objective.weights=(1.0, 0.0, 0.0, 0.0)',),
+      first_codebook=('losses.codes.weights=(1.0, 0.0, 0.0, 0.0)',),
     ),
   )
   return c

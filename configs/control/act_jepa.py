@@ -10,11 +10,19 @@ def get_config():
   c.heads.predictor = dict(name='chunk', length=5, width=32)
   c.heads.decoder = dict(name='chunk', length=5, dim=2)
   c.teacher = dict(name='ema', decay=0.996)
-  c.terms.chunk = dict(name='chunk', objective=dict(name='act_jepa'))
+  c.passes.window = dict(name='trajectory')
+  c.passes.now = dict(name='encode', on='batch.frame')
+  c.passes.ahead = dict(name='encode', on='batch.observation', teacher=True)
+  c.passes.states = dict(name='apply', network='predictor', on='now.tokens')
+  c.passes.actions = dict(name='apply', network='decoder', on='now.tokens')
+  c.losses.chunk = dict(
+    name='act_jepa',
+    of=dict(actions='actions.out', action_targets='batch.action', states='states.out', state_targets='ahead.tokens', mask='window.alive'),
+  )
   c.evaluators = dict(control=dict(name='chunk_control'), future=dict(name='regression', column='state'))
   c.claim = dict(
     metric='control_return', beats=('random_init', 'actions_alone'), margin=0.3, seeds=3,
-    variants=dict(actions_alone=('terms.chunk.objective.weight=0.0',)),
+    variants=dict(actions_alone=('losses.chunk.state_weight=0.0',)),
     also=(dict(metric='future_r2', beats=('actions_alone',), margin=0.005),),
   )
   return c

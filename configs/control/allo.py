@@ -7,9 +7,14 @@ def get_config():
   c = common.rooms(batch_size=256, steps=1500, goal=False, episodes=512, length=64)
   c.number = 17
   c.heads.head = dict(name='linear', dim=7)
-  c.terms.slow = dict(name='slow', objective=dict(name='allo'), memory=dict(name='duals'))
+  c.passes.walk = dict(name='embed', view=dict(name='geometric_future'), heads=('head',))
+  c.memories.duals = dict(name='duals', of='walk.q[0]')
+  c.losses.slow = dict(
+    name='allo', of=dict(start='walk.q[0]', end='walk.q[1]', duals='memory.duals.duals', barrier='memory.duals.barrier')
+  )
+  c.watch = ('walk.q[0]', 'walk.q[1]')
   c.evaluators = dict(laplacian=dict(name='laplacian'))
-  drawing = lambda **o: f'terms.slow={dict(name="slow", objective=dict(name="graph_drawing", **o))}'
+  drawing = lambda **o: f'losses.slow={dict(name="graph_drawing", of=("walk.q[0]", "walk.q[1]"), **o)}'
   c.claim = dict(
     metric='laplacian_cosine', beats=('generalized', 'plain', 'random_init'), margin=0.2, seeds=3,
     variants=dict(generalized=(drawing(),), plain=(drawing(equal=True),)),

@@ -12,7 +12,11 @@ def get_config():
   c.number = 91
   c.heads.inverse = dict(name='timeline', dim=8, width=32, depth=1)
   c.heads.forward = dict(name='timeline', extra=8, causal=True, width=32, depth=1)
-  c.terms.dynamics = dict(name='latent_actions', objective=dict(name='dynamo'))
+  c.passes.walk = dict(name='trajectory')
+  c.passes.actions = dict(name='apply', network='inverse', on='walk.states')
+  c.passes.ahead = dict(name='apply', network='forward', on=('walk.states[:-1]', 'actions.out[1:]'))
+  c.losses.dynamics = dict(name='dynamo', of=('ahead.out', 'walk.target[1:]', 'walk.states'))
+  c.watch = ('ahead.out[0]', 'walk.target[1]')
   c.claim = dict(
     metric='state_r2', beats=('random_init',), margin=0.1, seeds=3,
     also=(dict(metric='cloning_return', beats=('random_init',), margin=0.5),),

@@ -11,12 +11,15 @@ def get_config():
   c.number = 119
   c.backbone.norm = 'none'
   c.teacher.decay = 0.97
-  c.terms.predict = dict(name='open_loop', horizon=1, objective=dict(name='self_predictive'), weight=0.002)
-  observations = 'terms.predict.told=pixels', 'terms.predict.predictor=decoder'
+  c.passes.ahead = dict(name='latent_rollout', horizon=1)
+  reached = dict(prediction='ahead.prediction', target='ahead.target', mask='ahead.alive')
+  c.losses.predict = dict(name='self_predictive', of=reached, weight=0.002)
+  c.watch = ('ahead.prediction[0]', 'ahead.target[0]')
+  observations = 'passes.ahead.target=pixels', 'passes.ahead.predictor=decoder'
   c.heads.pixels = dict(name='flat', on='data.frame')
   c.heads.decoder = dict(name='mlp', widths=(128, 147), norm='none')
   c.claim = dict(
     metric='control_return', beats=('random_init', 'values_alone', 'observations'), margin=0.02, seeds=8,
-    variants=dict(values_alone=('terms.predict.weight=0.0',), observations=observations),
+    variants=dict(values_alone=('losses.predict.weight=0.0',), observations=observations),
   )
   return c

@@ -13,11 +13,12 @@ def get_config():
   c.heads.projector = dict(name='mlp', widths=(64,), norm='none')
   c.heads.predictor = dict(name='linear', on='projector')
   c.teacher = dict(name='ema', decay=0.95, networks=('backbone', 'q', 'projector'))
-  c.terms.predict = dict(
-    name='open_loop', horizon=5, heads=('projector',), predictor='predictor', objective=dict(name='spr'), weight=0.2,
-  )
+  c.passes.ahead = dict(name='latent_rollout', horizon=5, heads=('projector',), predictor='predictor')
+  reached = dict(prediction='ahead.prediction', target='ahead.target', mask='ahead.alive')
+  c.losses.predict = dict(name='spr', of=reached, weight=0.2)
+  c.watch = ('ahead.prediction[0]', 'ahead.target[0]')
   c.claim = dict(
     metric='control_return', beats=('random_init', 'values_alone', 'one_step'), margin=0.02, seeds=8,
-    variants=dict(values_alone=('terms.predict.weight=0.0',), one_step=('terms.predict.horizon=1',)),
+    variants=dict(values_alone=('losses.predict.weight=0.0',), one_step=('passes.ahead.horizon=1',)),
   )
   return c

@@ -12,9 +12,16 @@ def get_config():
   c.backbone = dict(name='coder', code=32, widths=(32, 64), kernel=(3, 2))
   c.heads.posterior = dict(name='linear')
   c.heads.denoiser.code = 32
-  c.terms.denoise = dict(name='variational', noise=dict(name='cosine_noise'), objective=dict(name='denoising_mse'), mmd_weight=0.1)
+  c.passes.code = dict(name='embed')
+  c.passes.spread = dict(name='apply', network='posterior', on='code.pooled[0]')
+  c.passes.drawn = dict(name='gaussian', mean='code.pooled[0]', log_variance='spread.out')
+  c.passes.noised = dict(name='noise', on='code.x[0]', noise=dict(name='cosine_noise'))
+  c.passes.told = dict(name='apply', network='denoiser', on=('noised.x', 'noised.time', 'drawn.z'))
+  c.losses.denoise = dict(name='denoising_mse', of=('told.out', 'noised.noise'))
+  c.losses.mmd = dict(name='mmd', of=('drawn.z', 'drawn.prior'), weight=0.1)
+  c.losses.kl = dict(name='gaussian_kl', of=('code.pooled[0]', 'spread.out'), weight=0.0)
   c.claim = dict(
     metric='fewshot_top1_10shot', beats=('random_init', 'without_mmd'), margin=0.01, seeds=3,
-    variants=dict(without_mmd=('terms.denoise.mmd_weight=0.0',)),
+    variants=dict(without_mmd=('losses.mmd.weight=0.0',)),
   )
   return c

@@ -13,7 +13,10 @@ def get_config():
   affine = dict(degrees=15, translate=0.12, scale=(0.75, 1.2), shear=15)
   c.view = dict(name='augment', mean=0.5, std=0.5, views=(dict(affine=affine), {}))
   c.heads.denoiser.update(sections=2, drop=0.1)
-  c.terms.denoise = dict(name='denoised', noise=dict(name='cosine_noise'), objective=dict(name='denoising_mse'))
+  c.passes.code = dict(name='embed')
+  c.passes.noised = dict(name='noise', on='code.x[1]', noise=dict(name='cosine_noise'))
+  c.passes.told = dict(name='apply', network='denoiser', on=('noised.x', 'noised.time', 'code.pooled[0]'))
+  c.losses.denoise = dict(name='denoising_mse', of=('told.out', 'noised.noise'))
   c.claim = dict(
     metric='linear_top1', beats=('random_init', 'same_view'), margin=0.02, seeds=3,
     # The source is the target, not another view of it: a diffusion autoencoder.

@@ -11,7 +11,7 @@ def get_config():
   c = common.image(data='mnist5k_few', batch_size=64, epochs=1)
   c.number = 78
   c.kind = 'supervised'
-  c.steps, half = 1280, 320
+  c.steps = 1280
   c.backbone = dict(name='mlp_backbone', widths=(64,))
   c.heads = dict(
     classifier=dict(name='linear', dim=10),
@@ -21,20 +21,25 @@ def get_config():
     teacher_projector=dict(name='linear', dim=32, on='teacher'),
     critic=dict(name='critic', widths=(64,), on='student_projector'),
   )
-  c.teacher = dict(name='periodic', every=half, networks=('teacher', 'teacher_classifier'))
-  first = lambda x: dict(name='switch', before=x, after=0.0, at='25%')
-  then = lambda x: dict(name='switch', before=0.0, after=x, at='25%')
   view, plain = {**c.view.to_dict(), 'views': 1}, dict(name='plain')
-  c.terms = dict(
-    teacher=dict(
-      name='classified', objective=dict(name='softmax_cross_entropy'), view=view, encoder='teacher',
-      heads=('teacher_classifier',), weight=first(1.0),
-    ),
-    task=dict(name='classified', objective=dict(name='known_cross_entropy'), view=plain, label='few', weight=then(1.0)),
-    whole=dict(name='distilled', objective=dict(name='wcord_global'), view=plain, critic='critic', weight=then(1.0)),
-    local=dict(name='distilled', objective=dict(name='wcord_local'), view=plain, weight=then(1.0)),
-  )  # fmt: skip
+  c.passes = dict(
+    taught=dict(name='embed', view=view, towers='teacher', heads=('teacher_classifier',)),
+    labelled=dict(name='embed', view=plain, heads=('classifier',)),
+    student=dict(name='embed', view=plain, heads=('student_projector',)),
+    told=dict(name='embed', view=plain, towers='teacher', heads=('teacher_projector',)),
+    pairs=dict(name='cross', network='critic', each='student.q[0]', all='whole.told.q[0]'),
+  )
+  c.losses = dict(
+    teacher=dict(name='softmax_cross_entropy', of=dict(logits='taught.q[0]', labels='batch.label')),
+    task=dict(name='known_cross_entropy', of=dict(logits='labelled.q[0]', labels='batch.few')),
+    whole=dict(name='wcord_scores', of=('pairs.scores',)),
+    local=dict(name='wcord_local', of=('student.q[0]', 'told.q[0]')),
+  )
+  c.phases = (
+    dict(steps='25%', losses=('teacher',)),
+    dict(losses=('task', 'whole', 'local'), freeze=('teacher', 'teacher_classifier')),
+  )
   c.evaluators = dict(classify=dict(name='classify'))
   c.claim = dict(metric='classify_top1', beats=('random_init', 'labels_only'), margin=0.005, seeds=3,
-                 variants=dict(labels_only=('terms.whole.weight=0.0', 'terms.local.weight=0.0')))  # fmt: skip
+                 variants=dict(labels_only=('losses.whole.weight=0.0', 'losses.local.weight=0.0')))  # fmt: skip
   return c

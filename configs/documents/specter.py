@@ -13,7 +13,9 @@ def get_config():
   c.number = 19
   c.backbone = dict(name='embedding_bag', count=1002, dim=48, std=1.0)
   c.view = dict(name='columns', names=('ids', 'positive', 'negative'))
-  c.terms.citations = dict(name='triplets', objective=dict(name='euclidean_triplet', margin=1.0))
+  c.passes.documents = dict(name='embed')
+  c.losses.citations = dict(name='euclidean_triplet', of=('documents.q[0]', 'documents.q[1]', 'documents.q[2]'), margin=1.0)
+  c.watch = ('documents.q[0]', 'documents.q[1]')
   c.optimizer.learning_rate.peak = 1e-2
   c.optimizer.weight_decay = 0.01
   c.evaluators = dict(retrieval=dict(name='retrieval', queries='test', documents='test'))

@@ -10,7 +10,8 @@ def get_config():
   c.heads.projector = dict(name='mlp', widths=(64, 64), norm='none', act='elu')
   c.view = dict(name='corrupted_graph', edges=(0.2, 0.4), features=(0.3, 0.4))
   c.inputs = dict(name='whole_graph')
-  c.terms.grace = dict(name='two_view', objective=dict(name='nt_xent', temperature=0.4))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.grace = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=0.4)
   c.optimizer.learning_rate.peak = 2e-3
   c.optimizer.weight_decay = 1e-5
   c.evaluators = dict(fewshot=dict(name='fewshot', shots=(5,)))

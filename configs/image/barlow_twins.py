@@ -6,6 +6,7 @@ from jssl.configs import common
 def get_config():
   c = common.image()
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
-  c.terms.redundancy = dict(name='two_view', pairs=((0, 1),), objective=dict(name='barlow_twins'), weight=0.05)
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.redundancy = dict(name='barlow_twins', of=('views.q', 'views.k'), pairs=((0, 1),), weight=0.05)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

@@ -9,6 +9,7 @@ def get_config():
   c.heads.projector = dict(name='mlp', widths=(512, 128))
   c.heads.predictor = dict(name='mlp', on='projector', widths=(512, 128))
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.9), networks=('backbone', 'projector'))
-  c.terms.match = dict(name='two_view', predictor='predictor', objective=dict(name='byol'), weight=2.0)
+  c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
+  c.losses.match = dict(name='byol', of=('views.q', 'views.k'), pairs='all', weight=2.0)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

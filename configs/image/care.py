@@ -9,18 +9,19 @@ def get_config():
   c.data.train = 2000
   c.backbone.widths = (16, 32, 64, 64)
   c.heads.projector = dict(name='mlp', widths=(128, 64))
-  c.terms.nce = dict(name='two_view', objective=dict(name='nt_xent', temperature=0.5))
-  c.terms.rotation = dict(
-    name='two_view', weight=0.01, pairs=((0, 1),), columns=dict(ids='example'),
-    view=dict(name='shared', view=c.view.to_dict(), chunks=8), objective=dict(name='care', chunks=8),
-  )  # fmt: skip
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=0.5)
+  c.passes.moved = dict(name='embed', heads=('projector',), view=dict(name='shared', view=c.view.to_dict(), chunks=8))
+  c.losses.rotation = dict(
+    name='care', of=dict(q='moved.q', k='moved.k', ids='batch.example'), pairs=((0, 1),), chunks=8, weight=0.01
+  )
   c.evaluators = dict(rotation=dict(name='rotation', view=c.view.to_dict()), linear=dict(name='linear'))
   c.claim = dict(
     metric='rotation_residual', beats=('random_init', 'invariant'), margin=0.02, lower=True, seeds=3,
     also=(dict(metric='linear_top1', beats=('invariant',), margin=-0.01),),
     variants=dict(
-      invariant=('terms.rotation.weight=0.0',),
-      equivariant_only=('terms.nce.objective.name=uniform',),
+      invariant=('losses.rotation.weight=0.0',),
+      equivariant_only=('losses.nce.name=uniform',),
     ),
   )  # fmt: skip
   return c

@@ -11,8 +11,9 @@ def get_config():
   c.optimizer.learning_rate.peak = 1e-3
   c.heads.predictor = dict(name='linear')
   c.teacher = dict(name='ema', decay=dict(name='linear', start=0.996, end=0.999), networks=('backbone',))
-  c.terms.predict = dict(
-    name='regressed', layers=2, mask=dict(name='beit_block_mask', ratio=0.6), objective=dict(name='smooth_l1', beta=2.0)
-  )
+  c.passes.seen = dict(name='masked_encode', hide='replace', mask=dict(name='beit_block_mask', ratio=0.6))
+  c.passes.told = dict(name='apply', network='predictor', on='seen.tokens')
+  c.passes.whole_image = dict(name='encode', on='seen.x', teacher=True, last_layers=2)
+  c.losses.predict = dict(name='smooth_l1', of=dict(q='told.out', k='whole_image.averaged', mask='seen.mask'), beta=2.0)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

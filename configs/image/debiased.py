@@ -12,13 +12,14 @@ def get_config():
   c.data.train = 2000
   c.backbone.widths = (16, 32, 64, 64)
   c.heads.projector = dict(name='mlp', widths=(128, 64))
-  c.terms.nce = dict(name='two_view', objective=dict(name='debiased', temperature=0.5, tau_plus=0.1))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.nce = dict(name='debiased', of=('views.q', 'views.k'), pairs='all', temperature=0.5, tau_plus=0.1)
   c.claim = dict(
     metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=6,
     also=(dict(metric='linear_top1', beats=('biased',), margin=0.0),),
     variants=dict(
-      biased=('terms.nce.objective.tau_plus=0.0',),
-      true_negatives=('terms.nce.objective.tau_plus=0.0', "terms.nce.columns={'ids': 'label'}"),
+      biased=('losses.nce.tau_plus=0.0',),
+      true_negatives=('losses.nce.tau_plus=0.0', "losses.nce.of={'q': 'views.q', 'k': 'views.k', 'ids': 'batch.label'}"),
     ),
   )  # fmt: skip
   return c

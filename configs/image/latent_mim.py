@@ -11,20 +11,23 @@ def get_config():
   c.heads.predictor = dict(name='cross_decoder', width=48, depth=2, heads=4)
   c.heads.projector = dict(name='mlp', widths=(96, 48), norm='layer')
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
-  c.terms.tell = dict(
-    name='discriminated', mask=dict(name='random_mask', ratio=0.75), similarity_weight=0.1,
-    objective=dict(name='patch_discrimination', temperature=0.2),
-  )
+  c.passes.seen = dict(name='masked_encode', mask=dict(name='random_mask', ratio=0.75))
+  c.passes.told = dict(name='apply', network=('predictor', 'projector'), on=('seen.tokens', 'seen.keep', 'seen.hidden'))
+  c.passes.hidden = dict(name='encode', on='seen.x', keep='seen.hidden', teacher=True)
+  c.passes.target = dict(name='apply', network='projector', on='hidden.tokens', teacher=True)
+  c.losses.tell = dict(name='patch_discrimination', of=('told.out', 'target.out'), temperature=0.2)
+  c.losses.alike = dict(name='patch_similarity', of=('told.out',), target=0.75, weight=0.1)
+  c.losses.alike_seen = dict(name='patch_similarity', of=('seen.tokens',), target=0.75, weight=0.1)
   c.evaluators.knn = dict(name='knn')
   c.claim = dict(
     metric='knn_top1', beats=('random_init', 'mae', 'latent_mse'), margin=0.02, seeds=3,
     variants=dict(
       mae=(
-        'terms.tell.name=masked', 'terms.tell.mask={"name": "random_mask", "ratio": 0.75}',
-        'terms.tell.objective={"name": "masked_mse"}', 'heads.predictor.name=mae_decoder',
-        'heads.predictor.width=48', 'heads.predictor.depth=2', 'heads.predictor.heads=4', 'terms.tell.decoder=predictor',
+        'losses.tell={"name": "masked_mse", "of": ("told.out", "seen.patches", "seen.mask")}', 'losses.alike.weight=0.0',
+        'losses.alike_seen.weight=0.0', 'passes.told={"name": "apply", "network": "predictor", "on": ("seen.tokens", "seen.restore")}',
+        'heads.predictor.name=mae_decoder', 'heads.predictor.width=48', 'heads.predictor.depth=2', 'heads.predictor.heads=4',
       ),
-      latent_mse=('terms.tell.objective={"name": "latent_l2"}', 'terms.tell.similarity_weight=0.0'),
+      latent_mse=('losses.tell.name=latent_l2', 'losses.alike.weight=0.0', 'losses.alike_seen.weight=0.0'),
     ),
   )
   return c

@@ -14,14 +14,19 @@ def get_config():
   c.heads.projector = dict(name='mlp', widths=(128, 64))
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.98), networks=('backbone', 'projector'))
   # A queue of much of the data would hold the image itself among the negatives.
-  c.terms.both = dict(
-    name='hybrid', masks=dict(first=dict(name='random_mask', ratio=0.5), second=dict(name='random_mask', ratio=0.25)),
-    decoders=('decoder', 'decoder_k'), pairs=((0, 1),), memory=dict(name='queue', size=256),
-    weights=dict(rebuild=2.0, contrast=0.3),  # both branches' reconstruction is added, of which this is the mean
-    objectives=dict(rebuild=dict(name='masked_l1'), contrast=dict(name='info_nce_queue', temperature=0.1)),
+  c.passes.seen = dict(
+    name='masked_encode', mask=(dict(name='random_mask', ratio=0.5), dict(name='random_mask', ratio=0.25)), teacher_views=(1,)
+  )
+  c.passes.rebuilt = dict(name='apply', network=('decoder', 'decoder_k'), by_view=True, on=('seen.tokens', 'seen.restore'))
+  c.passes.code = dict(name='apply', network='projector', on='seen.pooled', teacher_views=(1,))
+  c.memories.queue = dict(name='queue', of='code.out[1]', size=256)
+  # Both branches' reconstruction is added, of which this is the mean.
+  c.losses.rebuild = dict(name='masked_l1', of=('rebuilt.out', 'seen.patches', 'seen.mask'), over='views', weight=2.0)
+  c.losses.contrast = dict(
+    name='info_nce_queue', of=dict(q='code.out', k='code.out', negatives='memory.queue'), pairs=((0, 1),), temperature=0.1, weight=0.3
   )
   c.claim = dict(
     metric='fewshot_top1_10shot', beats=('random_init', 'mae', 'moco'), margin=0.01, seeds=3,
-    variants=dict(mae=('terms.both.weights.contrast=0.0',), moco=('terms.both.weights.rebuild=0.0',)),
+    variants=dict(mae=('losses.contrast.weight=0.0',), moco=('losses.rebuild.weight=0.0',)),
   )
   return c

@@ -9,6 +9,8 @@ from jssl.configs import common
 def get_config():
   c = common.image_masked(epochs=24, width=192)
   c.heads.decoder = dict(name='mae_decoder', width=64, depth=2, heads=4)
-  c.terms.rebuild = dict(name='masked', mask=dict(name='random_mask', ratio=0.75), objective=dict(name='masked_mse'))
+  c.passes.seen = dict(name='masked_encode', mask=dict(name='random_mask', ratio=0.75))
+  c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))
+  c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'))
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

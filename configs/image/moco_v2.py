@@ -7,11 +7,10 @@ def get_config():
   c = common.image()
   c.heads.projector = dict(name='mlp', widths=(256, 64))
   c.teacher = dict(name='ema', decay=0.99, networks=('backbone', 'projector'))
-  c.terms.nce = dict(
-    name='two_view',
-    pairs=((0, 1),),
-    objective=dict(name='info_nce_queue', temperature=0.2),
-    memory=dict(name='queue', size=4096),
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.memories.queue = dict(name='queue', of='views.k[1]', size=4096)
+  c.losses.nce = dict(
+    name='info_nce_queue', of=dict(q='views.q', k='views.k', negatives='memory.queue'), pairs=((0, 1),), temperature=0.2
   )
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

@@ -8,8 +8,8 @@ def get_config():
   c.heads.projector = dict(name='mlp', widths=(256, 64), final_norm=True)
   c.heads.predictor = dict(name='mlp', on='projector', widths=(256, 64))
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
-  c.terms.nce = dict(
-    name='two_view', predictor='predictor', objective=dict(name='info_nce', temperature=0.2), weight=0.8
-  )  # 4 tau: the paper's 2 tau for each of its two directions
+  c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
+  # 4 tau: the paper's 2 tau for each of its two directions.
+  c.losses.nce = dict(name='info_nce', of=('views.q', 'views.k'), pairs='all', temperature=0.2, weight=0.8)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

@@ -12,13 +12,15 @@ def get_config():
   c.view = dict(name='scaled', names=('image', 'high'), mean=0.3, std=0.35)
   c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4, dim=64)  # 8x8 of the high resolution
   c.heads.reporter = dict(name='reporter', vocabulary=21, length=17, width=48, depth=1, heads=4)
-  c.terms.record = dict(
-    name='record', weights=dict(image=0.1, text=1.0),
-    masks=dict(image=dict(name='random_mask', ratio=0.5), text=dict(name='random_mask', ratio=0.5)),
-    objectives=dict(image=dict(name='masked_mse'), text=dict(name='token_cross_entropy')),
-  )
+  half = dict(name='random_mask', ratio=0.5)
+  c.passes.seen = dict(name='masked_encode', mask=half, target_view=1)
+  c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))
+  c.passes.gaps = dict(name='hide', on='batch.text', mask=half)
+  c.passes.report = dict(name='apply', network='reporter', on=('batch.text', 'gaps.mask', 'seen.pooled'))
+  c.losses.image = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'), weight=0.1)
+  c.losses.text = dict(name='token_cross_entropy', of=('report.out', 'batch.text', 'gaps.mask'))
   c.claim = dict(
     metric='fewshot_top1_10shot', beats=('random_init', 'image_alone', 'report_alone'), margin=0.01, seeds=3,
-    variants=dict(image_alone=('terms.record.weights.text=0.0',), report_alone=('terms.record.weights.image=0.0',)),
+    variants=dict(image_alone=('losses.text.weight=0.0',), report_alone=('losses.image.weight=0.0',)),
   )
   return c

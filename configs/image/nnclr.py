@@ -7,11 +7,8 @@ def get_config():
   c = common.image()
   c.heads.projector = dict(name='mlp', widths=(256, 128), final_norm=True)
   c.heads.predictor = dict(name='mlp', on='projector', widths=(256, 128))
-  c.terms.nce = dict(
-    name='two_view',
-    predictor='predictor',
-    objective=dict(name='nnclr', temperature=0.1),
-    memory=dict(name='queue', size=2048, keyword='support'),
-  )
+  c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
+  c.memories.support = dict(name='queue', of='views.k[1]', size=2048)
+  c.losses.nce = dict(name='nnclr', of=dict(q='views.q', k='views.k', support='memory.support'), pairs='all', temperature=0.1)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

@@ -9,7 +9,8 @@ def get_config():
   c.data.train = 2000
   c.backbone.widths = (16, 32, 64, 64)
   c.heads.projector = dict(name='mlp', widths=(128, 256))
-  c.terms.nce = dict(name='two_view', objective=dict(name='non_negative', temperature=0.2))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.nce = dict(name='non_negative', of=('views.q', 'views.k'), pairs='all', temperature=0.2)
   c.evaluators = dict(dimensions=dict(name='dimensions', keep=64), linear=dict(name='linear'))
   c.claim = dict(
     metric='dimensions_consistency', beats=('random_init', 'signed'), margin=0.05, seeds=3,
@@ -18,6 +19,6 @@ def get_config():
       dict(metric='dimensions_map', beats=('signed',), margin=0.0),
       dict(metric='linear_top1', beats=('signed',), margin=-0.01),
     ),
-    variants=dict(signed=('terms.nce.objective.name=nt_xent', 'terms.nce.objective.temperature=0.2')),
+    variants=dict(signed=('losses.nce.name=nt_xent', 'losses.nce.temperature=0.2')),
   )  # fmt: skip
   return c

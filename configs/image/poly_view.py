@@ -11,13 +11,14 @@ def get_config():
   c.backbone.widths = (16, 32, 64, 64)
   c.view.views = 8
   c.heads.projector = dict(name='mlp', widths=(128, 64))
-  c.terms.views = dict(name='multi_view', objective=dict(name='poly_view_statistics', temperature=0.2))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.views = dict(name='poly_view_statistics', of=('views.q',), temperature=0.2)
   c.claim = dict(
     metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3,
     also=(dict(metric='linear_top1', beats=('pairs',), margin=0.0),),
     variants=dict(
       pairs=('batch_size=128', 'view.views=2'),
-      geometric=('terms.views.objective.name=poly_view_geometric', 'terms.views.objective.temperature=0.2'),
+      geometric=('losses.views.name=poly_view_geometric', 'losses.views.temperature=0.2'),
     ),
   )  # fmt: skip
   return c

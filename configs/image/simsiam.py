@@ -8,6 +8,7 @@ def get_config():
   c.optimizer.learning_rate.peak = 2e-3
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256), final_norm=True)
   c.heads.predictor = dict(name='mlp', on='projector', widths=(64, 256))
-  c.terms.match = dict(name='two_view', predictor='predictor', objective=dict(name='negative_cosine'))
+  c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
+  c.losses.match = dict(name='negative_cosine', of=('views.q', 'views.k'), pairs='all')
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

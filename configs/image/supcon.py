@@ -7,6 +7,7 @@ def get_config():
   c = common.image()
   c.kind = 'supervised'
   c.heads.projector = dict(name='mlp', widths=(256, 64))
-  c.terms.nce = dict(name='two_view', objective=dict(name='sup_con', temperature=0.1), columns=dict(labels='label'))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.nce = dict(name='sup_con', of=dict(q='views.q', k='views.k', labels='batch.label'), pairs='all', temperature=0.1)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

@@ -9,8 +9,7 @@ def get_config():
   # Normalised over the batch, embeddings start apart; without it they start alike, and codes that are uniform keep them so.
   c.heads.projector = dict(name='mlp', widths=(256, 64), final_norm=True)
   c.heads.prototypes = dict(name='prototypes', on='projector', k=100)
-  c.terms.swap = dict(
-    name='two_view', heads=('projector', 'prototypes'), objective=dict(name='swav', epsilon=0.03), assign=dict(name='sinkhorn')
-  )
+  c.passes.views = dict(name='embed', heads=('projector', 'prototypes'))
+  c.losses.swap = dict(name='swav', of=('views.q', 'views.k'), pairs='all', epsilon=0.03)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)
   return c

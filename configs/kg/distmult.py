@@ -9,7 +9,9 @@ def get_config():
   c.backbone = dict(name='embedding', on='data.head', count=104, dim=50, unit=True)
   c.heads.relations = dict(name='distmult', count=25)
   c.view = dict(name='corrupted_triples', count=1)
-  c.terms.ranking = dict(name='triples', objective=dict(name='margin_ranking', margin=1.0), decay=1e-6)
+  c.passes.triples = dict(name='triples')
+  c.losses.ranking = dict(name='margin_ranking', of=('triples.positive', 'triples.negatives'), margin=1.0)
+  c.losses.decay = dict(name='square_norm', of=('nets.relations.vectors',), weight=1e-6)
   c.optimizer = dict(name='adagrad', learning_rate=0.1)
   c.evaluators = dict(links=dict(name='links'))
   c.claim = dict(

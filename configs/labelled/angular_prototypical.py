@@ -15,22 +15,23 @@ def get_config():
     speakers=dict(name='prototypes', k=160, on='projector'),
     classifier=dict(name='linear', dim=160, on='projector'),
   )
-  c.terms.speaker = dict(name='multi_view', objective=dict(name='angular_prototypical'), scalars=dict(scale='scale'))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.speaker = dict(name='angular_prototypical', of=dict(z='views.q', scale='nets.scale'))
   c.evaluators = dict(verification=dict(name='verification'))
-  classified, objective = 'terms.speaker.name=classified', 'terms.speaker.objective.name='
-  logits = "terms.speaker.heads=('projector', 'classifier')"
-  margin = (classified, "terms.speaker.heads=('projector',)", 'terms.speaker.prototypes=speakers')
-  given = lambda name: f"terms.speaker.objective={{'name': '{name}'}}"  # a new term has no objective yet
+  logits = "passes.views.heads=('projector', 'classifier')"
+  each = lambda name, **of: f"losses.speaker={dict(name=name, of=dict(labels='batch.label', **of), over='views')}"
+  margin = lambda name: (each(name, z='views.q', prototypes='nets.speakers.vectors'),)
+  tuples = lambda name: (f"losses.speaker={dict(name=name, of=('views.q',))}",)
   c.claim = dict(
     metric='verification_eer', beats=('raw_input', 'random_init', 'triplet'), margin=0.05, lower=True, seeds=3,
     also=(dict(metric='verification_eer', beats=('softmax',), margin=0.0, lower=True),),
     variants=dict(
-      softmax=(classified, given('softmax_cross_entropy'), logits),
-      am_softmax=(*margin, given('am_softmax')),
-      aam_softmax=(*margin, given('aam_softmax')),
-      triplet=('terms.speaker.name=two_view', given('triplet'), 'terms.speaker.pairs=((0, 1),)'),
-      ge2e=(objective + 'ge2e',),
-      prototypical=(objective + 'prototypical', 'terms.speaker.scalars=None'),
+      softmax=(each('softmax_cross_entropy', logits='views.q'), logits),
+      am_softmax=margin('am_softmax'),
+      aam_softmax=margin('aam_softmax'),
+      triplet=(f"losses.speaker={dict(name='triplet', of=('views.q', 'views.k'), pairs=((0, 1),))}",),
+      ge2e=('losses.speaker.name=ge2e',),
+      prototypical=tuples('prototypical'),
     ),
   )  # fmt: skip
   return c

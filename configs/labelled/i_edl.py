@@ -13,11 +13,13 @@ def get_config():
   c.heads.classifier = dict(name='linear', dim=10)
   kl = dict(name='linear', start=0.0, end=1.0, over='10 epochs')
   weaker = {**kl, 'end': 0.1}  # where EDL did best on validation; with 1 it had hardly begun to tell classes apart
-  c.terms.evidence = dict(name='classified', objective=dict(name='i_edl', fisher_weight=0.1, kl_weight=kl))
+  c.passes.views = dict(name='embed', heads=('classifier',))
+  judged = dict(of=dict(logits='views.q', labels='batch.label'), over='views')
+  c.losses.evidence = dict(name='i_edl', **judged, fisher_weight=0.1, kl_weight=kl)
   c.evaluators = dict(outside=dict(name='outside'))
   c.claim = dict(
     metric='outside_auroc_evidence', beats=('random_init', 'edl'), margin=0.01, seeds=3,
     also=(dict(metric='outside_top1', beats=('edl',), margin=-0.01),),
-    variants=dict(edl=(f"terms.evidence.objective={dict(name='edl', kl_weight=weaker)}",)),
+    variants=dict(edl=(f"losses.evidence={dict(name='edl', **judged, kl_weight=weaker)}",)),
   )  # fmt: skip
   return c

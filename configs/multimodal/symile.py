@@ -19,14 +19,14 @@ def get_config():
     scale=dict(name='scale', init=10.0),
   )
   towers, heads = ('backbone', 'shift', 'total'), ('image_end', 'shift_end', 'total_end')
-  c.terms.tuples = dict(
-    name='multi_view', objective=dict(name='symile'), towers=towers, heads=heads, scalars=dict(scale='scale')
-  )
+  ends = {tower: (head,) for tower, head in zip(towers, heads, strict=True)}
+  c.passes.views = dict(name='embed', towers=towers, heads=ends)
+  c.losses.tuples = dict(name='symile', of=dict(z='views.q', scale='nets.scale'))
   c.evaluators = dict(
     completion=dict(name='completion', columns=('image', 'shift', 'total'), towers=towers, heads=heads, pairwise=False)
   )
   c.claim = dict(
     metric='completion_top1', beats=('random_init', 'pairs'), margin=0.5, seeds=3,
-    variants=dict(pairs=('terms.tuples.objective.name=pairwise_info_nce', 'evaluators.completion.pairwise=True')),
+    variants=dict(pairs=('losses.tuples.name=pairwise_info_nce', 'evaluators.completion.pairwise=True')),
   )  # fmt: skip
   return c

@@ -9,22 +9,33 @@ from jssl.configs import common
 def get_config():
   c = common.answers(steps=400, human=2048)
   c.number, c.kind = 209, 'preference'
-  c.teacher = dict(name='periodic', every=200, networks=('backbone',))
-  before, after = (dict(name='switch', before=x, after=1.0 - x, at='50%') for x in (1.0, 0.0))
-  c.terms.told = dict(name='imitated', objective=dict(name='token_cross_entropy'), start=7, column='answer', weight=before)
-  c.terms.pairs = dict(name='compared', objective=dict(name='dpo', beta=0.3), start=7, weight=after)
+  c.passes.told = dict(name='causal_lm', columns='answer', start=7)
+  c.passes.answers = dict(name='causal_lm', columns=('chosen', 'rejected'), start=7)
+  of = dict(
+    chosen='answers.log_prob[0]', rejected='answers.log_prob[1]', reference_chosen='answers.reference[0]',
+    reference_rejected='answers.reference[1]',
+  )  # fmt: skip
+  lengths = dict(chosen_length='answers.length[0]', rejected_length='answers.length[1]')
+  c.losses.told = dict(name='token_cross_entropy', of=('told.logits', 'told.labels', 'told.valid'))
+  c.losses.pairs = dict(name='dpo', of=of, beta=0.3)
+  c.metrics.accuracy, c.metrics.margin = dict(name='pair_accuracy', of=of), dict(name='pair_margin', of=of)
+  # The reference is the policy as imitation leaves it.
+  c.phases = (
+    dict(steps='50%', losses=('told',)),
+    dict(losses=('pairs',), teacher=dict(name='frozen', networks=('backbone',))),
+  )
   c.evaluators = dict(answers=dict(name='answers'))
-  instead = lambda **objective: (f'terms.pairs.objective={objective}',)
+  instead = lambda of=of, **objective: (f'losses.pairs={dict(of=of, **objective)}',)
   c.claim = dict(
     metric='answers_right', beats=('random_init', 'imitation'), margin=0.05, seeds=3,
     variants=dict(
-      imitation=('terms.told.weight=1.0', 'terms.pairs.weight=0.0'),
+      imitation=('phases=()', 'losses.pairs.weight=0.0'),
       ipo=instead(name='ipo', tau=0.3),
       slic=instead(name='slic'),
       kto=instead(name='kto', beta=0.3),
-      rrhf=(*instead(name='rrhf'), 'terms.pairs.lengths=True'),
-      orpo=(*instead(name='orpo'), 'terms.pairs.lengths=True'),
-      simpo=(*instead(name='simpo'), 'terms.pairs.lengths=True'),
+      rrhf=instead({**of, **lengths}, name='rrhf'),
+      orpo=instead({**of, **lengths}, name='orpo'),
+      simpo=instead({**of, **lengths}, name='simpo'),
     ),
   )  # fmt: skip
   return c

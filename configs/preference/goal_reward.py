@@ -7,13 +7,22 @@ def get_config():
   c = common.answers(human=2048)
   c.number, c.kind = 103, 'preference'
   c.heads.reward = dict(name='linear', dim=1)
-  c.terms.reward = dict(
-    name='goal_rewarded', start=7, objectives=dict(reward=dict(name='bradley_terry'), contrast=dict(name='goal_contrast')),
+  c.passes.read = dict(name='embed', view=dict(name='columns', names=('chosen', 'rejected')), heads=('reward',))
+  c.passes.places = dict(name='draw', view=dict(name='ordered_places', column='chosen', start=7, draws=4))
+  chosen, rejected = 'read.tokens[0]', 'read.tokens[1]'
+  c.passes.states = dict(
+    name='gather', on=dict(source=chosen, goal=chosen, other_source=chosen, other_goal=rejected),
+    at=dict(source='places.source', goal='places.goal', other_source='places.again', other_goal='places.elsewhere'),
+  )  # fmt: skip
+  c.losses.reward = dict(name='bradley_terry', of=('read.score[0]', 'read.score[1]'))
+  c.losses.goals = dict(
+    name='goal_contrast', of=('states.source', 'states.goal', 'states.other_source', 'states.other_goal'), weight=0.5
   )
+  c.metrics.accuracy = dict(name='pair_accuracy', of=('read.score[0]', 'read.score[1]'))
   c.evaluators = dict(half=dict(name='half_way'))
   c.claim = dict(
     metric='half_goal_auroc', beats=('random_init', 'bradley_terry'), margin=0.03, seeds=3,
     also=(dict(metric='half_accuracy', beats=('bradley_terry',), margin=-0.02),),
-    variants=dict(bradley_terry=('terms.reward.weight_contrast=0.0',)),
+    variants=dict(bradley_terry=('losses.goals.weight=0.0',)),
   )  # fmt: skip
   return c

@@ -7,22 +7,24 @@ def get_config():
   c = common.answers(steps=600, terms=3, train=20000, human=100)
   c.number, c.kind = 215, 'preference'
   c.heads.reward = dict(name='linear', dim=1)
-  before, after = (dict(name='switch', before=x, after=1.0 - x, at='70%') for x in (1.0, 0.0))
-  cheap = dict(chosen='cheap_chosen', rejected='cheap_rejected')
   # Preference model pre-training: cheap pairs, and their better answers told token by token; then the few pairs that count.
-  c.terms.cheap = dict(name='rewarded', objective=dict(name='bradley_terry'), weight=before, **cheap)
-  c.terms.told = dict(
-    name='imitated', objective=dict(name='token_cross_entropy'), start=7, column='cheap_chosen', weight=before
-  )
-  c.terms.pairs = dict(name='rewarded', objective=dict(name='bradley_terry'), weight=after)
+  scores = lambda *names: dict(name='embed', view=dict(name='columns', names=names), heads=('reward',))
+  c.passes.cheap = scores('cheap_chosen', 'cheap_rejected')
+  c.passes.told = dict(name='causal_lm', columns='cheap_chosen', start=7)
+  c.passes.pairs = scores('chosen', 'rejected')
+  c.losses.cheap = dict(name='bradley_terry', of=('cheap.score[0]', 'cheap.score[1]'))
+  c.losses.told = dict(name='token_cross_entropy', of=('told.logits', 'told.labels', 'told.valid'))
+  c.losses.pairs = dict(name='bradley_terry', of=('pairs.score[0]', 'pairs.score[1]'))
+  c.metrics.accuracy = dict(name='pair_accuracy', of=('pairs.score[0]', 'pairs.score[1]'))
+  c.phases = (dict(steps='70%', losses=('cheap', 'told')), dict(losses=('pairs',)))
   c.evaluators = dict(pairs=dict(name='pair_rewards'))
-  alone = ('terms.cheap.weight=0.0', 'terms.told.weight=0.0', 'terms.pairs.weight=1.0')
+  alone = ('phases=()', 'losses.cheap.weight=0.0', 'losses.told.weight=0.0')
   c.claim = dict(
     metric='pairs_accuracy', beats=('random_init', 'not_pretrained', 'imitation'), margin=0.03, seeds=3,
     variants=dict(
-      not_pretrained=alone, binary=('terms.pairs.objective.name=binary_preference',),
+      not_pretrained=alone, binary=('losses.pairs.name=binary_preference',),
       imitation=(
-        'terms.cheap.weight=0.0', 'terms.told.column=chosen', 'terms.told.weight=1.0', 'terms.pairs.weight=0.0',
+        'phases=()', 'losses.cheap.weight=0.0', 'losses.pairs.weight=0.0', 'passes.told.columns=chosen',
         'evaluators.pairs.name=pair_likelihoods',
       ),
     ),

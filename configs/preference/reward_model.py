@@ -7,7 +7,9 @@ def get_config():
   c = common.answers(steps=3000, terms=3, train=20000, human=20000)
   c.kind = 'preference'
   c.heads.reward = dict(name='linear', dim=1)
-  c.terms.reward = dict(name='rewarded', objective=dict(name='bradley_terry'))
+  c.passes.pairs = dict(name='embed', view=dict(name='columns', names=('chosen', 'rejected')), heads=('reward',))
+  c.losses.reward = dict(name='bradley_terry', of=('pairs.score[0]', 'pairs.score[1]'))
+  c.metrics.accuracy = dict(name='pair_accuracy', of=('pairs.score[0]', 'pairs.score[1]'))
   c.evaluators = dict(pairs=dict(name='pair_rewards'))
   c.claim = dict(metric='pairs_accuracy', beats=('random_init',), margin=0.2, seeds=3)
   return c

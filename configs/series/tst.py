@@ -12,15 +12,16 @@ def get_config():
   c.backbone = dict(name='tst', width=64, depth=2, heads=8)
   c.view = dict(name='columns', names=('series',))
   c.heads.decoder = dict(name='linear', dim=12)
-  c.terms.fill = dict(
-    name='imputed', mask=dict(name='markov_mask', ratio=0.5, length=6.0), objective=dict(name='masked_value_mse')
-  )
+  c.passes.gaps = dict(name='hide', on='batch.series', mask=dict(name='markov_mask', ratio=0.5, length=6.0))
+  c.passes.states = dict(name='encode', on='batch.series', mask='gaps.mask')
+  c.passes.filled = dict(name='apply', network='decoder', on='states.tokens')
+  c.losses.fill = dict(name='masked_value_mse', of=('filled.out', 'batch.series', 'gaps.mask'))
   c.optimizer.learning_rate.peak = 2e-3
   c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   c.claim = dict(
     metric='fewshot_top1_1shot', beats=('random_init', 'bernoulli'), margin=0.005, seeds=3,
     # Runs of mean length 1/(1 - ratio) are values drawn one by one.
-    variants=dict(bernoulli=('terms.fill.mask.length=2.0',)),
+    variants=dict(bernoulli=('passes.gaps.mask.length=2.0',)),
     also=(dict(metric='fewshot_top1_1shot', beats=('raw_input',), margin=0.0),),
   )
   return c

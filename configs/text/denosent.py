@@ -13,11 +13,12 @@ def get_config():
   c.heads.projector = dict(name='linear')
   c.heads.decoder = dict(name='decoder', on='projector', depth=1, heads=1, dropout=0.1, causal=False)
   c.heads.lm = dict(name='lm_head')
-  c.terms.denoise = dict(
-    name='rebuilt', objectives=dict(denoise=dict(name='token_cross_entropy'), contrast=dict(name='simcse', temperature=0.05))
-  )
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.passes.told = dict(name='seq2seq', text='ids', context='views.q[0]', shift=False, drop=0.825)
+  c.losses.denoise = dict(name='token_cross_entropy', of=('told.logits', 'told.labels', 'told.valid'))
+  c.losses.contrast = dict(name='simcse', of=('views.q', 'views.k'), pairs=((0, 1),), temperature=0.05)
   c.claim = dict(
     metric='sts_spearman', beats=('contrast alone',), margin=0.01, seeds=3,
-    variants={'contrast alone': ('terms.denoise.weight_denoise=0.0',)},
+    variants={'contrast alone': ('losses.denoise.weight=0.0',)},
   )  # fmt: skip
   return c

@@ -16,14 +16,18 @@ def get_config():
   c.heads.lm = dict(name='lm_head', on='generator')
   c.heads.discriminator = dict(name='minilm', on='data.ids', depth=1, dropout=0.1)
   c.heads.replaced = dict(name='linear', on='discriminator', dim=1)
-  c.terms.difference = dict(
-    name='difference', mask=dict(name='mask_tokens', ratio=0.3, first=999), weight_detect=0.05,
-    objectives=dict(contrast=dict(name='simcse', temperature=0.05), detect=dict(name='replaced_token_detection')),
-  )  # fmt: skip
-  c.terms.mlm = dict(
-    name='masked_lm', encoder='generator', mask=dict(name='mask_tokens', first=999), objective=dict(name='token_cross_entropy')
+  c.passes.sentence = dict(name='embed', heads=('projector',))
+  c.passes.corrupt = dict(name='replace_tokens', mask=dict(name='mask_tokens', ratio=0.3, first=999))
+  c.passes.judged = dict(name='encode', network='discriminator', on='corrupt.ids', first_token='sentence.q[0]')
+  c.passes.logits = dict(name='apply', network='replaced', on='judged.tokens')
+  c.passes.mlm = dict(name='masked_lm', encoder='generator', mask=dict(name='mask_tokens', first=999))
+  c.losses.contrast = dict(name='simcse', of=('sentence.q', 'sentence.k'), pairs=((0, 1),), temperature=0.05)
+  c.losses.detect = dict(
+    name='replaced_token_detection', of=('logits.score', 'corrupt.replaced', 'corrupt.real'), weight=0.05
   )
+  c.losses.mlm = dict(name='token_cross_entropy', of=('mlm.logits', 'mlm.labels', 'mlm.valid'))
+  c.metrics.replaced = dict(name='share', of=('corrupt.replaced', 'corrupt.real'))
   c.claim = dict(
-    metric='sts_spearman', beats=('simcse',), margin=0.005, seeds=3, variants={'simcse': ('terms.difference.weight_detect=0.0',)}
+    metric='sts_spearman', beats=('simcse',), margin=0.005, seeds=3, variants={'simcse': ('losses.detect.weight=0.0',)}
   )
   return c

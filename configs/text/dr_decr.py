@@ -12,18 +12,36 @@ def get_config():
   c.epochs, c.steps = None, 400
   c.backbone = dict(name='bert', vocabulary=2048, width=64, depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.projector = dict(name='linear', dim=32, bias=False)
-  c.teacher = dict(name='periodic', every=200, networks=('backbone', 'projector'))
   c.optimizer.learning_rate = dict(name='constant', value=2e-3)
-  before, after = (dict(name='switch', before=x, after=1.0 - x, at='50%') for x in (1.0, 0.0))
-  c.terms.english = dict(name='late_contrast', objective=dict(name='softmax_cross_entropy'), weight=before)
-  c.terms.cipher = dict(
-    name='late_distilled', weight=after, weight_query=64.0, weight_passage=64.0,
-    objectives=dict(relevance=dict(name='kl_logits'), query=dict(name='token_alignment'), passage=dict(name='latent_l2')),
-  )  # fmt: skip
+  vectors = lambda *names: dict(
+    name='embed', view=dict(name='columns', names=names), features='tokens', heads=('projector',), unit=True
+  )
+  scores = lambda of, side='q': dict(name='cross', each=f'{of}.{side}[0]', all=f'whole.{of}.{side}[1]', mask='whole.real.ids')
+  c.passes.real = dict(name='draw', view=dict(name='real_tokens', names=('ids', 'known')))
+  c.passes.english = vectors('query', 'ids')
+  c.passes.cipher = vectors('cipher', 'ids')
+  c.passes.english_scores, c.passes.cipher_scores = scores('english'), scores('cipher')
+  c.passes.teacher_scores = scores('english', 'k')
+  c.losses.english = dict(name='paired_cross_entropy', of=('english_scores.scores',))
+  c.losses.relevance = dict(name='kl_logits', of=('cipher_scores.scores', 'teacher_scores.scores'))
+  c.losses.query = dict(name='token_alignment', of=('cipher.q[0]', 'english.k[0]'), weight=64.0)
+  c.losses.passage = dict(name='latent_l2', of=dict(q='cipher.q[1]', k='english.k[1]', mask='real.ids'), weight=64.0)
+  c.metrics.top1 = dict(name='diagonal_top1', of=('english_scores.scores',))
+  c.phases = (
+    dict(steps='50%', losses=('english',)),
+    dict(losses=('relevance', 'query', 'passage'), teacher=dict(name='frozen', networks=('backbone', 'projector'))),
+  )
   c.evaluators = dict(verses=dict(name='late_retrieval'))
-  labels = dict(name='late_contrast', objective=dict(name='softmax_cross_entropy'), query='asked', passage='known', weight=after)
+  known_scores = dict(name='cross', each='cipher.q[0]', all='whole.cipher.q[1]', mask='whole.real.known')
+  labels = dict(name='paired_cross_entropy', of=('cipher_scores.scores',))
   c.claim = dict(
     metric='verses_mrr', beats=('random_init', 'labels alone'), margin=0.05, seeds=3,
-    variants={'labels alone': (f'terms.cipher={labels}',), 'relevance alone': ('terms.cipher.weight_query=0.0',)},
+    variants={
+      'labels alone': (
+        f'losses.relevance={labels}', 'losses.query.weight=0.0', 'losses.passage.weight=0.0',
+        "passes.cipher.view.names=('asked', 'known')", f'passes.cipher_scores={known_scores}',
+      ),
+      'relevance alone': ('losses.query.weight=0.0',),
+    },
   )  # fmt: skip
   return c

@@ -13,9 +13,10 @@ def get_config():
   c.backbone.dropout, c.optimizer.learning_rate.peak = 0.0, 3e-3
   c.heads.decoder = dict(name='token_decoder', depth=1, heads=4, std=0.1)
   c.heads.lm = dict(name='lm_head')
-  told = dict(mask=dict(name='mask_tokens', ratio=0.15), objective=dict(name='token_cross_entropy'))
-  c.terms.mlm = dict(name='masked_autoencoder_lm', **told)
+  c.passes.mlm = dict(name='masked_lm', mask=dict(name='mask_tokens', ratio=0.15), decoder='decoder')
+  c.losses.mlm = dict(name='token_cross_entropy', of=('mlm.logits', 'mlm.labels', 'mlm.valid'))
+  c.metrics.accuracy = dict(name='token_accuracy', of=('mlm.logits', 'mlm.labels', 'mlm.valid'))
   c.evaluators = dict(rank=dict(name='token_rank'))
-  plain = ('terms.mlm.name=masked_lm', *(f'terms.mlm.{key}={value}' for key, value in told.items()))
+  plain = ('passes.mlm.decoder=None',)
   c.claim = dict(metric='rank_share', beats=('masked words',), margin=0.05, seeds=3, variants={'masked words': plain})
   return c

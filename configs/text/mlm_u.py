@@ -17,12 +17,13 @@ def get_config():
   c.backbone = dict(name='bert', mask_id=1, **shape)
   c.heads.lm = dict(name='lm_head')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-3, warmup='10%'), weight_decay=0.01)
-  told = dict(name='token_cross_entropy')
-  c.terms.path = dict(name='masked_lm', mask=dict(name='mask_uniformly', start=27), objective=told)
+  c.passes.path = dict(name='masked_lm', mask=dict(name='mask_uniformly', start=27))
+  c.losses.path = dict(name='token_cross_entropy', of=('path.logits', 'path.labels', 'path.valid'))
+  c.metrics.accuracy = dict(name='token_accuracy', of=('path.logits', 'path.labels', 'path.valid'))
   c.evaluators = dict(path=dict(name='filled'))
   onwards = (
     f'backbone={dict(name="causal_lm", **shape)}', 'evaluators.path.name=continued',
-    f'terms.path={dict(name="imitated", column="ids", start=27, objective=told)}',
+    f'passes.path={dict(name="causal_lm", start=27)}',
   )  # fmt: skip
   c.claim = dict(metric='path_exact', beats=('random_init', 'next token'), margin=0.05, seeds=3, variants={'next token': onwards})
   return c

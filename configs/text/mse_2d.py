@@ -11,13 +11,16 @@ def get_config():
   c.number = 155
   c.backbone.depth = 3
   c.view = dict(name='columns', names=('ids', 'positive'))
-  c.terms.elastic = dict(
-    name='elastic', dims=(8, 16, 32, 64, 128), objective=dict(name='simcse', temperature=0.05), align=dict(name='kl_align')
+  c.passes.views = dict(name='embed')
+  c.losses.elastic = dict(
+    name='matryoshka_2d', of=('views.pooled_layers[0]', 'views.pooled_layers[1]'), dims=(8, 16, 32, 64, 128),
+    objective=dict(name='simcse', temperature=0.05), align=dict(name='kl_align'),
   )
+  c.watch = ('views.pooled[0]', 'views.pooled[1]')
   c.evaluators = dict(shallow=dict(name='sts_layer', layer=1, dims=16, pairs='pairs_test'), **c.evaluators)
   c.claim = dict(
     metric='shallow_spearman', beats=('last layer alone',), margin=0.02, seeds=3,
-    variants={'last layer alone': tuple(f'terms.elastic.weight_{part}=0.0' for part in ('cut', 'layer', 'align'))},
+    variants={'last layer alone': tuple(f'losses.elastic.{part}_weight=0.0' for part in ('cut', 'layer', 'align'))},
     also=(dict(metric='sts_spearman', beats=('last layer alone',), margin=-0.02),),
   )  # fmt: skip
   return c

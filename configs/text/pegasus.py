@@ -14,16 +14,19 @@ def get_config():
   c.heads.decoder = dict(name='decoder', depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 2e-3
-  told = dict(name='written', objective=dict(name='token_cross_entropy'))
-  before, after = (dict(name='switch', before=x, after=1.0 - x, at='80%') for x in (1.0, 0.0))
-  c.terms.gaps = dict(**told, weight=before)
-  c.terms.summary = dict(**told, source='body', text='summary', weight=after)
+  c.passes.gaps = dict(name='seq2seq')
+  c.passes.summary = dict(name='seq2seq', source='body', text='summary')
+  for name in ('gaps', 'summary'):
+    of = tuple(f'{name}.{output}' for output in ('logits', 'labels', 'valid'))
+    c.losses[name] = dict(name='token_cross_entropy', of=of)
+    c.metrics[f'{name}_accuracy'] = dict(name='token_accuracy', of=of)
+  c.phases = (dict(steps='80%', losses=('gaps',)), dict(losses=('summary',)))
   c.evaluators = dict(summary=dict(name='summaries'))
   c.claim = dict(
     metric='summary_nll', beats=('random sentences', 'no pretraining'), margin=0.02, seeds=3, lower=True,
     variants={
-      'random sentences': ('terms.gaps.source=random_ids', 'terms.gaps.text=random_target'),
-      'no pretraining': ('terms.gaps.weight=0.0', 'terms.summary.weight=1.0', 'steps=48'),
+      'random sentences': ('passes.gaps.source=random_ids', 'passes.gaps.text=random_target'),
+      'no pretraining': ('phases=()', 'losses.gaps.weight=0.0', 'steps=48'),
     },
   )  # fmt: skip
   return c

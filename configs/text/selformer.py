@@ -15,7 +15,9 @@ def get_config():
   c.backbone = dict(name='bert_averaged', vocabulary=96, width=64, depth=2, heads=4, mask_id=4, std=0.1)
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 4e-3
-  c.terms.mlm = dict(name='masked_lm', mask=dict(name='mask_tokens', ratio=0.3), objective=dict(name='token_cross_entropy'))
+  c.passes.mlm = dict(name='masked_lm', mask=dict(name='mask_tokens', ratio=0.3))
+  c.losses.mlm = dict(name='token_cross_entropy', of=('mlm.logits', 'mlm.labels', 'mlm.valid'))
+  c.metrics.accuracy = dict(name='token_accuracy', of=('mlm.logits', 'mlm.labels', 'mlm.valid'))
   c.evaluators = dict(solubility=dict(name='labelled_regression'))
   c.claim = dict(
     metric='solubility_r2', beats=('raw_input', 'random_init'), margin=0.02, seeds=3,

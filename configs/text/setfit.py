@@ -13,11 +13,20 @@ def get_config():
   c.backbone.depth = 6
   c.view = dict(name='columns', names=('ids',))
   c.heads.classifier = dict(name='linear', dim=2)  # of the comparison
-  c.terms.pairs = dict(name='label_pairs', pairs=8, objective=dict(name='cosine_regression'))
+  c.passes.text = dict(name='embed')
+  c.passes.partners = dict(name='partners', on='whole.text.q[0]', pairs=8)
+  c.losses.pairs = dict(
+    name='cosine_regression', of=dict(q='text.q[0]', k='partners.k', labels='partners.same', weights='partners.weight'), over='views'
+  )
   c.optimizer.learning_rate.peak = 1e-4
   c.evaluators = dict(linear=dict(name='linear'))
   c.claim = dict(
     metric='linear_top1', beats=('random_init', 'classes'), margin=0.02, seeds=3,
-    variants={'classes': ('terms.pairs.name=classified', "terms.pairs.objective={'name': 'softmax_cross_entropy'}")},
+    variants={
+      'classes': (
+        "passes.text.heads=('classifier',)",
+        "losses.pairs={'name': 'softmax_cross_entropy', 'of': {'logits': 'text.q[0]', 'labels': 'batch.label'}}",
+      ),
+    },
   )  # fmt: skip
   return c

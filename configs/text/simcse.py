@@ -12,7 +12,8 @@ def get_config():
   c.number = 151
   c.backbone.update(depth=5, pool='cls')
   c.heads.projector = dict(name='mlp', widths=(384, 384), norm='none')
-  c.terms.nce = dict(name='two_view', pairs=((0, 1),), objective=dict(name='simcse', temperature=0.05))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.nce = dict(name='simcse', of=('views.q', 'views.k'), pairs=((0, 1),), temperature=0.05)
   c.evaluators = dict(sts=dict(name='sts'))
   c.claim = dict(
     metric='sts_spearman', beats=('random_init', 'no dropout'), margin=0.01, seeds=3,

@@ -15,19 +15,17 @@ def get_config():
   c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4)
   c.heads.projector = dict(name='mlp', widths=(128, 128, 64))
   half = dict(name='random_mask', ratio=0.5)
-  c.terms.both = dict(
-    name='hybrid', masks=dict(first=half, second=half), weights=dict(rebuild=0.85, contrast=0.15),
-    objectives=dict(rebuild=dict(name='masked_mse'), contrast=dict(name='nt_xent', temperature=0.1)),
-  )
+  c.passes.seen = dict(name='masked_encode', mask=half)
+  c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))
+  c.passes.code = dict(name='apply', network='projector', on='seen.pooled')
+  c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'), over='views', weight=0.85)
+  c.losses.contrast = dict(name='nt_xent', of=('code.out', 'code.out'), pairs='all', temperature=0.1, weight=0.15)
   c.claim = dict(
     metric='fewshot_top1_10shot', beats=('random_init', 'mae', 'simclr'), margin=0.01, seeds=3,
     variants=dict(
-      mae=('terms.both.weights.contrast=0.0',),
+      mae=('losses.contrast.weight=0.0',),
       # Nothing hidden, nothing rebuilt.
-      simclr=(
-        'terms.both.weights.rebuild=0.0', 'terms.both.weights.contrast=1.0',
-        'terms.both.masks.first.ratio=0.0', 'terms.both.masks.second.ratio=0.0',
-      ),
+      simclr=('losses.rebuild.weight=0.0', 'losses.contrast.weight=1.0', 'passes.seen.mask.ratio=0.0'),
     ),
   )
   return c

@@ -10,12 +10,14 @@ def get_config():
   c.backbone = dict(name='tubelet_vit', on='data.clip', temperature=10.0, width=48, depth=2, heads=4)
   c.view = c.inputs = dict(name='scaled', names=('clip',), mean=0.3, std=0.35)
   c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4)
-  c.terms.rebuild = dict(name='masked', mask=dict(name='tube_mask', ratio=0.5), objective=dict(name='masked_mse'))
+  c.passes.seen = dict(name='masked_encode', mask=dict(name='tube_mask', ratio=0.5))
+  c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))
+  c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'))
   c.optimizer.learning_rate.peak = 3e-3
   c.optimizer.b2 = 0.95
   c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   c.claim = dict(
     metric='fewshot_top1_10shot', beats=('random_init', 'without_tubes'), margin=0.01, seeds=3,
-    variants=dict(without_tubes=('terms.rebuild.mask.name=random_mask', 'terms.rebuild.mask.ratio=0.5')),
+    variants=dict(without_tubes=('passes.seen.mask.name=random_mask', 'passes.seen.mask.ratio=0.5')),
   )
   return c

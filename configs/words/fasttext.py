@@ -12,15 +12,12 @@ def get_config():
   c.heads.outputs = dict(name='embedding', count=6518, std=0.0)
   c.heads.positions = dict(name='table', count=10)
   c.view = dict(name='surrounded', negatives=10)
-  c.terms.windows = dict(
-    name='look_up',
-    objective=dict(name='position_weighted_cbow'),
-    networks=dict(context='backbone', target='outputs', negatives='outputs'),
-    scalars=dict(position='positions'),
-  )
+  c.passes.window = dict(name='lookup', networks=dict(context='backbone', target='outputs', negatives='outputs'))
+  of = {name: f'window.{name}' for name in ('context', 'target', 'negatives', 'mask')}
+  c.losses.windows = dict(name='position_weighted_cbow', of=dict(**of, position='nets.positions'))
   c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=1e-2, end=0.0), weight_decay=0.0)
   c.evaluators = dict(words=dict(name='words'))
-  plain = ('terms.windows.objective.name=cbow', 'terms.windows.scalars=None')
+  plain = (f'losses.windows={dict(name="cbow", of=of)}',)
   c.claim = dict(
     metric='words_analogy_syntactic_mrr', beats=('random_init', 'cbow'), margin=0.01, seeds=3,
     also=(dict(metric='words_analogy_syntactic_mrr', beats=('no_positions',), margin=0.0),),

@@ -11,9 +11,8 @@ def get_config():
   c.backbone = dict(name='embedding_bag', count=6518, dim=64)
   c.heads.nodes = dict(name='embedding', count=6516, std=0.0)
   c.view = dict(name='tree_path')
-  c.terms.tree = dict(
-    name='look_up', objective=dict(name='hierarchical_softmax'), networks=dict(h='backbone', nodes='nodes')
-  )
+  c.passes.path = dict(name='lookup', networks=dict(h='backbone', nodes='nodes'))
+  c.losses.tree = dict(name='hierarchical_softmax', of=dict(h='path.h', nodes='path.nodes', turns='path.turns'))
   c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=1e-2, end=0.0), weight_decay=0.0)
   c.evaluators = dict(words=dict(name='words'))
   c.claim = dict(

@@ -19,24 +19,24 @@ from jssl.models.convnet import ConvNet
 from jssl.models.heads import Linear
 from jssl.objectives.labelled import cores, simplex, softmax_cross_entropy
 from jssl.parts.gradients import l2_normalize
+from jssl.types import Loop, salted
 from jssl.views.image import augment, plain
 
 SIDE = 16
 
 
-def run(
+def loop(
   *, seed: int, upgrades: tuple[int, ...] = (15, 30, 45, 60), slots: int = 100, steps: int = 150, batch_size: int = 64
-) -> dict[str, dict[str, float]]:
+) -> Loop:
   """Rows `cores`, `seen_only` (no corners for classes to come) and `independent` (a classifier of its own each).
+
+  A step trains one model: ROW_UPGRADE. A row has compatibility, the share of upgrades whose search of an older gallery beats the
+  older model's own, and average, the top-1 accuracy of the search, mean over all pairs of a model and an older gallery or its own.
 
   Args:
     upgrades: numbers of Armenian letters, one training set each; the test is on Georgian ones.
     slots: corners of the simplex.
     steps: of training from scratch, for every model.
-
-  Returns:
-    row -> compatibility, the share of upgrades whose search of an older gallery beats the older model's own, and
-    average, the top-1 accuracy of the search, mean over all pairs of a model and an older gallery or its own.
   """
   images, labels = glyphs(SIDE)
   order = np.argsort(labels, kind='stable')
@@ -45,20 +45,25 @@ def run(
   unseen = labels >= len(ARMENIAN)
   face = np.concatenate([np.arange(n) for n in np.unique(labels, return_counts=True)[1]])
   query, gallery = unseen & (face % 3 == 2), unseen & (face % 3 != 2)  # one face in three asks
-  rows = {}
-  for name, loss in dict(cores=_cores, seen_only=_seen_only, independent=_independent).items():
-    models = []
-    for t, seen in enumerate(upgrades):
-      key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), nets.tag(name)), t)
-      model = _train(loss, key, *letters, int(np.sum(labels < seen)), seen, slots, steps, batch_size)
-      models.append(np.asarray(_embed(model, letters[0], slots)))
-    found = np.array([[_search(new[query], old[gallery], labels[query], labels[gallery]) for old in models] for new in models])
+  losses = dict(cores=_cores, seen_only=_seen_only, independent=_independent)
+
+  def train(name, t, states):
+    del states
+    key = salted(jax.random.key(seed), name, t)
+    params, stats = _train(losses[name], key, *letters, int(np.sum(labels < upgrades[t])), upgrades[t], slots, steps, batch_size)
+    return dict(params=params, stats=stats)
+
+  def row(models):
+    embedded = [np.asarray(_embed((model['params'], model['stats']), letters[0], slots)) for model in models]
+    found = np.array([[_search(new[query], old[gallery], labels[query], labels[gallery]) for old in embedded] for new in embedded])
     newer, older = np.tril_indices(len(models), -1)
-    rows[name] = {
+    return {
       'compatibility': float(np.mean(found[newer, older] > found[older, older])),
       'average': float(np.mean(found[np.tril_indices(len(models))])),
     }
-  return rows
+
+  made = [(f'{name}_{seen}', partial(train, name, t)) for name in losses for t, seen in enumerate(upgrades)]
+  return Loop(made, lambda states: {name: row([states[f'{name}_{seen}'] for seen in upgrades]) for name in losses})
 
 
 def _cores(z, w, labels, seen):

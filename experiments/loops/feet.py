@@ -14,13 +14,14 @@ from flax import nnx
 from jssl import tables
 from jssl.evaluators.analysis import feet, few_shot
 from jssl.evaluators.inside import drawn, in_batches
+from jssl.types import Loop
 
 
-def run(
+def loop(
   *, seed: int, shots: tuple[int, ...] = (2, 8), steps: int = 24, batch_size: int = 16, examples: int = 192, length: int = 24,
-  learning_rate: float = 1e-4, backbone: str = 'minilm', tokenizer: str | None = 'minilm', **options,
-) -> dict[str, dict[str, float]]:  # fmt: skip
-  """A row a column of FEET: 'feet' is the frozen encoder, then 'shots2', ..., and 'tuned'.
+  learning_rate: float = 1e-4, backbone: str = 'minilm', tokenizer: str | None = 'minilm', data: str = 'rotten_tomatoes', **options,
+) -> Loop:  # fmt: skip
+  """A row a column of FEET: 'feet' is the frozen encoder, then 'shots2', ..., and 'tuned'. A step tunes one encoder.
 
   Args:
     seed: of examples, shots and batches.
@@ -32,8 +33,9 @@ def run(
     learning_rate: of tuning.
     backbone, **options: the encoder, of the table of models.
     tokenizer: as in `jssl.data.text.lee`.
+    data: of the table of data sets; texts with two labels.
   """
-  data = tables.TABLES['data']['rotten_tomatoes'](length=length, tokenizer=tokenizer)
+  data = tables.TABLES['data'][data](length=length, tokenizer=tokenizer)
   key = jax.random.key(seed)
   train, test = (drawn(data.splits[split], examples, jax.random.fold_in(key, i)) for i, split in enumerate(('train', 'test')))
   net = tables.TABLES['models'][backbone](data.spec['ids'], rngs=nnx.Rngs(seed), **options)
@@ -64,10 +66,11 @@ def run(
     return features(train['ids'][rows]), train['label'][rows], features(test['ids']), test['label']
 
   every = np.arange(len(train['label']))
-  columns = dict(frozen=column(params, every), tuned=column(tuned(every), every))
-  for k in shots:
-    rows = few_shot(train['label'], k, seed=seed)
-    columns[f'shots{k}'] = column(tuned(rows), rows)
-  figures = feet(columns)
-  metrics = ('accuracy', 'f1', 'auroc', 'auprc')
-  return {'feet' if name == 'frozen' else name: {m: figures[f'{name}/{m}'] for m in metrics} for name in columns}
+  rows = {'tuned': every, **{f'shots{k}': few_shot(train['label'], k, seed=seed) for k in shots}}
+
+  def figures(states):
+    found = feet({'frozen': column(params, every), **{name: column(states[name], some) for name, some in rows.items()}})
+    metrics = ('accuracy', 'f1', 'auroc', 'auprc')
+    return {'feet' if name == 'frozen' else name: {m: found[f'{name}/{m}'] for m in metrics} for name in ('frozen', *rows)}
+
+  return Loop([(name, lambda states, some=some: tuned(some)) for name, some in rows.items()], figures)

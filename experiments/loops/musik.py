@@ -13,15 +13,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jssl.data.environments import combination_lock
+from jssl import tables
 from jssl.objectives import double_dqn, musik
+from jssl.types import Loop
 
 
-def run(
+def loop(
   *, seed: int, horizon: int = 5, actions: int = 10, noise: float = 0.1, codes: int = 3, episodes: int = 2000, steps: int = 400,
-  width: int = 64, judged: int = 512,
-) -> dict[str, dict[str, float]]:  # fmt: skip
+  width: int = 64, judged: int = 512, environment: str = 'combination_lock',
+) -> Loop:  # fmt: skip
   """Returns of MusIK, of its one-step form, of Q-learning and of chance, after the same number of episodes.
+
+  A step fits the inverse kinematics of one layer, cover_LAYER and one_step_LAYER; q_learning is one step. A row has return (the mean
+  reward of the best policy found), reached (the mean of all), decoded (accuracy of the codes of the last layer at telling good states
+  from lost ones) and the episodes played.
 
   Args:
     seed: of the lock, of all networks and draws.
@@ -33,12 +38,9 @@ def run(
     steps: gradient steps of each fit.
     width: of the hidden layers.
     judged: episodes by which a policy is judged.
-
-  Returns:
-    row -> return (the mean reward of the best policy found), reached (the mean of all), decoded (accuracy of the
-    codes of the last layer at telling good states from lost ones) and the episodes played.
+    environment: of the table of environments, with layers as those of `combination_lock`.
   """
-  lock = combination_lock(horizon=horizon, actions=actions, noise=noise, seed=seed)
+  lock = tables.TABLES['environments'][environment](horizon=horizon, actions=actions, noise=noise, seed=seed)
   key = jax.random.key(seed)
   shape = jax.eval_shape(lambda: lock.observe(lock.reset(key), key)).shape[0]
   fits = horizon * (horizon + 1) // 2
@@ -88,13 +90,18 @@ def run(
     net = _minimize(loss, jax.tree.map(lambda p: p[h, t], nets), data, jax.random.fold_in(key, h * 100 + t), steps)
     return jax.tree.map(lambda p, new: p.at[h, t].set(new), nets, net)
 
-  def cover(alone):
-    nets = jax.jit(jax.vmap(jax.vmap(init)))(jax.random.split(jax.random.fold_in(key, 1), (horizon + 1, horizon)))
+  def layer(name, h, alone, states):
+    """The networks with those of layer h fitted."""
     n = episodes * fits // horizon if alone else episodes
-    for h in range(1, horizon + 1):
-      for t in [h - 1] if alone else reversed(range(h)):
-        data = played(nets, h, t, jax.random.fold_in(key, h * 100 + t), n, alone)
-        nets = fit(nets, h, t, data)
+    if h == 1:
+      nets = jax.jit(jax.vmap(jax.vmap(init)))(jax.random.split(jax.random.fold_in(key, 1), (horizon + 1, horizon)))
+    else:
+      nets = states[f'{name}_{h - 1}']
+    for t in [h - 1] if alone else reversed(range(h)):
+      nets = fit(nets, h, t, played(nets, h, t, jax.random.fold_in(key, h * 100 + t), n, alone))
+    return nets
+
+  def judge(nets, alone):
     chosen = _by_code(played(nets, horizon, horizon, jax.random.fold_in(key, 2), codes * judged, alone), codes)
     data = played(nets, horizon, horizon, jax.random.fold_in(key, 3), codes * judged, alone)
     said = jnp.argmax(jax.vmap(partial(_code, jax.tree.map(lambda p: p[horizon, 0], nets)))(data['later']), 1)
@@ -105,13 +112,19 @@ def run(
     }  # fmt: skip
 
   chance = jax.jit(lambda key: _episodes(lock, None, key, horizon, 1.0, 8 * judged)['reward'].sum(1).mean())
-  valued = _q_learning(lock, key, horizon=horizon, rounds=fits, episodes=episodes, steps=steps, width=width, actions=actions, judged=judged)
-  none = float(chance(jax.random.fold_in(key, 4)))
-  return {
-    'musik': cover(False), 'one_step': cover(True),
-    'q_learning': {'return': valued, 'reached': valued, 'episodes': float(episodes * fits)},
-    'random_init': {'return': none, 'reached': none, 'episodes': 0.0},
-  }  # fmt: skip
+  options = dict(horizon=horizon, rounds=fits, episodes=episodes, steps=steps, width=width, actions=actions, judged=judged)
+  learn = lambda states: {'return': jnp.float32(_q_learning(lock, key, **options))}
+
+  def rows(states):
+    none, valued = float(chance(jax.random.fold_in(key, 4))), float(states['q_learning']['return'])
+    return {
+      'musik': judge(states[f'cover_{horizon}'], False), 'one_step': judge(states[f'one_step_{horizon}'], True),
+      'q_learning': {'return': valued, 'reached': valued, 'episodes': float(episodes * fits)},
+      'random_init': {'return': none, 'reached': none, 'episodes': 0.0},
+    }  # fmt: skip
+
+  covers = [(name, h, alone) for name, alone in (('cover', False), ('one_step', True)) for h in range(1, horizon + 1)]
+  return Loop([*((f'{name}_{h}', partial(layer, name, h, alone)) for name, h, alone in covers), ('q_learning', learn)], rows)
 
 
 def _init(key, *, inputs, width, actions, codes):

@@ -12,19 +12,25 @@ import numpy as np
 import optax
 from flax import nnx
 
+from jssl import tables
 from jssl.core import nets
-from jssl.data.chains import VOCABULARY, chains
+from jssl.data.chains import VOCABULARY
 from jssl.models.heads import Linear
 from jssl.models.transformer import CausalLm
 from jssl.objectives import bradley_terry, gae, ppo_clip, token_cross_entropy
+from jssl.types import Loop
 
 TERMS, START, WIDTH = 3, 5, 48  # steps of an answer, the place of the first, width of the networks
 
 
-def run(
-  *, seed: int, examples: int = 20000, flipped: float = 0.15, steps: int = 300, rewarded: int = 600, rounds: int = 60, best_of: int = 8
-) -> dict[str, dict[str, float]]:  # fmt: skip
+def loop(
+  *, seed: int, examples: int = 20000, flipped: float = 0.15, steps: int = 300, rewarded: int = 600, rounds: int = 60, best_of: int = 8,
+  data: str = 'chains',
+) -> Loop:  # fmt: skip
   """Rows `supervised`, `best_of_8`, `tldr` (PPO with beta 0.5), `beta_0`, `beta_0.05`, and `random_init`.
+
+  The steps are supervised, judge (the reward model), and a policy for each beta. A row has gold, the mean share of right steps of
+  sampled answers; proxy, their mean reward; kl, of the policy to the supervised one, an answer: log n - (n - 1)/n for the best of n.
 
   Args:
     seed: of the answers, of all networks and draws.
@@ -34,12 +40,9 @@ def run(
     rewarded: steps of the reward model.
     rounds: of PPO, 64 answers each.
     best_of: n, of which the answer of highest reward is taken.
-
-  Returns:
-    row -> gold, the mean share of right steps of sampled answers; proxy, their mean reward; kl, of the policy to the
-    supervised one, an answer: log n - (n - 1)/n for the best of n.
+    data: of the table of data sets; with the columns and the `mark` of chains.
   """
-  data = chains(terms=TERMS, train=examples, human=examples, seed=seed)
+  data = tables.TABLES['data'][data](terms=TERMS, train=examples, human=examples, seed=seed)
   train, test = (split.take(np.arange(len(split))) for split in (data.splits['train'], data.splits['test']))
   flip = np.random.RandomState(seed).rand(examples, 1) < flipped
   chosen, rejected = train['chosen'], train['rejected']
@@ -47,21 +50,34 @@ def run(
   keys = jax.random.split(jax.random.key(seed), 5)
 
   start = nets.init(_networks(), keys[0])[0]
-  supervised = _fit(_imitation, {'lm': start['lm']}, {'ids': train['answer']}, keys[1], steps)
-  judge = _fit(_comparison, supervised | {'head': start['head']}, said, keys[2], rewarded)
-  mean = _values(judge, train['answer'])[:, -1].mean()
-  judge['head']['linear']['bias'] -= mean  # the mean reward of the answers that were imitated is 0
 
-  def figures(policy, n=1):
+  def supervise(states):
+    return _fit(_imitation, {'lm': start['lm']}, {'ids': train['answer']}, keys[1], steps)
+
+  def compare(states):
+    judge = _fit(_comparison, states['supervised'] | {'head': start['head']}, said, keys[2], rewarded)
+    mean = _values(judge, train['answer'])[:, -1].mean()
+    judge['head']['linear']['bias'] -= mean  # the mean reward of the answers that were imitated is 0
+    return judge
+
+  def tune(states, beta):
+    return _ppo(states['supervised'], states['judge'], train['answer'], keys[4], beta, rounds)
+
+  def figures(states, policy, n=1):
+    judge, supervised = states['judge'], states['supervised']
     ids = _sample(policy, jnp.repeat(test['chosen'], n, 0), keys[3])
     r = _values(judge, ids)[:, -1].reshape(-1, n)
     ids = ids.reshape(len(r), n, -1)[jnp.arange(len(r)), r.argmax(1)]
     kl = np.log(n) - (n - 1) / n if n > 1 else _kl(policy, supervised, ids)
     return {'gold': float(1 - data.info['mark'](np.asarray(ids)).mean()), 'proxy': float(r.max(1).mean()), 'kl': float(kl)}
 
-  tuned = {name: _ppo(supervised, judge, train['answer'], keys[4], beta, rounds) for name, beta in BETAS.items()}
-  rows = dict(random_init={'lm': start['lm']}, supervised=supervised, **tuned)
-  return {name: figures(policy) for name, policy in rows.items()} | {f'best_of_{best_of}': figures(supervised, best_of)}
+  def rows(states):
+    policies = {'random_init': {'lm': start['lm']}, **{name: states[name] for name in ('supervised', *BETAS)}}
+    found = {name: figures(states, policy) for name, policy in policies.items()}
+    return found | {f'best_of_{best_of}': figures(states, states['supervised'], best_of)}
+
+  tuned = [(name, partial(tune, beta=beta)) for name, beta in BETAS.items()]
+  return Loop([('supervised', supervise), ('judge', compare), *tuned], rows)
 
 
 BETAS = {'tldr': 0.5, 'beta_0': 0.0, 'beta_0.05': 0.05}

@@ -1,8 +1,9 @@
-"""From a config to a method: the only reader of configs."""
+"""From a config to a plan: the only reader of configs."""
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,35 +13,58 @@ import optax
 from flax import nnx
 
 from jssl import tables
+from jssl.core.graph import SOURCES, Node, arrange, parse
 from jssl.core.method import make_method
-from jssl.core.nets import network
-from jssl.options import ConfigError, call, closest, lookup, mapping, natural, option, resolved, told
+from jssl.core.nets import Network, network
+from jssl.core.phases import Phase, Turn, phase_at
+from jssl.options import ConfigError, call, closest, lookup, mapping, mentions, natural, option, resolved, told
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
-from jssl.types import Batch, Data, Method, Transform
+from jssl.types import Batch, Data, Loss, Method, Transform
 
 DEFAULTS = dict(
-  epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, teacher=None, represent={}, micro_batches=1,
-  mesh={}, rules='replicated', log_every=10, checkpoint_every='20%', health_every='10%', keep=2, guard=dict(name='stop'), claim=None,
-  kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')), transform=None, experiment=None,
+  epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
+  watch=None, teacher=None, teachers={}, freeze=(), start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
+  mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
+  guard=dict(name='stop'), claim=None, kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
+  transform=None, experiment=None,
 )  # fmt: skip
-REQUIRED = ('backbone', 'data', 'batch_size', 'terms', 'optimizer')
+REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
+# What a phase says for itself, beside its steps and the names of its losses; where it does not, what the config says holds.
+OF_A_PHASE = ('data', 'optimizer', 'teacher', 'teachers', 'freeze', 'start', 'cycle', 'refresh')
+OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
+_INDEX = jax.ShapeDtypeStruct((), jnp.int32)
 
 
 class Plan(NamedTuple):
   """A config, built: what the loop runs."""
 
   config: dict[str, Any]
-  method: Method
   data: Data
-  optimizer: optax.GradientTransformation
-  learning_rate: Callable  # step -> learning rate, for the log
-  batch: Batch  # shapes of one global batch
+  phases: tuple[Phase, ...]
   steps: int
   epoch: int  # steps in an epoch
   guard: Guard | None  # what happens to a step that goes wrong
   evaluators: Mapping[str, Callable]  # label -> (subject, key) -> figures
   transform: Transform | None  # fitted to the features after training
+
+  @property
+  def method(self) -> Method:
+    """That of the first phase."""
+    return self.phases[0].turns[0].method
+
+  def method_of(self, step: int) -> Method:
+    """That of the phase which the state after `step` steps belongs to."""
+    return self.phases[phase_at(self.phases, step)].turns[0].method
+
+  @property
+  def batch(self) -> Batch:
+    """Shapes of one global batch of the first phase."""
+    return self.phases[0].batch
+
+  def at(self, step: int) -> Phase:
+    """The phase whose update comes after `step` steps."""
+    return self.phases[phase_at(self.phases, step + 1)]
 
 
 def build(config: Mapping[str, Any]) -> Method:
@@ -57,13 +81,57 @@ def plan(config: Mapping[str, Any]) -> Plan:
   c = complete(config)
   data = open_data(c['data'])
   batch_size = natural(c, 'batch_size')
+  epoch = batches_of(data, c['data'], batch_size)
+  steps = 0 if not c['losses'] else natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
+  networks = make_networks(c, data)
+  phases, first = [], 0
+  for spec, length in spread(c['phases'], steps, epoch):
+    phases.append(make_phase(c, spec, first, length, data, networks))
+    first += length
+  guard = call(option('guard', c['guard'], 'guards')) if c['guard'] else None
+  natural(c, 'keep'), natural(c, 'seed', least=0)
+  for key in ('log_every', 'checkpoint_every', 'health_every'):
+    with told(key):
+      int(duration(c[key], steps=steps, epoch=epoch))
+  clock = dict(steps=steps, epoch=epoch)
+  transform = resolved('transform', 'transform', c['transform'], clock) if c['transform'] else None
+  return Plan(c, data, tuple(phases), steps, epoch, guard, judges(c['evaluators']), transform)
+
+
+def batches_of(data: Data, spec: Mapping[str, Any], batch_size: int) -> int:
+  """Whole batches in the training split."""
   examples = len(data.splits['train'])
   if batch_size > examples:
-    raise ConfigError(f'batch_size {batch_size} is more than the {examples} training examples of {c["data"]["name"]}')
-  epoch = examples // batch_size
-  steps = 0 if not c['terms'] else natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
-  clock = dict(steps=steps, epoch=epoch)
+    raise ConfigError(f'batch_size {batch_size} is more than the {examples} training examples of {spec["name"]}')
+  return examples // batch_size
 
+
+def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], int]]:
+  """The phases of a config with their lengths in steps, which add up to all of them; one may leave its own out, for what is left."""
+  if not isinstance(phases, tuple | list):
+    raise ConfigError(f'phases must be a tuple of dict(steps=..., losses=(...), ...), not {phases!r}')
+  specs = [mapping(f'phases[{i}]', spec) for i, spec in enumerate(phases)] or [{}]
+  lengths = []
+  for i, spec in enumerate(specs):
+    known = ('steps', 'losses', *OF_A_PHASE)
+    if wrong := [key for key in spec if key not in known]:
+      raise ConfigError(f'phases[{i}] has no option {wrong[0]!r}{closest(wrong[0], known)}')
+    with told(f'phases[{i}].steps'):
+      length = spec.get('steps')
+      lengths.append(None if length is None else round(duration(length, steps=steps, epoch=epoch)))
+  known = sum(length or 0 for length in lengths)
+  open_ = [i for i, length in enumerate(lengths) if length is None]
+  if len(open_) > 1:
+    raise ConfigError(f'phases[{open_[1]}] has no steps, and neither has phases[{open_[0]}]; one phase at most can take what is left')
+  for i in open_:
+    lengths[i] = steps - known
+  if steps and (sum(lengths) != steps or min(lengths) < 1):
+    raise ConfigError(f'the phases have {lengths} steps, which must be at least 1 each and add up to {steps}')
+  return list(zip(specs, lengths, strict=True))
+
+
+def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
+  """Every network of a config, each on what it stands on."""
   networks, modules = {}, {}
 
   def add(name: str, above: tuple = ()) -> nnx.Module:
@@ -87,52 +155,225 @@ def plan(config: Mapping[str, Any]) -> Plan:
 
   for name in ('backbone', *c['heads']):
     add(name)
+  return networks
 
-  terms, weights = {}, {}
-  for name, spec in c['terms'].items():
-    spec = mapping(f'terms.{name}', spec)
-    weights[name] = resolved(f'terms.{name}.weight', 'weight', spec.pop('weight', 1.0), clock)
-    factory = lookup('terms', spec.get('name'), f'terms.{name}')
-    if 'view' in inspect.signature(factory).parameters and c['view'] and 'view' not in spec:
-      spec['view'] = c['view']
-    with told(f'terms.{name}'):
-      terms[name] = call(option(f'terms.{name}', spec, 'terms', clock))
 
-  teacher, taught = None, ()
-  if c['teacher']:
-    spec = mapping('teacher', c['teacher'])
-    taught = spec.pop('networks', ('backbone',))
-    if not isinstance(taught, tuple | list) or (missing := [name for name in taught if name not in tuple(networks)]):
-      wrong = missing if isinstance(taught, tuple | list) else taught
-      raise ConfigError(f'teacher.networks names {wrong!r}; the networks are {sorted(networks)}')
-    taught = tuple(taught)
-    teacher = call(option('teacher', spec, 'teachers', clock))
+def make_phase(
+  c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps: int, data: Data, networks: Mapping[str, Network]
+) -> Phase:
+  """One phase of a config, `steps` long from step `first` on."""
+  c = {**c, **{key: spec[key] for key in OF_A_PHASE if key in spec}}
+  if 'data' in spec:
+    data = open_data(mapping('phases.data', spec['data']))
+  batch_size = c['batch_size']
+  epoch = batches_of(data, c['data'], batch_size)
+  clock = dict(steps=steps, epoch=epoch)
+  refreshes = {}
+  for name, given in mapping('refresh', c['refresh']).items():
+    given = mapping(f'refresh.{name}', given)
+    every = given.pop('every', None)
+    with told(f'refresh.{name}.every'):
+      every = max(1, round(duration(every, **clock)))
+    refreshes[name] = call(option(f'refresh.{name}', given, 'refreshes', clock))._replace(every=every)
+  fresh = {name: x for refresh in refreshes.values() for name, x in refresh.columns(data).items()}
+  columns = {**data.spec, **fresh, 'example': _INDEX, 'epoch': _INDEX}
+  batch = {name: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype) for name, x in columns.items()}
+  teachers = make_teachers(c, networks, clock)
+  names = chosen('phases.losses', spec.get('losses'), c['losses'])
+  held = chosen('freeze', c['freeze'], networks)
+  cycle = c['cycle'] or ({},)
+  turns = []
+  for i, turn in enumerate(cycle):
+    turn = mapping(f'cycle[{i}]', turn)
+    if wrong := [key for key in turn if key not in OF_A_TURN]:
+      raise ConfigError(f'cycle[{i}] has no option {wrong[0]!r}{closest(wrong[0], OF_A_TURN)}')
+    updates = natural({f'cycle[{i}].updates': turn.get('updates', 1)}, f'cycle[{i}].updates')
+    own = {**c, 'losses': {n: c['losses'][n] for n in chosen(f'cycle[{i}].losses', turn.get('losses'), names)}}
+    trained = [n for n in chosen(f'cycle[{i}].train', turn.get('train'), networks) if n not in held]
+    if own['losses'] and not trained:
+      raise ConfigError('every network is frozen: nothing is left to train')
+    rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}
+    optimizer, rate = make_optimizer(turn.get('optimizer') or c['optimizer'], rounds)
+    turns.append(Turn(of_phase(own, networks, teachers, data, batch, clock), optimizer, rate, tuple(trained), updates))
+  return Phase(first, steps, tuple(turns), data, batch, epoch, refreshes)
 
-  batch = {
-    name: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype)
-    for name, x in {**data.spec, 'example': _INDEX, 'epoch': _INDEX}.items()
-  }
+
+def chosen(place: str, given: Any, known: Iterable[str]) -> tuple[str, ...]:
+  """Names out of those that there are; all of them where none are given."""
+  known = tuple(known)
+  if given is None:
+    return known
+  if not isinstance(given, tuple | list) or (wrong := [name for name in given if name not in known]):
+    wrong = given if not isinstance(given, tuple | list) else wrong[0]
+    raise ConfigError(f'{place} names {wrong!r}{closest(wrong, known)}')
+  return tuple(given)
+
+
+def make_teachers(c: Mapping[str, Any], networks: Mapping[str, Network], clock: Mapping[str, int]) -> dict[str, tuple]:
+  """name -> rule and the networks that it follows; `teacher` is the one that is called teacher."""
+  specs = {**({'teacher': c['teacher']} if c['teacher'] else {}), **mapping('teachers', c['teachers'])}
+  found = {}
+  for name, spec in specs.items():
+    place = 'teacher' if name == 'teacher' else f'teachers.{name}'
+    spec = mapping(place, spec)
+    taught = chosen(f'{place}.networks', spec.pop('networks', ('backbone',)), networks)
+    found[name] = call(option(place, spec, 'teachers', clock)), taught
+  return found
+
+
+def of_phase(c: Mapping[str, Any], networks, teachers, data: Data, batch: Batch, clock: Mapping[str, int]) -> Method:
+  """The method of one turn: passes, losses, memories and metrics, wired up."""
+  losses = {}
+  for name, spec in mapping('losses', c['losses']).items():
+    if (loss := make_loss(f'losses.{name}', spec, 'objectives', clock)).weight:  # one that weighs nothing for good is not computed
+      losses[name] = loss
+  metrics = {name: make_loss(f'metrics.{name}', spec, 'metrics', clock) for name, spec in mapping('metrics', c['metrics']).items()}
+  nodes = {name: make_node(name, spec, c, networks, teachers, clock) for name, spec in mapping('passes', c['passes']).items()}
+  memories = {}
+  for name, spec in mapping('memories', c['memories']).items():
+    spec = mapping(f'memories.{name}', spec)
+    of = spec.pop('of', ())
+    memories[name] = call(option(f'memories.{name}', spec, 'memories', clock)), ((of,) if isinstance(of, str) else tuple(of))
+  # A memory, or a figure, that only looks at what is not computed for any loss is left out with it.
+  wanted = [w for name, loss in losses.items() for w in wants(f'losses.{name}', loss)]
+  read = {parse(text, place).name.split('.')[0] for place, text, _ in wanted if text.startswith('memory.')}
+  needed = reached(nodes, [text for _, text, _ in wanted])
+  within = lambda refs: all(parse(text, 'metrics').source in (*SOURCES, *needed) for text in refs)
+  memories = {n: m for n, m in memories.items() if n in read or within(m[1])}
+  metrics = {n: m for n, m in metrics.items() if within([*m.positional, *m.keywords.values()])}
+  wanted += [w for name, metric in metrics.items() for w in wants(f'metrics.{name}', metric)]
+  for name, (_, of) in memories.items():
+    wanted += [(f'memories.{name}.of', text, None) for text in of]
+    for text in of:
+      if (ref := parse(text, f'memories.{name}.of')).source == 'loss' and ref.name not in losses:
+        raise ConfigError(f'memories.{name}.of: {text}: no loss is called {ref.name!r}{closest(ref.name, losses)}')
+  watched = tuple(c['watch']) if c['watch'] and within(c['watch']) else None
+  wanted += [('watch', text, None) for text in watched or ()]
+  graph = arrange(nodes, wanted, batch, networks, memories)
   represent = {'encoder': 'backbone', 'from_teacher': False, **c['represent']}
   if wrong := [key for key in represent if key not in ('encoder', 'from_teacher')]:
     raise ConfigError(f'represent has no option {wrong[0]!r}{closest(wrong[0], ("encoder", "from_teacher"))}')
-  of = taught if represent['from_teacher'] else tuple(networks)
+  teacher = 'teacher' if represent['from_teacher'] is True else represent['from_teacher'] or None
+  teacher = teacher if teacher in teachers else None  # a phase may have none
+  of = teachers[teacher][1] if teacher else tuple(networks)
   if represent['encoder'] not in of:
     raise ConfigError(f'represent.encoder is {represent["encoder"]!r}{closest(represent["encoder"], of)}')
   inputs = option('inputs', c['inputs'] or dict(name='columns', names=(data.inputs,)), 'views')
   with told('the method'):
-    method = make_method(
-      networks, terms, weights,
-      batch=batch, inputs=inputs, teacher=teacher, taught=taught, micro_batches=natural(c, 'micro_batches'), **represent,
+    return make_method(
+      networks, graph, losses,
+      batch=batch, inputs=inputs, memories=memories, metrics=metrics, watched=watched, teachers=teachers,
+      start=begins(c['start'], networks, teachers), encoder=represent['encoder'], from_teacher=teacher,
+      micro_batches=natural(c, 'micro_batches'),
     )  # fmt: skip
-  optimizer, learning_rate = make_optimizer(c['optimizer'], clock)
-  guard = call(option('guard', c['guard'], 'guards')) if c['guard'] else None
-  natural(c, 'keep'), natural(c, 'seed', least=0)
-  for key in ('log_every', 'checkpoint_every', 'health_every'):
-    with told(key):
-      int(duration(c[key], **clock))
-  transform = resolved('transform', 'transform', c['transform'], clock) if c['transform'] else None
-  evaluators = judges(c['evaluators'])
-  return Plan(c, method, data, optimizer, learning_rate, batch, steps, epoch, guard, evaluators, transform)
+
+
+def begins(spec: Any, networks: Mapping[str, Any], teachers: Mapping[str, Any]) -> dict[str, str]:
+  """`start` of a phase: network -> network whose parameters it begins with, or teacher -> 'student'."""
+  spec = mapping('start', spec)
+  for name, of in spec.items():
+    if not (name in teachers and of == 'student' or name in networks and of in networks):
+      raise ConfigError(
+        f"start.{name} is {of!r}; write NETWORK='NETWORK', or TEACHER='student'; there are {sorted(networks)} and {sorted(teachers)}"
+      )
+  return spec
+
+
+def reached(nodes: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
+  """The passes that are run for some references."""
+  found: set[str] = set()
+  left = list(refs)
+  while left:
+    source = parse(left.pop(), 'passes').source
+    if source in nodes and source not in found:
+      found.add(source)
+      left += nodes[source].reads
+  return found
+
+
+def make_node(name: str, spec: Any, c: Mapping[str, Any], networks, teachers, clock: Mapping[str, int]) -> Node:
+  """A pass of a config."""
+  place = f'passes.{name}'
+  if name in (*SOURCES, 'whole'):
+    raise ConfigError(f'{place}: a pass cannot be called {name}, which references use for something else; give it another name')
+  spec = mapping(place, spec)
+  frozen = chosen(f'{place}.frozen', spec.pop('frozen', ()), networks)
+  teacher = spec.pop('of_teacher', next(iter(teachers), None))
+  if teacher is not None and teacher not in teachers:
+    raise ConfigError(f'{place}.of_teacher is {teacher!r}{closest(teacher, teachers)}')
+  factory = lookup('passes', spec.get('name'), place)
+  parameters, hints = inspect.signature(factory).parameters, typing.get_type_hints(factory)
+  view = parameters.get('view')
+  if view and c['view'] and 'view' not in spec and (view.default is view.empty or 'on' not in spec):
+    spec['view'] = c['view']
+  reads = [ref for key, value in spec.items() if mentions(hints.get(key)) and value is not None for ref in references(value)]
+  for ref in reads:
+    parse(ref, place)
+  with told(place):
+    run = call(option(place, spec, 'passes', clock))
+  return Node(name, spec['name'], run, tuple(reads), frozen, teacher)
+
+
+def references(value: Any) -> list[Any]:
+  return [value] if isinstance(value, str) else list(value.values() if isinstance(value, Mapping) else value)
+
+
+def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Loss:
+  """A loss of a config: dict(name, of, weight, pairs, over, **options of the objective)."""
+  spec = mapping(place, spec)
+  of = spec.pop('of', None)
+  weight = resolved(f'{place}.weight', 'weight', spec.pop('weight', 1.0), clock)
+  if not isinstance(weight, int | float | Schedule) or isinstance(weight, bool):
+    raise ConfigError(f'{place}.weight must be a number or a schedule, not {weight!r}')
+  pairs, over = spec.pop('pairs', None), spec.pop('over', None)
+  bound = option(place, spec, table, clock)
+  wrong = None
+  if not isinstance(of, str | tuple | list | Mapping) or not of:
+    wrong = f"of is {of!r}; name the outputs that it judges, of=('views.q', 'views.k') or of=dict(q='views.q', ...)"
+  elif over not in (None, 'views'):
+    wrong = f"over is {over!r}; the only choice is 'views'"
+  elif pairs is not None and pairs != 'all' and not _whole_pairs(pairs):
+    wrong = f"pairs is {pairs!r}; write 'all' or ((0, 1), ...)"
+  elif pairs is not None and (len(of) < 2 or isinstance(of, str)):
+    wrong = 'pairs needs two outputs to compare; name both in `of`'
+  if wrong:
+    raise ConfigError(f'{place}: {wrong}')
+  positional = (of,) if isinstance(of, str) else () if isinstance(of, Mapping) else tuple(of)
+  keywords = dict(of) if isinstance(of, Mapping) else {}
+  for text in [*positional, *keywords.values()]:
+    parse(text, place)
+  parameters = inspect.signature(bound.func).parameters
+  keywords = {name: keywords[name] for name in sorted(keywords, key=[*parameters, *keywords].index)}  # `pairs` compares the first two
+  draws = 'key' in parameters
+  try:
+    inspect.signature(bound.func).bind(*positional, **keywords, **bound.keywords, **({'key': None} if draws else {}))
+  except TypeError as error:
+    raise ConfigError(f'{place} ({spec["name"]}): {error}; `of` gives its arrays, which are {_arrays(parameters)}') from None
+  assign = tables.TABLES['assignments'].get(spec['name'])
+  if assign:
+    taken = inspect.signature(assign).parameters
+    assign = partial(assign, **{key: value for key, value in bound.keywords.items() if key in taken})
+  pairs = pairs if pairs in (None, 'all') else tuple(map(tuple, pairs))
+  return Loss(bound, positional, keywords, weight, pairs, over, draws, assign)
+
+
+def _arrays(parameters: Mapping[str, inspect.Parameter]) -> str:
+  return ', '.join(n for n, p in parameters.items() if p.default is p.empty and n != 'key')
+
+
+def _whole_pairs(pairs: Any) -> bool:
+  return isinstance(pairs, Sequence) and bool(pairs) and all(
+    isinstance(p, Sequence) and len(p) == 2 and all(isinstance(i, int) for i in p) for p in pairs
+  )  # fmt: skip
+
+
+def wants(place: str, loss: Loss) -> list[tuple[str, str, frozenset[int] | None]]:
+  """The references of a loss, with the views that it reads."""
+  refs = [*loss.positional, *loss.keywords.values()]
+  some = [None] * len(refs)
+  if loss.pairs not in (None, 'all'):
+    some[:2] = [frozenset(i for i, _ in loss.pairs), frozenset(j for _, j in loss.pairs)]
+  return [(place, text, views) for text, views in zip(refs, some, strict=True)]
 
 
 def judges(specs: Mapping[str, Any]) -> dict[str, partial]:
@@ -151,14 +392,13 @@ def open_data(spec: Mapping[str, Any]) -> Data:
   return call(option('data', spec, 'data'))
 
 
-_INDEX = jax.ShapeDtypeStruct((), jnp.int32)
-
-
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   """A config as plain dicts, with every key present and none unknown."""
   c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
   if c.get('experiment'):
-    raise ConfigError('this system has a training loop of its own: `jssl reproduce` runs it')
+    raise ConfigError('this system has a training loop of its own, and no plan: `jssl train` and `jssl reproduce` run it')
+  if 'terms' in c:
+    raise ConfigError('terms have become passes and losses: write c.passes.NAME and c.losses.NAME, as docs/passes.md describes')
   known = [*REQUIRED, *DEFAULTS]
   for key in c:
     if key not in known:
@@ -166,12 +406,12 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   if missing := [key for key in REQUIRED if c.get(key) is None]:
     raise ConfigError(f'the config lacks {missing}; every config has {list(REQUIRED)} and epochs or steps')
   c = {**DEFAULTS, **c}
-  for key in ('backbone', 'data', 'terms', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
+  for key in ('backbone', 'data', 'losses', 'passes', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
     if not isinstance(c[key], Mapping):
       raise ConfigError(f'{key} must be a dict, not {c[key]!r}')
-  if not c['terms'] and c['steps'] != 0:
-    raise ConfigError('terms is empty: a method needs at least one; to judge a network as it is set steps=0')
-  if c['terms'] and not c['epochs'] and not c['steps']:
+  if not c['losses'] and c['steps'] != 0:
+    raise ConfigError('losses is empty: a method needs at least one; to judge a network as it is set steps=0')
+  if c['losses'] and not c['epochs'] and not c['steps']:
     raise ConfigError('the config needs epochs or steps')
   return c
 

@@ -3,36 +3,39 @@
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from jssl.core.step import TrainState
 from jssl.types import Batch
 
 
-def open_checkpoints(directory: Path, keep: int | None = None):
+def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[int] = ()):
   """The checkpoints under `directory`.
 
-  With `keep` they are those of a run that goes on: the last `keep` stay, and what a killed run left half-written is removed.
-  A checkpoint is written beside its place and renamed when whole, and an older one is removed after that.
+  With `keep` they are those of a run that goes on: the last `keep` stay, and those of the steps `always`, and what a killed run
+  left half-written is removed. A checkpoint is written beside its place and renamed when whole, and an older one is removed after
+  that.
   """
   from orbax.checkpoint import v1 as ocp
 
   if keep:
     for half in sorted(directory.glob('*.orbax-checkpoint-tmp*')):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
-  always = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when
-  last = ocp.training.preservation_policies.LatestN(keep) if keep else None
+  policies = ocp.training.preservation_policies
+  kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always))]) if keep else None
+  every = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when
   return ocp.training.Checkpointer(
-    directory.absolute(), preservation_policy=last, save_decision_policy=always, cleanup_tmp_directories=bool(keep)
+    directory.absolute(), preservation_policy=kept, save_decision_policy=every, cleanup_tmp_directories=bool(keep)
   )
 
 
-def save(checkpoints, train: TrainState, source: dict) -> None:
-  """Saves in the background what `restore` needs: the arrays, and where the source stands.
+def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.ndarray] | None = None) -> None:
+  """Saves in the background what `restore` needs: the arrays, where the source stands, and columns made from the networks.
 
   Raises:
     OSError: if this checkpoint, or the one before it, cannot be written.
@@ -41,7 +44,8 @@ def save(checkpoints, train: TrainState, source: dict) -> None:
   state = jax.tree.map(jax.numpy.copy, _plain(train))
   with _told(checkpoints):
     checkpoints.save_checkpointables_async(
-      int(train.step), {'train': state, 'source': {'json': json.dumps(source)}},
+      int(train.step),
+      {'train': state, 'source': {'json': json.dumps(source)}, **({'columns': dict(columns)} if columns else {})},
       overwrite=True,  # one that could not be read may stand at this step
     )  # fmt: skip
 
@@ -52,20 +56,29 @@ def finish(checkpoints) -> None:
     checkpoints.close()
 
 
-def restore(checkpoints, train: TrainState) -> tuple[TrainState, dict] | None:
-  """The newest checkpoint in the shapes and shardings of `train`, and the source's state; None where there is none.
+def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState, dict, dict[str, np.ndarray]] | None:
+  """The newest checkpoint, the source's state and the columns made from the networks; None where there is no checkpoint.
 
   A checkpoint that cannot be read is passed over with a warning, and the one before it is tried.
+
+  Args:
+    checkpoints: from `open_checkpoints`.
+    start: step -> the abstract state after so many steps: shapes, types and shardings.
 
   Raises:
     ValueError: if there are checkpoints and none can be read.
   """
-  want = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), _plain(train))
   there = sorted(checkpoints.checkpoints, key=lambda c: -c.step)
   for found in there:
     try:
-      loaded = checkpoints.load_checkpointables(found.step, {'train': want, 'source': None})
-      return _typed(loaded['train']), json.loads(loaded['source']['json'])
+      asked = start(found.step)
+      want = jax.tree.map(
+        lambda x, held: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=held.sharding), jax.eval_shape(_plain, asked), _fields(asked)
+      )
+      made = {'columns': None} if (Path(checkpoints.directory) / str(found.step) / 'columns').exists() else {}
+      loaded = checkpoints.load_checkpointables(found.step, {'train': want, 'source': None, **made})
+      columns = {name: np.asarray(x) for name, x in loaded.get('columns', {}).items()}
+      return _typed(loaded['train']), json.loads(loaded['source']['json']), columns
     except Exception as error:  # any damage at all: what matters is that an older one may be whole
       logging.getLogger('jssl').warning('checkpoint %s cannot be read (%s); trying the one before', found.step, _line(error))
   if there:
@@ -97,6 +110,30 @@ def captured(folder: Path, train: TrainState, batch: Batch, place: jax.sharding.
   return _typed(found['train']), found['batch']
 
 
+def write(folder: Path, tree: Any) -> None:
+  """Keeps a pytree of arrays in a folder of its own, which is there when it is whole."""
+  from orbax.checkpoint import v1 as ocp
+
+  try:
+    ocp.save(folder.absolute(), tree)
+  except Exception as error:  # the writer's errors are of many types
+    raise OSError(f'{folder} cannot be written ({_line(error)}); make room or give write permission') from error
+
+
+def read(folder: Path) -> Any:
+  """What `write` kept.
+
+  Raises:
+    ValueError: it cannot be read.
+  """
+  from orbax.checkpoint import v1 as ocp
+
+  try:
+    return ocp.load(folder.absolute())
+  except Exception as error:  # any damage at all
+    raise ValueError(f'{folder} cannot be read ({_line(error)}); remove it, and the same command makes it again') from error
+
+
 @contextlib.contextmanager
 def _told(checkpoints) -> Iterator[None]:
   try:
@@ -117,8 +154,14 @@ def _line(error: Exception) -> str:
 
 
 def _plain(train: TrainState) -> dict[str, Any]:
-  return {**train._asdict(), 'key': jax.random.key_data(train.key)}
+  return {**_fields(train), 'key': jax.random.key_data(train.key)}
+
+
+def _fields(train: TrainState) -> dict[str, Any]:
+  # A dict of turns: a checkpoint's tuples come back as lists.
+  return {**train._asdict(), 'opt': {str(i): opt for i, opt in enumerate(train.opt)}}
 
 
 def _typed(tree: dict[str, Any]) -> TrainState:
-  return TrainState(**{**tree, 'key': jax.random.wrap_key_data(tree['key'])})
+  opt = tuple(tree['opt'][str(i)] for i in range(len(tree['opt'])))
+  return TrainState(**{**tree, 'opt': opt, 'key': jax.random.wrap_key_data(tree['key'])})

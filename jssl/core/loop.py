@@ -3,9 +3,9 @@
 import contextlib
 import json
 import logging
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,27 +17,30 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jssl.core import checkpoint
 from jssl.core.build import Plan
 from jssl.core.log import Log, replace
-from jssl.core.mesh import BATCH, check_batch, make_mesh, shardings, share
-from jssl.core.step import TrainState, init_state, make_step
+from jssl.core.mesh import BATCH, check_batch, make_mesh, share
+from jssl.core.phases import Phase, phase_at
+from jssl.core.programs import Programs, seed_data
+from jssl.core.step import TrainState
 from jssl.data.sources import GrainSource, to_device
 from jssl.options import ConfigError
 from jssl.parts.progress import Bar
 from jssl.parts.schedules import duration
 from jssl.parts.watch import Asked, Compiles
-from jssl.types import Source
+from jssl.types import Batch, Source, salted
 
 
 class Stopped(RuntimeError):
   """A run that ended early, and why; what it had is saved."""
 
 
-def open_source(plan: Plan) -> Source:
-  """The batches of a plan for this process: of its training split, or of what its data makes them from."""
+def open_source(plan: Plan, phase: Phase | None = None) -> Source:
+  """The batches of a phase, the first unless given, for this process: of its training split, or of what its data makes them from."""
+  phase = phase or plan.phases[0]
   size, seed = plan.config['batch_size'], plan.config['seed']
   rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
-  if plan.data.source:
-    return plan.data.source(size, seed, plan.method.networks, rows)
-  return GrainSource(plan.data.splits['train'], size, seed=seed, rows=rows)
+  if phase.data.source:
+    return phase.data.source(size, seed, phase.turns[0].method.networks, rows)
+  return GrainSource(phase.data.splits['train'], size, seed=seed, rows=rows)
 
 
 class Trained(NamedTuple):
@@ -47,34 +50,7 @@ class Trained(NamedTuple):
   compiles: int
   seconds: float
   first_step: float  # seconds from the call to the end of the first step
-  program: tuple[Callable, Callable]  # the initialisation and the step, for a run of the same plan with another seed
-
-
-def compile_run(plan: Plan, mesh: jax.sharding.Mesh) -> tuple[Callable, Any, Callable]:
-  """The jitted initialisation from a seed, the abstract train state with its shardings, and the lowered step.
-
-  The state's sharding is the same going in and coming out, so the step compiles once; the state is donated.
-  """
-  create = lambda seed: init_state(plan.method, plan.optimizer, jax.random.wrap_key_data(seed))
-  shapes = jax.eval_shape(create, seed_data(plan))
-  places = shardings(shapes, mesh, plan.config['rules'])
-  abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
-  everywhere = NamedSharding(mesh, PartitionSpec())
-  examples = NamedSharding(mesh, BATCH)
-  batch = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=examples) for name, x in plan.batch.items()}
-  step = jax.jit(make_step(plan.method, plan.optimizer, plan.guard), donate_argnums=0, out_shardings=(places, everywhere))
-  return jax.jit(create, out_shardings=places, compiler_options=quick(mesh)), abstract, step.lower(abstract, batch)
-
-
-def seed_data(plan: Plan) -> np.ndarray:
-  """The seed of a plan as the initialisation takes it: an argument, so that all seeds share a program."""
-  return jax.device_get(jax.random.key_data(jax.random.key(plan.config['seed'])))
-
-
-def quick(mesh: jax.sharding.Mesh) -> dict[str, int] | None:
-  """Options to compile what runs once: the same bits in half the time on CPUs. A level asked for in XLA_FLAGS stands."""
-  level = 'xla_backend_optimization_level'
-  return {level: 1} if mesh.devices.flat[0].platform == 'cpu' and level not in os.environ.get('XLA_FLAGS', '') else None
+  programs: Programs  # for a run of the same plan with another seed
 
 
 def run(
@@ -83,150 +59,226 @@ def run(
   *,
   workdir: Path | None = None,
   quiet: bool = False,
-  health: Callable[[TrainState], dict[str, float]] | None = None,
+  health: Callable[[int, TrainState, Batch], dict[str, float]] | None = None,
   alarm: Callable[[dict[str, float]], list[str]] = lambda figures: [],
   devices: list[jax.Device] | None = None,
   tensorboard: bool = False,
-  program: tuple[Callable, Callable] | None = None,
+  programs: Programs | None = None,
 ) -> Trained:
   """Trains to the end of the plan, from the newest checkpoint in `workdir` where there is one.
 
   Args:
     source: gives batches, and goes back to where a checkpoint was written.
-    health: figures of the state that take more than a step's metrics; called every `health_every`.
+    health: (phase, state, the first batch of the source) -> figures that take more than a step's metrics; called every
+      `health_every`.
     alarm: what those figures warn of.
-    program: of an earlier run of this plan, with whatever seed, on the same devices; None to compile it.
+    programs: of an earlier run of this plan, with whatever seed, on the same devices; None to compile them.
 
   Raises:
     Stopped: the run was asked to end, or its guard ended it.
     OSError: the workdir cannot be written any more.
   """
   began = time.perf_counter()
-  c, guard, lead = plan.config, plan.guard, jax.process_index() == 0  # of several processes one writes, but for checkpoints
-  mesh = make_mesh(c['mesh'], devices)
-  check_batch(c['batch_size'], mesh, c['micro_batches'])
-  every = {
-    name: max(int(duration(c[name], steps=plan.steps, epoch=plan.epoch)), 1)
-    for name in ('log_every', 'checkpoint_every', 'health_every')
-  }
+  mesh = make_mesh(plan.config['mesh'], devices)
+  check_batch(plan.config['batch_size'], mesh, plan.config['micro_batches'])
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
-    if not program:
-      create, _, lowered = compile_run(plan, mesh)
-      program = create, lowered.compile()
-    create, step = program
-    examples = NamedSharding(mesh, BATCH)
-    start = create(seed_data(plan))
-    train, checkpoints = start, None
+    going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard)
+    with Asked() as asked, going.progress(quiet), jax.transfer_guard('disallow'):
+      while going.done < plan.steps:
+        going.step(asked, health, alarm)
+        going.first_step = going.first_step or time.perf_counter() - began
+    going.log.finish()
+  train, start = _local((going.train, going.start))
+  return Trained(train, start, going.log, compiles.count, time.perf_counter() - began, going.first_step, going.programs)
+
+
+class _Run:
+  """A run as it goes on."""
+
+  def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, tensorboard: bool):
+    self.plan, self.programs, self.workdir, self.guard = plan, programs, workdir, plan.guard
+    self.lead = jax.process_index() == 0  # of several processes one writes, but for checkpoints
+    self.examples = NamedSharding(mesh, BATCH)
+    self.every = {
+      name: max(int(duration(plan.config[name], steps=plan.steps, epoch=plan.epoch)), 1)
+      for name in ('log_every', 'checkpoint_every', 'health_every')
+    }
+    self.start = programs.create(seed_data(plan))
+    self.sources = {0: source}  # the first phase of those that share one -> source
+    self.columns: dict[str, np.ndarray] = {}  # made from the networks; 'order' is that of the source
+    self.checkpoints, train = None, None
     if workdir:
-      if lead:
-        claim_workdir(workdir, c)
-      multihost_utils.sync_global_devices('workdir')
-      checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', c['keep'])
-      closing.callback(checkpoint.finish, checkpoints)  # however the run ends, what it was saving is saved
-      if found := checkpoint.restore(checkpoints, start):
-        train, position = found
-        source.restore(position)
-    done = first = int(train.step)
-    train = jax.tree.map(jax.numpy.copy, train) if train is start else train  # the step donates; the start is kept
-    log = Log(workdir if lead else None, first, tensorboard)
-    pending, alarmed, first_step = None, 0, 0.0
-    recent = {}  # step -> batch, where batches cannot be made again
+      train = self._open(workdir, closing)
+    self.train = jax.tree.map(jax.numpy.copy, self.start) if train is None else train  # the step donates; the start is kept
+    self.done = int(self.train.step)
+    self.now = phase_at(plan.phases, self.done)
+    self.log = Log(workdir if self.lead else None, self.done, tensorboard)
+    self.bar = None
+    self.pending, self.alarmed, self.first_step = None, 0, 0.0
+    self.recent: dict[int, Batch] = {}  # step -> batch, where batches cannot be made again
 
-    def flush():
-      """Writes the figures that wait to be; whether the guard has halted the run by then."""
-      nonlocal pending, recent
-      if not pending:
-        return False
-      (at, metrics), pending = pending, None
-      figures = {name: float(x) for name, x in jax.device_get(metrics).items()}
-      if figures.pop('guard/halted', 0):
-        return True
-      recent = {n: batch for n, batch in recent.items() if n >= at}
-      with jax.transfer_guard('allow'):
-        rate = float(plan.learning_rate(at - 1))
-      log.write(at, {**figures, 'learning_rate': rate, **bar.show(at, figures['loss'])})
+  def _open(self, workdir: Path, closing) -> TrainState | None:
+    """Makes the workdir this run's own, and goes to its newest checkpoint; the state there, None where there is none."""
+    if self.lead:
+      claim_workdir(workdir, self.plan.config)
+    multihost_utils.sync_global_devices('workdir')
+    ends = [phase.last for phase in self.plan.phases[:-1]]  # what a later phase begins from stays
+    self.checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', self.plan.config['keep'], ends)
+    closing.callback(checkpoint.finish, self.checkpoints)  # however the run ends, what it was saving is saved
+    found = checkpoint.restore(self.checkpoints, self._abstract)
+    if not found:
+      return None
+    train, positions, self.columns = found
+    for own, position in positions.items():
+      self._source(int(own)).restore(position)
+    if 'order' in self.columns:
+      self._source(phase_at(self.plan.phases, int(train.step))).reorder(self.columns['order'])
+    return train
+
+  def _abstract(self, step: int) -> TrainState:
+    return self.programs.states[phase_at(self.plan.phases, step)]
+
+  def _source(self, phase: int) -> Source:
+    """The source of a phase: phases of the same data go on in one."""
+    own = next(i for i, other in enumerate(self.plan.phases) if other.data is self.plan.phases[phase].data)
+    if own not in self.sources:
+      self.sources[own] = open_source(self.plan, self.plan.phases[phase])
+    return self.sources[own]
+
+  @property
+  def source(self) -> Source:
+    return self._source(self.now)
+
+  def progress(self, quiet: bool) -> Bar:
+    self.bar = Bar(self.plan.steps, self.done, examples=self.plan.config['batch_size'], quiet=quiet or not self.lead)
+    return self.bar
+
+  def step(self, asked: Callable[[int], bool], health: Callable | None, alarm: Callable) -> None:
+    """One step, and what follows it: figures, the health panel, a checkpoint.
+
+    Raises:
+      Stopped: the run was asked to end, or its guard ended it.
+    """
+    with jax.transfer_guard('allow'):
+      phase = self._phase()
+      program = self.programs.step(self.now, phase.turn(self.done))
+      self._refresh(phase)
+    waiting = time.perf_counter()
+    given = self._completed(self.source.next(self.train))
+    if phase.data.source and self.guard:
+      self.recent[self.done] = given
+    batch = to_device(given, self.examples)
+    self.bar.waited += time.perf_counter() - waiting
+    self.train, metrics = program(self.train, batch)
+    self.done += 1
+    halted = self._flush()  # one step late: by now the device has the figures, and has the next step to work on
+    if not self.first_step:
+      jax.block_until_ready(self.train.step)
+    last = self.done == self.plan.steps
+    ending, stop = last or self.done == phase.last, asked(self.done) and not last
+    saving = self.checkpoints and (ending or stop or self.done % self.every['checkpoint_every'] == 0)
+    looking = health and (last or self.done % self.every['health_every'] == 0)
+    if self.done % self.every['log_every'] == 0 or last:
+      self.pending = (self.done, metrics)
+    pausing = saving or looking or ending or stop
+    if self.guard and pausing:
+      halted = halted or bool(jax.device_get(metrics['guard/halted']))
+    with jax.transfer_guard('allow'):
+      if halted:
+        self.pending = None
+        self._halt()
+        return
+      if pausing:
+        self._flush()
+      if looking:
+        self._look(health, alarm)
+      if saving:
+        position = {str(own): source.save() for own, source in self.sources.items()}
+        checkpoint.save(self.checkpoints, self.train, position, self.columns)
+    if stop:
+      raise Stopped(f'stopped at step {self.done} of {self.plan.steps} as asked; the same command with its --workdir goes on')
+
+  def _phase(self) -> Phase:
+    """The phase of the next step, which it enters where the one before has ended."""
+    if self.done == self.plan.phases[self.now].last:
+      self.now, self.columns = self.now + 1, {}
+      self.train = self.programs.enter(self.now, self.train)
+    return self.plan.phases[self.now]
+
+  def _refresh(self, phase: Phase) -> None:
+    """Makes anew what is due of a phase's columns, and of its order."""
+    for name, one in phase.refreshes.items():
+      if (self.done - phase.first) % one.every == 0:
+        method, (params, state) = phase.turns[0].method, _local((self.train.params, self.train.state))
+        represent, key = partial(jax.jit(method.represent), params, state), salted(_local(self.train.key), 'refresh', name, self.done)
+        made = one.make(represent, method.networks(params, state), phase.data, key)
+        self.columns = {**self.columns, **{n: np.asarray(x) for n, x in made.items()}}
+        if 'order' in made:
+          self.source.reorder(self.columns['order'])
+
+  def _completed(self, batch: Batch) -> Batch:
+    """A batch with the columns that were made from the networks."""
+    return {**batch, **{name: x[np.asarray(batch['example'])] for name, x in self.columns.items() if name != 'order'}}
+
+  def _flush(self) -> bool:
+    """Writes the figures that wait to be; whether the guard has halted the run by then."""
+    if not self.pending:
       return False
+    (at, metrics), self.pending = self.pending, None
+    figures = {name: float(x) for name, x in jax.device_get(metrics).items()}
+    if figures.pop('guard/halted', 0):
+      return True
+    self.recent = {n: batch for n, batch in self.recent.items() if n >= at}
+    with jax.transfer_guard('allow'):
+      phase = self.plan.at(at - 1)
+      rate = float(phase.turns[phase.turn(at - 1)].learning_rate(phase.count(at - 1)))
+    self.log.write(at, {**figures, 'learning_rate': rate, **self.bar.show(at, figures['loss'])})
+    return False
 
-    def halt() -> TrainState:
-      """Keeps the step that halted the run; then the state to go on from, where the guard returns to one."""
-      at, (loss, norm), mean = int(train.step), *jax.device_get((train.guard['last_bad'], train.guard['mean']))
-      why = (
-        f'at step {at} of {plan.steps} the loss is {loss:.4g} and the norm of its gradient {norm:.4g}, where {mean[0]:.4g} and '
-        f'{mean[1]:.4g} are usual'
+  def _look(self, health: Callable, alarm: Callable[[Mapping[str, float]], list[str]]) -> None:
+    """Writes the health panel and what it warns of."""
+    figures = health(self.now, self.train, self._completed(self.source.batch(0)))
+    warnings = alarm(figures)
+    self.log.write(self.done, {**{f'health/{name}': x for name, x in figures.items()}, 'health/alarms': len(warnings)})
+    for line in warnings:
+      logging.getLogger('jssl').warning('collapse alarm at step %d: %s', self.done, line)
+    self.alarmed = self.alarmed + 1 if warnings else 0
+    if self.guard and self.guard.collapse and self.alarmed >= self.guard.collapse:
+      raise Stopped(f'{self.alarmed} health panels in a row raise the collapse alarm at step {self.done}: {"; ".join(warnings)}')
+
+  def _halt(self) -> None:
+    """Keeps the step that halted the run, and goes back where the guard says so.
+
+    Raises:
+      Stopped: it says so no more.
+    """
+    train, guard = self.train, self.guard
+    at, (loss, norm), mean = int(train.step), *jax.device_get((train.guard['last_bad'], train.guard['mean']))
+    why = (
+      f'at step {at} of {self.plan.steps} the loss is {loss:.4g} and the norm of its gradient {norm:.4g}, where {mean[0]:.4g} and '
+      f'{mean[1]:.4g} are usual'
+    )
+    if self.workdir:
+      bad = self.recent[at] if self.recent else self._completed(self.source.batch(self.source.save()['batches'] - (self.done - at)))
+      kept = checkpoint.capture(self.workdir / 'captures', train, to_device(bad, self.examples), self.plan.config['keep'])
+      why += f'; `jssl replay {kept}` looks into that step'
+    returned = int(train.guard['returned'])
+    if returned >= guard.returns:
+      raise Stopped(
+        f'{why}; lower the learning rate or clip gradients (optimizer.clip=1.0)'
+        + ('; the checkpoints before it are kept' if self.checkpoints else '')
       )
-      if workdir:
-        batch = to_device(recent[at] if recent else source.batch(source.save()['batches'] - (done - at)), examples)
-        why += f'; `jssl replay {checkpoint.capture(workdir / "captures", train, batch, c["keep"])}` looks into that step'
-      returned = int(train.guard['returned'])
-      if returned >= guard.returns:
-        raise Stopped(
-          f'{why}; lower the learning rate or clip gradients (optimizer.clip=1.0)'
-          + ('; the checkpoints before it are kept' if checkpoints else '')
-        )
-      if checkpoints:
-        checkpoints.wait()
-      back = checkpoint.restore(checkpoints, start) if checkpoints else None
-      back = back[0] if back else jax.tree.map(jax.numpy.copy, start)
-      # The source stays where it is: the batches that led here are passed over.
-      log.rewind(int(back.step))
-      logging.getLogger('jssl').warning('%s; back to step %d, return %d of %d', why, back.step, returned + 1, guard.returns)
-      count = jax.device_put(np.int32(returned + 1), back.guard['returned'].sharding)
-      return back._replace(guard={**back.guard, 'returned': count})
-
-    def look() -> None:
-      """Writes the health panel and what it warns of."""
-      nonlocal alarmed
-      figures = health(train)
-      warnings = alarm(figures)
-      log.write(done, {**{f'health/{name}': x for name, x in figures.items()}, 'health/alarms': len(warnings)})
-      for line in warnings:
-        logging.getLogger('jssl').warning('collapse alarm at step %d: %s', done, line)
-      alarmed = alarmed + 1 if warnings else 0
-      if guard and guard.collapse and alarmed >= guard.collapse:
-        raise Stopped(f'{alarmed} health panels in a row raise the collapse alarm at step {done}: {"; ".join(warnings)}')
-
-    bar = Bar(plan.steps, first, examples=c['batch_size'], quiet=quiet or not lead)
-    with Asked() as asked, bar, jax.transfer_guard('disallow'):
-      while done < plan.steps:
-        waiting = time.perf_counter()
-        given = source.next(train)
-        if plan.data.source and guard:
-          recent[done] = given
-        batch = to_device(given, examples)
-        bar.waited += time.perf_counter() - waiting
-        train, metrics = step(train, batch)
-        done += 1
-        halted = flush()  # one step late: by now the device has the figures, and has the next step to work on
-        if not first_step:
-          jax.block_until_ready(train.step)
-          first_step = time.perf_counter() - began
-        last = done == plan.steps
-        stop = asked(done) and not last
-        saving = checkpoints and (last or stop or done % every['checkpoint_every'] == 0)
-        looking = health and (last or done % every['health_every'] == 0)
-        if done % every['log_every'] == 0 or last:
-          pending = (done, metrics)
-        pausing = saving or looking or last or stop
-        if guard and pausing:
-          halted = halted or bool(jax.device_get(metrics['guard/halted']))
-        if halted:
-          pending = None
-          with jax.transfer_guard('allow'):
-            train = halt()
-          done = int(train.step)
-          continue
-        if pausing:
-          flush()
-        with jax.transfer_guard('allow'):
-          if looking:
-            look()
-          if saving:
-            checkpoint.save(checkpoints, train, source.save())
-        if stop:
-          raise Stopped(f'stopped at step {done} of {plan.steps} as asked; the same command with its --workdir goes on')
-    log.finish()
-  train, start = _local((train, start))
-  return Trained(train, start, log, compiles.count, time.perf_counter() - began, first_step, program)
+    if self.checkpoints:
+      self.checkpoints.wait()
+    found = checkpoint.restore(self.checkpoints, self._abstract) if self.checkpoints else None
+    back, _, self.columns = found or (jax.tree.map(jax.numpy.copy, self.start), {}, {})
+    # The source stays where it is: the batches that led here are passed over.
+    self.log.rewind(int(back.step))
+    logging.getLogger('jssl').warning('%s; back to step %d, return %d of %d', why, back.step, returned + 1, guard.returns)
+    count = jax.device_put(np.int32(returned + 1), back.guard['returned'].sharding)
+    self.train = back._replace(guard={**back.guard, 'returned': count})
+    self.done = int(self.train.step)
+    self.now = phase_at(self.plan.phases, self.done)
 
 
 def _local(tree: Any) -> Any:

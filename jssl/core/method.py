@@ -1,4 +1,4 @@
-"""A method: networks, weighted terms and one teacher rule, flattened to six pure functions."""
+"""A method: networks, passes, weighted losses and teacher rules, flattened to pure functions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from jssl.core import nets as nnets
-from jssl.core.nets import Network, bind, stats_of, tag
-from jssl.parts.schedules import value_at
-from jssl.types import Batch, Key, Keys, Method, Teacher, Term, View, fold
+from jssl.core.graph import Graph, look, parse, stacked
+from jssl.core.nets import Network, bind, stats_of
+from jssl.options import ConfigError
+from jssl.parts.schedules import at, value_at
+from jssl.types import Array, Batch, Call, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
 
 
 def example_keys(key: Key, batch: Batch) -> Keys:
@@ -20,95 +22,223 @@ def example_keys(key: Key, batch: Batch) -> Keys:
 
 
 def in_micro_batches(encode, count: int):
-  """Runs `encode(batch, keys) -> (encoded, stats)` in `count` micro-batches, recomputing each one in the backward pass.
+  """Runs `encode(examples) -> (outputs, stats)` in `count` micro-batches, recomputing each one in the backward pass.
 
-  Only what is encoded stays alive between the passes (the gradient cache of Gao et al. 2021, arXiv:2101.06983), and
-  as the objectives then see the whole batch, the gradient is that of the whole batch. Statistics start from the same
-  values in every micro-batch and are averaged, so they move once an update.
+  `examples` is a pytree of [b ...]. Only the outputs stay alive between the passes (the gradient cache of Gao et al. 2021,
+  arXiv:2101.06983), and as the objectives then see the whole batch, the gradient is that of the whole batch. Statistics start
+  from the same values in every micro-batch and are averaged, so they move once an update.
   """
   if count == 1:
     return encode
 
-  def run(batch, keys):
+  def run(examples):
     # Every count-th example, not a contiguous block: each device then cuts up its own share and nothing moves.
     cut = lambda x: x.reshape(len(x) // count, count, *x.shape[1:]).swapaxes(0, 1)
     join = lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
-    encoded, stats = jax.lax.map(lambda part: jax.checkpoint(encode)(*part), jax.tree.map(cut, (dict(batch), keys)))
-    return jax.tree.map(join, encoded), jax.tree.map(lambda x: x.mean(0), stats)
+    outputs, stats = jax.lax.map(jax.checkpoint(encode), jax.tree.map(cut, examples))
+    return jax.tree.map(join, outputs), jax.tree.map(lambda x: x.mean(0), stats)
 
   return run
 
 
+class Outputs:
+  """All that a loss, a metric or a memory may refer to, once the passes have been run."""
+
+  def __init__(self, outputs: Mapping, batch: Batch, nets: Mapping, memories: Mapping):
+    self._given = dict(outputs=outputs, batch=batch, nets=nets, memories=memories)
+
+  def __call__(self, text: str) -> Any:
+    """An array, or {view: array}."""
+    return look(parse(text, 'losses'), **self._given)
+
+  def array(self, text: str) -> Array:
+    return stacked(self(text))
+
+
+class Copies(dict):
+  """A teacher's networks by name."""
+
+  def __missing__(self, name: str):
+    raise ConfigError(f'the teacher has no copy of {name!r}, which a pass asks of it; it has {sorted(self)}: add it to its networks')
+
+
+def judge(loss: Loss, outputs: Outputs, key: Key, step: Array) -> list[Array]:
+  """The objective's values on the outputs that a loss names, [b] or scalars: one, or one a pair or a view."""
+  objective = at(loss.objective, step)
+  drawn = {'key': key} if loss.draws else {}
+  given = {**dict(enumerate(map(outputs, loss.positional))), **{name: outputs(text) for name, text in loss.keywords.items()}}
+
+  def value(chosen: Mapping) -> Array:
+    x = {name: chosen[name] if name in chosen else stacked(given[name]) for name in given}
+    return objective(*(x[i] for i in range(len(loss.positional))), **{name: x[name] for name in loss.keywords}, **drawn)
+
+  if loss.pairs is not None:
+    first, second = [*given][:2]
+    q, k = _views(given[first]), _views(given[second])
+    return [value({first: q[i], second: k[j]}) for i, j in pairs_of(loss, q, k)]
+  if loss.over == 'views':
+    views = {name: x for name, x in given.items() if isinstance(x, Mapping)}
+    if not views:
+      raise ConfigError(f'over="views" needs an output that has views, and none of {sorted([*loss.positional, *loss.keywords.values()])} has')
+    return [value({name: x[i] for name, x in views.items()}) for i in sorted(next(iter(views.values())))]
+  return [value({})]
+
+
+def pairs_of(loss: Loss, q: Mapping[int, Any], k: Mapping[int, Any]) -> list[tuple[int, int]]:
+  """The pairs of views that a loss compares."""
+  return [(i, j) for i in sorted(q) for j in sorted(k) if i != j] if loss.pairs == 'all' else list(loss.pairs)
+
+
+def mean(values: list[Array]) -> Array:
+  """What a loss comes to: the mean over pairs, or views, of the mean over examples."""
+  return jnp.mean(jnp.stack([jnp.mean(value) for value in values]))
+
+
+def _views(x: Any) -> Mapping[int, Array]:
+  return x if isinstance(x, Mapping) else dict(enumerate(jnp.unstack(x, axis=1)))
+
+
 def make_method(
   networks: Mapping[str, Network],
-  terms: Mapping[str, Term],
-  weights: Mapping[str, Any],
+  graph: Graph,
+  losses: Mapping[str, Loss],
   *,
   batch: Batch,
   inputs: View,
-  teacher: Teacher | None = None,
-  taught: tuple[str, ...] = (),
+  memories: Mapping[str, tuple[Memory, tuple[str, ...]]] | None = None,
+  metrics: Mapping[str, Loss] | None = None,
+  watched: tuple[str, str] | None = None,
+  teachers: Mapping[str, tuple[Teacher, tuple[str, ...]]] | None = None,
+  start: Mapping[str, str] | None = None,
   encoder: str = 'backbone',
-  from_teacher: bool = False,
+  from_teacher: str | None = None,
   micro_batches: int = 1,
 ) -> Method:
   """Flattens a method.
 
   Args:
-    networks: every trained network by name.
-    terms: training shapes by name; the loss is the sum of their values times `weights` (numbers or schedules).
-    batch: shapes of one global batch, from which terms learn the shapes of their state.
+    networks: every network by name.
+    graph: the passes that are run.
+    losses: what is summed, each times its weight (a number or a schedule).
+    batch: shapes of one global batch, from which memories learn the shapes of their state.
     inputs: the view of a batch that `represent` reads.
-    teacher: how the target networks follow; None means that terms get no target.
-    taught: names of the networks that have a target copy.
-    encoder: the network that `represent` calls, its target copy when `from_teacher`.
-    micro_batches: number of pieces in which a batch is encoded.
+    memories: what is kept between steps, and the references that it is written from.
+    metrics: figures for the log, written as losses are; they have no part in the gradient.
+    watched: references to two views' embeddings, for the health panel; those of the first loss over pairs unless given.
+    teachers: each rule by which target networks follow, with the names of the networks that have a target copy.
+    start: what begins anew when this method goes on from the state of another: a network from another network, by name, or a
+      teacher from 'student'.
+    encoder: the network that `represent` calls: the copy of the teacher `from_teacher`, where that is given.
+    micro_batches: number of pieces in which a batch is run through the passes.
   """
+  memories, metrics, teachers, start = memories or {}, metrics or {}, teachers or {}, start or {}
 
   def encode_all(params, state, batch, keys):
-    def encode(batch, keys):
-      nets = bind(networks, params, state['stats'])
-      target = bind(networks, state['target'], state['target_stats']) if teacher else None
-      encoded = {name: jax.named_scope(name)(term.encode)(nets, target, batch, fold(keys, tag(name))) for name, term in terms.items()}
-      return encoded, (stats_of(nets), stats_of(target or {}))
+    remembered = {name: memories[name][0].read(held) for name, held in state['memories'].items()}
+    stats, found = (state['stats'], state['target_stats']), {}
+    for nodes, kept in zip(graph.stages, graph.kept, strict=True):
+      whole = {**found, 'batch': batch}
 
-    return in_micro_batches(encode, micro_batches)(batch, keys)
+      def encode(examples, nodes=nodes, kept=kept, stats=stats, whole=whole):
+        batch, keys, outputs = examples
+        nets = bind(networks, params, stats[0])
+        held = {name for node in nodes for name in node.frozen}
+        held = bind(networks, jax.lax.stop_gradient({name: params[name] for name in held}), stats[0]) if held else {}
+        target = {name: Copies(bind(networks, state['target'][name], stats[1][name])) for name in teachers}
+        outputs = {name: dict(of) for name, of in outputs.items()}
+        for node in nodes:
+          own = {**nets, **{name: held[name] for name in node.frozen}}
+          read = lambda text, own=own: look(
+            parse(text, 'passes'), outputs=outputs, batch=batch, nets=own, memories=remembered, whole=whole
+          )
+          call = Call(own, target.get(node.teacher), batch, keys, node.name, graph.asked[node.name], read)
+          outputs[node.name] = jax.named_scope(node.name)(node.run.run)(call)
+        outputs = {name: {output: outputs[name][output] for output in sorted(names)} for name, names in kept.items()}
+        return outputs, (stats_of(nets), {name: stats_of(nets) for name, nets in target.items()})
+
+      found, stats = in_micro_batches(encode, micro_batches)((dict(batch), keys, found))
+    return found, stats
+
+  def target_of(params, stats):
+    copies = lambda tree: {t: jax.tree.map(jnp.copy, {name: tree[name] for name in taught}) for t, (_, taught) in teachers.items()}
+    return {'target': copies(params), 'target_stats': copies(stats)}
+
+  def memories_of(params, state, key):
+    """What is kept, at the start. Those that passes read are made without a look at what they are written from."""
+    read = {ref.name.split('.')[0] for nodes in graph.stages for n in nodes for t in n.reads if (ref := parse(t, 'passes')).source == 'memory'}
+    first = {name: memories[name][0].init(salted(key, name)) for name in memories if name in read}
+
+    def written_from(batch):
+      found, _ = encode_all(params, {**state, 'memories': first}, batch, example_keys(key, batch))
+      outputs = Outputs(found, batch, bind(networks, params, state['stats']), {})
+      values = dict.fromkeys(losses, [jnp.zeros(len(batch['example']))])
+      return {name: sources(name, outputs, values) for name in memories if name not in first}
+
+    shapes = jax.eval_shape(written_from, dict(batch)) if memories else {}
+    return {name: first[name] if name in first else memories[name][0].init(salted(key, name), *shapes[name]) for name in memories}
+
+  def sources(name, outputs, values):
+    refs = [parse(text, f'memories.{name}.of') for text in memories[name][1]]
+    return tuple(jnp.mean(jnp.stack(values[ref.name]), 0) if ref.source == 'loss' else outputs(ref.text) for ref in refs)
 
   def init(key):
     params, stats = nnets.init(networks, jax.random.fold_in(key, tag('networks')))
-    state = {
-      'stats': stats,
-      'target': jax.tree.map(jnp.copy, {name: params[name] for name in taught}),
-      'target_stats': jax.tree.map(jnp.copy, {name: stats[name] for name in taught}),
-    }
-    encoded, _ = jax.eval_shape(lambda b: encode_all(params, state, b, example_keys(key, b)), batch)
-    state['terms'] = {
-      name: term.init(jax.random.fold_in(key, tag(name)), encoded[name]) for name, term in terms.items()
-    }
-    return params, state
+    state = {'stats': stats, **target_of(params, stats)}
+    return params, {**state, 'memories': memories_of(params, state, key)}
+
+  def enter(params, state, key):
+    params = {name: jax.tree.map(jnp.copy, params[start.get(name, name)]) for name in networks}
+    stats = {name: jax.tree.map(jnp.copy, state['stats'][start.get(name, name)]) for name in networks}
+    fresh = target_of(params, stats)
+    alike = lambda t: jax.tree.structure(state['target'].get(t)) == jax.tree.structure(fresh['target'][t])
+    kept = {t for t in teachers if start.get(t) != 'student' and alike(t)}
+    state_of = lambda of: {t: state[of][t] if t in kept else fresh[of][t] for t in teachers}
+    after = {'stats': stats, **{of: state_of(of) for of in fresh}}
+    begun = memories_of(params, after, key)
+    same = lambda a, b: jax.tree.map(jnp.shape, a) == jax.tree.map(jnp.shape, b)
+    memories = {n: state['memories'][n] if n in state['memories'] and same(state['memories'][n], m) else m for n, m in begun.items()}
+    return params, {**after, 'memories': memories}
+
+  def evaluated(params, state, batch, key, step):
+    """Outputs, per-loss values, and the state after the passes."""
+    found, (stats, target_stats) = encode_all(params, state, batch, example_keys(key, batch))
+    nets = bind(networks, params, state['stats'])
+    remembered = {name: memory.read(state['memories'][name]) for name, (memory, _) in memories.items()}
+    outputs = Outputs(found, batch, nets, remembered)
+    fresh = lambda name: salted(jax.random.fold_in(key, step), name)
+    values = {name: jax.named_scope(name)(judge)(loss, outputs, fresh(name), step) for name, loss in losses.items()}
+    return outputs, values, {**state, 'stats': stats, 'target_stats': target_stats}, fresh
 
   def loss(params, state, batch, key, step):
-    encoded, (stats, target_stats) = encode_all(params, state, batch, example_keys(key, batch))
-    nets = bind(networks, params, state['stats'])
-    total, kept, metrics = jnp.zeros(()), {}, {}
-    for name, term in terms.items():
-      fresh = jax.random.fold_in(jax.random.fold_in(key, step), tag(name))
-      value, (kept[name], found) = jax.named_scope(name)(term.judge)(nets, encoded[name], state['terms'][name], fresh, step)
-      total += value_at(weights[name], step) * value
-      metrics |= {f'{name}/{metric}': x for metric, x in found.items()} | {f'{name}/loss': value}
-    state = {**state, 'stats': stats, 'target_stats': target_stats, 'terms': jax.lax.stop_gradient(kept)}
-    return total, (state, metrics)
+    outputs, values, state, fresh = evaluated(params, state, batch, key, step)
+    total, figures = jnp.zeros(()), {}
+    for name, found in values.items():
+      value = mean(found)
+      total += value_at(losses[name].weight, step) * value
+      figures[f'{name}/loss'] = value
+    for name, metric in metrics.items():
+      figures[f'metrics/{name}'] = mean(judge(metric, outputs, fresh(name), step))
+    kept = {name: memory.write(state['memories'][name], *sources(name, outputs, values)) for name, (memory, _) in memories.items()}
+    return total, ({**state, 'memories': jax.lax.stop_gradient(kept)}, figures)
+
+  def gradients(params, state, batch, key, step):
+    def weighted(params):
+      _, values, _, _ = evaluated(params, state, batch, key, step)
+      return {name: value_at(losses[name].weight, step) * mean(value) for name, value in values.items()}
+
+    values, pullback = jax.vjp(weighted, params)
+    return {name: pullback({n: jnp.float32(n == name) for n in values})[0] for name in values}
 
   def after_update(params, state, step):
-    if teacher is None:
+    if not teachers:
       return state
-    return {**state, 'target': teacher(state['target'], {name: params[name] for name in taught}, step)}
+    follow = lambda name: teachers[name][0](state['target'][name], {n: params[n] for n in teachers[name][1]}, step)
+    return {**state, 'target': {name: follow(name) for name in teachers}}
 
   def networks_of(params, state):
+    stats = state['stats']
     if from_teacher:
-      params, stats = {**params, **state['target']}, {**state['stats'], **state['target_stats']}
-    else:
-      stats = state['stats']
+      params, stats = {**params, **state['target'][from_teacher]}, {**stats, **state['target_stats'][from_teacher]}
     return bind(networks, params, stats, train=False)
 
   def represent(params, state, inputs_batch):
@@ -117,7 +247,23 @@ def make_method(
     return networks_of(params, state)[encoder](x)
 
   def watch(params, state, batch, key, step):
-    encoded, _ = encode_all(params, state, batch, example_keys(key, batch))
-    return {name: term.watch(encoded[name], state['terms'][name], step) for name, term in terms.items()}
+    outputs, _, _, _ = evaluated(params, state, batch, key, step)
+    for loss in losses.values():
+      if loss.assign:
+        keywords = {name: outputs.array(text) for name, text in loss.keywords.items()}
+        q, k = loss.positional[:2] if loss.positional else (loss.keywords['q'], loss.keywords['k'])
+        return {'teacher': at(loss.assign, step)(first_view(outputs(k)), **{n: x for n, x in keywords.items() if n not in ('q', 'k')})}
+    if watched:
+      return {'pairs': tuple(map(outputs.array, watched))}
+    for loss in losses.values():
+      if loss.pairs is not None:
+        q, k = (_views(outputs(text)) for text in [*loss.positional, *loss.keywords.values()][:2])
+        i, j = pairs_of(loss, q, k)[0]
+        return {'pairs': (q[i], k[j])} if q[i].shape == k[j].shape and q[i].ndim == 2 else {}
+    return {}
 
-  return Method(init, loss, after_update, represent, networks_of, watch)
+  return Method(init, loss, after_update, represent, networks_of, watch, enter, gradients)
+
+
+def first_view(x: Any) -> Array:
+  return x[min(x)] if isinstance(x, Mapping) else x

@@ -1,13 +1,12 @@
 """Flax NNX at the edge: modules are taken apart into plain dicts of arrays and put together inside the step."""
 
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 from flax import nnx
 
-from jssl.types import Key, Params
+from jssl.types import Key, Params, tag
 
 
 class Network(NamedTuple):
@@ -48,8 +47,3 @@ def stats_of(nets: Mapping[str, nnx.Module]) -> Params:
   """The statistics of bound networks, moved by their calls; outside the gradient."""
   stats = {name: nnx.to_pure_dict(nnx.state(net, nnx.Not(nnx.Param))) for name, net in nets.items()}
   return jax.lax.stop_gradient(stats)
-
-
-def tag(name: str) -> int:
-  """A number that stands for a name in a random stream, the same in every process and version."""
-  return zlib.crc32(name.encode()) & 0x7FFFFFFF

@@ -1,13 +1,16 @@
 """The one train step."""
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
+from jssl.core.phases import Phase
 from jssl.parts import guards
-from jssl.types import Array, Batch, Key, Method, Metrics, Params
+from jssl.types import Array, Batch, Key, Metrics, Params, salted
 
 
 class TrainState(NamedTuple):
@@ -16,29 +19,57 @@ class TrainState(NamedTuple):
   step: Array
   params: Params
   state: Any
-  opt: Any
+  opt: tuple  # of each turn of the phase
   key: Key
   guard: dict[str, Array]
 
 
-def init_state(method: Method, optimizer: optax.GradientTransformation, key: Key) -> TrainState:
-  params, state = method.init(key)
-  return TrainState(jax.numpy.zeros((), jax.numpy.int32), params, state, optimizer.init(params), key, guards.start())
+def init_state(phase: Phase, key: Key) -> TrainState:
+  """The state at the start of a run, whose first phase this is."""
+  params, state = phase.turns[0].method.init(key)
+  return TrainState(jnp.zeros((), jnp.int32), params, state, optimizers(phase, params), key, guards.start())
+
+
+def enter(phase: Phase, train: TrainState) -> TrainState:
+  """The state at the start of a phase, from that at the end of the one before: networks go on, optimisers begin anew."""
+  params, state = phase.turns[0].method.enter(train.params, train.state, salted(train.key, 'phase', phase.first))
+  return train._replace(params=params, state=state, opt=optimizers(phase, params), guard=guards.start())
+
+
+def optimizers(phase: Phase, params: Params) -> tuple:
+  return tuple(turn.optimizer.init({name: params[name] for name in turn.trained}) for turn in phase.turns)
 
 
 def make_step(
-  method: Method, optimizer: optax.GradientTransformation, guard: guards.Guard | None = None
+  phase: Phase, turn: int = 0, guard: guards.Guard | None = None, gradients_every: int = 0
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-  """Loss and gradient over the global batch, one optimiser update, then the teacher; under a guard, where one is given."""
+  """Loss and gradient over the global batch, one optimiser update, then the teachers; under a guard, where one is given.
+
+  Args:
+    phase: whose updates these are.
+    turn: which of its turns.
+    guard: what happens to a step that goes wrong.
+    gradients_every: steps between two measurements of each loss's gradient norm and of the cosines between the gradients; 0 for
+      never. They cost a backward pass a loss.
+  """
+  method, optimizer, _, trained, _ = phase.turns[turn]
 
   def step(train: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-    grad = jax.value_and_grad(method.loss, has_aux=True)
-    (loss, (state, metrics)), grads = grad(train.params, train.state, batch, train.key, train.step)
-    updates, opt = optimizer.update(grads, train.opt, train.params)
-    params = optax.apply_updates(train.params, updates)
-    state = method.after_update(params, state, train.step)
+    at = train.step - phase.first if phase.first else train.step  # schedules of a phase count its own steps
+    moving = {name: train.params[name] for name in trained}
+    held = {name: x for name, x in train.params.items() if name not in moving}
+    grad = jax.value_and_grad(lambda p: method.loss({**held, **p}, train.state, batch, train.key, at), has_aux=True)
+    (loss, (state, metrics)), grads = grad(moving)
+    updates, opt = optimizer.update(grads, train.opt[turn], moving)
+    params = {**held, **optax.apply_updates(moving, updates)}
+    state = method.after_update(params, state, at)
     metrics |= {'loss': loss, 'grad_norm': optax.tree.norm(grads)}
-    after = train._replace(step=train.step + 1, params=params, state=state, opt=opt)
+    if gradients_every:
+      each = lambda: compared(method.gradients({**held, **moving}, train.state, batch, train.key, at))
+      blank = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), jax.eval_shape(each))
+      metrics |= jax.lax.cond((train.step + 1) % gradients_every == 0, each, lambda: blank)
+    opts = (*train.opt[:turn], opt, *train.opt[turn + 1 :])
+    after = train._replace(step=train.step + 1, params=params, state=state, opt=opts)
     return guarded(train, after, metrics) if guard else (after, metrics)
 
   def guarded(train: TrainState, after: TrainState, metrics: Metrics) -> tuple[TrainState, Metrics]:
@@ -46,8 +77,16 @@ def make_step(
     kept, known = guards.choose(guard, train.guard, metrics['loss'], metrics['grad_norm'], moving(after), moving(train))
     params, state, opt = kept
     # A skipped step counts: the next one has other random numbers and another batch.
-    step = jax.numpy.where(known['halted'], train.step, after.step)
+    step = jnp.where(known['halted'], train.step, after.step)
     seen = {'guard/skipped': known['skipped'], 'guard/halted': known['halted']}
     return TrainState(step, params, state, opt, train.key, known), metrics | seen
 
   return step
+
+
+def compared(gradients: dict[str, Params]) -> Metrics:
+  """The norm of each loss's gradient, its weight included, and the cosine between those of every two."""
+  norms = {name: optax.tree.norm(g) for name, g in gradients.items()}
+  inner = lambda a, b: optax.tree.vdot(gradients[a], gradients[b]) / jnp.maximum(norms[a] * norms[b], 1e-30)
+  cosines = {f'gradients/{a}_{b}_cosine': inner(a, b) for a, b in combinations(gradients, 2)}
+  return {f'gradients/{name}_norm': norm for name, norm in norms.items()} | cosines

@@ -76,13 +76,18 @@ class GrainSource:
     self._threads, self._prefetch = threads, prefetch
     self._order = functools.lru_cache(2)(functools.partial(permutation, self._n, seed))
     self._order(0)  # refuses a bad seed here and now
+    self._given: np.ndarray | None = None
     self._batches = 0
     self._stream = None
 
   def batch(self, step: int) -> dict[str, np.ndarray]:
     """This process's part of batch `step`, counted from 0: a pure function of its argument."""
     epoch, i = divmod(step, self.batches_per_epoch)
-    rows = self._order(epoch)[i * self._batch_size + self._rows]
+    if self._given is None:
+      rows = self._order(epoch)[i * self._batch_size + self._rows]
+    else:
+      i = permutation(self.batches_per_epoch, self._seed, epoch)[i]
+      rows = self._given[i * self._batch_size + self._rows]
     if hasattr(self._examples, 'take'):
       columns = self._examples.take(rows)
     else:
@@ -108,6 +113,18 @@ class GrainSource:
 
   def __next__(self) -> dict[str, np.ndarray]:
     return self.next()
+
+  def reorder(self, order: np.ndarray) -> None:
+    """Batches from now on are consecutive runs of `order`, taken in a new order every epoch.
+
+    Raises:
+      ValueError: the order has too few entries for an epoch, or some that are no examples.
+    """
+    order, least = np.asarray(order), self.batches_per_epoch * self._batch_size
+    if order.ndim != 1 or len(order) < least or order.min() < 0 or order.max() >= self._n:
+      raise ValueError(f'an order must have at least {least} numbers from 0 to {self._n - 1}, not {order.shape} of {order.dtype}')
+    self.close()
+    self._given = order
 
   def save(self) -> dict[str, int]:
     """Where the source is: the number of batches taken, and what their order follows from."""

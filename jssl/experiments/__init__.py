@@ -19,7 +19,7 @@ def names() -> list[str]:
 
 
 def module(name: str) -> ModuleType:
-  """The loop of that name, with run(*, seed, **options) -> row -> figure -> number.
+  """The loop of that name, with loop(*, seed, **options) -> Loop.
 
   Raises:
     LookupError: if there is none.

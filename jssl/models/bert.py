@@ -98,14 +98,15 @@ class Bert(nnx.Module):
     options = dict(heads=heads, hidden=hidden, dropout=dropout, std=std, epsilon=epsilon, dtype=dtype)
     self.blocks = stacked(lambda rngs: PostNormBlock(width, rngs=rngs, **options), depth, rngs=rngs)
 
-  def __call__(self, x: Array, *, types: Array | None = None, mask: Array | None = None, keep: Array | None = None,
-               keys: Keys | None = None) -> Features:
+  def __call__(self, x: Array, *, types: Array | None = None, mask: Array | None = None, visible: Array | None = None,
+               keep: Array | None = None, keys: Keys | None = None) -> Features:
     """Encode token ids.
 
     Args:
       x: [b n] int.
       types: [b n] int, the type of each token; None for 0.
       mask: [b n] bool, True = the token is replaced by `mask_id`.
+      visible: [b n n] bool, True = token i sees token j; None where all see all tokens. Such a Bert pools at its first token.
       keep: None; a Bert encodes whole sequences.
       keys: [b], or None for evaluation.
 
@@ -118,6 +119,7 @@ class Bert(nnx.Module):
       if self.mask_id is None:
         raise ValueError('this Bert has no mask_id to put in the place of hidden tokens: set one, or hide them in a view')
       x = jnp.where(mask & attended, self.mask_id, x)
+    attended = attended if visible is None else visible & attended[:, None, :]
     return self.encode(self.embed(x, types=types, keys=keys), attended, keys=keys)
 
   def attended(self, x: Array) -> Array:

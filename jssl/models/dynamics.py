@@ -100,9 +100,9 @@ class Timeline(nnx.Module):
     self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.linear = nnx.Linear(width, self.dim, rngs=rngs)
 
-  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    """[b t d + extra] -> [b t dim]."""
-    x = self.embed(x) + self.positions[...][: x.shape[1]]
+  def __call__(self, *x: Array, keys: Keys | None = None) -> Array:
+    """[b t d + extra], in one array or in several to be joined -> [b t dim]."""
+    x = self.embed(jnp.concatenate(x, -1)) + self.positions[...][: x[0].shape[1]]
     for i in range(1, self.depth + 1):
       x = getattr(self, f'block{i}')(x)
     return self.linear(self.norm(x))

@@ -89,6 +89,11 @@ class Relations(nnx.Module):
     """Heads and tails [... d] and numbers of relations [...], which broadcast -> [...]."""
     return self.score(h, self.embedding[...][relation], t)
 
+  @property
+  def vectors(self) -> Array:
+    """[r ...], the parameter of each relation."""
+    return self.embedding[...]
+
 
 def transe(on: nnx.Module, *, count: int, std: float = 0.1, rngs: nnx.Rngs) -> Relations:
   """Relations as translations; on the entities' table, as are the others."""

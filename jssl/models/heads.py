@@ -116,6 +116,11 @@ class Prototypes(nnx.Module):
     """[... d] -> [... k], in [-1, 1]."""
     return l2_normalize(x) @ l2_normalize(self.kernel[...], axis=0)
 
+  @property
+  def vectors(self) -> Array:
+    """[k d], one a prototype, as they are."""
+    return self.kernel[...].T
+
 
 class Dino(nnx.Module):
   """DINO's head: an MLP with GELU to a bottleneck, l2-normalised, against k weight-normalised prototypes of gain 1.

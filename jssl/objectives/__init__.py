@@ -27,14 +27,15 @@ from jssl.objectives.control import (
   dynamo,
   graph_drawing,
   musik,
+  reward_error,
   self_predictive,
   spr,
   taco,
 )
 from jssl.objectives.diffusion import denoising_mse, gaussian_kl, mmd, umd
-from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local
+from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local, wcord_scores
 from jssl.objectives.invariance import conditional_mmd
-from jssl.objectives.kg import margin_ranking, self_adversarial
+from jssl.objectives.kg import margin_ranking, self_adversarial, square_norm
 from jssl.objectives.labelled import (
   aam_softmax,
   am_softmax,
@@ -48,6 +49,7 @@ from jssl.objectives.labelled import (
   euclidean_triplet,
   ge2e,
   i_edl,
+  paired_cross_entropy,
   prototypical,
   simplex,
   softmax_cross_entropy,
@@ -171,6 +173,7 @@ OBJECTIVES = {
   'ppo_clip': ppo_clip,
   # labelled
   'prototypical': prototypical,
+  'paired_cross_entropy': paired_cross_entropy,
   'angular_prototypical': angular_prototypical,
   'ge2e': ge2e,
   'triplet': triplet,
@@ -189,6 +192,7 @@ OBJECTIVES = {
   # kg
   'margin_ranking': margin_ranking,
   'self_adversarial': self_adversarial,
+  'square_norm': square_norm,
   # words
   'sgns': sgns,
   'cbow': cbow,
@@ -196,6 +200,7 @@ OBJECTIVES = {
   'hierarchical_softmax': hierarchical_softmax,
   # control
   'taco': taco,
+  'reward_error': reward_error,
   'allo': allo,
   'graph_drawing': graph_drawing,
   'spr': spr,
@@ -216,6 +221,7 @@ OBJECTIVES = {
   'kl_logits': kl_logits,
   'token_alignment': token_alignment,
   'wcord_global': wcord_global,
+  'wcord_scores': wcord_scores,
   'wcord_local': wcord_local,
 }
 

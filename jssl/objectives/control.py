@@ -13,7 +13,7 @@ from jssl.parts.gradients import l2_normalize
 from jssl.types import Array
 
 
-def taco(prediction: Array, target: Array, weight: Array) -> Array:
+def taco(prediction: Array, target: Array, weight: Array, *, mask: Array | None = None) -> Array:
   """Bilinear contrast of what a state and a sequence of actions lead to with the state reached.
 
   l_i = -log softmax_j( g_i^T W h_j )_i
@@ -22,6 +22,7 @@ def taco(prediction: Array, target: Array, weight: Array) -> Array:
     prediction: [b d] g, projected from the state and the actions that follow.
     target: [b e] h, projections of the state after those actions. With another view of the same state this is CURL.
     weight: [d e] W, learned.
+    mask: [b] true for examples that count, which all are candidates all the same; None for all.
 
   Returns:
     [b] nats.
@@ -32,10 +33,29 @@ def taco(prediction: Array, target: Array, weight: Array) -> Array:
   target = jax.lax.stop_gradient(target.astype(jnp.float32))
   mapped = jnp.matmul(prediction.astype(jnp.float32), weight.astype(jnp.float32), precision='highest')
   logits = jnp.matmul(mapped, target.T, precision='highest')
-  return jax.nn.logsumexp(logits, 1) - jnp.diagonal(logits)
+  return token_mean(jax.nn.logsumexp(logits, 1) - jnp.diagonal(logits), mask)
 
 
-def allo(start: Array, end: Array, first: Array, second: Array, *, duals: Array, barrier: float = 2.0) -> Array:
+def reward_error(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+  """Squared error of a predicted sum of rewards: l_i = (prediction_i - target_i)^2.
+
+  Args:
+    prediction: [b] or [b 1].
+    target: [b].
+    mask: [b] true for examples that count; None for all.
+
+  Returns:
+    [b].
+
+  Reference: Zheng et al. 2023, arXiv:2306.13229, section 3.
+  """
+  error = prediction.astype(jnp.float32).reshape(target.shape) - target.astype(jnp.float32)
+  return token_mean(error**2, mask)
+
+
+def allo(
+  start: Array, end: Array, first: Array | None = None, second: Array | None = None, *, duals: Array, barrier: float | Array = 2.0
+) -> Array:
   """Augmented Lagrangian whose saddle point are the smoothest functions on the states, in order: the Laplacian's.
 
   l = 1/2 sum_k mean (u_k(s) - u_k(s'))^2 + sum_{k <= j} ( beta_jk (e1 + e2)_jk/2 + barrier (e1)_jk (e2)_jk )
@@ -44,8 +64,8 @@ def allo(start: Array, end: Array, first: Array, second: Array, *, duals: Array,
   Args:
     start: [b d] u(s), d functions of states.
     end: [b d] u(s') of states a few steps later.
-    first: [n d] u of n independent states, for e1.
-    second: [n d] u of n others, for e2: the product of two independent estimates is unbiased.
+    first: [n d] u of n independent states, for e1; every second one of `start` unless given.
+    second: [n d] u of n others, for e2, the other ones of `start` unless given: the product of two independent estimates is unbiased.
     duals: [d d] beta, lower triangular, raised by `allo_errors` times a rate after each step; zeros at the start.
     barrier: the weight of the squared errors, raised over time; 2 at the start in the official code.
 
@@ -56,13 +76,15 @@ def allo(start: Array, end: Array, first: Array, second: Array, *, duals: Array,
   on u_k as above, which breaks the symmetry. The official code leaves out the factor 1/2 of the first summand.
   """
   start, end = start.astype(jnp.float32), end.astype(jnp.float32)
-  e1, e2 = _errors(first), _errors(second)
+  e1, e2 = (_errors(start[i::2] if u is None else u) for i, u in enumerate((first, second)))
   duals, barrier = jax.lax.stop_gradient((jnp.tril(duals), jnp.asarray(barrier, jnp.float32)))
   smooth = jnp.mean(jnp.sum((start - end) ** 2, -1)) / 2
   return smooth + jnp.sum(duals * (e1 + e2) / 2 + barrier * e1 * e2)
 
 
-def graph_drawing(start: Array, end: Array, first: Array, second: Array, *, penalty: float = 5.0, equal: bool = False) -> Array:
+def graph_drawing(
+  start: Array, end: Array, first: Array | None = None, second: Array | None = None, *, penalty: float = 5.0, equal: bool = False
+) -> Array:
   """Smooth functions on the states, kept orthonormal by a penalty of fixed weight: what `allo` is compared with.
 
   l = sum_k c_k mean (u_k(s) - u_k(s'))^2 + penalty sum_{j, k} (e1)_jk (e2)_jk
@@ -71,8 +93,8 @@ def graph_drawing(start: Array, end: Array, first: Array, second: Array, *, pena
   Args:
     start: [b d] u(s), d functions of states.
     end: [b d] u(s') of states a few steps later.
-    first: [n d] u of n independent states, for e1.
-    second: [n d] u of n others, for e2.
+    first: [n d] u of n independent states, for e1; every second one of `start` unless given.
+    second: [n d] u of n others, for e2, the other ones of `start` unless given.
     penalty: the weight.
     equal: the same coefficient for all, so that the functions span the eigenvectors, turned by any rotation.
 
@@ -85,6 +107,7 @@ def graph_drawing(start: Array, end: Array, first: Array, second: Array, *, pena
   start, end = start.astype(jnp.float32), end.astype(jnp.float32)
   d = start.shape[1]
   coefficients = jnp.ones(d) if equal else jnp.arange(d, 0, -1)
+  first, second = (start[i::2] if u is None else u for i, u in enumerate((first, second)))
   error = lambda u: jnp.matmul(u.T, u, precision='highest') / len(u) - jnp.eye(d)
   smooth = jnp.mean(jnp.sum(coefficients * (start - end) ** 2, -1))
   return smooth + penalty * jnp.sum(error(first.astype(jnp.float32)) * error(second.astype(jnp.float32)))
@@ -162,19 +185,19 @@ def act_jepa(
   states: Array,
   state_targets: Array,
   *,
-  weight: float = 1.0,
+  state_weight: float = 1.0,
   mask: Array | None = None,
 ) -> Array:
   """Absolute error of a chunk of actions and of the latent states that go with it.
 
-  l = mean_a |actions - action_targets| + weight mean_d |states - state_targets|
+  l = mean_a |actions - action_targets| + state_weight mean_d |states - state_targets|
 
   Args:
     actions: [b t a] predicted actions.
     action_targets: [b t a] those of the demonstration.
     states: [b t d] predicted latent states.
     state_targets: [b t d] the target encoder's.
-    weight: of the second summand.
+    state_weight: of the second summand.
     mask: [b t] false beyond the end of a demonstration; None for all.
 
   Returns:
@@ -185,7 +208,7 @@ def act_jepa(
   action = jnp.mean(jnp.abs(actions.astype(jnp.float32) - action_targets.astype(jnp.float32)), -1)
   state_targets = jax.lax.stop_gradient(state_targets.astype(jnp.float32))
   state = jnp.mean(jnp.abs(states.astype(jnp.float32) - state_targets), -1)
-  return token_mean(action, mask) + weight * token_mean(state, mask)
+  return token_mean(action, mask) + state_weight * token_mean(state, mask)
 
 
 def dynamo(prediction: Array, target: Array, states: Array, *, covariance_weight: float = 0.04) -> Array:

@@ -66,32 +66,32 @@ def mmd(z: Array, prior: Array) -> Array:
 
 
 def umd(
-  x_prediction: Array,
-  noise_prediction: Array,
+  clean: Array,
+  noised: Array,
   x: Array,
   noise: Array,
   *,
-  mask: Array,
-  clean: Array,
-  clean_weight: float | None = None,
+  clean_mask: Array,
+  noised_mask: Array,
+  clean_weight: float = 0.5,
 ) -> Array:
-  """Masked autoencoding of clean examples and masked diffusion of the others, mixed by their share.
+  """Masked autoencoding of clean examples and masked diffusion of noised ones, by one network.
 
-  l = r L_clean + (1 - r) (L_noise + L_x)/2,   r = mean_i clean_i unless given
-  L_clean = the mean of (x_prediction - x)^2 over masked patches of clean examples
+  l = r L_clean + (1 - r) (L_noise + L_x)/2
+  L_clean = the mean of (x^ - x)^2 over masked patches of clean examples
   L_x = the same over masked patches of noised ones
-  L_noise = the mean of (noise_prediction - noise)^2 over visible patches of noised ones
+  L_noise = the mean of (noise^ - noise)^2 over visible patches of noised ones
 
   l_i is example i's share: the means are over all such patches of the batch.
 
   Args:
-    x_prediction: [b n p] predictions of the clean patches.
-    noise_prediction: [b n p] predictions of the noise.
+    clean: [b n 2p] what the network makes of examples without noise: x^, then noise^, which is not read.
+    noised: [b n 2p] what it makes of them with noise.
     x: [b n p] the clean patches.
     noise: [b n p] the noise added.
-    mask: [b n] true for hidden patches.
-    clean: [b] true for examples without noise, half of them in the paper.
-    clean_weight: r, the weight of the clean examples: 1 for a masked autoencoder, 0 for masked diffusion alone.
+    clean_mask: [b n] true for hidden patches of the clean examples.
+    noised_mask: [b n] true for hidden patches of the noised ones.
+    clean_weight: r, the share of clean examples: 1 for a masked autoencoder, 0 for masked diffusion alone.
 
   Returns:
     [b].
@@ -99,11 +99,10 @@ def umd(
   Reference: Hansen-Estruch, Vishwanath, Zhang, Tomar 2024, arXiv:2406.17688, section 3; the halves are those of the
   official code.
   """
-  x_error, noise_error = _patch_error(x_prediction, x), _patch_error(noise_prediction, noise)
-  mask, clean = mask.astype(bool), clean.astype(bool)[:, None]
-  r = jnp.mean(clean) if clean_weight is None else clean_weight
-  diffusion = token_mean(noise_error, ~mask & ~clean) + token_mean(x_error, mask & ~clean)
-  return r * token_mean(x_error, mask & clean) + (1 - r) * diffusion / 2
+  noised_mask = noised_mask.astype(bool)
+  (clean_x, _), (noised_x, noised_noise) = jnp.split(clean, 2, -1), jnp.split(noised, 2, -1)
+  diffusion = token_mean(_patch_error(noised_noise, noise), ~noised_mask) + token_mean(_patch_error(noised_x, x), noised_mask)
+  return clean_weight * token_mean(_patch_error(clean_x, x), clean_mask) + (1 - clean_weight) * diffusion / 2
 
 
 def _patch_error(prediction: Array, target: Array) -> Array:

@@ -105,6 +105,24 @@ def wcord_global(positive: Array, negatives: Array) -> Array:
   return jnp.sum(negatives.astype(jnp.float32), 1) - positive.astype(jnp.float32)
 
 
+def wcord_scores(scores: Array) -> Array:
+  """`wcord_global` with one negative, the mean over all other examples of the batch.
+
+  l_i = -( s_ii - sum_{j != i} s_ij / (b - 1) )
+
+  Args:
+    scores: [b b] s_ij, the critic's score of student i with teacher j.
+
+  Returns:
+    [b].
+
+  Reference: Chen, Wang, Gan, Liu, Henao, Carin 2021, arXiv:2012.08674, section 3.1.
+  """
+  scores = scores.astype(jnp.float32)
+  positive = jnp.diagonal(scores)
+  return wcord_global(positive, ((jnp.sum(scores, 1) - positive) / max(len(scores) - 1, 1))[:, None])
+
+
 def wcord_local(q: Array, k: Array, *, epsilon: float = 0.05, iterations: int = 20) -> Array:
   """Optimal transport between the student's and the teacher's features of a batch, in its primal form.
 

@@ -50,3 +50,17 @@ def self_adversarial(
 
 def _float(x: Array) -> Array:
   return x.astype(jnp.float32)
+
+
+def square_norm(x: Array) -> Array:
+  """The sum of squares, for a penalty on parameters: l = sum x^2.
+
+  Args:
+    x: [...] anything.
+
+  Returns:
+    A scalar.
+
+  Reference: Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, section 4, the regularisation of relations.
+  """
+  return jnp.sum(jnp.square(x.astype(jnp.float32)))

@@ -276,15 +276,16 @@ def i_edl(logits: Array, *, labels: Array, fisher_weight: float = 1.0, kl_weight
   return jnp.sum(psi * error, 1) - fisher_weight * log_det + kl_weight * _dirichlet_kl(1 + (1 - y) * (a - 1))
 
 
-def cosine_regression(q: Array, k: Array, *, labels: Array) -> Array:
+def cosine_regression(q: Array, k: Array, *, labels: Array, weights: Array | None = None) -> Array:
   """Squared error between the cosine of a pair and its label: the first stage of SetFit.
 
-  l_i = (y_i - cos(q_i, k_i))^2
+  l_i = w_i (y_i - cos(q_i, k_i))^2
 
   Args:
     q: [b d] embeddings.
     k: [b d] their partners.
     labels: [b] similarities, 1 for the same class and 0 for another in SetFit.
+    weights: [b] w, 0 for pairs that do not count; None for 1.
 
   Returns:
     [b].
@@ -292,7 +293,8 @@ def cosine_regression(q: Array, k: Array, *, labels: Array) -> Array:
   Reference: Reimers, Gurevych 2019, arXiv:1908.10084, section 3, regression; Tunstall et al. 2022, arXiv:2209.11055,
   section 3 (SetFit, pairs of the same and of different classes).
   """
-  return (labels - jnp.sum(l2_normalize(q) * l2_normalize(k), -1)) ** 2
+  error = (labels - jnp.sum(l2_normalize(q) * l2_normalize(k), -1)) ** 2
+  return error if weights is None else weights * error
 
 
 def cosent(q: Array, k: Array, *, labels: Array, scale: float = 20.0) -> Array:
@@ -351,7 +353,7 @@ def entity_recovery(z: Array, candidates: Array, *, labels: Array, mask: Array |
 
   Args:
     z: [b n d] the cells' representations, mapped to the entities' space; not scaled to unit length.
-    candidates: [b c d] e, embeddings of each table's candidates.
+    candidates: [b c d] e, embeddings of each table's candidates, or [c d] where all tables have the same.
     labels: [b n] the place of the true entity among the candidates; not read where the mask is false.
     mask: [b n] true for masked cells; None for all.
 
@@ -362,9 +364,24 @@ def entity_recovery(z: Array, candidates: Array, *, labels: Array, mask: Array |
   table's entities, others that occur with them, and random ones.
   """
   labels = labels if mask is None else jnp.where(mask, labels, 0)
-  logits = jnp.einsum('bnd,bcd->bnc', z.astype(jnp.float32), candidates.astype(jnp.float32), precision='highest')
+  candidates = jnp.broadcast_to(candidates, (len(z), *candidates.shape[-2:])).astype(jnp.float32)
+  logits = jnp.einsum('bnd,bcd->bnc', z.astype(jnp.float32), candidates, precision='highest')
   loss = jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, labels[..., None], -1)[..., 0]
   return token_mean(loss, mask)
+
+
+def paired_cross_entropy(scores: Array) -> Array:
+  """Every query finds what it belongs to among all of the batch: l_i = -log softmax_j(s_ij)[i].
+
+  Args:
+    scores: [b b] s, of every query with everything, the pairs on the diagonal.
+
+  Returns:
+    [b] nats.
+
+  Reference: Khattab, Zaharia, SIGIR 2020, arXiv:2004.12832, section 3.3, with the other passages of the batch as negatives.
+  """
+  return _own_class(scores.astype(jnp.float32))
 
 
 def _own_class(logits: Array) -> Array:

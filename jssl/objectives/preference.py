@@ -183,11 +183,11 @@ def slic(
   reference_rejected: Array | None = None,
   *,
   delta: float = 1.0,
-  weight: float = 1.0,
+  likelihood_weight: float = 1.0,
 ) -> Array:
   """Sequence likelihood calibration: a hinge on the log-probabilities, and the likelihood of the preferred answer.
 
-  l_i = max(0, delta - chosen_i + rejected_i) - weight chosen_i
+  l_i = max(0, delta - chosen_i + rejected_i) - likelihood_weight chosen_i
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
@@ -195,7 +195,7 @@ def slic(
     reference_chosen: not read.
     reference_rejected: not read.
     delta: the margin.
-    weight: of the likelihood, lambda in the paper.
+    likelihood_weight: of the likelihood, lambda in the paper.
 
   Returns:
     [b].
@@ -205,7 +205,7 @@ def slic(
   """
   del reference_chosen, reference_rejected
   chosen, rejected = _float(chosen), _float(rejected)
-  return jax.nn.relu(delta - chosen + rejected) - weight * chosen
+  return jax.nn.relu(delta - chosen + rejected) - likelihood_weight * chosen
 
 
 def rrhf(
@@ -216,11 +216,11 @@ def rrhf(
   *,
   chosen_length: Array,
   rejected_length: Array,
-  weight: float = 1.0,
+  ranking_weight: float = 1.0,
 ) -> Array:
   """Ranking of length-normalised log-probabilities, and the likelihood of the best answer.
 
-  l_i = weight max(0, p_rejected - p_chosen) - chosen_i,   p = log-probability / length
+  l_i = ranking_weight max(0, p_rejected - p_chosen) - chosen_i,   p = log-probability / length
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
@@ -229,7 +229,7 @@ def rrhf(
     reference_rejected: not read.
     chosen_length: [b] tokens of the preferred answers.
     rejected_length: [b] tokens of the others.
-    weight: of the ranking.
+    ranking_weight: of the ranking.
 
   Returns:
     [b].
@@ -239,7 +239,7 @@ def rrhf(
   """
   del reference_chosen, reference_rejected
   chosen, rejected = _float(chosen), _float(rejected)
-  return weight * jax.nn.relu(_mean(rejected, rejected_length) - _mean(chosen, chosen_length)) - chosen
+  return ranking_weight * jax.nn.relu(_mean(rejected, rejected_length) - _mean(chosen, chosen_length)) - chosen
 
 
 def kto(
@@ -288,11 +288,11 @@ def orpo(
   *,
   chosen_length: Array,
   rejected_length: Array,
-  weight: float = 0.1,
+  odds_weight: float = 0.1,
 ) -> Array:
   """Odds ratio preference optimisation: likelihood of the preferred answer, and the ratio of the odds of the two.
 
-  l_i = -p_chosen - weight log sigmoid( log odds(p_chosen) - log odds(p_rejected) )
+  l_i = -p_chosen - odds_weight log sigmoid( log odds(p_chosen) - log odds(p_rejected) )
   p = log-probability / length,   log odds(p) = p - log(1 - e^p)
 
   Args:
@@ -302,7 +302,7 @@ def orpo(
     reference_rejected: not read.
     chosen_length: [b] tokens of the preferred answers.
     rejected_length: [b] tokens of the others.
-    weight: lambda, 0.1 to 0.2 in the paper.
+    odds_weight: lambda, 0.1 to 0.2 in the paper.
 
   Returns:
     [b] nats.
@@ -311,7 +311,7 @@ def orpo(
   """
   del reference_chosen, reference_rejected
   chosen, rejected = _mean(chosen, chosen_length), _mean(rejected, rejected_length)
-  return weight * jax.nn.softplus(_log_odds(rejected) - _log_odds(chosen)) - chosen
+  return odds_weight * jax.nn.softplus(_log_odds(rejected) - _log_odds(chosen)) - chosen
 
 
 def simpo(

@@ -68,7 +68,7 @@ def codebook_cross_entropy(
   l_i is example i's share: both means are over all frames of the batch.
 
   Args:
-    logits: [b n q v] for q codebooks of v entries.
+    logits: [b n q v] for q codebooks of v entries, or [b n q*v], one codebook after the other.
     codes: [b n q] whole numbers.
     mask: [b n] true for frames hidden from the encoder.
     weights: [q] g, the codebooks' shares; None for 1/q each.
@@ -83,7 +83,7 @@ def codebook_cross_entropy(
   """
   valid = jnp.ones(mask.shape, bool) if valid is None else valid.astype(bool)
   mask = mask.astype(bool)
-  loss = _cross_entropy(logits, jnp.where(valid[..., None], codes, 0))
+  loss = _cross_entropy(logits.reshape(*codes.shape, -1), jnp.where(valid[..., None], codes, 0))
   loss = jnp.mean(loss, -1) if weights is None else jnp.sum(loss * jnp.asarray(weights), -1)
   return masked_weight * token_mean(loss, mask & valid) + (1 - masked_weight) * token_mean(loss, ~mask & valid)
 

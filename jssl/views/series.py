@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jssl.types import Array, Keys
+from jssl.types import Array, Batch, Keys
 from jssl.views.image import Masked, _kept, _split
 
 
@@ -65,3 +65,23 @@ def gap_mask(keys: Keys, *, grid: tuple[int, ...], ratio: float = 0.5, gap: int 
     return jax.random.permutation(order, pieces)[place] + jnp.arange(n) / n
 
   return _split(jax.vmap(scores)(keys), _kept(n, ratio))
+
+
+def geometric_future(keys: Keys, batch: Batch, *, column: str = 'observation', discount: float = 0.8) -> tuple[Array, Array]:
+  """The first state of a window, and one a geometric number of steps later.
+
+  Args:
+    keys: [b].
+    batch: with the column, [b t ...].
+    column: of states.
+    discount: gamma; the steps ahead are 1 + n with chance (1 - gamma) gamma^n, cut at the end of the window.
+
+  Returns:
+    Two views, [b ...].
+
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, section 4; Wu, Tucker, Nachum, ICLR 2019, arXiv:1810.04586, section 3.
+  """
+  x = batch[column]
+  chances = discount ** jnp.arange(x.shape[1] - 1)
+  ahead = 1 + jax.vmap(lambda key: jax.random.categorical(key, jnp.log(chances)))(keys)
+  return x[:, 0], jax.vmap(lambda x, k: x[k])(x, ahead)

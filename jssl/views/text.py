@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jssl.types import Array, Batch, Keys
+from jssl.parts.facts import token_types, visibility
+from jssl.types import Array, Batch, Keys, fold
 
 
 class Hidden(NamedTuple):
@@ -79,3 +80,64 @@ def mask_tokens(keys: Keys, ids: Array, *, ratio: float = 0.15, first: int = 5) 
     return Hidden(jnp.zeros(ids.shape, bool).at[places].set(valid), places, valid)
 
   return jax.vmap(draw)(keys, ids)
+
+
+def real_tokens(keys: Keys, batch: Batch, *, names: tuple[str, ...]) -> dict[str, Array]:
+  """Which places of the named columns are tokens and no padding, [b n] bool each."""
+  del keys
+  return {name: batch[name] != 0 for name in names}
+
+
+def ordered_places(keys: Keys, batch: Batch, *, column: str, start: int, draws: int = 4) -> dict[str, Array]:
+  """Places of tokens in texts without padding: some that come before others, and some anywhere.
+
+  Args:
+    keys: [b].
+    batch: with the column.
+    column: of ids, [b n].
+    start: the first place that is drawn.
+    draws: s, places of each kind.
+
+  Returns:
+    source and goal, every source before every goal; again and elsewhere, anywhere: [b s] each.
+
+  Reference: Nath et al. 2024, arXiv:2407.13887, section 3.
+  """
+  n = batch[column].shape[1]
+
+  def ordered(key):
+    cut, before, after = jax.random.split(key, 3)
+    edge = jax.random.randint(cut, (), start + 1, n)
+    return jax.random.randint(before, (draws,), start, edge), jax.random.randint(after, (draws,), edge, n)
+
+  anywhere = lambda i: jax.vmap(lambda key: jax.random.randint(key, (draws,), start, n))(fold(keys, i))
+  source, goal = jax.vmap(ordered)(fold(keys, 0))
+  return dict(source=source, goal=goal, again=anywhere(1), elsewhere=anywhere(2))
+
+
+def table_cells(
+  keys: Keys, batch: Batch, *, first: int, rate: float = 0.6, header_rate: float = 0.2, structured: bool = True
+) -> dict[str, Array]:
+  """Cells and headers of a table are hidden, and each token sees its own row and column.
+
+  Args:
+    keys: [b].
+    batch: ids, row and column, [b n]; headers are in row 0, subjects in column 0.
+    first: id of the first entity.
+    rate: of the cells that are hidden.
+    header_rate: of the headers.
+    structured: otherwise all tokens see all.
+
+  Returns:
+    hidden [b n], cells and headers [b n] bool, the hidden ones of each; types [b n]; visible [b n n] bool; entity [b n], the number
+    of the entity in each cell.
+
+  Reference: Deng, Sun, Lees, Wu, Yu, VLDB 2020, arXiv:2006.14806, sections 4.3 and 4.4; rates 0.6 and 0.2. Without mentions and
+    without random replacements.
+  """
+  ids, header = batch['ids'], batch['row'] == 0
+  cell = ~header & (batch['column'] > 0) & (ids != 0)
+  drawn = jax.vmap(lambda key: jax.random.uniform(key, ids.shape[1:]))(keys)
+  cells, headers = cell & (drawn < rate), header & (drawn < header_rate)
+  visible = visibility(batch) if structured else jnp.ones((*ids.shape, ids.shape[1]), bool)
+  return dict(hidden=cells | headers, cells=cells, headers=headers, types=token_types(batch), visible=visible, entity=ids - first)

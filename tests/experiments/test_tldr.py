@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 
+from jssl import loops
 from jssl.core import nets
 from jssl.data.chains import ZERO
 from jssl.experiments import module
@@ -22,7 +23,8 @@ def test_a_policy_follows_a_reward_and_beta_holds_it():
 
 
 def test_rows():
-  rows = tldr.run(seed=0, examples=64, steps=2, rewarded=2, rounds=1, best_of=2)
+  loop = tldr.loop(seed=0, examples=64, steps=2, rewarded=2, rounds=1, best_of=2)
+  rows = loop.rows(loops.run(loop))
   assert set(rows) == {'tldr', 'supervised', 'beta_0', 'beta_0.05', 'best_of_2', 'random_init'}
   assert rows['supervised']['kl'] == 0 and rows['best_of_2']['proxy'] > rows['supervised']['proxy']
   assert all(np.isfinite(list(row.values())).all() and 0 <= row['gold'] <= 1 for row in rows.values())

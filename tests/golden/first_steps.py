@@ -16,14 +16,15 @@ import multiprocessing
 from pathlib import Path
 from typing import Any
 
-import tests.conftest  # noqa: F401  the flags that the tests compile with
-
 import jax
 import numpy as np
 
+import tests.conftest  # noqa: F401  the flags that the tests compile with
 from jssl import configs, run, testing
+from jssl.core import method
 from jssl.core.build import plan
 from jssl.data import DataError
+from tests.golden import legacy
 from tests.small import shrink
 
 FILE = Path(__file__).with_suffix('.json')
@@ -36,17 +37,35 @@ def cases(name: str) -> dict[str, list[str]]:
   return {name: []} | {f'{name}/{variant}': list(settings) for variant, settings in claim.get('variants', {}).items()}
 
 
+def with_legacy_salts(system: str) -> None:
+  """Makes passes draw as terms did."""
+  from jssl import types
+
+  def salted(keys, *path):
+    for part in legacy.path(system, *path) or path:
+      keys = types.fold(keys, types.tag(part))
+    return keys
+
+  types.salted = method.salted = salted
+
+
 def measure(name: str, settings: list[str]) -> dict[str, Any]:
   """Loss and digests of the gradient, at the first step and at the last."""
+  with_legacy_salts(name)
   config = run.load_config(name, [f'--config.{s}' for s in settings]).to_dict()
   p = plan(shrink(config))
   params, state = jax.jit(lambda: p.method.init(jax.random.key(0)))()
   batch = testing.first_batch(p)
-  grad = jax.jit(jax.value_and_grad(p.method.loss, has_aux=True))
   found = {'init': digest(params)}
   for step in (0, p.steps - 1):
-    (loss, _), grads = grad(params, state, batch, jax.random.key(1), np.int32(step))
-    found[f'step {step}'] = dict(loss=float(loss), grad=digest(grads))
+    phase = p.at(step)
+    of = phase.turns[phase.turn(step)].method
+    if phase.first:
+      _, state = jax.jit(of.enter)(params, state, jax.random.key(0))
+    grad = jax.jit(jax.value_and_grad(of.loss, has_aux=True))
+    (loss, _), grads = grad(params, state, batch, jax.random.key(1), np.int32(step - phase.first))
+    trained = {name: grads[name] for name in phase.turns[phase.turn(step)].trained}
+    found[f'step {step}'] = dict(loss=float(loss), grad=digest(trained))
   return found
 
 
@@ -68,7 +87,7 @@ def distance(a: dict[str, list], b: dict[str, list]) -> float:
     if name in a and name in b:
       if a[name][0] != b[name][0]:
         square += float(np.mean((np.asarray(a[name][2:]) - np.asarray(b[name][2:])) ** 2))
-    else:
+    else:  # a frozen network has no gradient any more; it was 0
       square += (a.get(name) or b[name])[1] ** 2
   return float(np.sqrt(square) / max(np.sqrt(sum(x[1] ** 2 for x in a.values())), 1e-30))
 
@@ -118,7 +137,8 @@ def main():
         elif case in held:
           off = compare(held[case], new)
           worst = max(worst, *off.values())
-          print(f'{case:40} ' + ('the same bits' if not any(off.values()) else ', '.join(f'{k} {v:.1e}' for k, v in off.items() if v)), flush=True)
+          said = ', '.join(f'{k} {v:.1e}' for k, v in off.items() if v)
+          print(f'{case:40} {said or "the same bits"}', flush=True)
         else:
           print(f'{case:40} new', flush=True)
   if args.write:

@@ -7,9 +7,15 @@ from tests.oracles.oracle import Oracle
 from tests.oracles.shared import TOKENS, cos, log_softmax, normal, pair_of_tokens, share, sizes
 
 
-def taco(sg, prediction, target, weight):
+def taco(sg, prediction, target, weight, mask=None):
   target = sg(target)
-  return np.array([-log_softmax([g @ weight @ h for h in target])[i] for i, g in enumerate(prediction)])
+  loss = np.array([-log_softmax([g @ weight @ h for h in target])[i] for i, g in enumerate(prediction)])
+  return loss if mask is None else np.array([x * len(loss) / max(mask.sum(), 1) if m else 0.0 for x, m in zip(loss, mask, strict=True)])
+
+
+def reward_error(sg, prediction, target, mask=None):
+  loss = [(p - t) ** 2 for p, t in zip(prediction.ravel(), target, strict=True)]
+  return np.array(loss) if mask is None else np.array([x * len(loss) / max(mask.sum(), 1) if m else 0.0 for x, m in zip(loss, mask, strict=True)])
 
 
 def allo(sg, start, end, first, second, duals, barrier=2.0):
@@ -55,10 +61,10 @@ def musik(sg, logits, actions, policies):
   return np.array([-log_softmax(x)[a * width + j] for x, a, j in zip(flat, actions, policies, strict=True)])
 
 
-def act_jepa(sg, actions, action_targets, states, state_targets, weight=1.0, mask=None):
+def act_jepa(sg, actions, action_targets, states, state_targets, state_weight=1.0, mask=None):
   mask = np.ones(actions.shape[:2], bool) if mask is None else mask
   action = share(np.abs(actions - action_targets).mean(-1), mask)
-  return action + weight * share(np.abs(states - sg(state_targets)).mean(-1), mask)
+  return action + state_weight * share(np.abs(states - sg(state_targets)).mean(-1), mask)
 
 
 def dynamo(sg, prediction, target, states, covariance_weight=0.04):
@@ -128,9 +134,14 @@ ORACLES = {
     lambda rng: [((normal(rng, 4, 3, 2),), dict(actions=np.array([0, 2, 1, 2]), policies=np.array([1, 0, 0, 1])))],
     sizes(lambda rng: ((normal(rng, 4, 3, 2),), dict(actions=np.arange(4) % 3, policies=np.arange(4) % 2))),
   ),
+  'reward_error': Oracle(
+    reward_error,
+    lambda rng: [((normal(rng, 5, 1), normal(rng, 5)), {}), ((normal(rng, 5), normal(rng, 5)), dict(mask=np.arange(5) % 2 == 0))],
+    sizes(lambda rng: ((normal(rng, 4), normal(rng, 4)), {}), lambda rng: ((normal(rng, 4), normal(rng, 4)), dict(mask=np.zeros(4, bool)))),
+  ),
   'act_jepa': Oracle(
     act_jepa,
-    lambda rng: [(chunk(rng), {}), (chunk(rng), dict(weight=0.3, mask=TOKENS))],
+    lambda rng: [(chunk(rng), {}), (chunk(rng), dict(state_weight=0.3, mask=TOKENS))],
     sizes(lambda rng: (chunk(rng), {}), lambda rng: (chunk(rng), dict(mask=TOKENS & False))),
   ),
   'dynamo': Oracle(

@@ -30,18 +30,18 @@ def mmd(sg, z, prior):
   return kernel(prior, prior) + kernel(z, z) - 2 * kernel(prior, z)
 
 
-def umd(sg, x_prediction, noise_prediction, x, noise, mask, clean, clean_weight=None):
-  x_error, noise_error = ((x_prediction - x) ** 2).mean(-1), ((noise_prediction - noise) ** 2).mean(-1)
-  r, noisy = clean.mean() if clean_weight is None else clean_weight, ~clean[:, None]
-  diffusion = share(noise_error, ~mask & noisy) + share(x_error, mask & noisy)
-  return r * share(x_error, mask & ~noisy) + (1 - r) * 0.5 * diffusion
+def umd(sg, clean, noised, x, noise, clean_mask, noised_mask, clean_weight=0.5):
+  p = x.shape[-1]
+  error = lambda a, b: ((a - b) ** 2).mean(-1)  # noqa: E731
+  diffusion = share(error(noised[..., p:], noise), ~noised_mask) + share(error(noised[..., :p], x), noised_mask)
+  return clean_weight * share(error(clean[..., :p], x), clean_mask) + (1 - clean_weight) * 0.5 * diffusion
 
 
 def patches(rng):
-  return tuple(normal(rng, 4, 3, 5) for _ in range(4))
+  return tuple(normal(rng, 4, 3, n) for n in (10, 10, 5, 5))
 
 
-CLEAN = np.array([0, 0, 1, 0], bool)
+MASKS = dict(clean_mask=TOKENS, noised_mask=np.roll(TOKENS, 1, 0))
 
 ORACLES = {
   'denoising_mse': Oracle(denoising_mse, lambda rng: [((normal(rng, 4, 3, 2), normal(rng, 4, 3, 2)), {})]),
@@ -53,10 +53,7 @@ ORACLES = {
   'mmd': Oracle(mmd, lambda rng: [((normal(rng, 6, 3, scale=2.0), normal(rng, 8, 3)), {})]),
   'umd': Oracle(
     umd,
-    lambda rng: [(patches(rng), dict(mask=TOKENS, clean=CLEAN, **r)) for r in ({}, dict(clean_weight=0.8))],
-    sizes(
-      lambda rng: (patches(rng), dict(mask=TOKENS, clean=CLEAN)),
-      lambda rng: (patches(rng), dict(mask=TOKENS & False, clean=CLEAN | True)),
-    ),
+    lambda rng: [(patches(rng), MASKS), (patches(rng), dict(MASKS, clean_weight=0.8))],
+    sizes(lambda rng: (patches(rng), MASKS), lambda rng: (patches(rng), {name: m & False for name, m in MASKS.items()})),
   ),
 }

@@ -49,6 +49,11 @@ def wcord_global(sg, positive, negatives):
   return np.array([-(g - sum(row)) for g, row in zip(positive, negatives, strict=True)])
 
 
+def wcord_scores(sg, scores):
+  b = len(scores)
+  return np.array([-(scores[i, i] - np.mean([scores[i, j] for j in range(b) if j != i])) for i in range(b)])
+
+
 def wcord_local(sg, q, k, epsilon=0.05, iterations=20):
   cost = 1 - unit(q) @ sg(unit(k)).T
   b = len(q)
@@ -76,5 +81,6 @@ ORACLES = {
     lambda rng: [((normal(rng, 4), normal(rng, 4, 3)), {})],
     sizes(lambda rng: ((normal(rng, 4), normal(rng, 4, 0)), {})),
   ),
+  'wcord_scores': Oracle(wcord_scores, lambda rng: [((normal(rng, 5, 5),), {})], sizes(lambda rng: ((normal(rng, 4, 4),), {}))),
   'wcord_local': Oracle(wcord_local, lambda rng: [(pair(rng), {}), (pair(rng), dict(epsilon=0.3, iterations=5))]),
 }

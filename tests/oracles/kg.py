@@ -64,7 +64,12 @@ def scored(rng):
   return normal(rng, 4), normal(rng, 4, 3)
 
 
+def square_norm(sg, x):
+  return sum(v * v for v in x.ravel())
+
+
 ORACLES = {
+  'square_norm': Oracle(square_norm, lambda rng: [((normal(rng, 4, 3),), {})]),
   'margin_ranking': Oracle(
     margin_ranking,
     lambda rng: [(scored(rng), {}), (scored(rng), dict(margin=0.3))],

@@ -123,8 +123,9 @@ def i_edl(sg, logits, labels, fisher_weight=1.0, kl_weight=1.0):
   return loss
 
 
-def cosine_regression(sg, q, k, labels):
-  return np.array([(y - cos(u, v)) ** 2 for u, v, y in zip(q, k, labels, strict=True)])
+def cosine_regression(sg, q, k, labels, weights=None):
+  weights = np.ones(len(q)) if weights is None else weights
+  return np.array([w * (y - cos(u, v)) ** 2 for u, v, y, w in zip(q, k, labels, weights, strict=True)])
 
 
 def ranking(similarity, labels):
@@ -168,7 +169,14 @@ def opposite(rng):
   return z, w
 
 
+def paired_cross_entropy(sg, scores):
+  return np.array([math.log(sum(math.exp(s - row[i]) for s in row)) for i, row in enumerate(scores)])
+
+
 ORACLES = {
+  'paired_cross_entropy': Oracle(
+    paired_cross_entropy, lambda rng: [((normal(rng, 5, 5, scale=2.0),), {})], sizes(lambda rng: ((normal(rng, 4, 4),), {}))
+  ),
   'prototypical': Oracle(
     prototypical, lambda rng: [(views(rng), {}), (views(rng, 4, 2), {})], sizes(lambda rng: (views(rng), {}))
   ),
@@ -238,7 +246,9 @@ ORACLES = {
       ((normal(rng, 6, 4),), dict(labels=LABELS, fisher_weight=0.1, kl_weight=0.3)),
     ],
   ),
-  'cosine_regression': Oracle(cosine_regression, lambda rng: [(pair(rng), dict(labels=GRADES))]),
+  'cosine_regression': Oracle(
+    cosine_regression, lambda rng: [(pair(rng), dict(labels=GRADES)), (pair(rng), dict(labels=GRADES, weights=GRADES > 0))]
+  ),
   'cosent': Oracle(cosent, lambda rng: [(pair(rng), dict(labels=GRADES)), (pair(rng), dict(labels=GRADES, scale=2.0))]),
   'angle': Oracle(
     angle, lambda rng: [(pair(rng, d=6), dict(labels=GRADES)), (pair(rng, d=4), dict(labels=GRADES, scale=2.0))]

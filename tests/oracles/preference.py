@@ -59,12 +59,12 @@ def ipo(w, v, tau=0.1):
   return (margin(w, v) - 1 / (2 * tau)) ** 2
 
 
-def slic(w, v, delta=1.0, weight=1.0):
-  return max(0.0, delta - w[0] + v[0]) - weight * w[0]
+def slic(w, v, delta=1.0, likelihood_weight=1.0):
+  return max(0.0, delta - w[0] + v[0]) - likelihood_weight * w[0]
 
 
-def rrhf(w, v, weight=1.0):
-  return weight * max(0.0, v[0] / v[2] - w[0] / w[2]) - w[0]
+def rrhf(w, v, ranking_weight=1.0):
+  return ranking_weight * max(0.0, v[0] / v[2] - w[0] / w[2]) - w[0]
 
 
 def kto(w, v, beta=0.1, kl=0.0, desirable_weight=1.0, undesirable_weight=1.0):
@@ -75,9 +75,9 @@ def kto(w, v, beta=0.1, kl=0.0, desirable_weight=1.0, undesirable_weight=1.0):
   return (good + bad) / 2
 
 
-def orpo(w, v, weight=0.1):
+def orpo(w, v, odds_weight=0.1):
   odds = [math.exp(x[0] / x[2]) / (1 - math.exp(x[0] / x[2])) for x in (w, v)]
-  return -w[0] / w[2] - weight * log_sigmoid(math.log(odds[0] / odds[1]))
+  return -w[0] / w[2] - odds_weight * log_sigmoid(math.log(odds[0] / odds[1]))
 
 
 def simpo(w, v, beta=2.0, gamma=1.0):
@@ -140,10 +140,10 @@ ORACLES = {
   'cdpo': preference(cdpo, beta=0.5, epsilon=0.2),
   'robust_dpo': preference(robust_dpo, beta=0.5, epsilon=0.2),
   'ipo': preference(ipo, tau=0.5),
-  'slic': preference(slic, delta=0.3, weight=0.2),
+  'slic': preference(slic, delta=0.3, likelihood_weight=0.2),
   'kto': preference(kto, beta=0.5, kl=0.4, desirable_weight=1.3, undesirable_weight=0.8),
-  'rrhf': reference_free(rrhf, weight=3.0),
-  'orpo': reference_free(orpo, weight=0.7),
+  'rrhf': reference_free(rrhf, ranking_weight=3.0),
+  'orpo': reference_free(orpo, odds_weight=0.7),
   'simpo': reference_free(simpo, beta=3.0, gamma=0.4),
   'ppo_clip': Oracle(
     ppo_clip, lambda rng: [(written(rng), {}), ((*written(rng), rng.random((5, 4)) < 0.7), dict(clip=0.4))]

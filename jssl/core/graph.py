@@ -1,0 +1,184 @@
+"""What reads what: references to outputs, the order of passes, and which of their outputs need not be computed."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.options import ConfigError, closest
+from jssl.types import Array, Pass
+
+SOURCES = ('batch', 'nets', 'memory', 'loss')  # what a reference may begin with, beside the name of a pass
+_PATTERN = re.compile(r'(whole\.)?([A-Za-z_]\w*)\.([A-Za-z_]\w*(?:\.\w+)*)(?:\[(-?\d+|-?\d*:-?\d*)\])?')
+
+
+class Reference(NamedTuple):
+  """A parsed reference: 'views.q[0]' is output q of the pass views, its first view."""
+
+  text: str
+  whole: bool  # of all examples of the batch, and not of an example's own
+  source: str  # a pass, or one of SOURCES
+  name: str  # of the output, the column, ...; dots lead further in
+  index: int | slice | None  # of a view, or along the second axis
+
+
+class Node(NamedTuple):
+  """A pass of a method, by name, with what it reads and how it is run."""
+
+  name: str
+  kind: str  # its name in the table, for errors
+  run: Pass
+  reads: tuple[str, ...] = ()
+  frozen: tuple[str, ...] = ()  # networks through which gradients flow, and into which they do not
+  teacher: str | None = None  # whose copies of networks are its target
+
+
+class Graph(NamedTuple):
+  """The passes that are run, stage by stage, each in an order in which everything is there when it is read."""
+
+  stages: tuple[tuple[Node, ...], ...]
+  asked: Mapping[str, Mapping[str, frozenset[int] | None]]  # pass -> output -> its views that are read; None for all
+  kept: tuple[Mapping[str, frozenset[str]], ...]  # of each stage: pass -> outputs that are read after it
+
+
+def parse(text: Any, place: str) -> Reference:
+  """A reference out of a config.
+
+  Raises:
+    ConfigError: it is none.
+  """
+  found = _PATTERN.fullmatch(text) if isinstance(text, str) else None
+  if not found:
+    raise ConfigError(
+      f"{place}: {text!r} refers to nothing; write 'PASS.OUTPUT', 'PASS.OUTPUT[VIEW]', 'batch.COLUMN', 'nets.NAME' or 'memory.NAME'"
+    )
+  whole, source, name, index = found.groups()
+  if index is not None:
+    index = slice(*(int(part) if part else None for part in index.split(':'))) if ':' in index else int(index)
+  return Reference(text, bool(whole), source, name, index)
+
+
+def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozenset[int] | None]], columns: Iterable[str],
+            networks: Iterable[str], memories: Iterable[str]) -> Graph:  # fmt: skip
+  """The graph of the passes that are needed for what is wanted.
+
+  Args:
+    nodes: passes by name.
+    wanted: (place in the config, reference, views of it that are read or None for all).
+    columns, networks, memories: what else there is to refer to.
+
+  Raises:
+    ConfigError: a reference to what is not there, or passes that read each other in a circle.
+  """
+  known = dict(batch=sorted(columns), nets=sorted(networks), memory=sorted(memories))
+  asked: dict[str, dict[str, frozenset[int] | None]] = {}
+  outside: dict[str, set[str]] = {}  # what is read by others than passes
+
+  def check(place: str, ref: Reference) -> None:
+    if ref.source in known:
+      first = ref.name.split('.')[0]
+      if first not in known[ref.source]:
+        what = dict(batch='column', nets='network', memory='memory')[ref.source]
+        raise ConfigError(f'{place}: {ref.text}: no {what} is called {first!r}{closest(first, known[ref.source])}')
+    elif ref.source not in nodes:
+      raise ConfigError(f'{place}: {ref.text}: no pass is called {ref.source!r}{closest(ref.source, [*nodes, *SOURCES])}')
+    elif (gives := nodes[ref.source].run.gives) is not None and ref.name not in gives:
+      pass_ = f'the pass {ref.source!r} ({nodes[ref.source].kind})'
+      raise ConfigError(f'{place}: {ref.text}: {pass_} gives {", ".join(gives)}{_near(ref.name, gives)}')
+
+  def ask(place: str, ref: Reference, views: frozenset[int] | None) -> None:
+    check(place, ref)
+    if ref.source in known:
+      return
+    views = frozenset([ref.index]) if isinstance(ref.index, int) else None if ref.index is not None else views
+    of = asked.setdefault(ref.source, {})
+    before = of.get(ref.name, frozenset())
+    after = None if views is None or before is None else before | views
+    if ref.name in of and after == before:
+      return
+    new = not of
+    of[ref.name] = after
+    if new:
+      for text in nodes[ref.source].reads:
+        ask(f'passes.{ref.source}', parse(text, f'passes.{ref.source}'), None)
+
+  for place, text, views in wanted:
+    ref = parse(text, place)
+    if ref.source != 'loss':
+      ask(place, ref, views)
+      if ref.source in nodes:
+        outside.setdefault(ref.source, set()).add(ref.name)
+
+  stage: dict[str, int] = {}
+
+  def visit(name: str, above: tuple[str, ...]) -> int:
+    if name in above:
+      raise ConfigError(f'passes.{name}: passes read each other in a circle: {" -> ".join([*above[above.index(name) :], name])}')
+    if name not in stage:
+      at = 0
+      for ref in (parse(text, f'passes.{name}') for text in nodes[name].reads):
+        if ref.source in nodes:
+          at = max(at, visit(ref.source, (*above, name)) + ref.whole)
+      stage[name] = at
+    return stage[name]
+
+  for name in nodes:  # in the order of the config, what is read first
+    if name in asked:
+      visit(name, ())
+  count = 1 + max(stage.values(), default=0)
+  stages = tuple(tuple(nodes[name] for name in stage if stage[name] == i) for i in range(count))
+  kept = []
+  for i in range(count):
+    later = {name: set(names) for name, names in outside.items()}
+    for name in stage:
+      for ref in (parse(text, name) for text in nodes[name].reads):
+        if ref.source in nodes and stage[name] > i:
+          later.setdefault(ref.source, set()).add(ref.name)
+    kept.append({name: frozenset(names) for name, names in later.items() if stage[name] <= i})
+  return Graph(stages, asked, tuple(kept))
+
+
+def look(ref: Reference, *, outputs: Mapping, batch: Mapping, nets: Mapping, memories: Mapping, whole: Mapping | None = None) -> Any:
+  """What a reference stands for: an array, or {view: array} for all views of an output that has views."""
+  if ref.source == 'batch':
+    of = whole['batch'] if ref.whole and whole is not None else batch
+    return select(of[ref.name], ref.index)
+  if ref.source == 'nets':
+    first, *rest = ref.name.split('.')
+    value = nets[first] if rest else nets[first]()
+    for name in rest:
+      value = getattr(value, name)
+    value = value[...] if isinstance(value, nnx.Variable) else value
+    return value if ref.index is None else value[ref.index]
+  if ref.source == 'memory':
+    first, *rest = ref.name.split('.')
+    value = memories[first]
+    for name in rest:
+      value = value[name]
+    return value if ref.index is None else value[ref.index]
+  found = (whole if ref.whole and whole is not None else outputs)[ref.source]
+  if ref.name not in found:
+    raise ConfigError(f'{ref.text}: the pass {ref.source!r} gives {", ".join(sorted(found))}{_near(ref.name, found)}')
+  return select(found[ref.name], ref.index)
+
+
+def select(value: Any, index: int | slice | None) -> Any:
+  """A view of an output that has views, an entry along the second axis of one that has none."""
+  if index is None:
+    return value
+  if isinstance(value, Mapping):
+    views = sorted(value)
+    return {i: value[i] for i in views[index]} if isinstance(index, slice) else value[index if index >= 0 else views[index]]
+  return value[:, index]
+
+
+def stacked(value: Any) -> Array:
+  """The views of an output as one array, [b v ...]; an array as it is."""
+  return jnp.stack([value[i] for i in sorted(value)], 1) if isinstance(value, Mapping) else value
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+  hint = closest(name, known)
+  return hint if 'did you mean' in hint else ''

@@ -1,0 +1,70 @@
+"""What a plan compiles to: the initialisation, the way into each phase, and a step for each turn of each phase."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jssl.core.build import Plan
+from jssl.core.mesh import BATCH, shardings
+from jssl.core.step import TrainState, enter, init_state, make_step
+from jssl.parts.schedules import duration
+
+
+class Programs:
+  """What a plan compiles to on a mesh: the initialisation, the way into each phase, and a step for each turn of each phase.
+
+  Each is compiled when it is first asked for, and serves every seed. The state's sharding is the same going into a step and
+  coming out, so a step compiles once; the state is donated.
+  """
+
+  def __init__(self, plan: Plan, mesh: jax.sharding.Mesh):
+    self._plan, self._mesh, self._steps, self._enter = plan, mesh, {}, {}
+    create = lambda seed: init_state(plan.phases[0], jax.random.wrap_key_data(seed))
+    self.states = [self._placed(jax.eval_shape(create, seed_data(plan)))]  # abstract, one a phase
+    for phase in plan.phases[1:]:
+      self.states.append(self._placed(jax.eval_shape(partial(enter, phase), self.states[-1])))
+    self.create = jax.jit(create, out_shardings=self._places(0), compiler_options=quick(mesh))
+
+  def _placed(self, shapes: Any) -> Any:
+    places = shardings(shapes, self._mesh, self._plan.config['rules'])
+    return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
+
+  def _places(self, phase: int) -> Any:
+    return jax.tree.map(lambda x: x.sharding, self.states[phase])
+
+  def enter(self, phase: int, train: TrainState) -> TrainState:
+    """The state at the start of a phase, from that at the end of the one before."""
+    if phase not in self._enter:
+      begin = partial(enter, self._plan.phases[phase])
+      self._enter[phase] = jax.jit(begin, out_shardings=self._places(phase), compiler_options=quick(self._mesh))
+    return self._enter[phase](train)
+
+  def lower(self, phase: int = 0, turn: int = 0):
+    """The step of a turn, lowered."""
+    p, everywhere, examples = self._plan, NamedSharding(self._mesh, PartitionSpec()), NamedSharding(self._mesh, BATCH)
+    batch = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=examples) for name, x in p.phases[phase].batch.items()}
+    every = max(int(duration(p.config['log_every'], steps=p.steps, epoch=p.epoch)), 1) if p.config['log_gradients'] else 0
+    step = make_step(p.phases[phase], turn, p.guard, every)
+    return jax.jit(step, donate_argnums=0, out_shardings=(self._places(phase), everywhere)).lower(self.states[phase], batch)
+
+  def step(self, phase: int, turn: int) -> Callable:
+    """The step of a turn, compiled."""
+    if (phase, turn) not in self._steps:
+      self._steps[phase, turn] = self.lower(phase, turn).compile()
+    return self._steps[phase, turn]
+
+
+def seed_data(plan: Plan) -> np.ndarray:
+  """The seed of a plan as the initialisation takes it: an argument, so that all seeds share a program."""
+  return jax.device_get(jax.random.key_data(jax.random.key(plan.config['seed'])))
+
+
+def quick(mesh: jax.sharding.Mesh) -> dict[str, int] | None:
+  """Options to compile what runs once: the same bits in half the time on CPUs. A level asked for in XLA_FLAGS stands."""
+  level = 'xla_backend_optimization_level'
+  return {level: 1} if mesh.devices.flat[0].platform == 'cpu' and level not in os.environ.get('XLA_FLAGS', '') else None

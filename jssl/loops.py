@@ -1,0 +1,99 @@
+"""Systems with a loop of their own: named steps, each kept when it is done, and figures of what they made.
+
+What does not fit one loss a step (a series of models that must stay compatible, a policy cover built layer by layer) is written
+as a `Loop` in `experiments/loops/`. Here it is run: a step that a killed run had finished is not run again.
+"""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jssl import experiments
+from jssl.core import checkpoint
+from jssl.core.log import Log
+from jssl.core.loop import claim_workdir
+from jssl.options import ConfigError, closest
+from jssl.types import Loop
+
+
+def make(config: Mapping[str, Any]) -> Loop:
+  """The loop that a config names, with its options.
+
+  Raises:
+    ConfigError: there is none of that name, or it has no such option.
+  """
+  options = dict(config['experiment'])
+  name = options.pop('name', None)
+  try:
+    own = experiments.module(name)
+  except LookupError:
+    raise ConfigError(f'no experiment is called {name!r}{closest(name, experiments.names())}') from None
+  try:
+    return own.loop(seed=config['seed'], **options)
+  except TypeError as error:
+    raise ConfigError(f'experiment {name}: {error}') from error
+
+
+def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True) -> dict[str, Any]:
+  """Every state of a loop by name; those that `workdir` holds are read from there.
+
+  Args:
+    loop: its steps.
+    workdir: where states are kept, and the seconds of each in metrics.jsonl; None keeps nothing.
+    quiet: say nothing of progress.
+  """
+  states: dict[str, Any] = {}
+  log = Log(workdir)
+  for i, (name, step) in enumerate(loop.steps, 1):
+    folder = workdir / 'states' / name if workdir else None
+    if folder and folder.exists():
+      states[name] = checkpoint.read(folder)
+      continue
+    began = time.perf_counter()
+    states[name] = jax.block_until_ready(step(states))
+    if folder:
+      checkpoint.write(folder, states[name])
+      log.write(i, {'seconds': time.perf_counter() - began})
+    if not quiet:
+      print(f'{name}: {time.perf_counter() - began:.1f} s', file=sys.stderr, flush=True)
+  log.finish()
+  return states
+
+
+def train(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = False) -> dict[str, dict[str, float]]:
+  """Rows of figures of the loop that a config names, resuming what `workdir` holds."""
+  loop = make(config)
+  if workdir:
+    claim_workdir(workdir, dict(config))
+  return loop.rows(run(loop, workdir, quiet=quiet))
+
+
+def states(workdir: Path) -> dict[str, Any]:
+  """The states by name that a loop left in `workdir`.
+
+  Raises:
+    ConfigError: there are none.
+  """
+  folders = sorted((workdir / 'states').glob('*'), key=lambda folder: folder.stat().st_mtime)
+  if not folders:
+    raise ConfigError(f'{workdir} holds no state of a loop yet; train it further first')
+  return {folder.name: checkpoint.read(folder) for folder in folders}
+
+
+def rows(workdir: Path) -> dict[str, dict[str, float]]:
+  """The figures of the finished loop in `workdir`, from the states that it left."""
+  loop, held = make(json.loads((workdir / 'config.json').read_text())), states(workdir)
+  if missing := [name for name, _ in loop.steps if name not in held]:
+    raise ConfigError(f'{workdir} lacks the states {", ".join(missing)}; train it to its end first')
+  return loop.rows(held)
+
+
+def forget(workdir: Path, name: str) -> None:
+  """Removes a state, which is then made again."""
+  shutil.rmtree(workdir / 'states' / name)

@@ -1,0 +1,121 @@
+"""Memories: what is kept between steps, read by losses and passes, and written from their outputs after each step."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.control import allo_errors
+from jssl.parts.gradients import l2_normalize
+from jssl.types import Memory
+
+
+def queue(*, size: int) -> Memory:
+  """The last `size` keys, oldest replaced first; starts as random unit vectors (MoCo, NNCLR).
+
+  Written from the keys, [b d]. Read as [size d].
+
+  Args:
+    size: number of keys kept; a multiple of the batch size.
+
+  Reference: He et al. 2020, arXiv:1911.05722, Algorithm 1.
+  """
+
+  def init(key, k):
+    b, d = k.shape
+    if size % b:
+      raise ValueError(f'a queue holds whole batches: size {size} is not a multiple of the batch size {b}')
+    return {'keys': l2_normalize(jax.random.normal(key, (size, d))), 'next': jnp.zeros((), jnp.int32)}
+
+  def write(state, k):
+    keys = jax.lax.dynamic_update_slice_in_dim(state['keys'], l2_normalize(k), state['next'], 0)
+    return {'keys': keys, 'next': (state['next'] + len(k)) % size}
+
+  return Memory(init, lambda state: state['keys'], write)
+
+
+def centre(*, momentum: float = 0.9) -> Memory:
+  """A running mean c <- m c + (1 - m) mean of the teacher's outputs over all views and examples (DINO).
+
+  Written from the outputs of all views, [b p] each. Read as [p].
+
+  Reference: Caron et al. 2021, arXiv:2104.14294, Eq. 4.
+  """
+  views = lambda k: [k[i] for i in sorted(k)] if isinstance(k, Mapping) else [k]
+
+  def write(state, k):
+    mean = jnp.mean(jnp.stack([k.mean(0) for k in views(k)]), 0)
+    return momentum * state + (1 - momentum) * mean
+
+  return Memory(lambda key, k: jnp.zeros(views(k)[0].shape[-1:]), lambda state: state, write)
+
+
+def duals(*, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.01, limit: float = 10.0) -> Memory:
+  """Dual variables of `allo` and the weight of its squared errors, both raised once an update by gradient ascent.
+
+  beta <- clip(beta + rate (e1 + e2)/2, +-limit),  b <- min(b + barrier_rate mean max(e1 e2, 0), limit)
+
+  Written from u of the batch's states, [b d], whose two halves give two estimates. Read as `duals` [d d] and `barrier` [].
+
+  Args:
+    rate: of the duals.
+    barrier: b at the start.
+    barrier_rate: of b.
+    limit: of both.
+
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1.
+  """
+
+  def init(key, u):
+    d = u.shape[-1]
+    return {'duals': jnp.zeros((d, d)), 'barrier': jnp.float32(barrier)}
+
+  def write(state, u):
+    errors, excess = allo_errors(u[::2], u[1::2])
+    return {
+      'duals': jnp.clip(state['duals'] + rate * errors, -limit, limit),
+      'barrier': jnp.minimum(state['barrier'] + barrier_rate * excess, limit),
+    }
+
+  return Memory(init, lambda state: dict(state), write)
+
+
+def multipliers(*, count: int, rate: float, level: float, slack: float | None = None, start: float = 0.0) -> Memory:
+  """A multiplier for each example of the training split, raised where its loss lies above a level (Feasible Learning).
+
+  lambda_i <- max(0, lambda_i + rate (loss_i - level - lambda_i / slack))
+
+  Written from losses of the batch's examples [b], and their numbers [b]: of=('loss.NAME', 'batch.example'). Read as [count]; the
+  pass `recall` gives the batch's own.
+
+  Args:
+    count: examples of the split.
+    rate: of the ascent.
+    level: epsilon, what each loss is to stay below.
+    slack: alpha, the price of the slack; None for none.
+    start: lambda at first.
+
+  Reference: Ramirez et al., Feasible Learning, AISTATS 2025, arXiv:2501.14912, Algorithm 1 and section 4.
+  """
+
+  def write(state, losses, example):
+    own = state[example]
+    decay = 0.0 if slack is None else own / slack
+    return state.at[example].set(jnp.maximum(own + rate * (losses - level - decay), 0))
+
+  return Memory(lambda key, *shapes: jnp.full(count, start, jnp.float32), lambda state: state, write)
+
+
+def rows(*, count: int, dim: int, momentum: float = 0.0) -> Memory:
+  """A vector for each example of the training split: v_i <- momentum v_i + (1 - momentum) z_i, scaled to unit length.
+
+  Written from z [b dim] and the examples' numbers [b]: of=('views.q[0]', 'batch.example'). Read as [count dim]. Starts as random
+  unit vectors.
+
+  Reference: Wu, Xiong, Yu, Lin, CVPR 2018, arXiv:1805.01978, section 3.2.
+  """
+
+  def write(state, z, example):
+    return state.at[example].set(l2_normalize(momentum * state[example] + (1 - momentum) * l2_normalize(z)))
+
+  return Memory(lambda key, *shapes: l2_normalize(jax.random.normal(key, (count, dim))), lambda state: state, write)

@@ -1,0 +1,98 @@
+"""Objectives made of other objectives: which, is an option."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.invariance import conditional_mmd
+from jssl.types import Array, Key, Objective, fold
+
+
+def matryoshka_2d(
+  q: Array,
+  k: Array,
+  *,
+  key: Key,
+  objective: Objective,
+  align: Objective,
+  dims: Sequence[int] = (8, 16, 32, 64),
+  cut_weight: float = 1.0,
+  layer_weight: float = 1.0,
+  align_weight: float = 1.0,
+) -> Array:
+  """One objective on the last layer and on one drawn at random, whole and cut to its first features (2DMSE).
+
+  l = l(E_N^D) + c l(E_N^d) + s ( l(E_n^D) + c l(E_n^d) ) + a ( align(E_n^D, E_N^D) + align(E_n^d, E_N^d) )
+
+  Args:
+    q: [b l d] pooled features of every block of one view, the last one last.
+    k: [b l d] those of the other.
+    key: for n and d.
+    objective: l, (q: [b d], k: [b d]) -> [b] or scalar.
+    align: (shallow: [b d], last: [b d]) -> [b], averaged over both views.
+    dims: what d is drawn from.
+    cut_weight: c, of what is cut; 0 with s = a = 0 leaves the objective alone.
+    layer_weight: s, of the layer n drawn from 1 to N - 1.
+    align_weight: a.
+
+  Returns:
+    A scalar.
+
+  Raises:
+    ValueError: there is one block.
+
+  Reference: Li, Li, Li, Xie, Li, ICML 2024, arXiv:2402.14776, section 3.
+  """
+  if q.shape[1] < 2:
+    raise ValueError('matryoshka_2d draws one of the blocks before the last, and the encoder has 1: give it two or more')
+  z = jnp.stack([q, k], 1)  # [b v l d]
+  loss = lambda z: jnp.mean(objective(z[:, 0], z[:, 1]))
+  near = lambda shallow, last: jnp.mean(align(shallow.reshape(-1, shallow.shape[-1]), last.reshape(-1, last.shape[-1])))
+  layer = jax.random.randint(fold(key, 0), (), 0, z.shape[2] - 1)
+  last, shallow = z[:, :, -1], jnp.take(z, layer, 2)
+
+  def cut(d, last, shallow):
+    last, shallow = last[..., :d], shallow[..., :d]
+    return cut_weight * (loss(last) + layer_weight * loss(shallow)) + align_weight * near(shallow, last)
+
+  whole = loss(last) + layer_weight * loss(shallow) + align_weight * near(shallow, last)
+  drawn = jax.random.randint(fold(key, 1), (), 0, len(dims))
+  return whole + jax.lax.switch(drawn, [lambda *z, d=d: cut(d, *z) for d in dims], last, shallow)
+
+
+def missing_mmd(
+  q: Array,
+  y: Array,
+  nuisance: Array,
+  seen: Array,
+  propensity: Array | None = None,
+  imputation: Array | None = None,
+  *,
+  estimator: Callable,
+  classes: int,
+  diagonal: bool = True,
+) -> Array:
+  """How far representations depend on a nuisance that is partly missing, given the label: `conditional_mmd` of weighted samples.
+
+  Args:
+    q: [b d] representations.
+    y: [b] labels.
+    nuisance: [b] in {0, 1}; what it holds where it is missing does not matter.
+    seen: [b] whether it is observed.
+    propensity: [b] P(seen | the rest).
+    imputation: [b] P(nuisance = 1 | the rest).
+    estimator: (nuisance, seen, and of the next two those that are given) -> weights of the two samples, [b] each.
+    classes: how many labels there are.
+    diagonal: as in `mmd`.
+
+  Returns:
+    A scalar.
+
+  Reference: Goldstein et al., NeurIPS workshop 2021, arXiv:2112.00881, section 3.
+  """
+  given = [x for x in (nuisance, seen, propensity, imputation) if x is not None]
+  return conditional_mmd(q, *estimator(*given), y, classes=classes, diagonal=diagonal)
+
+
+COMPOUND = {'matryoshka_2d': matryoshka_2d, 'missing_mmd': missing_mmd}

@@ -1,0 +1,29 @@
+"""Ways of a batch through networks, by name."""
+
+from jssl.passes import control, lookup, masked, noise, text, views
+
+PASSES = {
+  'embed': views.embed,
+  'encode': views.encode,
+  'apply': views.apply,
+  'cross': views.cross,
+  'partners': views.partners,
+  'recall': views.recall,
+  'gather': views.gather,
+  'draw': views.draw,
+  'hide': views.hide,
+  'masked_encode': masked.masked_encode,
+  'patches': masked.patches,
+  'jepa': masked.jepa,
+  'masked_lm': text.masked_lm,
+  'replace_tokens': text.replace_tokens,
+  'seq2seq': text.seq2seq,
+  'causal_lm': text.causal_lm,
+  'noise': noise.noise,
+  'gaussian': noise.gaussian,
+  'trajectory': control.trajectory,
+  'latent_rollout': control.latent_rollout,
+  'q_values': control.q_values,
+  'lookup': lookup.lookup,
+  'triples': lookup.triples,
+}

@@ -1,0 +1,141 @@
+"""Passes over windows of trajectories.
+
+Windows are as `data.rollout` makes them: action t leads from observation t to observation t + 1, unless `done` t is set
+and an episode ended there.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from jssl.types import Array, Batch, Call, Pass
+
+
+def over_time(net, x: Array) -> Array:
+  """A network of single observations on [b t ...], time folded into the batch: pooled features [b t d]."""
+  return net(x.reshape(-1, *x.shape[2:])).pooled.reshape(*x.shape[:2], -1)
+
+
+def alive(batch: Batch) -> Array:
+  """[b t] true where step t belongs to the episode that the window began in; step 0 always does."""
+  ended = jnp.cumsum(batch['done'], 1)
+  return jnp.concatenate([jnp.ones_like(ended[:, :1]), ended[:, :-1] == 0], 1).astype(bool)
+
+
+def trajectory(
+  *,
+  encoder: str = 'backbone',
+  times: Sequence[int] | None = None,
+  action: str | None = None,
+  horizon: int | None = None,
+  discount: float = 0.99,
+) -> Pass:
+  """The states of a window, each observation encoded by itself, and what was done and came of it.
+
+  Args:
+    encoder: of one observation.
+    times: the steps that are encoded; None for all.
+    action: network that codes actions; None for the actions as they are.
+    horizon: number of actions and rewards; None for all.
+    discount: of the rewards.
+
+  Gives:
+    states [b t d]; target [b t d], by the teacher where there is one, with no gradient then; alive [b t] bool, true for steps of
+    the episode that the window began in; actions [b h*d], all codes side by side; returns [b], the discounted sum of rewards;
+    reached [b], 1 where the episode reaches step `horizon` and else 0.
+  """
+
+  def run(call: Call):
+    batch, h = call.batch, horizon
+    some = lambda x: x if times is None else x[:, jnp.array(times)]
+    found = {'alive': some(alive(batch))}
+    if {'states', 'target'} & {*call.asked} and (('states' in call.asked) or not call.target):
+      found['states'] = over_time(call.nets[encoder], some(batch['observation']))
+    if 'target' in call.asked:
+      other = call.target and jax.lax.stop_gradient(over_time(call.target[encoder], some(batch['observation'])))
+      found['target'] = other if call.target else found['states']
+    if 'actions' in call.asked:
+      u = batch['action'][:, :h]
+      u = call.nets[action](u) if action else u
+      found['actions'] = u.reshape(len(u), -1)
+    if 'returns' in call.asked:
+      rewards = batch['reward'][:, :h]
+      found['returns'] = rewards @ discount ** jnp.arange(rewards.shape[1])
+    if 'reached' in call.asked:
+      found['reached'] = alive(batch)[:, h].astype(jnp.float32)
+    return found
+
+  return Pass(run, ('states', 'target', 'alive', 'actions', 'returns', 'reached'))
+
+
+def latent_rollout(
+  *,
+  horizon: int = 5,
+  encoder: str = 'backbone',
+  target: str | None = None,
+  action: str = 'action',
+  transition: str = 'transition',
+  heads: Sequence[str] = (),
+  predictor: str | None = None,
+) -> Pass:
+  """From the first state on, each next one is predicted from the one predicted before and the action.
+
+  z_0 = f(o_0), z_k = h(z_k-1, psi(a_k-1)); predictor(heads(z_k)) is held against heads'(f'(o_k)), k = 1 .. horizon, by the
+  target networks, or by the trained ones where the method has no teacher. Stop-gradients belong to the objective.
+
+  Args:
+    horizon: how many, less than a window's.
+    target: the network whose features are predicted, where it is another than `encoder`: pixels as they are, say.
+    heads: networks applied in turn to both sides.
+    predictor: a head of the predicted side alone.
+
+  Gives:
+    prediction [b k d], target [b k d], alive [b k] bool.
+  """
+
+  def run(call: Call):
+    nets, other, batch = call.nets, call.target or call.nets, call.batch
+    u = nets[action](batch['action'])
+    z, ahead = nets[encoder](batch['observation'][:, 0]).pooled, []
+    for k in range(horizon):
+      z = nets[transition](z, u[:, k])
+      ahead.append(z)
+    prediction = jnp.stack(ahead, 1)
+    reached = over_time((nets if target else other)[target or encoder], batch['observation'][:, 1 : horizon + 1])
+    for head in heads:
+      prediction, reached = nets[head](prediction), other[head](reached)
+    prediction = nets[predictor](prediction) if predictor else prediction
+    return {'prediction': prediction, 'target': reached, 'alive': alive(batch)[:, 1 : horizon + 1]}
+
+  return Pass(run, ('prediction', 'target', 'alive'))
+
+
+def q_values(*, horizon: int = 1, discount: float = 0.95, encoder: str = 'backbone', head: str = 'q') -> Pass:
+  """Q of the first state of a window, and what it is held against: rewards of `horizon` steps and Q of the state then.
+
+  Args:
+    horizon: n, less than a window's; rewards are summed up to the end of the episode.
+    discount: gamma.
+    head: features -> Q of every action.
+
+  Gives:
+    q_values [b a], of the first state; next_online [b a] and next_target [b a], of the state reached, by the trained and the
+    target network; actions [b]; rewards [b], discounted and summed; discounts [b], 0 where the episode has ended.
+  """
+
+  def run(call: Call):
+    batch = call.batch
+    value = lambda nets, t: nets[head](over_time(nets[encoder], batch['observation'][:, t]))
+    q = value(call.nets, jnp.array([0, horizon]))
+    counts = alive(batch)
+    return {
+      'q_values': q[:, 0],
+      'next_online': q[:, 1],
+      'next_target': value(call.target, jnp.array([horizon]))[:, 0],
+      'actions': batch['action'][:, 0],
+      'rewards': (batch['reward'] * counts)[:, :horizon] @ discount ** jnp.arange(horizon),
+      'discounts': discount**horizon * counts[:, horizon],
+    }
+
+  return Pass(run, ('q_values', 'next_online', 'next_target', 'actions', 'rewards', 'discounts'))

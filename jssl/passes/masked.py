@@ -1,0 +1,116 @@
+"""Passes in which part of the input is hidden from a network over patches, frames or tubelets."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.prediction import feature_norm
+from jssl.parts.patches import patch_sides, patchify, take
+from jssl.types import Call, Pass, Ref, View
+
+
+def masked_encode(
+  *,
+  mask: View | Sequence[View],
+  view: View | None = None,
+  on: Ref | None = None,
+  time: Ref | None = None,
+  encoder: str = 'backbone',
+  hide: str = 'drop',
+  target_view: int | None = None,
+  teacher_views: Sequence[int] = (),
+) -> Pass:
+  """Views with some of their patches hidden, through a backbone that sees the others alone.
+
+  Args:
+    mask: (keys, grid=...) -> `Masked` or `Blocks`; one for all views or one a view.
+    view: draws the views, or
+    on: an output that has been drawn already.
+    time: level of noise [b], for a backbone that takes it.
+    encoder: the backbone, with a `grid` and a `patch`.
+    hide: 'drop', so that only visible patches are encoded, or 'replace', by a learned token, so that all are.
+    target_view: a view that is not encoded, and whose patches are `patches`: the same image at another resolution.
+    teacher_views: views that the teacher encodes, where there is one.
+
+  Gives, of one view as they are and of several for each view:
+    tokens: [b m d], or [b n d] where hidden patches are replaced.
+    pooled: [b d], the mean of the tokens.
+    x: the view. patches: [b n p], its patches, or those of the target view.
+    time: [b], 0 unless given.
+    mask: [b n] bool, True = hidden; keep, hidden, restore, targets, weight: what else the mask returned.
+  """
+  if hide not in ('drop', 'replace'):
+    raise ValueError(f"hide is {hide!r}; choose 'drop' or 'replace'")
+  if (view is None) == (on is None):
+    raise ValueError('masked_encode takes either a view or on: give one of them')
+
+  def run(call: Call):
+    views = (call.read(on),) if view is None else view(call.key('view'), call.batch)
+    seen = [x for i, x in enumerate(views) if i != target_view]
+    masks = tuple(mask) if isinstance(mask, Sequence) else (mask,) * len(seen)
+    noise = {} if time is None else {'time': call.read(time)}
+
+    def one(i, x, own_mask):
+      net = (call.target if call.target and i in teacher_views else call.nets)[encoder]
+      at = (i,) if len(seen) > 1 else ()
+      drawn = own_mask(call.key('mask', *at), grid=net.grid)
+      given = {'keep': drawn.keep} if hide == 'drop' else {'mask': drawn.mask}
+      tokens = net(x, keys=call.key('encoder', *at), **given, **noise).tokens
+      whole = x if target_view is None else views[target_view]
+      sides = patch_sides(net.patch, len(net.grid))
+      sides = tuple(p * high // low for p, high, low in zip(sides, whole.shape[1:], x.shape[1:], strict=False))
+      found = {'tokens': tokens, 'pooled': jnp.mean(tokens, 1), 'x': x, 'time': noise.get('time', jnp.zeros(len(x)))}
+      return found | drawn._asdict() | ({'patches': patchify(whole, sides)} if 'patches' in call.asked else {})
+
+    each = [one(i, x, own) for i, (x, own) in enumerate(zip(seen, masks, strict=True))]
+    return each[0] if len(each) == 1 else {name: {i: found[name] for i, found in enumerate(each)} for name in each[0]}
+
+  return Pass(run, ('tokens', 'pooled', 'x', 'patches', 'time', 'mask', 'keep', 'hidden', 'restore', 'targets', 'weight'))
+
+
+def patches(*, on: Ref, encoder: str = 'backbone') -> Pass:
+  """An array of the backbone's input shape, cut into its patches.
+
+  Args:
+    on: [b *sides c].
+    encoder: the backbone, with a `patch`.
+
+  Gives:
+    out: [b n p].
+  """
+  return Pass(lambda call: {'out': patchify(call.read(on), call.nets[encoder].patch)}, ('out',))
+
+
+def jepa(*, context: Ref, keep: Ref, targets: Ref, weight: Ref, x: Ref, encoder: str = 'backbone', predictor: str = 'predictor') -> Pass:
+  """From the tokens of a context block, a predictor tells the teacher's tokens in each of several other blocks.
+
+  Each block is predicted by itself: mask tokens of different blocks do not see each other.
+
+  Args:
+    context: tokens [b m d] of the context.
+    keep: their places [b m].
+    targets: places [b k t] of k blocks.
+    weight: [b k t], 0 where a block repeats a patch to fill up.
+    x: the whole input, which the teacher encodes.
+    predictor: (context tokens, context places, target places [b t]) -> [b t d].
+
+  Gives:
+    prediction, target: [b k*t d], targets normalised over their features. mask: [b k*t] bool.
+  """
+
+  def run(call: Call):
+    places = call.read(targets)
+    b, k, t = places.shape
+    repeat = lambda x: jnp.repeat(x, k, 0)
+    prediction = call.nets[predictor](
+      repeat(call.read(context)), repeat(call.read(keep)), places.reshape(b * k, t), keys=repeat(call.key('predictor'))
+    )
+    whole = feature_norm(call.target[encoder](call.read(x)).tokens)
+    return {
+      'prediction': prediction.reshape(b, k * t, -1),
+      'target': jax.lax.stop_gradient(take(whole, places.reshape(b, k * t))),
+      'mask': call.read(weight).reshape(b, k * t) > 0,
+    }
+
+  return Pass(run, ('prediction', 'target', 'mask'))

@@ -1,0 +1,37 @@
+"""Passes that add noise."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.types import Call, Pass, Ref, View
+
+
+def noise(*, on: Ref, noise: View) -> Pass:
+  """Noise of a random level, as diffusion adds it.
+
+  Args:
+    on: what it is added to, [b ...].
+    noise: (keys, x) -> `Noised`.
+
+  Gives:
+    x [b ...], noise [b ...], time [b].
+  """
+  return Pass(lambda call: noise(call.key('noise'), call.read(on))._asdict(), ('x', 'noise', 'time'))
+
+
+def gaussian(*, mean: Ref, log_variance: Ref) -> Pass:
+  """A draw from a Gaussian whose mean and variance have a gradient: z = mean + exp(log_variance / 2) e, e ~ N(0, I).
+
+  Reference: Kingma, Welling, ICLR 2014, arXiv:1312.6114, section 2.4.
+
+  Gives:
+    z: [b d]. prior: [b d], a draw from N(0, I) beside it.
+  """
+
+  def run(call: Call):
+    m = call.read(mean)
+    normal = lambda purpose: jax.vmap(lambda key: jax.random.normal(key, m.shape[1:]))(call.key(purpose))
+    z = m + jnp.exp(call.read(log_variance) / 2) * normal('draw')
+    return {'z': z, 'prior': normal('prior')} if 'prior' in call.asked else {'z': z}
+
+  return Pass(run, ('z', 'prior'))

@@ -1,0 +1,339 @@
+"""Passes that run views, columns and outputs of other passes through networks."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.prediction import feature_norm
+from jssl.parts.gradients import l2_normalize
+from jssl.parts.late import late_interaction
+from jssl.parts.patches import take
+from jssl.parts.pooling import masked_mean
+from jssl.types import Array, Call, Features, Pass, Ref, View
+
+
+def embed(
+  *,
+  view: View,
+  towers: Sequence[str] | str = 'backbone',
+  heads: Sequence[str] | Mapping[str, Sequence[str]] = (),
+  predictor: str | None = None,
+  features: str = 'pooled',
+  unit: bool = False,
+  teacher_views: int | None = None,
+  teacher_dropout: bool = False,
+) -> Pass:
+  """Views of each example through a backbone and heads: q by the trained networks, k by the target networks.
+
+  q_i = predictor(heads(tower(view_i))),   k_j = heads(tower(view_j)) by the teacher, or by the trained networks where there is
+  none. Views of one tower and one shape run through it in one call, so that batch norm sees them together.
+
+  Args:
+    view: draws the views.
+    towers: the network of each view, one name for all or one a view.
+    heads: networks applied in turn to the features; where towers have heads of their own, tower -> networks.
+    predictor: a head of the trained side alone.
+    features: what goes through the heads: 'pooled' [b d] or 'tokens' [b n d].
+    unit: scale q and k to unit length.
+    teacher_views: the teacher is given the first views alone, as in multi-crop; None for all.
+    teacher_dropout: the teacher's networks drop out too.
+
+  Gives, for each view:
+    x: the view itself.
+    q, k: [b d] or [b n d].
+    score: [b], the first feature of q: where the heads end in one number.
+    pooled, tokens, layers: of the trained backbone, as in `Features`, layers as [b l n d].
+    pooled_layers: [b l d], the means of every block's tokens; of ids, padding left out.
+  """
+  if features not in ('pooled', 'tokens'):
+    raise ValueError(f"features is {features!r}; choose 'pooled' or 'tokens'")
+
+  def run(call: Call):
+    views = view(call.key('view'), call.batch)
+    of = dict(of=len(views))
+    asked, keyed = call.views('q', 'score', **of), call.views('k', **of)
+    keyed = keyed if teacher_views is None else [j for j in keyed if j < teacher_views]
+    plain = call.views('pooled', 'tokens', 'layers', 'pooled_layers', **of)
+    own = asked if call.target else sorted({*asked, *keyed})
+    z, seen = through(call, views, sorted({*own, *plain}), towers, heads, features, 'student', plain=plain)
+    q = {i: call.nets[predictor](z[i]) for i in asked} if predictor else z
+    k = through(call, views, keyed, towers, heads, features, 'teacher', teacher_dropout)[0] if call.target and keyed else z
+    scaled = l2_normalize if unit else lambda x: x
+    found: dict[str, Any] = {
+      'x': dict(enumerate(views)),
+      'q': {i: scaled(q[i]) for i in asked},
+      'k': {j: scaled(k[j]) for j in keyed},
+      'score': {i: q[i][..., 0] for i in call.views('score', **of)},
+    }
+    found |= {name: {i: getattr(seen[i], name) for i in call.views(name, **of)} for name in ('pooled', 'tokens')}
+    for name in ('layers', 'pooled_layers'):
+      found[name] = {i: _layers(seen[i], views[i], name) for i in call.views(name, **of)}
+    return found
+
+  return Pass(run, ('q', 'k', 'x', 'score', 'pooled', 'tokens', 'layers', 'pooled_layers'))
+
+
+def encode(
+  *,
+  on: Ref,
+  network: str = 'backbone',
+  embedder: str | None = None,
+  first_token: Ref | None = None,
+  keep: Ref | None = None,
+  mask: Ref | None = None,
+  time: Ref | None = None,
+  types: Ref | None = None,
+  visible: Ref | None = None,
+  teacher: bool = False,
+  last_layers: int | None = None,
+) -> Pass:
+  """A backbone on one input: a column, or what another pass gives.
+
+  Args:
+    on: its input.
+    network: the backbone.
+    embedder: of token ids: the network whose `embed` they go through first; `network` itself by default.
+    first_token: [b d], takes the place of the first token's embedding.
+    keep: places [b m] of the tokens that it sees.
+    mask: tokens that are replaced by a learned one.
+    time: level of noise [b].
+    types, visible: of token ids: their types [b n], and which of them each of them sees, [b n n] bool.
+    teacher: the teacher's copy, without dropout and with no gradient.
+    last_layers: how many of the last layers `averaged` is the mean of.
+
+  Gives:
+    tokens, pooled, layers: as in `Features`, layers as [b l n d].
+    averaged: [b n d], the mean of the last layers, each normalised over its features first; without a class token.
+    normalized: [b n d], the tokens normalised over their features.
+    first: [b d], the first token.
+  """
+
+  def run(call: Call):
+    nets = call.target if teacher else call.nets
+    net, x = nets[network], call.read(on)
+    keys = None if teacher else call.key('encoder')
+    given = {name: call.read(ref) for name, ref in dict(keep=keep, mask=mask, time=time, types=types, visible=visible).items() if ref}
+    if first_token is None and embedder is None:
+      found = net(x, keys=keys, **given)
+    else:
+      tokens = nets[embedder or network].embed(x, keys=keys)
+      tokens = tokens if first_token is None else tokens.at[:, 0].set(call.read(first_token))
+      found = net.encode(tokens, x != 0, keys=keys) if embedder is None else net(tokens, mask=x != 0, keys=keys)
+    found = found if isinstance(found, Features) else Features(found, found[:, 0])
+    outputs = {'tokens': found.tokens, 'pooled': found.pooled, 'first': found.tokens[:, 0]}
+    if 'normalized' in call.asked:
+      outputs['normalized'] = feature_norm(found.tokens)
+    if 'averaged' in call.asked:
+      mean = feature_norm(found.layers[-(last_layers or 1) :]).mean(0)
+      outputs['averaged'] = mean[:, mean.shape[1] - found.tokens.shape[1] :]
+    if 'layers' in call.asked:
+      outputs['layers'] = jnp.moveaxis(found.layers, 0, 1)
+    return jax.lax.stop_gradient(outputs) if teacher else outputs
+
+  return Pass(run, ('tokens', 'pooled', 'layers', 'averaged', 'normalized', 'first'))
+
+
+def apply(
+  *, network: str | Sequence[str], on: Ref | Sequence[Ref], by_view: bool = False, teacher: bool = False, teacher_views: Sequence[int] = ()
+) -> Pass:
+  """A network on what other passes give: a decoder on tokens, a head on features, a predictor on a state and an action.
+
+  Args:
+    network: its name, or several that are applied in turn, of which the first takes all inputs.
+    on: its inputs, in order. Where some have views it is applied to each view, with what has none as it is.
+    by_view: the networks are one a view, and are not applied in turn.
+    teacher: the teacher's copies, with no gradient.
+    teacher_views: views for which they are the teacher's.
+
+  Gives:
+    out: [b ...], for each view where the inputs have views.
+    score: [b], its first feature.
+  """
+  chain = (network,) if isinstance(network, str) else tuple(network)
+  refs = (on,) if isinstance(on, str) else tuple(on)
+
+  def run(call: Call):
+    inputs = [call.read(ref) for ref in refs]
+    views = next((sorted(x) for x in inputs if isinstance(x, Mapping)), None)
+
+    def one(x, view):
+      nets = call.target if teacher or view in teacher_views and call.target else call.nets
+      names = (chain[view],) if by_view else chain
+      purpose = ('network',) if view is None else ('network', view)
+      for i, name in enumerate(names):
+        x = called(nets[name], x if i == 0 else (x,), None if nets is call.target else call.key(*purpose, *([i] if i else [])))
+      return jax.lax.stop_gradient(x) if teacher else x
+
+    if views is None:
+      out = one(inputs, None)
+      return {'out': out, 'score': out[..., 0]} if 'score' in call.asked else {'out': out}
+    out = {i: one([x[i] if isinstance(x, Mapping) else x for x in inputs], i) for i in views}
+    return {'out': out, 'score': {i: x[..., 0] for i, x in out.items()}} if 'score' in call.asked else {'out': out}
+
+  return Pass(run, ('out', 'score'))
+
+
+def cross(*, each: Ref, all: Ref, network: str | None = None, mask: Ref | None = None) -> Pass:
+  """Every example is scored against all examples of the batch.
+
+  Args:
+    each: of the examples themselves: [b d], or tokens [b n d].
+    all: of all examples, an output that begins with 'whole.': [B e], or tokens [B m d].
+    network: (of all, of each) -> scores, by rows; None for late interaction, s = sum_i max_j <each_i, all_j>.
+    mask: [B m] bool, True = token; of all examples too.
+
+  Gives:
+    scores: [b B].
+
+  Reference: late interaction: Khattab, Zaharia, SIGIR 2020, arXiv:2004.12832, section 3.3.
+  """
+
+  def run(call: Call):
+    own, whole = call.read(each), call.read(all)
+    b, n = len(own), len(whole)
+    if network is None:
+      real = jnp.ones(whole.shape[:2], bool) if mask is None else call.read(mask)
+      return {'scores': late_interaction(own, whole, real)}
+    scored = call.nets[network](jnp.tile(whole, (b, 1)), jnp.repeat(own, n, 0))
+    return {'scores': scored.reshape(b, n)}
+
+  return Pass(run, ('scores',))
+
+
+def partners(*, on: Ref, label: str = 'label', pairs: int = 1) -> Pass:
+  """Every example meets others of its own class, and as many of other classes, drawn from the whole batch by its own key.
+
+  An example that is alone in its class meets itself, and one that all others share the class of meets none other: that pair has
+  no `weight`.
+
+  Args:
+    on: embeddings of all examples, [B d]: an output that begins with 'whole.'.
+    label: column of whole numbers.
+    pairs: partners of either kind an example.
+
+  Gives, as 2 * pairs views, those of the same class first in each two:
+    k [b d], the partner; same [b], 1.0 for the same class and 0.0 for another; weight [b], 0.0 where there is no such partner.
+
+  Reference: Tunstall et al., arXiv:2209.11055, section 3.1.
+  """
+
+  def run(call: Call):
+    z, labels, examples = call.read(on), call.read(f'whole.batch.{label}'), call.read('whole.batch.example')
+    same = call.batch[label][:, None] == labels
+    other = call.batch['example'][:, None] != examples
+    alone = jnp.sum(same, 1, keepdims=True) == 1
+    kinds = (same & (alone | other), ~same)
+    found = {'k': {}, 'same': {}, 'weight': {}}
+    for i in range(2 * pairs):
+      of = kinds[i % 2]
+      drawn = jax.vmap(jax.random.categorical)(call.key('partner', i), jnp.where(of, 0.0, -1e30))
+      found['k'][i] = z[drawn]
+      found['same'][i] = jnp.full(len(of), 1.0 - i % 2)
+      found['weight'][i] = jnp.any(of, 1).astype(jnp.float32)
+    return found
+
+  return Pass(run, ('k', 'same', 'weight'))
+
+
+def recall(*, memory: Ref, at: Ref = 'batch.example') -> Pass:
+  """The rows of a memory that belong to the examples.
+
+  Args:
+    memory: [count ...].
+    at: numbers of rows [b].
+
+  Gives:
+    out: [b ...].
+  """
+  return Pass(lambda call: {'out': call.read(memory)[call.read(at)]}, ('out',))
+
+
+def gather(*, on: Mapping[str, Ref], at: Mapping[str, Ref]) -> Pass:
+  """Tokens at places.
+
+  Args:
+    on: name -> tokens [b n d].
+    at: name -> places [b m].
+
+  Gives:
+    [b m d], by these names.
+  """
+  return Pass(lambda call: {name: take(call.read(ref), call.read(at[name])) for name, ref in on.items()}, tuple(on))
+
+
+def draw(*, view: View) -> Pass:
+  """What a view draws, as it is.
+
+  Gives:
+    What the view returns, by its names; 'x', for each view, where it returns views.
+  """
+
+  def run(call: Call):
+    found = view(call.key('view'), call.batch)
+    return dict(found) if isinstance(found, Mapping) else {'x': dict(enumerate(found))}
+
+  return Pass(run, None)
+
+
+def hide(*, mask: View, on: Ref) -> Pass:
+  """A mask over a series, a text, or tokens.
+
+  Args:
+    mask: (keys, x) or (keys, n=...) -> a mask, or a tuple of one and what belongs to it.
+    on: x, [b n ...].
+
+  Gives:
+    mask: [b n] or [b n c] bool, True = hidden; and the other fields of what the mask returns.
+  """
+  whole = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in inspect.signature(mask).parameters.values()) > 1
+
+  def run(call: Call):
+    x = call.read(on)
+    found = mask(call.key('mask'), x) if whole else mask(call.key('mask'), n=x.shape[1])
+    return found._asdict() if hasattr(found, '_asdict') else {'mask': found}
+
+  return Pass(run, None)
+
+
+def through(call: Call, views: Sequence, which: Sequence[int], towers, heads, features: str, side: str, dropout: bool = True, plain=()):
+  """What heads make of the views in `which`, and what the tower did of those in `plain`; views alike in tower and shape in one call."""
+  nets = call.target if side == 'teacher' else call.nets
+  groups: dict[tuple, list[int]] = {}
+  for i in which:
+    tower = towers if isinstance(towers, str) else towers[i]
+    shape = tuple(leaf.shape for leaf in jax.tree.leaves(views[i]))
+    groups.setdefault((tower, shape), []).append(i)
+  out, seen = {}, {}
+  for (tower, _), members in groups.items():
+    # Interleaved, not end to end: each device then keeps its own examples and nothing moves between them.
+    merge = lambda *x: jnp.stack(x, 1).reshape(-1, *x[0].shape[1:])
+    part = lambda x, members=members: jnp.unstack(x.reshape(-1, len(members), *x.shape[1:]), axis=1)
+    x = jax.tree.map(merge, *(views[i] for i in members))
+    found = nets[tower](x, keys=merge(*(call.key(side, i) for i in members)) if dropout else None)
+    z = getattr(found, features)
+    for head in heads[tower] if isinstance(heads, Mapping) else heads:
+      z = nets[head](z)
+    out |= zip(members, part(z), strict=True)
+    if set(members) & set(plain):
+      layers = [None] * len(members) if found.layers is None else part(jnp.moveaxis(found.layers, 0, 1))
+      seen |= zip(members, map(Features, part(found.tokens), part(found.pooled), layers), strict=True)
+  return out, seen
+
+
+def called(net: Any, inputs: Sequence[Array], keys: Array | None) -> Array:
+  """A network on its inputs, with keys where it takes them."""
+  takes = 'keys' in inspect.signature(net).parameters
+  return net(*inputs, keys=keys) if takes else net(*inputs)
+
+
+def _layers(found: Features, x: Array, name: str) -> Array:
+  if found.layers is None:
+    raise ValueError(f'{name} was asked of a network that does not give its layers')
+  if name == 'layers':
+    return found.layers
+  layers = jnp.moveaxis(found.layers[:, 1:], 1, 0)
+  pooled = masked_mean(layers, x != 0) if jnp.issubdtype(x.dtype, jnp.integer) else layers.mean(2)
+  return jnp.moveaxis(pooled, 0, 1)

@@ -1,0 +1,48 @@
+"""What every loop of its own can do: be killed and go on, be evaluated and opened from its folder, and refuse what it does not know."""
+
+import jax
+import numpy as np
+import pytest
+
+import jssl
+from jssl import loops, run
+from jssl.options import ConfigError
+
+SMALL = dict(
+  cores=dict(upgrades=(3, 6), slots=10, steps=2),
+  musik=dict(horizon=2, actions=3, episodes=64, steps=5, judged=16),
+  tldr=dict(examples=64, steps=2, rewarded=2, rounds=1, best_of=2),
+)
+
+
+def config(name):
+  c = run.load_config(name)
+  c.experiment.update(SMALL[name])
+  return c
+
+
+@pytest.mark.parametrize('name', sorted(SMALL))
+def test_a_killed_loop_goes_on_and_its_folder_opens(name, tmp_path):
+  c = config(name)
+  results = run.train(c, tmp_path, quiet=True)
+  assert results['figures'] and results['baselines']
+  states = jssl.load(tmp_path)
+  last = loops.make(c.to_dict()).steps[-1][0]
+  kept = (tmp_path / 'states').stat().st_mtime_ns
+  loops.forget(tmp_path, last)
+  again = run.train(c, tmp_path, quiet=True)
+  assert (tmp_path / 'states').stat().st_mtime_ns != kept
+  for a, b in zip(jax.tree.leaves(states[last]), jax.tree.leaves(jssl.load(tmp_path)[last]), strict=True):
+    np.testing.assert_array_equal(a, b)
+  assert again['figures'] == results['figures'] and again['baselines'] == results['baselines']
+  assert run.evaluate(tmp_path)['figures'] == results['figures']
+
+
+def test_refuses_what_is_not_there(tmp_path):
+  c = config('cores')
+  c.experiment.upgrade = 3
+  with pytest.raises(ConfigError, match='upgrade'):
+    run.train(c, tmp_path)
+  c.experiment = dict(name='core')
+  with pytest.raises(ConfigError, match='did you mean cores'):
+    run.train(c, tmp_path)
