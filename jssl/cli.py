@@ -87,6 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
   train.add_argument('--workdir', type=Path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
+  train.add_argument('--take-over', action='store_true', help='take the workdir from another run that has it, and is known to be dead')
   train.add_argument('--processes', metavar='N', help="processes of one run: their number, or auto on TPU pods and under SLURM")
   train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
   train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')
@@ -141,7 +142,8 @@ def train(arguments, overrides) -> None:
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     config = run.load_config(arguments.name, overrides)
-    results = run.train(config, workdir, protocols=_protocols(arguments), quiet=arguments.json, tensorboard=arguments.tensorboard)
+    options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over)
+    results = run.train(config, workdir, protocols=_protocols(arguments), **options)
     if jax.process_index() == 0:
       _show(results, workdir, arguments.json)
 

@@ -4,6 +4,7 @@ What does not fit one loss a step (a series of models that must stay compatible,
 as a `Loop` in `experiments/loops/`. Here it is run: a step that a killed run had finished is not run again.
 """
 
+import contextlib
 import json
 import shutil
 import sys
@@ -18,6 +19,7 @@ from jssl import experiments
 from jssl.core import checkpoint
 from jssl.core.log import Log
 from jssl.core.loop import claim_workdir
+from jssl.core.ownership import owned
 from jssl.options import ConfigError, closest
 from jssl.types import Loop
 
@@ -66,12 +68,14 @@ def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True) -> dict[
   return states
 
 
-def train(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = False) -> dict[str, dict[str, float]]:
+def train(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = False, take_over: bool = False) -> dict[str, dict[str, float]]:
   """Rows of figures of the loop that a config names, resuming what `workdir` holds."""
   loop = make(config)
-  if workdir:
-    claim_workdir(workdir, dict(config))
-  return loop.rows(run(loop, workdir, quiet=quiet))
+  with contextlib.ExitStack() as closing:
+    if workdir:
+      claim_workdir(workdir, dict(config))
+      closing.enter_context(owned(workdir, take_over))
+    return loop.rows(run(loop, workdir, quiet=quiet))
 
 
 def states(workdir: Path) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def train(
   baselines: bool = True,
   quiet: bool = False,
   tensorboard: bool = False,
+  take_over: bool = False,
 ) -> dict[str, Any]:
   """Trains a config, resuming what `workdir` holds, and evaluates it beside raw input and random initialisation.
 
@@ -86,6 +87,7 @@ def train(
     protocols: evaluations at the end, by the labels of the config or the names of the table; None for the config's
       own, () for none.
     baselines: whether to evaluate raw input and random initialisation too.
+    take_over: take the workdir from another run that has it.
 
   Returns:
     What is written to `results.json`: figures, baselines, alarms, seconds, compiles, versions.
@@ -95,10 +97,10 @@ def train(
   """
   workdir = Path(workdir) if workdir else None
   if config.get('experiment'):
-    return train_loop(config, workdir, quiet=quiet)
+    return train_loop(config, workdir, quiet=quiet, take_over=take_over)
   p = plan(config)
   asked = choose(p, protocols)
-  trained = learn(p, make_panel(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard)
+  trained = learn(p, make_panel(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard, take_over=take_over)
   workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
   results = report(p, trained, asked, workdir, baselines)
   if workdir:
@@ -106,11 +108,11 @@ def train(
   return results
 
 
-def train_loop(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = False) -> dict[str, Any]:
+def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> dict[str, Any]:
   """`train` for a system with a loop of its own: its row, and the others beside it."""
   began = time.perf_counter()
   c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
-  results = of_rows(c['name'], loops.train(c, workdir, quiet=quiet))
+  results = of_rows(c['name'], loops.train(c, workdir, **options))
   results |= dict(seconds=time.perf_counter() - began, versions=versions())
   if workdir:
     replace(workdir / 'results.json', json.dumps(results, indent=1))

@@ -18,6 +18,7 @@ from jssl.core import checkpoint
 from jssl.core.build import Plan
 from jssl.core.log import Log, replace
 from jssl.core.mesh import BATCH, check_batch, make_mesh, share
+from jssl.core.ownership import owned
 from jssl.core.phases import Phase, phase_at
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
@@ -64,6 +65,7 @@ def run(
   devices: list[jax.Device] | None = None,
   tensorboard: bool = False,
   programs: Programs | None = None,
+  take_over: bool = False,
 ) -> Trained:
   """Trains to the end of the plan, from the newest checkpoint in `workdir` where there is one.
 
@@ -73,6 +75,7 @@ def run(
       `health_every`.
     alarm: what those figures warn of.
     programs: of an earlier run of this plan, with whatever seed, on the same devices; None to compile them.
+    take_over: take the workdir from another run that has it.
 
   Raises:
     Stopped: the run was asked to end, or its guard ended it.
@@ -82,7 +85,7 @@ def run(
   mesh = make_mesh(plan.config['mesh'], devices)
   check_batch(plan.config['batch_size'], mesh, plan.config['micro_batches'])
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
-    going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard)
+    going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard, take_over)
     with Asked() as asked, going.progress(quiet), jax.transfer_guard('disallow'):
       while going.done < plan.steps:
         going.step(asked, health, alarm)
@@ -95,7 +98,7 @@ def run(
 class _Run:
   """A run as it goes on."""
 
-  def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, tensorboard: bool):
+  def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, tensorboard, take_over):
     self.plan, self.programs, self.workdir, self.guard = plan, programs, workdir, plan.guard
     self.lead = jax.process_index() == 0  # of several processes one writes, but for checkpoints
     self.examples = NamedSharding(mesh, BATCH)
@@ -108,7 +111,7 @@ class _Run:
     self.columns: dict[str, np.ndarray] = {}  # made from the networks; 'order' is that of the source
     self.checkpoints, train = None, None
     if workdir:
-      train = self._open(workdir, closing)
+      train = self._open(workdir, closing, take_over)
     self.train = jax.tree.map(jax.numpy.copy, self.start) if train is None else train  # the step donates; the start is kept
     self.done = int(self.train.step)
     self.now = phase_at(plan.phases, self.done)
@@ -117,10 +120,11 @@ class _Run:
     self.pending, self.alarmed, self.first_step = None, 0, 0.0
     self.recent: dict[int, Batch] = {}  # step -> batch, where batches cannot be made again
 
-  def _open(self, workdir: Path, closing) -> TrainState | None:
+  def _open(self, workdir: Path, closing, take_over: bool) -> TrainState | None:
     """Makes the workdir this run's own, and goes to its newest checkpoint; the state there, None where there is none."""
     if self.lead:
       claim_workdir(workdir, self.plan.config)
+      closing.enter_context(owned(workdir, take_over))
     multihost_utils.sync_global_devices('workdir')
     ends = [phase.last for phase in self.plan.phases[:-1]]  # what a later phase begins from stays
     self.checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', self.plan.config['keep'], ends)

@@ -1,0 +1,100 @@
+"""Who writes into a workdir: one run at a time."""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from jssl.options import ConfigError
+
+BEAT = 60  # seconds between two signs of life
+SILENCE = 600  # seconds without one, after which an owner on another host counts as dead
+
+
+@contextlib.contextmanager
+def owned(workdir: Path, take_over: bool = False) -> Iterator[None]:
+  """Makes this process the one that writes into `workdir`, by a file `lock` in it, until it leaves.
+
+  The lock of a process that has died is taken over: on this host that is known, on another one it counts as dead after ten minutes
+  of silence.
+
+  Args:
+    workdir: which is there.
+    take_over: take the lock from whoever has it.
+
+  Raises:
+    ConfigError: another run has it.
+  """
+  path, me = workdir / 'lock', {'process': os.getpid(), 'host': socket.gethostname(), 'started': _started(os.getpid()), 'since': time.time()}
+  for _ in range(10):  # two that find a dead owner at once: one of them takes over, the other one looks again
+    try:
+      with path.open('x') as file:
+        json.dump(me, file)
+      break
+    except FileExistsError:
+      _remove_if_dead(path, take_over)
+  else:
+    raise ConfigError(f'{path} cannot be had: other runs take it again and again; give another --workdir')
+  stop = threading.Event()
+  threading.Thread(target=_beat, args=(path, stop), daemon=True).start()
+  try:
+    yield
+  finally:
+    stop.set()
+    with contextlib.suppress(OSError, ValueError):
+      if json.loads(path.read_text()) == me:
+        path.unlink()
+
+
+def _remove_if_dead(path: Path, take_over: bool) -> None:
+  """Removes a lock whose owner is dead, or that is to be taken over.
+
+  Raises:
+    ConfigError: its owner is alive.
+  """
+  try:
+    held, beat = json.loads(path.read_text()), path.stat().st_mtime
+  except FileNotFoundError:
+    return
+  except ValueError:  # being written, or damaged
+    held, beat = {}, path.stat().st_mtime
+  alive = time.time() - beat < SILENCE
+  if held.get('host') == socket.gethostname():
+    alive = _started(held['process']) == held['started']
+  if alive and not take_over:
+    since = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(held.get('since', beat)))
+    raise ConfigError(
+      f'{path.parent} is in use by process {held.get("process", "unknown")} on {held.get("host", "an unknown host")} since {since}; wait '
+      'for it to end, give another --workdir, or --take-over if it is dead'
+    )
+  aside = path.with_name(f'lock.{os.getpid()}')
+  with contextlib.suppress(FileNotFoundError):
+    os.replace(path, aside)
+    aside.unlink()
+
+
+def _started(process: int) -> str | None:
+  """What tells a process from a later one of the same number: when it started; None where there is no such process."""
+  try:
+    return Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()[19]
+  except OSError:
+    pass
+  if Path('/proc/self/stat').exists():
+    return None
+  try:  # no /proc on this system
+    os.kill(process, 0)
+  except ProcessLookupError:
+    return None
+  except PermissionError:
+    pass
+  return 'running'
+
+
+def _beat(path: Path, stop: threading.Event) -> None:
+  while not stop.wait(BEAT):
+    with contextlib.suppress(OSError):
+      os.utime(path)

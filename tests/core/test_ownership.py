@@ -1,0 +1,72 @@
+"""One run a workdir: the second is refused, a dead owner's lock is taken over."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from jssl.core import ownership
+from jssl.core.ownership import owned
+from jssl.options import ConfigError
+
+
+def lock(folder, age=0.0, **fields):
+  path = folder / 'lock'
+  path.write_text(json.dumps(dict(process=1, host='elsewhere', started='1', since=time.time() - age) | fields))
+  os.utime(path, (time.time() - age,) * 2)
+  return path
+
+
+def test_the_second_is_refused_and_told_who_has_it(tmp_path):
+  with owned(tmp_path):
+    with pytest.raises(ConfigError, match=f'in use by process {os.getpid()} on {socket.gethostname()} since'), owned(tmp_path):
+      pass
+    assert (tmp_path / 'lock').exists()
+  assert not (tmp_path / 'lock').exists()
+
+
+def test_a_dead_owner_is_followed(tmp_path):
+  dead = subprocess.Popen([sys.executable, '-c', ''])
+  dead.wait()
+  lock(tmp_path, host=socket.gethostname(), process=dead.pid)
+  with owned(tmp_path):
+    assert json.loads((tmp_path / 'lock').read_text())['process'] == os.getpid()
+
+
+def test_a_process_of_the_same_number_is_no_owner(tmp_path):
+  lock(tmp_path, host=socket.gethostname(), process=os.getpid(), started='of an earlier one')
+  with owned(tmp_path):
+    pass
+
+
+def test_an_owner_elsewhere_is_dead_after_ten_minutes_of_silence(tmp_path):
+  lock(tmp_path, age=ownership.SILENCE - 60)
+  with pytest.raises(ConfigError, match='elsewhere'), owned(tmp_path):
+    pass
+  lock(tmp_path, age=ownership.SILENCE + 60)
+  with owned(tmp_path):
+    pass
+
+
+def test_a_living_owner_can_be_told_to_be_dead(tmp_path):
+  lock(tmp_path)
+  with owned(tmp_path, take_over=True):
+    assert json.loads((tmp_path / 'lock').read_text())['process'] == os.getpid()
+
+
+def test_whose_lock_was_taken_does_not_remove_it(tmp_path):
+  with owned(tmp_path), owned(tmp_path, take_over=True):
+    other = lock(tmp_path)
+  assert other.exists()
+
+
+def test_a_lock_shows_that_its_owner_lives(tmp_path, monkeypatch):
+  monkeypatch.setattr(ownership, 'BEAT', 0.05)
+  with owned(tmp_path):
+    os.utime(tmp_path / 'lock', (1, 1))
+    time.sleep(0.5)
+    assert (tmp_path / 'lock').stat().st_mtime > 1
