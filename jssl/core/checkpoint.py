@@ -14,6 +14,9 @@ from jssl.core.step import TrainState
 from jssl.types import Batch
 
 
+MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by
+
+
 def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[int] = ()):
   """The checkpoints under `directory`.
 
@@ -51,8 +54,12 @@ def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.
 
 
 def finish(checkpoints) -> None:
-  """Waits until what is being saved is saved; OSError if it cannot be."""
+  """Waits until what is being saved is saved; OSError if it cannot be, or is not there then."""
   with _told(checkpoints):
+    checkpoints.wait()
+    newest = checkpoints.latest
+    if newest and not (Path(checkpoints.directory) / str(newest.step) / 'train' / MANIFEST).exists():
+      raise OSError(f'checkpoint {newest.step} was written and has no manifest')
     checkpoints.close()
 
 

@@ -300,6 +300,8 @@ def claim_workdir(workdir: Path, config: dict[str, Any]) -> None:
   Raises:
     ConfigError: if it cannot be written, or holds a run of another config.
   """
+  if '[' in str(workdir.absolute()):
+    raise ConfigError(f"{workdir}: a workdir's path cannot have '[' in it, which the library of checkpoints takes for a pattern; give another")
   path = workdir / 'config.json'
   text = json.dumps(config, indent=1, sort_keys=True, default=str)
   try:

@@ -308,3 +308,23 @@ def test_collapse_alarm_is_logged_and_stops(tmp_path, caplog):
     run(plan(c), tmp_path, **options)
   assert [row['health/alarms'] for row in figures(tmp_path) if 'health/alarms' in row] == [1, 0, 1, 1]
   assert 'collapse alarm at step 2: flat' in caplog.text
+
+
+@pytest.mark.parametrize('name', ['a b', "it's {x}*?", 'é%20~$HOME', '-w'])
+def test_any_name_of_a_workdir_works(name, tmp_path):
+  p = plan(small('simclr', steps=2, log_every=1, checkpoint_every=1))
+  assert run(p, tmp_path / name).compiles == 1
+  shutil.rmtree(tmp_path / name / 'checkpoints' / '2')
+  assert run(p, tmp_path / name).log.rows[-1]['step'] == 2
+
+
+def test_a_name_that_cannot_work_is_refused_before_the_first_step(tmp_path):
+  with pytest.raises(ConfigError, match="cannot have '\\['"):
+    run(plan(small('simclr', steps=2)), tmp_path / '[exp1]' / 'w')
+  assert not (tmp_path / '[exp1]').exists()
+
+
+def test_a_checkpoint_that_lost_its_manifest_is_no_success(tmp_path, monkeypatch):
+  monkeypatch.setattr(checkpoint, 'MANIFEST', 'not there')
+  with pytest.raises(OSError, match='no manifest'):
+    run(plan(small('simclr', steps=2)), tmp_path / 'w')
