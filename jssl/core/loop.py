@@ -15,6 +15,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.core import checkpoint
+from jssl.core.agreement import agree
 from jssl.core.build import Plan
 from jssl.core.log import Log, replace
 from jssl.core.mesh import BATCH, check_batch, make_mesh, share
@@ -79,9 +80,11 @@ def run(
 
   Raises:
     Stopped: the run was asked to end, or its guard ended it.
+    ConfigError: of several processes, one was started with something else.
     OSError: the workdir cannot be written any more.
   """
   began = time.perf_counter()
+  agree(plan)
   mesh = make_mesh(plan.config['mesh'], devices)
   check_batch(plan.config['batch_size'], mesh, plan.config['micro_batches'])
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):

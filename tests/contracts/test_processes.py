@@ -120,3 +120,17 @@ def wait_for_rows(metrics: Path, count: int, running: list[subprocess.Popen]) ->
     time.sleep(0.1)
   finish(running, metrics.parents[1])
   raise AssertionError(f'no {count} rows in {metrics}')
+
+
+@pytest.mark.parametrize('setting', ['seed=1', 'optimizer.learning_rate.peak=0.5', 'batch_size=64'])
+def test_processes_that_were_started_with_something_else_are_refused_by_all(setting, tmp_path):
+  def command(coordinator, i):
+    own = [f'--config.{setting}'] if i else []
+    who = ['--processes=2', f'--process={i}', f'--coordinator={coordinator}']
+    return ['jssl', 'train', 'simclr', f'--workdir={tmp_path / "w"}', '--protocol=none', *who, *own]
+
+  running = start(2, 1, command, tmp_path)
+  for said, process in zip(finish(running, tmp_path), running, strict=True):
+    assert process.returncode == 2 and 'the config of process 1 differs from that of process 0' in said, said
+    assert 'Traceback' not in said
+  assert not (tmp_path / 'w').exists()
