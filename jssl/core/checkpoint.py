@@ -13,7 +13,6 @@ import numpy as np
 from jssl.core.step import TrainState
 from jssl.types import Batch
 
-
 MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by
 
 
