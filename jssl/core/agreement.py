@@ -26,7 +26,9 @@ def agree(plan: Plan) -> None:
   found = multihost_utils.process_allgather(own)  # [processes parts 32]
   differ = {part: np.flatnonzero((found[:, i] != found[0, i]).any(1)).tolist() for i, part in enumerate(PARTS)}
   if told := [f'the {part} of process {", ".join(map(str, which))}' for part, which in differ.items() if which]:
-    raise ConfigError(f'{" and ".join(told)} differs from that of process 0; start all {len(found)} processes with the same command, data and code')
+    raise ConfigError(
+      f'{" and ".join(told)} differs from that of process 0; start all {len(found)} processes with the same command, data and code'
+    )
 
 
 def described(plan: Plan) -> tuple[bytes, bytes, bytes]:
