@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   if overrides and arguments.command != 'train':
     parser.error(f'{arguments.command} takes no --config settings')
   # What was compiled once is not compiled again; JAX reads these when it is imported, which comes later.
-  os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path.home() / '.cache' / 'jssl' / 'xla'))
+  os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(home() / '.cache' / 'jssl' / 'xla'))
   os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
   settle()
   try:
@@ -39,6 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
       raise
     return _fail(' '.join(str(error).split()), 2)
   return 0
+
+
+def home() -> Path:
+  """The home directory; a folder of this user's among the temporary files where there is none."""
+  try:
+    return Path.home()
+  except RuntimeError:
+    return Path(tempfile.gettempdir()) / f'jssl-{os.getuid()}'
 
 
 def settle() -> None:
@@ -139,6 +148,7 @@ def train(arguments, overrides) -> None:
   if not arguments.processes and (arguments.process is not None or arguments.coordinator):
     raise UsageError('--process and --coordinator go with --processes N')
   workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
+  workdir = run.local(workdir)
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     config = run.load_config(arguments.name, overrides)
@@ -169,6 +179,7 @@ def embed(arguments, overrides) -> None:
 
 def reproduce(arguments, overrides) -> None:
   from jssl import configs, ledger, processes
+  from jssl.core.log import as_json
   from jssl.run import load_config
 
   if bool(arguments.names) == arguments.all:
@@ -197,17 +208,18 @@ def reproduce(arguments, overrides) -> None:
       if not arguments.json:
         print(f'{name}: {record["state"].replace("_", " ")}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)
   if arguments.json:
-    print(json.dumps(records, default=str))
+    print(as_json(records, default=str))
   if lost:
     raise UsageError(f'{len(lost)} of {len(names)} claims could not be tried: {", ".join(lost)}')
 
 
 def replay(arguments, overrides) -> None:
+  from jssl.core.log import as_json
   from jssl.replay import describe
   from jssl.replay import replay as run_again
 
   found = run_again(arguments.folder)
-  print(json.dumps(found) if arguments.json else describe(found))
+  print(as_json(found) if arguments.json else describe(found))
 
 
 COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed, 'replay': replay}
@@ -217,9 +229,11 @@ def _protocols(arguments) -> list[str] | None:
   return None if arguments.protocol is None else [] if arguments.protocol == 'none' else arguments.protocol.split(',')
 
 
-def _show(results: dict[str, Any], workdir: Path, as_json: bool) -> None:
-  if as_json:
-    print(json.dumps(results))
+def _show(results: dict[str, Any], workdir: Path, plain: bool) -> None:
+  from jssl.core.log import as_json
+
+  if plain:
+    print(as_json(results))
     return
   figures = results['figures']
   if figures:
@@ -257,7 +271,8 @@ def _table(*columns: str):
 def _print(table) -> None:
   from rich.console import Console
 
-  Console().print(table)
+  # Into a file no name is cut, however many columns there are.
+  Console(width=None if sys.stdout.isatty() else 1000).print(table)
 
 
 if __name__ == '__main__':

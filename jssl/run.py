@@ -1,7 +1,6 @@
 """A run from config to figures: train, evaluate beside the baselines, write down what came out."""
 
 import ast
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ import jssl
 from jssl import configs, loops
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
-from jssl.core.log import replace
+from jssl.core.log import as_json, replace
 from jssl.core.mesh import BATCH
 from jssl.core.step import TrainState
 from jssl.data.sources import to_device
@@ -95,7 +94,7 @@ def train(
   Raises:
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
   """
-  workdir = Path(workdir) if workdir else None
+  workdir = local(workdir) if workdir else None
   if config.get('experiment'):
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
   p = plan(config)
@@ -104,8 +103,22 @@ def train(
   workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
   results = report(p, trained, asked, workdir, baselines)
   if workdir:
-    replace(workdir / 'results.json', json.dumps(results, indent=1))
+    replace(workdir / 'results.json', as_json(results, indent=1))
   return results
+
+
+def local(path: str | Path) -> Path:
+  """A folder of this machine, `~` being the home directory.
+
+  Raises:
+    ConfigError: it is an address of object storage, or there is no such home.
+  """
+  if '://' in str(path) or str(path).startswith(('gs:/', 's3:/')):
+    raise ConfigError(f'{path} is no folder of this machine, and object storage cannot be written to; give a local folder')
+  try:
+    return Path(path).expanduser()
+  except RuntimeError as error:
+    raise ConfigError(f'{path}: {error}; give the folder without ~') from error
 
 
 def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> dict[str, Any]:
@@ -115,7 +128,7 @@ def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> di
   results = of_rows(c['name'], loops.train(c, workdir, **options))
   results |= dict(seconds=time.perf_counter() - began, versions=versions())
   if workdir:
-    replace(workdir / 'results.json', json.dumps(results, indent=1))
+    replace(workdir / 'results.json', as_json(results, indent=1))
   return results
 
 
@@ -205,7 +218,7 @@ def compare(
     (workdir / 'evaluations').mkdir(exist_ok=True)
     for label in evaluators:
       record = {row: result[label] for row, result in found.items() if label in result}
-      (workdir / 'evaluations' / f'{label}.json').write_text(json.dumps(record, indent=1))
+      replace(workdir / 'evaluations' / f'{label}.json', as_json(record, indent=1))
     if 'label' in p.data.spec:
       short = lambda row: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1'))
       shown = lambda of: {row.replace('_', ' '): of(row) for row in subjects}

@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from jssl import cli
+from jssl import cli, run
+from jssl.core.log import as_json
 
 QUICK = [
   '--config.data.name=digits', '--config.backbone.widths=(8,16)', '--config.batch_size=32', '--config.epochs=1', '--config.steps=12',
@@ -181,3 +182,45 @@ def test_workdir_of_another_config_is_refused(trained):
   workdir, _ = trained
   done = jssl('train', 'simclr', '--workdir', workdir, '--config.seed=3')
   assert done.returncode != 0 and 'another config' in done.stderr and 'seed' in done.stderr
+
+
+def test_no_home_is_no_obstacle(monkeypatch, capsys):
+  def no_home():
+    raise RuntimeError('Could not determine home directory.')
+
+  monkeypatch.setattr(cli.Path, 'home', no_home)
+  monkeypatch.delenv('JAX_COMPILATION_CACHE_DIR')
+  assert cli.main(['list', '--json']) == 0 and json.loads(capsys.readouterr().out)
+  assert cli.main(['train', 'simclr', '--workdir=~nobody-of-this-name/w']) == 2
+  assert 'without ~' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('workdir', ['gs://bucket/w', 's3://bucket/w'])
+def test_object_storage_is_refused_before_anything_runs(workdir, capsys):
+  assert cli.main(['train', 'simclr', f'--workdir={workdir}']) == 2
+  assert 'object storage' in capsys.readouterr().err
+
+
+def test_a_home_directory_may_be_meant(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert run.local('~/w') == tmp_path / 'w'
+
+
+def test_a_config_finds_modules_beside_it(tmp_path):
+  (tmp_path / 'beside_it.py').write_text('WIDTHS = (4, 8)\n')
+  (tmp_path / 'mine.py').write_text(
+    'from beside_it import WIDTHS\nfrom jssl.configs.image import simclr\n\n\n'
+    'def get_config():\n  c = simclr.get_config()\n  c.backbone.widths = WIDTHS\n  return c\n'
+  )
+  assert tuple(run.load_config(str(tmp_path / 'mine.py')).backbone.widths) == (4, 8)
+
+
+def test_what_is_not_finite_is_null():
+  assert as_json({'a': [float('nan'), 1.0], 'b': {'c': float('-inf')}}) == '{"a": [null, 1.0], "b": {"c": null}}'
+
+
+def test_a_table_in_a_file_cuts_no_name(capsys):
+  names = [f'links_a_long_name_of_figure_{i}' for i in range(9)]
+  cli._print(cli._table('', *names))
+  out = capsys.readouterr().out
+  assert all(name in out for name in names)

@@ -5,6 +5,7 @@ They stand in the repository's top-level folder `configs/`; a wheel carries them
 
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -29,6 +30,9 @@ def module(name: str) -> ModuleType:
   if name.endswith('.py'):
     if not Path(name).is_file():
       raise FileNotFoundError(name)
+    beside = str(Path(name).resolve().parent)  # its own modules are found as if it were run
+    if beside not in sys.path:
+      sys.path.append(beside)
     spec = importlib.util.spec_from_file_location(Path(name).stem, name)
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)

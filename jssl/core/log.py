@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 
 class Log:
@@ -52,6 +53,19 @@ class Log:
       replace(self.path.with_suffix('.csv'), text.getvalue())
     if self.board:
       self.board.close()
+
+
+def as_json(value: Any, **options: Any) -> str:
+  """A value as JSON that every reader takes: what is not finite is null."""
+  return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value: Any) -> Any:
+  if isinstance(value, float) and not math.isfinite(value):
+    return None
+  if isinstance(value, Mapping):
+    return {name: _finite(x) for name, x in value.items()}
+  return [_finite(x) for x in value] if isinstance(value, list | tuple) else value
 
 
 def replace(path: Path, text: str) -> None:
