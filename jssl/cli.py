@@ -153,7 +153,15 @@ def train(arguments, overrides) -> None:
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     config = run.load_config(arguments.name, overrides)
     options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over)
-    results = run.train(config, workdir, protocols=_protocols(arguments), **options)
+    try:
+      results = run.train(config, workdir, protocols=_protocols(arguments), **options)
+    except run.loop.Stopped as stopped:
+      if stopped.capture is None:
+        raise
+      from jssl.replay import describe
+      from jssl.replay import replay as run_again
+
+      raise UsageError(f'{stopped}. {describe(run_again(stopped.capture))}') from stopped
     if jax.process_index() == 0:
       _show(results, workdir, arguments.json)
 

@@ -224,3 +224,9 @@ def test_a_table_in_a_file_cuts_no_name(capsys):
   cli._print(cli._table('', *names))
   out = capsys.readouterr().out
   assert all(name in out for name in names)
+
+
+def test_a_first_step_that_is_not_finite_is_told_by_its_cause(tmp_path, capsys):
+  assert cli.main(['train', 'simclr', f'--workdir={tmp_path / "w"}', *QUICK, '--config.losses.nce.temperature=0.0']) == 2
+  said = capsys.readouterr().err
+  assert 'div made' in said and 'of part nce' in said and 'learning rate' not in said and len(said.strip().splitlines()) == 1

@@ -32,7 +32,12 @@ from jssl.types import Batch, Source, salted
 
 
 class Stopped(RuntimeError):
-  """A run that ended early, and why; what it had is saved."""
+  """A run that ended early, and why; what it had is saved.
+
+  `capture` is the folder of a captured step that was wrong from the start, whose cause lies in the method and not in training.
+  """
+
+  capture: Path | None = None
 
 
 def open_source(plan: Plan, phase: Phase | None = None) -> Source:
@@ -261,20 +266,20 @@ class _Run:
     """
     train, guard = self.train, self.guard
     at, (loss, norm), mean = int(train.step), *jax.device_get((train.guard['last_bad'], train.guard['mean']))
-    why = (
-      f'at step {at} of {self.plan.steps} the loss is {loss:.4g} and the norm of its gradient {norm:.4g}, where {mean[0]:.4g} and '
-      f'{mean[1]:.4g} are usual'
-    )
+    healthy = bool(jax.device_get(train.guard['seen']))
+    why = f'at step {at} of {self.plan.steps} the loss is {loss:.4g} and the norm of its gradient {norm:.4g}'
+    why += f', where {mean[0]:.4g} and {mean[1]:.4g} are usual' if healthy else ', and no step before it was finite'
+    kept = None
     if self.workdir:
       bad = self.recent[at] if self.recent else self._completed(self.source.batch(self.source.save()['batches'] - (self.done - at)))
       kept = checkpoint.capture(self.workdir / 'captures', train, to_device(bad, self.examples), self.plan.config['keep'])
       why += f'; `jssl replay {kept}` looks into that step'
     returned = int(train.guard['returned'])
     if returned >= guard.returns:
-      raise Stopped(
-        f'{why}; lower the learning rate or clip gradients (optimizer.clip=1.0)'
-        + ('; the checkpoints before it are kept' if self.checkpoints else '')
-      )
+      advice = 'lower the learning rate or clip gradients (optimizer.clip=1.0)' if healthy else 'look at the options of the losses, and the data'
+      stopped = Stopped(f'{why}; {advice}' + ('; the checkpoints before it are kept' if self.checkpoints and at else ''))
+      stopped.capture = None if healthy else kept
+      raise stopped
     if self.checkpoints:
       self.checkpoints.wait()
     found = checkpoint.restore(self.checkpoints, self._abstract) if self.checkpoints else None
