@@ -64,8 +64,8 @@ def matryoshka_2d(
 def missing_mmd(
   q: Array,
   y: Array,
-  nuisance: Array,
-  seen: Array,
+  nuisance: Array | None = None,
+  seen: Array | None = None,
   propensity: Array | None = None,
   imputation: Array | None = None,
   *,
@@ -82,7 +82,7 @@ def missing_mmd(
     seen: [b] whether it is observed.
     propensity: [b] P(seen | the rest).
     imputation: [b] P(nuisance = 1 | the rest).
-    estimator: (nuisance, seen, and of the next two those that are given) -> weights of the two samples, [b] each.
+    estimator: (those of the four columns that are given, in this order) -> weights of the two samples, [b] each.
     classes: how many labels there are.
     diagonal: as in `mmd`.
 

@@ -49,3 +49,14 @@ def test_every_token_is_hidden_as_often():
 def test_an_example_is_masked_by_its_own_key_alone():
   whole = text.mask_tokens(KEYS, IDS, ratio=0.5)
   np.testing.assert_array_equal(whole.mask[:1], text.mask_tokens(KEYS[:1], IDS[:1], ratio=0.5).mask)
+
+
+def test_sources_come_before_their_goals():
+  keys = jax.random.split(jax.random.key(0), 200)
+  drawn = text.ordered_places(keys, {'ids': jnp.ones((200, 9), int)}, column='ids', start=4, draws=3)
+  source, goal = drawn['source'], drawn['goal']
+  assert source.shape == goal.shape == (200, 3)
+  assert (source.max(1) < goal.min(1)).all() and source.min() == 4 and goal.max() == 8
+  for name in ('again', 'elsewhere'):
+    assert (drawn[name].min(), drawn[name].max()) == (4, 8)
+  assert not np.array_equal(drawn['again'], drawn['elsewhere'])

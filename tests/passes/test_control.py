@@ -1,0 +1,111 @@
+"""Passes over windows: what is held against what."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl import memories
+from jssl.objectives import allo_errors
+from jssl.passes.control import alive, latent_rollout, q_values, trajectory
+from jssl.passes.views import embed
+from jssl.types import Features
+from jssl.views.series import geometric_future
+from tests.passes.by_hand import given
+
+
+def encoder(x, keys=None):
+  return Features(x[:, None], x)
+
+
+def keys(n):
+  return jax.random.split(jax.random.key(0), n)
+
+
+def batch():
+  observation = jnp.asarray(np.random.RandomState(0).randn(3, 6, 2), jnp.float32)
+  done = jnp.zeros((3, 6), bool).at[1, 2].set(True).at[2, 0].set(True)
+  action = observation[:, 1:] - observation[:, :-1]
+  action = jnp.concatenate([action, action[:, :1]], 1)
+  return dict(observation=observation, action=action, done=done, reward=jnp.ones((3, 6)))
+
+
+def run(made, *wanted, nets, batch, **options):
+  return given({'it': made}, *wanted, nets=nets, batch=batch, keys=keys(len(batch['observation'])), **options)
+
+
+def test_alive_ends_with_the_episode():
+  expected = np.arange(6) < np.array([6, 3, 1])[:, None]
+  np.testing.assert_array_equal(alive(batch()), expected)
+
+
+def test_true_dynamics_have_no_error():
+  """Actions that are differences of observations, and a transition that adds them."""
+  nets = {'backbone': encoder, 'action': lambda a: a, 'transition': lambda z, u: z + u}
+  seen = run(latent_rollout(horizon=5), 'it.prediction', 'it.target', 'it.alive', nets=nets, batch=batch())
+  np.testing.assert_allclose(seen('it.prediction'), seen('it.target'), atol=1e-5)
+  np.testing.assert_array_equal(seen('it.alive').sum(1), [5, 2, 0])
+
+
+def test_a_rollout_is_held_against_the_teacher_or_another_network():
+  nets = {'backbone': encoder, 'action': lambda a: a, 'transition': lambda z, u: z + u, 'twice': lambda z: 2 * z, 'plus': lambda z: z + 1,
+          'pixels': lambda x: Features(x[:, None], 7 * x)}  # fmt: skip
+  teacher = {'backbone': lambda x: Features(x[:, None], 5 * x), 'twice': lambda z: 3 * z}
+  options = dict(nets=nets, batch=batch(), target=teacher)
+  seen = run(latent_rollout(horizon=2, heads=('twice',), predictor='plus'), 'it.prediction', 'it.target', **options)
+  ahead = batch()['observation'][:, 1:3]
+  np.testing.assert_allclose(seen('it.prediction'), 2 * ahead + 1, rtol=1e-4, atol=1e-5)
+  np.testing.assert_allclose(seen('it.target'), 15 * ahead, rtol=1e-5)
+  other = run(latent_rollout(horizon=2, target='pixels'), 'it.prediction', 'it.target', **options)
+  np.testing.assert_allclose(other('it.target'), 7 * ahead, rtol=1e-5)
+
+
+def test_states_of_a_window_and_what_came_of_it():
+  wanted = [f'it.{name}' for name in ('states', 'target', 'alive', 'actions', 'returns', 'reached')]
+  nets = {'backbone': encoder, 'code': lambda u: 2 * u}
+  data = batch()
+  seen = run(trajectory(times=(0, 4), action='code', horizon=2, discount=0.5), *wanted, nets=nets, batch=data)
+  np.testing.assert_array_equal(seen('it.states'), data['observation'][:, jnp.array([0, 4])])
+  np.testing.assert_array_equal(seen('it.target'), seen('it.states'))
+  np.testing.assert_array_equal(seen('it.alive'), [[1, 1], [1, 0], [1, 0]])
+  np.testing.assert_allclose(seen('it.actions'), 2 * data['action'][:, :2].reshape(3, -1), rtol=1e-6)
+  np.testing.assert_allclose(seen('it.returns'), [1.5] * 3)
+  np.testing.assert_array_equal(seen('it.reached'), [1, 1, 0])
+  count = []
+  net = lambda x: count.append(len(x)) or encoder(x)
+  taught = run(trajectory(), 'it.target', nets={'backbone': net}, target={'backbone': lambda x: Features(x[:, None], 3 * x)}, batch=data)
+  np.testing.assert_allclose(taught('it.target'), 3 * data['observation'], rtol=1e-6)
+  assert not count, 'the trained network is not run for what only the teacher is asked for'
+
+
+def test_q_learning_stops_at_the_end_of_an_episode():
+  nets = {'backbone': encoder, 'q': lambda z: z}
+  data = batch() | dict(action=jnp.zeros((3, 6), jnp.int32))
+  wanted = [f'it.{name}' for name in ('q_values', 'next_online', 'next_target', 'rewards', 'discounts')]
+  seen = run(q_values(horizon=3, discount=0.5), *wanted, nets=nets, target=nets, batch=data)
+  np.testing.assert_allclose(seen('it.rewards'), [1.75, 1.75, 1])
+  np.testing.assert_allclose(seen('it.discounts'), [0.125, 0, 0])
+  np.testing.assert_allclose(seen('it.q_values'), data['observation'][:, 0])
+  for name in ('next_online', 'next_target'):
+    np.testing.assert_allclose(seen(f'it.{name}'), data['observation'][:, 3])
+
+
+def test_duals_rise_by_the_errors():
+  memory = memories.duals(rate=0.5, barrier=2.0, barrier_rate=0.1)
+  nets = {'backbone': encoder, 'head': lambda z: z}
+  data = dict(observation=batch()['observation'][:2])
+  u = run(embed(view=geometric_future, heads=('head',)), 'it.q[0]', nets=nets, batch=data)('it.q[0]')
+  state = memory.init(jax.random.key(0), u)
+  assert set(memory.read(state)) == {'duals', 'barrier'}
+  after = memory.write(state, u)
+  errors, excess = allo_errors(u[::2], u[1::2])
+  np.testing.assert_allclose(after['duals'], 0.5 * errors, rtol=1e-6)
+  np.testing.assert_allclose(after['barrier'], 2 + 0.1 * excess, rtol=1e-6)
+
+
+def test_later_states_lie_within_the_window():
+  x = jnp.broadcast_to(jnp.arange(6.0)[None, :, None], (2000, 6, 1))
+  view = lambda keys, batch: geometric_future(keys, batch, discount=0.5)
+  seen = run(embed(view=view), 'it.q', nets={'backbone': encoder}, batch=dict(observation=x))
+  np.testing.assert_array_equal(seen('it.q[0]'), 0)
+  share = np.bincount(np.asarray(seen('it.q[1]')[:, 0], int), minlength=6) / 2000
+  np.testing.assert_allclose(share, np.array([0, 16, 8, 4, 2, 1]) / 31, atol=0.04)

@@ -1,0 +1,138 @@
+"""Masked, hybrid and denoising systems: what is computed, how often, and what it adds up to."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jssl import configs
+from jssl.core.build import plan
+from jssl.parts.patches import patchify
+from jssl.passes.masked import masked_encode, patches
+from jssl.testing import first_batch
+from jssl.types import Features
+from jssl.views.image import random_mask
+from tests.passes.by_hand import given
+from tests.small import small
+
+
+def test_a_hybrid_encodes_each_view_once():
+  """The compiled FLOPs of the loss are those of two encoder forwards, two decodings and two projections, by hand."""
+  c = configs.module('vic_mae').get_config()
+  c.batch_size = b = 16
+  c.backbone.update(width=192, depth=1, heads=2)
+  c.heads.decoder.update(width=64, depth=1, heads=2)
+  p = plan(c)
+  block = lambda n, d: 2 * n * d * 3 * d + 4 * n * n * d + 2 * n * d * d + 2 * 2 * n * d * 4 * d
+  n, m, pixels, d, w = 16, 8, 16, 192, 64
+  encoder = 2 * m * pixels * d + block(m, d)
+  decoder = 2 * m * d * w + block(n, w) + 2 * n * w * pixels
+  projector = 2 * (d * 128 + 128 * 128 + 128 * 64)
+  by_hand = 2 * b * (encoder + decoder + projector) + 4 * b * b * 64
+  loss = lambda params, state, batch, key: p.method.loss(params, state, batch, key, jnp.int32(0))[0]
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  compiled = jax.jit(loss).lower(*jax.eval_shape(p.method.init, key), p.batch, key).compile()
+  flops = compiled.cost_analysis()['flops']
+  assert by_hand < flops < by_hand + b * encoder / 2  # what is elementwise makes up less than half an encoder forward
+
+
+def first_loss(name, **changes):
+  p = plan(small(name, **changes))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  return jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+
+
+def total(name, metrics, losses=None):
+  return sum(spec.get('weight', 1.0) * metrics[f'{loss}/loss'] for loss, spec in (losses or small(name)['losses']).items())
+
+
+def test_macrl_keeps_the_teachers_keys():
+  loss, (state, metrics) = first_loss('macrl')
+  np.testing.assert_allclose(loss, total('macrl', metrics), rtol=1e-6)
+  queue = state['memories']['queue']
+  assert int(queue['next']) == 16
+  np.testing.assert_allclose(jnp.linalg.norm(queue['keys'][:16], axis=1), 1, rtol=1e-5)
+
+
+def test_infodiffusion_adds_up():
+  losses = small('infodiffusion')['losses']
+  losses['mmd']['weight'], losses['kl']['weight'] = 0.3, 0.2
+  loss, (_, metrics) = first_loss('infodiffusion', losses=losses)
+  np.testing.assert_allclose(loss, total('infodiffusion', metrics, losses), rtol=1e-6)
+  # The denoiser starts silent, so its error is the noise's mean square.
+  assert abs(metrics['denoise/loss'] - 1) < 0.2
+
+
+def test_umd_weighs_its_two_halves():
+  c = small('umd')
+  found = []
+  for weight in (0.0, 1.0, 0.5):
+    c['losses']['both']['clean_weight'] = weight
+    found.append(float(first_loss('umd', losses=c['losses'])[0]))
+  np.testing.assert_allclose(found[2], (found[0] + found[1]) / 2, rtol=1e-5)
+
+
+def test_mrm_adds_up():
+  loss, (_, metrics) = first_loss('mrm')
+  np.testing.assert_allclose(loss, total('mrm', metrics), rtol=1e-6)
+
+
+class Net:
+  """Two by two patches of two by two pixels; tokens are what it was given."""
+
+  grid, patch = (2, 2), (2, 2)
+
+  def __init__(self, scale=1.0):
+    self.scale = scale
+
+  def __call__(self, x, *, keep=None, mask=None, keys=None):
+    tokens = self.scale * patchify(x, self.patch)
+    tokens = tokens if keep is None else jnp.take_along_axis(tokens, keep[..., None], 1)
+    return Features(tokens if mask is None else jnp.where(mask[..., None], -1.0, tokens), None)
+
+
+X = jnp.arange(3 * 16.0).reshape(3, 4, 4, 1)
+KEYS = jax.random.split(jax.random.key(0), 3)
+HALF = lambda keys, *, grid: random_mask(keys, grid=grid, ratio=0.5)
+RUN = dict(nets={'backbone': Net()}, batch={'x': X}, keys=KEYS)
+
+
+@pytest.mark.parametrize('hide', ['drop', 'replace'])
+def test_hidden_patches_do_not_reach_the_encoder(hide):
+  seen = given({'it': masked_encode(mask=HALF, view=lambda keys, batch: (batch['x'],), hide=hide)}, 'it.tokens', 'it.patches', 'it.mask', **RUN)
+  tokens, mask, whole = seen('it.tokens'), np.asarray(seen('it.mask')), patchify(X, (2, 2))
+  np.testing.assert_array_equal(seen('it.patches'), whole)
+  assert (mask.sum(1) == 2).all()
+  if hide == 'drop':
+    np.testing.assert_array_equal(tokens, jnp.take_along_axis(whole, seen('it.keep')[..., None], 1))
+    np.testing.assert_array_equal(np.take_along_axis(mask, np.asarray(seen('it.keep')), 1), False)
+  else:
+    np.testing.assert_array_equal(tokens, np.where(mask[..., None], -1, whole))
+  np.testing.assert_allclose(seen('it.pooled'), tokens.mean(1), rtol=1e-6)
+
+
+def test_views_have_masks_of_their_own_and_some_are_the_teachers():
+  draw = lambda keys, batch: (batch['x'], batch['x'])
+  quarter = lambda keys, *, grid: random_mask(keys, grid=grid, ratio=0.25)
+  of = dict(view=draw, mask=(HALF, quarter), teacher_views=(1,))
+  seen = given({'it': masked_encode(**of)}, 'it.tokens', target={'backbone': Net(10.0)}, **RUN)
+  assert {i: x.shape[1] for i, x in seen('it.tokens').items()} == {0: 2, 1: 3}
+  np.testing.assert_array_equal(seen('it.tokens[1]'), 10 * jnp.take_along_axis(patchify(X, (2, 2)), seen('it.keep[1]')[..., None], 1))
+  alike = given({'it': masked_encode(**of | dict(mask=HALF))}, 'it.mask', **RUN)
+  assert not np.array_equal(alike('it.mask[0]'), alike('it.mask[1]'))
+
+
+def test_a_view_that_is_not_encoded_is_the_target():
+  high = jnp.repeat(jnp.repeat(X, 2, 1), 2, 2)
+  seen = given({'it': masked_encode(mask=HALF, view=lambda keys, batch: (batch['x'], high), target_view=1)}, 'it.patches', **RUN)
+  np.testing.assert_array_equal(seen('it.patches'), patchify(high, (4, 4)))
+  cut = given({'it': patches(on='batch.x')}, 'it.out', **RUN)
+  np.testing.assert_array_equal(cut('it.out'), patchify(X, (2, 2)))
+
+
+def test_masked_encode_refuses_what_it_cannot_do():
+  with pytest.raises(ValueError, match="'drop' or 'replace'"):
+    masked_encode(mask=HALF, view=lambda keys, batch: (), hide='blur')
+  with pytest.raises(ValueError, match='give one of them'):
+    masked_encode(mask=HALF)

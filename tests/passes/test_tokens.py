@@ -1,0 +1,86 @@
+"""Masks of a drawn rate, what tables show, and overlap of words."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jssl.models.bert import Bert
+from jssl.parts.facts import table_states
+from jssl.parts.late import late_interaction
+from jssl.parts.rouge import rouge_f1
+from jssl.passes.views import cross, draw, encode
+from jssl.views.rates import mask_uniformly
+from jssl.views.text import table_cells
+from tests.passes.by_hand import given
+
+
+def test_masks_of_a_uniform_rate_hide_any_number_alike():
+  ids = jnp.ones((4000, 14), int).at[:, 13].set(0)
+  hidden = mask_uniformly(jax.random.split(jax.random.key(0), 4000), ids, start=4)
+  count = np.asarray(hidden.mask.sum(1))
+  assert not hidden.mask[:, :4].any() and not hidden.mask[:, 13].any()
+  # Beta-binomial of a uniform rate: 0 to 9 of 9 are equally likely.
+  np.testing.assert_allclose(np.bincount(count, minlength=10) / 4000, 0.1, atol=0.02)
+  np.testing.assert_array_equal(jnp.take_along_axis(hidden.mask, hidden.places, 1), hidden.valid)
+
+
+WHERE = np.array([(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)])
+IDS = jnp.arange(2, 10)[None]
+BATCH = dict(ids=IDS, row=jnp.array(WHERE[None, :, 0]), column=jnp.array(WHERE[None, :, 1]))
+
+
+def bert():
+  return Bert((8,), vocabulary=20, width=8, depth=1, heads=2, mask_id=1, types=3, pool='cls', std=0.5, rngs=nnx.Rngs(0))
+
+
+def evaluated(net, batch, structured):
+  return table_states(net, batch, jnp.zeros((1, 8), bool), structured).tokens[0]
+
+
+def trained(net, batch, structured):
+  view = lambda keys, batch: table_cells(keys, batch, first=2, rate=0.0, header_rate=0.0, structured=structured)
+  refs = dict(on='batch.ids', mask='table.hidden', types='table.types', visible='table.visible')
+  passes = {'table': draw(view=view), 'it': (encode(**refs), *refs.values())}
+  return given(passes, 'it.tokens', nets={'backbone': net}, batch=batch, keys=jax.random.split(jax.random.key(0), 1))('it.tokens')[0]
+
+
+@pytest.mark.parametrize('tokens', [evaluated, trained])
+def test_a_cell_sees_its_row_and_column_alone(tokens):
+  net = bert()
+  for structured in (True, False):
+    before = tokens(net, BATCH, structured)
+    for changed in range(8):
+      moved = np.abs(tokens(net, BATCH | dict(ids=IDS.at[0, changed].set(15)), structured) - before).max(1) > 1e-6
+      sees = (WHERE == WHERE[changed]).any(1) if structured else np.ones(8, bool)
+      np.testing.assert_array_equal(moved, sees)
+
+
+def test_cells_and_headers_are_hidden_at_their_rates():
+  many = {name: jnp.repeat(x, 2000, 0) for name, x in BATCH.items()}
+  drawn = table_cells(jax.random.split(jax.random.key(0), 2000), many, first=2)
+  np.testing.assert_array_equal(drawn['hidden'], drawn['cells'] | drawn['headers'])
+  header, cell = WHERE[:, 0] == 0, (WHERE > 0).all(1)
+  for name, rate, of in (('cells', 0.6, cell), ('headers', 0.2, header)):
+    np.testing.assert_allclose(drawn[name].mean(0), rate * of, atol=0.04)
+
+
+def test_rouge_by_hand():
+  assert rouge_f1('a a b'.split(), 'a c b d'.split()) == 2 * 2 / 7
+  assert rouge_f1('a b c'.split(), 'b c a'.split(), n=2) == 0.5
+  assert rouge_f1([], ['a']) == 0.0
+
+
+def test_late_interaction_takes_the_best_real_token_for_each_of_the_query():
+  random = np.random.RandomState(0)
+  q, p, mask = random.randn(3, 2, 4), random.randn(5, 6, 4), random.rand(5, 6) < 0.6
+  mask[:, 0] = True
+  want = [[sum(max(x @ y for y in p[b][mask[b]]) for x in q[a]) for b in range(5)] for a in range(3)]
+  np.testing.assert_allclose(late_interaction(*map(jnp.asarray, (q, p, mask))), want, rtol=1e-5)
+  for real, refs in ((mask, ('batch.mask',)), (np.ones_like(mask), ())):
+    want = [[sum(max(x @ y for y in p[b][real[b]]) for x in q[a]) for b in range(5)] for a in range(3)]
+    of = dict(each='batch.q', all='batch.p', mask=refs[0] if refs else None)
+    batch = dict(q=jnp.asarray(q), p=jnp.asarray(p), mask=jnp.asarray(mask))
+    found = given({'it': (cross(**of), 'batch.q', 'batch.p', *refs)}, 'it.scores', nets={}, batch=batch, keys=None)('it.scores')
+    np.testing.assert_allclose(found, want, rtol=1e-5)
