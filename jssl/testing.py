@@ -61,8 +61,7 @@ def check_traces(config: Mapping[str, Any]) -> None:
   """The step traces, keeps the types of its state, and gives a scalar loss; nothing is compiled."""
   p, after = plan(config), None
   for i, phase in enumerate(p.phases):
-    begin = partial(init_state, phase, jax.random.key(0)) if i == 0 else partial(enter, phase, after)
-    state = jax.eval_shape(begin)
+    state = jax.eval_shape(partial(enter, phase), after) if i else jax.eval_shape(partial(init_state, phase), jax.random.key(0))
     for turn in range(len(phase.turns)):
       after, metrics = jax.eval_shape(make_step(phase, turn), state, phase.batch)
       same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), state, after)

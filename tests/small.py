@@ -37,6 +37,54 @@ def small(name: str, batch_size: int = 16, **changes) -> dict:
   return {**shrink(configs.module(name).get_config().to_dict(), batch_size), **changes}
 
 
+# What no config of a paper has: the system that it is made from, and what is added to which key.
+MADE = {
+  'rows_and_multipliers': (
+    'simclr',
+    dict(
+      passes=dict(
+        held=dict(name='recall', memory='memory.rows'),
+        weight=dict(name='recall', memory='memory.weights'),
+      ),
+      memories=dict(
+        rows=dict(name='rows', of=('views.q[0]', 'batch.example'), count=4000, dim=64, momentum=0.5),
+        weights=dict(name='multipliers', of=('loss.recalled', 'batch.example'), count=4000, rate=0.1, level=0.5),
+      ),
+      losses=dict(
+        recalled=dict(name='align', of=('views.q[1]', 'held.out')),
+        constrained=dict(name='cosine_regression', of=dict(q='views.q[0]', k='views.q[1]', labels='weight.out', weights='weight.out')),
+      ),
+    ),
+  ),
+  'two_teachers': (
+    'byol',
+    dict(
+      teachers=dict(
+        now_and_then=dict(name='periodic', every=2, networks=('backbone', 'projector')),
+        before=dict(name='copy', networks=('backbone', 'projector')),
+      ),
+      passes=dict(
+        late=dict(name='embed', heads=('projector',), of_teacher='now_and_then'),
+        last=dict(name='embed', heads=('projector',), of_teacher='before'),
+      ),
+      losses=dict(
+        late=dict(name='byol', of=('views.q', 'late.k'), pairs='all'), last=dict(name='byol', of=('views.q', 'last.k'), pairs='all')
+      ),
+    ),
+  ),
+  'two_turns': ('simclr', dict(cycle=(dict(train=('backbone',)), dict(train=('projector',), updates=2)))),
+}
+
+
+def made(name: str, **changes) -> dict:
+  """One of what no paper's config has."""
+  system, additions = MADE[name]
+  c = small(system)
+  for key, value in additions.items():
+    c[key] = {**c.get(key, {}), **value} if isinstance(value, dict) else value
+  return {**c, **changes}
+
+
 def shrink(c: dict, batch_size: int = 16) -> dict:
   """A config with a batch of 16 and a narrow backbone."""
   c |= dict(batch_size=batch_size, epochs=1, steps=8)

@@ -112,7 +112,7 @@ def test_list_json():
 def test_killed_run_ends_in_the_same_bits(tmp_path):
   """kill -9 in mid-run, and the same command again."""
   command = ['train', 'moco_v2', '--protocol', 'none', *QUICK, '--config.steps=20', '--config.checkpoint_every=5']
-  command += ['--config.terms.nce.memory.size=64', '--config.log_every=1']
+  command += ['--config.memories.queue.size=64', '--config.log_every=1']
   whole = jssl(*command, '--workdir', tmp_path / 'whole')
   assert whole.returncode == 0, whole.stderr
   cut = subprocess.Popen([sys.executable, '-m', 'jssl', *command, '--workdir', str(tmp_path / 'cut')])

@@ -36,9 +36,9 @@ def test_finite():
     jax.jit(lambda x: jax.nn.relu(jnp.log(x)) + jnp.log(x)),
   ],
 )
-def test_operation_term_and_network(through):
+def test_operation_part_and_network(through):
   found = first(lambda g: jnp.sum(named('nce', lambda x: through(x))(g['x'] @ g['params']['backbone']) @ g['params']['head'][:, 0]))
-  assert (found.operation, found.term, found.network) == ('log', 'nce', 'backbone')
+  assert (found.operation, found.part, found.network) == ('log', 'nce', 'backbone')
   assert found.inf == 1 and found.nan == 0 and 'test_replay.py' in found.where and '[0, ' in found.inputs
 
 
@@ -55,7 +55,7 @@ def test_an_infinity_that_leads_nowhere_is_passed_by():
     return jnp.sum(jax.nn.softmax(masked)) + jnp.sum(named('mask', jnp.sqrt)(g['x'] - 1))
 
   found = first(loss)
-  assert (found.operation, found.term, found.because) == ('sqrt', 'mask', None)
+  assert (found.operation, found.part, found.because) == ('sqrt', 'mask', None)
 
 
 def test_gradient_alone():

@@ -12,6 +12,7 @@ from jssl.objectives.contrastive import (
   decoupled,
   info_nce,
   info_nce_queue,
+  koleo,
   nnclr,
   nt_xent,
   sig_lip,
@@ -119,6 +120,7 @@ OBJECTIVES = {
   'align': align,
   'uniform': uniform,
   'align_uniform': align_uniform,
+  'koleo': koleo,
   # redundancy
   'barlow_twins': barlow_twins,
   'vicreg': vicreg,

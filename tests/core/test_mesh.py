@@ -93,10 +93,10 @@ def test_rules_of_ones_own():
 def test_moments_and_teacher_lie_where_the_parameters_do():
   """Stacked layers, a teacher's copy and Adam's moments by one list of rules."""
   p = plan(small('moco_v3') | dict(backbone=dict(name='vit_micro', width=16, depth=2, heads=2)))
-  places = shardings(jax.eval_shape(lambda: init_state(p.method, p.optimizer, jax.random.key(0))), make_mesh(MESH), 'fsdp_tp')
+  places = shardings(jax.eval_shape(lambda: init_state(p.phases[0], jax.random.key(0))), make_mesh(MESH), 'fsdp_tp')
   block = lambda tree: jax.tree.map(lambda s: s.spec, tree['backbone']['blocks'])
   moments = next(x for x in jax.tree.leaves(places.opt, is_leaf=lambda x: hasattr(x, 'mu')) if hasattr(x, 'mu'))
-  assert block(places.params) == block(moments.mu) == block(moments.nu) == block(places.state['target'])
+  assert block(places.params) == block(moments.mu) == block(moments.nu) == block(places.state['target']['teacher'])
   assert block(places.params)['attention']['qkv']['kernel'] == P(None, 'fsdp', 'tensor')
   assert block(places.params)['mlp']['fc2']['kernel'] == P(None, 'tensor', 'fsdp')
   assert block(places.params)['norm1']['scale'] == P(None, 'fsdp')
@@ -104,15 +104,15 @@ def test_moments_and_teacher_lie_where_the_parameters_do():
 
 def test_queue_is_spread():
   p = plan(small('moco_v2'))
-  places = shardings(jax.eval_shape(lambda: init_state(p.method, p.optimizer, jax.random.key(0))), make_mesh(MESH), 'fsdp')
-  assert places.state['terms']['nce']['keys'].spec == P('fsdp', None)
+  places = shardings(jax.eval_shape(lambda: init_state(p.phases[0], jax.random.key(0))), make_mesh(MESH), 'fsdp')
+  assert places.state['memories']['queue']['keys'].spec == P('fsdp', None)
 
 
 def test_every_layout_gives_what_one_device_gives():
   """With queue, teacher and batch norm, and a transformer with its tokens spread, 50 of them on 2 devices."""
   layouts = {
     'fsdp_tp': testing.Layout(MESH, 'fsdp_tp'),
-    'own': testing.Layout(MESH, [('kernel', 'tensor'), ('nce/keys', ('fsdp', None)), ('.*', ())]),
+    'own': testing.Layout(MESH, [('kernel', 'tensor'), ('queue/keys', ('fsdp', None)), ('.*', ())]),
   }
   testing.check_method(small('moco_v2'), layouts=layouts, micro_batches=())
   c = small('moco_v3') | dict(backbone=dict(name='vit_micro', width=16, depth=2, heads=2))
@@ -123,7 +123,7 @@ def test_every_layout_gives_what_one_device_gives():
 def test_tokens_that_two_devices_do_not_divide():
   """21 of them; once the gradient of the positions read what filled up the smaller share."""
   c = small('mlm_u', data=dict(name='mazes', side=3))
-  c['terms']['path']['mask']['start'] = 11
+  c['passes']['path']['mask']['start'] = 11
   assert plan(c).batch['ids'].shape[1] % 2
   testing.check_method(c, layouts=dict(sequence=testing.Layout(dict(data=2, sequence=2, tensor=2))), micro_batches=())
 

@@ -20,9 +20,9 @@ def compiled(request):
   p = plan(small('byol', guard=request.param))
   mesh = make_mesh()
   with jax.set_mesh(mesh):
-    create, _, lowered = loop.compile_run(p, mesh)
+    programs = loop.Programs(p, mesh)
     batch = loop.open_source(p).batch(0)
-    yield lowered.compile(), create(loop.seed_data(p)), batch, jax.sharding.NamedSharding(mesh, BATCH)
+    yield programs.step(0, 0), programs.create(loop.seed_data(p)), batch, jax.sharding.NamedSharding(mesh, BATCH)
 
 
 def test_moves_nothing_and_gives_up_its_input(compiled):
@@ -48,8 +48,8 @@ def test_seeds_share_their_programs():
   def programs(seed):
     mesh, p = make_mesh(), plan(small('byol', seed=seed))
     with jax.set_mesh(mesh):
-      create, _, step = loop.compile_run(p, mesh)
-      return create.lower(loop.seed_data(p)).as_text(), step.as_text()
+      programs = loop.Programs(p, mesh)
+      return programs.create.lower(loop.seed_data(p)).as_text(), programs.lower().as_text()
 
   assert programs(0) == programs(1)
 
@@ -71,11 +71,11 @@ def test_a_run_compiles_once():
   assert loop.run(p, loop.open_source(p), quiet=True).compiles == 1
 
 
-def test_a_run_with_the_program_of_another_seed_is_its_own_run():
+def test_a_run_with_the_programs_of_another_seed_is_its_own_run():
   p = plan(small('simclr', steps=3))
   other = p._replace(config={**p.config, 'seed': 1})
   fit = lambda p, **options: loop.run(p, loop.open_source(p), quiet=True, **options)
-  lent, own = fit(other, program=fit(p).program), fit(other)
+  lent, own = fit(other, programs=fit(p).programs), fit(other)
   assert (lent.compiles, own.compiles) == (0, 1)
   for a, b in ((lent.train, own.train), (lent.start, own.start)):
     jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(_plain, t) for t in (a, b)))
@@ -88,7 +88,7 @@ def test_the_initialisation_has_the_same_bits_however_it_is_compiled(monkeypatch
   options = loop.quick(mesh)
   assert asked is None and options == dict(xla_backend_optimization_level=1), 'a level in XLA_FLAGS stands'
   with jax.set_mesh(mesh):
-    lowered = loop.compile_run(p, mesh)[0].lower(loop.seed_data(p))
+    lowered = loop.Programs(p, mesh).create.lower(loop.seed_data(p))
     quick, usual = (lowered.compile(dict(xla_backend_optimization_level=n))(loop.seed_data(p)) for n in (1, 3))
   jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(_plain, t) for t in (quick, usual)))
 

@@ -95,6 +95,17 @@ def test_tico_keeps_what_it_used(rng):
     np.testing.assert_allclose(used, np.einsum('bi,ij,bj->b', unit, c, unit), rtol=1e-4, atol=1e-6)
 
 
+def test_koleo_spreads_a_batch_and_leaves_lonely_examples_alone():
+  z = jax.random.normal(jax.random.key(0), (16, 3)) + jnp.array([4.0, 0, 0])
+  nearest = lambda z: (lambda u: np.sort(np.linalg.norm(u[:, None] - u, axis=-1), 1)[:, 1])(z / np.linalg.norm(z, axis=1, keepdims=True))
+  before, step = nearest(np.asarray(z)), jax.jit(lambda z: z - jax.grad(lambda z: o.koleo(z).mean())(z))
+  for _ in range(100):
+    z = step(z)
+  assert nearest(np.asarray(z)).min() > 3 * before.mean()
+  np.testing.assert_array_equal(o.koleo(z[:1]), 0)
+  np.testing.assert_allclose(o.koleo(jnp.ones((4, 3))), -np.log(1e-8), rtol=1e-6)
+
+
 def test_uneven_masks_weigh_every_masked_token_alike(rng):
   prediction, target = tokens(rng)
   each = np.mean(np.abs(prediction - target), -1)

@@ -139,6 +139,12 @@ def uniform(sg, q, k=None, t=2.0, ids=None):
   return potential(q) if k is None else (potential(q) + potential(k)) / 2
 
 
+def koleo(sg, q, eps=1e-8):
+  q = unit(q)
+  distance = lambda i, j: math.sqrt(sum((x - y) ** 2 for x, y in zip(q[i], q[j], strict=True)))
+  return np.array([-math.log(min(distance(i, j) for j in range(len(q)) if j != i) + eps) for i in range(len(q))])
+
+
 def align_uniform(sg, q, k, alpha=2.0, t=2.0, uniformity=1.0, ids=None):
   return align(sg, q, k, alpha) + uniformity * uniform(sg, q, k, t, ids)
 
@@ -240,6 +246,7 @@ ORACLES = {
     uniform,
     lambda rng: [(pair(rng), {}), (pair(rng)[:1], dict(t=1.0)), (pair(rng), dict(t=3.0, ids=IDS))],
   ),
+  'koleo': Oracle(koleo, lambda rng: [(pair(rng)[:1], {}), (pair(rng, 9, 3)[:1], dict(eps=0.1))]),
   'align_uniform': Oracle(
     align_uniform,
     lambda rng: [(pair(rng), {}), (pair(rng), dict(alpha=1.0, t=3.0, uniformity=0.5, ids=IDS))],
