@@ -188,13 +188,13 @@ def make_phase(
     if wrong := [key for key in turn if key not in OF_A_TURN]:
       raise ConfigError(f'cycle[{i}] has no option {wrong[0]!r}{closest(wrong[0], OF_A_TURN)}')
     updates = natural({f'cycle[{i}].updates': turn.get('updates', 1)}, f'cycle[{i}].updates')
-    own = {**c, 'losses': {n: c['losses'][n] for n in chosen(f'cycle[{i}].losses', turn.get('losses'), names)}}
+    own = chosen(f'cycle[{i}].losses', turn.get('losses'), names)
     trained = [n for n in chosen(f'cycle[{i}].train', turn.get('train'), networks) if n not in held]
-    if own['losses'] and not trained:
+    if own and not trained:
       raise ConfigError('every network is frozen: nothing is left to train')
     rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}
     optimizer, rate = make_optimizer(turn.get('optimizer') or c['optimizer'], rounds)
-    turns.append(Turn(of_phase(own, networks, teachers, data, batch, clock), optimizer, rate, tuple(trained), updates))
+    turns.append(Turn(of_turn(c, own, networks, teachers, data, batch, clock), optimizer, rate, tuple(trained), updates))
   return Phase(first, steps, tuple(turns), data, batch, epoch, refreshes)
 
 
@@ -221,12 +221,10 @@ def make_teachers(c: Mapping[str, Any], networks: Mapping[str, Network], clock: 
   return found
 
 
-def of_phase(c: Mapping[str, Any], networks, teachers, data: Data, batch: Batch, clock: Mapping[str, int]) -> Method:
-  """The method of one turn: passes, losses, memories and metrics, wired up."""
-  losses = {}
-  for name, spec in mapping('losses', c['losses']).items():
-    if (loss := make_loss(f'losses.{name}', spec, 'objectives', clock)).weight:  # one that weighs nothing for good is not computed
-      losses[name] = loss
+def of_turn(c: Mapping[str, Any], names: Sequence[str], networks, teachers, data: Data, batch: Batch, clock: Mapping[str, int]) -> Method:
+  """The method of one turn, of the losses that are named: passes, losses, memories and metrics, wired up."""
+  losses = {name: make_loss(f'losses.{name}', c['losses'][name], 'objectives', clock) for name in names}
+  losses = {name: loss for name, loss in losses.items() if loss.weight}  # one that weighs nothing for good is not computed
   metrics = {name: make_loss(f'metrics.{name}', spec, 'metrics', clock) for name, spec in mapping('metrics', c['metrics']).items()}
   nodes = {name: make_node(name, spec, c, networks, teachers, clock) for name, spec in mapping('passes', c['passes']).items()}
   memories = {}
@@ -238,18 +236,24 @@ def of_phase(c: Mapping[str, Any], networks, teachers, data: Data, batch: Batch,
   wanted = [w for name, loss in losses.items() for w in wants(f'losses.{name}', loss)]
   read = {parse(text, place).name.split('.')[0] for place, text, _ in wanted if text.startswith('memory.')}
   needed = reached(nodes, [text for _, text, _ in wanted])
-  within = lambda refs: all(parse(text, 'metrics').source in (*SOURCES, *needed) for text in refs)
+  idle = lambda ref: ref.name in c['losses'] and ref.name not in losses if ref.source == 'loss' else ref.source in {*nodes} - needed
+  within = lambda refs: not any(idle(parse(text, 'metrics')) for text in refs)
   memories = {n: m for n, m in memories.items() if n in read or within(m[1])}
   metrics = {n: m for n, m in metrics.items() if within([*m.positional, *m.keywords.values()])}
   wanted += [w for name, metric in metrics.items() for w in wants(f'metrics.{name}', metric)]
   for name, (_, of) in memories.items():
-    wanted += [(f'memories.{name}.of', text, None) for text in of]
     for text in of:
-      if (ref := parse(text, f'memories.{name}.of')).source == 'loss' and ref.name not in losses:
-        raise ConfigError(f'memories.{name}.of: {text}: no loss is called {ref.name!r}{closest(ref.name, losses)}')
+      if (ref := parse(text, place := f'memories.{name}.of')).source != 'loss':
+        wanted.append((place, text, None))
+      elif ref.name not in losses:
+        why = 'that loss is not computed' if idle(ref) else f'no loss is called {ref.name!r}{closest(ref.name, losses)}'
+        raise ConfigError(f'{place}: {text}: {why}')
   watched = tuple(c['watch']) if c['watch'] and within(c['watch']) else None
   wanted += [('watch', text, None) for text in watched or ()]
   graph = arrange(nodes, wanted, batch, networks, memories)
+  for node in (node for stage in graph.stages for node in stage):
+    if node.teacher is not None and node.teacher not in teachers:
+      raise ConfigError(f'passes.{node.name}.of_teacher is {node.teacher!r}{closest(node.teacher, teachers)}')
   represent = {'encoder': 'backbone', 'from_teacher': False, **c['represent']}
   if wrong := [key for key in represent if key not in ('encoder', 'from_teacher')]:
     raise ConfigError(f'represent has no option {wrong[0]!r}{closest(wrong[0], ("encoder", "from_teacher"))}')
@@ -299,8 +303,6 @@ def make_node(name: str, spec: Any, c: Mapping[str, Any], networks, teachers, cl
   spec = mapping(place, spec)
   frozen = chosen(f'{place}.frozen', spec.pop('frozen', ()), networks)
   teacher = spec.pop('of_teacher', next(iter(teachers), None))
-  if teacher is not None and teacher not in teachers:
-    raise ConfigError(f'{place}.of_teacher is {teacher!r}{closest(teacher, teachers)}')
   factory = lookup('passes', spec.get('name'), place)
   parameters, hints = inspect.signature(factory).parameters, typing.get_type_hints(factory)
   view = parameters.get('view')

@@ -82,6 +82,8 @@ def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozense
       if first not in known[ref.source]:
         what = dict(batch='column', nets='network', memory='memory')[ref.source]
         raise ConfigError(f'{place}: {ref.text}: no {what} is called {first!r}{closest(first, known[ref.source])}')
+    elif ref.source == 'loss':
+      raise ConfigError(f'{place}: {ref.text}: only memories are written from what a loss comes to')
     elif ref.source not in nodes:
       raise ConfigError(f'{place}: {ref.text}: no pass is called {ref.source!r}{closest(ref.source, [*nodes, *SOURCES])}')
     elif (gives := nodes[ref.source].run.gives) is not None and ref.name not in gives:
@@ -92,7 +94,8 @@ def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozense
     check(place, ref)
     if ref.source in known:
       return
-    views = frozenset([ref.index]) if isinstance(ref.index, int) else None if ref.index is not None else views
+    if ref.index is not None:  # one that is counted from the end, or a slice, is known once all are there
+      views = frozenset([ref.index]) if isinstance(ref.index, int) and ref.index >= 0 else None
     of = asked.setdefault(ref.source, {})
     before = of.get(ref.name, frozenset())
     after = None if views is None or before is None else before | views
@@ -105,11 +108,9 @@ def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozense
         ask(f'passes.{ref.source}', parse(text, f'passes.{ref.source}'), None)
 
   for place, text, views in wanted:
-    ref = parse(text, place)
-    if ref.source != 'loss':
-      ask(place, ref, views)
-      if ref.source in nodes:
-        outside.setdefault(ref.source, set()).add(ref.name)
+    ask(place, ref := parse(text, place), views)
+    if ref.source in nodes:
+      outside.setdefault(ref.source, set()).add(ref.name)
 
   stage: dict[str, int] = {}
 

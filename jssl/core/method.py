@@ -134,7 +134,7 @@ def make_method(
   memories, metrics, teachers, start = memories or {}, metrics or {}, teachers or {}, start or {}
 
   def encode_all(params, state, batch, keys):
-    remembered = {name: memories[name][0].read(held) for name, held in state['memories'].items()}
+    remembered = {name: memories[name][0].read(held) for name, held in state['memories'].items() if name in memories}
     stats, found = (state['stats'], state['target_stats']), {}
     for nodes, kept in zip(graph.stages, graph.kept, strict=True):
       whole = {**found, 'batch': batch}
@@ -219,7 +219,7 @@ def make_method(
     for name, metric in metrics.items():
       figures[f'metrics/{name}'] = mean(judge(metric, outputs, fresh(name), step))
     kept = {name: memory.write(state['memories'][name], *sources(name, outputs, values)) for name, (memory, _) in memories.items()}
-    return total, ({**state, 'memories': jax.lax.stop_gradient(kept)}, figures)
+    return total, ({**state, 'memories': {**state['memories'], **jax.lax.stop_gradient(kept)}}, figures)
 
   def gradients(params, state, batch, key, step):
     def weighted(params):

@@ -26,14 +26,21 @@ class TrainState(NamedTuple):
 
 def init_state(phase: Phase, key: Key) -> TrainState:
   """The state at the start of a run, whose first phase this is."""
-  params, state = phase.turns[0].method.init(key)
+  params, state = of_all([turn.method.init(key) for turn in phase.turns])
   return TrainState(jnp.zeros((), jnp.int32), params, state, optimizers(phase, params), key, guards.start())
 
 
 def enter(phase: Phase, train: TrainState) -> TrainState:
   """The state at the start of a phase, from that at the end of the one before: networks go on, optimisers begin anew."""
-  params, state = phase.turns[0].method.enter(train.params, train.state, salted(train.key, 'phase', phase.first))
+  key = salted(train.key, 'phase', phase.first)
+  params, state = of_all([turn.method.enter(train.params, train.state, key) for turn in phase.turns])
   return train._replace(params=params, state=state, opt=optimizers(phase, params), guard=guards.start())
+
+
+def of_all(starts: list[tuple[Params, Any]]) -> tuple[Params, Any]:
+  """Parameters and state that all turns begin with: they differ in their memories alone, of which each has those that it looks at."""
+  params, state = starts[0]
+  return params, {**state, 'memories': {name: held for _, state in reversed(starts) for name, held in state['memories'].items()}}
 
 
 def optimizers(phase: Phase, params: Params) -> tuple:
@@ -65,7 +72,8 @@ def make_step(
     state = method.after_update(params, state, at)
     metrics |= {'loss': loss, 'grad_norm': optax.tree.norm(grads)}
     if gradients_every:
-      each = lambda: compared(method.gradients({**held, **moving}, train.state, batch, train.key, at))
+      gradients = lambda: method.gradients({**held, **moving}, train.state, batch, train.key, at)
+      each = lambda: compared({loss: {name: g[name] for name in trained} for loss, g in gradients().items()})
       blank = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), jax.eval_shape(each))
       metrics |= jax.lax.cond((train.step + 1) % gradients_every == 0, each, lambda: blank)
     opts = (*train.opt[:turn], opt, *train.opt[turn + 1 :])

@@ -76,8 +76,9 @@ def value_at(value: Any, step: Array) -> Any:
 
 
 def at(function: Callable, step: Array) -> Callable:
-  """`function` with the schedules among its bound keywords replaced by their values at `step`."""
+  """`function` with the schedules among its bound keywords, and theirs, replaced by their values at `step`."""
   if not isinstance(function, partial):
     return function
-  scheduled = {name: v(step) for name, v in function.keywords.items() if isinstance(v, Schedule)}
+  options = {name: at(v, step) if isinstance(v, partial) else value_at(v, step) for name, v in function.keywords.items()}
+  scheduled = {name: v for name, v in options.items() if v is not function.keywords[name]}
   return partial(function, **scheduled) if scheduled else function
