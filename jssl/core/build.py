@@ -234,8 +234,9 @@ def of_turn(c: Mapping[str, Any], names: Sequence[str], networks, teachers, data
     memories[name] = call(option(f'memories.{name}', spec, 'memories', clock)), ((of,) if isinstance(of, str) else tuple(of))
   # A memory, or a figure, that only looks at what is not computed for any loss is left out with it.
   wanted = [w for name, loss in losses.items() for w in wants(f'losses.{name}', loss)]
-  read = {parse(text, place).name.split('.')[0] for place, text, _ in wanted if text.startswith('memory.')}
   needed = reached(nodes, [text for _, text, _ in wanted])
+  refs = [parse(text, 'losses') for text in [*(text for _, text, _ in wanted), *(text for name in needed for text in nodes[name].reads)]]
+  read = {ref.name.split('.')[0] for ref in refs if ref.source == 'memory'}
   idle = lambda ref: ref.name in c['losses'] and ref.name not in losses if ref.source == 'loss' else ref.source in {*nodes} - needed
   within = lambda refs: not any(idle(parse(text, 'metrics')) for text in refs)
   memories = {n: m for n, m in memories.items() if n in read or within(m[1])}

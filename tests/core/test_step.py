@@ -1,5 +1,7 @@
 """The step: one compilation, nothing moved to or from the host, its input given up."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -7,9 +9,12 @@ import pytest
 from jssl.core import loop
 from jssl.core.build import plan
 from jssl.core.mesh import BATCH, make_mesh
+from jssl.core.step import init_state, make_step
 from jssl.data.sources import to_device
 from jssl.parts.watch import Compiles
-from tests.small import small
+from jssl.run import load_config
+from jssl.testing import first_batch
+from tests.small import shrink, small
 
 GUARDS = (None, dict(name='skip', most=2, spike=6.0))
 
@@ -95,3 +100,36 @@ def test_the_initialisation_has_the_same_bits_however_it_is_compiled(monkeypatch
 
 def _plain(x):
   return jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+
+
+KOLEO = '--config.losses.koleo={"name": "koleo", "of": ("views.q",), "over": "views", "weight": 0.1}'
+
+
+def test_a_second_loss_from_the_command_line_and_how_the_gradients_of_both_compare():
+  c = load_config('simclr', [KOLEO, '--config.log_gradients=True']).to_dict()
+  p = plan({**shrink(c), 'steps': 4, 'log_every': 2})
+  rows = loop.run(p, loop.open_source(p), quiet=True).log.rows
+  names = {'gradients/nce_norm', 'gradients/koleo_norm', 'gradients/koleo_nce_cosine'}
+  assert [row['step'] for row in rows] == [2, 4]
+  for row in rows:
+    assert {name for name in row if name.startswith('gradients/')} == names
+    assert np.isfinite([row[name] for name in names]).all() and abs(row['gradients/koleo_nce_cosine']) <= 1
+    np.testing.assert_allclose(row['loss'], row['nce/loss'] + 0.1 * row['koleo/loss'], rtol=1e-5)
+    # The law of cosines: both gradients, weights included, add up to that of the sum.
+    a, b, cosine = (row[f'gradients/{name}'] for name in ('nce_norm', 'koleo_norm', 'koleo_nce_cosine'))
+    np.testing.assert_allclose(row['grad_norm'], np.sqrt(a * a + b * b + 2 * a * b * cosine), rtol=1e-4)
+
+
+def test_gradients_are_compared_now_and_then_and_by_what_is_trained():
+  c = shrink(load_config('simclr', [KOLEO]).to_dict())
+  c |= dict(freeze=('backbone',), optimizer=dict(name='sgd', learning_rate=0.1))  # Adam blows up gradients that are 0 but for rounding
+  phase = plan(c).phases[0]
+  train, batch = init_state(phase, jax.random.key(0)), first_batch(plan(c))
+  step = jax.jit(make_step(phase, 0, gradients_every=2))
+  train, early = step(train, batch)
+  after, metrics = step(train, batch)
+  assert np.isnan(early['gradients/nce_norm']) and np.isfinite(metrics['gradients/nce_norm'])
+  plain, _ = jax.jit(make_step(phase))(train, batch)
+  jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-7), after.params, plain.params)
+  a, b, cosine = (metrics[f'gradients/{name}'] for name in ('nce_norm', 'koleo_norm', 'koleo_nce_cosine'))
+  np.testing.assert_allclose(metrics['grad_norm'], np.sqrt(a * a + b * b + 2 * a * b * cosine), rtol=1e-4)
