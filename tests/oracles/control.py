@@ -15,7 +15,9 @@ def taco(sg, prediction, target, weight, mask=None):
 
 def reward_error(sg, prediction, target, mask=None):
   loss = [(p - t) ** 2 for p, t in zip(prediction.ravel(), target, strict=True)]
-  return np.array(loss) if mask is None else np.array([x * len(loss) / max(mask.sum(), 1) if m else 0.0 for x, m in zip(loss, mask, strict=True)])
+  if mask is None:
+    return np.array(loss)
+  return np.array([x * len(loss) / max(mask.sum(), 1) if m else 0.0 for x, m in zip(loss, mask, strict=True)])
 
 
 def allo(sg, start, end, first, second, duals, barrier=2.0):
