@@ -49,8 +49,10 @@ def measure(name: str) -> dict:
   p = plan({**config, 'steps': 3, 'mesh': THREE, 'rules': 'fsdp_tp', 'log_every': 1})
   trained = loop.run(p, loop.open_source(p), quiet=True)
   state = trained.train.state
-  has = [word for word, x in (('batch norm', state['stats']), ('teacher', state['target']), ('memory', state['memories'])) if jax.tree.leaves(x)]
-  return dict(has=has, cells=cells, compiles=trained.compiles, programs=sum(len(phase.turns) for phase in p.phases), seconds=round(time.perf_counter() - began, 1))
+  parts = {'batch norm': state['stats'], 'teacher': state['target'], 'memory': state['memories']}
+  has = [word for word, x in parts.items() if jax.tree.leaves(x)]
+  programs = sum(len(phase.turns) for phase in p.phases)
+  return dict(has=has, cells=cells, compiles=trained.compiles, programs=programs, seconds=round(time.perf_counter() - began, 1))
 
 
 def missed(name: str, found: dict) -> str:

@@ -57,7 +57,8 @@ def sizes() -> list[dict[str, Any]]:
   rows = []
   for row in order:
     c = configs.module(row['name']).get_config().to_dict()
-    count = dict(config=code_lines(Path(util.find_spec(configs.names()[row['name']]).origin).read_text()), **{'objective': 0, 'pass': 0, 'loop': 0})
+    source = Path(util.find_spec(configs.names()[row['name']]).origin).read_text()
+    count = {'config': code_lines(source), 'objective': 0, 'pass': 0, 'loop': 0}
     entries = [('pass', tables.TABLES['passes'][spec['name']]) for spec in c.get('passes', {}).values()]
     entries += [('objective', tables.TABLES['objectives'].get(name)) for spec in c.get('losses', {}).values() for _, name in named(spec)]
     for part, entry in entries:

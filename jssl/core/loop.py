@@ -276,7 +276,8 @@ class _Run:
       why += f'; `jssl replay {kept}` looks into that step'
     returned = int(train.guard['returned'])
     if returned >= guard.returns:
-      advice = 'lower the learning rate or clip gradients (optimizer.clip=1.0)' if healthy else 'look at the options of the losses, and the data'
+      advice = 'look at the options of the losses, and at the data'
+      advice = 'lower the learning rate or clip gradients (optimizer.clip=1.0)' if healthy else advice
       stopped = Stopped(f'{why}; {advice}' + ('; the checkpoints before it are kept' if self.checkpoints and at else ''))
       stopped.capture = None if healthy else kept
       raise stopped
