@@ -17,14 +17,15 @@ def get_config():
     name='embed', view=dict(name='columns', names=names), features='tokens', heads=('projector',), unit=True
   )
   scores = lambda of, side='q': dict(name='cross', each=f'{of}.{side}[0]', all=f'whole.{of}.{side}[1]', mask='whole.real.ids')
-  c.passes.real = dict(name='draw', view=dict(name='real_tokens', names=('ids', 'known')))
+  c.passes.real = dict(name='draw', view=dict(name='real_tokens', names=('ids', 'known', 'cipher', 'query')))
   c.passes.english = vectors('query', 'ids')
   c.passes.cipher = vectors('cipher', 'ids')
   c.passes.english_scores, c.passes.cipher_scores = scores('english'), scores('cipher')
   c.passes.teacher_scores = scores('english', 'k')
   c.losses.english = dict(name='paired_cross_entropy', of=('english_scores.scores',))
   c.losses.relevance = dict(name='kl_logits', of=('cipher_scores.scores', 'teacher_scores.scores'))
-  c.losses.query = dict(name='token_alignment', of=('cipher.q[0]', 'english.k[0]'), weight=64.0)
+  matched = dict(student='cipher.q[0]', teacher='english.k[0]', student_mask='real.cipher', teacher_mask='real.query')
+  c.losses.query = dict(name='token_alignment', of=matched, weight=64.0)
   c.losses.passage = dict(name='latent_l2', of=dict(q='cipher.q[1]', k='english.k[1]', mask='real.ids'), weight=64.0)
   c.metrics.top1 = dict(name='diagonal_top1', of=('english_scores.scores',))
   c.phases = (
