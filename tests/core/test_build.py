@@ -34,7 +34,7 @@ def broken(path, value):
     ('steps', 'ten', 'whole number'),
     ('heads.projector.on', 'backbon', 'did you mean backbone'),
     ('heads.projector.on', 'projector', 'no network'),
-    ('terms', {}, 'unknown config key'),
+    ('terms', {}, 'terms have become passes and losses'),
     ('losses', {}, 'at least one'),
     ('losses.nce', 3, 'dict(name='),
     ('losses.nce.name', 'nt_xnet', 'did you mean nt_xent'),
