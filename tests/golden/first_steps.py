@@ -21,10 +21,8 @@ import numpy as np
 
 import tests.conftest  # noqa: F401  the flags that the tests compile with
 from jssl import configs, run, testing
-from jssl.core import method
 from jssl.core.build import plan
 from jssl.data import DataError
-from tests.golden import legacy
 from tests.small import shrink
 
 FILE = Path(__file__).with_suffix('.json')
@@ -37,21 +35,8 @@ def cases(name: str) -> dict[str, list[str]]:
   return {name: []} | {f'{name}/{variant}': list(settings) for variant, settings in claim.get('variants', {}).items()}
 
 
-def with_legacy_salts(system: str) -> None:
-  """Makes passes draw as terms did."""
-  from jssl import types
-
-  def salted(keys, *path):
-    for part in legacy.path(system, *path) or path:
-      keys = types.fold(keys, types.tag(part))
-    return keys
-
-  types.salted = method.salted = salted
-
-
 def measure(name: str, settings: list[str]) -> dict[str, Any]:
   """Loss and digests of the gradient, at the first step and at the last."""
-  with_legacy_salts(name)
   config = run.load_config(name, [f'--config.{s}' for s in settings]).to_dict()
   p = plan(shrink(config))
   params, state = jax.jit(lambda: p.method.init(jax.random.key(0)))()
