@@ -53,7 +53,10 @@ class Call(NamedTuple):
   def views(self, *outputs: str, of: int) -> list[int]:
     """Which of `of` views of the outputs are read, in order."""
     wanted = [self.asked[name] for name in outputs if name in self.asked]
-    return sorted({i for which in wanted for i in (range(of) if which is None else which)})
+    found = sorted({i for which in wanted for i in (range(of) if which is None else which)})
+    if found and found[-1] >= of:
+      raise ValueError(f'view {found[-1]} of {self.name!r} is asked for, and there are {of}, counted from 0; draw more views, or correct `pairs`')
+    return found
 
 
 class Loss(NamedTuple):

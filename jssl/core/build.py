@@ -337,6 +337,8 @@ def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Lo
     wrong = f"over is {over!r}; the only choice is 'views'"
   elif pairs is not None and pairs != 'all' and not _whole_pairs(pairs):
     wrong = f"pairs is {pairs!r}; write 'all' or ((0, 1), ...)"
+  elif pairs is not None and over is not None:
+    wrong = 'pairs and over exclude each other; give one of them'
   elif pairs is not None and (len(of) < 2 or isinstance(of, str)):
     wrong = 'pairs needs two outputs to compare; name both in `of`'
   if wrong:

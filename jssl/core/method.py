@@ -86,7 +86,11 @@ def judge(loss: Loss, outputs: Outputs, key: Key, step: Array) -> list[Array]:
 
 def pairs_of(loss: Loss, q: Mapping[int, Any], k: Mapping[int, Any]) -> list[tuple[int, int]]:
   """The pairs of views that a loss compares."""
-  return [(i, j) for i in sorted(q) for j in sorted(k) if i != j] if loss.pairs == 'all' else list(loss.pairs)
+  if loss.pairs == 'all':
+    return [(i, j) for i in sorted(q) for j in sorted(k) if i != j]
+  if wrong := [(i, j) for i, j in loss.pairs if i not in q or j not in k]:
+    raise ConfigError(f'the pair {wrong[0]} of views is asked for, and there are {sorted(q)} and {sorted(k)}; correct `pairs`, or draw more views')
+  return list(loss.pairs)
 
 
 def mean(values: list[Array]) -> Array:

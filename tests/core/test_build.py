@@ -2,7 +2,7 @@
 
 import pytest
 
-from jssl import catalogue, configs
+from jssl import catalogue, configs, testing
 from jssl.core.build import plan
 from jssl.core.mesh import check_batch, make_mesh
 from jssl.options import accepts
@@ -49,6 +49,7 @@ def broken(path, value):
     ('losses.nce.of', ('view.q', 'views.k'), 'did you mean views'),
     ('losses.nce.pairs', ((0, 1, 2),), "write 'all' or ((0, 1), ...)"),
     ('losses.nce.over', 'pairs', "the only choice is 'views'"),
+    ('losses.nce.over', 'views', 'exclude each other'),
     ('losses.nce.key', 3, "no option 'key'"),
     ('passes.views', 'embed', 'dict(name='),
     ('passes.views.name', 'embedd', 'did you mean embed'),
@@ -113,3 +114,10 @@ def test_every_system_is_listed():
   rows = catalogue.systems()
   assert {row['name'] for row in rows} == set(configs.names())
   assert all(row['paper'] and row['family'] and row['kind'] for row in rows)
+
+
+def test_a_view_that_is_not_drawn_is_refused_by_its_number():
+  c = small('simclr')
+  c['losses']['nce']['pairs'] = ((0, 2),)
+  with pytest.raises(ValueError, match='view 2 of .views. is asked for, and there are 2'):
+    testing.check_traces(c)
