@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,15 @@ class Model:
 
   def __init__(self, plan: Plan, train: TrainState):
     self.plan, self.train = plan, train
-    self._represent = jax.jit(plan.method_of(int(train.step)).represent)
+    method = plan.method_of(int(train.step))
+    self._represent = partial(jax.jit(method.represent, static_argnames='network'), train.params, train.state)
+    if plan.transform and plan.transform.networks:
+      before, state = self._represent, plan.transform.fit(self._represent, plan.data)
+      self._represent = lambda inputs: plan.transform.apply(before, state, inputs)
 
   def represent(self, inputs: Mapping[str, Any]) -> Features:
     """Features of one batch of columns, all on the device."""
-    return self._represent(self.train.params, self.train.state, inputs)
+    return self._represent(inputs)
 
   def encode(
     self, inputs: Any, *, batch_size: int = 256, normalize_embeddings: bool = False, truncate_dim: int | None = None

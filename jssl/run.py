@@ -235,7 +235,7 @@ def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) ->
   states = {'random_init': start, p.config['name'] or 'trained': trained}
   for row, s in states.items() if p.steps else list(states.items())[1:]:
     method = p.method_of(int(s.step))
-    represent = partial(jax.jit(method.represent), s.params, s.state)
+    represent = partial(jax.jit(method.represent, static_argnames='network'), s.params, s.state)
     found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform)
   return found
 

@@ -78,7 +78,9 @@ class Method(NamedTuple):
   init: Callable  # key -> (params, state)
   loss: Callable  # (params, state, batch, key, step) -> (scalar, (state, metrics))
   after_update: Callable  # (params, state, step) -> state; the only place that sees the new parameters: teachers live here
-  represent: Callable  # (params, state, inputs) -> Features; what evaluators and users call
+  # (params, state, inputs, network=None, **given) -> Features; what evaluators and users call. By the method's encoder unless another
+  # network is named; `given` is what it takes beside its input.
+  represent: Callable
   networks: Callable  # (params, state) -> name -> network in evaluation mode; for evaluators that need more than features
   watch: Callable  # (params, state, batch, key, step) -> what the health panel looks at: pairs, teacher
   enter: Callable  # (params, state, key) of the phase before -> (params, state) to go on from
@@ -97,7 +99,9 @@ class Refresh(NamedTuple):
   """Columns of the training split, or an order of its examples, that are made anew from the networks every so many steps."""
 
   columns: Callable  # Data -> name -> shape of an example's entry
-  make: Callable  # (represent, networks, Data, key) -> name -> [n ...], an entry an example; 'order' [n] is no column
+  # (represent, networks, Data, key) -> name -> [n ...], an entry an example; 'order' [n] is no column. `represent` takes inputs, and a
+  # network's name where it is not the method's encoder.
+  make: Callable
   every: int = 0  # steps
 
 
@@ -136,9 +140,10 @@ Evaluator = Callable[..., dict[str, float]]  # (subject, key, *, options) -> fig
 class Transform(NamedTuple):
   """A system that never trains by gradient."""
 
-  fit: Callable  # (features, labels) -> pytree
-  apply: Callable  # (pytree, features) -> features
+  fit: Callable  # (features, labels) -> pytree; with `networks` (represent, Data) -> pytree
+  apply: Callable  # (pytree, features) -> features; with `networks` (represent, pytree, inputs) -> Features
   labels: str = 'label'  # the column of the data that `fit` is given as labels, where there is one
+  networks: bool = False  # it stands before the network and not behind it: `represent` is that of the method, with its options
 
 
 class Loop(NamedTuple):

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -24,14 +25,14 @@ from jssl.types import Batch, Data, Loss, Method, Transform
 
 DEFAULTS = dict(
   epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
-  watch=None, teacher=None, teachers={}, freeze=(), start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
+  watch=None, teacher=None, teachers={}, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
   mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
   guard=dict(name='stop'), claim=None, kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
   transform=None, experiment=None,
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
 # What a phase says for itself, beside its steps and the names of its losses; where it does not, what the config says holds.
-OF_A_PHASE = ('data', 'optimizer', 'teacher', 'teachers', 'freeze', 'start', 'cycle', 'refresh')
+OF_A_PHASE = ('data', 'optimizer', 'teacher', 'teachers', 'freeze', 'train', 'start', 'cycle', 'refresh')
 OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
 _INDEX = jax.ShapeDtypeStruct((), jnp.int32)
 
@@ -189,7 +190,7 @@ def make_phase(
       raise ConfigError(f'cycle[{i}] has no option {wrong[0]!r}{closest(wrong[0], OF_A_TURN)}')
     updates = natural({f'cycle[{i}].updates': turn.get('updates', 1)}, f'cycle[{i}].updates')
     own = chosen(f'cycle[{i}].losses', turn.get('losses'), names)
-    trained = [n for n in chosen(f'cycle[{i}].train', turn.get('train'), networks) if n not in held]
+    trained = [n for n in chosen(f'cycle[{i}].train', turn.get('train', c['train']), networks) if n not in held]
     if own and not trained:
       raise ConfigError('every network is frozen: nothing is left to train')
     rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}
@@ -274,12 +275,14 @@ def of_turn(c: Mapping[str, Any], names: Sequence[str], networks, teachers, data
 
 
 def begins(spec: Any, networks: Mapping[str, Any], teachers: Mapping[str, Any]) -> dict[str, str]:
-  """`start` of a phase: network -> network whose parameters it begins with, or teacher -> 'student'."""
+  """`start` of a phase: network -> network whose parameters, or layers, it begins with, or teacher -> 'student'."""
   spec = mapping('start', spec)
   for name, of in spec.items():
-    if not (name in teachers and of == 'student' or name in networks and of in networks):
+    found = re.fullmatch(r'(\w+)(\[-?\d*:-?\d*\])?', of) if isinstance(of, str) else None
+    if not (found and (name in teachers and of == 'student' or name in networks and found[1] in networks)):
       raise ConfigError(
-        f"start.{name} is {of!r}; write NETWORK='NETWORK', or TEACHER='student'; there are {sorted(networks)} and {sorted(teachers)}"
+        f"start.{name} is {of!r}; write NETWORK='NETWORK', NETWORK='NETWORK[-2:]' for its last two layers, or TEACHER='student'; "
+        f'there are {sorted(networks)} and {sorted(teachers)}'
       )
   return spec
 

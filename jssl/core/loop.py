@@ -213,6 +213,8 @@ class _Run:
   def _phase(self) -> Phase:
     """The phase of the next step, which it enters where the one before has ended."""
     if self.done == self.plan.phases[self.now].last:
+      if 'order' in self.columns:
+        self.source.reorder(None)
       self.now, self.columns = self.now + 1, {}
       self.train = self.programs.enter(self.now, self.train)
     return self.plan.phases[self.now]
@@ -222,7 +224,7 @@ class _Run:
     for name, one in phase.refreshes.items():
       if (self.done - phase.first) % one.every == 0:
         method, (params, state) = phase.turns[0].method, _local((self.train.params, self.train.state))
-        represent, key = partial(jax.jit(method.represent), params, state), salted(_local(self.train.key), 'refresh', name, self.done)
+        represent, key = partial(jax.jit(method.represent, static_argnames='network'), params, state), salted(_local(self.train.key), 'refresh', name, self.done)
         made = one.make(represent, method.networks(params, state), phase.data, key)
         self.columns = {**self.columns, **{n: np.asarray(x) for n, x in made.items()}}
         if 'order' in made:

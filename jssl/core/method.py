@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jssl.core import nets as nnets
 from jssl.core.graph import Graph, look, parse, stacked
 from jssl.core.nets import Network, bind, stats_of
-from jssl.options import ConfigError
+from jssl.options import ConfigError, closest
 from jssl.parts.schedules import at, value_at
 from jssl.types import Array, Batch, Call, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
 
@@ -130,8 +130,8 @@ def make_method(
     metrics: figures for the log, written as losses are; they have no part in the gradient.
     watched: references to two views' embeddings, for the health panel; those of the first loss over pairs unless given.
     teachers: each rule by which target networks follow, with the names of the networks that have a target copy.
-    start: what begins anew when this method goes on from the state of another: a network from another network, by name, or a
-      teacher from 'student'.
+    start: what begins anew when this method goes on from the state of another: a network from another network, or from some of
+      its layers, as in `origin`, or a teacher from 'student'.
     encoder: the network that `represent` calls: the copy of the teacher `from_teacher`, where that is given.
     micro_batches: number of pieces in which a batch is run through the passes.
   """
@@ -191,8 +191,7 @@ def make_method(
     return params, {**state, 'memories': memories_of(params, state, key)}
 
   def enter(params, state, key):
-    params = {name: jax.tree.map(jnp.copy, params[start.get(name, name)]) for name in networks}
-    stats = {name: jax.tree.map(jnp.copy, state['stats'][start.get(name, name)]) for name in networks}
+    params, stats = ({name: origin(name, start.get(name, name), of) for name in networks} for of in (params, state['stats']))
     fresh = target_of(params, stats)
     alike = lambda t: jax.tree.structure(state['target'].get(t)) == jax.tree.structure(fresh['target'][t])
     kept = {t for t in teachers if start.get(t) != 'student' and alike(t)}
@@ -245,10 +244,13 @@ def make_method(
       params, stats = {**params, **state['target'][from_teacher]}, {**stats, **state['target_stats'][from_teacher]}
     return bind(networks, params, stats, train=False)
 
-  def represent(params, state, inputs_batch):
+  def represent(params, state, inputs_batch, network=None, **given):
     keys = jax.random.split(jax.random.key(0), len(jax.tree.leaves(inputs_batch)[0]))
     (x,) = inputs(keys, inputs_batch)
-    return networks_of(params, state)[encoder](x)
+    nets = networks_of(params, state)
+    if (network or encoder) not in nets:
+      raise ConfigError(f'no network is called {network!r}{closest(network, nets)}')
+    return nets[network or encoder](x, **given)
 
   def watch(params, state, batch, key, step):
     outputs, _, _, _ = evaluated(params, state, batch, key, step)
@@ -267,6 +269,24 @@ def make_method(
     return {}
 
   return Method(init, loss, after_update, represent, networks_of, watch, enter, gradients)
+
+
+def origin(name: str, source: str, arrays: Mapping[str, Any]) -> Any:
+  """What a network begins a phase with, from 'NETWORK' a copy, and from 'NETWORK[-2:]' what the two have in common, of those layers."""
+  network, _, cut = source.removesuffix(']').partition('[')
+  if not cut:
+    return jax.tree.map(jnp.copy, arrays[network])
+  layers = slice(*(int(part) if part else None for part in cut.split(':')))
+
+  def part(own: Any, of: Any) -> Any:
+    if isinstance(own, Mapping):
+      return {key: part(x, of[key]) for key, x in own.items()}
+    found = of if of.shape == own.shape else of[layers]
+    if found.shape != own.shape:
+      raise ConfigError(f'start.{name} is {source!r}, which gives arrays of shape {found.shape} where the network has {own.shape}')
+    return jnp.copy(found)
+
+  return part(arrays[name], arrays[network])
 
 
 def first_view(x: Any) -> Array:

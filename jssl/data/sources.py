@@ -114,12 +114,16 @@ class GrainSource:
   def __next__(self) -> dict[str, np.ndarray]:
     return self.next()
 
-  def reorder(self, order: np.ndarray) -> None:
-    """Batches from now on are consecutive runs of `order`, taken in a new order every epoch.
+  def reorder(self, order: np.ndarray | None) -> None:
+    """Batches from now on are consecutive runs of `order`, taken in a new order every epoch; None for the source's own.
 
     Raises:
       ValueError: the order has too few entries for an epoch, or some that are no examples.
     """
+    if order is None:
+      self.close()
+      self._given = None
+      return
     order, least = np.asarray(order), self.batches_per_epoch * self._batch_size
     if order.ndim != 1 or len(order) < least or order.min() < 0 or order.max() >= self._n:
       raise ValueError(f'an order must have at least {least} numbers from 0 to {self._n - 1}, not {order.shape} of {order.dtype}')

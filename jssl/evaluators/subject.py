@@ -17,7 +17,8 @@ class Subject:
     data: with the splits that the evaluators ask for, mostly 'train' and 'test'.
     represent: dict of columns [b ...] -> Features, jitted, with its arrays as arguments: as constants they would be compiled in.
     networks: name -> network, bound to its arrays and in evaluation mode; none for raw input.
-    transform: fitted to the pooled features of 'train' (and its column `transform.labels`), and then part of `represent`.
+    transform: fitted to the pooled features of 'train' (and its column `transform.labels`), or to the network and its data, and then
+      part of `represent`.
   """
 
   def __init__(
@@ -29,7 +30,10 @@ class Subject:
   ):
     self.data, self.networks = data, dict(networks or {})
     self.represent = represent
-    if transform:
+    if transform and transform.networks:
+      state = transform.fit(represent, data)
+      self.represent = lambda x: transform.apply(represent, state, x)
+    elif transform:
       fitted, apply = self._fit(transform), jax.jit(transform.apply)
       self.represent = lambda x: (z := represent(x))._replace(pooled=apply(fitted, z.pooled))
 

@@ -11,23 +11,42 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.types import Data, Key, Refresh
+from jssl.types import Data, Examples, Key, Refresh
 
 _AT_ONCE = 512  # examples that are embedded, or compared, in one call
 
 
-def embedded(represent: Callable, data: Data, column: str) -> np.ndarray:
-  """Unit-length features [n d] of a column of the training split, as `represent` makes them of the data's own input."""
+def embedded(represent: Callable, data: Data, column: str, by: str | None = None) -> np.ndarray:
+  """Unit-length features [n d] of a column of the training split, as `represent` makes them of the data's own input.
+
+  Args:
+    by: a network that takes the encoder's place, or 'tf_idf' for the counts of a column of token ids; None for the encoder.
+  """
   rows = data.splits['train']
+  if by == 'tf_idf':
+    return tf_idf(rows, column, data.info['vocabulary'])
   found, n = [], len(rows)
   for start in range(0, n, _AT_ONCE):
     some = np.minimum(np.arange(start, start + _AT_ONCE), n - 1)  # one shape, so that it compiles once
     x = rows.take(some)[column] if hasattr(rows, 'take') else np.stack([rows[int(i)][column] for i in some])
-    found.append(np.asarray(represent({data.inputs: x}).pooled, np.float32))
+    found.append(np.asarray(represent({data.inputs: x}, network=by).pooled, np.float32))
   z = np.concatenate(found)[:n]
   if not np.isfinite(z).all():
     bad = int((~np.isfinite(z)).any(1).sum())
     raise ValueError(f'{bad} of {n} rows of the features of {column!r} are not finite; training has diverged: lower the learning rate')
+  return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+
+
+def tf_idf(rows: Examples, column: str, vocabulary: int) -> np.ndarray:
+  """Unit vectors [n v] of the counts of a column of token ids, each 1 + log count, times log of how rare the token is; 0 is padding.
+
+  Reference: Salton, Buckley, Information Processing and Management 1988, doi:10.1016/0306-4573(88)90021-0.
+  """
+  ids = rows.take(np.arange(len(rows)))[column] if hasattr(rows, 'take') else np.stack([row[column] for row in rows])
+  counts = np.zeros((len(ids), vocabulary), np.float32)
+  np.add.at(counts, (np.arange(len(ids))[:, None], ids), 1.0)
+  counts[:, 0] = 0
+  z = np.log1p(counts) * np.log(len(ids) / np.maximum((counts > 0).sum(0), 1))
   return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
 
 
@@ -48,7 +67,7 @@ def clusters(*, count: int, column: str | None = None) -> Refresh:
   return Refresh(lambda data: {'cluster': jax.ShapeDtypeStruct((), jnp.int32)}, make)
 
 
-def cluster_batches(*, size: int, columns: tuple[str, str]) -> Refresh:
+def cluster_batches(*, size: int, columns: tuple[str, str], by: str | None = None) -> Refresh:
   """An order in which batches are clusters of pairs that are alike, so that the others of a batch are hard negatives.
 
   Each pair is the two embeddings side by side. Clusters are cut, and what is left of them joined, so that all have `size`.
@@ -56,12 +75,13 @@ def cluster_batches(*, size: int, columns: tuple[str, str]) -> Refresh:
   Args:
     size: examples in a batch.
     columns: of queries and of documents.
+    by: the surrogate whose features these are, as in `embedded`.
 
   Reference: Morris, Rush, 2024, arXiv:2410.02525, section 3.1.
   """
 
   def make(represent, networks, data: Data, key: Key):
-    z = np.concatenate([embedded(represent, data, name) for name in columns], 1)
+    z = np.concatenate([embedded(represent, data, name, by) for name in columns], 1)
     cluster, centres = k_means(z, max(1, len(z) // size), key)
     by_place = np.argsort(centres @ centres[0])  # neighbouring clusters share the batches that their remainders fill
     place = np.argsort(by_place)[cluster]
@@ -70,7 +90,7 @@ def cluster_batches(*, size: int, columns: tuple[str, str]) -> Refresh:
   return Refresh(lambda data: {}, make)
 
 
-def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name: str = 'negatives') -> Refresh:
+def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name: str = 'negatives', by: str | None = None) -> Refresh:
   """The passages most like a query that are not its own: a column of `count` of them, as they are in the passage column.
 
   Args:
@@ -78,6 +98,7 @@ def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name:
     query, passage: columns.
     skip: of the most similar ones, how many are left out, as they may well be right.
     name: of the column, [count ...].
+    by: what finds them, as in `embedded`.
 
   Reference: Xiong et al. (ANCE), ICLR 2021, arXiv:2007.00808, section 3.
   """
@@ -88,7 +109,7 @@ def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name:
 
   def make(represent, networks, data: Data, key: Key):
     rows = data.splits['train']
-    q, p = embedded(represent, data, query), embedded(represent, data, passage)
+    q, p = (embedded(represent, data, column, by) for column in (query, passage))
     whole = rows.take(np.arange(len(rows)))[passage] if hasattr(rows, 'take') else np.stack([r[passage] for r in rows])
     found, text = [], np.unique(whole.reshape(len(whole), -1), axis=0, return_inverse=True)[1].reshape(-1)
     for start in range(0, len(q), _AT_ONCE):

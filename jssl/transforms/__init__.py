@@ -1,5 +1,6 @@
 """Transforms: systems that never train by gradient. fit(features, labels or side information) -> state, then apply."""
 
+from jssl.transforms.corpus import corpus_context
 from jssl.transforms.nullspace import Erasure, Nullspace, inlp, leace, random_directions
 from jssl.transforms.retrofit import Graph, neighbours_to_edges, retrofit, retrofit_random, rewire
 from jssl.transforms.steer import (
@@ -35,6 +36,8 @@ TRANSFORMS = {
   'mean_difference': mean_difference,
   'logistic_direction': logistic_direction,
   'random_direction': random_direction,
+  # a corpus in
+  'corpus_context': corpus_context,
 }
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
   'all_but_the_top',
   'amplify',
   'contrast',
+  'corpus_context',
   'inlp',
   'keep_norm',
   'lat',

@@ -201,3 +201,61 @@ def test_a_run_of_phases_is_reported_like_any_other():
   p, done = plan(c), trained(c)
   results = run.report(p, done, run.choose(p, None), None, True)
   assert 0 <= results['figures']['classify_top1'] <= 1 and set(results['baselines']) == {'random_init'}
+
+
+def test_a_phase_trains_what_it_names_and_nothing_else_decays():
+  c = simclr(steps=4, phases=(dict(steps=2), dict(train=('projector',))))
+  assert plan(c).phases[1].turns[0].trained == ('projector',)
+  whole, half = trained(c), trained({**c, 'steps': 2, 'phases': ()})
+  assert same(whole.train.params['backbone'], half.train.params['backbone'])
+  assert not same(whole.train.params['projector'], half.train.params['projector'])
+
+
+def test_a_network_begins_as_the_last_layers_of_another():
+  from jssl.core.method import origin
+
+  layers = {'attention': {'kernel': jnp.arange(12.0).reshape(3, 4)}}
+  arrays_of = {'encoder': {'blocks': layers, 'table': jnp.ones(5)}, 'decoder': {'blocks': {'attention': {'kernel': jnp.zeros((2, 4))}}}}
+  found = origin('decoder', 'encoder[-2:]', arrays_of)
+  assert jax.tree.structure(found) == jax.tree.structure(arrays_of['decoder'])
+  np.testing.assert_array_equal(found['blocks']['attention']['kernel'], np.arange(4.0, 12.0).reshape(2, 4))
+  with pytest.raises(ConfigError, match='shape'):
+    origin('decoder', 'encoder[-1:]', arrays_of)
+
+
+@pytest.mark.parametrize('cut', [5, 4, 3])
+def test_an_order_ends_with_its_phase(cut, tmp_path):
+  near = dict(name='cluster_batches', size=16, columns=('image', 'image'), every=8)
+  c = simclr(steps=6, checkpoint_every=1, keep=9, data=dict(name='digits'), phases=(dict(steps=4, refresh=dict(near=near)), dict()))
+  whole = trained(c, workdir=tmp_path)
+  for later in range(cut + 1, 7):
+    shutil.rmtree(tmp_path / 'checkpoints' / str(later))
+  assert same(whole.train, trained(c, workdir=tmp_path).train)
+
+
+def test_a_surrogate_finds_the_negatives():
+  from jssl.data.arrays import Columns
+  from jssl.refreshes import hard_negatives
+  from jssl.types import Data
+
+  ids = np.array([[1, 5, 6, 0], [1, 5, 7, 0], [1, 8, 9, 3], [1, 9, 4, 3]], np.int32)
+  spec = dict.fromkeys(('ids', 'query'), jax.ShapeDtypeStruct((4,), jnp.int32))
+  data = Data(dict(train=Columns(dict(ids=ids, query=ids))), spec, 'ids', dict(vocabulary=10))
+  refuse = lambda *_, **__: pytest.fail('no network is asked')
+  found = hard_negatives(count=1, query='query', passage='ids', by='tf_idf').make(refuse, {}, data, jax.random.key(0))['negatives']
+  np.testing.assert_array_equal(found[:, 0], ids[[1, 0, 3, 2]])
+  asked = []
+  represent = lambda batch, network=None: asked.append(network) or Features(None, jnp.asarray(batch['ids'], jnp.float32))
+  hard_negatives(count=1, query='query', passage='ids', by='cheap').make(represent, {}, data, jax.random.key(0))
+  assert asked == ['cheap', 'cheap']
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('cut', [3, 6])
+def test_a_run_of_six_phases_killed_within_one_or_between_two_ends_in_the_same_bits(cut, tmp_path):
+  c = small('simlm', steps=8, log_every=1, checkpoint_every=1, keep=9)
+  assert [phase.first for phase in plan(c).phases] == [0, 2, 4, 5, 6, 7]
+  whole = trained(c, workdir=tmp_path)
+  for later in range(cut + 1, 9):
+    shutil.rmtree(tmp_path / 'checkpoints' / str(later))
+  assert same(whole.train, trained(c, workdir=tmp_path).train)

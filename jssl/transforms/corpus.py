@@ -1,0 +1,24 @@
+"""What a network is given of a corpus before it reads the corpus's texts."""
+
+from jssl.data.order import permutation
+from jssl.types import Transform
+
+
+def corpus_context(*, network: str, count: int, split: str = 'test', seed: int = 0) -> Transform:
+  """The vectors of some documents of a corpus, made once, are the context of all that is encoded.
+
+  Args:
+    network: makes the vectors.
+    count: documents; all where there are fewer.
+    split: whose documents.
+    seed: of which ones.
+
+  Reference: Morris, Rush, ICLR 2025, arXiv:2410.02525, section 4.2.
+  """
+
+  def fit(represent, data):
+    rows = data.splits[split]
+    drawn = permutation(len(rows), seed)[:count]
+    return represent({data.inputs: rows.take(drawn)[data.inputs]}, network=network).pooled
+
+  return Transform(fit, lambda represent, context, inputs: represent(inputs, context=context), networks=True)
