@@ -72,30 +72,35 @@ def check_traces(config: Mapping[str, Any]) -> None:
 def measure(
   config: Mapping[str, Any], devices: int | None = None, *, layouts: Mapping[str, Layout], micro_batches: Sequence[int]
 ) -> Iterator[tuple[str, Errors]]:
-  """How far the first step on many devices, and in micro-batches, is from that on one device in one batch.
+  """How far the first step of each phase on many devices, and in micro-batches, is from that on one device in one batch.
 
-  Each device has examples of its own. Where batch norm sees micro-batches, the one batch is one in which it sees the same
-  groups: the micro-batches are then held against the same computation written out piece by piece, without recomputation.
+  A phase starts from the start of the one before, untrained, and has the columns that its refreshes make of that. Each device
+  has examples of its own. Where batch norm sees micro-batches, the one batch is one in which it sees the same groups: the
+  micro-batches are then held against the same computation written out piece by piece, without recomputation.
 
   Yields:
-    The name of the layout, or 'micro_batches_2', and the errors.
+    The name of the layout, or 'micro_batches_2', after that of the phase where it is not the first one, and the errors.
   """
   whole = plan(config)
   one = make_mesh(devices=jax.devices()[:1])
   start = jax.device_get(jax.jit(lambda: whole.method.init(jax.random.key(0)))())
-  batch = first_batch(whole)
-  expected = loss_and_grad(whole, start, batch, one)
-  for name, (sizes, rules) in layouts.items():
-    yield name, _errors(expected, loss_and_grad(whole, start, batch, make_mesh(sizes, jax.devices()[:devices]), rules))
-  for count in micro_batches:
-    parts = {**dict(config), 'micro_batches': count}
-    if jax.tree.leaves(start[1]['stats']):
-      kept, methods.in_micro_batches = methods.in_micro_batches, _piece_by_piece
-      try:
-        expected = loss_and_grad(plan(parts), start, batch, one)
-      finally:
-        methods.in_micro_batches = kept
-    yield f'micro_batches_{count}', _errors(expected, loss_and_grad(plan(parts), start, batch, one))
+  for i, phase in enumerate(whole.phases):
+    if i:
+      start = jax.device_get(jax.jit(phase.turns[0].method.enter)(*start, jax.random.key(i)))
+    place, batch = f'phase {i + 1}, ' if i else '', first_batch(whole, i, start)
+    run = partial(loss_and_grad, start=start, batch=batch, phase=i)
+    expected = run(whole, mesh=one)
+    for name, (sizes, rules) in layouts.items():
+      yield f'{place}{name}', _errors(expected, run(whole, mesh=make_mesh(sizes, jax.devices()[:devices]), rules=rules))
+    for count in micro_batches:
+      parts = {**dict(config), 'micro_batches': count}
+      if jax.tree.leaves(start[1]['stats']):
+        kept, methods.in_micro_batches = methods.in_micro_batches, _piece_by_piece
+        try:
+          expected = run(plan(parts), mesh=one)
+        finally:
+          methods.in_micro_batches = kept
+      yield f'{place}micro_batches_{count}', _errors(expected, run(plan(parts), mesh=one))
 
 
 def _piece_by_piece(encode, count: int):
@@ -108,23 +113,30 @@ def _piece_by_piece(encode, count: int):
   return run
 
 
-def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, rules: Any = 'replicated') -> tuple:
-  """Loss, gradient and new state of the first step from `start`, the method's parameters and state."""
+def loss_and_grad(
+  p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, rules: Any = 'replicated', phase: int = 0
+) -> tuple:
+  """Loss, gradient and new state of the first step of a phase from `start`, the method's parameters and state."""
   places = shardings(dict(zip(('params', 'state'), start, strict=True)), mesh, rules)
   with jax.set_mesh(mesh):
     params, state = jax.device_put(start, tuple(places.values()))
     batch = jax.device_put(dict(batch), NamedSharding(mesh, BATCH))
     step = jax.device_put(jnp.zeros((), jnp.int32), NamedSharding(mesh, PartitionSpec()))
-    grad = jax.jit(jax.value_and_grad(p.method.loss, has_aux=True))
+    grad = jax.jit(jax.value_and_grad(p.phases[phase].turns[0].method.loss, has_aux=True))
     (loss, (state, _)), grads = grad(params, state, batch, jax.random.key(1), step)
   return jax.device_get((loss, grads, state))
 
 
-def first_batch(p: Plan) -> dict[str, np.ndarray]:
-  """The first examples of the training split, in the shapes of the plan."""
-  size = p.config['batch_size']
-  examples = [p.data.splits['train'][i % len(p.data.splits['train'])] for i in range(size)]
-  batch = {name: np.stack([np.asarray(e[name], x.dtype) for e in examples]) for name, x in p.data.spec.items()}
+def first_batch(p: Plan, phase: int = 0, start: tuple | None = None) -> dict[str, np.ndarray]:
+  """The first examples of a phase's training split, in the shapes of the plan, with what its refreshes make of `start`."""
+  size, data, method = p.config['batch_size'], p.phases[phase].data, p.phases[phase].turns[0].method
+  rows = np.arange(size) % len(data.splits['train'])
+  examples = [data.splits['train'][int(i)] for i in rows]
+  batch = {name: np.stack([np.asarray(e[name], x.dtype) for e in examples]) for name, x in data.spec.items()}
+  for refresh in p.phases[phase].refreshes.values():
+    represent = partial(jax.jit(method.represent, static_argnames='network'), *start)
+    made = refresh.make(represent, method.networks(*start), data, jax.random.key(0))
+    batch |= {name: np.asarray(x)[rows] for name, x in made.items() if name != 'order'}
   return {**batch, 'example': np.arange(size, dtype=np.int32), 'epoch': np.zeros(size, np.int32)}
 
 

@@ -82,14 +82,16 @@ def test_devices_and_micro_batches_change_nothing(name):
 
 
 def test_trains_resumes_and_compiles_each_step_once(name, tmp_path):
-  """Four steps, and the last two again from the checkpoint in their middle: the same bits, and figures."""
-  p = plan(config(name, steps=4, log_every=1, checkpoint_every=2))
+  """Four steps, or eight of many phases, and the second half again from the checkpoint in the middle: the same bits, and figures."""
+  half = 2 if len(config(name).get('phases', ())) < 3 else 4
+  p = plan(config(name, steps=2 * half, log_every=1, checkpoint_every=half))
   run = lambda: loop.run(p, loop.open_source(p), workdir=tmp_path, quiet=True, devices=jax.devices()[:1])
   whole = run()
   rows = list(whole.log.rows)
-  shutil.rmtree(tmp_path / 'checkpoints' / '4')
+  for later in range(half + 1, 2 * half + 1):
+    shutil.rmtree(tmp_path / 'checkpoints' / str(later), ignore_errors=True)
   again = run()
-  assert rows[:2] == again.log.rows[:2], 'steps that are not run again keep even their times'
+  assert rows[:half] == again.log.rows[:half], 'steps that are not run again keep even their times'
   for a, b in zip(jax.tree.leaves(whole.train), jax.tree.leaves(again.train), strict=True):
     if not jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
       np.testing.assert_array_equal(a, b)
@@ -97,14 +99,15 @@ def test_trains_resumes_and_compiles_each_step_once(name, tmp_path):
   assert timeless(rows) == timeless(again.log.rows)
   assert np.isfinite(whole.log.rows[-1]['loss'])
   programs = lambda steps: len({(p.at(step).first, p.at(step).turn(step)) for step in steps})
-  assert (whole.compiles, again.compiles) == (programs(range(4)), programs(range(2, 4)))
+  assert (whole.compiles, again.compiles) == (programs(range(2 * half)), programs(range(half, 2 * half)))
 
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_config_says_where_it_comes_from(name):
   source = open(util.find_spec(configs.names()[name]).origin).read()
-  paper = ast.get_docstring(ast.parse(source)) or ''
+  paper = ast.get_docstring(ast.parse(source), clean=False) or ''
   assert re.search(r'(arXiv:\d{4}\.\d{4,5}|doi:10\.)', paper), 'the first line names the paper with its arXiv number or DOI'
-  assert len(source.splitlines()) <= (60 if configs.module(name).get_config().get('phases') else 40)
+  code = sum(bool(line.strip()) for line in source.replace(paper, '').splitlines())
+  assert code <= (60 if configs.module(name).get_config().get('phases') else 40), 'beside the docstring'
   claim = configs.module(name).get_config().claim
-  assert claim and {'metric', 'beats', 'margin', 'seeds'} <= set(claim)
+  assert claim is None or {'metric', 'beats', 'margin', 'seeds'} <= set(claim)  # without one it is untried
