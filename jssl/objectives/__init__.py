@@ -10,6 +10,7 @@ from jssl.objectives.contrastive import (
   align_uniform,
   debiased,
   decoupled,
+  filtered_info_nce,
   info_nce,
   info_nce_queue,
   koleo,
@@ -34,7 +35,15 @@ from jssl.objectives.control import (
   taco,
 )
 from jssl.objectives.diffusion import denoising_mse, gaussian_kl, mmd, umd
-from jssl.objectives.distil import kl_logits, match_tokens, token_alignment, wcord_global, wcord_local, wcord_scores
+from jssl.objectives.distil import (
+  kl_logits,
+  match_tokens,
+  ranking_distillation,
+  token_alignment,
+  wcord_global,
+  wcord_local,
+  wcord_scores,
+)
 from jssl.objectives.invariance import conditional_mmd
 from jssl.objectives.kg import margin_ranking, self_adversarial, square_norm
 from jssl.objectives.labelled import (
@@ -48,6 +57,7 @@ from jssl.objectives.labelled import (
   edl,
   entity_recovery,
   euclidean_triplet,
+  first_cross_entropy,
   ge2e,
   i_edl,
   paired_cross_entropy,
@@ -111,6 +121,7 @@ OBJECTIVES = {
   'nt_xent': nt_xent,
   'info_nce': info_nce,
   'info_nce_queue': info_nce_queue,
+  'filtered_info_nce': filtered_info_nce,
   'sup_con': sup_con,
   'nnclr': nnclr,
   'decoupled': decoupled,
@@ -176,6 +187,7 @@ OBJECTIVES = {
   # labelled
   'prototypical': prototypical,
   'paired_cross_entropy': paired_cross_entropy,
+  'first_cross_entropy': first_cross_entropy,
   'angular_prototypical': angular_prototypical,
   'ge2e': ge2e,
   'triplet': triplet,
@@ -221,6 +233,7 @@ OBJECTIVES = {
   'umd': umd,
   # distil
   'kl_logits': kl_logits,
+  'ranking_distillation': ranking_distillation,
   'token_alignment': token_alignment,
   'wcord_global': wcord_global,
   'wcord_scores': wcord_scores,

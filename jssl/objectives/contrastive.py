@@ -57,17 +57,24 @@ def nt_xent(
 
 
 def info_nce(
-  q: Array, k: Array, *, temperature: float = 0.07, ids: Array | None = None, chunk: int | None = None
+  q: Array,
+  k: Array,
+  *,
+  negatives: Array | None = None,
+  temperature: float = 0.07,
+  ids: Array | None = None,
+  chunk: int | None = None,
 ) -> Array:
   """Cross entropy of finding k_i among all keys of the batch, one way.
 
-  l_i = -log [ exp(q_i.k_i/tau) / sum_j exp(q_i.k_j/tau) ]
+  l_i = -log [ exp(q_i.k_i/tau) / (sum_j exp(q_i.k_j/tau) + sum_m exp(q_i.n_m/tau)) ]
 
   CLIP's loss is the mean of info_nce(q, k) and info_nce(k, q), with a learned temperature.
 
   Args:
     q: [b d] queries.
     k: [b d] keys; k_i is the positive of q_i.
+    negatives: [b c d], further keys: hard negatives of each query, which are negatives of all. None for the keys alone.
     temperature: tau; a traced scalar where it is learned.
     ids: [b] whole numbers; rows of equal id are not negatives of each other.
     chunk: rows of the table held at a time; None holds all of it.
@@ -77,10 +84,47 @@ def info_nce(
 
   Reference: van den Oord, Li, Vinyals 2018, arXiv:1807.03748, Eq. 4; Radford et al. 2021, arXiv:2103.00020, Figure 3
   (CLIP, tau at least 0.01); Chen, Xie, He 2021, arXiv:2104.02057, Eq. 1 and Algorithm 1 (MoCo v3, tau = 0.2). MoCo v3
-  multiplies by 2 tau and adds its two directions: a weight of 4 tau on their mean.
+  multiplies by 2 tau and adds its two directions: a weight of 4 tau on their mean. Hard negatives shared by the batch: Karpukhin et
+  al. 2020, arXiv:2004.04906, section 3.2; Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2, tau = 0.02, whose official code
+  adds the batch's other queries and the similarities of passages to the denominator.
   """
   q, k, ids = *_float32(q, k), _own(ids, q)
-  return jax.nn.softplus(_log_sum_exp(q, k, ids, ids, temperature, chunk) - _cosine(q, k) / temperature)
+  keys, key_ids = k, ids
+  if negatives is not None:
+    further = negatives.astype(jnp.float32).reshape(-1, k.shape[-1])
+    keys, key_ids = jnp.concatenate([k, further]), jnp.concatenate([ids, jnp.full(len(further), jnp.min(ids) - 1)])
+  return jax.nn.softplus(_log_sum_exp(q, keys, ids, key_ids, temperature, chunk) - _cosine(q, k) / temperature)
+
+
+def filtered_info_nce(
+  q: Array, k: Array, *, surrogate_q: Array, surrogate_k: Array, temperature: float = 0.02, margin: float = 0.0
+) -> Array:
+  """`info_nce` without the keys that a surrogate g holds for as good as the right one.
+
+  l_i = -log [ exp(q_i.k_i/tau) / sum_{j in N(i)} exp(q_i.k_j/tau) ],   N(i) = {i} and {j: g(q_i).g(k_j) < g(q_i).g(k_i) + eps}
+
+  Args:
+    q: [b d] queries.
+    k: [b d] keys; k_i is the positive of q_i.
+    surrogate_q: [b e] g of the queries, scaled to unit length here.
+    surrogate_k: [b e] g of the keys, likewise.
+    temperature: tau.
+    margin: eps.
+
+  Returns:
+    [b] nats.
+
+  Reference: Morris, Rush, ICLR 2025, arXiv:2410.02525, section 4.1, on false negatives (eps = 0); one way and with a fixed tau = 0.02 by
+  the official code (`logit_scale` 50). Stop-gradient on the surrogate.
+  """
+  (q, k), g = _float32(q, k), jax.lax.stop_gradient(_table(*_float32(surrogate_q, surrogate_k)))
+  scores, own = _table(q, k) / temperature, jnp.eye(len(q), dtype=bool)
+  others = jnp.where(~own & (g < jnp.diagonal(g)[:, None] + margin), scores, EMPTY)
+  return jax.nn.softplus(jax.nn.logsumexp(others, 1) - jnp.diagonal(scores))
+
+
+def _table(q: Array, k: Array) -> Array:
+  return jnp.matmul(l2_normalize(q), l2_normalize(k).T, precision='highest')
 
 
 def info_nce_queue(

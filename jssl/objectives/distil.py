@@ -33,6 +33,27 @@ def kl_logits(student: Array, teacher: Array, *, temperature: float = 1.0) -> Ar
   return temperature**2 * jnp.mean(divergence.reshape(len(divergence), -1), 1)
 
 
+def ranking_distillation(query: Array, candidates: Array, scores: Array, *, temperature: float = 0.02) -> Array:
+  """Divergence of a bi-encoder's ranking of the candidates of a query from that of a cross-encoder.
+
+  l_i = KL( softmax_j(scores_ij) || softmax_j(cos(query_i, candidate_ij) / tau) )
+
+  Args:
+    query: [b d].
+    candidates: [b m d] of each query: the right one and hard negatives.
+    scores: [b m] the teacher's, as they are.
+    temperature: tau of the student.
+
+  Returns:
+    [b] nats.
+
+  Reference: Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2, with tau = 0.02 by the official code and in sum with 0.2
+  `info_nce`. Stop-gradient on the teacher.
+  """
+  cosine = jnp.einsum('bd,bmd->bm', l2_normalize(query), l2_normalize(candidates), precision='highest')
+  return kl_logits(cosine / temperature, scores)
+
+
 def token_alignment(student: Array, teacher: Array, *, student_mask: Array | None = None, teacher_mask: Array | None = None) -> Array:
   """Squared distance of the student's tokens to the teacher's, matched one to one and greedily by cosine.
 

@@ -370,6 +370,23 @@ def entity_recovery(z: Array, candidates: Array, *, labels: Array, mask: Array |
   return token_mean(loss, mask)
 
 
+def first_cross_entropy(scores: Array) -> Array:
+  """Cross entropy of candidates of which the first is the right one: how a cross-encoder is trained.
+
+  l_i = -log softmax(scores_i)[0]
+
+  Args:
+    scores: [b m].
+
+  Returns:
+    [b] nats.
+
+  Reference: Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2 (re-ranker); Nogueira, Cho 2019, arXiv:1901.04085, score each
+  candidate by itself.
+  """
+  return -jax.nn.log_softmax(scores.astype(jnp.float32))[:, 0]
+
+
 def paired_cross_entropy(scores: Array) -> Array:
   """Every query finds what it belongs to among all of the batch: l_i = -log softmax_j(s_ij)[i].
 

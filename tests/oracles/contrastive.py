@@ -28,12 +28,23 @@ def nt_xent(sg, q, k, temperature=0.5, ids=None):
   return np.array(loss)
 
 
-def info_nce(sg, q, k, temperature=0.07, ids=None):
+def info_nce(sg, q, k, negatives=None, temperature=0.07, ids=None):
   q, k = unit(q), unit(k)
   loss = []
   for i in range(len(q)):
     denominator = sum(math.exp(q[i] @ k[j] / temperature) for j in range(len(k)) if j == i or apart(ids, i, j))
+    for own in [] if negatives is None else negatives:
+      denominator += sum(math.exp(q[i] @ n / temperature) for n in unit(own))
     loss.append(-math.log(math.exp(q[i] @ k[i] / temperature) / denominator))
+  return np.array(loss)
+
+
+def filtered_info_nce(sg, q, k, surrogate_q, surrogate_k, temperature=0.02, margin=0.0):
+  q, k, a, c = unit(q), unit(k), unit(surrogate_q), unit(surrogate_k)
+  loss = []
+  for i in range(len(q)):
+    kept = [j for j in range(len(k)) if j == i or not a[i] @ c[j] >= a[i] @ c[i] + margin]
+    loss.append(-math.log(math.exp(q[i] @ k[i] / temperature) / sum(math.exp(q[i] @ k[j] / temperature) for j in kept)))
   return np.array(loss)
 
 
@@ -177,8 +188,16 @@ ORACLES = {
       (pair(rng), dict(temperature=0.07)),
       (pair(rng, 7, 3, 0.01), dict(temperature=0.2)),
       (pair(rng), dict(temperature=0.5, ids=IDS)),
+      (pair(rng), dict(temperature=0.1, ids=IDS, negatives=table(rng, 12).reshape(6, 2, 5))),
     ],
     learned=('temperature',),
+  ),
+  'filtered_info_nce': Oracle(
+    filtered_info_nce,
+    lambda rng: [
+      (pair(rng), dict(zip(('surrogate_q', 'surrogate_k'), pair(rng, 6, 3), strict=True))),
+      (pair(rng), dict(zip(('surrogate_q', 'surrogate_k'), pair(rng, 6, 4), strict=True), temperature=0.1, margin=0.2)),
+    ],
   ),
   'info_nce_queue': Oracle(
     info_nce_queue,

@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.oracles.contrastive import pair, unit
 from tests.oracles.oracle import Oracle
-from tests.oracles.shared import log_softmax, normal, pair_of_tokens, sizes
+from tests.oracles.shared import cos, log_softmax, normal, pair_of_tokens, sizes
 
 
 def kl_logits(sg, student, teacher, temperature=1.0):
@@ -19,6 +19,14 @@ def kl_logits(sg, student, teacher, temperature=1.0):
       s, t = log_softmax(s / temperature), sg(log_softmax(t / temperature))
       loss[i] += temperature**2 * sum(math.exp(u) * (u - v) for u, v in zip(t, s, strict=True)) / len(rows[0])
   return loss
+
+
+def ranking_distillation(sg, query, candidates, scores, temperature=0.02):
+  loss = []
+  for i in range(len(query)):
+    student = log_softmax([cos(query[i], x) / temperature for x in candidates[i]])
+    loss.append(sum(math.exp(t) * (t - s) for t, s in zip(sg(log_softmax(scores[i])), student, strict=True)))
+  return np.array(loss)
 
 
 def token_alignment(sg, student, teacher, student_mask=None, teacher_mask=None):
@@ -67,6 +75,14 @@ def wcord_local(sg, q, k, epsilon=0.05, iterations=20):
 ORACLES = {
   'kl_logits': Oracle(
     kl_logits, lambda rng: [(pair(rng), dict(temperature=4.0)), (pair_of_tokens(rng), {}), (pair(rng, scale=5.0), {})]
+  ),
+  'ranking_distillation': Oracle(
+    ranking_distillation,
+    lambda rng: [
+      ((normal(rng, 4, 5), normal(rng, 4, 3, 5), normal(rng, 4, 3)), dict(temperature=0.5)),
+      ((normal(rng, 3, 5), normal(rng, 3, 2, 5), normal(rng, 3, 2, scale=3.0)), {}),
+    ],
+    sizes(lambda rng: ((normal(rng, 4, 5), normal(rng, 4, 3, 5), normal(rng, 4, 3)), {})),
   ),
   'token_alignment': Oracle(
     token_alignment,

@@ -169,11 +169,18 @@ def opposite(rng):
   return z, w
 
 
+def first_cross_entropy(sg, scores):
+  return np.array([math.log(sum(math.exp(s - row[0]) for s in row)) for row in scores])
+
+
 def paired_cross_entropy(sg, scores):
   return np.array([math.log(sum(math.exp(s - row[i]) for s in row)) for i, row in enumerate(scores)])
 
 
 ORACLES = {
+  'first_cross_entropy': Oracle(
+    first_cross_entropy, lambda rng: [((normal(rng, 5, 3, scale=2.0),), {})], sizes(lambda rng: ((normal(rng, 4, 4),), {}))
+  ),
   'paired_cross_entropy': Oracle(
     paired_cross_entropy, lambda rng: [((normal(rng, 5, 5, scale=2.0),), {})], sizes(lambda rng: ((normal(rng, 4, 4),), {}))
   ),
