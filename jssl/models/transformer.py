@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models.attention import Attention
+from jssl.models.bert import PostNormBlock
 from jssl.models.blocks import Block, FeedForward, scan, stacked
 from jssl.models.heads import width_of
 from jssl.models.layers import LayerNorm, dropout, kernel_init, shape_of
@@ -151,30 +152,36 @@ class Decoder(nnx.Module):
 
 
 class TokenDecoder(nnx.Module):
-  """Embedded tokens through pre-norm blocks, each attending to all: the light decoder of a masked autoencoder of text.
+  """Embedded tokens through blocks, each attending to all: the light decoder of a masked autoencoder of text.
 
   Args:
     on: width of the tokens, or the module that makes them.
     depth: number of blocks.
     heads: of the attention.
     ratio, dropout: as in `Block`.
+    post_norm: the blocks are those of a `Bert`, with whose layers it may begin, and nothing is normalised after them; otherwise they
+      are pre-norm.
     std: of the kernels.
     dtype: to compute in; parameters are float32.
     rngs: as nnx asks for.
 
-  Reference: Meng et al., ICLR 2024, arXiv:2302.02060, section 4.
+  Reference: Meng et al., ICLR 2024, arXiv:2302.02060, section 4; post-norm: Wang et al. (SimLM), ACL 2023, arXiv:2207.02578,
+    section 3.1.
   """
 
-  def __init__(self, on: int | nnx.Module, *, depth: int, heads: int, ratio: float = 4., dropout: float = 0., std: float = 0.02,
-               dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(self, on: int | nnx.Module, *, depth: int, heads: int, ratio: float = 4., dropout: float = 0., post_norm: bool = False,
+               std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
     self.dim, self.dtype = width_of(on), dtype
-    options = dict(heads=heads, ratio=ratio, dropout=dropout, std=std, dtype=dtype)
-    self.blocks = stacked(lambda rngs: Block(self.dim, rngs=rngs, **options), depth, rngs=rngs)
-    self.norm = LayerNorm(self.dim, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    options = dict(heads=heads, dropout=dropout, std=std, dtype=dtype)
+    options |= dict(hidden=int(ratio * self.dim)) if post_norm else dict(ratio=ratio)
+    make = PostNormBlock if post_norm else Block
+    self.blocks = stacked(lambda rngs: make(self.dim, rngs=rngs, **options), depth, rngs=rngs)
+    self.norm = None if post_norm else LayerNorm(self.dim, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Array:
     """[b n d], and a mask [b n] that is True where there are tokens -> [b n d]."""
-    return self.norm(scan(self.blocks, x.astype(self.dtype), mask=mask, keys=keys)[0])
+    x, _ = scan(self.blocks, x.astype(self.dtype), mask=mask, keys=keys)
+    return x if self.norm is None else self.norm(x)
 
 
 class LmHead(nnx.Module):

@@ -87,6 +87,7 @@ def encode(
   time: Ref | None = None,
   types: Ref | None = None,
   visible: Ref | None = None,
+  context: Ref | None = None,
   teacher: bool = False,
   last_layers: int | None = None,
 ) -> Pass:
@@ -101,6 +102,8 @@ def encode(
     mask: tokens that are replaced by a learned one.
     time: level of noise [b].
     types, visible: of token ids: their types [b n], and which of them each of them sees, [b n n] bool.
+    context: vectors that a contextual network reads beside its input: those of all examples, [B d], from an output that begins with
+      'whole.', or [b m d].
     teacher: the teacher's copy, without dropout and with no gradient.
     last_layers: how many of the last layers `averaged` is the mean of.
 
@@ -111,11 +114,13 @@ def encode(
     first: [b d], the first token.
   """
 
+  refs = dict(keep=keep, mask=mask, time=time, types=types, visible=visible, context=context)
+
   def run(call: Call):
     nets = call.target if teacher else call.nets
     net, x = nets[network], call.read(on)
     keys = None if teacher else call.key('encoder')
-    given = {name: call.read(ref) for name, ref in dict(keep=keep, mask=mask, time=time, types=types, visible=visible).items() if ref}
+    given = {name: call.read(ref) for name, ref in refs.items() if ref}
     if first_token is None and embedder is None:
       found = net(x, keys=keys, **given)
     else:

@@ -5,10 +5,17 @@ import jax.numpy as jnp
 from jssl.types import Array, Batch, Keys
 
 
-def columns(keys: Keys, batch: Batch, *, names: tuple = ()) -> tuple[Array, ...]:
-  """The named columns, one a view: a query and its positive, an image and its caption."""
+def columns(keys: Keys, batch: Batch, *, names: tuple = (), lists: tuple = ()) -> tuple[Array, ...]:
+  """The named columns, one a view: a query and its positive, an image and its caption.
+
+  Args:
+    keys: not used.
+    batch: with the columns.
+    names: columns [b ...].
+    lists: columns [b c ...], each of which is c further views: negatives.
+  """
   del keys
-  return tuple(batch[name] for name in names)
+  return (*(batch[name] for name in names), *(x for name in lists for x in jnp.unstack(batch[name], axis=1)))
 
 
 def scaled(keys: Keys, batch: Batch, *, names: tuple = (), mean: float = 0.0, std: float = 1.0) -> tuple[Array, ...]:

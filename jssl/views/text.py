@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jssl.parts.facts import token_types, visibility
 from jssl.types import Array, Batch, Keys, fold
+from jssl.views.columns import columns
 
 
 class Hidden(NamedTuple):
@@ -82,10 +83,22 @@ def mask_tokens(keys: Keys, ids: Array, *, ratio: float = 0.15, first: int = 5) 
   return jax.vmap(draw)(keys, ids)
 
 
-def real_tokens(keys: Keys, batch: Batch, *, names: tuple[str, ...]) -> dict[str, Array]:
-  """Which places of the named columns are tokens and no padding, [b n] bool each."""
+def real_tokens(keys: Keys, batch: Batch, *, names: tuple[str, ...], first: int = 1) -> dict[str, Array]:
+  """Which places of the named columns are tokens and no padding, [b n] bool each; with `first` also not special, below it."""
   del keys
-  return {name: batch[name] != 0 for name in names}
+  return {name: batch[name] >= first for name in names}
+
+
+def joined(keys: Keys, batch: Batch, *, first: str, names: tuple = (), lists: tuple = ()) -> tuple[Array, ...]:
+  """A text followed by each of several others, [b n + m - 1]: what a cross-encoder reads. The first token of the others is left out.
+
+  Args:
+    keys: not used.
+    batch: with the columns.
+    first: of ids, [b n]; its padding stays, so that what follows begins at one place.
+    names, lists: the others, as in `columns`.
+  """
+  return tuple(jnp.concatenate([batch[first], x[:, 1:]], 1) for x in columns(keys, batch, names=names, lists=lists))
 
 
 def ordered_places(keys: Keys, batch: Batch, *, column: str, start: int, draws: int = 4) -> dict[str, Array]:
