@@ -12,6 +12,7 @@ BACKBONES = {
   'embedding': dict(dim=8),
   'embedding_bag': dict(dim=8),
   'bert': dict(width=16, depth=1, heads=2),
+  'contextual_bert': dict(width=16, depth=1, heads=2),
   'dit': dict(width=16, depth=1, heads=2),
   'tst': dict(width=16, depth=1, heads=2),
   'frame_transformer': dict(width=16, depth=1, heads=2),
@@ -88,7 +89,13 @@ def made(name: str, **changes) -> dict:
 def shrink(c: dict, batch_size: int = 16) -> dict:
   """A config with a batch of 16 and a narrow backbone."""
   c |= dict(batch_size=batch_size, epochs=1, steps=8)
-  c['backbone'] = {**c['backbone'], **BACKBONES.get(c['backbone']['name'], {})}
+  width, narrow = c['backbone'].get('width'), dict(BACKBONES.get(c['backbone']['name'], {}))
+  if any(str(of).endswith(']') for phase in c.get('phases', ()) for of in phase.get('start', {}).values()):
+    narrow['depth'] = 2  # a network begins as some of the layers
+  c['backbone'] = {**c['backbone'], **narrow}
+  for head, spec in c['heads'].items():
+    if width and spec.get('width') == width and 'depth' in spec:  # another of the same shape stays so
+      c['heads'][head] = {**spec, **narrow}
   if c['data'].pop('tokenizer', None):
     c = _without_minilm(c)
     c['data']['vocabulary'] = 600
