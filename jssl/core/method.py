@@ -89,7 +89,7 @@ def pairs_of(loss: Loss, q: Mapping[int, Any], k: Mapping[int, Any]) -> list[tup
   if loss.pairs == 'all':
     return [(i, j) for i in sorted(q) for j in sorted(k) if i != j]
   if wrong := [(i, j) for i, j in loss.pairs if i not in q or j not in k]:
-    raise ConfigError(f'the pair {wrong[0]} of views is asked for, and there are {sorted(q)} and {sorted(k)}; correct `pairs`, or draw more views')
+    raise ConfigError(f'the pair {wrong[0]} of views is asked for, and there are {sorted(q)} and {sorted(k)}; correct `pairs`')
   return list(loss.pairs)
 
 
