@@ -224,7 +224,8 @@ class _Run:
     for name, one in phase.refreshes.items():
       if (self.done - phase.first) % one.every == 0:
         method, (params, state) = phase.turns[0].method, _local((self.train.params, self.train.state))
-        represent, key = partial(jax.jit(method.represent, static_argnames='network'), params, state), salted(_local(self.train.key), 'refresh', name, self.done)
+        represent = partial(jax.jit(method.represent, static_argnames='network'), params, state)
+        key = salted(_local(self.train.key), 'refresh', name, self.done)
         made = one.make(represent, method.networks(params, state), phase.data, key)
         self.columns = {**self.columns, **{n: np.asarray(x) for n, x in made.items()}}
         if 'order' in made:
