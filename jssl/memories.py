@@ -119,3 +119,58 @@ def rows(*, count: int, dim: int, momentum: float = 0.0) -> Memory:
     return state.at[example].set(l2_normalize(momentum * state[example] + (1 - momentum) * l2_normalize(z)))
 
   return Memory(lambda key, *shapes: l2_normalize(jax.random.normal(key, (count, dim))), lambda state: state, write)
+
+
+def centroids(*, count: int, rate: float = 1e-3, threshold: float = 0.4) -> Memory:
+  """Centroids of k-means that follow the batches, from when their embeddings have spread out.
+
+  c_j <- (1 - rate) c_j + rate mean {h_i : i in the batch, j = argmax_m cos(h_i, c_m)}, as it was where no h_i is assigned to it
+
+  They begin at the first batch whose mean cosine between the views, over all pairs, is at most `threshold`: the first is an example
+  drawn at random, and each next one the example, of those not chosen yet, that is least like the one before.
+
+  Written from two views of the batch's embeddings, [b d] each, of which the first is clustered. Read as `centroids` [count d],
+  zeros at first, and `started` [] bool.
+
+  Args:
+    count: of centroids, at most the batch's size.
+    rate: gamma, by which they move; 1 - rate is the momentum.
+    threshold: of the mean cosine.
+
+  Reference: Deng, Wan, Yang, Quan, Wang 2023, arXiv:2305.09892, section 3 (clustering). The released code moves centroids by the sum
+  of what is assigned to them, and before the loss of the same batch; there rate = 1e-3, threshold = 0.4 and count = 128 of batches
+  of 512.
+  """
+
+  def init(key, q, k):
+    b, d = q.shape
+    if count > b:
+      raise ValueError(f'{count} centroids cannot begin at different examples of a batch of {b}; ask for {b} or fewer')
+    first = jax.random.randint(key, (), 0, b)
+    return {'centroids': jnp.zeros((count, d)), 'started': jnp.zeros((), bool), 'first': first}
+
+  def write(state, q, k):
+    q, old, started = q.astype(jnp.float32), state['centroids'], state['started']
+    cosine = jnp.matmul(l2_normalize(q), l2_normalize(k).T, precision='highest')
+    beginning = q[_far_apart(cosine, state['first'], count)]
+    nearest = jnp.argmax(jnp.matmul(l2_normalize(q), l2_normalize(old).T, precision='highest'), 1)
+    assigned = jax.nn.one_hot(nearest, count)
+    size = jnp.sum(assigned, 0)[:, None]
+    mean = jnp.matmul(assigned.T, q, precision='highest') / jnp.maximum(size, 1)
+    moved = jnp.where(size > 0, (1 - rate) * old + rate * mean, old)
+    begins = ~started & (jnp.mean(cosine) <= threshold)
+    new = jnp.where(started, moved, jnp.where(begins, beginning, old))
+    return {**state, 'centroids': new, 'started': started | begins}
+
+  return Memory(init, lambda state: {name: state[name] for name in ('centroids', 'started')}, write)
+
+
+def _far_apart(cosine: jax.Array, first: jax.Array, count: int) -> jax.Array:
+  """Rows [count] of which each is the column least like the row before, of [b b], and none comes twice."""
+
+  def choose(carry, _):
+    last, taken = carry
+    taken = taken.at[last].set(True)
+    return (jnp.argmin(jnp.where(taken, jnp.inf, cosine[last])), taken), last
+
+  return jax.lax.scan(choose, (first, jnp.zeros(len(cosine), bool)), length=count)[1]

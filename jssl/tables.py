@@ -223,6 +223,7 @@ MEMORIES = {
   'duals': memories.duals,
   'multipliers': memories.multipliers,
   'rows': memories.rows,
+  'centroids': memories.centroids,
 }
 SCHEDULES = {
   'constant': schedules.constant,

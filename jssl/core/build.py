@@ -14,7 +14,7 @@ import optax
 from flax import nnx
 
 from jssl import tables
-from jssl.core.graph import SOURCES, Node, arrange, parse
+from jssl.core.graph import SOURCES, Node, arrange, memories_read, needed, parse
 from jssl.core.method import make_method
 from jssl.core.nets import Network, network
 from jssl.core.phases import Phase, Turn, phase_at
@@ -235,10 +235,10 @@ def of_turn(c: Mapping[str, Any], names: Sequence[str], networks, teachers, data
     memories[name] = call(option(f'memories.{name}', spec, 'memories', clock)), ((of,) if isinstance(of, str) else tuple(of))
   # A memory, or a figure, that only looks at what is not computed for any loss is left out with it.
   wanted = [w for name, loss in losses.items() for w in wants(f'losses.{name}', loss)]
-  needed = reached(nodes, [text for _, text, _ in wanted])
-  refs = [parse(text, 'losses') for text in [*(text for _, text, _ in wanted), *(text for name in needed for text in nodes[name].reads)]]
-  read = {ref.name.split('.')[0] for ref in refs if ref.source == 'memory'}
-  idle = lambda ref: ref.name in c['losses'] and ref.name not in losses if ref.source == 'loss' else ref.source in {*nodes} - needed
+  run = needed(nodes, [text for _, text, _ in wanted])
+  refs = (parse(text, place) for place, text, _ in wanted)
+  read = {ref.name.split('.')[0] for ref in refs if ref.source == 'memory'} | memories_read(nodes[name] for name in run)
+  idle = lambda ref: ref.name in c['losses'] and ref.name not in losses if ref.source == 'loss' else ref.source in {*nodes} - run
   within = lambda refs: not any(idle(parse(text, 'metrics')) for text in refs)
   memories = {n: m for n, m in memories.items() if n in read or within(m[1])}
   metrics = {n: m for n, m in metrics.items() if within([*m.positional, *m.keywords.values()])}
@@ -285,18 +285,6 @@ def begins(spec: Any, networks: Mapping[str, Any], teachers: Mapping[str, Any]) 
         f'there are {sorted(networks)} and {sorted(teachers)}'
       )
   return spec
-
-
-def reached(nodes: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
-  """The passes that are run for some references."""
-  found: set[str] = set()
-  left = list(refs)
-  while left:
-    source = parse(left.pop(), 'passes').source
-    if source in nodes and source not in found:
-      found.add(source)
-      left += nodes[source].reads
-  return found
 
 
 def make_node(name: str, spec: Any, c: Mapping[str, Any], networks, teachers, clock: Mapping[str, int]) -> Node:

@@ -141,6 +141,31 @@ def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozense
   return Graph(stages, asked, tuple(kept))
 
 
+def needed(nodes: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
+  """The passes that are run for some references."""
+  found: set[str] = set()
+  left = list(refs)
+  while left:
+    source = parse(left.pop(), 'passes').source
+    if source in nodes and source not in found:
+      found.add(source)
+      left += nodes[source].reads
+  return found
+
+
+def part(graph: Graph, refs: Iterable[str]) -> Graph:
+  """The part of a graph that is run for some references."""
+  names = needed({node.name: node for nodes in graph.stages for node in nodes}, refs)
+  kept = tuple({name: outputs for name, outputs in of.items() if name in names} for of in graph.kept)
+  return graph._replace(stages=tuple(tuple(n for n in nodes if n.name in names) for nodes in graph.stages), kept=kept)
+
+
+def memories_read(nodes: Iterable[Node]) -> set[str]:
+  """The memories that passes read."""
+  refs = (parse(text, node.name) for node in nodes for text in node.reads)
+  return {ref.name.split('.')[0] for ref in refs if ref.source == 'memory'}
+
+
 def look(ref: Reference, *, outputs: Mapping, batch: Mapping, nets: Mapping, memories: Mapping, whole: Mapping | None = None) -> Any:
   """What a reference stands for: an array, or {view: array} for all views of an output that has views."""
   if ref.source == 'batch':

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.core import nets as nnets
-from jssl.core.graph import Graph, look, parse, stacked
+from jssl.core.graph import Graph, look, memories_read, parse, part, stacked
 from jssl.core.nets import Network, bind, stats_of
 from jssl.options import ConfigError, closest
 from jssl.parts.schedules import at, value_at
@@ -137,7 +137,7 @@ def make_method(
   """
   memories, metrics, teachers, start = memories or {}, metrics or {}, teachers or {}, start or {}
 
-  def encode_all(params, state, batch, keys):
+  def encode_all(params, state, batch, keys, graph=graph):
     remembered = {name: memories[name][0].read(held) for name, held in state['memories'].items() if name in memories}
     stats, found = (state['stats'], state['target_stats']), {}
     for nodes, kept in zip(graph.stages, graph.kept, strict=True):
@@ -168,18 +168,23 @@ def make_method(
     return {'target': copies(params), 'target_stats': copies(stats)}
 
   def memories_of(params, state, key):
-    """What is kept, at the start. Those that passes read are made without a look at what they are written from."""
-    read = {ref.name.split('.')[0] for nodes in graph.stages for n in nodes for t in n.reads if (ref := parse(t, 'passes')).source == 'memory'}
-    first = {name: memories[name][0].init(salted(key, name)) for name in memories if name in read}
+    """What is kept, at the start: each from the shapes of what it is written from, where that can be known before it is there."""
+    begin = lambda name, *shapes: memories[name][0].init(salted(key, name), *shapes)
+    values, held = dict.fromkeys(losses, [jnp.zeros(len(batch['example']))]), {}
 
-    def written_from(batch):
-      found, _ = encode_all(params, {**state, 'memories': first}, batch, example_keys(key, batch))
-      outputs = Outputs(found, batch, bind(networks, params, state['stats']), {})
-      values = dict.fromkeys(losses, [jnp.zeros(len(batch['example']))])
-      return {name: sources(name, outputs, values) for name in memories if name not in first}
+    def written_from(name):
+      def shapes(batch):
+        found, _ = encode_all(params, {**state, 'memories': held}, batch, example_keys(key, batch), waiting[name])
+        return sources(name, Outputs(found, batch, bind(networks, params, state['stats']), {}), values)
 
-    shapes = jax.eval_shape(written_from, dict(batch)) if memories else {}
-    return {name: first[name] if name in first else memories[name][0].init(salted(key, name), *shapes[name]) for name in memories}
+      return jax.eval_shape(shapes, dict(batch))
+
+    waiting = {name: part(graph, of) for name, (_, of) in memories.items()}
+    while waiting:
+      ready = [name for name, of in waiting.items() if memories_read(node for nodes in of.stages for node in nodes) <= {*held}]
+      held |= {name: begin(name, *written_from(name)) for name in ready} or {name: begin(name) for name in waiting}
+      waiting = {name: of for name, of in waiting.items() if name not in held}
+    return held
 
   def sources(name, outputs, values):
     refs = [parse(text, f'memories.{name}.of') for text in memories[name][1]]

@@ -11,6 +11,7 @@ from jssl.objectives.contrastive import (
   debiased,
   decoupled,
   filtered_info_nce,
+  in_batch_softmax,
   info_nce,
   info_nce_queue,
   koleo,
@@ -67,6 +68,7 @@ from jssl.objectives.labelled import (
   triplet,
 )
 from jssl.objectives.multiview import (
+  bidirectional_margin,
   care,
   kl_align,
   non_negative,
@@ -132,6 +134,7 @@ OBJECTIVES = {
   'uniform': uniform,
   'align_uniform': align_uniform,
   'koleo': koleo,
+  'in_batch_softmax': in_batch_softmax,
   # redundancy
   'barlow_twins': barlow_twins,
   'vicreg': vicreg,
@@ -165,6 +168,7 @@ OBJECTIVES = {
   'patch_similarity': patch_similarity,
   'simcse': simcse,
   'kl_align': kl_align,
+  'bidirectional_margin': bidirectional_margin,
   # sequence
   'token_cross_entropy': token_cross_entropy,
   'replaced_token_detection': replaced_token_detection,

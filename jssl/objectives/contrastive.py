@@ -127,6 +127,27 @@ def _table(q: Array, k: Array) -> Array:
   return jnp.matmul(l2_normalize(q), l2_normalize(k).T, precision='highest')
 
 
+def in_batch_softmax(q: Array, k: Array, *, ids: Array | None = None) -> Array:
+  """Cross entropy of finding k_i among all of the batch by inner products as they are, without lengths or temperature.
+
+  l_i = -log [ exp(q_i.k_i) / sum_j exp(q_i.k_j) ]
+
+  Args:
+    q: [b d] inputs.
+    k: [b d] responses; k_i belongs to q_i.
+    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+
+  Returns:
+    [b] nats.
+
+  Reference: Yang et al. 2018, arXiv:1804.07754, section 2 (input and response); Cer et al. 2018, arXiv:1803.11175, section 3.
+  """
+  q, k = _float32(q, k)
+  others = False if ids is None else (ids[:, None] == ids) & ~jnp.eye(len(q), dtype=bool)
+  scores = jnp.where(others, -1e30, jnp.matmul(q, k.T, precision='highest'))
+  return jax.nn.logsumexp(scores, 1) - jnp.diagonal(scores)
+
+
 def info_nce_queue(
   q: Array,
   k: Array,

@@ -26,4 +26,5 @@ PASSES = {
   'q_values': control.q_values,
   'lookup': lookup.lookup,
   'triples': lookup.triples,
+  'nearest': views.nearest,
 }

@@ -256,6 +256,35 @@ def recall(*, memory: Ref, at: Ref = 'batch.example') -> Pass:
   return Pass(lambda call: {'out': call.read(memory)[call.read(at)]}, ('out',))
 
 
+def nearest(*, on: Ref, table: Ref, count: int = 1, valid: Ref | None = None) -> Pass:
+  """The rows of a table that are most like each example, by cosine; no gradient flows into them.
+
+  Args:
+    on: [b d].
+    table: [m d], of a memory or a network.
+    count: how many rows an example.
+    valid: [] bool of a memory: whether there is anything in the table.
+
+  Gives, the most like ones first:
+    out: [b count d], zeros where there are none.
+    index: [b count], their numbers; -1 where there are none.
+    valid: [b] bool.
+  """
+
+  def run(call: Call):
+    x, rows = jax.lax.stop_gradient((call.read(on), call.read(table)))
+    there = jnp.ones((), bool) if valid is None else call.read(valid)
+    cosine = jnp.matmul(l2_normalize(x), l2_normalize(rows).T, precision='highest')
+    index = jax.lax.top_k(cosine, count)[1]
+    return {
+      'out': jnp.where(there, rows[index], 0),
+      'index': jnp.where(there, index, -1),
+      'valid': jnp.broadcast_to(there, len(x)),
+    }
+
+  return Pass(run, ('out', 'index', 'valid'))
+
+
 def gather(*, on: Mapping[str, Ref], at: Mapping[str, Ref]) -> Pass:
   """Tokens at places.
 

@@ -48,6 +48,15 @@ def filtered_info_nce(sg, q, k, surrogate_q, surrogate_k, temperature=0.02, marg
   return np.array(loss)
 
 
+def in_batch_softmax(sg, q, k, ids=None):
+  loss = []
+  for i in range(len(q)):
+    scores = [q[i] @ k[j] for j in range(len(k)) if j == i or apart(ids, i, j)]
+    top = max(scores)
+    loss.append(top + math.log(sum(math.exp(s - top) for s in scores)) - q[i] @ k[i])
+  return np.array(loss)
+
+
 def info_nce_queue(sg, q, k, negatives, temperature=0.07, ids=None, negative_ids=None):
   q, k, negatives = unit(q), unit(k), unit(negatives)
   loss = []
@@ -198,6 +207,9 @@ ORACLES = {
       (pair(rng), dict(zip(('surrogate_q', 'surrogate_k'), pair(rng, 6, 3), strict=True))),
       (pair(rng), dict(zip(('surrogate_q', 'surrogate_k'), pair(rng, 6, 4), strict=True), temperature=0.1, margin=0.2)),
     ],
+  ),
+  'in_batch_softmax': Oracle(
+    in_batch_softmax, lambda rng: [(pair(rng), {}), (pair(rng, 7, 3), {}), (pair(rng), dict(ids=IDS))]
   ),
   'info_nce_queue': Oracle(
     info_nce_queue,

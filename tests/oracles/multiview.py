@@ -126,8 +126,9 @@ def patch_similarity(sg, z, target=0.75):
   return (sum(cosines) / len(cosines) - target) ** 2
 
 
-def simcse(sg, q, k, negatives=None, temperature=0.05, alpha=0.0, ids=None):
+def simcse(sg, q, k, negatives=None, valid=None, temperature=0.05, alpha=0.0, ids=None):
   q, k, b = unit(q), unit(k), len(q)
+  valid = np.ones(b, bool) if valid is None else valid
   negatives = None if negatives is None else unit(negatives)
   ids = np.arange(b) if ids is None else ids
   loss = np.zeros(b)
@@ -135,8 +136,19 @@ def simcse(sg, q, k, negatives=None, temperature=0.05, alpha=0.0, ids=None):
     keep = [j for j in range(b) if j == i or ids[j] != ids[i]]
     logits = [q[i] @ k[j] / temperature for j in keep]
     if negatives is not None:
-      logits += [q[i] @ negatives[j] / temperature + (alpha if j == i else 0) for j in keep]
+      logits += [q[i] @ negatives[j] / temperature + (alpha if j == i else 0) for j in keep if valid[j]]
     loss[i] = log_sum_exp(logits) - q[i] @ k[i] / temperature
+  return loss
+
+
+def bidirectional_margin(sg, q, k, labels, alpha=0.2, beta=0.5):
+  q, k, b = unit(q), unit(k), len(q)
+  loss = np.zeros(b)
+  for i in range(b):
+    for j in range(b):
+      if j != i and labels[i] >= 0 and labels[j] == labels[i]:
+        apart = q[i] @ k[j] - q[i] @ k[i]
+        loss[i] += (max(apart + alpha, 0) + max(-apart - beta, 0)) / b
   return loss
 
 
@@ -203,6 +215,16 @@ ORACLES = {
       (pair(rng), {}),
       (pair(rng), dict(negatives=table(rng, 6), temperature=0.3, alpha=0.7)),
       (pair(rng), dict(negatives=table(rng, 6), temperature=0.3, ids=IDS)),
+      (pair(rng), dict(negatives=table(rng, 6), temperature=0.3, valid=np.arange(6) % 3 > 0)),
+      (pair(rng), dict(negatives=table(rng, 6), valid=np.zeros(6, bool))),
+    ],
+  ),
+  'bidirectional_margin': Oracle(
+    bidirectional_margin,
+    lambda rng: [
+      (pair(rng), dict(labels=np.array([0, 1, 0, 2, 1, 0]))),
+      (pair(rng, 7), dict(labels=np.array([0, -1, 0, -1, 3, 0, 3]), alpha=0.5, beta=0.8)),
+      (pair(rng), dict(labels=np.zeros(6, int), alpha=0.1, beta=0.3)),
     ],
   ),
   'kl_align': Oracle(kl_align, lambda rng: [(pair(rng), {}), (pair(rng), dict(temperature=0.3))]),
