@@ -25,12 +25,14 @@ from jssl.data import (
   probing,
   reports,
   rollout,
+  sentence_tasks,
   series,
   shapes,
   simlex,
   sound,
   text,
   thesaurus,
+  unseen_books,
   voices,
   words,
 )
@@ -44,6 +46,7 @@ from jssl.models import (
   convnet,
   critic,
   cross,
+  dan,
   dit,
   dynamics,
   embedding,
@@ -130,6 +133,9 @@ MODELS = {
   'chunk': dynamics.Chunk,
   'matrix': dynamics.Matrix,
   'flat': dynamics.Flat,
+  # sentences
+  'dan': dan.Dan,
+  'compared': dan.Compared,
 }
 VIEWS = {
   'augment': image.augment,
@@ -209,6 +215,9 @@ DATA = {
   # control
   'rooms': rollout.rooms,
   'demonstrations': rollout.demonstrations,
+  'unseen_books': unseen_books.unseen_books,
+  'sentence_tasks': sentence_tasks.sentence_tasks,
+  'reviews_and_lee': compose.reviews_and_lee,
 }
 TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
 # Where policies play.

@@ -89,6 +89,9 @@ def made(name: str, **changes) -> dict:
 def shrink(c: dict, batch_size: int = 16) -> dict:
   """A config with a batch of 16 and a narrow backbone."""
   c |= dict(batch_size=batch_size, epochs=1, steps=8)
+  for phase in c.get('phases', ()):
+    if 'tokenizer' in phase.get('data', ()):
+      phase['data'] |= dict(tokenizer=None, vocabulary=600, length=8)
   width, narrow = c['backbone'].get('width'), dict(BACKBONES.get(c['backbone']['name'], {}))
   if any(str(of).endswith(']') for phase in c.get('phases', ()) for of in phase.get('start', {}).values()):
     narrow['depth'] = 2  # a network begins as some of the layers

@@ -14,7 +14,7 @@ import optax
 from flax import nnx
 
 from jssl import tables
-from jssl.core.graph import SOURCES, Node, arrange, memories_read, needed, parse
+from jssl.core.graph import SOURCES, Node, arrange, parse, reached
 from jssl.core.method import make_method
 from jssl.core.nets import Network, network
 from jssl.core.phases import Phase, Turn, phase_at

@@ -141,7 +141,7 @@ def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozense
   return Graph(stages, asked, tuple(kept))
 
 
-def needed(nodes: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
+def reached(nodes: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
   """The passes that are run for some references."""
   found: set[str] = set()
   left = list(refs)
@@ -155,7 +155,7 @@ def needed(nodes: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
 
 def part(graph: Graph, refs: Iterable[str]) -> Graph:
   """The part of a graph that is run for some references."""
-  names = needed({node.name: node for nodes in graph.stages for node in nodes}, refs)
+  names = reached({node.name: node for nodes in graph.stages for node in nodes}, refs)
   kept = tuple({name: outputs for name, outputs in of.items() if name in names} for of in graph.kept)
   return graph._replace(stages=tuple(tuple(n for n in nodes if n.name in names) for nodes in graph.stages), kept=kept)
 

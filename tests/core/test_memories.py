@@ -1,0 +1,77 @@
+"""Memories against loops, and what passes read of them."""
+
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jssl.core.build import plan
+from jssl.memories import centroids
+from jssl.passes.views import nearest
+from tests.small import small
+
+
+def cos(x, y):
+  return x @ y / np.sqrt(x @ x * (y @ y))
+
+
+def begun(q, k, first, count):
+  """Farthest first: each next example is the one of those left that is least like the one before."""
+  chosen = [first]
+  while len(chosen) < count:
+    left = [j for j in range(len(q)) if j not in chosen]
+    chosen.append(min(left, key=lambda j: cos(q[chosen[-1]], k[j])))
+  return q[chosen]
+
+
+def moved(c, q, rate):
+  after = c.copy()
+  nearest = [max(range(len(c)), key=lambda j: cos(h, c[j])) for h in q]
+  for j in range(len(c)):
+    if members := [h for h, own in zip(q, nearest, strict=True) if own == j]:
+      after[j] = (1 - rate) * c[j] + rate * sum(members) / len(members)
+  return after
+
+
+def test_centroids_begin_far_apart_and_follow_their_members():
+  rng = np.random.default_rng(0)
+  memory = centroids(count=5, rate=0.3, threshold=0.3)
+  draw = lambda shift: [(rng.normal(size=(12, 4)) + shift).astype(np.float32) for _ in range(2)]
+  alike = draw(5.0)
+  state = memory.init(jax.random.key(0), *alike)
+  write = jax.jit(memory.write)
+  state = write(state, *alike)
+  assert not memory.read(state)['started'] and not memory.read(state)['centroids'].any(), 'the batch is not spread out yet'
+  q, k = draw(0.0)
+  state = write(state, q, k)
+  expected = begun(q.astype(np.float64), k.astype(np.float64), int(state['first']), 5)
+  assert memory.read(state)['started']
+  np.testing.assert_array_equal(memory.read(state)['centroids'], expected.astype(np.float32))
+  for shift in (0.0, 0.5, 5.0):  # once begun they follow, whatever the batch's cosine; some have no members
+    q, k = draw(shift)
+    state, expected = write(state, q, k), moved(expected, q.astype(np.float64), 0.3)
+    np.testing.assert_allclose(memory.read(state)['centroids'], expected, rtol=1e-5, atol=1e-6)
+  with pytest.raises(ValueError, match='12 or fewer'):
+    centroids(count=13).init(jax.random.key(0), q, k)
+
+
+@pytest.mark.parametrize('there', [True, False])
+def test_nearest_rows_come_in_order_and_have_no_gradient(there):
+  rng = np.random.default_rng(1)
+  x, table = rng.normal(size=(6, 4)).astype(np.float32), rng.normal(size=(5, 4)).astype(np.float32)
+  read = lambda x: {'x': x, 'table': jnp.asarray(table), 'valid': jnp.asarray(there)}.__getitem__
+  run = lambda x: nearest(on='x', table='table', valid='valid', count=2).run(SimpleNamespace(read=read(x)))
+  found = run(jnp.asarray(x))
+  order = [sorted(range(5), key=lambda j: -cos(row, table[j]))[:2] for row in x.astype(np.float64)]
+  np.testing.assert_array_equal(found['index'], order if there else np.full((6, 2), -1))
+  np.testing.assert_array_equal(found['out'], table[order] if there else np.zeros((6, 2, 4)))
+  assert found['valid'].tolist() == [there] * 6
+  assert not jax.grad(lambda x: run(x)['out'].sum())(jnp.asarray(x)).any()
+
+
+def test_a_memory_that_passes_read_takes_the_shapes_of_what_it_is_written_from():
+  p = plan(small('clusterns'))
+  _, state = jax.eval_shape(p.method.init, jax.random.key(0))
+  assert state['memories']['clusters']['centroids'].shape == (16, 16)
