@@ -19,14 +19,16 @@ class Dan(nnx.Module):
     buckets: number of vectors that pairs share; 0 leaves pairs out.
     width: of the vectors.
     widths: of the feed-forward network's layers; the last is `dim`.
+    std: of the vectors at the start.
     rngs: as nnx asks for.
 
   Reference: Iyyer et al., ACL 2015, doi:10.3115/v1/P15-1162; pairs: Cer et al. 2018, arXiv:1803.11175, section 2.3.
   """
 
-  def __init__(self, on, *, vocabulary: int, buckets: int = 20_000, width: int = 128, widths: tuple[int, ...] = (256, 512), rngs: nnx.Rngs):
+  def __init__(self, on, *, vocabulary: int, buckets: int = 20_000, width: int = 128, widths: tuple[int, ...] = (256, 512),
+               std: float = 0.1, rngs: nnx.Rngs):
     del on
-    embed = lambda count: nnx.Embed(count, width, embedding_init=nnx.initializers.normal(1.0), rngs=rngs)
+    embed = lambda count: nnx.Embed(count, width, embedding_init=nnx.initializers.normal(std), rngs=rngs)
     self.word, self.pair = embed(vocabulary), embed(buckets) if buckets else None
     self.mlp = Mlp(width, widths=widths, norm='none', rngs=rngs)
     self.dim, self.vocabulary, self.buckets = widths[-1], vocabulary, buckets

