@@ -3,10 +3,10 @@
 Parts:
 1. Deep averaging network: words and pairs of neighbours averaged, then a feed-forward network, 512 wide: built.
 2. Transformer, its tokens summed over the root of their number: built, --config.backbone={'name': 'bert', 'pool': 'sqrt', ...}.
-3. Input and response: in-batch softmax of inner products, with a network on the response's side: built, on debates and Hamlet.
+3. Input and response: in-batch softmax of inner products, with a network on the response's side: built; on debates and Hamlet.
 4. Neighbours as Skip-Thought tells them: in that form too, with a network each; the paper does not say how they are decoded.
 5. Classes of pairs from [u; v; |u - v|; u v]: built, on SimLex-999 in three classes, as no inferences are at hand (data).
-6. Few labels of another task by a linear map on the frozen encoder: built; fine-tuning, word-level transfer, WEAT: left out (later).
+6. Few labels of another task by a linear map on the frozen encoder: built; fine-tuning, word-level CNN: left out (scale), WEAT (data).
 7. Angular similarity: built, in the evaluation.
 8. Web text, forums and SNLI; tokens of the Penn Treebank: left out (data); these are lower-case word pieces.
 

@@ -10,6 +10,7 @@ import pytest
 from jssl.core.build import plan
 from jssl.memories import centroids
 from jssl.passes.views import nearest
+from jssl.testing import first_batch
 from tests.small import small
 
 
@@ -75,3 +76,18 @@ def test_a_memory_that_passes_read_takes_the_shapes_of_what_it_is_written_from()
   p = plan(small('clusterns'))
   _, state = jax.eval_shape(p.method.init, jax.random.key(0))
   assert state['memories']['clusters']['centroids'].shape == (16, 16)
+
+
+def test_micro_batches_see_the_same_centroids():
+  c = small('clusterns')
+  c['memories']['clusters']['threshold'] = 1.0
+  p = plan(c)
+  params, state = p.method.init(jax.random.key(0))
+  ask = lambda method, state: jax.jit(method.loss)(params, state, first_batch(p), jax.random.key(1), 0)
+  before, (state, _) = ask(p.method, state)
+  assert state['memories']['clusters']['started']
+  one, (after, figures) = ask(p.method, state)
+  two, (halves, _) = ask(plan({**c, 'micro_batches': 2}).method, state)
+  assert one > before and figures['metrics/clustered'] == 1, 'hard negatives add to the loss once there are centroids'
+  np.testing.assert_allclose(one, two, rtol=1e-5)
+  np.testing.assert_allclose(*(x['memories']['clusters']['centroids'] for x in (after, halves)), rtol=1e-4, atol=1e-6)
