@@ -14,7 +14,7 @@ import optax
 from flax import nnx
 
 from jssl import tables
-from jssl.core.graph import SOURCES, Node, arrange, parse, reached
+from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reached
 from jssl.core.method import make_method
 from jssl.core.nets import Network, network
 from jssl.core.phases import Phase, Turn, phase_at
@@ -235,7 +235,7 @@ def of_turn(c: Mapping[str, Any], names: Sequence[str], networks, teachers, data
     memories[name] = call(option(f'memories.{name}', spec, 'memories', clock)), ((of,) if isinstance(of, str) else tuple(of))
   # A memory, or a figure, that only looks at what is not computed for any loss is left out with it.
   wanted = [w for name, loss in losses.items() for w in wants(f'losses.{name}', loss)]
-  run = needed(nodes, [text for _, text, _ in wanted])
+  run = reached(nodes, [text for _, text, _ in wanted])
   refs = (parse(text, place) for place, text, _ in wanted)
   read = {ref.name.split('.')[0] for ref in refs if ref.source == 'memory'} | memories_read(nodes[name] for name in run)
   idle = lambda ref: ref.name in c['losses'] and ref.name not in losses if ref.source == 'loss' else ref.source in {*nodes} - run
