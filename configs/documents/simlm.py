@@ -21,10 +21,9 @@ def get_config():
   c.heads = dict(lm=dict(name='lm_head'), decoder=dict(name='token_decoder', depth=2, heads=4, dropout=0.1, post_norm=True))
   c.heads.update(generator=dict(bert, width=32, depth=1, dropout=0.0), generator_lm=dict(name='lm_head', on='generator'))
   c.heads.update(first=bert, second=bert, ranker=dict(bert, dropout=0.0), relevance=dict(name='linear', on='ranker', dim=1))
-  masked = lambda ratio: dict(name='mask_tokens', ratio=ratio)
-  generated = lambda ratio: dict(name='replace_tokens', mask=masked(ratio), head='generator_lm', sample=True)
+  generated = lambda ratio: dict(name='replace_tokens', mask=dict(name='mask_tokens', ratio=ratio), head='generator_lm', sample=True)
   for name, by in dict(bert={}, electra=dict(encoder='generator', head='generator_lm')).items():
-    c.passes[name] = dict(name='masked_lm', mask=masked(0.15), **by)
+    c.passes[name] = dict(name='masked_lm', mask=dict(name='mask_tokens', ratio=0.15), **by)
     c.losses[name] = dict(name='token_cross_entropy', of=(f'{name}.logits', f'{name}.labels', f'{name}.valid'))
   c.passes.real = dict(name='draw', view=dict(name='real_tokens', names=('ids',), first=5))
   c.passes.read, c.passes.rebuilt = generated(0.3), generated(0.5)
