@@ -1,6 +1,7 @@
 """What a network is given of a corpus before it reads the corpus's texts."""
 
-from jssl.data.order import permutation
+import numpy as np
+
 from jssl.types import Transform
 
 
@@ -18,7 +19,7 @@ def corpus_context(*, network: str, count: int, split: str = 'test', seed: int =
 
   def fit(represent, data):
     rows = data.splits[split]
-    drawn = permutation(len(rows), seed)[:count]
+    drawn = np.random.RandomState(seed).permutation(len(rows))[:count]
     return represent({data.inputs: rows.take(drawn)[data.inputs]}, network=network).pooled
 
   return Transform(fit, lambda represent, context, inputs: represent(inputs, context=context), networks=True)
