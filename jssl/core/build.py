@@ -309,7 +309,9 @@ def make_node(name: str, spec: Any, c: Mapping[str, Any], networks, teachers, cl
 
 
 def references(value: Any) -> list[Any]:
-  return [value] if isinstance(value, str) else list(value.values() if isinstance(value, Mapping) else value)
+  if isinstance(value, Mapping):
+    return list(value.values())
+  return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Loss:

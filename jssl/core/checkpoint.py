@@ -52,13 +52,12 @@ def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.
     )  # fmt: skip
 
 
-def finish(checkpoints) -> None:
-  """Waits until what is being saved is saved; OSError if it cannot be, or is not there then."""
+def finish(checkpoints, saved: int | None) -> None:
+  """Waits until what is being saved is saved; OSError if it cannot be, or if the last step saved, if any, is not there then."""
   with _told(checkpoints):
     checkpoints.wait()
-    newest = checkpoints.latest
-    if newest and not (Path(checkpoints.directory) / str(newest.step) / 'train' / MANIFEST).exists():
-      raise OSError(f'checkpoint {newest.step} was written and has no manifest')
+    if saved is not None and not (Path(checkpoints.directory) / str(saved) / 'train' / MANIFEST).exists():
+      raise OSError(f'checkpoint {saved} was written and has no manifest')
     checkpoints.close()
 
 

@@ -117,7 +117,7 @@ class _Run:
     self.start = programs.create(seed_data(plan))
     self.sources = {0: source}  # the first phase of those that share one -> source
     self.columns: dict[str, np.ndarray] = {}  # made from the networks; 'order' is that of the source
-    self.checkpoints, train = None, None
+    self.checkpoints, self.saved, train = None, None, None
     if workdir:
       train = self._open(workdir, closing, take_over)
     self.train = jax.tree.map(jax.numpy.copy, self.start) if train is None else train  # the step donates; the start is kept
@@ -136,7 +136,7 @@ class _Run:
     multihost_utils.sync_global_devices('workdir')
     ends = [phase.last for phase in self.plan.phases[:-1]]  # what a later phase begins from stays
     self.checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', self.plan.config['keep'], ends)
-    closing.callback(checkpoint.finish, self.checkpoints)  # however the run ends, what it was saving is saved
+    closing.callback(lambda: checkpoint.finish(self.checkpoints, self.saved))  # however the run ends, what it was saving is saved
     found = checkpoint.restore(self.checkpoints, self._abstract)
     if not found:
       return None
@@ -206,7 +206,9 @@ class _Run:
         self._look(health, alarm)
       if saving:
         position = {str(own): source.save() for own, source in self.sources.items()}
+        self.saved = None  # where saving fails, its error says why
         checkpoint.save(self.checkpoints, self.train, position, self.columns)
+        self.saved = self.done
     if stop:
       raise Stopped(f'stopped at step {self.done} of {self.plan.steps} as asked; the same command with its --workdir goes on')
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.evaluators.ranking import products
 from jssl.types import Data, Examples, Key, Refresh
 
 _AT_ONCE = 512  # examples that are embedded, or compared, in one call
@@ -113,7 +114,7 @@ def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name:
     whole = rows.take(np.arange(len(rows)))[passage] if hasattr(rows, 'take') else np.stack([r[passage] for r in rows])
     found, text = [], np.unique(whole.reshape(len(whole), -1), axis=0, return_inverse=True)[1].reshape(-1)
     for start in range(0, len(q), _AT_ONCE):
-      score = q[start : start + _AT_ONCE] @ p.T
+      score = products(q[start : start + _AT_ONCE], p)
       own = np.arange(start, start + len(score))
       score[text[own][:, None] == text] = -np.inf  # its own passage, wherever it stands
       found.append(np.argsort(-score, 1, kind='stable')[:, skip : skip + count])
@@ -125,11 +126,13 @@ def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name:
 def k_means(z: np.ndarray, count: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
   """Cluster [n] of each row of [n d], and the centres."""
   from sklearn.cluster import KMeans
+  from threadpoolctl import threadpool_limits
 
   if not 1 <= count <= len(z):
     raise ValueError(f'{count} clusters of {len(z)} examples were asked for; give 1 to {len(z)}')
   seed = int(np.asarray(jax.random.bits(key, (), jnp.uint32)) % (2**31))
-  fit = KMeans(count, n_init=1, random_state=seed).fit(z)
+  with threadpool_limits(1):  # several threads add up in an order of their own, and a resumed run would not end in the same bits
+    fit = KMeans(count, n_init=1, random_state=seed).fit(z)
   return fit.labels_, fit.cluster_centers_
 
 

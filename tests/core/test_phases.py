@@ -162,7 +162,7 @@ def test_hard_negatives_are_near_and_not_the_own():
   x = np.eye(6, dtype=np.float32)[[0, 0, 1, 1, 2, 3]] + 0.01 * np.arange(6, dtype=np.float32)[:, None]
   data = Data(dict(train=Columns(dict(q=x, p=x))), dict.fromkeys('qp', jax.ShapeDtypeStruct((6,), jnp.float32)), 'q', {})
   refresh = hard_negatives(count=1, query='q', passage='p')
-  represent = lambda batch: Features(batch['q'][:, None], jnp.asarray(batch['q']))
+  represent = lambda batch, network=None: Features(batch['q'][:, None], jnp.asarray(batch['q']))
   found = refresh.make(represent, {}, data, jax.random.key(0))['negatives']
   np.testing.assert_array_equal(found[:4, 0], x[[1, 0, 3, 2]])
 

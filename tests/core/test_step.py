@@ -9,6 +9,7 @@ import pytest
 from jssl.core import loop
 from jssl.core.build import plan
 from jssl.core.mesh import BATCH, make_mesh
+from jssl.core.programs import Programs, quick, seed_data
 from jssl.core.step import init_state, make_step
 from jssl.data.sources import to_device
 from jssl.parts.watch import Compiles
@@ -25,9 +26,9 @@ def compiled(request):
   p = plan(small('byol', guard=request.param))
   mesh = make_mesh()
   with jax.set_mesh(mesh):
-    programs = loop.Programs(p, mesh)
+    programs = Programs(p, mesh)
     batch = loop.open_source(p).batch(0)
-    yield programs.step(0, 0), programs.create(loop.seed_data(p)), batch, jax.sharding.NamedSharding(mesh, BATCH)
+    yield programs.step(0, 0), programs.create(seed_data(p)), batch, jax.sharding.NamedSharding(mesh, BATCH)
 
 
 def test_moves_nothing_and_gives_up_its_input(compiled):
@@ -53,8 +54,8 @@ def test_seeds_share_their_programs():
   def programs(seed):
     mesh, p = make_mesh(), plan(small('byol', seed=seed))
     with jax.set_mesh(mesh):
-      programs = loop.Programs(p, mesh)
-      return programs.create.lower(loop.seed_data(p)).as_text(), programs.lower().as_text()
+      programs = Programs(p, mesh)
+      return programs.create.lower(seed_data(p)).as_text(), programs.lower().as_text()
 
   assert programs(0) == programs(1)
 
@@ -88,14 +89,14 @@ def test_a_run_with_the_programs_of_another_seed_is_its_own_run():
 
 def test_the_initialisation_has_the_same_bits_however_it_is_compiled(monkeypatch):
   p, mesh = plan(small('simclr')), make_mesh()
-  asked = loop.quick(mesh)
+  asked = quick(mesh)
   monkeypatch.delenv('XLA_FLAGS')
-  options = loop.quick(mesh)
+  options = quick(mesh)
   assert asked is None and options == dict(xla_backend_optimization_level=1), 'a level in XLA_FLAGS stands'
   with jax.set_mesh(mesh):
-    lowered = loop.Programs(p, mesh).create.lower(loop.seed_data(p))
-    quick, usual = (lowered.compile(dict(xla_backend_optimization_level=n))(loop.seed_data(p)) for n in (1, 3))
-  jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(_plain, t) for t in (quick, usual)))
+    lowered = Programs(p, mesh).create.lower(seed_data(p))
+    fast, usual = (lowered.compile(dict(xla_backend_optimization_level=n))(seed_data(p)) for n in (1, 3))
+  jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(_plain, t) for t in (fast, usual)))
 
 
 def _plain(x):

@@ -7,6 +7,7 @@ import pytest
 
 from jssl.core import loop
 from jssl.core.build import plan
+from jssl.core.step import init_state
 from jssl.data import rollout
 from jssl.data.environments import combination_lock, demonstrator, four_rooms, point_mass, uniform
 from tests.small import small
@@ -86,7 +87,7 @@ def test_splits_are_the_same_each_time_and_differ():
 
 def test_batches_follow_from_seed_number_and_policy():
   p = plan(small('spr'))
-  start = lambda: loop.init_state(p.phases[0], jax.random.key(0))
+  start = lambda: init_state(p.phases[0], jax.random.key(0))
   source, again, other = (loop.open_source(p._replace(config={**p.config, 'seed': seed})) for seed in (0, 0, 1))
   first, second = source.next(start()), source.next(start())
   again.restore({'batches': 1})

@@ -140,7 +140,8 @@ def test_no_table_is_made(name):
     return max(sizes + [largest(inner) for eqn in jaxpr.eqns for inner in jaxprs_in_params(eqn.params)])
 
   b, d, chunk = 64, 4, 2
-  assert largest(jax.make_jaxpr(program(name, chunk))(*arguments(name, b, d)).jaxpr) <= 2 * b * max(d, chunk)
+  rows = 3 * b if name == 'info_nce' else 2 * b  # it joins the keys of the batch and the further negatives
+  assert largest(jax.make_jaxpr(program(name, chunk))(*arguments(name, b, d)).jaxpr) <= rows * max(d, chunk)
 
 
 def test_parts_agree_with_their_plain_forms():
