@@ -27,7 +27,7 @@ def late_retrieval(
     subject: of data with the columns `query` and `passage`, ids.
     key: not used.
     split: of both.
-    query, passage, encoder, head: as in the term `late_contrast`.
+    query, passage: columns of ids. encoder, head: names of networks.
 
   Returns:
     ndcg10, map, mrr, recall1 and recall5, as `retrieval.figures` has them.

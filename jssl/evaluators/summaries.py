@@ -29,7 +29,7 @@ def summaries(
     subject: of data with the columns `source` [n] and `text` [m], ids.
     key: chooses among tokens that are equally likely.
     split: whose texts are written.
-    encoder, decoder, head: as in the term `written`.
+    encoder, decoder, head: names of networks, as in the pass `seq2seq`.
     ends: id of the token that ends a text.
 
   Returns:

@@ -20,7 +20,7 @@ def cell_filling(
     subject: of data with ids, row, column [n], place, answer and others [e], as `umls_tables` has them.
     key: not used.
     split: whose tables are filled.
-    structured: as in the term `cells`.
+    structured: as in the view `table_cells`.
     encoder, head: as there.
 
   Returns:

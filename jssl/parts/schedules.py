@@ -65,7 +65,7 @@ def constant(*, value: float, steps: int = 0, epoch: int = 0) -> Schedule:
 
 
 def switch(*, before: float, after: float, at: Duration, steps: int, epoch: int) -> Schedule:
-  """`before`, and from step `at` on `after`: terms that take turns."""
+  """`before`, and from step `at` on `after`: a loss that begins or ends within a phase."""
   start = duration(at, steps=steps, epoch=epoch)
   return Schedule(lambda step: jnp.where(step < start, before, after))
 

@@ -1,4 +1,4 @@
-"""Views: what a term draws from a batch, on the device, inside the jitted step."""
+"""Views: what a pass draws from a batch, on the device, inside the jitted step."""
 
 from jssl.views.image import augment as augment
 from jssl.views.image import beit_block_mask as beit_block_mask
