@@ -40,13 +40,13 @@ def measure(name: str, settings: list[str]) -> dict[str, Any]:
   config = run.load_config(name, [f'--config.{s}' for s in settings]).to_dict()
   p = plan(shrink(config))
   params, state = jax.jit(lambda: p.method.init(jax.random.key(0)))()
-  batch = testing.first_batch(p)
   found = {'init': digest(params)}
   for step in (0, p.steps - 1):
     phase = p.at(step)
     of = phase.turns[phase.turn(step)].method
     if phase.first:
       _, state = jax.jit(of.enter)(params, state, jax.random.key(0))
+    batch = testing.first_batch(p, p.phases.index(phase), (params, state))
     grad = jax.jit(jax.value_and_grad(of.loss, has_aux=True))
     (loss, _), grads = grad(params, state, batch, jax.random.key(1), np.int32(step - phase.first))
     trained = {name: grads[name] for name in phase.turns[phase.turn(step)].trained}
