@@ -84,7 +84,7 @@ def test_devices_and_micro_batches_change_nothing(name):
 def test_trains_resumes_and_compiles_each_step_once(name, tmp_path):
   """Four steps, or eight of many phases, and the second half again from the checkpoint in the middle: the same bits, and figures."""
   half = 2 if len(config(name).get('phases', ())) < 3 else 4
-  p = plan(config(name, steps=2 * half, log_every=1, checkpoint_every=half))
+  p = plan(config(name, steps=2 * half, log_every=1, checkpoint_every=half, keep=4))  # a phase may end in the second half
   run = lambda: loop.run(p, loop.open_source(p), workdir=tmp_path, quiet=True, devices=jax.devices()[:1])
   whole = run()
   rows = list(whole.log.rows)
