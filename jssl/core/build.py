@@ -226,6 +226,8 @@ def of_turn(c: Mapping[str, Any], names: Sequence[str], networks, teachers, data
   """The method of one turn, of the losses that are named: passes, losses, memories and metrics, wired up."""
   losses = {name: make_loss(f'losses.{name}', c['losses'][name], 'objectives', clock) for name in names}
   losses = {name: loss for name, loss in losses.items() if loss.weight}  # one that weighs nothing for good is not computed
+  if names and not losses:
+    raise ConfigError(f'every loss has weight 0, so that nothing would be trained: give one of {sorted(names)} a weight')
   metrics = {name: make_loss(f'metrics.{name}', spec, 'metrics', clock) for name, spec in mapping('metrics', c['metrics']).items()}
   nodes = {name: make_node(name, spec, c, networks, teachers, clock) for name, spec in mapping('passes', c['passes']).items()}
   memories = {}

@@ -55,11 +55,15 @@ class Outputs:
     return stacked(self(text))
 
 
-class Copies(dict):
-  """A teacher's networks by name."""
+class Known(dict):
+  """Networks by name; asking for another one is an error that begins with `missing`."""
+
+  def __init__(self, missing: str, networks: Mapping):
+    super().__init__(networks)
+    self._missing = missing
 
   def __missing__(self, name: str):
-    raise ConfigError(f'the teacher has no copy of {name!r}, which a pass asks of it; it has {sorted(self)}: add it to its networks')
+    raise ConfigError(f'{self._missing} {name!r}{closest(name, self)}')
 
 
 def judge(loss: Loss, outputs: Outputs, key: Key, step: Array) -> list[Array]:
@@ -148,10 +152,10 @@ def make_method(
         nets = bind(networks, params, stats[0])
         held = {name for node in nodes for name in node.frozen}
         held = bind(networks, jax.lax.stop_gradient({name: params[name] for name in held}), stats[0]) if held else {}
-        target = {name: Copies(bind(networks, state['target'][name], stats[1][name])) for name in teachers}
+        target = {t: Known(f'networks of the teacher {t!r} lack', bind(networks, state['target'][t], stats[1][t])) for t in teachers}
         outputs = {name: dict(of) for name, of in outputs.items()}
         for node in nodes:
-          own = {**nets, **{name: held[name] for name in node.frozen}}
+          own = Known(f'passes.{node.name}: no network is called', {**nets, **{name: held[name] for name in node.frozen}})
           read = lambda text, own=own: look(
             parse(text, 'passes'), outputs=outputs, batch=batch, nets=own, memories=remembered, whole=whole
           )

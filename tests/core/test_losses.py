@@ -118,6 +118,16 @@ def test_a_loss_of_weight_zero_is_not_computed(objective):
   assert np.isnan(bad.figures()['total']) and called
 
 
+def test_losses_that_all_weigh_nothing_are_refused():
+  with pytest.raises(ConfigError, match='every loss has weight 0'):
+    plan(tiny(losses=dict(near=dict(name='uniform', of='views.q[0]', weight=0))))
+
+
+def test_a_network_that_is_not_there_is_named():
+  with pytest.raises(ConfigError, match="passes.views: no network is called 'projectr'; did you mean projector"):
+    check_traces(tiny(passes=dict(views=dict(name='embed', heads=('projectr',)))))
+
+
 def test_weights_and_options_may_be_schedules():
   line = lambda start, end: dict(name='linear', start=start, end=end)
   c = tiny(losses=dict(
