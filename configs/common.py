@@ -46,7 +46,7 @@ def text(*, data: str = 'king_james', batch_size: int = 64, steps: int = 120, vo
   """Texts as word pieces, for a BERT of three layers."""
   c = base(data=data, batch_size=batch_size, epochs=1)
   c.steps, c.data.length, c.data.vocabulary = steps, length, vocabulary
-  c.backbone = dict(name='bert', vocabulary=vocabulary, width=64, depth=3, heads=4, dropout=0.1, mask_id=4, std=0.1)
+  c.backbone = dict(name='bert', width=64, depth=3, heads=4, dropout=0.1, std=0.1)
   c.optimizer.learning_rate.peak = 2e-3
   return c
 
@@ -110,9 +110,9 @@ def rooms_played(*, batch_size: int = 64, steps: int = 600, copies: int = 1, **d
   c = rooms(batch_size=batch_size, steps=steps, copies=copies, **data)
   c.data.head = 'q'
   c.backbone.norm = 'layer'
-  c.heads.q = dict(name='linear', dim=4 * copies)
-  c.heads.action = dict(name='action_code', on='data.action', actions=4 * copies)
-  c.heads.transition = dict(name='transition', actions=4 * copies)
+  c.heads.q = dict(name='linear', dim='data.action.size')
+  c.heads.action = dict(name='action_code', on='data.action')
+  c.heads.transition = dict(name='transition', actions='data.action.size')
   c.teacher = dict(name='ema', decay=0.99, networks=('backbone', 'q'))
   c.passes.play = dict(name='q_values', horizon=3)
   of = ('q_values', 'next_online', 'next_target', 'actions', 'rewards', 'discounts')
@@ -138,6 +138,6 @@ def answers(*, batch_size: int = 64, steps: int = 400, **data) -> ConfigDict:
   c = base(data='chains', batch_size=batch_size, epochs=1)
   c.data.update(data)
   c.epochs, c.steps = None, steps
-  c.backbone = dict(name='causal_lm', vocabulary=13, width=48, depth=2, heads=4, std=0.1)
+  c.backbone = dict(name='causal_lm', width=48, depth=2, heads=4, std=0.1)
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-3, warmup='10%'), weight_decay=0.01)
   return c

@@ -6,6 +6,7 @@ keyword it is a schedule.
 
 import difflib
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 from jssl import tables
 from jssl.data.records import DataError
 from jssl.parts.schedules import Schedule
-from jssl.types import Ref
+from jssl.types import Column, Ref
 
 # keyword in a config -> table, and whether the entry is a factory, called as soon as its options are known
 KINDS = {
@@ -43,9 +44,7 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
   if not isinstance(spec, Mapping) or 'name' not in spec:
     raise ConfigError(f'{place} must be dict(name=..., ...), not {spec!r}')
   function = lookup(table, spec['name'], place)
-  inner = getattr(function, 'judge', function)
-  inner = inner.func if isinstance(inner, partial) else inner
-  inner = inner.__init__ if inspect.isclass(inner) else inner
+  inner = signed(function)
   parameters, hints = inspect.signature(inner).parameters, typing.get_type_hints(inner)
   free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
   options = {}
@@ -62,6 +61,43 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
   if table == 'schedules':
     options |= clock or {}
   return partial(function, **options)
+
+
+def signed(entry: Callable) -> Callable:
+  """The function whose signature tells the options of a table's entry."""
+  inner = getattr(entry, 'judge', entry)
+  inner = inner.func if isinstance(inner, partial) else inner
+  return inner.__init__ if inspect.isclass(inner) else inner
+
+
+def with_facts(value: Any, columns: Mapping[str, Column]) -> Any:
+  """A config value in which 'data.COLUMN.FACT' is what is known of the column: 'data.label.size' is the number of classes.
+
+  Raises:
+    ConfigError: there is no such column or fact, or it is not known.
+  """
+  if isinstance(value, Mapping):
+    return {key: with_facts(v, columns) for key, v in value.items()}
+  if isinstance(value, tuple | list):
+    return type(value)(with_facts(v, columns) for v in value)
+  if not isinstance(value, str) or not (found := list(_FACT.finditer(value))):
+    return value
+
+  def fact(match: re.Match) -> Any:
+    name, of = match.groups()
+    if name not in columns:
+      raise ConfigError(f'{value!r}: the data have no column {name!r}{closest(name, columns)}')
+    if of not in FACTS:
+      raise ConfigError(f'{value!r}: a column has no {of!r}{closest(of, FACTS)}')
+    if (known := getattr(columns[name], of)) is None:
+      raise ConfigError(f'{value!r}: the {of} of the column {name!r} is not known; give a number in its place')
+    return known
+
+  return fact(found[0]) if found[0].group() == value else _FACT.sub(lambda match: str(fact(match)), value)
+
+
+FACTS = ('size', 'pad', 'mask', 'first', 'start', 'length', 'width')
+_FACT = re.compile(r'\bdata\.(\w+)\.(\w+)')
 
 
 def mentions(hint: Any) -> bool:
@@ -142,6 +178,8 @@ def accepts(hint: Any, value: Any) -> bool:
     return isinstance(value, tuple | list)
   if origin in (dict, Mapping):
     return isinstance(value, Mapping)
+  if origin is Callable:
+    return callable(value)
   return True
 
 
@@ -150,7 +188,7 @@ def _readable(hint: Any) -> str:
 
 
 class told:
-  """Names the part of the config in errors that building it raises."""
+  """Names the part of the config in errors that building or tracing it raises."""
 
   def __init__(self, place: str):
     self.place = place
@@ -162,4 +200,5 @@ class told:
     # Nothing is computed here: what a factory raises, of any type, comes from the options that it was given.
     if isinstance(error, ConfigError | DataError) or not isinstance(error, Exception):
       return False
-    raise ConfigError(f'{self.place}: {" ".join(str(error).split())[:400] or type(error).__name__}') from error
+    what = f'nothing is called {error}' if isinstance(error, KeyError) else ' '.join(str(error).split())[:400] or type(error).__name__
+    raise ConfigError(f'{self.place}: {what}') from error

@@ -205,7 +205,9 @@ class _Walk:
     # What JAX itself jits is traced once, and remembers the line that called it then.
     own = next((i for i, e in enumerate(self.calls) if _of_jax(e.params.get('name'))), len(self.calls))
     where = next(filter(None, map(_line, [*self.calls, eqn][own::-1])), 'an unknown line')
-    ranges = ', '.join(_range(v.x) for v in values if _inexact(v.x))
+    # What is looked up is told too: a number out of range gives NaN, by `look_up`.
+    told = [v.x for v in values if _inexact(v.x) or eqn.primitive.name == 'gather' and _whole(v.x)]
+    ranges = ', '.join(map(_range, told))
     because = marked[0].origin if marked else None
     return Origin(eqn.primitive.name, where, part, result.network, _kind(result.x), nan, inf, ranges, because)
 
@@ -218,6 +220,10 @@ def _network(values: Sequence[Value]) -> tuple[str | None, bool]:
 
 def _inexact(x: Any) -> bool:
   return hasattr(x, 'dtype') and jnp.issubdtype(x.dtype, jnp.inexact)
+
+
+def _whole(x: Any) -> bool:
+  return hasattr(x, 'dtype') and jnp.issubdtype(x.dtype, jnp.integer)
 
 
 def _count(x: Any) -> tuple[int, int]:

@@ -5,9 +5,11 @@ Shapes are written b (batch), n (tokens), d (features), h w c (height, width, ch
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, NewType, Protocol
 
 import jax
+import numpy as np
 
 Array = jax.Array
 Key = jax.Array  # a typed PRNG key, []
@@ -44,6 +46,7 @@ class Call(NamedTuple):
   keys: "Keys"
   name: str  # of the pass
   asked: Mapping[str, frozenset[int] | None]  # output -> which of its views are read; None for all of them
+  columns: Mapping[str, "Column"]  # of the data
   read: Callable[[str], Any]  # what a reference stands for: 'seen.tokens', 'batch.label', 'nets.scale', 'memory.queue'
 
   def key(self, *purpose: str | int) -> "Keys":
@@ -105,13 +108,69 @@ class Refresh(NamedTuple):
   every: int = 0  # steps
 
 
+@dataclass(frozen=True)
+class Column:
+  """What every example has under one name.
+
+  Args:
+    shape: of one example's array.
+    dtype: of its entries.
+    size: how many things the entries number: tokens of a vocabulary, classes, entities. Entries are 0 to size - 1, or `pad`.
+    pad: the entry that stands for nothing: padding of a text, no label.
+    mask: the id of a hidden token.
+    first: ids below it are special tokens: never hidden, replaced or left out.
+    start: the place from which a text is predicted; what stands before it is given.
+    classes: names of the entries, in order.
+  """
+
+  shape: tuple[int, ...]
+  dtype: Any
+  size: int | None = None
+  pad: int | None = None
+  mask: int | None = None
+  first: int = 0
+  start: int = 0
+  classes: tuple[str, ...] = ()
+
+  def __post_init__(self):
+    object.__setattr__(self, 'shape', tuple(self.shape))
+    object.__setattr__(self, 'dtype', np.dtype(self.dtype))
+    object.__setattr__(self, 'classes', tuple(self.classes))
+    if self.classes and self.size is None:
+      object.__setattr__(self, 'size', len(self.classes))
+
+  @property
+  def facts(self) -> dict[str, Any]:
+    """What is known beside shape and type."""
+    return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ('shape', 'dtype')}
+
+  @property
+  def length(self) -> int:
+    """Of the first axis: tokens of a text, steps of a series."""
+    return self.shape[0]
+
+  @property
+  def width(self) -> int:
+    """Of the last axis: variables of a series, numbers in an action."""
+    return self.shape[-1]
+
+  def real(self, ids: Array) -> Array:
+    """Which entries are no padding, as booleans."""
+    return ids == ids if self.pad is None else ids != self.pad
+
+  def maskable(self, ids: Array) -> Array:
+    """[... n] -> [... n] bool, the tokens that may be hidden: no padding, not special, and not before `start`."""
+    found = self.real(ids) & (ids >= self.first)
+    return found if not self.start else found & (np.arange(ids.shape[-1]) >= self.start)
+
+
 class Data(NamedTuple):
   """A data set: random-access splits of examples, each example a dict of numpy arrays."""
 
   splits: Mapping[str, "Examples"]  # 'train' and 'test'; evaluators carve their validation split out of 'train'
-  spec: Mapping[str, jax.ShapeDtypeStruct]  # column -> shape and dtype of one example
+  spec: Mapping[str, Column]  # column -> what one example has there
   inputs: str  # the column a backbone reads unless it says otherwise: 'image', 'text', 'series', ...
-  info: Mapping[str, Any]  # classes, vocabulary (number of token ids), licence, citation, ...
+  info: Mapping[str, Any]  # name, licence, citation, and what belongs to no column: texts, relations between words, an environment
   source: Callable | None = None  # (batch_size, seed, Method.networks, rows of this process or None) -> Source: rollouts
 
 

@@ -28,7 +28,7 @@ HEADS = {
   'reporter': dict(width=16, depth=1, heads=2),
 }
 # Ids of MiniLM's tokenizer become those of one trained on the texts at hand, which knows fewer.
-TINY_MINILM = dict(name='bert', vocabulary=600, width=16, depth=2, heads=2, dropout=0.1, mask_id=4, std=0.2)
+TINY_MINILM = dict(name='bert', width=16, depth=2, heads=2, dropout=0.1, std=0.2)
 
 ROLLED = ('rooms', 'demonstrations')  # data sets that are made on the device: few episodes will do
 
@@ -48,8 +48,8 @@ MADE = {
         weight=dict(name='recall', memory='memory.weights'),
       ),
       memories=dict(
-        rows=dict(name='rows', of=('views.q[0]', 'batch.example'), count=4000, dim=64, momentum=0.5),
-        weights=dict(name='multipliers', of=('loss.recalled', 'batch.example'), count=4000, rate=0.1, level=0.5),
+        rows=dict(name='rows', of=('views.q[0]', 'batch.example'), count='data.example.size', dim=64, momentum=0.5),
+        weights=dict(name='multipliers', of=('loss.recalled', 'batch.example'), count='data.example.size', rate=0.1, level=0.5),
       ),
       losses=dict(
         recalled=dict(name='align', of=('views.q[1]', 'held.out')),
@@ -121,12 +121,12 @@ def shrink(c: dict, batch_size: int = 16) -> dict:
 
 
 def _without_minilm(c):
-  """A config with small encoders for MiniLM, and the ids that tokens start from moved down."""
+  """A config with small encoders for MiniLM."""
   if isinstance(c, tuple):
     return tuple(_without_minilm(value) for value in c)
   if not isinstance(c, dict):
     return c
   if c.get('name') == 'minilm':
     return {**({'on': c['on']} if 'on' in c else {}), **TINY_MINILM}
-  changed = {'first': 5, 'mask_id': 4, 'vocabulary': 600, 'widths': (32, 16)}
+  changed = {'vocabulary': 600, 'widths': (32, 16)}
   return {key: changed[key] if key in changed else _without_minilm(value) for key, value in c.items()}

@@ -7,7 +7,7 @@ def get_config():
   c = common.base(data='coloured_digits', batch_size=256, epochs=60)
   c.number = 96
   c.backbone = dict(name='mlp_backbone', widths=(64, 32), norm='none')
-  c.heads.classifier = dict(name='linear', dim=2)
+  c.heads.classifier = dict(name='linear', dim='data.label.size')
   c.view = dict(name='columns', names=('image',))
   c.passes.code = dict(name='embed')
   c.passes.logits = dict(name='apply', network='classifier', on='code.pooled[0]')
@@ -15,7 +15,7 @@ def get_config():
   observed = dict(q='code.pooled[0]', y='batch.label', nuisance='batch.nuisance', seen='batch.seen')
   c.losses.gap = dict(
     name='missing_mmd', of=dict(**observed, propensity='batch.propensity', imputation='batch.imputation'),
-    estimator=dict(name='doubly_robust'), classes=2, diagonal=False, weight=5.0,
+    estimator=dict(name='doubly_robust'), classes='data.label.size', diagonal=False, weight=5.0,
   )  # fmt: skip
   c.optimizer.learning_rate.peak = 2e-3
   c.evaluators = dict(head=dict(name='prediction'))

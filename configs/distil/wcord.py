@@ -14,10 +14,10 @@ def get_config():
   c.steps = 1280
   c.backbone = dict(name='mlp_backbone', widths=(64,))
   c.heads = dict(
-    classifier=dict(name='linear', dim=10),
+    classifier=dict(name='linear', dim='data.label.size'),
     student_projector=dict(name='linear', dim=32),
     teacher=dict(name='convnet', widths=(16, 32, 64, 64), on='data.image'),
-    teacher_classifier=dict(name='linear', dim=10, on='teacher'),
+    teacher_classifier=dict(name='linear', dim='data.label.size', on='teacher'),
     teacher_projector=dict(name='linear', dim=32, on='teacher'),
     critic=dict(name='critic', widths=(64,), on='student_projector'),
   )

@@ -17,7 +17,7 @@ def get_config():
   c.backbone.update(depth=1, std=0.02)
   c.optimizer.learning_rate.peak = 6e-3
   c.heads.contexts = dict(c.backbone, on='data.ids')
-  c.heads.surrogate = dict(name='embedding_bag', on='data.ids', count=2048, dim=128, std=0.1)
+  c.heads.surrogate = dict(name='embedding_bag', on='data.ids', dim=128, std=0.1)
   c.backbone.update(name='contextual_bert', contexts=c.batch_size, null=0.005)
   pair = dict(name='columns', names=('query', 'ids'))
   c.passes.cheap = dict(name='embed', view=pair, towers='surrogate')

@@ -8,7 +8,7 @@ def get_config():
   c.steps = 300
   c.number = 52
   c.data = dict(name='citation_neighbours', positives=(25, 5), hard=(400, 2), easy=3)
-  c.backbone = dict(name='bert', vocabulary=1002, width=48, depth=1, heads=4, pool='mean', std=0.1)
+  c.backbone = dict(name='bert', width=48, depth=1, heads=4, pool='mean', std=0.1)
   c.optimizer.learning_rate.peak = 3e-3
   c.claim = dict(
     metric='retrieval_map', beats=('raw_input', 'random_init'), margin=0.01, seeds=3,

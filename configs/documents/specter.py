@@ -11,7 +11,7 @@ def get_config():
   c.data.length = 64
   c.steps = 600
   c.number = 19
-  c.backbone = dict(name='embedding_bag', count=1002, dim=48, std=1.0)
+  c.backbone = dict(name='embedding_bag', dim=48, std=1.0)
   c.view = dict(name='columns', names=('ids', 'positive', 'negative'))
   c.passes.documents = dict(name='embed')
   c.losses.citations = dict(name='euclidean_triplet', of=('documents.q[0]', 'documents.q[1]', 'documents.q[2]'), margin=1.0)

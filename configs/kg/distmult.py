@@ -6,8 +6,8 @@ from jssl.configs import common
 def get_config():
   c = common.base(data='kinships', batch_size=854, epochs=50)
   c.number = 185
-  c.backbone = dict(name='embedding', on='data.head', count=104, dim=50, unit=True)
-  c.heads.relations = dict(name='distmult', count=25)
+  c.backbone = dict(name='embedding', on='data.head', dim=50, unit=True)
+  c.heads.relations = dict(name='distmult', count='data.relation.size')
   c.view = dict(name='corrupted_triples', count=1)
   c.passes.triples = dict(name='triples')
   c.losses.ranking = dict(name='margin_ranking', of=('triples.positive', 'triples.negatives'), margin=1.0)
@@ -16,6 +16,6 @@ def get_config():
   c.evaluators = dict(links=dict(name='links'))
   c.claim = dict(
     metric='links_mrr', beats=('random_init', 'transe'), margin=0.05, seeds=3,
-    variants=dict(transe=('heads.relations.name=transe', 'heads.relations.count=25')),
+    variants=dict(transe=('heads.relations.name=transe', 'heads.relations.count=data.relation.size')),
   )  # fmt: skip
   return c

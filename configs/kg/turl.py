@@ -7,16 +7,16 @@ def get_config():
   c = common.base(data='umls_tables', batch_size=32, epochs=1)
   c.number = 67
   c.epochs, c.steps = None, 400
-  c.backbone = dict(name='bert', vocabulary=183, width=64, depth=2, heads=4, mask_id=1, types=3, pool='cls', dropout=0.1, std=0.1)
+  c.backbone = dict(name='bert', width=64, depth=2, heads=4, types=3, pool='cls', dropout=0.1, std=0.1)
   c.heads.cell = dict(name='linear')
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 2e-3
-  c.passes.table = dict(name='draw', view=dict(name='table_cells', first=2))
+  c.passes.table = dict(name='draw', view=dict(name='table_cells', first='data.ids.first'))
   c.passes.states = dict(name='encode', on='batch.ids', mask='table.hidden', types='table.types', visible='table.visible')
   c.passes.entities = dict(name='apply', network='cell', on='states.tokens')
   c.passes.words = dict(name='apply', network='lm', on=('states.tokens', 'nets.backbone.table'))
   c.losses.cells = dict(
-    name='entity_recovery', of=dict(z='entities.out', candidates='nets.backbone.table[2:137]', labels='table.entity', mask='table.cells')
+    name='entity_recovery', of=dict(z='entities.out', candidates='nets.backbone.table[data.ids.first:]', labels='table.entity', mask='table.cells')
   )
   c.losses.headers = dict(name='token_cross_entropy', of=('words.out', 'batch.ids', 'table.headers'))
   c.evaluators = dict(cells=dict(name='cell_filling'))

@@ -12,8 +12,8 @@ def get_config():
   c.heads = dict(
     projector=dict(name='linear', dim=32),
     scale=dict(name='scale', init=10.0),
-    speakers=dict(name='prototypes', k=160, on='projector'),
-    classifier=dict(name='linear', dim=160, on='projector'),
+    speakers=dict(name='prototypes', k='data.label.size', on='projector'),
+    classifier=dict(name='linear', dim='data.label.size', on='projector'),
   )
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.speaker = dict(name='angular_prototypical', of=dict(z='views.q', scale='nets.scale'))

@@ -10,7 +10,7 @@ def get_config():
   c.data.train = 1000
   c.backbone.widths = (16, 32, 64, 64)
   c.view.views = 1
-  c.heads.classifier = dict(name='linear', dim=10)
+  c.heads.classifier = dict(name='linear', dim='data.label.size')
   kl = dict(name='linear', start=0.0, end=1.0, over='10 epochs')
   weaker = {**kl, 'end': 0.1}  # where EDL did best on validation; with 1 it had hardly begun to tell classes apart
   c.passes.views = dict(name='embed', heads=('classifier',))

@@ -11,7 +11,7 @@ def get_config():
   c.number = 72
   c.backbone = dict(name='tst', width=64, depth=2, heads=8)
   c.view = dict(name='columns', names=('series',))
-  c.heads.decoder = dict(name='linear', dim=12)
+  c.heads.decoder = dict(name='linear', dim='data.series.width')
   c.passes.gaps = dict(name='hide', on='batch.series', mask=dict(name='markov_mask', ratio=0.5, length=6.0))
   c.passes.states = dict(name='encode', on='batch.series', mask='gaps.mask')
   c.passes.filled = dict(name='apply', network='decoder', on='states.tokens')

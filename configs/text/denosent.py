@@ -9,7 +9,7 @@ from jssl.configs import common
 def get_config():
   c = common.sentences(batch_size=16, steps=32)
   c.number = 46
-  c.view = dict(name='deleted', rate=0.1, first=999, original=False)
+  c.view = dict(name='deleted', rate=0.1, first='data.ids.first', original=False)
   c.heads.projector = dict(name='linear')
   c.heads.decoder = dict(name='decoder', on='projector', depth=1, heads=1, dropout=0.1, causal=False)
   c.heads.lm = dict(name='lm_head')

@@ -12,15 +12,15 @@ def get_config():
   c = common.sentences()
   c.number = 158
   c.heads.projector = dict(name='mlp', widths=(768, 384), bias=False, final_bias=False, final_norm=True)
-  c.heads.generator = dict(name='bert', on='data.ids', vocabulary=30522, width=64, depth=1, heads=4, mask_id=103, std=0.1)
+  c.heads.generator = dict(name='bert', on='data.ids', width=64, depth=1, heads=4, std=0.1)
   c.heads.lm = dict(name='lm_head', on='generator')
   c.heads.discriminator = dict(name='minilm', on='data.ids', depth=1, dropout=0.1)
   c.heads.replaced = dict(name='linear', on='discriminator', dim=1)
   c.passes.sentence = dict(name='embed', heads=('projector',))
-  c.passes.corrupt = dict(name='replace_tokens', mask=dict(name='mask_tokens', ratio=0.3, first=999))
+  c.passes.corrupt = dict(name='replace_tokens', mask=dict(name='mask_tokens', ratio=0.3))
   c.passes.judged = dict(name='encode', network='discriminator', on='corrupt.ids', first_token='sentence.q[0]')
   c.passes.logits = dict(name='apply', network='replaced', on='judged.tokens')
-  c.passes.mlm = dict(name='masked_lm', encoder='generator', mask=dict(name='mask_tokens', first=999))
+  c.passes.mlm = dict(name='masked_lm', encoder='generator', mask=dict(name='mask_tokens'))
   c.losses.contrast = dict(name='simcse', of=('sentence.q', 'sentence.k'), pairs=((0, 1),), temperature=0.05)
   c.losses.detect = dict(
     name='replaced_token_detection', of=('logits.score', 'corrupt.replaced', 'corrupt.real'), weight=0.05

@@ -10,7 +10,7 @@ def get_config():
   c = common.base(data='king_james_cipher', batch_size=32, epochs=1)
   c.number = 115
   c.epochs, c.steps = None, 400
-  c.backbone = dict(name='bert', vocabulary=2048, width=64, depth=1, heads=4, dropout=0.1, std=0.1)
+  c.backbone = dict(name='bert', width=64, depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.projector = dict(name='linear', dim=32, bias=False)
   c.optimizer.learning_rate = dict(name='constant', value=2e-3)
   vectors = lambda *names: dict(

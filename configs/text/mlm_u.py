@@ -13,17 +13,17 @@ def get_config():
   c = common.base(data='corridors', batch_size=64, epochs=1)
   c.number = 202
   c.epochs, c.steps, c.data.train = None, 600, 1000
-  shape = dict(vocabulary=44, width=64, depth=3, heads=4, std=0.1)
-  c.backbone = dict(name='bert', mask_id=1, **shape)
+  shape = dict(width=64, depth=3, heads=4, std=0.1)
+  c.backbone = dict(name='bert', **shape)
   c.heads.lm = dict(name='lm_head')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-3, warmup='10%'), weight_decay=0.01)
-  c.passes.path = dict(name='masked_lm', mask=dict(name='mask_uniformly', start=27))
+  c.passes.path = dict(name='masked_lm', mask=dict(name='mask_uniformly', start='data.ids.start'))
   c.losses.path = dict(name='token_cross_entropy', of=('path.logits', 'path.labels', 'path.valid'))
   c.metrics.accuracy = dict(name='token_accuracy', of=('path.logits', 'path.labels', 'path.valid'))
   c.evaluators = dict(path=dict(name='filled'))
   onwards = (
     f'backbone={dict(name="causal_lm", **shape)}', 'evaluators.path.name=continued',
-    f'passes.path={dict(name="causal_lm", start=27)}',
+    f'passes.path={dict(name="causal_lm")}',
   )  # fmt: skip
   c.claim = dict(metric='path_exact', beats=('random_init', 'next token'), margin=0.05, seeds=3, variants={'next token': onwards})
   return c

@@ -10,7 +10,7 @@ def get_config():
   c = common.base(data='lee_gaps', batch_size=8, epochs=1)
   c.number = 247
   c.epochs, c.steps = None, 240
-  c.backbone = dict(name='bert', vocabulary=2048, width=64, depth=2, heads=4, mask_id=4, dropout=0.1, std=0.1)
+  c.backbone = dict(name='bert', width=64, depth=2, heads=4, dropout=0.1, std=0.1)
   c.heads.decoder = dict(name='decoder', depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 2e-3

@@ -12,7 +12,7 @@ def get_config():
   c = common.base(data='solubility', batch_size=32, epochs=1)
   c.number = 48
   c.epochs, c.steps, c.data.notation = None, 900, 'selfies'
-  c.backbone = dict(name='bert_averaged', vocabulary=96, width=64, depth=2, heads=4, mask_id=4, std=0.1)
+  c.backbone = dict(name='bert_averaged', width=64, depth=2, heads=4, std=0.1)
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 4e-3
   c.passes.mlm = dict(name='masked_lm', mask=dict(name='mask_tokens', ratio=0.3))

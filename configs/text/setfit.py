@@ -12,7 +12,7 @@ def get_config():
   c.data.shots = 50
   c.backbone.depth = 6
   c.view = dict(name='columns', names=('ids',))
-  c.heads.classifier = dict(name='linear', dim=2)  # of the comparison
+  c.heads.classifier = dict(name='linear', dim='data.label.size')  # of the comparison
   c.passes.text = dict(name='embed')
   c.passes.partners = dict(name='partners', on='whole.text.q[0]', pairs=8)
   c.losses.pairs = dict(

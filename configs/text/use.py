@@ -21,7 +21,7 @@ def get_config():
   c.number, c.steps = 166, 300
   c.data.update(length=64, tokenizer='minilm')
   c.phases = (dict(data=dict(name='sentence_tasks', length=32, tokenizer='minilm')),)  # trained on this, judged on c.data
-  c.backbone = dict(name='dan', vocabulary=30522, widths=(256, 512))
+  c.backbone = dict(name='dan', widths=(256, 512))
   for head in ('before', 'after', 'response'):
     c.heads[head] = dict(name='mlp', widths=(512, 512), norm='none')
   c.heads.relation = dict(name='compared', widths=(512, 3))

@@ -8,9 +8,9 @@ def get_config():
   c.steps = 1500
   c.number = 197
   c.data.ngrams, c.data.power = (5,), 0.5
-  c.backbone = dict(name='embedding_bag', count=26518, dim=48)
-  c.heads.outputs = dict(name='embedding', count=6518, std=0.0)
-  c.heads.positions = dict(name='table', count=10)
+  c.backbone = dict(name='embedding_bag', dim=48)
+  c.heads.outputs = dict(name='embedding', count='data.noise.size', std=0.0)
+  c.heads.positions = dict(name='table', count='data.context.length')
   c.view = dict(name='surrounded', negatives=10)
   c.passes.window = dict(name='lookup', networks=dict(context='backbone', target='outputs', negatives='outputs'))
   of = {name: f'window.{name}' for name in ('context', 'target', 'negatives', 'mask')}

@@ -11,8 +11,8 @@ def get_config():
   c = common.base(data='words', batch_size=1024, epochs=1)
   c.steps = 6000
   c.number = 138
-  c.backbone = dict(name='embedding_bag', count=6518, dim=64)
-  c.heads.outputs = dict(name='embedding', count=6518, std=0.0)
+  c.backbone = dict(name='embedding_bag', dim=64)
+  c.heads.outputs = dict(name='embedding', count='data.noise.size', std=0.0)
   c.view = dict(name='skip_gram', negatives=5)
   c.passes.pair = dict(name='lookup', networks=dict(centre='backbone', context='outputs', negatives='outputs'))
   c.losses.pairs = dict(name='sgns', of=('pair.centre', 'pair.context', 'pair.negatives'))

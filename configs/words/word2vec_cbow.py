@@ -8,8 +8,8 @@ def get_config():
   c.steps = 250
   c.number = 205
   c.data.tree = True
-  c.backbone = dict(name='embedding_bag', count=6518, dim=64)
-  c.heads.nodes = dict(name='embedding', count=6516, std=0.0)
+  c.backbone = dict(name='embedding_bag', dim=64)
+  c.heads.nodes = dict(name='embedding', count='data.nodes.size', std=0.0)
   c.view = dict(name='tree_path')
   c.passes.path = dict(name='lookup', networks=dict(h='backbone', nodes='nodes'))
   c.losses.tree = dict(name='hierarchical_softmax', of=dict(h='path.h', nodes='path.nodes', turns='path.turns'))

@@ -18,10 +18,10 @@ from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reache
 from jssl.core.method import make_method
 from jssl.core.nets import Network, network
 from jssl.core.phases import Phase, Turn, phase_at
-from jssl.options import ConfigError, call, closest, lookup, mapping, mentions, natural, option, resolved, told
+from jssl.options import ConfigError, call, closest, lookup, mapping, mentions, natural, option, resolved, signed, told, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
-from jssl.types import Batch, Data, Loss, Method, Transform
+from jssl.types import Batch, Column, Data, Loss, Method, Transform
 
 DEFAULTS = dict(
   epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
@@ -34,7 +34,6 @@ REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
 # What a phase says for itself, beside its steps and the names of its losses; where it does not, what the config says holds.
 OF_A_PHASE = ('data', 'optimizer', 'teacher', 'teachers', 'freeze', 'train', 'start', 'cycle', 'refresh')
 OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
-_INDEX = jax.ShapeDtypeStruct((), jnp.int32)
 
 
 class Plan(NamedTuple):
@@ -95,8 +94,14 @@ def plan(config: Mapping[str, Any]) -> Plan:
     with told(key):
       int(duration(c[key], steps=steps, epoch=epoch))
   clock = dict(steps=steps, epoch=epoch)
-  transform = resolved('transform', 'transform', c['transform'], clock) if c['transform'] else None
-  return Plan(c, data, tuple(phases), steps, epoch, guard, judges(c['evaluators']), transform)
+  known = with_facts(dict(transform=c['transform'], evaluators=c['evaluators']), columns_of(data))
+  transform = resolved('transform', 'transform', known['transform'], clock) if c['transform'] else None
+  return Plan(c, data, tuple(phases), steps, epoch, guard, judges(known['evaluators']), transform)
+
+
+def columns_of(data: Data) -> dict[str, Column]:
+  """The columns of a data set and the two that every batch has."""
+  return {**data.spec, 'example': Column((), jnp.int32, size=len(data.splits['train'])), 'epoch': Column((), jnp.int32)}
 
 
 def batches_of(data: Data, spec: Mapping[str, Any], batch_size: int) -> int:
@@ -133,7 +138,7 @@ def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], in
 
 def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
   """Every network of a config, each on what it stands on."""
-  networks, modules = {}, {}
+  networks, modules, c = {}, {}, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
 
   def add(name: str, above: tuple = ()) -> nnx.Module:
     if name in modules:
@@ -148,15 +153,31 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     else:
       known = ['backbone', *c['heads'], *(f'data.{column}' for column in data.spec)]
       raise ConfigError(f'{place}.on is {on!r}, which is no network or column that it can stand on{closest(on, known)}')
-    factory = partial(option(place, spec, 'models'), on)
-    create = lambda key: factory(rngs=nnx.Rngs(key))
+    factory = option(place, spec, 'models')
+    if isinstance(on, Column):
+      factory = on_column(factory, on)
+    create = lambda key: factory(on, rngs=nnx.Rngs(key))
     with told(place):
       networks[name], modules[name] = network(create)
+    if isinstance(on, Column) and None not in (on.size, rows := rows_of(modules[name])) and rows < on.size:
+      raise ConfigError(f'{place} has {rows} vectors, and the column that it looks up has numbers up to {on.size - 1}: give at least {on.size}')
     return modules[name]
 
   for name in ('backbone', *c['heads']):
     add(name)
   return networks
+
+
+def on_column(factory: partial, column: Column) -> partial:
+  """A network with what its options leave out of the column that it stands on: numbers of vectors, padding, hidden tokens."""
+  found = inspect.signature(signed(factory.func)).parameters if column.size is not None else ()
+  facts = dict(vocabulary=column.size, count=column.size, actions=column.size, pad=column.pad, mask_id=column.mask)
+  return partial(factory, **{k: v for k, v in facts.items() if k in found and k not in factory.keywords and not (v is None and k != 'pad')})
+
+
+def rows_of(module: Any) -> int | None:
+  """How many numbers a network knows a vector for."""
+  return getattr(module, 'vocabulary', getattr(module, 'count', None))
 
 
 def make_phase(
@@ -166,6 +187,7 @@ def make_phase(
   c = {**c, **{key: spec[key] for key in OF_A_PHASE if key in spec}}
   if 'data' in spec:
     data = open_data(mapping('phases.data', spec['data']))
+  c |= with_facts({key: c[key] for key in ('passes', 'losses', 'memories', 'metrics', 'view', 'inputs', 'refresh')}, columns_of(data))
   batch_size = c['batch_size']
   epoch = batches_of(data, c['data'], batch_size)
   clock = dict(steps=steps, epoch=epoch)
@@ -177,7 +199,7 @@ def make_phase(
       every = max(1, round(duration(every, **clock)))
     refreshes[name] = call(option(f'refresh.{name}', given, 'refreshes', clock))._replace(every=every)
   fresh = {name: x for refresh in refreshes.values() for name, x in refresh.columns(data).items()}
-  columns = {**data.spec, **fresh, 'example': _INDEX, 'epoch': _INDEX}
+  columns = {**columns_of(data), **fresh}
   batch = {name: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype) for name, x in columns.items()}
   teachers = make_teachers(c, networks, clock)
   names = chosen('phases.losses', spec.get('losses'), c['losses'])
@@ -195,7 +217,7 @@ def make_phase(
       raise ConfigError('every network is frozen: nothing is left to train')
     rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}
     optimizer, rate = make_optimizer(turn.get('optimizer') or c['optimizer'], rounds)
-    turns.append(Turn(of_turn(c, own, networks, teachers, data, batch, clock), optimizer, rate, tuple(trained), updates))
+    turns.append(Turn(of_turn(c, own, networks, teachers, data, columns, batch, clock), optimizer, rate, tuple(trained), updates))
   return Phase(first, steps, tuple(turns), data, batch, epoch, refreshes)
 
 
@@ -222,7 +244,10 @@ def make_teachers(c: Mapping[str, Any], networks: Mapping[str, Network], clock: 
   return found
 
 
-def of_turn(c: Mapping[str, Any], names: Sequence[str], networks, teachers, data: Data, batch: Batch, clock: Mapping[str, int]) -> Method:
+def of_turn(
+  c: Mapping[str, Any], names: Sequence[str], networks, teachers, data: Data, columns: Mapping[str, Column], batch: Batch,
+  clock: Mapping[str, int],
+) -> Method:  # fmt: skip
   """The method of one turn, of the losses that are named: passes, losses, memories and metrics, wired up."""
   losses = {name: make_loss(f'losses.{name}', c['losses'][name], 'objectives', clock) for name in names}
   losses = {name: loss for name, loss in losses.items() if loss.weight}  # one that weighs nothing for good is not computed
@@ -270,7 +295,7 @@ def of_turn(c: Mapping[str, Any], names: Sequence[str], networks, teachers, data
   with told('the method'):
     return make_method(
       networks, graph, losses,
-      batch=batch, inputs=inputs, memories=memories, metrics=metrics, watched=watched, teachers=teachers,
+      columns=columns, batch=batch, inputs=inputs, memories=memories, metrics=metrics, watched=watched, teachers=teachers,
       start=begins(c['start'], networks, teachers), encoder=represent['encoder'], from_teacher=teacher,
       micro_batches=natural(c, 'micro_batches'),
     )  # fmt: skip
@@ -409,6 +434,8 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   for key in ('backbone', 'data', 'losses', 'passes', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
     if not isinstance(c[key], Mapping):
       raise ConfigError(f'{key} must be a dict, not {c[key]!r}')
+  if c['watch'] is not None and not (isinstance(c['watch'], tuple | list) and len(c['watch']) == 2):
+    raise ConfigError(f"watch must be two references, ('views.q[0]', 'views.k[1]'), not {c['watch']!r}")
   if not c['losses'] and c['steps'] != 0:
     raise ConfigError('losses is empty: a method needs at least one; to judge a network as it is set steps=0')
   if c['losses'] and not c['epochs'] and not c['steps']:

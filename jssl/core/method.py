@@ -1,5 +1,6 @@
 """A method: networks, passes, weighted losses and teacher rules, flattened to pure functions."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,9 @@ import jax.numpy as jnp
 from jssl.core import nets as nnets
 from jssl.core.graph import Graph, look, memories_read, parse, part, stacked
 from jssl.core.nets import Network, bind, stats_of
-from jssl.options import ConfigError, closest
+from jssl.options import ConfigError, closest, told
 from jssl.parts.schedules import at, value_at
-from jssl.types import Array, Batch, Call, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
+from jssl.types import Array, Batch, Call, Column, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
 
 
 def example_keys(key: Key, batch: Batch) -> Keys:
@@ -44,8 +45,9 @@ def in_micro_batches(encode, count: int):
 class Outputs:
   """All that a loss, a metric or a memory may refer to, once the passes have been run."""
 
-  def __init__(self, outputs: Mapping, batch: Batch, nets: Mapping, memories: Mapping):
+  def __init__(self, outputs: Mapping, batch: Batch, nets: Mapping, memories: Mapping, columns: Mapping[str, Column] | None = None):
     self._given = dict(outputs=outputs, batch=batch, nets=nets, memories=memories)
+    self.columns = columns or {}
 
   def __call__(self, text: str) -> Any:
     """An array, or {view: array}."""
@@ -71,6 +73,7 @@ def judge(loss: Loss, outputs: Outputs, key: Key, step: Array) -> list[Array]:
   objective = at(loss.objective, step)
   drawn = {'key': key} if loss.draws else {}
   given = {**dict(enumerate(map(outputs, loss.positional))), **{name: outputs(text) for name, text in loss.keywords.items()}}
+  check_labels(loss, given, outputs.columns)
 
   def value(chosen: Mapping) -> Array:
     x = {name: chosen[name] if name in chosen else stacked(given[name]) for name in given}
@@ -86,6 +89,17 @@ def judge(loss: Loss, outputs: Outputs, key: Key, step: Array) -> list[Array]:
       raise ConfigError(f'over="views" needs an output that has views, and none of {sorted([*loss.positional, *loss.keywords.values()])} has')
     return [value({name: x[i] for name, x in views.items()}) for i in sorted(next(iter(views.values())))]
   return [value({})]
+
+
+def check_labels(loss: Loss, given: Mapping, columns: Mapping[str, Column]) -> None:
+  """Refuses labels of more classes than what they are held against has; a label that is not there would give NaN."""
+  ref = parse(loss.keywords['labels'], 'losses') if 'labels' in loss.keywords else None
+  size = columns[ref.name].size if ref and ref.source == 'batch' and ref.name in columns else None
+  names = {name: i for i, name in enumerate(inspect.signature(loss.objective).parameters)}
+  for argument, axis in (('logits', -1), ('prototypes', 0)):
+    x = given.get(argument, given.get(names.get(argument)))
+    if size and x is not None and (has := stacked(x).shape[axis]) < size:
+      raise ConfigError(f'{ref.text} has {size} classes, and the {argument} that they are held against have {has}: give the network {size}')
 
 
 def pairs_of(loss: Loss, q: Mapping[int, Any], k: Mapping[int, Any]) -> list[tuple[int, int]]:
@@ -111,6 +125,7 @@ def make_method(
   graph: Graph,
   losses: Mapping[str, Loss],
   *,
+  columns: Mapping[str, Column],
   batch: Batch,
   inputs: View,
   memories: Mapping[str, tuple[Memory, tuple[str, ...]]] | None = None,
@@ -128,6 +143,7 @@ def make_method(
     networks: every network by name.
     graph: the passes that are run.
     losses: what is summed, each times its weight (a number or a schedule).
+    columns: of the data, and what is known of them.
     batch: shapes of one global batch, from which memories learn the shapes of their state.
     inputs: the view of a batch that `represent` reads.
     memories: what is kept between steps, and the references that it is written from.
@@ -159,8 +175,9 @@ def make_method(
           read = lambda text, own=own: look(
             parse(text, 'passes'), outputs=outputs, batch=batch, nets=own, memories=remembered, whole=whole
           )
-          call = Call(own, target.get(node.teacher), batch, keys, node.name, graph.asked[node.name], read)
-          outputs[node.name] = jax.named_scope(node.name)(node.run.run)(call)
+          call = Call(own, target.get(node.teacher), batch, keys, node.name, graph.asked[node.name], columns, read)
+          with told(f'passes.{node.name} ({node.kind})'), jax.named_scope(node.name):
+            outputs[node.name] = node.run.run(call)
         outputs = {name: {output: outputs[name][output] for output in sorted(names)} for name, names in kept.items()}
         return outputs, (stats_of(nets), {name: stats_of(nets) for name, nets in target.items()})
 
@@ -173,7 +190,11 @@ def make_method(
 
   def memories_of(params, state, key):
     """What is kept, at the start: each from the shapes of what it is written from, where that can be known before it is there."""
-    begin = lambda name, *shapes: memories[name][0].init(salted(key, name), *shapes)
+
+    def begin(name, *shapes):
+      with told(f'memories.{name}'):
+        return memories[name][0].init(salted(key, name), *shapes)
+
     values, held = dict.fromkeys(losses, [jnp.zeros(len(batch['example']))]), {}
 
     def written_from(name):
@@ -216,9 +237,12 @@ def make_method(
     found, (stats, target_stats) = encode_all(params, state, batch, example_keys(key, batch))
     nets = bind(networks, params, state['stats'])
     remembered = {name: memory.read(state['memories'][name]) for name, (memory, _) in memories.items()}
-    outputs = Outputs(found, batch, nets, remembered)
+    outputs = Outputs(found, batch, nets, remembered, columns)
     fresh = lambda name: salted(jax.random.fold_in(key, step), name)
-    values = {name: jax.named_scope(name)(judge)(loss, outputs, fresh(name), step) for name, loss in losses.items()}
+    values = {}
+    for name, loss in losses.items():
+      with told(f'losses.{name}'), jax.named_scope(name):
+        values[name] = judge(loss, outputs, fresh(name), step)
     return outputs, values, {**state, 'stats': stats, 'target_stats': target_stats}, fresh
 
   def loss(params, state, batch, key, step):
@@ -229,8 +253,12 @@ def make_method(
       total += value_at(losses[name].weight, step) * value
       figures[f'{name}/loss'] = value
     for name, metric in metrics.items():
-      figures[f'metrics/{name}'] = mean(judge(metric, outputs, fresh(name), step))
-    kept = {name: memory.write(state['memories'][name], *sources(name, outputs, values)) for name, (memory, _) in memories.items()}
+      with told(f'metrics.{name}'):
+        figures[f'metrics/{name}'] = mean(judge(metric, outputs, fresh(name), step))
+    kept = {}
+    for name, (memory, _) in memories.items():
+      with told(f'memories.{name}'):
+        kept[name] = memory.write(state['memories'][name], *sources(name, outputs, values))
     return total, ({**state, 'memories': {**state['memories'], **jax.lax.stop_gradient(kept)}}, figures)
 
   def gradients(params, state, batch, key, step):

@@ -1,14 +1,14 @@
 """Data in memory: stacked columns, and a Data made of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import jax
 import numpy as np
 
 from jssl.data.order import permutation
 from jssl.data.pictures import checked
-from jssl.types import Data, Examples
+from jssl.types import Column, Data, Examples
 
 RESIDENT = 256 * 2**20  # bytes: a split at most this large when decoded is kept in memory
 
@@ -70,6 +70,7 @@ def arrays(
   held_out: float = 0.0,
   seed: int = 0,
   inputs: str | None = None,
+  facts: Mapping[str, Mapping[str, Any]] | None = None,
   info: Mapping[str, Any] | None = None,
   **columns: np.ndarray,
 ) -> Data:
@@ -84,13 +85,15 @@ def arrays(
       a 'train' split alone.
     seed: of the held-out draw.
     inputs: the column that a backbone reads; the first one unless said.
-    info: whatever else is known: classes, vocabulary, edges of a graph, licence, citation.
+    facts: column -> what is known of it, as in `Column`: dict(ids=dict(size=1000, pad=0), label=dict(classes=('cat', 'dog'))).
+      Whole numbers of which none is negative have the size that they need, unless another is given.
+    info: whatever else is known: name, licence, citation.
     **columns: name -> [n ...] numbers or booleans.
   Returns:
     Data.
   Raises:
     ValueError: no columns, columns of unequal length, text or objects, columns of `test` unlike those of 'train', pictures
-      whose range is neither that of bytes nor [0, 1].
+      whose range is neither that of bytes nor [0, 1], entries outside the size of their column.
   """
   train = _checked('train', columns)
   n = len(next(iter(train.values())))
@@ -110,12 +113,53 @@ def arrays(
     rows = permutation(n, seed)
     cut = round(held_out * n)
     splits = {'train': Columns(splits['train'].take(rows[cut:])), 'test': Columns(splits['train'].take(rows[:cut]))}
-  return Data(
-    splits=splits,
-    spec={name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in train.items()},
-    inputs=inputs or next(iter(train)),
-    info=dict(info or {}),
-  )
+  facts = dict(facts or {})
+  if 'label' in train and (info or {}).get('classes'):
+    facts.setdefault('label', dict(classes=info['classes']))
+  return Data(splits=splits, spec=described(splits, facts), inputs=inputs or next(iter(train)), info=dict(info or {}))
+
+
+def described(splits: Mapping[str, Columns], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Column]:
+  """The columns of 'train', with what is known of them, held against the entries of every split.
+
+  Raises:
+    ValueError: facts of a column that is not there, or entries that are outside the size of their column.
+  """
+  train = splits['train'].columns
+  if unknown := [name for name in facts if name not in train]:
+    raise ValueError(f'facts are given of {unknown[0]!r}: expected one of the columns {sorted(train)}')
+  spec = {}
+  for name, x in train.items():
+    column = Column(x.shape[1:], x.dtype, **facts.get(name, {}))
+    if x.dtype.kind in 'iu' and x.dtype != np.uint8:
+      held = [split.columns[name] for split in splits.values() if name in split.columns and split.columns[name].size]
+      if column.size is None and all(x.min() >= 0 for x in held):
+        column = replace(column, size=1 + max(int(x.max()) for x in held))
+      for split in splits.values():
+        if name in split.columns:
+          within(name, split.columns[name], column)
+    spec[name] = column
+  return spec
+
+
+def within(name: str, x: np.ndarray, column: Column) -> None:
+  """Nothing, where all entries are numbers that the column has; JAX would take another for the nearest one, or count from the end.
+
+  Raises:
+    ValueError: naming the first entry that is not.
+  """
+  if column.size is None or x.dtype.kind not in 'iu' or not x.size:
+    return
+  if int(x.min()) >= 0 and int(x.max()) < column.size:
+    return
+  wrong = ((x < 0) | (x >= column.size)) & (True if column.pad is None else x != column.pad)
+  if wrong.any():
+    row = tuple(np.argwhere(wrong)[0].tolist())
+    besides = '' if column.pad is None or 0 <= column.pad < column.size else f', or {column.pad} for none'
+    raise ValueError(
+      f'column {name!r} has {x[row]} in example {row[0] if row else 0}: expected numbers from 0 to {column.size - 1}{besides}; '
+      'correct the entry, or say another size of the column'
+    )
 
 
 def _checked(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -31,15 +31,16 @@ def chains(
 
   Returns:
     Data with columns chosen, rejected, cheap_chosen, cheap_rejected [2k + 2] int32, and answer [2k + 2], one of unknown quality.
-    info: start, the place of the answer's first token, and mark, ids [n 2k + 2] -> which steps are slips, [n k].
+    They start at the answer's first token. info: mark, ids [n 2k + 2] -> which steps are slips, [n k].
   """
   random = np.random.RandomState(seed)
   splits = [_columns(random, n, terms, slips, pairs) for n, pairs in ((train, human), (test, test))]
   info = dict(
-    name='chains', vocabulary=VOCABULARY, start=terms + 2, mark=partial(slips_of, terms=terms),
+    name='chains', start=terms + 2, mark=partial(slips_of, terms=terms),
     description='Sums with running totals, some of them wrong.', licence='none needed: generated', citation='',
   )  # fmt: skip
-  return arrays(**splits[0], test=splits[1], inputs='chosen', info=info)
+  facts = dict.fromkeys(splits[0], dict(size=VOCABULARY, pad=PAD, first=ZERO, start=terms + 2))
+  return arrays(**splits[0], test=splits[1], inputs='chosen', facts=facts, info=info)
 
 
 def slips_of(ids: np.ndarray, terms: int) -> np.ndarray:

@@ -45,7 +45,7 @@ def king_james_cipher(
     cipher = _swapped(random, vocabulary + word[asked], swaps)
     few = np.arange(len(ids)) % labelled
     columns[split] = dict(ids=ids, query=asked, cipher=cipher, known=ids[few], asked=cipher[few])
-  return data(columns, {**found.info, 'name': 'king_james_cipher', 'vocabulary': 2 * vocabulary})
+  return data(columns, {**found.info, 'name': 'king_james_cipher', 'ids': {**found.spec['ids'].facts, 'size': 2 * vocabulary}})
 
 
 def _swapped(random: np.random.RandomState, ids: np.ndarray, rate: float) -> np.ndarray:

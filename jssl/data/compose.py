@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 
 from jssl.data import text
@@ -10,7 +9,7 @@ from jssl.data.arrays import Columns, resident
 from jssl.data.few_reviews import few_reviews
 from jssl.data.glyphs import glyphs
 from jssl.data.images import mnist5k
-from jssl.types import Data, Examples
+from jssl.types import Column, Data, Examples
 
 
 class Beside:
@@ -54,7 +53,7 @@ def shifted_digits(*, train: int | None = None, seed: int = 0) -> Data:
 
     return Beside(examples, make)
 
-  ten = jax.ShapeDtypeStruct((10,), np.float32)
+  ten = Column((10,), np.float32)
   return data._replace(
     splits={name: split(x, i) for i, (name, x) in enumerate(data.splits.items())},
     spec={**data.spec, 'shift': ten, 'total': ten},

@@ -226,9 +226,9 @@ def _documents(draw: Callable, make: Callable, *, seed: int = 0, **options) -> D
   data = arrays(
     ids=train.ids[q], positive=train.ids[p], negative=train.ids[n], label=train.topic[q],
     test=dict(ids=test.ids, positive=test.ids, negative=test.ids, label=test.topic),
+    facts=dict.fromkeys(('ids', 'positive', 'negative'), dict(size=FIRST + options.get('vocabulary', 1000), pad=0, first=FIRST)),
     info=dict(
-      name='citations', vocabulary=FIRST + options.get('vocabulary', 1000), licence='made by NumPy: no licence needed',
-      classes=tuple(map(str, range(int(test.topic.max()) + 1))),
+      name='citations', licence='made by NumPy: no licence needed', classes=tuple(map(str, range(int(test.topic.max()) + 1)))
     ),
   )  # fmt: skip
   query = np.repeat(np.arange(len(test.ids), dtype=np.int32), test.cited.shape[1])

@@ -8,7 +8,7 @@ from jssl.data.knowledge import umls
 from jssl.data.text import data
 from jssl.types import Data
 
-MASK, FIRST = 1, 2  # ids: padding is 0; then entities, then relations
+MASK, FIRST = 1, 2  # ids: padding is 0; then relations, then entities
 
 
 def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int = 0) -> Data:
@@ -33,6 +33,7 @@ def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int
   graph = umls()
   triples = {split: np.stack([x.columns[name] for name in ('head', 'relation', 'tail')], 1) for split, x in graph.splits.items()}
   e, random = len(graph.info['entities']), np.random.RandomState(seed)
+  first = FIRST + len(graph.info['relations'])  # of the entities
   tails, relations, heads, true = defaultdict(list), defaultdict(set), defaultdict(set), defaultdict(set)
   for h, r, t in triples['train'].tolist():
     tails[h, r].append(t)
@@ -45,8 +46,8 @@ def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int
     """One with the relation r in column 1 and the subject h in row 1."""
     names = [r, *_some(random, relations[h] - {r}, set(range(len(graph.info['relations']))) - {r}, columns - 1)]
     subjects = [h, *_some(random, heads[r] - {h}, set(range(e)) - {h}, rows - 1)]
-    cell = lambda s, p: FIRST + random.choice(tails[s, p]) if tails.get((s, p)) else 0
-    return [*(FIRST + e + p for p in names), *(x for s in subjects for x in (FIRST + s, *(cell(s, p) for p in names)))]
+    cell = lambda s, p: first + random.choice(tails[s, p]) if tails.get((s, p)) else 0
+    return [*(FIRST + p for p in names), *(x for s in subjects for x in (first + s, *(cell(s, p) for p in names)))]
 
   drawn = triples['train'][random.randint(len(triples['train']), size=train)]
   splits = {'train': dict(ids=np.array([table(h, r) for h, r, _ in drawn.tolist()]))}
@@ -56,13 +57,13 @@ def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int
     for mark, (h, r, t) in zip(others, asked, strict=True):
       mark[list(true[h, r] - {t})] = 1
     ids, place = np.array([table(h, r) for h, r, _ in asked]), np.full(len(asked), columns + 1)
-    ids[:, columns + 1] = FIRST + triples[split][:, 2]
+    ids[:, columns + 1] = first + triples[split][:, 2]
     splits[split] = dict(ids=ids, place=place, answer=triples[split][:, 2], others=others)
   where = np.array([(0, j) for j in range(1, columns + 1)] + [(i, j) for i in range(1, rows + 1) for j in range(columns + 1)])
   for split in splits.values():
     split |= {name: np.tile(where[:, i], (len(split['ids']), 1)) for i, name in enumerate(('row', 'column'))}
-  vocabulary = FIRST + e + len(graph.info['relations'])
-  return data(splits, {**graph.info, 'name': 'umls_tables', 'entities': e, 'vocabulary': vocabulary, 'first': FIRST})
+  facts = dict(ids=dict(size=first + e, pad=0, mask=MASK, first=first), row=dict(size=rows + 1), column=dict(size=columns + 1))
+  return data(splits, {**graph.info, 'name': 'umls_tables', 'entities': e, 'first': first}, facts)
 
 
 def _some(random: np.random.RandomState, wanted: set[int], others: set[int], count: int) -> list[int]:

@@ -29,4 +29,4 @@ def few_reviews(*, shots: int = 50, tests: int = 600, length: int = 24, vocabula
     rows = np.sort(np.concatenate([drawn[columns['label'][drawn] == c][:most] for c in (0, 1)]))
     splits[split] = {name: x[rows] for name, x in columns.items()}
     texts[split] = [whole.info['texts'][split][i] for i in rows]
-  return text.data(splits, whole.info | dict(name='few_reviews', texts=texts))
+  return text.data(splits, whole.info | dict(name='few_reviews', texts=texts, ids=whole.spec['ids'].facts))

@@ -52,7 +52,7 @@ def lee_gaps(
     columns[split] = {name: tokenize.encode(made, [row[name] for row in rows], n) for name, n in lengths.items()}
   few = np.arange(len(splits['train'])) % pairs
   columns['train'] |= {name: columns['train'][name][few] for name in ('body', 'summary')}
-  return data(columns, {**LEE, 'vocabulary': made.get_vocab_size()})
+  return data(columns, {**LEE, 'ids': tokenize.facts(made)})
 
 
 def principal(document: list[str], count: int) -> list[int]:

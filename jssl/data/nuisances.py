@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 
-from jssl.data.arrays import Columns
+from jssl.data.arrays import Columns, described
 from jssl.parts.cross_fit import cross_fit
 from jssl.types import Data
 
@@ -58,5 +58,4 @@ def coloured_digits(*, agreement: float = 0.9, noise: float = 0.2, missing: bool
     name='coloured_digits', classes=('0-4', '5-9'), licence='CC BY 4.0 (UCI), packaged with scikit-learn, BSD-3-Clause',
     citation='Alpaydin, Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998, doi:10.24432/C50P49',
   )  # fmt: skip
-  spec = {name: jax.ShapeDtypeStruct(v.shape[1:], v.dtype) for name, v in narrow.items()}
-  return Data(splits, spec, 'image', info)
+  return Data(splits, described(splits, dict(label=dict(classes=info['classes']))), 'image', info)

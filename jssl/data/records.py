@@ -10,6 +10,7 @@ import difflib
 import functools
 import io
 import logging
+import math
 import os
 import shutil
 import socket
@@ -22,11 +23,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import jax
 import numpy as np
 
 from jssl.data.arrays import Columns
 from jssl.data.pictures import READER, decode, first_line
+from jssl.types import Column
 
 FORMAT = 'array_record'
 
@@ -56,7 +57,7 @@ class Records:
     self,
     prepared: Callable[[], Any],
     split: str,
-    spec: Mapping[str, jax.ShapeDtypeStruct],
+    spec: Mapping[str, Column],
     fields: Mapping[str, str],
     folder: Path,
   ):
@@ -107,7 +108,7 @@ class Records:
 
   def decoded(self, limit: int) -> Columns | None:
     """The whole split in memory, or None where it takes more than `limit` bytes; kept on disk for the next time."""
-    if len(self) * sum(x.size * x.dtype.itemsize for x in self._spec.values()) > limit:
+    if len(self) * sum(math.prod(x.shape) * x.dtype.itemsize for x in self._spec.values()) > limit:
       return None
     if self._columns is None:
       columns = None

@@ -9,6 +9,7 @@ came of it, `state` [t k] as it truly was. `frame` [...] is observation 0, what 
 import functools
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from jax.sharding import Mesh
 
 from jssl.data.arrays import Columns
 from jssl.data.environments import Environment, demonstrator, four_rooms, point_mass, uniform
-from jssl.types import Array, Batch, Data, Key, Keys
+from jssl.types import Array, Batch, Column, Data, Key, Keys
 
 
 def rollout(environment: Environment, policy: Callable, state: Any, key: Key, length: int) -> tuple[Any, Batch]:
@@ -113,7 +114,9 @@ def trajectories(
     return Played(make, n * (length // window)), jax.eval_shape(make)
 
   (train, shapes), (held, _) = split(episodes, 0), split(test, 1)
-  spec = {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in shapes.items()}
+  spec = {name: Column(x.shape[1:], x.dtype) for name, x in shapes.items()}
+  if jnp.issubdtype(spec['action'].dtype, jnp.integer):
+    spec['action'] = replace(spec['action'], size=environment.facts['actions'])
   play = lambda policy, key, episodes: returns(environment, policy, key, episodes=episodes, length=length)
   return Data(dict(train=train, test=held), spec, 'frame', dict(environment=environment, play=play, licence='generated', **info))
 

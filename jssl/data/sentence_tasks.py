@@ -61,7 +61,7 @@ def sentence_tasks(
     said=again(encode([a for a, _ in turns])), reply=again(encode([b for _, b in turns])), turn=again(np.arange(len(turns))),
     first=again(encode(first)), second=again(encode(second)), relation=again(relation),
   )  # fmt: skip
-  info = {**CARD, 'tokenizer': how, 'vocabulary': made.get_vocab_size()}
+  info = {**CARD, 'tokenizer': how, 'ids': tokenize.facts(made)}
   return text.data(dict(train=train, test=dict(ids=train['ids'])), info)
 
 

@@ -48,7 +48,8 @@ def vowels(*, codebooks: int = 4, entries: int = 64, levels: tuple[float, float]
     name='vowels', classes=_VOWELS, licence='generated', shares=shares,
     citation='Peterson, Barney, Control methods used in a study of the vowels, JASA 24, 1952',
   )  # fmt: skip
-  return arrays(**train, test=test, inputs='frames', info=info)
+  facts = dict(codes=dict(size=entries))
+  return arrays(**train, test=test, inputs='frames', facts=facts, info=info)
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Texts that packages ship, as ids: news with human judgements of similarity, film reviews, the King James Bible.
 
-Every set has a column `ids` [n] int32, padded with 0; `info['texts']` has the texts of each split in the same order,
-`info['vocabulary']` the number of ids and `info['tokenizer']` says how they were made.
+Every set has a column `ids` [n] int32, which knows its vocabulary and its special tokens; `info['texts']` has the texts of each split in the
+same order, and `info['tokenizer']` says how ids were made.
 """
 
 import bz2
@@ -13,13 +13,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from jssl.data import tokenize
-from jssl.data.arrays import Columns
+from jssl.data.arrays import Columns, described
 from jssl.data.order import permutation
 from jssl.data.records import DataError
 from jssl.types import Data
@@ -189,7 +188,7 @@ def tokenized(
   """Ids of each split, and what `Data.info` holds; a tokenizer is trained on 'train' unless one is named."""
   made, how = tokenizer_of(tuple(texts['train']), vocabulary, tokenizer)
   ids = {split: tokenize.encode(made, some, length) for split, some in texts.items()}
-  return ids, {**card, 'texts': dict(texts), 'tokenizer': how, 'vocabulary': made.get_vocab_size()}
+  return ids, {**card, 'texts': dict(texts), 'tokenizer': how, 'ids': tokenize.facts(made)}
 
 
 @functools.lru_cache(maxsize=4)
@@ -200,12 +199,19 @@ def tokenizer_of(texts: tuple[str, ...], vocabulary: int, name: str | None):
   return tokenize.wordpiece(texts, vocabulary=vocabulary), f'WordPiece, at most {vocabulary} ids, lower case, trained on train'
 
 
-def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping) -> Data:
-  """Data of columns in memory, whole numbers as int32; 'train' says the shape of an example."""
+def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping, facts: Mapping[str, Mapping[str, Any]] | None = None) -> Data:
+  """Data of columns in memory, whole numbers as int32; 'train' says the shape of an example.
+
+  What `info['ids']` says holds for every column of [n] whole numbers of which `facts` say nothing else.
+  """
+  info = dict(info)
+  ids, facts = info.pop('ids', {}), dict(facts or {})
+  if 'classes' in info and 'label' in splits['train']:
+    facts.setdefault('label', dict(classes=info['classes']))
   narrow = lambda x: x.astype(np.float32 if x.dtype.kind == 'f' else np.int32)
   splits = {split: Columns({name: narrow(x) for name, x in columns.items()}) for split, columns in splits.items()}
-  spec = {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in splits['train'].columns.items()}
-  return Data(splits=splits, spec=spec, inputs='ids', info=dict(info))
+  told = {name: ids for name, x in splits['train'].columns.items() if x.ndim == 2 and x.dtype.kind == 'i'}
+  return Data(splits=splits, spec=described(splits, {**told, **facts}), inputs='ids', info=info)
 
 
 def sentences(text: str) -> list[str]:

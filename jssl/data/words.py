@@ -6,12 +6,11 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from jssl.data.arrays import Columns
 from jssl.data.text import package
-from jssl.types import Data
+from jssl.types import Column, Data
 
 
 def words(
@@ -73,10 +72,12 @@ def words(
   if ngrams:
     pieces = with_ngrams(known, ngrams, buckets)
   tables = dict(zip(('nodes', 'turns'), huffman(count[1:]), strict=True)) if tree else {}
+  piece, nodes = dict(size=int(pieces.max()) + 1, pad=0), dict(size=max(1, len(known) - 1))
+  facts = dict(word=piece, context=piece, noise=dict(size=len(known) + 1), nodes=nodes)
   train = Windows(flat, window, pieces, np.cumsum(count**power * (count > 0)), noise, tables)
   return Data(
     splits=dict(train=train, words=Columns(dict(word=pieces[1:]))),
-    spec={name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in train[0].items()},
+    spec={name: Column(x.shape, x.dtype, **facts.get(name, {})) for name, x in train[0].items()},
     inputs='word',
     info=dict(
       words=known, similarity=similarity(number), analogies=analogies(number), pieces=int(pieces.max()) + 1,

@@ -13,7 +13,7 @@ from jssl.types import Data, Features
 def raw_input(data: Data, *, standardize: bool = True) -> Callable:
   """The input itself as a representation: flattened, and standardised dimension by dimension on train.
 
-  Token ids, with `info['vocabulary']` their number, are counted instead: a bag of words, padding (0) left out.
+  Token ids are counted instead: a bag of words, padding left out.
 
   The linear probe standardises by itself. Cosine neighbours of images with dead borders do better without:
   `standardize=False`.
@@ -28,14 +28,14 @@ def raw_input(data: Data, *, standardize: bool = True) -> Callable:
   if data.inputs not in data.spec:
     raise ValueError(f'raw_input found no column {data.inputs!r} in the spec {sorted(data.spec)}; set data.inputs.')
 
-  words = data.info.get('vocabulary') if data.spec[data.inputs].dtype == jnp.int32 else None
+  words, pad = data.spec[data.inputs].size, data.spec[data.inputs].pad
 
   @jax.jit
   def flat(inputs):
     x = inputs[data.inputs]
     if words:
-      count = lambda ids: jnp.zeros(words).at[ids.ravel()].add(1.0).at[0].set(0.0)
-      x = jax.vmap(count)(x)
+      x = jax.vmap(lambda ids: jnp.zeros(words).at[ids.ravel()].add(1.0))(x)
+      x = x if pad is None else x.at[:, pad].set(0.0)
     x = x.astype(jnp.float32).reshape(len(x), -1)
     return Features(x[:, None], x)
 

@@ -16,7 +16,7 @@ class ContextualBert(Bert):
   small probability, which also stands in where there is no context at all.
 
   Args:
-    on, rngs: as in `Bert`, as are further options; `pool` is not read.
+    on, vocabulary, pad, rngs: as in `Bert`, as are further options; `pool` is not read.
     contexts: J, how many vectors the learned one stands in for.
     null: probability that it takes the place of a vector.
 
@@ -24,8 +24,8 @@ class ContextualBert(Bert):
     text and a residual head behind the mean, of which the paper says nothing; they are not here.
   """
 
-  def __init__(self, on, *, contexts: int, null: float = 0.005, rngs: nnx.Rngs, **bert):
-    super().__init__(on, rngs=rngs, **bert)
+  def __init__(self, on, *, contexts: int, vocabulary: int, null: float = 0.005, pad: int | None = 0, rngs: nnx.Rngs, **bert):
+    super().__init__(on, vocabulary=vocabulary, pad=pad, rngs=rngs, **bert)
     self.contexts, self.null_rate = contexts, null
     self.null = nnx.Param(nnx.initializers.normal(0.01)(rngs.params(), (self.dim,)))
 
@@ -33,7 +33,7 @@ class ContextualBert(Bert):
     """Encode token ids.
 
     Args:
-      x: [b n] int, 0 = padding.
+      x: [b n] int.
       context: [J d], the same for all texts, or [b J d]; None for the learned vector J times.
       keys: [b], or None for evaluation.
 
@@ -46,7 +46,7 @@ class ContextualBert(Bert):
     if keys is not None:
       gone = jax.vmap(lambda key: jax.random.bernoulli(key, self.null_rate, context.shape[1:2]))(fold(keys, self.depth + 1))
       context = jnp.where(gone[..., None], null, context)
-    j, real = context.shape[1], x != 0
+    j, real = context.shape[1], self.attended(x)
     both = jnp.concatenate([context.astype(self.word.dtype), self.embed(x, keys=keys)], 1)
     found = self.encode(both, jnp.concatenate([jnp.ones(context.shape[:2], bool), real], 1), keys=keys)
     tokens = found.tokens[:, j:]

@@ -10,6 +10,7 @@ from jssl.models.attention import Attention
 from jssl.models.blocks import Block
 from jssl.models.heads import Mlp, width_of
 from jssl.models.layers import LayerNorm, shape_of
+from jssl.parts.look_up import one_hot
 from jssl.types import Array, Features, Keys
 
 
@@ -33,7 +34,7 @@ class ActionCode(nnx.Module):
 
   def __call__(self, a: Array, *, keys: Keys | None = None) -> Array:
     """[...] whole numbers or [... a] -> [... dim]."""
-    u = jax.nn.one_hot(a, self.actions) if self.numbers else a
+    u = one_hot(a, self.actions) if self.numbers else a
     return self.linear2(jax.nn.relu(self.linear1(u))) if self.coded else u
 
 

@@ -8,6 +8,7 @@ from flax import nnx
 
 from jssl.parts import scores
 from jssl.parts.gradients import l2_normalize
+from jssl.parts.look_up import look_up
 from jssl.types import Array, Features, Keys
 
 
@@ -38,16 +39,26 @@ class Embedding(nnx.Module):
     return Features(x[..., None, :], x)
 
   def look_up(self, ids: Array) -> Array:
-    return self.embedding[...][ids]
+    return look_up(self.embedding[...], ids)
 
 
 class EmbeddingBag(Embedding):
-  """The mean of several vectors of a table: a word by its pieces, a context by its words. Number 0 is padding."""
+  """The mean of several vectors of a table: a word by its pieces, a context by its words.
+
+  Args:
+    on, count, rngs: as in `Embedding`, as are further options.
+    pad: the number of padding, which has no part in the mean.
+  """
+
+  def __init__(self, on, *, count: int, dim: int | None = None, std: float | None = None, unit: bool = False, pad: int = 0,
+               rngs: nnx.Rngs):
+    super().__init__(on, count=count, dim=dim, std=std, unit=unit, rngs=rngs)
+    self.pad = pad
 
   def look_up(self, ids: Array) -> Array:
     """[... m] numbers -> [... d]; zeros where all is padding."""
-    given = ids > 0
-    x = jnp.where(given[..., None], self.embedding[...][ids], 0).sum(-2)
+    given = ids != self.pad
+    x = jnp.where(given[..., None], look_up(self.embedding[...], ids), 0).sum(-2)
     return x / jnp.maximum(given.sum(-1), 1)[..., None]
 
 
@@ -87,7 +98,7 @@ class Relations(nnx.Module):
 
   def __call__(self, h: Array, relation: Array, t: Array) -> Array:
     """Heads and tails [... d] and numbers of relations [...], which broadcast -> [...]."""
-    return self.score(h, self.embedding[...][relation], t)
+    return self.score(h, look_up(self.embedding[...], relation), t)
 
   @property
   def vectors(self) -> Array:

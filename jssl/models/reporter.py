@@ -6,6 +6,7 @@ from flax import nnx
 from jssl.models.blocks import Block, scan, stacked
 from jssl.models.heads import width_of
 from jssl.models.layers import LayerNorm
+from jssl.parts.look_up import look_up
 from jssl.types import Array, Keys
 
 
@@ -35,6 +36,6 @@ class Reporter(nnx.Module):
 
   def __call__(self, text: Array, mask: Array, feature: Array, *, keys: Keys | None = None) -> Array:
     """text [b n] int32, mask [b n] true where hidden, feature [b d] -> logits [b n v]."""
-    x = jnp.where(mask[..., None], self.mask_token[...], self.tokens[...][text])
+    x = jnp.where(mask[..., None], self.mask_token[...], look_up(self.tokens[...], text))
     x = x + self.positions[...] + self.image(feature)[:, None]
     return self.words(self.norm(scan(self.blocks, x)[0]))

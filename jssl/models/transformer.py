@@ -12,6 +12,7 @@ from jssl.models.bert import PostNormBlock
 from jssl.models.blocks import Block, FeedForward, scan, stacked
 from jssl.models.heads import width_of
 from jssl.models.layers import LayerNorm, dropout, kernel_init, shape_of
+from jssl.parts.look_up import look_up
 from jssl.types import Array, Features, Keys, fold
 
 
@@ -65,12 +66,16 @@ class CausalLm(nnx.Module):
       tokens [b n d] and pooled [b d], normalised; layers [l+1 b n d], the states from the embedding to the last block.
     """
     if mask is None:
-      mask = jnp.ones(ids.shape, bool) if self.pad is None else ids != self.pad
-    x = (self.table[...][ids] + self.positions[...][: ids.shape[1]]).astype(self.dtype)
+      mask = self.attended(ids)
+    x = (look_up(self.table[...], ids) + self.positions[...][: ids.shape[1]]).astype(self.dtype)
     x = dropout(x, None if keys is None else fold(keys, 0), self.dropout)
     y, layers = scan(self.blocks, x, mask=mask, keys=None if keys is None else fold(keys, 1), remat=self.remat)
     y = self.norm(y)
     return Features(y, y[jnp.arange(len(y)), last(mask)], jnp.concatenate([x[None], layers]))
+
+  def attended(self, ids: Array) -> Array:
+    """[b n] ids -> [b n] bool, which are no padding."""
+    return jnp.ones(ids.shape, bool) if self.pad is None else ids != self.pad
 
   def logits(self, tokens: Array) -> Array:
     """[... n d] tokens to [... n v] float32: those at place i tell the token at i + 1."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jssl.objectives.prediction import token_mean
 from jssl.objectives.redundancy import covariance
 from jssl.parts.gradients import l2_normalize
+from jssl.parts.look_up import pick
 from jssl.types import Array
 
 
@@ -176,7 +177,7 @@ def musik(logits: Array, *, actions: Array, policies: Array) -> Array:
   """
   b, _, s = logits.shape
   logits = jax.nn.log_softmax(logits.astype(jnp.float32).reshape(b, -1))
-  return -jnp.take_along_axis(logits, (actions * s + policies)[:, None], 1)[:, 0]
+  return -pick(logits, actions * s + policies)
 
 
 def act_jepa(
@@ -271,7 +272,7 @@ def double_dqn(
 
 
 def _at(values: Array, index: Array) -> Array:
-  return jnp.take_along_axis(values.astype(jnp.float32), index[:, None], 1)[:, 0]
+  return pick(values.astype(jnp.float32), index)
 
 
 def _cosine(prediction: Array, target: Array) -> Array:

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jssl.parts.look_up import one_hot
 from jssl.types import Array
 
 
@@ -89,7 +90,7 @@ def conditional_mmd(
   Reference: Goldstein et al. 2021, arXiv:2112.00881; Veitch, D'Amour, Yadlowsky, Eisenstein 2021, arXiv:2106.00545,
     section 3, for why given the label.
   """
-  within = jax.nn.one_hot(y, classes).T  # [classes b]
+  within = one_hot(y, classes).T  # [classes b]
   each = jax.vmap(lambda w: mmd(q, one * w, zero * w, scales=scales, diagonal=diagonal))
   return jnp.sum(each(within))
 

@@ -10,6 +10,7 @@ from jax.scipy.special import digamma, gammaln, polygamma
 
 from jssl.objectives.prediction import token_mean
 from jssl.parts.gradients import l2_normalize
+from jssl.parts.look_up import one_hot, pick
 from jssl.types import Array
 
 
@@ -146,7 +147,7 @@ def softmax_cross_entropy(logits: Array, *, labels: Array) -> Array:
 
   Reference: Chung et al. 2020, arXiv:2003.11982, section 2.1, Eq. 1.
   """
-  return -jnp.take_along_axis(jax.nn.log_softmax(logits.astype(jnp.float32)), labels[:, None], 1)[:, 0]
+  return -pick(jax.nn.log_softmax(logits.astype(jnp.float32)), labels)
 
 
 def am_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0.35, scale: float = 30.0) -> Array:
@@ -168,7 +169,7 @@ def am_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0.
   arXiv:1801.09414 (CosFace).
   """
   cosine = jnp.matmul(l2_normalize(z), l2_normalize(prototypes).T, precision='highest')
-  true = jax.nn.one_hot(labels, len(prototypes))
+  true = one_hot(labels, len(prototypes))
   return -jnp.sum(true * jax.nn.log_softmax(scale * (cosine - margin * true)), 1)
 
 
@@ -197,7 +198,7 @@ def aam_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0
   sine = jnp.where(inside, jnp.sqrt(jnp.where(inside, square, 1)), 0)
   shifted = cosine * jnp.cos(margin) - sine * jnp.sin(margin)
   shifted = jnp.where(cosine > -jnp.cos(margin), shifted, cosine - margin * jnp.sin(margin))
-  true = jax.nn.one_hot(labels, len(prototypes))
+  true = one_hot(labels, len(prototypes))
   return -jnp.sum(true * jax.nn.log_softmax(scale * jnp.where(true > 0, shifted, cosine)), 1)
 
 
@@ -218,7 +219,7 @@ def cores(z: Array, *, labels: Array) -> Array:
   Reference: Biondi, Pernici, Bruni, Del Bimbo 2023, arXiv:2111.07632, section 4. The classifier does not learn.
   """
   logits = jnp.matmul(z.astype(jnp.float32), simplex(z.shape[1]).T, precision='highest')
-  return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1)[:, 0]
+  return -pick(jax.nn.log_softmax(logits), labels)
 
 
 def simplex(d: int) -> Array:
@@ -366,7 +367,7 @@ def entity_recovery(z: Array, candidates: Array, *, labels: Array, mask: Array |
   labels = labels if mask is None else jnp.where(mask, labels, 0)
   candidates = jnp.broadcast_to(candidates, (len(z), *candidates.shape[-2:])).astype(jnp.float32)
   logits = jnp.einsum('bnd,bcd->bnc', z.astype(jnp.float32), candidates, precision='highest')
-  loss = jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, labels[..., None], -1)[..., 0]
+  loss = jax.nn.logsumexp(logits, -1) - pick(logits, labels)
   return token_mean(loss, mask)
 
 
@@ -419,7 +420,7 @@ def _ranking(similarity: Array, labels: Array) -> Array:
 def _expected_error(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
   """Concentrations of the Dirichlet, the classes one-hot, and the squared error expected of each, all [b k]."""
   a = jax.nn.softplus(logits.astype(jnp.float32)) + 1
-  total, y = jnp.sum(a, 1, keepdims=True), jax.nn.one_hot(labels, a.shape[1])
+  total, y = jnp.sum(a, 1, keepdims=True), one_hot(labels, a.shape[1])
   return a, y, (y - a / total) ** 2 + a * (total - a) / (total * total * (total + 1))
 
 

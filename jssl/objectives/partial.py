@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jssl.parts.look_up import pick
 from jssl.types import Array
 
 
@@ -23,5 +24,5 @@ def known_cross_entropy(logits: Array, *, labels: Array) -> Array:
   """
   known = labels >= 0
   log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
-  chosen = jnp.take_along_axis(log_p, jnp.maximum(labels, 0)[:, None], 1)[:, 0]
+  chosen = pick(log_p, jnp.maximum(labels, 0))
   return -jnp.sum(known * chosen) / jnp.maximum(jnp.sum(known), 1)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.prediction import token_mean
+from jssl.parts.look_up import pick
 from jssl.types import Array
 
 
@@ -109,4 +110,4 @@ def masked_value_mse(prediction: Array, target: Array, mask: Array) -> Array:
 
 def _cross_entropy(logits: Array, labels: Array) -> Array:
   logits = logits.astype(jnp.float32)
-  return jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, labels[..., None], -1)[..., 0]
+  return jax.nn.logsumexp(logits, -1) - pick(logits, labels)

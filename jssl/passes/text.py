@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.models.layers import dropout
+from jssl.parts.look_up import pick
 from jssl.types import Array, Call, Keys, Pass, Ref, View, fold
 
 
@@ -15,7 +16,7 @@ def masked_lm(
   Logits are computed at hidden places alone: over a vocabulary they are the largest thing there is.
 
   Args:
-    mask: (keys, ids) -> `Hidden`.
+    mask: (keys, which tokens may be hidden [b n]) -> `Hidden`.
     column: of ids.
     encoder: (ids, mask) -> Features, with a `table`.
     head: (tokens, table) -> logits.
@@ -27,13 +28,13 @@ def masked_lm(
   """
 
   def run(call: Call):
-    ids, net = call.batch[column], call.nets[encoder]
-    hidden = mask(call.key('mask'), ids)
+    ids, net, facts = call.batch[column], call.nets[encoder], call.columns[column]
+    hidden = mask(call.key('mask'), facts.maskable(ids))
     keys = call.key('encoder')
     if decoder is None:
       tokens = net(ids, mask=hidden.mask, keys=keys).tokens
     else:
-      real = ids != 0
+      real = facts.real(ids)
       # Not to be attended to is, for the others, not to be there; shapes stay static.
       x = net.encode(net.embed(ids, keys=keys), real & ~hidden.mask, keys=keys).tokens
       x = jnp.where(hidden.mask[..., None], net.embed(jnp.full_like(ids, net.mask_id)), x)
@@ -50,7 +51,7 @@ def replace_tokens(
   """A generator fills hidden tokens in; no gradient reaches it.
 
   Args:
-    mask: (keys, ids) -> `Hidden`.
+    mask: (keys, which tokens may be hidden [b n]) -> `Hidden`.
     column: of ids.
     generator, head: as encoder and head of `masked_lm`.
     sample: draw from the generator's distribution; otherwise its most likely token is taken.
@@ -60,13 +61,13 @@ def replace_tokens(
   """
 
   def run(call: Call):
-    ids, net = call.batch[column], call.nets[generator]
-    hidden = mask(call.key('mask'), ids)
+    ids, net, facts = call.batch[column], call.nets[generator], call.columns[column]
+    hidden = mask(call.key('mask'), facts.maskable(ids))
     logits = call.nets[head](at_places(net(ids, mask=hidden.mask).tokens, hidden.places), net.table)
     drawn = jax.vmap(jax.random.categorical)(call.key('generator'), logits) if sample else jnp.argmax(logits, -1)
     fill = lambda ids, places, new, valid: ids.at[places].set(jnp.where(valid, new, ids[places]))
     edited = jax.lax.stop_gradient(jax.vmap(fill)(ids, hidden.places, drawn.astype(ids.dtype), hidden.valid))
-    return {'ids': edited, 'replaced': edited != ids, 'real': edited != 0}
+    return {'ids': edited, 'replaced': edited != ids, 'real': facts.real(ids)}
 
   return Pass(run, ('ids', 'replaced', 'real'))
 
@@ -100,31 +101,32 @@ def seq2seq(
   """
 
   def run(call: Call):
-    net, y = call.nets[encoder], call.batch[text]
+    net, y, real = call.nets[encoder], call.batch[text], call.columns[text].real
     if context is None:
       ids = call.batch[source]
-      states, seen = net(ids, keys=call.key('encoder')).tokens, ids != 0
+      states, seen = net(ids, keys=call.key('encoder')).tokens, call.columns[source].real(ids)
     else:
       states, seen = call.read(context)[:, None], None
     if shift:
       keys = call.key('decoder')
-      return told(next_logits(net, call.nets[decoder], call.nets[head], states, seen, y[:, :-1], keys), y[:, 1:])
+      before = y[:, :-1]
+      return told(next_logits(net, call.nets[decoder], call.nets[head], states, seen, before, real(before), keys), y[:, 1:], real)
     x = dropout(jax.lax.stop_gradient(net.embed(y)), call.key('embedding'), drop)
-    tokens = call.nets[decoder](x, states, mask=y != 0, context_mask=seen, keys=call.key('decoder'))
-    return told(call.nets[head](tokens, net.table), y)
+    tokens = call.nets[decoder](x, states, mask=real(y), context_mask=seen, keys=call.key('decoder'))
+    return told(call.nets[head](tokens, net.table), y, real)
 
-  def told(logits: Array, labels: Array):
-    return {'logits': logits, 'labels': labels, 'valid': labels != 0}
+  def told(logits: Array, labels: Array, real):
+    return {'logits': logits, 'labels': labels, 'valid': real(labels)}
 
   return Pass(run, ('logits', 'labels', 'valid'))
 
 
-def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int = 1, encoder: str = 'backbone', dropout: bool = True) -> Pass:
+def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int | None = None, encoder: str = 'backbone', dropout: bool = True) -> Pass:
   """A language model that looks backwards predicts the tokens of one text, or of several.
 
   Args:
     columns: of ids, [b n]; several are views.
-    start: place of the first token that is predicted.
+    start: place of the first token that is predicted; None for the column's own, and at least 1.
     encoder: with `logits`; the teacher's copy is the reference.
     dropout: whether the trained network drops out; the reference never does.
 
@@ -136,16 +138,17 @@ def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int = 1, encoder
 
   def run(call: Call):
     def one(i, name):
-      ids, net = call.batch[name], call.nets[encoder]
+      ids, net, facts = call.batch[name], call.nets[encoder], call.columns[name]
+      begin = max(1, facts.start) if start is None else start
       keys = call.key('encoder', *([i] if len(names) > 1 else [])) if dropout else None
-      logits = net.logits(net(ids, keys=keys).tokens[:, start - 1 : -1])
-      labels, valid = ids[:, start:], ids[:, start:] != 0
+      logits = net.logits(net(ids, keys=keys).tokens[:, begin - 1 : -1])
+      labels, valid = ids[:, begin:], facts.real(ids[:, begin:])
       found = {'logits': logits, 'labels': labels, 'valid': valid, 'length': jnp.sum(valid, 1).astype(jnp.float32)}
       if 'log_prob' in call.asked:
-        found['log_prob'] = log_probability(logits, labels)
+        found['log_prob'] = log_probability(logits, labels, valid)
       if 'reference' in call.asked:
         other = call.target[encoder]
-        found['reference'] = jax.lax.stop_gradient(log_probability(other.logits(other(ids).tokens[:, start - 1 : -1]), labels))
+        found['reference'] = jax.lax.stop_gradient(log_probability(other.logits(other(ids).tokens[:, begin - 1 : -1]), labels, valid))
       return found
 
     each = [one(i, name) for i, name in enumerate(names)]
@@ -154,16 +157,15 @@ def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int = 1, encoder
   return Pass(run, ('logits', 'labels', 'valid', 'log_prob', 'reference', 'length'))
 
 
-def next_logits(net, decoder, head, context: Array, seen: Array | None, y: Array, keys: Keys | None = None) -> Array:
-  """Logits [b m v] of the tokens that follow each of y [b m], after a context [b n d] of which `seen` [b n] are tokens."""
-  tokens = decoder(net.embed(y, keys=keys), context, mask=y != 0, context_mask=seen, keys=None if keys is None else fold(keys, 1))
+def next_logits(net, decoder, head, context: Array, seen: Array | None, y: Array, real: Array, keys: Keys | None = None) -> Array:
+  """Logits [b m v] of the tokens that follow each of y [b m], after a context [b n d]; `real` [b m] and `seen` [b n] are tokens."""
+  tokens = decoder(net.embed(y, keys=keys), context, mask=real, context_mask=seen, keys=None if keys is None else fold(keys, 1))
   return head(tokens, net.table)
 
 
-def log_probability(logits: Array, labels: Array) -> Array:
-  """Log-probability [b] of the labels [b m], padding left out."""
-  each = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[..., None], -1)[..., 0]
-  return jnp.sum(jnp.where(labels != 0, each, 0), 1)
+def log_probability(logits: Array, labels: Array, valid: Array) -> Array:
+  """Log-probability [b] of those labels [b m] that are valid [b m]."""
+  return jnp.sum(jnp.where(valid, pick(jax.nn.log_softmax(logits), labels), 0), 1)
 
 
 def at_places(x: Array, places: Array) -> Array:

@@ -70,7 +70,7 @@ def embed(
     }
     found |= {name: {i: getattr(seen[i], name) for i in call.views(name, **of)} for name in ('pooled', 'tokens')}
     for name in ('layers', 'pooled_layers'):
-      found[name] = {i: _layers(seen[i], views[i], name) for i in call.views(name, **of)}
+      found[name] = {i: _layers(seen[i], call.nets[towers if isinstance(towers, str) else towers[i]], views[i], name) for i in call.views(name, **of)}
     return found
 
   return Pass(run, ('q', 'k', 'x', 'score', 'pooled', 'tokens', 'layers', 'pooled_layers'))
@@ -126,7 +126,8 @@ def encode(
     else:
       tokens = nets[embedder or network].embed(x, keys=keys)
       tokens = tokens if first_token is None else tokens.at[:, 0].set(call.read(first_token))
-      found = net.encode(tokens, x != 0, keys=keys) if embedder is None else net(tokens, mask=x != 0, keys=keys)
+      real = nets[embedder or network].attended(x)
+      found = net.encode(tokens, real, keys=keys) if embedder is None else net(tokens, mask=real, keys=keys)
     found = found if isinstance(found, Features) else Features(found, found[:, 0])
     outputs = {'tokens': found.tokens, 'pooled': found.pooled, 'first': found.tokens[:, 0]}
     if 'normalized' in call.asked:
@@ -363,11 +364,11 @@ def called(net: Any, inputs: Sequence[Array], keys: Array | None) -> Array:
   return net(*inputs, keys=keys) if takes else net(*inputs)
 
 
-def _layers(found: Features, x: Array, name: str) -> Array:
+def _layers(found: Features, net: Any, x: Array, name: str) -> Array:
   if found.layers is None:
     raise ValueError(f'{name} was asked of a network that does not give its layers')
   if name == 'layers':
     return found.layers
   layers = jnp.moveaxis(found.layers[:, 1:], 1, 0)
-  pooled = masked_mean(layers, x != 0) if jnp.issubdtype(x.dtype, jnp.integer) else layers.mean(2)
+  pooled = masked_mean(layers, net.attended(x)) if hasattr(net, 'attended') else layers.mean(2)
   return jnp.moveaxis(pooled, 0, 1)

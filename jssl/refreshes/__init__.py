@@ -6,13 +6,14 @@ are consecutive runs of it.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jssl.evaluators.ranking import products
-from jssl.types import Data, Examples, Key, Refresh
+from jssl.types import Column, Data, Examples, Key, Refresh
 
 _AT_ONCE = 512  # examples that are embedded, or compared, in one call
 
@@ -25,7 +26,7 @@ def embedded(represent: Callable, data: Data, column: str, by: str | None = None
   """
   rows = data.splits['train']
   if by == 'tf_idf':
-    return tf_idf(rows, column, data.info['vocabulary'])
+    return tf_idf(rows, column, data.spec[column])
   found, n = [], len(rows)
   for start in range(0, n, _AT_ONCE):
     some = np.minimum(np.arange(start, start + _AT_ONCE), n - 1)  # one shape, so that it compiles once
@@ -38,15 +39,16 @@ def embedded(represent: Callable, data: Data, column: str, by: str | None = None
   return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
 
 
-def tf_idf(rows: Examples, column: str, vocabulary: int) -> np.ndarray:
-  """Unit vectors [n v] of the counts of a column of token ids, each 1 + log count, times log of how rare the token is; 0 is padding.
+def tf_idf(rows: Examples, name: str, column: Column) -> np.ndarray:
+  """Unit vectors [n v] of the counts of a column of token ids, each 1 + log count, times log of how rare the token is.
 
   Reference: Salton, Buckley, Information Processing and Management 1988, doi:10.1016/0306-4573(88)90021-0.
   """
-  ids = rows.take(np.arange(len(rows)))[column] if hasattr(rows, 'take') else np.stack([row[column] for row in rows])
-  counts = np.zeros((len(ids), vocabulary), np.float32)
+  ids = rows.take(np.arange(len(rows)))[name] if hasattr(rows, 'take') else np.stack([row[name] for row in rows])
+  counts = np.zeros((len(ids), column.size), np.float32)
   np.add.at(counts, (np.arange(len(ids))[:, None], ids), 1.0)
-  counts[:, 0] = 0
+  if column.pad is not None:
+    counts[:, column.pad] = 0
   z = np.log1p(counts) * np.log(len(ids) / np.maximum((counts > 0).sum(0), 1))
   return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
 
@@ -65,7 +67,7 @@ def clusters(*, count: int, column: str | None = None) -> Refresh:
     z = embedded(represent, data, column or data.inputs)
     return {'cluster': k_means(z, count, key)[0].astype(np.int32)}
 
-  return Refresh(lambda data: {'cluster': jax.ShapeDtypeStruct((), jnp.int32)}, make)
+  return Refresh(lambda data: {'cluster': Column((), jnp.int32, size=count)}, make)
 
 
 def cluster_batches(*, size: int, columns: tuple[str, str], by: str | None = None) -> Refresh:
@@ -106,7 +108,7 @@ def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name:
 
   def columns(data: Data):
     x = data.spec[passage]
-    return {name: jax.ShapeDtypeStruct((count, *x.shape), x.dtype)}
+    return {name: replace(x, shape=(count, *x.shape))}
 
   def make(represent, networks, data: Data, key: Key):
     rows = data.splits['train']

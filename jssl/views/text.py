@@ -1,4 +1,4 @@
-"""Views of token ids, [b n] int32 padded at the end with 0. Ids below `first` are special, and never touched."""
+"""Views of token ids, [b n] int32 padded at the end. Ids below `first` are special, and never touched."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ def twice(keys: Keys, batch: Batch, *, column: str = 'ids') -> tuple[Array, Arra
 
 
 def deleted(
-  keys: Keys, batch: Batch, *, column: str = 'ids', rate: float = 0.1, first: int = 5, views: int = 2, original: bool = True
+  keys: Keys, batch: Batch, *, column: str = 'ids', rate: float = 0.1, first: int = 5, pad: int = 0, views: int = 2, original: bool = True
 ) -> tuple[Array, ...]:
   """Each token is left out with a probability, and the rest moves up.
 
@@ -38,6 +38,7 @@ def deleted(
     column: of ids.
     rate: of tokens left out.
     first: ids below it stay.
+    pad: the id that fills up at the end.
     views: how many.
     original: the first view is the ids as they are.
 
@@ -50,37 +51,35 @@ def deleted(
 
   def leave_out(key, ids):
     gone = (ids >= first) & jax.random.bernoulli(key, rate, ids.shape)
-    order = jnp.argsort(gone | (ids == 0), stable=True)
-    return jnp.where(gone, 0, ids)[order]
+    order = jnp.argsort(gone | (ids == pad), stable=True)
+    return jnp.where(gone, pad, ids)[order]
 
   draw = lambda i: jax.vmap(lambda key, ids: leave_out(jax.random.fold_in(key, i), ids))(keys, ids)
   return tuple(ids if original and not i else draw(i) for i in range(views))
 
 
-def mask_tokens(keys: Keys, ids: Array, *, ratio: float = 0.15, first: int = 5) -> Hidden:
+def mask_tokens(keys: Keys, maskable: Array, *, ratio: float = 0.15) -> Hidden:
   """A share of each text's tokens, drawn without replacement; at least one where there is any.
 
   Args:
     keys: [b].
-    ids: [b n].
-    ratio: share of the tokens from `first` up, rounded.
-    first: ids below it are not hidden.
+    maskable: [b n] bool, the tokens that may be hidden.
+    ratio: share of these, rounded.
 
   Returns:
     Hidden, with m = max(1, round(ratio n)).
 
   Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3.1.
   """
-  m = max(1, round(ratio * ids.shape[1]))
+  m = max(1, round(ratio * maskable.shape[1]))
 
-  def draw(key, ids):
-    real = ids >= first
+  def draw(key, real):
     count = jnp.clip(jnp.round(ratio * jnp.sum(real)), 1, m) * jnp.any(real)
-    places = jnp.argsort(jnp.where(real, jax.random.uniform(key, ids.shape), 2.0))[:m].astype(jnp.int32)
+    places = jnp.argsort(jnp.where(real, jax.random.uniform(key, real.shape), 2.0))[:m].astype(jnp.int32)
     valid = jnp.arange(m) < count
-    return Hidden(jnp.zeros(ids.shape, bool).at[places].set(valid), places, valid)
+    return Hidden(jnp.zeros(real.shape, bool).at[places].set(valid), places, valid)
 
-  return jax.vmap(draw)(keys, ids)
+  return jax.vmap(draw)(keys, maskable)
 
 
 def real_tokens(keys: Keys, batch: Batch, *, names: tuple[str, ...], first: int = 1) -> dict[str, Array]:

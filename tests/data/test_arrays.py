@@ -9,7 +9,7 @@ def test_columns_become_data():
   x, y = np.arange(24).reshape(6, 4), np.linspace(0, 1, 6)
   data = arrays(ids=x, target=y, info={'vocabulary': 24})
   assert data.inputs == 'ids' and data.info['vocabulary'] == 24 and set(data.splits) == {'train'}
-  assert data.spec == dict(ids=jax.ShapeDtypeStruct((4,), np.int32), target=jax.ShapeDtypeStruct((), np.float32))
+  assert data.spec == dict(ids=Column((4,), np.int32, size=24), target=Column((), np.float32))
   example = data.splits['train'][2]
   np.testing.assert_array_equal(example['ids'], x[2])
   assert len(data.splits['train']) == 6

@@ -1,0 +1,22 @@
+"""Look-ups that tell a number that is out of range, where JAX takes the nearest one, or counts from the end."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.types import Array
+
+
+def look_up(table: Array, ids: Array) -> Array:
+  """Rows of a table [v ...] by number, [...] -> [... ...]; NaN for a number that is not from 0 to v - 1."""
+  return table.at[ids].get(mode='fill', fill_value=jnp.nan, wrap_negative_indices=False)
+
+
+def pick(values: Array, labels: Array) -> Array:
+  """Of values [... c] those of the labels [...]; NaN for a label that is not from 0 to c - 1."""
+  found = jnp.take_along_axis(values, labels[..., None], -1, mode='clip')[..., 0]
+  return jnp.where((labels >= 0) & (labels < values.shape[-1]), found, jnp.nan)
+
+
+def one_hot(labels: Array, count: int) -> Array:
+  """[...] -> [... count]; NaN for a label that is not from 0 to count - 1."""
+  return jnp.where(((labels >= 0) & (labels < count))[..., None], jax.nn.one_hot(labels, count), jnp.nan)
