@@ -1,7 +1,7 @@
 """From `dict(name=..., **options)` to the function that it names, with its options bound and checked by name and type.
 
-Which table a name is looked up in is told by the keyword that holds it (`objective`, `view`, `memory`, ...); under any other
-keyword it is a schedule.
+Which table a name is looked up in is told by the type of the option that holds it (`Objective`, `View`, `Mask`, ...); any other
+option that is given a name is a schedule.
 """
 
 import difflib
@@ -16,20 +16,33 @@ from typing import Any
 from jssl import tables
 from jssl.data.records import DataError
 from jssl.parts.schedules import Schedule
-from jssl.types import Column, Ref
+from jssl.types import (
+  Column,
+  Estimator,
+  Mask,
+  Negatives,
+  Noise,
+  Objective,
+  Ref,
+  Sampler,
+  StepMask,
+  TokenMask,
+  Transform,
+  View,
+)  # fmt: skip
 
-# keyword in a config -> table, and whether the entry is a factory, called as soon as its options are known
+# type of an option -> table, and whether the entry is a factory, called as soon as its options are known
 KINDS = {
-  'objective': ('objectives', False),
-  'align': ('objectives', False),
-  'view': ('views', False),
-  'mask': ('views', False),
-  'noise': ('views', False),
-  'inputs': ('views', False),
-  'memory': ('memories', True),
-  'teacher': ('teachers', True),
-  'transform': ('transforms', True),
-  'estimator': ('estimators', False),
+  Objective: ('objectives', False),
+  View: ('views', False),
+  Sampler: ('samplers', False),
+  Mask: ('masks', False),
+  TokenMask: ('token_masks', False),
+  StepMask: ('step_masks', False),
+  Noise: ('noise', False),
+  Negatives: ('negatives', False),
+  Estimator: ('estimators', False),
+  Transform: ('transforms', True),
 }
 
 
@@ -54,8 +67,7 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
     known = [n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY and n not in ('rngs', 'steps', 'epoch', 'key')]
     if key not in known and not free:
       raise ConfigError(f'{place} ({spec["name"]}) has no option {key!r}{closest(key, known)}')
-    plain = hints.get(key) is bool or mentions(hints.get(key))  # a reference may stand under the keyword of a mask or a view
-    options[key] = value if plain else resolved(f'{place}.{key}', key, value, clock)
+    options[key] = resolved(f'{place}.{key}', hints.get(key, Any), value, clock)
     if not accepts(hints.get(key, Any), options[key]):
       raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {value!r}')
   if table == 'schedules':
@@ -105,22 +117,28 @@ def mentions(hint: Any) -> bool:
   return hint is Ref or any(mentions(h) for h in typing.get_args(hint))
 
 
-def resolved(place: str, key: str, value: Any, clock: Mapping[str, int] | None) -> Any:
+def kind_of(hint: Any) -> tuple[str, bool] | None:
+  """The table of what an annotation asks for, and whether its entries are factories."""
+  if isinstance(hint, typing.Hashable) and hint in KINDS:
+    return KINDS[hint]
+  return next(filter(None, map(kind_of, typing.get_args(hint))), None)
+
+
+def resolved(place: str, hint: Any, value: Any, clock: Mapping[str, int] | None) -> Any:
   """A config value with every `dict(name=...)` in it replaced by what it names."""
-  several = isinstance(value, tuple | list) and value and all(isinstance(v, Mapping) for v in value)
-  if key in KINDS and value is not None and not several and not (isinstance(value, Mapping) and 'name' in value):
-    raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
-  if isinstance(value, Mapping) and 'name' in value:
-    table, factory = KINDS.get(key, ('schedules', True))
+  kind = kind_of(hint)
+  if isinstance(value, Mapping) and 'name' in value and not mentions(hint):
+    table, factory = kind or ('schedules', True)
     if table == 'schedules' and clock is None:
       raise ConfigError(f'{place} cannot change with the step; give a plain value, not {dict(value)!r}')
     bound = option(place, value, table, clock)
     return call(bound) if factory else bound
-  if several and key in KINDS:
-    return tuple(resolved(f'{place}[{i}]', key, v, clock) for i, v in enumerate(value))
+  if kind and isinstance(value, tuple | list) and value and all(isinstance(v, Mapping) for v in value):
+    return tuple(resolved(f'{place}[{i}]', hint, v, clock) for i, v in enumerate(value))
+  if kind and value is not None and not isinstance(value, Mapping):
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
   if isinstance(value, Mapping):
-    singular = key.removesuffix('s') if key.removesuffix('s') in KINDS else ''
-    return {k: resolved(f'{place}.{k}', singular or k, v, clock) for k, v in value.items()}
+    return {k: resolved(f'{place}.{k}', hint, v, clock) for k, v in value.items()}
   return value
 
 
@@ -167,6 +185,8 @@ def accepts(hint: Any, value: Any) -> bool:
     return isinstance(value, int | float | Schedule) and not isinstance(value, bool)
   if hint is Ref:
     return isinstance(value, str)
+  if isinstance(hint, typing.NewType):
+    return callable(value)
   if hint in (int, str, bool):
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
   if hint is None or hint is type(None):
@@ -178,7 +198,7 @@ def accepts(hint: Any, value: Any) -> bool:
     return isinstance(value, tuple | list)
   if origin in (dict, Mapping):
     return isinstance(value, Mapping)
-  if origin is Callable:
+  if hint is Callable or origin is Callable:
     return callable(value)
   return True
 

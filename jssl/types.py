@@ -190,8 +190,16 @@ class Examples(Protocol):
   def __getitem__(self, index: int) -> Mapping[str, Any]: ...
 
 
-Objective = Callable[..., Array]  # (q: [b d], k: [b d], *, ...) -> [b]; a scalar only where the formula is inseparable
-View = Callable[[Keys, Batch], Any]  # drawn inside the jitted step: crops, masks, corruptions, noise, negatives
+# What an option of one of these types names in a config: the type tells which table the name is looked up in.
+Objective = NewType('Objective', Callable)  # (q: [b d], k: [b d], *, ...) -> [b]; a scalar only where the formula is inseparable
+View = NewType('View', Callable)  # (Keys, Batch) -> a tuple of arrays, one a view
+Sampler = NewType('Sampler', Callable)  # (Keys, Batch) -> name -> array: words and their contexts, places, hidden cells
+Mask = NewType('Mask', Callable)  # (Keys, *, grid) -> which patches of a grid are hidden
+TokenMask = NewType('TokenMask', Callable)  # (Keys, which tokens may be hidden [b n]) -> which are
+StepMask = NewType('StepMask', Callable)  # (Keys, x [b n ...]) -> which steps of a series, or their entries, are hidden
+Noise = NewType('Noise', Callable)  # (Keys, x) -> x at a level of noise that is drawn
+Negatives = NewType('Negatives', Callable)  # (Keys, Batch, entities=...) -> what stands against an example
+Estimator = NewType('Estimator', Callable)  # (columns of a nuisance) -> weights of its two values, [b] each
 Teacher = Callable[[Params, Params, Array], Params]  # (teacher, student, step) -> teacher
 Evaluator = Callable[..., dict[str, float]]  # (subject, key, *, options) -> figures
 

@@ -25,7 +25,7 @@ def get_config():
   for name, by in dict(bert={}, electra=dict(encoder='generator', head='generator_lm')).items():
     c.passes[name] = dict(name='masked_lm', mask=dict(name='mask_tokens', ratio=0.15), **by)
     c.losses[name] = dict(name='token_cross_entropy', of=(f'{name}.logits', f'{name}.labels', f'{name}.valid'))
-  c.passes.real = dict(name='draw', view=dict(name='real_tokens', names=('ids',), first='data.ids.first'))
+  c.passes.real = dict(name='sample', sampler=dict(name='real_tokens', names=('ids',), first='data.ids.first'))
   c.passes.read, c.passes.rebuilt = generated(0.3), generated(0.5)
   c.passes.encoder = dict(name='encode', on='read.ids')
   c.passes.decoder = dict(name='encode', on='rebuilt.ids', network='decoder', embedder='backbone', first_token='encoder.first')

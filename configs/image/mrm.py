@@ -15,7 +15,7 @@ def get_config():
   half = dict(name='random_mask', ratio=0.5)
   c.passes.seen = dict(name='masked_encode', mask=half, target_view=1)
   c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))
-  c.passes.gaps = dict(name='hide', on='batch.text', mask=half)
+  c.passes.gaps = dict(name='hide', on='batch.text', mask=dict(name='random_steps', ratio=0.5))
   c.passes.report = dict(name='apply', network='reporter', on=('batch.text', 'gaps.mask', 'seen.pooled'))
   c.losses.image = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'), weight=0.1)
   c.losses.text = dict(name='token_cross_entropy', of=('report.out', 'batch.text', 'gaps.mask'))

@@ -8,8 +8,7 @@ def get_config():
   c.number = 185
   c.backbone = dict(name='embedding', on='data.head', dim=50, unit=True)
   c.heads.relations = dict(name='distmult', count='data.relation.size')
-  c.view = dict(name='corrupted_triples', count=1)
-  c.passes.triples = dict(name='triples')
+  c.passes.triples = dict(name='triples', negatives=dict(name='corrupted_triples', count=1))
   c.losses.ranking = dict(name='margin_ranking', of=('triples.positive', 'triples.negatives'), margin=1.0)
   c.losses.decay = dict(name='square_norm', of=('nets.relations.vectors',), weight=1e-6)
   c.optimizer = dict(name='adagrad', learning_rate=0.1)

@@ -8,7 +8,7 @@ def get_config():
   c.number, c.kind = 103, 'preference'
   c.heads.reward = dict(name='linear', dim=1)
   c.passes.read = dict(name='embed', view=dict(name='columns', names=('chosen', 'rejected')), heads=('reward',))
-  c.passes.places = dict(name='draw', view=dict(name='ordered_places', column='chosen', start=7, draws=4))
+  c.passes.places = dict(name='sample', sampler=dict(name='ordered_places', column='chosen', start='data.chosen.start', draws=4))
   chosen, rejected = 'read.tokens[0]', 'read.tokens[1]'
   c.passes.states = dict(
     name='gather', on=dict(source=chosen, goal=chosen, other_source=chosen, other_goal=rejected),

@@ -10,7 +10,7 @@ def get_config():
   # Preference model pre-training: cheap pairs, and their better answers told token by token; then the few pairs that count.
   scores = lambda *names: dict(name='embed', view=dict(name='columns', names=names), heads=('reward',))
   c.passes.cheap = scores('cheap_chosen', 'cheap_rejected')
-  c.passes.told = dict(name='causal_lm', columns='cheap_chosen', start=7)
+  c.passes.told = dict(name='causal_lm', columns='cheap_chosen')
   c.passes.pairs = scores('chosen', 'rejected')
   c.losses.cheap = dict(name='bradley_terry', of=('cheap.score[0]', 'cheap.score[1]'))
   c.losses.told = dict(name='token_cross_entropy', of=('told.logits', 'told.labels', 'told.valid'))

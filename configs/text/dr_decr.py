@@ -17,7 +17,7 @@ def get_config():
     name='embed', view=dict(name='columns', names=names), features='tokens', heads=('projector',), unit=True
   )
   scores = lambda of, side='q': dict(name='cross', each=f'{of}.{side}[0]', all=f'whole.{of}.{side}[1]', mask='whole.real.ids')
-  c.passes.real = dict(name='draw', view=dict(name='real_tokens', names=('ids', 'known', 'cipher', 'query')))
+  c.passes.real = dict(name='sample', sampler=dict(name='real_tokens', names=('ids', 'known', 'cipher', 'query')))
   c.passes.english = vectors('query', 'ids')
   c.passes.cipher = vectors('cipher', 'ids')
   c.passes.english_scores, c.passes.cipher_scores = scores('english'), scores('cipher')

@@ -11,8 +11,10 @@ def get_config():
   c.backbone = dict(name='embedding_bag', dim=48)
   c.heads.outputs = dict(name='embedding', count='data.noise.size', std=0.0)
   c.heads.positions = dict(name='table', count='data.context.length')
-  c.view = dict(name='surrounded', negatives=10)
-  c.passes.window = dict(name='lookup', networks=dict(context='backbone', target='outputs', negatives='outputs'))
+  c.passes.window = dict(
+    name='lookup', sampler=dict(name='surrounded', negatives=10),
+    networks=dict(context='backbone', target='outputs', negatives='outputs'),
+  )
   of = {name: f'window.{name}' for name in ('context', 'target', 'negatives', 'mask')}
   c.losses.windows = dict(name='position_weighted_cbow', of=dict(**of, position='nets.positions'))
   c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=1e-2, end=0.0), weight_decay=0.0)

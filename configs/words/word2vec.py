@@ -13,8 +13,9 @@ def get_config():
   c.number = 138
   c.backbone = dict(name='embedding_bag', dim=64)
   c.heads.outputs = dict(name='embedding', count='data.noise.size', std=0.0)
-  c.view = dict(name='skip_gram', negatives=5)
-  c.passes.pair = dict(name='lookup', networks=dict(centre='backbone', context='outputs', negatives='outputs'))
+  c.passes.pair = dict(
+    name='lookup', sampler=dict(name='skip_gram', negatives=5), networks=dict(centre='backbone', context='outputs', negatives='outputs')
+  )
   c.losses.pairs = dict(name='sgns', of=('pair.centre', 'pair.context', 'pair.negatives'))
   c.optimizer = dict(name='sgd', learning_rate=dict(name='linear', start=40.0, end=0.0), momentum=0.0, weight_decay=0.0)
   c.evaluators = dict(words=dict(name='words'))

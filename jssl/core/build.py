@@ -95,7 +95,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
       int(duration(c[key], steps=steps, epoch=epoch))
   clock = dict(steps=steps, epoch=epoch)
   known = with_facts(dict(transform=c['transform'], evaluators=c['evaluators']), columns_of(data))
-  transform = resolved('transform', 'transform', known['transform'], clock) if c['transform'] else None
+  transform = resolved('transform', Transform, known['transform'], clock) if c['transform'] else None
   return Plan(c, data, tuple(phases), steps, epoch, guard, judges(known['evaluators']), transform)
 
 
@@ -345,7 +345,7 @@ def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Lo
   """A loss of a config: dict(name, of, weight, pairs, over, **options of the objective)."""
   spec = mapping(place, spec)
   of = spec.pop('of', None)
-  weight = resolved(f'{place}.weight', 'weight', spec.pop('weight', 1.0), clock)
+  weight = resolved(f'{place}.weight', float, spec.pop('weight', 1.0), clock)
   if not isinstance(weight, int | float | Schedule) or isinstance(weight, bool):
     raise ConfigError(f'{place}.weight must be a number or a schedule, not {weight!r}')
   pairs, over = spec.pop('pairs', None), spec.pop('over', None)

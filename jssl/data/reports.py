@@ -29,7 +29,8 @@ def digit_reports(*, train: int = 1500, test: int = 500, seed: int = 0) -> Data:
   """
   splits = [_canvases(split, n, seed) for split, n in (('train', train), ('test', test))]
   info = digits().info
-  return arrays(**splits[0], test=splits[1], inputs='image', facts=dict(text=dict(classes=WORDS)), info={**info, 'name': 'digit_reports', 'words': WORDS})
+  info = {**info, 'name': 'digit_reports', 'words': WORDS}
+  return arrays(**splits[0], test=splits[1], inputs='image', facts=dict(text=dict(classes=WORDS)), info=info)
 
 
 @functools.cache

@@ -1,12 +1,12 @@
 """Objectives made of other objectives: which, is an option."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
 from jssl.objectives.invariance import conditional_mmd
-from jssl.types import Array, Key, Objective, fold
+from jssl.types import Array, Estimator, Key, Objective, fold
 
 
 def matryoshka_2d(
@@ -69,7 +69,7 @@ def missing_mmd(
   propensity: Array | None = None,
   imputation: Array | None = None,
   *,
-  estimator: Callable,
+  estimator: Estimator,
   classes: int,
   diagonal: bool = True,
 ) -> Array:

@@ -11,6 +11,7 @@ PASSES = {
   'recall': views.recall,
   'gather': views.gather,
   'draw': views.draw,
+  'sample': views.sample,
   'hide': views.hide,
   'masked_encode': masked.masked_encode,
   'patches': masked.patches,

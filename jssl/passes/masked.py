@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from jssl.objectives.prediction import feature_norm
 from jssl.parts.patches import patch_sides, patchify, take
-from jssl.types import Call, Pass, Ref, View
+from jssl.types import Call, Mask, Pass, Ref, View
 
 
 def masked_encode(
   *,
-  mask: View | Sequence[View],
+  mask: Mask | Sequence[Mask],
   view: View | None = None,
   on: Ref | None = None,
   time: Ref | None = None,

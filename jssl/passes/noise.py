@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from jssl.types import Call, Pass, Ref, View
+from jssl.types import Call, Noise, Pass, Ref
 
 
-def noise(*, on: Ref, noise: View) -> Pass:
+def noise(*, on: Ref, noise: Noise) -> Pass:
   """Noise of a random level, as diffusion adds it.
 
   Args:

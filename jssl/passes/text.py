@@ -5,11 +5,11 @@ import jax.numpy as jnp
 
 from jssl.models.layers import dropout
 from jssl.parts.look_up import pick
-from jssl.types import Array, Call, Keys, Pass, Ref, View, fold
+from jssl.types import Array, Call, Keys, Pass, Ref, TokenMask, fold
 
 
 def masked_lm(
-  *, mask: View, column: str = 'ids', encoder: str = 'backbone', head: str = 'lm', decoder: str | None = None
+  *, mask: TokenMask, column: str = 'ids', encoder: str = 'backbone', head: str = 'lm', decoder: str | None = None
 ) -> Pass:
   """Hidden tokens are replaced by [MASK], and predicted from the tokens around them.
 
@@ -46,7 +46,7 @@ def masked_lm(
 
 
 def replace_tokens(
-  *, mask: View, column: str = 'ids', generator: str = 'generator', head: str = 'lm', sample: bool = False
+  *, mask: TokenMask, column: str = 'ids', generator: str = 'generator', head: str = 'lm', sample: bool = False
 ) -> Pass:
   """A generator fills hidden tokens in; no gradient reaches it.
 

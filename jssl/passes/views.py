@@ -12,7 +12,7 @@ from jssl.parts.gradients import l2_normalize
 from jssl.parts.late import late_interaction
 from jssl.parts.patches import take
 from jssl.parts.pooling import masked_mean
-from jssl.types import Array, Call, Features, Pass, Ref, View
+from jssl.types import Array, Call, Features, Pass, Ref, Sampler, StepMask, View
 
 
 def embed(
@@ -70,7 +70,8 @@ def embed(
     }
     found |= {name: {i: getattr(seen[i], name) for i in call.views(name, **of)} for name in ('pooled', 'tokens')}
     for name in ('layers', 'pooled_layers'):
-      found[name] = {i: _layers(seen[i], call.nets[towers if isinstance(towers, str) else towers[i]], views[i], name) for i in call.views(name, **of)}
+      tower = lambda i: call.nets[towers if isinstance(towers, str) else towers[i]]
+      found[name] = {i: _layers(seen[i], tower(i), views[i], name) for i in call.views(name, **of)}
     return found
 
   return Pass(run, ('q', 'k', 'x', 'score', 'pooled', 'tokens', 'layers', 'pooled_layers'))
@@ -300,34 +301,36 @@ def gather(*, on: Mapping[str, Ref], at: Mapping[str, Ref]) -> Pass:
 
 
 def draw(*, view: View) -> Pass:
-  """What a view draws, as it is.
+  """Views, as they are drawn.
 
   Gives:
-    What the view returns, by its names; 'x', for each view, where it returns views.
+    x: for each view.
   """
-
-  def run(call: Call):
-    found = view(call.key('view'), call.batch)
-    return dict(found) if isinstance(found, Mapping) else {'x': dict(enumerate(found))}
-
-  return Pass(run, None)
+  return Pass(lambda call: {'x': dict(enumerate(view(call.key('view'), call.batch)))}, ('x',))
 
 
-def hide(*, mask: View, on: Ref) -> Pass:
+def sample(*, sampler: Sampler) -> Pass:
+  """What a sampler draws, as it is.
+
+  Gives:
+    What the sampler returns, by its names.
+  """
+  return Pass(lambda call: dict(sampler(call.key('view'), call.batch)), None)
+
+
+def hide(*, mask: StepMask, on: Ref) -> Pass:
   """A mask over a series, a text, or tokens.
 
   Args:
-    mask: (keys, x) or (keys, n=...) -> a mask, or a tuple of one and what belongs to it.
+    mask: (keys, x) -> a mask, or a tuple of one and what belongs to it.
     on: x, [b n ...].
 
   Gives:
     mask: [b n] or [b n c] bool, True = hidden; and the other fields of what the mask returns.
   """
-  whole = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in inspect.signature(mask).parameters.values()) > 1
 
   def run(call: Call):
-    x = call.read(on)
-    found = mask(call.key('mask'), x) if whole else mask(call.key('mask'), n=x.shape[1])
+    found = mask(call.key('mask'), call.read(on))
     return found._asdict() if hasattr(found, '_asdict') else {'mask': found}
 
   return Pass(run, None)

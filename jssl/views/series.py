@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.types import Array, Batch, Keys
-from jssl.views.image import Masked, _kept, _split
+from jssl.views.image import Masked, _kept, _split, random_mask
 
 
 def markov_mask(keys: Keys, x: Array, *, ratio: float = 0.15, length: float = 3.0) -> Array:
@@ -65,6 +65,11 @@ def gap_mask(keys: Keys, *, grid: tuple[int, ...], ratio: float = 0.5, gap: int 
     return jax.random.permutation(order, pieces)[place] + jnp.arange(n) / n
 
   return _split(jax.vmap(scores)(keys), _kept(n, ratio))
+
+
+def random_steps(keys: Keys, x: Array, *, ratio: float = 0.75) -> Masked:
+  """As `image.random_mask`, over the steps of a sequence x [b n ...]: a share of them, drawn uniformly."""
+  return random_mask(keys, n=x.shape[1], ratio=ratio)
 
 
 def geometric_future(keys: Keys, batch: Batch, *, column: str = 'observation', discount: float = 0.8) -> tuple[Array, Array]:

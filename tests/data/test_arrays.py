@@ -1,8 +1,8 @@
-import jax
 import numpy as np
 import pytest
 
 from jssl.data import Columns, GrainSource, arrays, resident
+from jssl.types import Column
 
 
 def test_columns_become_data():
