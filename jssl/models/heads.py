@@ -35,6 +35,7 @@ class Mlp(nnx.Module):
   | VICReg, arXiv:2105.04906 | widths=(8192, 8192, 8192), final_bias=False |
   | MoCo v3, arXiv:2104.02057 | widths=(4096, 4096, 256), bias=False, final_bias=False, final_norm=True |
   | its predictor | the same with widths=(4096, 256) |
+  | Latent MIM, arXiv:2407.15837 | widths=(4096, 4096, d), norm='layer', act='gelu', bias=False, final_bias=False, final_norm='layer' |
   | GRACE, arXiv:2006.04131 | widths=(d, d), norm='none', act='elu' |
 
   Args:
@@ -44,7 +45,7 @@ class Mlp(nnx.Module):
     act: of hidden layers: 'relu', 'gelu' or 'elu'.
     bias: of hidden linear layers.
     final_bias: of the last linear layer.
-    final_norm: end in batch normalisation without scale and shift.
+    final_norm: end in batch normalisation without scale and shift, or in what else `normalization` names, with both.
     dtype: to compute in; parameters are float32.
     rngs: as nnx asks for.
 
@@ -52,8 +53,8 @@ class Mlp(nnx.Module):
   """
 
   def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (2048, 128), norm: str = 'batch',
-               act: str = 'relu', bias: bool = True, final_bias: bool = True, final_norm: bool = False,
-               dtype: str = 'float32', rngs: nnx.Rngs):
+               act: str = 'relu', bias: bool = True, final_bias: bool = True,
+               final_norm: bool | str = False, dtype: str = 'float32', rngs: nnx.Rngs):
     if act not in ACTIVATIONS:
       raise ValueError(f'unknown activation {act!r}: choose one of {", ".join(ACTIVATIONS)}')
     on, options = width_of(on), dict(dtype=dtype, rngs=rngs)
@@ -63,7 +64,8 @@ class Mlp(nnx.Module):
       on = width
     self.dim, self.hidden, self.act = widths[-1], len(widths) - 1, act
     self.linear = nnx.Linear(on, self.dim, use_bias=final_bias, **options)
-    self.norm = normalization('batch' if final_norm else 'none', self.dim, affine=False, **options)
+    kind = final_norm if isinstance(final_norm, str) else 'batch' if final_norm else 'none'
+    self.norm = normalization(kind, self.dim, affine=isinstance(final_norm, str), **options)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
     """[... d] -> [... dim]."""

@@ -14,6 +14,7 @@ TABLE = {
   'mlp': lambda on, rngs: heads.Mlp(on, widths=(8, 8, 4), rngs=rngs),
   'simsiam': lambda on, rngs: heads.Mlp(on, widths=(8, 4), bias=False, final_bias=False, final_norm=True, rngs=rngs),
   'bf16': lambda on, rngs: heads.Mlp(on, widths=(8, 4), norm='layer', act='gelu', dtype='bfloat16', rngs=rngs),
+  'ended': lambda on, rngs: heads.Mlp(on, widths=(8, 4), norm='layer', act='gelu', final_norm='layer', rngs=rngs),
   'linear': lambda on, rngs: heads.Linear(on, dim=4, rngs=rngs),
   'prototypes': lambda on, rngs: heads.Prototypes(on, k=5, rngs=rngs),
   'dino': lambda on, rngs: heads.Dino(on, k=5, hidden=8, bottleneck=4, rngs=rngs),

@@ -1,16 +1,21 @@
 """Masked, hybrid and denoising systems: what is computed, how often, and what it adds up to."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from jssl import configs
 from jssl.core.build import plan
+from jssl.core.method import example_keys
 from jssl.parts.patches import patchify
 from jssl.passes.masked import masked_encode, patches
 from jssl.testing import first_batch
-from jssl.types import Features
+from jssl.types import Features, salted
+from jssl.views.gaps import gapped
 from jssl.views.image import random_mask
 from tests.passes.by_hand import given
 from tests.small import small
@@ -53,6 +58,46 @@ def test_macrl_keeps_the_teachers_keys():
   queue = state['memories']['queue']
   assert int(queue['next']) == 16
   np.testing.assert_allclose(jnp.linalg.norm(queue['keys'][:16], axis=1), 1, rtol=1e-5)
+
+
+def test_latent_mim_is_the_official_forward_by_hand():
+  """The head ends encoder and target, and the decoder reads it: forward, losses and weights as in LMIM.forward, example by example."""
+  p = plan(small('latent_mim'))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  (teacher,) = state['target']
+  moved = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), state['target'][teacher])
+  state['target'][teacher] = moved  # so that it matters whose head is whose
+  batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  loss, (_, metrics) = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+  keys = example_keys(jax.random.key(1), batch)
+  (x,) = gapped(salted(keys, 'seen', 'view'), batch, patch=2, gap=1, mean=0.3, std=0.35)
+  mask = random_mask(salted(keys, 'seen', 'mask'), grid=(4, 4), ratio=0.75)
+  nets, target = p.method.networks(params, state), p.method.networks({**params, **moved}, state)
+
+  def head(tokens, net):
+    p = {name: jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(layer, nnx.Param))) for name, layer in vars(net).items()
+         if isinstance(layer, nnx.Module)}  # fmt: skip
+    h = np.asarray(tokens, np.float64)
+    for i in ('1', '2', ''):
+      h = h @ p[f'linear{i}']['kernel']
+      h = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-5)
+      h = h * p[f'norm{i}']['scale'] + p[f'norm{i}']['bias']
+      h = h * (1 + np.vectorize(math.erf)(h / np.sqrt(2))) / 2 if i else h
+    return h
+
+  shown = head(nets['backbone'](x, keep=mask.keep).tokens, nets['projector'])
+  wanted = head(target['backbone'](x, keep=mask.hidden).tokens, target['projector'])
+  found = np.asarray(nets['predictor'](jnp.asarray(shown, jnp.float32), mask.keep, mask.hidden), np.float64)
+  unit = lambda v: v / np.linalg.norm(v, axis=-1, keepdims=True)
+  entropy = []
+  for q, t in zip(found, wanted, strict=True):
+    scores = unit((q - q.mean(0)) / (q.std(0, ddof=1) + 1e-4)) @ unit(t).T / 0.2
+    entropy += [np.log(np.exp(row).sum()) - row[i] for i, row in enumerate(scores)]
+  alike = lambda z: (np.mean([unit(e) @ unit(e).T for e in z]) - 0.75) ** 2
+  want = dict(tell=0.4 * np.mean(entropy), alike=alike(found), alike_seen=alike(shown))
+  for name, value in want.items():
+    np.testing.assert_allclose(metrics[f'{name}/loss'], value, rtol=1e-3, atol=1e-6)
+  np.testing.assert_allclose(loss, want['tell'] + 0.1 * (want['alike'] + want['alike_seen']), rtol=1e-3)
 
 
 def test_infodiffusion_adds_up():
