@@ -119,12 +119,16 @@ def seq2seq(
   return Pass(run, ('logits', 'labels', 'valid'))
 
 
-def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int = 1, encoder: str = 'backbone', dropout: bool = True) -> Pass:
+def causal_lm(
+  *, columns: str | tuple[str, ...] = 'ids', start: int = 1, roll: int = 0, encoder: str = 'backbone', dropout: bool = True
+) -> Pass:
   """A language model that looks backwards predicts the tokens of one text, or of several.
 
   Args:
     columns: of ids, [b n]; several are views.
     start: place of the first token that is predicted.
+    roll: the tokens from `start` on are those of the example this many places further in the whole batch, around its end: a question
+      is followed by the answer to another one, as KTO's reference point asks for.
     encoder: with `logits`; the teacher's copy is the reference.
     dropout: whether the trained network drops out; the reference never does.
 
@@ -137,6 +141,8 @@ def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int = 1, encoder
   def run(call: Call):
     def one(i, name):
       ids, net = call.batch[name], call.nets[encoder]
+      if roll:
+        ids = jnp.concatenate([ids[:, :start], call.read(f'whole.batch.{name}')[further(call, roll)][:, start:]], 1)
       keys = call.key('encoder', *([i] if len(names) > 1 else [])) if dropout else None
       logits = net.logits(net(ids, keys=keys).tokens[:, start - 1 : -1])
       labels, valid = ids[:, start:], ids[:, start:] != 0
@@ -152,6 +158,13 @@ def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int = 1, encoder
     return each[0] if isinstance(columns, str) else {name: {i: found[name] for i, found in enumerate(each)} for name in each[0]}
 
   return Pass(run, ('logits', 'labels', 'valid', 'log_prob', 'reference', 'length'))
+
+
+def further(call: Call, places: int) -> Array:
+  """Which example of the whole batch is so many places further than each one, around the end: [b]."""
+  same = lambda column: call.batch[column][:, None] == call.read(f'whole.batch.{column}')
+  here = jnp.argmax(same('example') & same('epoch'), 1)
+  return (here + places) % len(call.read('whole.batch.example'))
 
 
 def next_logits(net, decoder, head, context: Array, seen: Array | None, y: Array, keys: Keys | None = None) -> Array:
