@@ -66,7 +66,7 @@ def test_on_what():
     with pytest.raises(ValueError, match='patches .* given Mlp'):
       decoder(mlp, rngs=nnx.Rngs(0))
   with pytest.raises(ValueError, match='choose one of relu, gelu'):
-    heads.Mlp(4, act='tanh', rngs=nnx.Rngs(0))
+    heads.Mlp(4, act='swish', rngs=nnx.Rngs(0))
 
 
 def test_names_of_parameters_stay():

@@ -80,7 +80,7 @@ def test_latent_mim_is_the_official_forward_by_hand():
     h = np.asarray(tokens, np.float64)
     for i in ('1', '2', ''):
       h = h @ p[f'linear{i}']['kernel']
-      h = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-5)
+      h = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-6)
       h = h * p[f'norm{i}']['scale'] + p[f'norm{i}']['bias']
       h = h * (1 + np.vectorize(math.erf)(h / np.sqrt(2))) / 2 if i else h
     return h
