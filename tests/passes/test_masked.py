@@ -12,11 +12,12 @@ from jssl import configs
 from jssl.core.build import plan
 from jssl.core.method import example_keys
 from jssl.parts.patches import patchify
-from jssl.passes.masked import masked_encode, patches
+from jssl.passes.masked import masked_encode
 from jssl.testing import first_batch
 from jssl.types import Features, salted
 from jssl.views.gaps import gapped
 from jssl.views.image import random_mask
+from jssl.views.noise import cosine_noise
 from tests.passes.by_hand import given
 from tests.small import small
 
@@ -109,13 +110,47 @@ def test_infodiffusion_adds_up():
   assert abs(metrics['denoise/loss'] - 1) < 0.2
 
 
-def test_umd_weighs_its_two_halves():
-  c = small('umd')
-  found = []
-  for weight in (0.0, 1.0, 0.5):
-    c['losses']['both']['clean_weight'] = weight
-    found.append(float(first_loss('umd', losses=c['losses'])[0]))
-  np.testing.assert_allclose(found[2], (found[0] + found[1]) / 2, rtol=1e-5)
+def test_umd_is_the_official_loss_by_hand():
+  """loss_fn of the official trainer: the two parts of a batch by themselves, each pixel of each image, then weighed by their sizes."""
+  cases = {0.5: (0.75, 0.375), 0.25: (0.75, 0.375), 1.0: (0.75, 0.375), 0.0: (0.75, 0.0)}
+  for share, (high, low) in cases.items():
+    c = small('umd')
+    c['passes']['seen'] |= dict(clean=share, mask=[dict(name='random_mask', ratio=r) for r in (high, low)])
+    p = plan(c)
+    params, state = jax.jit(p.method.init)(jax.random.key(0))
+    params = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), params)
+    batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+    loss, _ = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+    nets = p.method.networks(params, state)
+    at = lambda *path, batch=batch: salted(example_keys(jax.random.key(1), batch), 'seen', *path)
+    x = np.asarray(batch['image'], np.float64).reshape(16, 8, 8, 1)
+    x = (x / (255 if batch['image'].dtype == jnp.uint8 else 1) - 0.5) / 0.5
+    n = int(16 * share)
+    drawn = cosine_noise(at('noise'), jnp.asarray(x, jnp.float32))
+    squares = {kind: [] for kind in ('clean', 'noise', 'hidden', 'all')}
+    for i in range(16):
+      one = slice(i, i + 1)
+      mask = random_mask(at('mask')[one], grid=(4, 4), ratio=high if i < n else low)
+      see, time = (x[one], jnp.zeros(1)) if i < n else (drawn.x[one], drawn.time[one])
+      tokens = nets['backbone'](jnp.asarray(see, jnp.float32), keep=mask.keep, time=time).tokens
+      out = np.asarray(nets['decoder'](tokens, mask.restore, time))[0]
+      assert tokens.shape[1] == (4 if i < n else 16 - int(16 * low))
+      for r, c in np.ndindex(8, 8):
+        patch, pixel = r // 2 * 4 + c // 2, r % 2 * 2 + c % 2
+        of_x, of_noise = (out[patch, pixel] - x[i, r, c, 0]) ** 2, (out[patch, 4 + pixel] - drawn.noise[i, r, c, 0]) ** 2
+        if i >= n:
+          squares['all'].append(of_x)
+          squares['hidden' if mask.mask[0, patch] else 'noise'].append(of_x if mask.mask[0, patch] else of_noise)
+        elif mask.mask[0, patch]:
+          squares['clean'].append(of_x)
+    mae = np.mean(squares['clean']) if n else 0
+    dit = (np.mean(squares['noise']) + np.mean(squares['hidden'] or squares['all'])) / 2 if n < 16 else 0
+    np.testing.assert_allclose(loss, share * mae + (1 - share) * dit, rtol=1e-4)
+
+
+def test_parts_of_a_batch_are_whole_examples():
+  with pytest.raises(ValueError, match='0.3 of 16 examples'):
+    first_loss('umd', passes={'seen': small('umd')['passes']['seen'] | dict(clean=0.3)})
 
 
 def test_mrm_adds_up():
@@ -172,8 +207,6 @@ def test_a_view_that_is_not_encoded_is_the_target():
   high = jnp.repeat(jnp.repeat(X, 2, 1), 2, 2)
   seen = given({'it': masked_encode(mask=HALF, view=lambda keys, batch: (batch['x'], high), target_view=1)}, 'it.patches', **RUN)
   np.testing.assert_array_equal(seen('it.patches'), patchify(high, (4, 4)))
-  cut = given({'it': patches(on='batch.x')}, 'it.out', **RUN)
-  np.testing.assert_array_equal(cut('it.out'), patchify(X, (2, 2)))
 
 
 def test_masked_encode_refuses_what_it_cannot_do():
