@@ -26,7 +26,7 @@ def denoising_mse(prediction: Array, noise: Array) -> Array:
   return jnp.mean(error.reshape(len(error), -1) ** 2, 1)
 
 
-def gaussian_kl(mean: Array, log_variance: Array) -> Array:
+def gaussian_kl(mean: Array, log_variance: Array, *, summed: bool = False) -> Array:
   """Divergence of a diagonal Gaussian from the standard one.
 
   l_i = 1/2 sum_d ( exp(v_id) + mean_id^2 - 1 - v_id )
@@ -34,15 +34,18 @@ def gaussian_kl(mean: Array, log_variance: Array) -> Array:
   Args:
     mean: [b d].
     log_variance: [b d] v.
+    summed: times b, so that the loss is the sum over the batch.
 
   Returns:
     [b] nats.
 
   Reference: Kingma, Welling 2014, arXiv:1312.6114, appendix B; Wang, Schiff, Gokaslan, Pan, Wang,
-  De Sa, Kuleshov 2023, arXiv:2306.08757, section 3 (InfoDiffusion).
+  De Sa, Kuleshov 2023, arXiv:2306.08757, section 3 (InfoDiffusion, whose official code sums over the batch, and takes
+  the mean in its VAE alone).
   """
   mean, v = mean.astype(jnp.float32), log_variance.astype(jnp.float32)
-  return jnp.sum(jnp.expm1(v) - v + mean * mean, -1) / 2
+  divergence = jnp.sum(jnp.expm1(v) - v + mean * mean, -1) / 2
+  return divergence * len(divergence) if summed else divergence
 
 
 def mmd(z: Array, prior: Array) -> Array:

@@ -14,11 +14,11 @@ def denoising_mse(sg, prediction, noise):
   )
 
 
-def gaussian_kl(sg, mean, log_variance):
+def gaussian_kl(sg, mean, log_variance, summed=False):
   loss = np.zeros(len(mean))
   for i, (row, v) in enumerate(zip(mean, log_variance, strict=True)):
     loss[i] = -0.5 * sum(1 + s - m**2 - math.exp(s) for m, s in zip(row, v, strict=True))
-  return loss
+  return loss * len(mean) if summed else loss
 
 
 def mmd(sg, z, prior):
@@ -62,7 +62,7 @@ ORACLES = {
   'denoising_mse': Oracle(denoising_mse, lambda rng: [((normal(rng, 4, 3, 2), normal(rng, 4, 3, 2)), {})]),
   'gaussian_kl': Oracle(
     gaussian_kl,
-    lambda rng: [((normal(rng, 4, 3), normal(rng, 4, 3)), {})],
+    lambda rng: [((normal(rng, 4, 3), normal(rng, 4, 3)), options) for options in ({}, dict(summed=True))],
     lambda rng: [((np.zeros((4, 3), np.float32), np.full((4, 3), v, np.float32)), {}) for v in (0, -1e4, 1e-20, 50)],
   ),
   'mmd': Oracle(mmd, lambda rng: [((normal(rng, 6, 3, scale=2.0), normal(rng, 8, 3)), {})]),

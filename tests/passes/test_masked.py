@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jssl import configs
+from jssl import configs, run
 from jssl.core.build import plan
 from jssl.core.method import example_keys
 from jssl.parts.patches import patchify
@@ -17,9 +17,9 @@ from jssl.testing import first_batch
 from jssl.types import Features, salted
 from jssl.views.gaps import gapped
 from jssl.views.image import random_mask
-from jssl.views.noise import cosine_noise
+from jssl.views.noise import cosine_noise, linear_noise
 from tests.passes.by_hand import given
-from tests.small import small
+from tests.small import shrink, small
 
 
 def test_a_hybrid_encodes_each_view_once():
@@ -101,13 +101,33 @@ def test_latent_mim_is_the_official_forward_by_hand():
   np.testing.assert_allclose(loss, want['tell'] + 0.1 * (want['alike'] + want['alike_seen']), rtol=1e-3)
 
 
-def test_infodiffusion_adds_up():
-  losses = small('infodiffusion')['losses']
-  losses['mmd']['weight'], losses['kl']['weight'] = 0.3, 0.2
-  loss, (_, metrics) = first_loss('infodiffusion', losses=losses)
-  np.testing.assert_allclose(loss, total('infodiffusion', metrics, losses), rtol=1e-6)
-  # The denoiser starts silent, so its error is the noise's mean square.
-  assert abs(metrics['denoise/loss'] - 1) < 0.2
+@pytest.mark.parametrize('variant', ['', 'with_kl'])
+def test_infodiffusion_is_the_official_loss_by_hand(variant):
+  """InfoDiff.forward and loss_fn: which code the denoiser is told, of which MMD is taken, and over what KL is summed."""
+  settings = configs.module('infodiffusion').get_config().claim.variants.get(variant, ())
+  p = plan(shrink(run.load_config('infodiffusion', [f'--config.{s}' for s in settings]).to_dict()))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  params = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), params)
+  batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  loss, _ = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+  nets = p.method.networks(params, state)
+  nets['backbone'].train()  # by the statistics of the batch
+  at = lambda *path: salted(example_keys(jax.random.key(1), batch), *path)
+  x = (np.asarray(batch['image'], np.float32) / (255 if batch['image'].dtype == jnp.uint8 else 1) - 0.5) / 0.5
+  a = np.asarray(nets['backbone'](jnp.asarray(x)).pooled, np.float64)
+  w = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
+  mean, spread = (np.stack([row @ w[name]['linear']['kernel'] + w[name]['linear']['bias'] for row in a]) for name in ('mean', 'posterior'))
+  normals = lambda purpose: np.stack([jax.random.normal(key, (32,)) for key in at('drawn', purpose)])
+  drawn, prior = mean + np.exp(0.5 * spread) * normals('draw'), normals('prior')
+  told, aligned = (drawn, mean) if variant else (a, a)
+  noised = linear_noise(at('noised', 'noise'), jnp.asarray(x), start=1e-5, end=1e-2)
+  out = nets['denoiser'](noised.x, noised.time, jnp.asarray(told, jnp.float32))
+  want = np.mean((np.asarray(out, np.float64) - np.asarray(noised.noise)) ** 2)
+  kernel = lambda x, y: np.mean([[np.exp(-np.mean((u - v) ** 2) / 32) for v in y] for u in x])
+  want += 0.1 * (kernel(prior, prior) + kernel(aligned, aligned) - 2 * kernel(prior, aligned))
+  if variant:
+    want += 1e-3 * sum(-0.5 * np.sum(1 + v - m**2 - np.exp(v)) for m, v in zip(mean, spread, strict=True))
+  np.testing.assert_allclose(loss, want, rtol=1e-4)
 
 
 def test_umd_is_the_official_loss_by_hand():
