@@ -107,6 +107,25 @@ def test_duals_rise_by_the_errors():
   np.testing.assert_allclose(after['barrier'], 2 + 0.1 * excess, rtol=1e-6)
 
 
+def test_duals_and_the_barrier_have_limits_of_their_own():
+  """As in the official update, duals are clipped to +-100 and the barrier at 10,000."""
+  rng = np.random.default_rng(0)
+  u = 10 * rng.normal(size=(8, 3)).astype(np.float32)
+  memory = memories.duals(rate=1.0, barrier_rate=1.0)
+  state, duals, barrier = memory.init(jax.random.key(0), jnp.asarray(u)), np.zeros((3, 3)), 2.0
+  for _ in range(20):
+    state = memory.write(state, jnp.asarray(u))
+    e = np.zeros((2, 3, 3))
+    for half, j, k in np.ndindex(2, 3, 3):
+      if k <= j:
+        e[half, j, k] = np.mean([row[j] * row[k] for row in u[half::2].astype(float)]) - (j == k)
+    duals = np.minimum(np.maximum(duals + (e[0] + e[1]) / 2, -100), 100)
+    barrier = min(barrier + np.mean(np.maximum(e[0] * e[1], 0)), 10_000)
+    np.testing.assert_allclose(state['duals'], duals, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(state['barrier'], barrier, rtol=1e-4)
+  assert np.abs(duals).max() == 100 and barrier == 10_000
+
+
 def test_later_states_lie_within_the_window():
   x = jnp.broadcast_to(jnp.arange(6.0)[None, :, None], (2000, 6, 1))
   view = lambda keys, batch: geometric_future(keys, batch, discount=0.5)
