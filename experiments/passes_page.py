@@ -17,9 +17,9 @@ REASONS = {
   'gather': 'tokens at drawn places: span and token objectives',
   'gaussian': 'the reparametrised draw of every variational method',
   'jepa': 'blocks that are predicted apart from each other; video JEPA uses the same',
+  'masked_and_noised': 'a batch in two parts of different lengths, each example encoded once',
   'nearest': 'rows of a table that are most like an example: centroids, retrieved passages, prototypes',
   'partners': 'draws among all examples of the batch, by label',
-  'patches': 'patches of an array that no masked pass has seen, such as noise',
   'recall': 'rows of a memory that belong to the examples: banks, multipliers, priorities',
   'triples': 'corrupted triples of a knowledge graph; one pass for every score function',
 }

@@ -50,10 +50,12 @@ def centre(*, momentum: float = 0.9) -> Memory:
   return Memory(lambda key, k: jnp.zeros(views(k)[0].shape[-1:]), lambda state: state, write)
 
 
-def duals(*, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.01, limit: float = 10.0) -> Memory:
+def duals(
+  *, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.01, limit: float = 100.0, barrier_limit: float = 10_000.0
+) -> Memory:
   """Dual variables of `allo` and the weight of its squared errors, both raised once an update by gradient ascent.
 
-  beta <- clip(beta + rate (e1 + e2)/2, +-limit),  b <- min(b + barrier_rate mean max(e1 e2, 0), limit)
+  beta <- clip(beta + rate (e1 + e2)/2, +-limit),  b <- min(b + barrier_rate mean max(e1 e2, 0), barrier_limit)
 
   Written from u of the batch's states, [b d], whose two halves give two estimates. Read as `duals` [d d] and `barrier` [].
 
@@ -61,9 +63,11 @@ def duals(*, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.0
     rate: of the duals.
     barrier: b at the start.
     barrier_rate: of b.
-    limit: of both.
+    limit: of the duals.
+    barrier_limit: of b.
 
-  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1.
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1; the start and the limits are those of the official
+  code.
   """
 
   def init(key, u):
@@ -74,7 +78,7 @@ def duals(*, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.0
     errors, excess = allo_errors(u[::2], u[1::2])
     return {
       'duals': jnp.clip(state['duals'] + rate * errors, -limit, limit),
-      'barrier': jnp.minimum(state['barrier'] + barrier_rate * excess, limit),
+      'barrier': jnp.minimum(state['barrier'] + barrier_rate * excess, barrier_limit),
     }
 
   return Memory(init, lambda state: dict(state), write)

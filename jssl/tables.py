@@ -68,7 +68,7 @@ from jssl.parts import guards, optimizers, schedules, teachers
 from jssl.passes import PASSES
 from jssl.refreshes import REFRESHES
 from jssl.transforms import TRANSFORMS
-from jssl.views import columns, gaps, graph, image, items, noise, rates, video
+from jssl.views import columns, gaps, graph, image, items, noise, rates, shifts, video
 from jssl.views import series as series_views
 from jssl.views import text as text_views
 from jssl.views import tuples as tuple_views
@@ -127,6 +127,8 @@ MODELS = {
   # control
   'action_code': dynamics.ActionCode,
   'joined': dynamics.Joined,
+  'coded_q': dynamics.CodedQ,
+  'action_sequence': dynamics.ActionSequence,
   'transition': dynamics.Transition,
   'timeline': dynamics.Timeline,
   'timeline_encoder': dynamics.TimelineEncoder,
@@ -151,6 +153,7 @@ VIEWS = {
   'shared': items.shared,
   'scaled': columns.scaled,
   'gapped': gaps.gapped,
+  'random_shift': shifts.random_shift,
   'frames': video.frames,
   'geometric_future': series_views.geometric_future,
 }

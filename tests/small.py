@@ -73,6 +73,20 @@ MADE = {
       ),
     ),
   ),
+  'kto': (
+    'dpo',
+    dict(
+      losses=dict(
+        pairs=dict(
+          name='kto',
+          of=dict(
+            chosen='answers.log_prob[0]', rejected='answers.log_prob[1]', reference_chosen='answers.reference[0]',
+            reference_rejected='answers.reference[1]', mismatched='mismatched.log_prob', mismatched_reference='mismatched.reference',
+          ),
+        )
+      )
+    ),
+  ),
   'two_turns': ('simclr', dict(cycle=(dict(train=('backbone',)), dict(train=('projector',), updates=2)))),
 }
 

@@ -1,4 +1,8 @@
-"""ALLO. Gomez, Bowling, Machado, ICLR 2024. arXiv:2310.10833, section 3 and Algorithm 1."""
+"""ALLO. Gomez, Bowling, Machado, ICLR 2024. arXiv:2310.10833, section 3 and Algorithm 1.
+
+Deviates: duals rise at a rate of 0.01 (official 1e-4, of a velocity): there are 1,500 steps, and 20,000 in the official code.
+Deviates: the barrier rises at a rate of 0.01 (official 1.0), at which it stays near its start of 2 for so few steps.
+"""
 
 from jssl.configs import common
 

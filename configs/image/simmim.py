@@ -1,5 +1,6 @@
 """SimMIM. Xie, Zhang, Cao, Lin, Bao, Yao, Dai, Hu, CVPR 2022. arXiv:2111.09886, section 3.
 
+Deviates: mask unit of one patch, 4 pixels (paper 32 pixels): of 28 pixels that is the same share as 32 of 224.
 Not held so far: it learns to fill patches in, and its last tokens tell less than those of the untrained network.
 """
 

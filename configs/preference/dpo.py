@@ -1,6 +1,7 @@
 """DPO, and the losses it is surveyed with. Rafailov et al. 2023. arXiv:2305.18290, Eq. 7; Wang et al. 2024. arXiv:2407.16216.
 
-In the first half of the run the policy imitates answers of mixed quality; its copy is then the reference.
+In the first half of the run the policy imitates answers of mixed quality; its copy is then the reference. KTO's reference point is
+estimated from each question followed by the answers of the next example of the batch.
 """
 
 from jssl.configs import common
@@ -9,12 +10,14 @@ from jssl.configs import common
 def get_config():
   c = common.answers(steps=400, human=2048)
   c.number, c.kind = 209, 'preference'
-  c.passes.told = dict(name='causal_lm', columns='answer', start=7)
-  c.passes.answers = dict(name='causal_lm', columns=('chosen', 'rejected'), start=7)
+  c.passes.told = dict(name='causal_lm', columns='answer')
+  c.passes.answers = dict(name='causal_lm', columns=('chosen', 'rejected'))
+  c.passes.mismatched = dict(name='causal_lm', columns=('chosen', 'rejected'), roll=1)
   of = dict(
     chosen='answers.log_prob[0]', rejected='answers.log_prob[1]', reference_chosen='answers.reference[0]',
     reference_rejected='answers.reference[1]',
   )  # fmt: skip
+  mismatched = dict(mismatched='mismatched.log_prob', mismatched_reference='mismatched.reference')
   lengths = dict(chosen_length='answers.length[0]', rejected_length='answers.length[1]')
   c.losses.told = dict(name='token_cross_entropy', of=('told.logits', 'told.labels', 'told.valid'))
   c.losses.pairs = dict(name='dpo', of=of, beta=0.3)
@@ -32,7 +35,7 @@ def get_config():
       imitation=('phases=()', 'losses.pairs.weight=0.0'),
       ipo=instead(name='ipo', tau=0.3),
       slic=instead(name='slic'),
-      kto=instead(name='kto', beta=0.3),
+      kto=instead({**of, **mismatched}, name='kto', beta=0.3),
       rrhf=instead({**of, **lengths}, name='rrhf'),
       orpo=instead({**of, **lengths}, name='orpo'),
       simpo=instead({**of, **lengths}, name='simpo'),

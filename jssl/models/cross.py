@@ -23,6 +23,7 @@ class CrossDecoder(nnx.Module):
     width: d, of the decoder.
     depth: number of blocks.
     heads: of their attention.
+    dim: width of the tokens that it reads and predicts, where a head behind the backbone changes it.
     rngs: as nnx asks for.
 
   Raises:
@@ -33,11 +34,12 @@ class CrossDecoder(nnx.Module):
     which is not among the tokens here.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 3, heads: int = 16, rngs: nnx.Rngs):
+  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 3, heads: int = 16, dim: int | None = None,
+               rngs: nnx.Rngs):
     self.grid, _ = patches_of(on, 'a CrossDecoder')
-    self.dim, self.temperature = on.dim, temperature_of(on)
+    self.dim, self.temperature = dim or on.dim, temperature_of(on)
     options = dict(kernel_init=kernel_init(0.), rngs=rngs)
-    self.embed = nnx.Linear(on.dim, width, **options)
+    self.embed = nnx.Linear(self.dim, width, **options)
     self.mask_token = nnx.Param(jnp.zeros(width))
     self.cls = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
     block = dict(context=width, heads=heads, causal=False, norm_context=True, std=0.)

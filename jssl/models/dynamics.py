@@ -23,6 +23,8 @@ class ActionCode(nnx.Module):
     dim: width of the code; 0 for none.
     hidden: width of the hidden layer.
     rngs: as nnx asks for.
+
+  Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3; tanh and 64 are those of the official code.
   """
 
   def __init__(self, on: jax.ShapeDtypeStruct, *, actions: int, dim: int = 0, hidden: int = 64, rngs: nnx.Rngs):
@@ -35,7 +37,7 @@ class ActionCode(nnx.Module):
   def __call__(self, a: Array, *, keys: Keys | None = None) -> Array:
     """[...] whole numbers or [... a] -> [... dim]."""
     u = one_hot(a, self.actions) if self.numbers else a
-    return self.linear2(jax.nn.relu(self.linear1(u))) if self.coded else u
+    return self.linear2(jnp.tanh(self.linear1(u))) if self.coded else u
 
 
 class Joined(nnx.Module):
@@ -55,6 +57,54 @@ class Joined(nnx.Module):
   def __call__(self, z: Array, u: Array) -> Array:
     """[... d], [... e] -> [... dim]."""
     return self.mlp(jnp.concatenate([z, u], -1))
+
+
+class CodedQ(nnx.Module):
+  """Q of every numbered action, by a critic that is given the action's code: Q(tanh(LN(W z)), psi(a)).
+
+  Args:
+    on: the encoder, or the width of its states.
+    actions: how many there are.
+    code: width of psi(a). The network that codes actions is the attribute `code`.
+    width: of the trunk.
+    hidden: width of the two hidden layers.
+    rngs: as nnx asks for.
+
+  Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3, and the official code, whose critic is given one continuous
+    action, and of which there are two.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, actions: int, code: int = 8, width: int = 64, hidden: int = 64, rngs: nnx.Rngs):
+    self.trunk = Mlp(on, widths=(width,), final_norm='layer', final_act='tanh', rngs=rngs)
+    self.code = ActionCode(jax.ShapeDtypeStruct((), jnp.int32), actions=actions, dim=code, rngs=rngs)
+    self.q = Mlp(width + code, widths=(hidden, hidden, 1), norm='none', rngs=rngs)
+    self.dim = actions
+
+  def __call__(self, z: Array, *, keys: Keys | None = None) -> Array:
+    """[... d] -> [... actions]."""
+    h, u = self.trunk(z)[..., None, :], self.code(jnp.arange(self.dim))
+    wide = lambda x: jnp.broadcast_to(x, (*h.shape[:-2], self.dim, x.shape[-1]))
+    return self.q(jnp.concatenate([wide(h), wide(u)], -1))[..., 0]
+
+
+class ActionSequence(nnx.Module):
+  """One code of several actions: tanh(LN(W [psi(a_1), .., psi(a_k)])).
+
+  Args:
+    on: the network whose `code` codes single actions.
+    length: k.
+    rngs: as nnx asks for.
+
+  Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3, and the official code.
+  """
+
+  def __init__(self, on: nnx.Module, *, length: int, rngs: nnx.Rngs):
+    self.dim = on.code.dim * length
+    self.mlp = Mlp(self.dim, widths=(self.dim,), final_norm='layer', final_act='tanh', rngs=rngs)
+
+  def __call__(self, u: Array, *, keys: Keys | None = None) -> Array:
+    """[... dim], codes side by side -> [... dim]."""
+    return self.mlp(u)
 
 
 class Transition(nnx.Module):

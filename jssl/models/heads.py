@@ -18,7 +18,7 @@ from jssl.parts.gradients import l2_normalize
 from jssl.parts.patches import patch_sides
 from jssl.types import Array, Keys
 
-ACTIVATIONS = {'relu': jax.nn.relu, 'gelu': partial(jax.nn.gelu, approximate=False), 'elu': jax.nn.elu}
+ACTIVATIONS = {'relu': jax.nn.relu, 'gelu': partial(jax.nn.gelu, approximate=False), 'elu': jax.nn.elu, 'tanh': jnp.tanh}
 
 
 class Mlp(nnx.Module):
@@ -35,16 +35,18 @@ class Mlp(nnx.Module):
   | VICReg, arXiv:2105.04906 | widths=(8192, 8192, 8192), final_bias=False |
   | MoCo v3, arXiv:2104.02057 | widths=(4096, 4096, 256), bias=False, final_bias=False, final_norm=True |
   | its predictor | the same with widths=(4096, 256) |
+  | Latent MIM, arXiv:2407.15837 | widths=(4096, 4096, d), norm='layer', act='gelu', bias=False, final_bias=False, final_norm='layer' |
   | GRACE, arXiv:2006.04131 | widths=(d, d), norm='none', act='elu' |
 
   Args:
     on: width of the input, or the module stood on.
     widths: of the layers; the last is `dim`.
     norm: of hidden layers: 'batch', 'layer' or 'none'.
-    act: of hidden layers: 'relu', 'gelu' or 'elu'.
+    act: of hidden layers: 'relu', 'gelu', 'elu' or 'tanh'.
     bias: of hidden linear layers.
     final_bias: of the last linear layer.
-    final_norm: end in batch normalisation without scale and shift.
+    final_norm: end in batch normalisation without scale and shift, or in what else `normalization` names, with both.
+    final_act: activation of the output, as `act`; None for none.
     dtype: to compute in; parameters are float32.
     rngs: as nnx asks for.
 
@@ -52,24 +54,26 @@ class Mlp(nnx.Module):
   """
 
   def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (2048, 128), norm: str = 'batch',
-               act: str = 'relu', bias: bool = True, final_bias: bool = True, final_norm: bool = False,
-               dtype: str = 'float32', rngs: nnx.Rngs):
-    if act not in ACTIVATIONS:
-      raise ValueError(f'unknown activation {act!r}: choose one of {", ".join(ACTIVATIONS)}')
+               act: str = 'relu', bias: bool = True, final_bias: bool = True,
+               final_norm: bool | str = False, final_act: str | None = None, dtype: str = 'float32', rngs: nnx.Rngs):
+    if wrong := {act, final_act or act} - {*ACTIVATIONS}:
+      raise ValueError(f'unknown activation {min(wrong)!r}: choose one of {", ".join(ACTIVATIONS)}')
     on, options = width_of(on), dict(dtype=dtype, rngs=rngs)
     for i, width in enumerate(widths[:-1], 1):
       setattr(self, f'linear{i}', nnx.Linear(on, width, use_bias=bias, **options))
       setattr(self, f'norm{i}', normalization(norm, width, **options))
       on = width
-    self.dim, self.hidden, self.act = widths[-1], len(widths) - 1, act
+    self.dim, self.hidden, self.act, self.final_act = widths[-1], len(widths) - 1, act, final_act
     self.linear = nnx.Linear(on, self.dim, use_bias=final_bias, **options)
-    self.norm = normalization('batch' if final_norm else 'none', self.dim, affine=False, **options)
+    kind = final_norm if isinstance(final_norm, str) else 'batch' if final_norm else 'none'
+    self.norm = normalization(kind, self.dim, affine=isinstance(final_norm, str), **options)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
     """[... d] -> [... dim]."""
     for i in range(1, self.hidden + 1):
       x = ACTIVATIONS[self.act](getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x)))
-    return self.norm(self.linear(x))
+    x = self.norm(self.linear(x))
+    return ACTIVATIONS[self.final_act](x) if self.final_act else x
 
 
 class Linear(nnx.Module):

@@ -26,7 +26,7 @@ def denoising_mse(prediction: Array, noise: Array) -> Array:
   return jnp.mean(error.reshape(len(error), -1) ** 2, 1)
 
 
-def gaussian_kl(mean: Array, log_variance: Array) -> Array:
+def gaussian_kl(mean: Array, log_variance: Array, *, summed: bool = False) -> Array:
   """Divergence of a diagonal Gaussian from the standard one.
 
   l_i = 1/2 sum_d ( exp(v_id) + mean_id^2 - 1 - v_id )
@@ -34,15 +34,18 @@ def gaussian_kl(mean: Array, log_variance: Array) -> Array:
   Args:
     mean: [b d].
     log_variance: [b d] v.
+    summed: times b, so that the loss is the sum over the batch.
 
   Returns:
     [b] nats.
 
   Reference: Kingma, Welling 2014, arXiv:1312.6114, appendix B; Wang, Schiff, Gokaslan, Pan, Wang,
-  De Sa, Kuleshov 2023, arXiv:2306.08757, section 3 (InfoDiffusion).
+  De Sa, Kuleshov 2023, arXiv:2306.08757, section 3 (InfoDiffusion, whose official code sums over the batch, and takes
+  the mean in its VAE alone).
   """
   mean, v = mean.astype(jnp.float32), log_variance.astype(jnp.float32)
-  return jnp.sum(jnp.expm1(v) - v + mean * mean, -1) / 2
+  divergence = jnp.sum(jnp.expm1(v) - v + mean * mean, -1) / 2
+  return divergence * len(divergence) if summed else divergence
 
 
 def mmd(z: Array, prior: Array) -> Array:
@@ -65,44 +68,37 @@ def mmd(z: Array, prior: Array) -> Array:
   return jnp.mean(_kernel(prior, prior)) + jnp.mean(_kernel(z, z)) - 2 * jnp.mean(_kernel(prior, z))
 
 
-def umd(
-  clean: Array,
-  noised: Array,
-  x: Array,
-  noise: Array,
-  *,
-  clean_mask: Array,
-  noised_mask: Array,
-  clean_weight: float = 0.5,
-) -> Array:
-  """Masked autoencoding of clean examples and masked diffusion of noised ones, by one network.
+def umd(prediction: Array, x: Array, noise: Array, *, mask: Array, clean: Array) -> Array:
+  """Masked autoencoding of the clean examples of a batch and masked diffusion of the noised ones, by one network.
 
-  l = r L_clean + (1 - r) (L_noise + L_x)/2
+  l = r L_clean + (1 - r) (L_noise + L_x)/2,   r the share of clean examples
   L_clean = the mean of (x^ - x)^2 over masked patches of clean examples
-  L_x = the same over masked patches of noised ones
+  L_x = the same over masked patches of noised ones, or over all of theirs where none of them is masked
   L_noise = the mean of (noise^ - noise)^2 over visible patches of noised ones
 
-  l_i is example i's share: the means are over all such patches of the batch.
+  l_i is example i's share: the means are over all such patches of the batch. With clean examples alone this is a masked
+  autoencoder, with noised ones alone masked diffusion.
 
   Args:
-    clean: [b n 2p] what the network makes of examples without noise: x^, then noise^, which is not read.
-    noised: [b n 2p] what it makes of them with noise.
-    x: [b n p] the clean patches.
-    noise: [b n p] the noise added.
-    clean_mask: [b n] true for hidden patches of the clean examples.
-    noised_mask: [b n] true for hidden patches of the noised ones.
-    clean_weight: r, the share of clean examples: 1 for a masked autoencoder, 0 for masked diffusion alone.
+    prediction: [b n 2p] what the network makes of each example: x^, then noise^, which is not read of clean ones.
+    x: [b n p] the patches without noise.
+    noise: [b n p] the noise added; not read of clean examples.
+    mask: [b n] true for hidden patches.
+    clean: [b] true for examples without noise.
 
   Returns:
     [b].
 
-  Reference: Hansen-Estruch, Vishwanath, Zhang, Tomar 2024, arXiv:2406.17688, section 3; the halves are those of the
-  official code.
+  Reference: Hansen-Estruch, Vishwanath, Zhang, Tomar 2024, arXiv:2406.17688, section 3; the halves, and L_x without a
+  mask, are those of the official code.
   """
-  noised_mask = noised_mask.astype(bool)
-  (clean_x, _), (noised_x, noised_noise) = jnp.split(clean, 2, -1), jnp.split(noised, 2, -1)
-  diffusion = token_mean(_patch_error(noised_noise, noise), ~noised_mask) + token_mean(_patch_error(noised_x, x), noised_mask)
-  return clean_weight * token_mean(_patch_error(clean_x, x), clean_mask) + (1 - clean_weight) * diffusion / 2
+  of_x, of_noise = (_patch_error(*pair) for pair in zip(jnp.split(prediction, 2, -1), (x, noise), strict=True))
+  mask, clean = mask.astype(bool), clean.astype(bool)[:, None]
+  hidden = mask & ~clean
+  hidden = jnp.where(jnp.any(hidden), hidden, ~clean & jnp.ones_like(mask))
+  r = jnp.mean(clean.astype(jnp.float32))
+  diffusion = token_mean(of_noise, ~mask & ~clean) + token_mean(of_x, hidden)
+  return r * token_mean(of_x, mask & clean) + (1 - r) * diffusion / 2
 
 
 def _patch_error(prediction: Array, target: Array) -> Array:

@@ -2,7 +2,8 @@
 
 The losses of a policy share one interface, (chosen, rejected, reference_chosen, reference_rejected) to [b]: [b] summed
 log-probabilities of the preferred and of the other answer, by the policy and by the frozen reference. Those that need
-no reference accept it and do not read it; `ppo_clip` learns from a reward instead of pairs. Below, h_i is the difference of the two log-ratios,
+no reference accept it and do not read it. `kto` takes log-probabilities of mismatched pairs as well, `kto_unpaired`
+single answers, and `ppo_clip` learns from a reward instead of pairs. Below, h_i is the difference of the two log-ratios,
 h = (chosen - reference_chosen) - (rejected - reference_rejected). Lengths are numbers of tokens. The reference's
 gradient is stopped.
 """
@@ -247,37 +248,80 @@ def kto(
   rejected: Array,
   reference_chosen: Array,
   reference_rejected: Array,
+  mismatched: Array,
+  mismatched_reference: Array,
   *,
   beta: float = 0.1,
-  kl: float = 0.0,
   desirable_weight: float = 1.0,
   undesirable_weight: float = 1.0,
 ) -> Array:
   """Kahneman-Tversky optimisation: each answer's log-ratio against a reference point, without comparing the two.
 
-  l_i = 1/2 ( lambda_D sigmoid(z - beta rho_chosen) + lambda_U sigmoid(beta rho_rejected - z) ),   z = beta max(kl, 0)
+  l_i = 1/2 ( lambda_D sigmoid(beta (z - rho_chosen)) + lambda_U sigmoid(beta (rho_rejected - z)) )
+  z = max(0, mean of the log-ratios of the mismatched pairs)
 
-  rho are the log-ratios of policy and reference. The two answers may belong to different questions.
+  rho are the log-ratios of policy and reference. This is `kto_unpaired` on the 2 b answers. The two answers may belong to
+  different questions.
 
   Args:
     chosen: [b] the policy's log-probabilities of desirable answers.
     rejected: [b] of undesirable ones.
     reference_chosen: [b] the reference's.
     reference_rejected: [b] the reference's.
+    mismatched: [m] or [m v] the policy's log-probabilities of answers to other questions than those they follow, as the pass
+      `causal_lm` with `roll` gives them: z estimates the divergence of the policy from the reference.
+    mismatched_reference: the same shape, the reference's.
     beta: strength of the tie to the reference.
-    kl: the mean log-ratio on answers paired with other questions, an estimate of the divergence; traced.
     desirable_weight: lambda_D.
     undesirable_weight: lambda_U.
 
   Returns:
     [b], the mean over the two answers.
 
-  Reference: Ethayarajh et al. 2024, arXiv:2402.01306, Eq. 8 (lambda - v). Stop-gradient on the reference and on kl.
+  Reference: Ethayarajh et al. 2024, arXiv:2402.01306, Eq. 8 (lambda - v), and z_0 below it. Stop-gradient on the reference
+  and on z. The official code counts the mismatched pairs whose log-ratio is not exactly 0.
   """
-  z = beta * jnp.maximum(jax.lax.stop_gradient(jnp.asarray(kl, jnp.float32)), 0)
-  good = beta * (_float(chosen) - jax.lax.stop_gradient(_float(reference_chosen)))
-  bad = beta * (_float(rejected) - jax.lax.stop_gradient(_float(reference_rejected)))
-  return (desirable_weight * jax.nn.sigmoid(z - good) + undesirable_weight * jax.nn.sigmoid(bad - z)) / 2
+  z = _reference_point(mismatched, mismatched_reference)
+  good = _float(chosen) - jax.lax.stop_gradient(_float(reference_chosen))
+  bad = _float(rejected) - jax.lax.stop_gradient(_float(reference_rejected))
+  return (desirable_weight * jax.nn.sigmoid(beta * (z - good)) + undesirable_weight * jax.nn.sigmoid(beta * (bad - z))) / 2
+
+
+def kto_unpaired(
+  log_prob: Array,
+  reference: Array,
+  mismatched: Array,
+  mismatched_reference: Array,
+  *,
+  desirable: Array,
+  beta: float = 0.1,
+  desirable_weight: float = 1.0,
+  undesirable_weight: float = 1.0,
+) -> Array:
+  """Kahneman-Tversky optimisation of single answers, each marked as desirable or not.
+
+  l_i = lambda_D sigmoid(beta (z - rho_i)) where desirable, and else lambda_U sigmoid(beta (rho_i - z))
+  z = max(0, mean of the log-ratios of the mismatched pairs)
+
+  Args:
+    log_prob: [b] the policy's log-probabilities of the answers.
+    reference: [b] the reference's; rho is the difference.
+    mismatched: [m] or [m v] the policy's log-probabilities of answers to other questions, as in `kto`.
+    mismatched_reference: the same shape, the reference's.
+    desirable: [b] true for desirable answers.
+    beta: strength of the tie to the reference.
+    desirable_weight: lambda_D.
+    undesirable_weight: lambda_U.
+
+  Returns:
+    [b].
+
+  Reference: Ethayarajh et al. 2024, arXiv:2402.01306, Eq. 8 (lambda - v). Stop-gradients as in `kto`.
+  """
+  z = _reference_point(mismatched, mismatched_reference)
+  rho = _float(log_prob) - jax.lax.stop_gradient(_float(reference))
+  sign, weight = jnp.where(desirable, 1.0, -1.0), jnp.where(desirable, desirable_weight, undesirable_weight)
+  return weight * jax.nn.sigmoid(beta * sign * (z - rho))
 
 
 def orpo(
@@ -412,6 +456,10 @@ def _mean(log_probability: Array, length: Array) -> Array:
 def _log_ratio(chosen: Array, rejected: Array, reference_chosen: Array, reference_rejected: Array) -> Array:
   reference = jax.lax.stop_gradient(_float(reference_chosen) - _float(reference_rejected))
   return _float(chosen) - _float(rejected) - reference
+
+
+def _reference_point(mismatched: Array, mismatched_reference: Array) -> Array:
+  return jax.lax.stop_gradient(jax.nn.relu(jnp.mean(_float(mismatched) - _float(mismatched_reference))))
 
 
 def _log_odds(p: Array) -> Array:

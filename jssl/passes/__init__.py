@@ -14,7 +14,7 @@ PASSES = {
   'sample': views.sample,
   'hide': views.hide,
   'masked_encode': masked.masked_encode,
-  'patches': masked.patches,
+  'masked_and_noised': masked.masked_and_noised,
   'jepa': masked.jepa,
   'masked_lm': text.masked_lm,
   'replace_tokens': text.replace_tokens,

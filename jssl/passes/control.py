@@ -4,17 +4,24 @@ Windows are as `data.rollout` makes them: action t leads from observation t to o
 and an episode ended there.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
-from jssl.types import Array, Batch, Call, Pass
+from jssl.types import Array, Batch, Call, Pass, Ref
 
 
 def over_time(net, x: Array) -> Array:
   """A network of single observations on [b t ...], time folded into the batch: pooled features [b t d]."""
   return net(x.reshape(-1, *x.shape[2:])).pooled.reshape(*x.shape[:2], -1)
+
+
+def part_of(nets, path: str):
+  """A network by name, or a part of one: 'q.code'."""
+  name, *parts = path.split('.')
+  return functools.reduce(getattr, parts, nets[name])
 
 
 def alive(batch: Batch) -> Array:
@@ -26,6 +33,7 @@ def alive(batch: Batch) -> Array:
 def trajectory(
   *,
   encoder: str = 'backbone',
+  observation: Ref = 'batch.observation',
   times: Sequence[int] | None = None,
   action: str | None = None,
   horizon: int | None = None,
@@ -35,8 +43,9 @@ def trajectory(
 
   Args:
     encoder: of one observation.
+    observation: [b t ...], the window's own or a view of it.
     times: the steps that are encoded; None for all.
-    action: network that codes actions; None for the actions as they are.
+    action: network that codes actions, or a part of one: 'q.code'; None for the actions as they are.
     horizon: number of actions and rewards; None for all.
     discount: of the rewards.
 
@@ -47,17 +56,17 @@ def trajectory(
   """
 
   def run(call: Call):
-    batch, h = call.batch, horizon
+    batch, h, seen = call.batch, horizon, call.read(observation)
     some = lambda x: x if times is None else x[:, jnp.array(times)]
     found = {'alive': some(alive(batch))}
     if {'states', 'target'} & {*call.asked} and (('states' in call.asked) or not call.target):
-      found['states'] = over_time(call.nets[encoder], some(batch['observation']))
+      found['states'] = over_time(call.nets[encoder], some(seen))
     if 'target' in call.asked:
-      other = call.target and jax.lax.stop_gradient(over_time(call.target[encoder], some(batch['observation'])))
+      other = call.target and jax.lax.stop_gradient(over_time(call.target[encoder], some(seen)))
       found['target'] = other if call.target else found['states']
     if 'actions' in call.asked:
       u = batch['action'][:, :h]
-      u = call.nets[action](u) if action else u
+      u = part_of(call.nets, action)(u) if action else u
       found['actions'] = u.reshape(len(u), -1)
     if 'returns' in call.asked:
       rewards = batch['reward'][:, :h]
@@ -111,13 +120,16 @@ def latent_rollout(
   return Pass(run, ('prediction', 'target', 'alive'))
 
 
-def q_values(*, horizon: int = 1, discount: float = 0.95, encoder: str = 'backbone', head: str = 'q') -> Pass:
+def q_values(
+  *, horizon: int = 1, discount: float = 0.95, encoder: str = 'backbone', head: str = 'q', observation: Ref = 'batch.observation'
+) -> Pass:
   """Q of the first state of a window, and what it is held against: rewards of `horizon` steps and Q of the state then.
 
   Args:
     horizon: n, less than a window's; rewards are summed up to the end of the episode.
     discount: gamma.
     head: features -> Q of every action.
+    observation: [b t ...], the window's own or a view of it.
 
   Gives:
     q_values [b a], of the first state; next_online [b a] and next_target [b a], of the state reached, by the trained and the
@@ -125,8 +137,8 @@ def q_values(*, horizon: int = 1, discount: float = 0.95, encoder: str = 'backbo
   """
 
   def run(call: Call):
-    batch = call.batch
-    value = lambda nets, t: nets[head](over_time(nets[encoder], batch['observation'][:, t]))
+    batch, seen = call.batch, call.read(observation)
+    value = lambda nets, t: nets[head](over_time(nets[encoder], seen[:, t]))
     q = value(call.nets, jnp.array([0, horizon]))
     counts = alive(batch)
     return {

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from jssl.objectives.prediction import feature_norm
 from jssl.parts.patches import patch_sides, patchify, take
-from jssl.types import Call, Mask, Pass, Ref, View
+from jssl.types import Call, Mask, Noise, Pass, Ref, View
+from jssl.views.noise import Noised
 
 
 def masked_encode(
@@ -69,17 +70,52 @@ def masked_encode(
   return Pass(run, ('tokens', 'pooled', 'x', 'patches', 'time', 'mask', 'keep', 'hidden', 'restore', 'targets', 'weight'))
 
 
-def patches(*, on: Ref, encoder: str = 'backbone') -> Pass:
-  """An array of the backbone's input shape, cut into its patches.
+def masked_and_noised(
+  *,
+  view: View,
+  noise: Noise,
+  mask: Sequence[Mask],
+  clean: float = 0.5,
+  encoder: str = 'backbone',
+  decoder: str = 'decoder',
+) -> Pass:
+  """The first examples of a batch are masked, the others noised and masked, and each goes through an encoder and a decoder once.
 
   Args:
-    on: [b *sides c].
-    encoder: the backbone, with a `patch`.
+    view: draws one view.
+    noise: (keys, x) -> `Noised`.
+    mask: (keys, grid=...) -> `Masked`, one for each of the two parts.
+    clean: the share of the first part, a whole number of examples of each micro-batch.
+    encoder: (x, keep=places, time=levels) -> Features, with a `grid` and a `patch`.
+    decoder: (tokens, restore, time) -> what is predicted of each patch.
 
   Gives:
-    out: [b n p].
+    out: [b n e]. patches: [b n p], those of the view. noise: [b n p], 0 for the first part.
+    mask: [b n] bool, True = hidden. clean: [b] bool, True = of the first part.
+
+  Reference: Hansen-Estruch et al. 2024, arXiv:2406.17688, section 3; the official code splits the batch in this way.
   """
-  return Pass(lambda call: {'out': patchify(call.read(on), call.nets[encoder].patch)}, ('out',))
+
+  def run(call: Call):
+    (x,) = view(call.key('view'), call.batch)
+    net, told = call.nets[encoder], call.nets[decoder]
+    count = round(clean * len(x))
+    if abs(count - clean * len(x)) > 1e-6:
+      raise ValueError(f'a share of {clean} of {len(x)} examples is no whole number; choose a batch that it divides')
+
+    def half(of: slice, mask: Mask, noised: bool):
+      keys, own = (lambda *purpose: call.key(*purpose)[of]), x[of]
+      added = noise(keys('noise'), own) if noised else Noised(own, jnp.zeros_like(own), jnp.zeros(len(own)))
+      drawn = mask(keys('mask'), grid=net.grid)
+      tokens = net(added.x, keep=drawn.keep, time=added.time, keys=keys('encoder')).tokens
+      out = told(tokens, drawn.restore, added.time, keys=keys('decoder'))
+      return {'out': out, 'patches': patchify(own, net.patch), 'noise': patchify(added.noise, net.patch), 'mask': drawn.mask}
+
+    parts = [half(slice(count), mask[0], False)] if count else []
+    parts += [half(slice(count, None), mask[1], True)] if count < len(x) else []
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *parts) | {'clean': jnp.arange(len(x)) < count}
+
+  return Pass(run, ('out', 'patches', 'noise', 'mask', 'clean'))
 
 
 def jepa(*, context: Ref, keep: Ref, targets: Ref, weight: Ref, x: Ref, encoder: str = 'backbone', predictor: str = 'predictor') -> Pass:

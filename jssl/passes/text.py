@@ -121,12 +121,16 @@ def seq2seq(
   return Pass(run, ('logits', 'labels', 'valid'))
 
 
-def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int | None = None, encoder: str = 'backbone', dropout: bool = True) -> Pass:
+def causal_lm(
+  *, columns: str | tuple[str, ...] = 'ids', start: int | None = None, roll: int = 0, encoder: str = 'backbone', dropout: bool = True
+) -> Pass:
   """A language model that looks backwards predicts the tokens of one text, or of several.
 
   Args:
     columns: of ids, [b n]; several are views.
     start: place of the first token that is predicted; None for the column's own, and at least 1.
+    roll: the tokens from `start` on are those of the example this many places further in the whole batch, around its end: a question
+      is followed by the answer to another one, as KTO's reference point asks for.
     encoder: with `logits`; the teacher's copy is the reference.
     dropout: whether the trained network drops out; the reference never does.
 
@@ -140,6 +144,8 @@ def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int | None = Non
     def one(i, name):
       ids, net, facts = call.batch[name], call.nets[encoder], call.columns[name]
       begin = max(1, facts.start) if start is None else start
+      if roll:
+        ids = jnp.concatenate([ids[:, :begin], call.read(f'whole.batch.{name}')[further(call, roll)][:, begin:]], 1)
       keys = call.key('encoder', *([i] if len(names) > 1 else [])) if dropout else None
       logits = net.logits(net(ids, keys=keys).tokens[:, begin - 1 : -1])
       labels, valid = ids[:, begin:], facts.real(ids[:, begin:])
@@ -155,6 +161,13 @@ def causal_lm(*, columns: str | tuple[str, ...] = 'ids', start: int | None = Non
     return each[0] if isinstance(columns, str) else {name: {i: found[name] for i, found in enumerate(each)} for name in each[0]}
 
   return Pass(run, ('logits', 'labels', 'valid', 'log_prob', 'reference', 'length'))
+
+
+def further(call: Call, places: int) -> Array:
+  """Which example of the whole batch is so many places further than each one, around the end: [b]."""
+  same = lambda column: call.batch[column][:, None] == call.read(f'whole.batch.{column}')
+  here = jnp.argmax(same('example') & same('epoch'), 1)
+  return (here + places) % len(call.read('whole.batch.example'))
 
 
 def next_logits(net, decoder, head, context: Array, seen: Array | None, y: Array, real: Array, keys: Keys | None = None) -> Array:

@@ -14,6 +14,7 @@ TABLE = {
   'mlp': lambda on, rngs: heads.Mlp(on, widths=(8, 8, 4), rngs=rngs),
   'simsiam': lambda on, rngs: heads.Mlp(on, widths=(8, 4), bias=False, final_bias=False, final_norm=True, rngs=rngs),
   'bf16': lambda on, rngs: heads.Mlp(on, widths=(8, 4), norm='layer', act='gelu', dtype='bfloat16', rngs=rngs),
+  'ended': lambda on, rngs: heads.Mlp(on, widths=(8, 4), norm='layer', act='gelu', final_norm='layer', rngs=rngs),
   'linear': lambda on, rngs: heads.Linear(on, dim=4, rngs=rngs),
   'prototypes': lambda on, rngs: heads.Prototypes(on, k=5, rngs=rngs),
   'dino': lambda on, rngs: heads.Dino(on, k=5, hidden=8, bottleneck=4, rngs=rngs),
@@ -65,7 +66,7 @@ def test_on_what():
     with pytest.raises(ValueError, match='patches .* given Mlp'):
       decoder(mlp, rngs=nnx.Rngs(0))
   with pytest.raises(ValueError, match='choose one of relu, gelu'):
-    heads.Mlp(4, act='tanh', rngs=nnx.Rngs(0))
+    heads.Mlp(4, act='swish', rngs=nnx.Rngs(0))
 
 
 def test_names_of_parameters_stay():

@@ -67,12 +67,26 @@ def rrhf(w, v, ranking_weight=1.0):
   return ranking_weight * max(0.0, v[0] / v[2] - w[0] / w[2]) - w[0]
 
 
-def kto(w, v, beta=0.1, kl=0.0, desirable_weight=1.0, undesirable_weight=1.0):
+def kto_unpaired(sg, log_prob, reference, mismatched, mismatched_reference, desirable, beta=0.1, desirable_weight=1.0, undesirable_weight=1.0):
+  """KTOTrainer.loss of HALOs: 1 - sigmoid of the reward over the reference point, or under it, each answer by itself."""
   sigma = lambda x: 1 / (1 + math.exp(-x))  # noqa: E731
-  z = max(kl, 0.0)
-  good = desirable_weight * (1 - sigma(beta * (w[0] - w[1] - z)))
-  bad = undesirable_weight * (1 - sigma(beta * (z - v[0] + v[1])))
-  return (good + bad) / 2
+  reference, policy, other = sg(reference), sg(mismatched).ravel(), sg(mismatched_reference).ravel()
+  kl = max(sum(policy[i] - other[i] for i in range(len(policy))) / len(policy), 0.0)
+  loss = np.zeros(len(log_prob))
+  for i in range(len(log_prob)):
+    reward = log_prob[i] - reference[i]
+    if desirable[i]:
+      loss[i] = desirable_weight * (1 - sigma(beta * (reward - kl)))
+    else:
+      loss[i] = undesirable_weight * (1 - sigma(beta * (kl - reward)))
+  return loss
+
+
+def kto(sg, chosen, rejected, rc, rr, mismatched, mismatched_reference, **options):
+  """Pairs are two answers each, one of either kind."""
+  answers, desirable = np.concatenate([chosen, rejected]), [True] * len(chosen) + [False] * len(rejected)
+  each = kto_unpaired(sg, answers, np.concatenate([rc, rr]), mismatched, mismatched_reference, desirable, **options)
+  return (each[: len(chosen)] + each[len(chosen) :]) / 2
 
 
 def orpo(w, v, odds_weight=0.1):
@@ -120,6 +134,17 @@ def preference(loss, **options):
   )
 
 
+def apart(rng, below=False):
+  """Log-probabilities of mismatched pairs, by the policy and by the reference; the divergence that they estimate is negative if asked."""
+  policy, other = (-30 - 4 * rng.random((4, 2)).astype(np.float32) for _ in range(2))
+  return policy, (policy + 0.5 if below else other - 2)
+
+
+def marked(rng, **options):
+  log_prob, _, reference, _ = answers(rng)
+  return (log_prob, reference, *apart(rng)), dict(desirable=np.arange(5) % 3 > 0, **options)
+
+
 def reference_free(loss, **options):
   return Oracle(
     pairwise(loss),
@@ -141,7 +166,17 @@ ORACLES = {
   'robust_dpo': preference(robust_dpo, beta=0.5, epsilon=0.2),
   'ipo': preference(ipo, tau=0.5),
   'slic': preference(slic, delta=0.3, likelihood_weight=0.2),
-  'kto': preference(kto, beta=0.5, kl=0.4, desirable_weight=1.3, undesirable_weight=0.8),
+  'kto': Oracle(
+    kto,
+    lambda rng: [
+      ((*answers(rng), *apart(rng)), dict(beta=0.5, desirable_weight=1.3, undesirable_weight=0.8)),
+      ((*answers(rng), *apart(rng, below=True)), {}),
+    ],
+  ),
+  'kto_unpaired': Oracle(
+    kto_unpaired, lambda rng: [marked(rng, beta=0.5, desirable_weight=1.3, undesirable_weight=0.8)],
+    sizes(lambda rng: marked(rng)),
+  ),
   'rrhf': reference_free(rrhf, ranking_weight=3.0),
   'orpo': reference_free(orpo, odds_weight=0.7),
   'simpo': reference_free(simpo, beta=3.0, gamma=0.4),

@@ -1,19 +1,25 @@
 """Masked, hybrid and denoising systems: what is computed, how often, and what it adds up to."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
-from jssl import configs
+from jssl import configs, run
 from jssl.core.build import plan
+from jssl.core.method import example_keys
 from jssl.parts.patches import patchify
-from jssl.passes.masked import masked_encode, patches
+from jssl.passes.masked import masked_encode
 from jssl.testing import first_batch
-from jssl.types import Features
+from jssl.types import Features, salted
+from jssl.views.gaps import gapped
 from jssl.views.image import random_mask
+from jssl.views.noise import cosine_noise, linear_noise
 from tests.passes.by_hand import given
-from tests.small import small
+from tests.small import shrink, small
 
 
 def test_a_hybrid_encodes_each_view_once():
@@ -55,22 +61,116 @@ def test_macrl_keeps_the_teachers_keys():
   np.testing.assert_allclose(jnp.linalg.norm(queue['keys'][:16], axis=1), 1, rtol=1e-5)
 
 
-def test_infodiffusion_adds_up():
-  losses = small('infodiffusion')['losses']
-  losses['mmd']['weight'], losses['kl']['weight'] = 0.3, 0.2
-  loss, (_, metrics) = first_loss('infodiffusion', losses=losses)
-  np.testing.assert_allclose(loss, total('infodiffusion', metrics, losses), rtol=1e-6)
-  # The denoiser starts silent, so its error is the noise's mean square.
-  assert abs(metrics['denoise/loss'] - 1) < 0.2
+def test_latent_mim_is_the_official_forward_by_hand():
+  """The head ends encoder and target, and the decoder reads it: forward, losses and weights as in LMIM.forward, example by example."""
+  p = plan(small('latent_mim'))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  (teacher,) = state['target']
+  moved = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), state['target'][teacher])
+  state['target'][teacher] = moved  # so that it matters whose head is whose
+  batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  loss, (_, metrics) = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+  keys = example_keys(jax.random.key(1), batch)
+  (x,) = gapped(salted(keys, 'seen', 'view'), batch, patch=2, gap=1, mean=0.3, std=0.35)
+  mask = random_mask(salted(keys, 'seen', 'mask'), grid=(4, 4), ratio=0.75)
+  nets, target = p.method.networks(params, state), p.method.networks({**params, **moved}, state)
+
+  def head(tokens, net):
+    p = {name: jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(layer, nnx.Param))) for name, layer in vars(net).items()
+         if isinstance(layer, nnx.Module)}  # fmt: skip
+    h = np.asarray(tokens, np.float64)
+    for i in ('1', '2', ''):
+      h = h @ p[f'linear{i}']['kernel']
+      h = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-6)
+      h = h * p[f'norm{i}']['scale'] + p[f'norm{i}']['bias']
+      h = h * (1 + np.vectorize(math.erf)(h / np.sqrt(2))) / 2 if i else h
+    return h
+
+  shown = head(nets['backbone'](x, keep=mask.keep).tokens, nets['projector'])
+  wanted = head(target['backbone'](x, keep=mask.hidden).tokens, target['projector'])
+  found = np.asarray(nets['predictor'](jnp.asarray(shown, jnp.float32), mask.keep, mask.hidden), np.float64)
+  unit = lambda v: v / np.linalg.norm(v, axis=-1, keepdims=True)
+  entropy = []
+  for q, t in zip(found, wanted, strict=True):
+    scores = unit((q - q.mean(0)) / (q.std(0, ddof=1) + 1e-4)) @ unit(t).T / 0.2
+    entropy += [np.log(np.exp(row).sum()) - row[i] for i, row in enumerate(scores)]
+  alike = lambda z: (np.mean([unit(e) @ unit(e).T for e in z]) - 0.75) ** 2
+  want = dict(tell=0.4 * np.mean(entropy), alike=alike(found), alike_seen=alike(shown))
+  for name, value in want.items():
+    np.testing.assert_allclose(metrics[f'{name}/loss'], value, rtol=1e-3, atol=1e-6)
+  np.testing.assert_allclose(loss, want['tell'] + 0.1 * (want['alike'] + want['alike_seen']), rtol=1e-3)
 
 
-def test_umd_weighs_its_two_halves():
-  c = small('umd')
-  found = []
-  for weight in (0.0, 1.0, 0.5):
-    c['losses']['both']['clean_weight'] = weight
-    found.append(float(first_loss('umd', losses=c['losses'])[0]))
-  np.testing.assert_allclose(found[2], (found[0] + found[1]) / 2, rtol=1e-5)
+@pytest.mark.parametrize('variant', ['', 'with_kl'])
+def test_infodiffusion_is_the_official_loss_by_hand(variant):
+  """InfoDiff.forward and loss_fn: which code the denoiser is told, of which MMD is taken, and over what KL is summed."""
+  settings = configs.module('infodiffusion').get_config().claim.variants.get(variant, ())
+  p = plan(shrink(run.load_config('infodiffusion', [f'--config.{s}' for s in settings]).to_dict()))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  params = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), params)
+  batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  loss, _ = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+  nets = p.method.networks(params, state)
+  nets['backbone'].train()  # by the statistics of the batch
+  at = lambda *path: salted(example_keys(jax.random.key(1), batch), *path)
+  x = (np.asarray(batch['image'], np.float32) / (255 if batch['image'].dtype == jnp.uint8 else 1) - 0.5) / 0.5
+  a = np.asarray(nets['backbone'](jnp.asarray(x)).pooled, np.float64)
+  w = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
+  mean, spread = (np.stack([row @ w[name]['linear']['kernel'] + w[name]['linear']['bias'] for row in a]) for name in ('mean', 'posterior'))
+  normals = lambda purpose: np.stack([jax.random.normal(key, (32,)) for key in at('drawn', purpose)])
+  drawn, prior = mean + np.exp(0.5 * spread) * normals('draw'), normals('prior')
+  told, aligned = (drawn, mean) if variant else (a, a)
+  noised = linear_noise(at('noised', 'noise'), jnp.asarray(x), start=1e-5, end=1e-2)
+  out = nets['denoiser'](noised.x, noised.time, jnp.asarray(told, jnp.float32))
+  want = np.mean((np.asarray(out, np.float64) - np.asarray(noised.noise)) ** 2)
+  kernel = lambda x, y: np.mean([[np.exp(-np.mean((u - v) ** 2) / 32) for v in y] for u in x])
+  want += 0.1 * (kernel(prior, prior) + kernel(aligned, aligned) - 2 * kernel(prior, aligned))
+  if variant:
+    want += 1e-3 * sum(-0.5 * np.sum(1 + v - m**2 - np.exp(v)) for m, v in zip(mean, spread, strict=True))
+  np.testing.assert_allclose(loss, want, rtol=1e-4)
+
+
+def test_umd_is_the_official_loss_by_hand():
+  """loss_fn of the official trainer: the two parts of a batch by themselves, each pixel of each image, then weighed by their sizes."""
+  cases = {0.5: (0.75, 0.375), 0.25: (0.75, 0.375), 1.0: (0.75, 0.375), 0.0: (0.75, 0.0)}
+  for share, (high, low) in cases.items():
+    c = small('umd')
+    c['passes']['seen'] |= dict(clean=share, mask=[dict(name='random_mask', ratio=r) for r in (high, low)])
+    p = plan(c)
+    params, state = jax.jit(p.method.init)(jax.random.key(0))
+    params = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), params)
+    batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+    loss, _ = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+    nets = p.method.networks(params, state)
+    at = lambda *path, batch=batch: salted(example_keys(jax.random.key(1), batch), 'seen', *path)
+    x = np.asarray(batch['image'], np.float64).reshape(16, 8, 8, 1)
+    x = (x / (255 if batch['image'].dtype == jnp.uint8 else 1) - 0.5) / 0.5
+    n = int(16 * share)
+    drawn = cosine_noise(at('noise'), jnp.asarray(x, jnp.float32))
+    squares = {kind: [] for kind in ('clean', 'noise', 'hidden', 'all')}
+    for i in range(16):
+      one = slice(i, i + 1)
+      mask = random_mask(at('mask')[one], grid=(4, 4), ratio=high if i < n else low)
+      see, time = (x[one], jnp.zeros(1)) if i < n else (drawn.x[one], drawn.time[one])
+      tokens = nets['backbone'](jnp.asarray(see, jnp.float32), keep=mask.keep, time=time).tokens
+      out = np.asarray(nets['decoder'](tokens, mask.restore, time))[0]
+      assert tokens.shape[1] == (4 if i < n else 16 - int(16 * low))
+      for r, c in np.ndindex(8, 8):
+        patch, pixel = r // 2 * 4 + c // 2, r % 2 * 2 + c % 2
+        of_x, of_noise = (out[patch, pixel] - x[i, r, c, 0]) ** 2, (out[patch, 4 + pixel] - drawn.noise[i, r, c, 0]) ** 2
+        if i >= n:
+          squares['all'].append(of_x)
+          squares['hidden' if mask.mask[0, patch] else 'noise'].append(of_x if mask.mask[0, patch] else of_noise)
+        elif mask.mask[0, patch]:
+          squares['clean'].append(of_x)
+    mae = np.mean(squares['clean']) if n else 0
+    dit = (np.mean(squares['noise']) + np.mean(squares['hidden'] or squares['all'])) / 2 if n < 16 else 0
+    np.testing.assert_allclose(loss, share * mae + (1 - share) * dit, rtol=1e-4)
+
+
+def test_parts_of_a_batch_are_whole_examples():
+  with pytest.raises(ValueError, match='0.3 of 16 examples'):
+    first_loss('umd', passes={'seen': small('umd')['passes']['seen'] | dict(clean=0.3)})
 
 
 def test_mrm_adds_up():
@@ -127,8 +227,6 @@ def test_a_view_that_is_not_encoded_is_the_target():
   high = jnp.repeat(jnp.repeat(X, 2, 1), 2, 2)
   seen = given({'it': masked_encode(mask=HALF, view=lambda keys, batch: (batch['x'], high), target_view=1)}, 'it.patches', **RUN)
   np.testing.assert_array_equal(seen('it.patches'), patchify(high, (4, 4)))
-  cut = given({'it': patches(on='batch.x')}, 'it.out', **RUN)
-  np.testing.assert_array_equal(cut('it.out'), patchify(X, (2, 2)))
 
 
 def test_masked_encode_refuses_what_it_cannot_do():

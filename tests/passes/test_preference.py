@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.passes.text import causal_lm
-from jssl.types import Features
+from jssl.types import Call, Features
 from tests.passes.by_hand import given, value
 
 
@@ -45,3 +45,26 @@ def test_a_policy_that_is_its_reference_has_no_preference():
   seen = given({'it': causal_lm(columns=('chosen', 'rejected'), start=2)}, *of.values(), **run)
   np.testing.assert_allclose(value(seen, dict(name='dpo', of=of)), np.log(2), rtol=1e-6)
   assert value(seen, dict(name='pair_margin', of=of), 'metrics') == value(seen, dict(name='pair_accuracy', of=of), 'metrics') == 0
+
+
+def test_mismatched_pairs_are_rolled_in_the_whole_batch():
+  """As in HALOs' data loader, a question meets the answer of the next example, whichever part of the batch is at hand."""
+  rng = np.random.default_rng(2)
+  table, ids = rng.normal(size=(6, 6)).astype(np.float32), rng.integers(1, 6, (4, 6)).astype(np.int32)
+  ids[1, 5] = 0
+  logp = table - np.log(np.exp(table).sum(1, keepdims=True))
+  want, length = np.zeros(4), np.zeros(4)
+  for i in range(4):
+    text = [*ids[i, :3], *ids[(i + 1) % 4, 3:]]
+    for t in range(3, 6):
+      want[i] += logp[text[t - 1], text[t]] if text[t] else 0
+      length[i] += text[t] > 0
+  whole = {'ids': jnp.asarray(ids), 'example': jnp.array([7, 3, 3, 5]), 'epoch': jnp.array([0, 0, 1, 1])}
+  for part in ([0, 1, 2, 3], [2, 0]):
+    batch = {name: x[jnp.array(part)] for name, x in whole.items()}
+    read = lambda text: whole[text.removeprefix('whole.batch.')]
+    keys = jax.random.split(jax.random.key(0), len(part))
+    call = Call({'backbone': Markov(table)}, None, batch, keys, 'it', {'log_prob': None}, read)
+    found = causal_lm(start=3, roll=1).run(call)
+    np.testing.assert_allclose(found['log_prob'], want[part], rtol=1e-5)
+    np.testing.assert_array_equal(found['length'], length[part])

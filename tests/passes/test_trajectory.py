@@ -5,12 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl import memories
+from jssl.core.build import plan
+from jssl.core.method import example_keys
 from jssl.objectives import allo_errors
 from jssl.passes.control import alive, latent_rollout, q_values, trajectory
 from jssl.passes.views import embed
-from jssl.types import Features
+from jssl.testing import first_batch
+from jssl.types import Features, salted
 from jssl.views.series import geometric_future
+from jssl.views.shifts import random_shift
 from tests.passes.by_hand import given
+from tests.small import small
 
 
 def encoder(x, keys=None):
@@ -102,6 +107,25 @@ def test_duals_rise_by_the_errors():
   np.testing.assert_allclose(after['barrier'], 2 + 0.1 * excess, rtol=1e-6)
 
 
+def test_duals_and_the_barrier_have_limits_of_their_own():
+  """As in the official update, duals are clipped to +-100 and the barrier at 10,000."""
+  rng = np.random.default_rng(0)
+  u = 10 * rng.normal(size=(8, 3)).astype(np.float32)
+  memory = memories.duals(rate=1.0, barrier_rate=1.0)
+  state, duals, barrier = memory.init(jax.random.key(0), jnp.asarray(u)), np.zeros((3, 3)), 2.0
+  for _ in range(20):
+    state = memory.write(state, jnp.asarray(u))
+    e = np.zeros((2, 3, 3))
+    for half, j, k in np.ndindex(2, 3, 3):
+      if k <= j:
+        e[half, j, k] = np.mean([row[j] * row[k] for row in u[half::2].astype(float)]) - (j == k)
+    duals = np.minimum(np.maximum(duals + (e[0] + e[1]) / 2, -100), 100)
+    barrier = min(barrier + np.mean(np.maximum(e[0] * e[1], 0)), 10_000)
+    np.testing.assert_allclose(state['duals'], duals, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(state['barrier'], barrier, rtol=1e-4)
+  assert np.abs(duals).max() == 100 and barrier == 10_000
+
+
 def test_later_states_lie_within_the_window():
   x = jnp.broadcast_to(jnp.arange(6.0)[None, :, None], (2000, 6, 1))
   view = lambda keys, batch: geometric_future(keys, batch, discount=0.5)
@@ -109,3 +133,82 @@ def test_later_states_lie_within_the_window():
   np.testing.assert_array_equal(seen('it.q[0]'), 0)
   share = np.bincount(np.asarray(seen('it.q[1]')[:, 0], int), minlength=6) / 2000
   np.testing.assert_allclose(share, np.array([0, 16, 8, 4, 2, 1]) / 31, atol=0.04)
+
+
+def test_taco_is_the_official_update_by_hand():
+  """TACOAgent.update_taco and the critic's Q in NumPy, one example after another, on the same shifted observations."""
+  p = plan(small('taco'))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  data = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  at = lambda *path: salted(example_keys(jax.random.key(1), data), *path)
+  _, (_, metrics) = jax.jit(p.method.loss)(params, state, data, jax.random.key(1), jnp.int32(0))
+  nets, w = p.method.networks(params, state), jax.tree.map(lambda x: np.asarray(x, np.float64), params)
+  linear = lambda x, p: x @ p['kernel'] + p.get('bias', 0)
+  relu = lambda x: np.maximum(x, 0)
+
+  def normed(x, p):
+    return np.tanh((x - x.mean()) / np.sqrt(x.var() + 1e-6) * p['scale'] + p['bias'])
+
+  def projection(x, p):
+    return normed(linear(x, p['linear']), p['norm'])
+
+  def code(action):
+    one_hot = np.eye(32)[action]
+    return linear(np.tanh(linear(one_hot, w['q']['code']['linear1'])), w['q']['code']['linear2'])
+
+  def joined(x, p):
+    return linear(relu(linear(x, p['mlp']['linear1'])), p['mlp']['linear'])
+
+  features = lambda x: np.asarray(nets['backbone'](x).pooled, np.float64)
+  first, second = random_shift(at('shifted', 'view'), data, pad=1, views=2)
+  anchor, key, after = (features(x) for x in (first[:, 0], second[:, 0], first[:, 3]))
+  z, pos, later, g, earned = [], [], [], [], []
+  for i in range(len(anchor)):
+    z.append(projection(anchor[i], w['state']))
+    pos.append(projection(key[i], w['state']))
+    later.append(projection(after[i], w['state']))
+    codes = np.concatenate([code(a) for a in data['action'][i, :3]])
+    both = np.concatenate([z[i], projection(codes, w['sequence']['mlp'])])
+    g.append(joined(both, w['projector']))
+    earned.append(joined(both, w['reward'])[0])
+
+  def contrast(q, k, counts):
+    terms = []
+    for i in range(len(q)):
+      logits = np.array([q[i] @ w['bilinear']['kernel'] @ k[j] for j in range(len(k))])
+      terms.append(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[i])
+    return np.mean([t for t, use in zip(terms, counts, strict=True) if use])
+
+  inside = [not data['done'][i, :3].any() for i in range(len(z))]
+  rewards = [sum(0.99**t * float(data['reward'][i, t]) for t in range(3)) for i in range(len(z))]
+  squares = [(e - r) ** 2 for e, r, use in zip(earned, rewards, inside, strict=True) if use]
+  np.testing.assert_allclose(metrics['taco/loss'], contrast(g, later, inside), rtol=1e-4)
+  np.testing.assert_allclose(metrics['curl/loss'], contrast(z, pos, [True] * len(z)), rtol=1e-4)
+  np.testing.assert_allclose(metrics['reward/loss'], np.mean(squares), rtol=1e-4)
+
+  (seen,) = random_shift(at('seen', 'view'), data, pad=1)
+  q = []
+  for h, a in zip(features(seen[:, 0]), data['action'][:, 0], strict=True):
+    x = np.concatenate([projection(h, w['q']['trunk']), code(a)])
+    x = relu(linear(relu(linear(x, w['q']['q']['linear1'])), w['q']['q']['linear2']))
+    q.append(linear(x, w['q']['q']['linear'])[0])
+  values = np.take_along_axis(np.asarray(nets['q'](nets['backbone'](seen[:, 0]).pooled)), np.asarray(data['action'][:, :1]), 1)
+  np.testing.assert_allclose(values[:, 0], q, rtol=1e-4, atol=1e-5)
+
+
+def test_keys_of_taco_and_curl_carry_no_gradient():
+  """Of what the target projection sees through the keys nothing comes back: the gradient is that with the keys held."""
+  p = plan(small('taco'))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  data = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  curl = jax.jit(p.method.gradients)(params, state, data, jax.random.key(1), jnp.int32(0))['curl']
+  shifted = random_shift(salted(example_keys(jax.random.key(1), data), 'shifted', 'view'), data, pad=1, views=2)
+
+  def held(moving):
+    z = lambda params, x: (nets := p.method.networks(params, state))['state'](nets['backbone'](x).pooled)
+    q, k = z(moving, shifted[0][:, 0]), z(params, shifted[1][:, 0])
+    logits = jnp.matmul(jnp.matmul(q, moving['bilinear']['kernel']), k.T)
+    return -jnp.mean(jnp.diagonal(jax.nn.log_softmax(logits)))
+
+  for a, b in zip(jax.tree.leaves(curl), jax.tree.leaves(jax.jit(jax.grad(held))(params)), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
