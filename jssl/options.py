@@ -6,6 +6,7 @@ option that is given a name is a schedule.
 
 import difflib
 import inspect
+import math
 import re
 import types
 import typing
@@ -70,9 +71,23 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
     options[key] = resolved(f'{place}.{key}', hints.get(key, Any), value, clock)
     if not accepts(hints.get(key, Any), options[key]):
       raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {value!r}')
+    options[key] = in_range(f'{place}.{key}', hints.get(key, Any), options[key])
   if table == 'schedules':
     options |= clock or {}
   return partial(function, **options)
+
+
+def in_range(place: str, hint: Any, value: Any) -> Any:
+  """A number as it is, whole ones as floats where these are asked for.
+
+  Raises:
+    ConfigError: it is not finite, or does not fit 32 bits.
+  """
+  number = isinstance(value, int | float) and not isinstance(value, bool)
+  if number and not (math.isfinite(value) and (isinstance(value, float) or abs(value) < 2**31)):
+    raise ConfigError(f'{place} is {value!r}: expected a finite number, and a whole one within 32 bits')
+  asked = {hint, *typing.get_args(hint)}
+  return float(value) if number and float in asked and int not in asked else value
 
 
 def signed(entry: Callable) -> Callable:

@@ -259,6 +259,8 @@ def of_turn(
   for name, spec in mapping('memories', c['memories']).items():
     spec = mapping(f'memories.{name}', spec)
     of = spec.pop('of', ())
+    if not isinstance(of, str) and not (isinstance(of, tuple | list) and all(isinstance(text, str) for text in of)):
+      raise ConfigError(f"memories.{name}.of must be a reference or several, of=('views.k',), not {of!r}")
     memories[name] = call(option(f'memories.{name}', spec, 'memories', clock)), ((of,) if isinstance(of, str) else tuple(of))
   # A memory, or a figure, that only looks at what is not computed for any loss is left out with it.
   wanted = [w for name, loss in losses.items() for w in wants(f'losses.{name}', loss)]

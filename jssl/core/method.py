@@ -98,6 +98,8 @@ def check_labels(loss: Loss, given: Mapping, columns: Mapping[str, Column]) -> N
   names = {name: i for i, name in enumerate(inspect.signature(loss.objective).parameters)}
   for argument, axis in (('logits', -1), ('prototypes', 0)):
     x = given.get(argument, given.get(names.get(argument)))
+    if x is not None and ref and ref.source == 'batch' and not jnp.issubdtype(given['labels'].dtype, jnp.integer):
+      raise ConfigError(f'{ref.text} are {given["labels"].dtype}, and labels are whole numbers from 0: convert the column')
     if size and x is not None and (has := stacked(x).shape[axis]) < size:
       raise ConfigError(f'{ref.text} has {size} classes, and the {argument} that they are held against have {has}: give the network {size}')
 
