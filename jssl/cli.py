@@ -173,11 +173,14 @@ def evaluate(arguments, overrides) -> None:
 
 
 def embed(arguments, overrides) -> None:
-  from jssl.model import load, read_inputs, write_features
+  from jssl.model import Model, check_output, load, read_inputs, write_features
 
-  if arguments.output.suffix not in ('.npy', '.parquet'):
-    raise UsageError(f'OUT must end in .npy or .parquet, not {arguments.output.name!r}')
+  if arguments.batch_size < 1:
+    raise UsageError(f'--batch_size={arguments.batch_size}: at least one input a call is needed')
+  check_output(arguments.output)
   model = load(arguments.workdir)
+  if not isinstance(model, Model):
+    raise UsageError(f'{arguments.workdir} is of a system with a loop of its own, which embeds nothing; jssl.load gives its states by name')
   inputs, names = read_inputs(arguments.input, model)
   features = model.encode(inputs, batch_size=arguments.batch_size)
   write_features(features, arguments.output, names)
