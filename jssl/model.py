@@ -90,6 +90,9 @@ class Model:
     if column not in columns or not columns[column].ndim or not len(columns[column]):
       given = {name: x.shape for name, x in columns.items()}
       raise ValueError(f'inputs must be an array [n, {", ".join(map(str, spec[column].shape))}] of {column!r}, not {given}')
+    for name in columns.keys() & spec.keys():
+      if columns[name].dtype.kind not in 'biufc' and columns[name].dtype != spec[name].dtype:
+        raise ValueError(f'{name!r} holds {columns[name].dtype}; expected numbers, {spec[name].dtype} as the model was trained on')
     for name, want in spec.items():
       if name in columns and is_picture(name, want.shape, want.dtype):
         columns[name] = like(name, columns[name], want)
@@ -117,14 +120,24 @@ class Model:
 def read_config(workdir: Path) -> dict[str, Any]:
   """The config of the run in `workdir`; ConfigError if there is none."""
   try:
-    return json.loads((Path(workdir) / 'config.json').read_text())
-  except (OSError, json.JSONDecodeError) as error:
+    config = json.loads((Path(workdir) / 'config.json').read_text())
+    if not isinstance(config, dict):
+      raise ValueError(f'config.json holds {type(config).__name__}')
+  except (OSError, ValueError) as error:
     raise ConfigError(f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`') from error
+  return config
 
 
 def read_plan(workdir: Path) -> Plan:
-  """The plan of the run in `workdir`; ConfigError if there is none."""
-  return plan(read_config(workdir))
+  """The plan of the run in `workdir`; ConfigError if there is none, or something that it was trained with is not here."""
+  config = read_config(workdir)
+  try:
+    return plan(config)
+  except (ValueError, OSError, ImportError) as error:
+    raise ConfigError(
+      f'the run in {workdir} cannot be opened: {error}; it needs the data set, packages, folders and modules that its config.json '
+      'names, as in training: put back what is missing'
+    ) from error
 
 
 def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
@@ -164,8 +177,8 @@ def read_inputs(where: str, model: Model) -> tuple[Any, list[str] | None]:
       raise ConfigError(f'{name} has no split {split!r}; it has {sorted(data.splits)}')
     return [data.splits[split][i] for i in range(len(data.splits[split]))], None
   path, want = Path(where), data.spec[data.inputs]
-  if not path.exists():
-    raise ConfigError(f'INPUT {where} does not exist; give an .npy file, a folder of pictures or data:NAME')
+  if not where or not path.exists():
+    raise ConfigError(f'INPUT {where!r} does not exist; give an .npy file, a folder of pictures or data:NAME')
   if path.suffix == '.npy' and path.is_file():
     return read_array(path), None
   if path.is_dir():

@@ -1,6 +1,7 @@
 """A run from config to figures: train, evaluate beside the baselines, write down what came out."""
 
 import ast
+import importlib.util
 import inspect
 import logging
 import platform
@@ -13,6 +14,7 @@ from typing import Any
 
 import jax
 from jax.sharding import NamedSharding
+from ml_collections import ConfigDict
 
 import jssl
 from jssl import configs, loops
@@ -36,12 +38,15 @@ def load_config(name: str, overrides: Sequence[str] = ()):
   """A system's config with `--config.x.y=v` settings applied in order."""
   try:
     c = configs.module(name).get_config()
-  except LookupError:
-    raise ConfigError(f'no system is called {name!r}{closest(name, configs.names())}') from None
-  except FileNotFoundError:
-    raise ConfigError(f'there is no config file {name}') from None
-  except (AttributeError, SyntaxError) as error:
-    raise ConfigError(f'{name} is not a config: {error}; it needs a function get_config()') from error
+  except Exception as error:  # what a user's file raises is of any type
+    if not name.endswith('.py') and name not in configs.names():
+      raise ConfigError(f'no system is called {name!r}{closest(name, configs.names())}') from None
+    if not Path(name).exists() and name not in configs.names():
+      raise ConfigError(f'there is no config file {name}') from None
+    told = error if isinstance(error, SyntaxError | AttributeError) else f'{type(error).__name__}: {error}'
+    raise ConfigError(f'{name} is not a config: {told}; it needs a function get_config() of no arguments') from error
+  if not isinstance(c, ConfigDict):
+    raise ConfigError(f'get_config() of {name} gave {type(c).__name__}; expected an ml_collections.ConfigDict')
   c.name = Path(name).stem
   for override in overrides:
     set_option(c, override.removeprefix('--config.'))
@@ -97,6 +102,8 @@ def train(
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
   """
   workdir = local(workdir) if workdir else None
+  if tensorboard and importlib.util.find_spec('tensorboardX') is None:
+    raise ConfigError('TensorBoard files are written by tensorboardX, which is not here: pip install tensorboardX, or leave --tensorboard out')
   if config.get('experiment'):
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
   p = plan(config)
@@ -244,7 +251,7 @@ def usable(workdir: Path) -> None:
     OSError: it cannot.
   """
   for path in (workdir / 'results.json', workdir / 'embedding.png', workdir / 'evaluations' / '_'):
-    if workdir.exists():
+    if workdir.is_dir():  # else it is made, or refused, when it is claimed
       writable(path)
 
 
