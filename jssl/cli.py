@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ahead = '; the same command with --workdir goes on from the last checkpoint' if arguments.command == 'train' else ''
     return _fail(f'interrupted{ahead}', 130)
   except MemoryError as error:
-    return _fail(f'the memory of this machine is used up{f" ({error})" if str(error) else ""}; take a smaller batch, or fewer runs at a time', 2)
+    return _fail(f'memory is used up ({error or "of this machine"}); take a smaller batch, or fewer runs at a time', 2)
   except (ValueError, OSError, RuntimeError) as error:
     if os.environ.get('JSSL_TRACEBACK'):
       raise
