@@ -236,11 +236,12 @@ def reproduce(arguments, overrides) -> None:
     for name, finish in claims.items():
       try:
         record = finish(lambda line: print(line, file=sys.stderr, flush=True))
-      except (ValueError, OSError, RuntimeError) as error:  # the other claims are not lost with it
+      except Exception as error:  # the other claims are not lost with it
         if len(names) == 1 or os.environ.get('JSSL_TRACEBACK'):
           raise
         lost.append(name)
-        print(f'{name}: not tried: {" ".join(str(error).split())}', file=sys.stderr, flush=True)
+        bug = '' if isinstance(error, ValueError | OSError | RuntimeError) else f'a bug of jssl, kept in {_keep_traceback()}: '
+        print(f'{name}: not tried: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
         continue
       records.append(record)
       if not arguments.json:

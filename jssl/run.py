@@ -105,6 +105,7 @@ def train(
   if tensorboard and importlib.util.find_spec('tensorboardX') is None:
     raise ConfigError('TensorBoard files are written by tensorboardX, which is not here: pip install tensorboardX, or leave --tensorboard out')
   if config.get('experiment'):
+    no_protocols(protocols)
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
   p = plan(config)
   asked = choose(p, protocols)
@@ -138,6 +139,12 @@ def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> di
   if workdir:
     replace(workdir / 'results.json', as_json(results, indent=1))
   return results
+
+
+def no_protocols(protocols: Sequence[str] | None) -> None:
+  """Refuses to judge a system with a loop of its own by others' protocols."""
+  if protocols:
+    raise ConfigError(f'this system has a loop of its own, which has figures of its own: leave --protocol={",".join(protocols)} out')
 
 
 def of_rows(name: str, rows: Mapping[str, dict[str, float]]) -> dict[str, Any]:
@@ -193,6 +200,7 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
   """Judges the run in `workdir` by named protocols; one JSON a protocol in its folder `evaluations`."""
   config = read_config(Path(workdir))
   if config.get('experiment'):
+    no_protocols(protocols)
     return of_rows(config['name'], loops.rows(Path(workdir)))
   p, trained, start = restore(Path(workdir))
   asked = choose(p, protocols)

@@ -166,6 +166,7 @@ def _final(workdir):
     (['train', 'simclr', '--config.batch_size=1e9'], 'whole number'),
     (['train', 'simclr', '--config.losses.nce.temperature=-1'], 'above 0'),
     (['train', 'simclr', '--config.heads={}', '--config.data.name=digits'], "no network is called 'projector'"),
+    (['train', 'cores', '--protocol=knn'], 'a loop of its own'),
     (['list', '--family='], 'no family'),
     (['reproduce', 'simclr', '--jobs=0'], 'at least one'),
     (['replay', '/nonexistent'], 'captured step'),
