@@ -8,9 +8,12 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+BUG = 70  # the exit status of an error that should not arise, EX_SOFTWARE of sysexits.h
 
 
 class UsageError(ValueError):
@@ -35,11 +38,28 @@ def main(argv: Sequence[str] | None = None) -> int:
   except KeyboardInterrupt:
     ahead = '; the same command with --workdir goes on from the last checkpoint' if arguments.command == 'train' else ''
     return _fail(f'interrupted{ahead}', 130)
+  except MemoryError as error:
+    return _fail(f'memory is used up ({error or "of this machine"}); take a smaller batch, or fewer runs at a time', 2)
   except (ValueError, OSError, RuntimeError) as error:
     if os.environ.get('JSSL_TRACEBACK'):
       raise
     return _fail(' '.join(str(error).split()), 2)
+  except Exception as error:
+    if os.environ.get('JSSL_TRACEBACK'):
+      raise
+    kept = _keep_traceback()
+    return _fail(f'this is a bug of jssl, {type(error).__name__}: {" ".join(str(error).split())[:400]}; please report it with {kept}', BUG)
   return 0
+
+
+def _keep_traceback() -> str:
+  """Writes the traceback of the error at hand to a file of its own; where it stands."""
+  try:
+    with tempfile.NamedTemporaryFile('w', prefix='jssl-traceback-', suffix='.txt', delete=False) as file:
+      traceback.print_exc(file=file)
+    return file.name
+  except OSError:
+    return 'the traceback that JSSL_TRACEBACK=1 shows'
 
 
 def home() -> Path:
@@ -80,6 +100,13 @@ def _fail(message: str, code: int) -> int:
   return code
 
 
+def path(text: str) -> Path:
+  """A path that is given; an empty one, as an unset variable of a shell leaves, would be the folder that one is in."""
+  if not text:
+    raise argparse.ArgumentTypeError('a path must not be empty')
+  return Path(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser('jssl', description='Representation learning and self-supervised learning in JAX.')
   commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
@@ -93,7 +120,7 @@ def make_parser() -> argparse.ArgumentParser:
   listed.add_argument('--family', help='only this shelf')
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
   train.add_argument('name', help='a name from `jssl list`, or a file with a get_config()')
-  train.add_argument('--workdir', type=Path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
+  train.add_argument('--workdir', type=path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
   train.add_argument('--take-over', action='store_true', help='take the workdir from another run that has it, and is known to be dead')
@@ -101,15 +128,15 @@ def make_parser() -> argparse.ArgumentParser:
   train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
   train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')
   evaluate = command('evaluate', 'evaluate a trained run by named protocols')
-  evaluate.add_argument('workdir', type=Path)
+  evaluate.add_argument('workdir', type=path)
   evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
   embed = command('embed', 'representations of new data')
-  embed.add_argument('workdir', type=Path, metavar='D')
+  embed.add_argument('workdir', type=path, metavar='D')
   embed.add_argument('input', metavar='INPUT', help='an .npy array, a folder of pictures, read as in training, or data:NAME[/SPLIT]')
   embed.add_argument(
-    'output', type=Path, metavar='OUT', help='.npy, or .parquet with a column embedding; names of files: in STEM.names.json, or a column name'
+    'output', type=path, metavar='OUT', help='.npy, or .parquet with a column embedding; names of files: in STEM.names.json, or a column name'
   )
-  embed.add_argument('--batch_size', type=int, default=256)
+  embed.add_argument('--batch_size', type=int, default=256, metavar='N', help='inputs a call')
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
@@ -117,7 +144,7 @@ def make_parser() -> argparse.ArgumentParser:
   default = 'one a core, as far as memory goes, or one where there is an accelerator'
   reproduce.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
   replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
-  replay.add_argument('folder', type=Path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
+  replay.add_argument('folder', type=path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser
 
 
@@ -125,7 +152,7 @@ def list_systems(arguments, overrides) -> None:
   from jssl import catalogue
 
   rows = [row for row in catalogue.systems() if arguments.family in (None, row['family'])]
-  if arguments.family and not rows:
+  if not rows:
     from jssl.options import closest
 
     known = {row['family'] for row in catalogue.systems()}
@@ -173,11 +200,14 @@ def evaluate(arguments, overrides) -> None:
 
 
 def embed(arguments, overrides) -> None:
-  from jssl.model import load, read_inputs, write_features
+  from jssl.model import Model, check_output, load, read_inputs, write_features
 
-  if arguments.output.suffix not in ('.npy', '.parquet'):
-    raise UsageError(f'OUT must end in .npy or .parquet, not {arguments.output.name!r}')
+  if arguments.batch_size < 1:
+    raise UsageError(f'--batch_size={arguments.batch_size}: at least one input a call is needed')
+  check_output(arguments.output)
   model = load(arguments.workdir)
+  if not isinstance(model, Model):
+    raise UsageError(f'{arguments.workdir} is of a system with a loop of its own, which embeds nothing; jssl.load gives its states by name')
   inputs, names = read_inputs(arguments.input, model)
   features = model.encode(inputs, batch_size=arguments.batch_size)
   write_features(features, arguments.output, names)
@@ -206,11 +236,12 @@ def reproduce(arguments, overrides) -> None:
     for name, finish in claims.items():
       try:
         record = finish(lambda line: print(line, file=sys.stderr, flush=True))
-      except (ValueError, OSError, RuntimeError) as error:  # the other claims are not lost with it
+      except Exception as error:  # the other claims are not lost with it
         if len(names) == 1 or os.environ.get('JSSL_TRACEBACK'):
           raise
         lost.append(name)
-        print(f'{name}: not tried: {" ".join(str(error).split())}', file=sys.stderr, flush=True)
+        bug = '' if isinstance(error, ValueError | OSError | RuntimeError) else f'a bug of jssl, kept in {_keep_traceback()}: '
+        print(f'{name}: not tried: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
         continue
       records.append(record)
       if not arguments.json:

@@ -17,6 +17,8 @@ import numpy as np
 
 from jssl import experiments, run
 from jssl.core.build import DEFAULTS
+from jssl.core.log import replace
+from jssl.model import writable
 
 _here = Path(__file__).parent
 _records = _here / 'records'  # in a wheel
@@ -96,7 +98,13 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
   for check in () if config.get('experiment') else said:
     if not any(check.metric.startswith(f'{label}_') for label in labels):
       raise ValueError(f'the claim of {name} speaks of {check.metric}, which none of its evaluators finds: {sorted(known)}')
+    if other := [row for row in check.beats if row not in ('raw_input', 'random_init', *claim.get('variants', {}))]:
+      raise ValueError(f'the claim of {name} is to beat {other[0]}, which is neither raw_input, random_init nor one of its variants')
   variants = {name: (), **claim.get('variants', {})}
+  for settings in variants.values():
+    run.load_config(name, [f'--config.{s}' for s in settings])  # what cannot be set is told before the others are run
+  for file in (f'{name}.json', f'{name}.png'):
+    writable(_records / file)
   parts = min(-(-jobs // len(variants)), claim['seeds'])
   runs = [(variant, range(part, claim['seeds'], parts)) for part in range(parts) for variant in variants]
   outcomes = map(partial(_outcomes, name, labels), *zip(*((seeds, variants[v], v == name) for v, seeds in runs), strict=True))
@@ -131,7 +139,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
       seconds=seconds, config=config.to_dict(), code=code, versions=run.versions(),
     )  # fmt: skip
     _records.mkdir(parents=True, exist_ok=True)
-    (_records / f'{name}.json').write_text(json.dumps(record, indent=1, default=str) + '\n')
+    replace(_records / f'{name}.json', json.dumps(record, indent=1, default=str) + '\n')
     from jssl.evaluators.claim_picture import claim_picture
 
     claim_picture(record, said, _records / f'{name}.png')

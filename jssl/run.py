@@ -1,6 +1,9 @@
 """A run from config to figures: train, evaluate beside the baselines, write down what came out."""
 
 import ast
+import importlib.util
+import inspect
+import logging
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +14,7 @@ from typing import Any
 
 import jax
 from jax.sharding import NamedSharding
+from ml_collections import ConfigDict
 
 import jssl
 from jssl import configs, loops
@@ -23,10 +27,10 @@ from jssl.data.sources import to_device
 from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import flatten
 from jssl.evaluators.health import alarm, health
-from jssl.evaluators.picture import embedding_map
+from jssl.evaluators.picture import LEAST, embedding_map
 from jssl.evaluators.protocols import PROTOCOLS
 from jssl.evaluators.subject import Subject
-from jssl.model import read_config, restore
+from jssl.model import read_config, restore, writable
 from jssl.options import ConfigError, closest
 
 
@@ -34,12 +38,15 @@ def load_config(name: str, overrides: Sequence[str] = ()):
   """A system's config with `--config.x.y=v` settings applied in order."""
   try:
     c = configs.module(name).get_config()
-  except LookupError:
-    raise ConfigError(f'no system is called {name!r}{closest(name, configs.names())}') from None
-  except FileNotFoundError:
-    raise ConfigError(f'there is no config file {name}') from None
-  except (AttributeError, SyntaxError) as error:
-    raise ConfigError(f'{name} is not a config: {error}; it needs a function get_config()') from error
+  except Exception as error:  # what a user's file raises is of any type
+    if not name.endswith('.py') and name not in configs.names():
+      raise ConfigError(f'no system is called {name!r}{closest(name, configs.names())}') from None
+    if not Path(name).exists() and name not in configs.names():
+      raise ConfigError(f'there is no config file {name}') from None
+    told = error if isinstance(error, SyntaxError | AttributeError) else f'{type(error).__name__}: {error}'
+    raise ConfigError(f'{name} is not a config: {told}; it needs a function get_config() of no arguments') from error
+  if not isinstance(c, ConfigDict):
+    raise ConfigError(f'get_config() of {name} gave {type(c).__name__}; expected an ml_collections.ConfigDict')
   c.name = Path(name).stem
   for override in overrides:
     set_option(c, override.removeprefix('--config.'))
@@ -95,16 +102,18 @@ def train(
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
   """
   workdir = local(workdir) if workdir else None
+  if tensorboard and importlib.util.find_spec('tensorboardX') is None:
+    raise ConfigError('TensorBoard files are written by tensorboardX, which is not here: pip install tensorboardX, or leave --tensorboard out')
   if config.get('experiment'):
+    no_protocols(protocols)
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
   p = plan(config)
   asked = choose(p, protocols)
+  if workdir and jax.process_index() == 0:
+    usable(workdir)
   trained = learn(p, make_panel(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard, take_over=take_over)
   workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-  results = report(p, trained, asked, workdir, baselines)
-  if workdir:
-    replace(workdir / 'results.json', as_json(results, indent=1))
-  return results
+  return report(p, trained, asked, workdir, baselines)
 
 
 def local(path: str | Path) -> Path:
@@ -132,6 +141,12 @@ def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> di
   return results
 
 
+def no_protocols(protocols: Sequence[str] | None) -> None:
+  """Refuses to judge a system with a loop of its own by others' protocols."""
+  if protocols:
+    raise ConfigError(f'this system has a loop of its own, which has figures of its own: leave --protocol={",".join(protocols)} out')
+
+
 def of_rows(name: str, rows: Mapping[str, dict[str, float]]) -> dict[str, Any]:
   return dict(name=name, figures=rows.get(name, {}), baselines={row: figures for row, figures in rows.items() if row != name})
 
@@ -144,8 +159,8 @@ def learn(p: Plan, panel: Callable, **options) -> loop.Trained:
 def report(
   p: Plan, trained: loop.Trained, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool
 ) -> dict[str, Any]:
-  """What came out of a run: the figures of `compare`, and how it went."""
-  results = compare(p, trained.train, trained.start, evaluators, workdir, baselines)
+  """What came out of a run: the figures of `compare`, and how it went; written to `results.json` where there is a workdir."""
+  results, subjects = compare(p, trained.train, trained.start, evaluators, workdir, baselines)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
@@ -156,6 +171,9 @@ def report(
     compiles=trained.compiles,
     versions=versions(),
   )
+  if workdir:
+    replace(workdir / 'results.json', as_json(results, indent=1))
+    draw(p, results, subjects, workdir)
   return results
 
 
@@ -182,29 +200,81 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
   """Judges the run in `workdir` by named protocols; one JSON a protocol in its folder `evaluations`."""
   config = read_config(Path(workdir))
   if config.get('experiment'):
+    no_protocols(protocols)
     return of_rows(config['name'], loops.rows(Path(workdir)))
   p, trained, start = restore(Path(workdir))
-  return compare(p, trained, start, choose(p, protocols), Path(workdir))
+  asked = choose(p, protocols)
+  usable(Path(workdir))
+  results, subjects = compare(p, trained, start, asked, Path(workdir))
+  draw(p, results, subjects, Path(workdir))
+  return results
 
 
 def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
-  """The evaluators asked for: labels of the config, or names of the table with the options they have by themselves."""
-  if protocols is None:
-    return dict(p.evaluators)
-  for name in protocols:
+  """The evaluators asked for: labels of the config, or names of the table with the options they have by themselves.
+
+  Raises:
+    ConfigError: there is no such evaluator, or one cannot judge what this plan trains.
+  """
+  for name in protocols or ():
     if name not in p.evaluators and name not in PROTOCOLS:
       raise ConfigError(f'no protocol is called {name!r}{closest(name, {*p.evaluators, *PROTOCOLS})}')
-  return {name: p.evaluators[name] if name in p.evaluators else judges({name: name})[name] for name in protocols}
+  own = p.evaluators if protocols is None else protocols
+  asked = {name: p.evaluators[name] if name in p.evaluators else judges({name: name})[name] for name in own}
+  check(p, asked)
+  return asked
+
+
+def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
+  """Sees before the first step that all which evaluators need will be there after the last one; computes nothing.
+
+  Raises:
+    ConfigError: it will not.
+  """
+  if not evaluators:
+    return
+  if (fitted := p.transform) and not fitted.networks and fitted.labels not in p.data.spec:
+    if list(inspect.signature(fitted.fit).parameters.values())[1].default is inspect.Parameter.empty:
+      raise ConfigError(
+        f'transform is fitted to the column {fitted.labels!r}, and the data have {sorted(p.data.spec)}; '
+        'name one of them in transform.labels, or set transform=None'
+      )
+  subject = Subject(p.data, None, {'backbone': None})
+  if any(need.startswith(('nets.', 'layers')) for judge in evaluators.values() for need in judge.func.needs):  # which takes seconds to trace
+    method = p.method_of(p.steps)
+    shapes = jax.eval_shape(method.init, jax.random.key(0))
+    zeros = partial(jax.tree.map, lambda x: jax.numpy.zeros(x.shape, x.dtype))  # in a trace, so of no size
+    subject = Subject(p.data, lambda x: zeros(jax.eval_shape(method.represent, *shapes, x)), method.networks(*shapes))
+  for label, judge in evaluators.items():
+    try:
+      judge.func.check(subject, **judge.keywords)
+    except ValueError as error:
+      raise ConfigError(f'protocol {label}: {error}; choose another with --protocol=NAME, or --protocol=none') from error
+
+
+def usable(workdir: Path) -> None:
+  """Sees that what comes out of a run can be written to its workdir, where that is there already.
+
+  Raises:
+    OSError: it cannot.
+  """
+  for path in (workdir / 'results.json', workdir / 'embedding.png', workdir / 'evaluations' / '_'):
+    if workdir.is_dir():  # else it is made, or refused, when it is claimed
+      writable(path)
 
 
 def compare(
   p: Plan, trained: TrainState, start: TrainState, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool = True
-) -> dict[str, Any]:
-  """Figures of the trained representation and, as baselines, of the same network before training and of the input as it is."""
+) -> tuple[dict[str, Any], dict[str, Subject]]:
+  """Figures of the trained representation and, as baselines, of the same network before training and of the input as it is.
+
+  Returns:
+    name, figures and baselines, and what was judged, by row. In `workdir` a record is written for each evaluator.
+  """
   name = p.config['name'] or 'trained'
   results: dict[str, Any] = dict(name=name, figures={}, baselines={})
   if not evaluators:
-    return results
+    return results, {}
   found: dict[str, dict[str, Any]] = {}
   subjects = list_subjects(p, trained, start, any(judge.func.raw for judge in evaluators.values()))
   subjects = subjects if baselines else {name: subjects[name]}
@@ -219,14 +289,30 @@ def compare(
     for label in evaluators:
       record = {row: result[label] for row, result in found.items() if label in result}
       replace(workdir / 'evaluations' / f'{label}.json', as_json(record, indent=1))
-    if 'label' in p.data.spec:
-      short = lambda row: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1'))
-      shown = lambda of: {row.replace('_', ' '): of(row) for row in subjects}
-      embedding_map(
-        shown(lambda row: subjects[row].frozen.test_x), subjects[name].frozen.test_y, workdir / 'embedding.png',
-        titles=shown(lambda row: short(rows[row])),
-      )  # fmt: skip
-  return results
+  return results, subjects
+
+
+def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path) -> None:
+  """The representations as maps of the test examples by class, in `embedding.png`; where these have no classes, none."""
+  name, lacking = results['name'], None
+  if not subjects or 'label' not in p.data.spec:
+    return
+  try:
+    PROTOCOLS['fewshot'].check(subjects[name])  # which needs what a map does
+  except ValueError as error:
+    lacking = str(error)
+  if lacking is None and len(p.data.splits['test']) < LEAST:
+    lacking = f'the test split has fewer than {LEAST} examples'
+  if lacking:
+    logging.getLogger('jssl').warning('no picture of the representation is drawn: %s', lacking)
+    return
+  short = lambda row: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1'))
+  rows = {**results['baselines'], name: results['figures']}
+  shown = lambda of: {row.replace('_', ' '): of(row) for row in subjects}
+  embedding_map(
+    shown(lambda row: subjects[row].frozen.test_x), subjects[name].frozen.test_y, workdir / 'embedding.png',
+    titles=shown(lambda row: short(rows[row])),
+  )  # fmt: skip
 
 
 def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) -> dict[str, Subject]:

@@ -155,6 +155,33 @@ def _final(workdir):
     (['train', 'simclr', '--workdir', '/proc/nowhere'], 'workdir'),
     (['train', 'simclr', '--protocol', 'nearest'], 'no protocol'),
     (['train', 'simclr', '--frobnicate'], 'unknown argument'),
+    (['train', 'simclr', '--workdir='], 'must not be empty'),
+    (['train', 'simclr', '--processes=x', '--workdir=w'], 'processes=auto'),
+    (['train', 'simclr', '--process=-1'], '--processes N'),
+    (['train', 'simclr', '--protocol='], 'no protocol'),
+    (['train', 'simclr', '--protocol=knn,,'], 'no protocol'),
+    (['train', 'simclr', '--config.x'], 'has no value'),
+    (['train', 'simclr', '--config.optimizer.learning_rate=abc'], 'optimizer.learning_rate must be a number'),
+    (['train', 'simclr', '--config.batch_size=0'], 'at least 1'),
+    (['train', 'simclr', '--config.batch_size=1e9'], 'whole number'),
+    (['train', 'simclr', '--config.losses.nce.temperature=-1'], 'above 0'),
+    (['train', 'simclr', '--config.heads={}', '--config.data.name=digits'], "no network is called 'projector'"),
+    (['train', 'cores', '--protocol=knn'], 'a loop of its own'),
+    (['list', '--family='], 'no family'),
+    (['reproduce', 'simclr', '--jobs=0'], 'at least one'),
+    (['replay', '/nonexistent'], 'captured step'),
+    (['embed', '/nonexistent', 'x.npy', 'y.npy', '--batch_size=0'], 'at least one input'),
+    (['embed', '/nonexistent', 'x.npy', 'no/such/y.npy'], 'make it first'),
+    (['embed', '/nonexistent', 'x.npy', '/proc/y.npy'], 'cannot be written'),
+    # what a protocol lacks is told before the first step
+    (['train', 'simclr', '--config.data.name=digits', '--protocol=sts'], "no split 'pairs'"),
+    (['train', 'simclr', '--config.data.name=digits', '--protocol=classify'], "no network 'classifier'"),
+    (['train', 'simclr', '--config.data.name=digits', '--protocol=continued'], "no column 'ids'"),
+    (['train', 'simclr', '--config.data.name=digits', '--protocol=mixing_weights'], 'choose a transformer'),
+    (['train', 'simclr', '--config.data.name=digits', '--protocol=guarded'], "needs the option 'attribute'"),
+    (['train', 'simclr', '--config.data.name=digits', "--config.evaluators={'k': {'name': 'knn', 'ks': (0,)}}"], 'ks must be'),
+    (['train', 'simclr', '--config.data.name=digits', "--config.evaluators={'c': {'name': 'clustering', 'clusters': 9999}}"], 'ask for fewer'),
+    (['train', 'simclr', '--config.data.name=digits', "--config.transform={'name': 'inlp', 'labels': 'gender'}"], "the column 'gender'"),
     (['evaluate', '/nonexistent'], 'no run'),
     (['embed', '/nonexistent', 'x.npy', 'y.txt'], '.npy or .parquet'),
     (['list', '--family', 'imagee'], 'image'),
@@ -171,6 +198,118 @@ def test_mistakes_cost_one_line(arguments, says, tmp_path, monkeypatch, capsys):
   lines = [line for line in printed.err.splitlines() if not re.match(r'(usage:|\s|WARNING)', line)]
   assert len(lines) == 1, printed.err
   assert says in lines[0]
+
+
+@pytest.mark.parametrize(
+  ('text', 'says'),
+  [
+    ('x = 1', 'needs a function get_config'),
+    ('import no_such_module', 'no_such_module'),
+    ('def get_config():\n  raise KeyError("boom")', 'boom'),
+    ('def get_config():\n  return {}', 'gave dict'),
+    ('def get_config(size):\n  return {}', 'of no arguments'),
+  ],
+)
+def test_a_file_that_is_no_config_costs_one_line(text, says, tmp_path, capsys):
+  (tmp_path / 'mine.py').write_text(text + '\n')
+  assert cli.main(['train', str(tmp_path / 'mine.py'), f'--workdir={tmp_path / "w"}']) == 2
+  (line,) = capsys.readouterr().err.splitlines()
+  assert says in line
+
+
+def _broken_inputs(folder):
+  """Files that are no arrays of pictures [n 8 8 1], or are not what they are called: name -> what is said of them."""
+  for name, x in dict(
+    empty=np.zeros((0, 8, 8, 1), np.uint8), rank=np.zeros((3, 8)), words=np.full((3, 8, 8, 1), 'a'), complex=np.zeros((3, 8, 8, 1), complex),
+    nan=np.full((3, 8, 8, 1), np.nan), scalar=np.float32(3),
+  ).items():  # fmt: skip
+    np.save(folder / f'{name}.npy', x)
+  np.save(folder / 'objects.npy', np.array([{}, 1], object), allow_pickle=True)
+  (folder / 'text.npy').write_text('1 2 3')
+  (folder / 'nothing.npy').write_text('')
+  (folder / 'zip.npy').write_bytes(b'PK\x03\x04')
+  with (folder / 'several.npy').open('wb') as file:
+    np.savez(file, a=np.zeros(3))
+  (folder / 'notes.txt').write_text('')
+  (folder / 'folder').mkdir()
+  return {
+    'empty.npy': 'inputs must be', 'rank.npy': 'expected pictures', 'words.npy': 'expected numbers', 'complex.npy': 'convert them',
+    'nan.npy': 'nan', 'scalar.npy': 'inputs must be', 'objects.npy': 'numpy.save', 'text.npy': 'numpy.save', 'nothing.npy': 'numpy.save',
+    'zip.npy': 'numpy.save', 'several.npy': 'several arrays', 'notes.txt': 'INPUT must be',
+    'folder': 'no pictures', 'gone.npy': 'does not exist',
+    'data:digits/far': 'no split', 'data:nosuch': 'nosuch', 'data:rooms': "'image'",
+  }  # fmt: skip
+
+
+def test_embed_refuses_what_it_cannot_read_in_one_line(trained, tmp_path, monkeypatch, capsys):
+  monkeypatch.chdir(tmp_path)
+  for given, says in _broken_inputs(tmp_path).items():
+    assert cli.main(['embed', str(trained[0]), given, 'out.npy']) == 2, given
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line, (given, line)
+    assert not (tmp_path / 'out.npy').exists()
+
+
+def test_a_batch_larger_than_the_inputs_needs_no_more_memory(trained, tmp_path):
+  np.save(tmp_path / 'in.npy', np.zeros((3, 8, 8, 1), np.uint8))
+  assert cli.main(['embed', str(trained[0]), str(tmp_path / 'in.npy'), str(tmp_path / 'out.npy'), '--batch_size=1000000000000']) == 0
+  assert np.load(tmp_path / 'out.npy').shape == (3, 16)
+
+
+@pytest.mark.parametrize(
+  ('change', 'says'),
+  [
+    (dict(data=dict(name='gone_set')), 'gone_set'),
+    (dict(backbone=dict(name='of_my_module')), 'of_my_module'),
+    (dict(data=dict(name='digits', folder='/moved')), 'folder'),
+    (None, 'no checkpoint yet'),
+    ('[]', 'holds list'),
+    ('\0', 'no run that can be read'),
+  ],
+)
+def test_a_run_that_cannot_be_opened_says_what_is_missing(change, says, trained, tmp_path, capsys):
+  text = (trained[0] / 'config.json').read_text()
+  (tmp_path / 'config.json').write_text(json.dumps({**json.loads(text), **change}) if isinstance(change, dict) else change or text)
+  (tmp_path / 'captures' / '3').mkdir(parents=True)
+  for command in (['evaluate', tmp_path], ['embed', tmp_path, 'x.npy', tmp_path / 'y.npy'], ['replay', tmp_path]):
+    assert cli.main([*map(str, command)]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert says in line or command[0] == 'replay' and 'no captured step that can be read' in line, line
+    assert not isinstance(change, dict) or 'put back what is missing' in line
+
+
+def test_results_stay_where_no_picture_can_be_drawn(trained, tmp_path, monkeypatch):
+  from jssl.data.arrays import Columns
+
+  p = run.plan(json.loads((trained[0] / 'config.json').read_text()))
+  few = Columns(p.data.splits['test'].take(np.arange(3)))
+  monkeypatch.setattr(run, 'plan', lambda config: p._replace(data=p.data._replace(splits={**p.data.splits, 'test': few})))
+  monkeypatch.setattr(run, 'learn', lambda p, panel, **options: _untrained(p))
+  (tmp_path / 'w').mkdir()
+  results = run.train(p.config, tmp_path / 'w', protocols=['knn'])
+  assert json.loads((tmp_path / 'w' / 'results.json').read_text())['figures'] == results['figures'] != {}
+  assert not (tmp_path / 'w' / 'embedding.png').exists()
+
+
+def _untrained(p):
+  import jax
+
+  from jssl.core import loop
+  from jssl.core.log import Log
+  from jssl.core.mesh import make_mesh
+  from jssl.core.programs import Programs, seed_data
+
+  start = Programs(p, make_mesh(devices=jax.devices()[:1])).create(seed_data(p))
+  return loop.Trained(start, start, Log(None), 0, 0.0, 0.0, None)
+
+
+def test_an_error_of_another_kind_is_called_a_bug(monkeypatch, tmp_path, capsys):
+  monkeypatch.setitem(cli.COMMANDS, 'list', lambda *_: {}['gone'])
+  monkeypatch.setattr(cli.tempfile, 'tempdir', str(tmp_path))
+  assert cli.main(['list']) == cli.BUG
+  (line,) = capsys.readouterr().err.splitlines()
+  (kept,) = tmp_path.glob('jssl-traceback-*')
+  assert "a bug of jssl, KeyError: 'gone'" in line and str(kept) in line and 'Traceback' in kept.read_text()
 
 
 def test_a_mistake_ends_the_process_with_its_code():

@@ -363,6 +363,8 @@ def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Lo
     wrong = 'pairs and over exclude each other; give one of them'
   elif pairs is not None and (len(of) < 2 or isinstance(of, str)):
     wrong = 'pairs needs two outputs to compare; name both in `of`'
+  elif isinstance(t := bound.keywords.get('temperature'), int | float) and t < 0:
+    wrong = f'temperature is {t}; give a number above 0'
   if wrong:
     raise ConfigError(f'{place}: {wrong}')
   positional = (of,) if isinstance(of, str) else () if isinstance(of, Mapping) else tuple(of)
@@ -449,4 +451,6 @@ def make_optimizer(spec: Mapping[str, Any], clock: Mapping[str, int]) -> tuple[o
   """The optimiser, and its learning rate as a function of the step."""
   bound = option('optimizer', spec, 'optimizers', clock)
   rate = bound.keywords.get('learning_rate')
+  if not isinstance(rate, int | float | Schedule | None):
+    raise ConfigError(f'optimizer.learning_rate must be a number or a schedule, not {rate!r}')
   return call(bound), rate if isinstance(rate, Schedule) else lambda step: jnp.float32(rate or 0.0)

@@ -13,14 +13,8 @@ from jssl.types import Key, Transform
 
 
 def columns(subject: Subject, key: Key, pairs: int, examples: int) -> tuple[dict[str, np.ndarray], ...]:
-  """Pairs of 'stimuli', rows 2i and 2i + 1 staying together, and examples of 'train' and of 'test'.
-
-  Raises:
-    ValueError: there is no split of stimuli.
-  """
+  """Pairs of 'stimuli', rows 2i and 2i + 1 staying together, and examples of 'train' and of 'test'."""
   splits = subject.data.splits
-  if 'stimuli' not in splits:
-    raise ValueError(f"a direction is found from a split 'stimuli', rows 2i and 2i + 1 a pair; there are {sorted(splits)}")
   keys = jax.random.split(key, 3)
   first = 2 * np.asarray(jax.random.permutation(keys[0], len(splits['stimuli']) // 2))[:pairs]
   found = [splits['stimuli'][int(i)] for i in np.stack([first, first + 1], 1).ravel()]

@@ -43,7 +43,7 @@ def outside(
     return np.asarray(jax.nn.softplus(embedded(subject, features, heads)) + 1, np.float64)
 
   inside, labels = concentration(subject.frozen.test_x), subject.frozen.test_y
-  beyond = concentration(extract(subject.represent, subject.data.splits[split])[0])
+  beyond = concentration(extract(subject.represent, subject.data.splits[split], label=None)[0])
   known = np.repeat([1, 0], [len(inside), len(beyond)])
   evidence = np.concatenate([inside.sum(1), beyond.sum(1)])
   sure = np.concatenate([a.max(1) / a.sum(1) for a in (inside, beyond)])

@@ -88,7 +88,7 @@ def rotation(
 
   def under(key):
     represent = lambda batch: subject.represent({**batch, column: moved(key, batch[column])})
-    z = extract(represent, subject.data.splits['test'])[0]
+    z = extract(represent, subject.data.splits['test'], label=None)[0]
     return np.asarray(l2_normalize(embedded(subject, z, heads)), np.float64)
 
   found = []
@@ -133,7 +133,7 @@ def completion(
 
   def embed(name, x):
     at = columns.index(name)
-    z = subject.frozen.test_x if towers[at] == 'backbone' else subject.networks[towers[at]](x).pooled
+    z = extract(subject.represent, split, label=None)[0] if towers[at] == 'backbone' else subject.networks[towers[at]](x).pooled
     return finite(l2_normalize(subject.networks[heads[at]](z)), f'the outputs of {heads[at]!r}')
 
   *known, missing = columns

@@ -38,18 +38,11 @@ def over_tokens(states: Array, x: Array) -> Array:
 
 
 def layers_of(subject: Subject, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-  """States of every layer, averaged over tokens, [l n d].
-
-  Raises:
-    ValueError: the network gives none.
-  """
+  """States of every layer, averaged over tokens, [l n d]."""
 
   @jax.jit
   def states(x):
-    layers = subject.represent({subject.data.inputs: x}).layers
-    if layers is None:
-      raise ValueError('this network does not give the states of its layers; choose a transformer')
-    return over_tokens(layers, x)
+    return over_tokens(subject.represent({subject.data.inputs: x}).layers, x)
 
   return in_batches(states, columns[subject.data.inputs]).swapaxes(0, 1)
 

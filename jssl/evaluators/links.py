@@ -31,14 +31,12 @@ def links(
     mrr, mean_rank, hits1, hits3, hits10 over both sides, and mrr of each: mrr_head, mrr_tail.
 
   Raises:
-    ValueError: the table has not as many vectors as there are entities, or scores are not finite.
+    ValueError: scores are not finite.
 
   Reference: Bordes, Usunier, Garcia-Duran, Weston, Yakhnenko 2013, doi:10.5555/2999792.2999923, section 4 (filtered ranks);
   Berrendorf, Faerman, Vermue, Tresp 2020, arXiv:2002.06914, section 3 (realistic rank).
   """
   n, (table, score) = len(subject.data.info['entities']), (subject.networks[name] for name in (entities, relations))
-  if table.count != n:
-    raise ValueError(f'the data have {n} entities, but {entities!r} holds {table.count}: set its count to {n}')
   columns = lambda s: np.stack([np.asarray([row[c] for row in s], np.int32) for c in ('head', 'relation', 'tail')], 1)
   known = np.concatenate([columns(s) for s in subject.data.splits.values()])
   asked = columns(subject.data.splits[split])

@@ -15,6 +15,7 @@ HUES = (
   '#4477AA', '#EE7733', '#228833', '#CC3311', '#8855BB', '#7A4A2B', '#EE99AA', '#8A8A8A', '#DDB400', '#33BBCC',
 )  # fmt: skip
 MARKERS = 'o^sD'
+LEAST = 4  # examples
 
 
 @partial(jax.jit, static_argnames=('perplexity', 'steps', 'exaggerated'))
@@ -105,8 +106,8 @@ def embedding_map(
   panels = features if isinstance(features, Mapping) else {'': features}
   labels = np.asarray(labels)
   for name, x in panels.items():
-    if np.ndim(x) != 2 or len(x) != len(labels) or len(x) < 4:
-      raise ValueError(f'Panel {name!r} is {list(np.shape(x))}; expected [n d] with n = {len(labels)} labels, n >= 4.')
+    if np.ndim(x) != 2 or len(x) != len(labels) or len(x) < LEAST:
+      raise ValueError(f'Panel {name!r} is {list(np.shape(x))}; expected [n d] with n = {len(labels)} labels, n >= {LEAST}.')
   rows = np.random.RandomState(0).permutation(len(labels))[:most]
   labels = labels[rows]
   classes = np.unique(labels)

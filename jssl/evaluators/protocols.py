@@ -1,10 +1,12 @@
 """The protocols by name: what a figure in a record means, down to the version."""
 
+import inspect
 import math
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
+from jssl.evaluators import needs
 from jssl.evaluators.clustering import clustering
 from jssl.evaluators.control import chunk_control, cloning, control
 from jssl.evaluators.directions import reading, steering
@@ -36,20 +38,43 @@ class Protocol(NamedTuple):
   """A way to judge a Subject. The version changes when the figures would.
 
   judge: (subject, key, *, options) -> figures as floats; counts as ints and choices in a dict stand beside them.
+  needs: what of the data and the networks it reads, as `needs.py` names it.
   raw: whether the input as it is can be judged too, as what has to be beaten.
+  fits: (subject, options) -> what does not fit, as clauses; asked where all needs are there.
   """
 
   version: str
   judge: Callable[..., dict[str, Any]]
+  needs: tuple[str, ...]
   raw: bool = True
+  fits: Callable[[Subject, Mapping[str, Any]], Iterable[str]] = lambda subject, options: ()
 
   def __call__(self, subject: Subject, key: Key, **options: Any) -> dict[str, Any]:
     """The figures, and with them what they rest on: the version, and options that are not the protocol's own."""
+    self.check(subject, **options)
     given = {'options': {option: _told(x) for option, x in options.items()}} if options else {}
     figures = self.judge(subject, key, **options)
     if wrong := [name for name, x in figures.items() if isinstance(x, float) and not math.isfinite(x)]:
       raise ValueError(f'{self.judge.__name__} gave figures that are not finite, {wrong}; expected data with examples of all that is compared')
     return {'version': self.version, **given, **figures}
+
+  def check(self, subject: Subject, **options: Any) -> None:
+    """Computes nothing.
+
+    Raises:
+      ValueError: an option cannot be used, the subject lacks what is needed, or that does not fit.
+    """
+    missing = [p.name for p in inspect.signature(self.judge).parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if missing := [name for name in missing if name not in options]:
+      raise ValueError(f'{self.judge.__name__} needs the option {missing[0]!r}; give it, as in evaluators.LABEL.{missing[0]}=...')
+    options = needs.of_options(self.judge, options)
+    clauses = list(needs.wrong(options))
+    if not clauses:
+      asked = needs.named(self.needs, options, subject.data.inputs)
+      bare = self.raw and not subject.networks  # raw input stands before all networks
+      clauses = list(needs.lacks([need for need in asked if not (bare and need.startswith('nets.'))], subject))
+    if clauses := clauses or list(self.fits(subject, options)):
+      raise ValueError(f'{self.judge.__name__} cannot judge this: {"; ".join(clauses)}')
 
 
 def _told(option: Any) -> Any:
@@ -71,48 +96,77 @@ def on_features(judge: Callable[..., dict[str, Any]]) -> Callable[..., dict[str,
   return judged
 
 
+TRAIN, TEST = ('train.{inputs}', 'train.label'), ('test.{inputs}', 'test.label')
+STIMULI = ('stimuli.{inputs}', 'stimuli.label', *TRAIN, *TEST, 'layers')
+PAIRS = ('test.chosen', 'test.rejected')
+
 PROTOCOLS: Mapping[str, Protocol] = {
-  'knn': Protocol('2', on_features(neighbour_vote)),
-  'linear': Protocol('2', on_features(linear)),
-  'fewshot': Protocol('2', on_features(fewshot)),
-  'clustering': Protocol('1', on_features(clustering)),
-  'links': Protocol('1', links, raw=False),
-  'retrieval': Protocol('2', retrieval),
-  'words': Protocol('2', words, raw=False),
-  'sts': Protocol('2', sts),
-  'retrofitted': Protocol('2', retrofitted, raw=False),
-  'guarded': Protocol('2', guarded, raw=False),
-  'sts_layer': Protocol('2', sts_layer, raw=False),
-  'token_rank': Protocol('1', token_rank, raw=False),
-  'filled': Protocol('2', filled, raw=False),
-  'continued': Protocol('2', continued, raw=False),
-  'summaries': Protocol('2', summaries, raw=False),
-  'cell_filling': Protocol('2', cell_filling, raw=False),
-  'late_retrieval': Protocol('2', late_retrieval, raw=False),
-  'prediction': Protocol('2', prediction, raw=False),
-  'sparse': Protocol('2', sparse, raw=False),
-  'random_neurons': Protocol('2', random_neurons, raw=False),
-  'description_length': Protocol('1', description_length, raw=False),
-  'mixing_weights': Protocol('2', mixing_weights, raw=False),
-  'reading': Protocol('3', reading, raw=False),
-  'steering': Protocol('3', steering, raw=False),
-  'verification': Protocol('2', verification),
-  'classify': Protocol('2', classify, raw=False),
-  'outside': Protocol('2', outside, raw=False),
-  'dimensions': Protocol('2', dimensions, raw=False),
-  'rotation': Protocol('2', rotation),
-  'completion': Protocol('2', completion, raw=False),
-  'disentanglement': Protocol('2', disentanglement, raw=False),
+  'knn': Protocol('2', on_features(neighbour_vote), (*TRAIN, *TEST), fits=needs.held_out),
+  'linear': Protocol('2', on_features(linear), (*TRAIN, *TEST), fits=needs.held_out),
+  'fewshot': Protocol('2', on_features(fewshot), (*TRAIN, *TEST), fits=needs.classes),
+  'clustering': Protocol('1', on_features(clustering), (*TRAIN, *TEST), fits=needs.classes),
+  'links': Protocol(
+    '1', links, ('{split}.head', '{split}.relation', '{split}.tail', 'info.entities', 'nets.{entities}', 'nets.{relations}'),
+    raw=False, fits=needs.entities,
+  ),
+  'retrieval': Protocol(
+    '2', retrieval,
+    ('{queries}.{inputs}', '{documents}.{inputs}', '{relevance}.query', '{relevance}.document', '{relevance}.relevance'),
+  ),
+  'words': Protocol('2', words, ('{split}.{inputs}', 'info.similarity', 'info.analogies'), raw=False, fits=needs.pieces),
+  'sts': Protocol('2', sts, ('{texts}.{inputs}', '{pairs}.a', '{pairs}.b', '{pairs}.score')),
+  'retrofitted': Protocol('2', retrofitted, ('train.{inputs}', 'info.similarity', 'info.edges if transform'), raw=False),
+  'guarded': Protocol('2', guarded, (*TRAIN, 'train.{attribute}', *TEST, 'test.{attribute}'), raw=False),
+  'sts_layer': Protocol(
+    '2', sts_layer, ('{texts}.{inputs}', '{pairs}.a', '{pairs}.b', '{pairs}.score', 'layers'), raw=False, fits=needs.within,
+  ),
+  'token_rank': Protocol('1', token_rank, ('{split}.{inputs}',), raw=False),
+  'filled': Protocol('2', filled, ('{split}.ids', 'info.start', 'nets.{encoder}.table', 'nets.{head}'), raw=False),
+  'continued': Protocol('2', continued, ('{split}.ids', 'info.start', 'nets.{encoder}.logits'), raw=False),
+  'summaries': Protocol(
+    '2', summaries,
+    ('{split}.{source}', '{split}.{text}', 'nets.{encoder}.embed', 'nets.{encoder}.table', 'nets.{decoder}', 'nets.{head}'),
+    raw=False,
+  ),
+  'cell_filling': Protocol(
+    '2', cell_filling,
+    (
+      '{split}.ids', '{split}.row', '{split}.column', '{split}.place', '{split}.answer', '{split}.others', 'info.first', 'info.entities',
+      'nets.{encoder}.table', 'nets.{head}',
+    ),
+    raw=False,
+  ),
+  'late_retrieval': Protocol(
+    '2', late_retrieval, ('{split}.{query}', '{split}.{passage}', 'nets.{encoder}', 'nets.{head}'), raw=False,
+  ),
+  'prediction': Protocol('2', prediction, (*TEST, 'nets.{head}'), raw=False),
+  'sparse': Protocol('2', sparse, (*TRAIN, *TEST, 'nets.{network}.neurons'), raw=False),
+  'random_neurons': Protocol('2', random_neurons, (*TRAIN, *TEST, 'nets.{network}.neurons'), raw=False),
+  'description_length': Protocol('1', description_length, (*TRAIN, 'layers'), raw=False, fits=needs.within),
+  'mixing_weights': Protocol('2', mixing_weights, (*TRAIN, 'layers'), raw=False, fits=needs.within),
+  'reading': Protocol('3', reading, STIMULI, raw=False),
+  'steering': Protocol('3', steering, (*STIMULI, 'nets.{network}.pushed'), raw=False, fits=partial(needs.within, above=1)),
+  'verification': Protocol('2', verification, (*TRAIN, *TEST, 'nets.{heads}'), fits=needs.classes),
+  'classify': Protocol('2', classify, (*TRAIN, *TEST, 'nets.{heads}'), raw=False, fits=needs.classes),
+  'outside': Protocol('2', outside, (*TRAIN, *TEST, '{split}.{inputs}', 'nets.{heads}'), raw=False, fits=needs.classes),
+  'dimensions': Protocol('2', dimensions, (*TRAIN, *TEST, 'nets.{heads}'), raw=False, fits=needs.classes),
+  'rotation': Protocol('2', rotation, ('test.{inputs}', 'nets.{heads}')),
+  'completion': Protocol('2', completion, ('test.{columns}', 'nets.{towers}', 'nets.{heads}'), raw=False, fits=needs.modalities),
+  'disentanglement': Protocol(
+    '2', disentanglement, ('train.{inputs}', 'train.{column}', 'train.{label}', 'test.{inputs}', 'test.{column}', 'test.{label}'), raw=False,
+  ),
   # preference
-  'pair_rewards': Protocol('2', pair_rewards, raw=False),
-  'pair_likelihoods': Protocol('2', pair_likelihoods, raw=False),
-  'answers': Protocol('1', answers, raw=False),
-  'half_way': Protocol('2', half_way, raw=False),
+  'pair_rewards': Protocol('2', pair_rewards, (*PAIRS, 'nets.{encoder}', 'nets.{head}'), raw=False),
+  'pair_likelihoods': Protocol('2', pair_likelihoods, (*PAIRS, 'info.start', 'nets.{encoder}.logits'), raw=False),
+  'answers': Protocol('1', answers, ('test.chosen', 'info.start', 'info.mark', 'nets.{encoder}.logits'), raw=False),
+  'half_way': Protocol('2', half_way, ('train.chosen', *PAIRS, 'info.start', 'nets.{encoder}', 'nets.{head}'), raw=False),
   # control
-  'regression': Protocol('1', regression),
-  'labelled_regression': Protocol('1', labelled_regression),
-  'cloning': Protocol('2', cloning),
-  'control': Protocol('2', control, raw=False),
-  'chunk_control': Protocol('1', chunk_control, raw=False),
-  'laplacian': Protocol('1', laplacian, raw=False),
-}
+  'regression': Protocol('1', regression, ('train.{inputs}', 'train.{column}', 'test.{inputs}', 'test.{column}')),
+  'labelled_regression': Protocol(
+    '1', labelled_regression, ('{fit}.{inputs}', '{fit}.{column}', 'test.{inputs}', 'test.{column}'),
+  ),
+  'cloning': Protocol('2', cloning, ('train.{inputs}', 'train.action', 'info.play'), fits=needs.actions),
+  'control': Protocol('2', control, ('info.play', 'nets.{encoder}', 'nets.{head}'), raw=False),
+  'chunk_control': Protocol('1', chunk_control, ('info.play', 'nets.{encoder}', 'nets.{decoder}'), raw=False),
+  'laplacian': Protocol('1', laplacian, ('info.environment', 'nets.{encoder}', 'nets.{head}'), raw=False),
+}  # fmt: skip

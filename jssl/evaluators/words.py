@@ -24,15 +24,9 @@ def words(subject: Subject, key: Key | None = None, *, split: str = 'words') -> 
     analogy_mrr, the mean of 1 / rank of the right answer, which tells apart small corpora better; both for
     analogy_semantic and analogy_syntactic (kinds called gram...) too, where there are any.
 
-  Raises:
-    ValueError: the backbone is a table of fewer vectors than words have pieces.
-
   Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 4 (analogies); Finkelstein et al. 2002,
   doi:10.1145/503104.503110 (similarity).
   """
-  pieces = subject.data.info.get('pieces', 0)
-  if (count := getattr(subject.networks.get('backbone'), 'count', pieces)) < pieces:
-    raise ValueError(f'words have {pieces} pieces, but the backbone holds {count} vectors: set backbone.count={pieces}')
   x, _ = extract(subject.represent, subject.data.splits[split], label=None)
   x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
   figures, counts = {}, {}

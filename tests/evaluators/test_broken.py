@@ -16,7 +16,7 @@ from jssl.data import rollout
 from jssl.data.arrays import Columns, arrays
 from jssl.data.chains import chains
 from jssl.data.knowledge import triples
-from jssl.evaluators import PROTOCOLS, Subject
+from jssl.evaluators import PROTOCOLS, Subject, needs
 from jssl.transforms import TRANSFORMS
 from jssl.types import Features
 from jssl.views.image import augment
@@ -221,11 +221,56 @@ CASES = {
 }  # fmt: skip
 
 
-def judge(name, backbone, head):
+def case(name, backbone, head):
+  """A subject of which there is only what the protocol declares that it needs, and what it is asked."""
   make, options, _ = CASES[name]
-  data, nets = make(), networks(backbone, head)
-  represent = lambda columns: nets['backbone'](jnp.asarray(columns[data.inputs]))
-  return PROTOCOLS[name](Subject(data, represent, nets), KEY, **options)
+  return only(declared(name), make(), networks(backbone, head)), options
+
+
+def declared(name):
+  make, options, _ = CASES[name]
+  protocol = PROTOCOLS[name]
+  return needs.named(protocol.needs, needs.of_options(protocol.judge, options), make().inputs)
+
+
+def only(wanted, data, nets):
+  """A subject of what is wanted, and of nothing else."""
+  backbone, parts = nets['backbone'], {}
+  for need in wanted:
+    source, *path = need.split('.')
+    parts.setdefault(source, set()).update(path[:1])
+  splits = {}
+  for split in parts.keys() & data.splits.keys():
+    rows = data.splits[split]
+    columns = rows.columns if isinstance(rows, Columns) else {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    splits[split] = Columns({name: columns[name] for name in parts[split]})
+  info = {name: data.info[name] for name in parts.get('info', ())}
+  bare = {name: Bare(net, {need.split('.')[2] for need in wanted if need.startswith(f'nets.{name}.')}) for name, net in nets.items()}
+  networks = {name: bare[name] for name in parts.get('nets', ())} | {'further': lambda x: x}  # none at all is raw input
+  states = (lambda found: found) if 'layers' in parts else lambda found: found._replace(layers=None)
+  represent = lambda columns: states(backbone(jnp.asarray(columns[data.inputs])))
+  return Subject(data._replace(splits=splits, info=info), represent, networks)
+
+
+class Bare:
+  """A network that has of its attributes only those that are named."""
+
+  def __init__(self, net, has):
+    self.net, self.has = net, has
+
+  def __call__(self, *given, **more):
+    return self.net(*given, **more)
+
+  def __getattr__(self, name):
+    if name not in (*self.has, 'count'):  # which has to fit, where it is there
+      raise AttributeError(name)
+    found = getattr(self.net, name)
+    return (lambda *given: self) if name == 'pushed' else found
+
+
+def judge(name, backbone, head):
+  subject, options = case(name, backbone, head)
+  return PROTOCOLS[name](subject, KEY, **options)
 
 
 def test_every_protocol_has_a_case():
@@ -251,6 +296,20 @@ def test_nan_is_refused_in_a_line(name):
   assert '\n' not in str(refused.value)
 
 
+@pytest.mark.parametrize('name', PROTOCOLS)
+def test_all_that_is_declared_is_read_and_asked_for_before(name):
+  """That nothing else is read is seen by all tests here: their subjects have nothing else."""
+  make, options, _ = CASES[name]
+  for need in (every := declared(name)):
+    subject = only([other for other in every if other != need and not other.startswith(f'{need}.')], make(), networks(1.0, 1.0))
+    if need.startswith('nets.') and need.count('.') == 2:  # the network is there without the attribute
+      subject.networks.setdefault(need.split('.')[1], Bare(networks(1.0, 1.0)[need.split('.')[1]], set()))
+    with pytest.raises(ValueError, match=f'cannot judge this: .*({"|".join(need.split("."))})'):
+      PROTOCOLS[name].check(subject, **options)
+    with pytest.raises(Exception):  # noqa: B017  of whatever type: it was read
+      PROTOCOLS[name].judge(subject, KEY, **options)
+
+
 HEADS = [
   'links', 'filled', 'summaries', 'cell_filling', 'late_retrieval', 'prediction', 'verification', 'classify', 'outside', 'dimensions',
   'rotation', 'completion', 'pair_rewards', 'half_way', 'control', 'chunk_control', 'laplacian',
@@ -265,6 +324,6 @@ def test_a_broken_head_on_features_that_are_finite_is_refused(name, value):
 
 
 def test_figures_that_are_not_finite_are_refused():
-  broken = PROTOCOLS['knn']._replace(judge=lambda subject, key: {'top1': float('nan')})
+  broken = PROTOCOLS['control']._replace(needs=(), judge=lambda subject, key: {'top1': float('nan')})
   with pytest.raises(ValueError, match='not finite'):
-    broken(SimpleNamespace(), KEY)
+    broken(SimpleNamespace(data=images(), networks={}), KEY)

@@ -45,5 +45,5 @@ def test_pushing_states_moves_the_output(with_stimuli):
 
 
 def test_stimuli_are_asked_for(subject):
-  with pytest.raises(ValueError, match="a split 'stimuli'"):
+  with pytest.raises(ValueError, match="no split 'stimuli'"):
     judge('reading', subject, transform=TRANSFORMS['lat']())

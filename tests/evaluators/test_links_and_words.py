@@ -1,5 +1,6 @@
 """Link prediction and word vectors against loops and cases with known answers."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from flax import nnx
 
 from jssl.data.arrays import Columns
 from jssl.data.knowledge import triples
+from jssl.evaluators import PROTOCOLS
 from jssl.evaluators.links import links
 from jssl.evaluators.ranking import ranks
 from jssl.evaluators.subject import Subject
@@ -14,6 +16,7 @@ from jssl.evaluators.words import analogy_ranks, words
 from jssl.models.embedding import Embedding, bilinear
 from jssl.types import Data, Features
 
+KEY = jax.random.key(0)
 NAMES = 'abcdefg'
 
 
@@ -50,7 +53,7 @@ def test_a_score_that_is_constant_ranks_in_the_middle():
 def test_links_ask_for_a_table_of_all_entities():
   table = Embedding((), count=6, dim=3, rngs=nnx.Rngs(0))
   with pytest.raises(ValueError, match='set its count to 7'):
-    links(Subject(graph(np.random.default_rng(0)), lambda x: None, dict(backbone=table, relations=None)))
+    PROTOCOLS['links'](Subject(graph(np.random.default_rng(0)), lambda x: None, dict(backbone=table, relations=None)), KEY)
 
 
 def test_analogies_leave_out_the_question():
@@ -74,4 +77,4 @@ def test_words_correlate_ranks():
   assert figures['asked'] == dict(up=3, down=3, analogy=2, analogy_semantic=1, analogy_syntactic=1)
   with pytest.raises(ValueError, match='backbone.count=9'):
     table = Embedding((), count=5, dim=3, rngs=nnx.Rngs(0))
-    words(Subject(data._replace(info=info | dict(pieces=9)), lambda x: None, dict(backbone=table)))
+    PROTOCOLS['words'](Subject(data._replace(info=info | dict(pieces=9)), lambda x: None, dict(backbone=table)), KEY)

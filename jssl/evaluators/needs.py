@@ -1,0 +1,170 @@
+"""What a protocol needs of its subject, told before anything is computed.
+
+Needs are named as the references of a config are: 'test.label' is a column of a split, 'info.start' an entry of the data's `info`,
+'nets.backbone.table' what a network has, 'layers' the states of every layer in the features. '{split}.label' stands for the split that
+an option names, one need for each where it names several, '{inputs}' for the column that a backbone reads; '... if OPTION' is needed
+where that option is given.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import jax
+import numpy as np
+
+from jssl.evaluators.subject import Subject
+
+# Options of protocols by what they count, or how they weigh, whatever protocol has them; each alone or several in a tuple.
+COUNTS = (
+  'ks', 'shots', 'clusters', 'restarts', 'episodes', 'examples', 'pairs', 'draws', 'trees', 'depth', 'keep', 'batch_size', 'dims', 'texts',
+)  # fmt: skip
+WEIGHTS = ('temperature', 'l2', 'ridge', 'tau')
+SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'doses', 'columns', 'towers')
+
+
+def of_options(judge: Callable, options: Mapping[str, Any]) -> dict[str, Any]:
+  """All options of a judge: those given, and the defaults of the others."""
+  parameters = inspect.signature(judge).parameters.values()
+  return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty} | dict(options)
+
+
+def named(needs: Sequence[str], options: Mapping[str, Any], inputs: str) -> list[str]:
+  """The needs that hold for these options."""
+  found = []
+  for need in needs:
+    need, _, condition = need.partition(' if ')
+    if condition and not options[condition]:
+      continue
+    if option := re.search(r'{(\w+)}', need):
+      value = inputs if option[1] == 'inputs' else options[option[1]]
+      several = value if isinstance(value, list | tuple) else [value]
+      found += named([need.replace(option[0], str(x)) for x in several], options, inputs)
+    else:
+      found.append(need)
+  return list(dict.fromkeys(found))
+
+
+def lacks(needs: Sequence[str], subject: Subject) -> Iterator[str]:
+  """What of these, with no option left open, a subject does not have; each as a clause."""
+  data, told = subject.data, set()
+  for need in needs:
+    source, *path = need.split('.')
+    if source == 'layers':
+      clause = '' if layers(subject) else 'this network does not give the states of its layers; choose a transformer'
+    elif source == 'info':
+      clause = '' if path[0] in data.info else f'the data set has no {path[0]!r} in its info, but {_few(data.info)}'
+    elif source == 'nets':
+      name, has = path[0], path[1:]
+      if name not in subject.networks:
+        clause = f'there is no network {name!r}, but {_few(subject.networks)}'
+      else:
+        clause = '' if all(hasattr(subject.networks[name], x) for x in has) else f'the network {name!r} has no `{has[0]}`'
+    elif source not in data.splits:
+      clause = f'the data have no split {source!r}, but {_few(data.splits)}'
+    elif not len(data.splits[source]):
+      clause = f'the split {source!r} is empty'
+    else:
+      there = data.splits[source][0]
+      clause = '' if not path or path[0] in there else f'the split {source!r} has no column {path[0]!r}, but {_few(there)}'
+    if clause and clause not in told:
+      told.add(clause)
+      yield clause
+
+
+def wrong(options: Mapping[str, Any]) -> Iterator[str]:
+  """Values of options that no protocol can use; each as a clause."""
+  for name, value in options.items():
+    several = value if isinstance(value, list | tuple) else [value]
+    if name in SEVERAL and isinstance(value, list | tuple) and not value:
+      yield f'{name} is empty; name at least one'
+    for x in several:
+      if x is None or isinstance(x, str) and name in ('pairs', 'texts'):  # None where it may be; of `sts` the names of splits
+        continue
+      if name in COUNTS and (not isinstance(x, Integral) or isinstance(x, bool) or x < 1):
+        yield f'{name} must be a whole number of at least 1, not {x!r}'
+      elif name in WEIGHTS and not (isinstance(x, Real) and 0 < x < np.inf):
+        yield f'{name} must be a number above 0, not {x!r}'
+      elif name == 'seeds' and (not isinstance(x, Integral) or not 0 <= x < 2**32):
+        yield f'seeds must be whole numbers from 0 on, not {x!r}'
+
+
+# --- What else has to fit: (subject, options) -> clauses ---------------------------------------------------------------
+
+
+def classes(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """Labels of 'train' and 'test' are class indices, and some class has an example to hold out."""
+  for split in ('train', 'test'):
+    label = np.asarray(subject.data.splits[split][0]['label'])
+    if label.size != 1 or label.dtype.kind not in 'iu':
+      yield f"the labels of {split!r} are {label.dtype} {list(label.shape)}; expected one class index from 0 up an example"
+      return
+  known = _labels(subject)
+  clusters = options.get('clusters')
+  if known is not None and known.min() < 0:
+    yield f"the labels of 'train' begin at {known.min()}; expected class indices from 0 up"
+  if clusters and clusters > (n := len(subject.data.splits['train'])):
+    yield f'clusters is {clusters}, more than the {n} training examples; ask for fewer'
+
+
+def held_out(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """As `classes`, and some class has an example to choose on."""
+  yield from classes(subject, options)
+  known = _labels(subject)
+  if known is not None and len(np.unique(known)) == known.size:
+    yield f"the labels of 'train' are {known.size}, no two alike; expected a class with two examples or more, of which one is held out"
+
+
+def within(subject: Subject, options: Mapping[str, Any], above: int = 0) -> Iterator[str]:
+  """`layer` is one of those that there are; `above`: how many of the states come before the first that it may name."""
+  layer, most = options['layer'], layers(subject) - above
+  if not isinstance(layer, Integral) or not 0 <= layer < most:
+    yield f'layer is {layer!r}; the network has {most}, counted from 0'
+
+
+def entities(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """The table of vectors has one an entity."""
+  n, name = len(subject.data.info['entities']), options['entities']
+  if (count := getattr(subject.networks[name], 'count', 'no table')) != n:
+    yield f'the data have {n} entities, but {name!r} holds {count}: set its count to {n}'
+
+
+def actions(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """Of numbered actions the environment tells how many there are."""
+  if np.asarray(subject.data.splits['train'][0]['action']).dtype.kind in 'iu' and 'environment' not in subject.data.info:
+    yield 'the actions are numbered, and the data set has no environment in its info that tells how many there are'
+
+
+def pieces(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """The table of vectors has one for each piece of a word."""
+  n = subject.data.info.get('pieces', 0)
+  if (count := getattr(subject.networks.get('backbone'), 'count', n)) < n:
+    yield f'words have {n} pieces, but the backbone holds {count} vectors: set backbone.count={n}'
+
+
+def modalities(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """A tower and a head for each column."""
+  counts = {name: len(options[name]) for name in ('columns', 'towers', 'heads')}
+  if len({*counts.values()}) > 1 or counts['columns'] < 2:
+    yield f'columns, towers and heads are {list(counts.values())}; expected as many of each, and two at least'
+
+
+def layers(subject: Subject) -> int:
+  """How many layers a subject's features tell the states of, the embedding among them; 0 where they tell none."""
+  x = subject.data.spec[subject.data.inputs]
+  found = jax.eval_shape(subject.represent, {subject.data.inputs: jax.ShapeDtypeStruct((1, *x.shape), x.dtype)}).layers
+  return 0 if found is None else len(found)
+
+
+def _labels(subject: Subject) -> np.ndarray | None:
+  """Those of 'train' where they are in memory: to read all records would take too long."""
+  columns = getattr(subject.data.splits['train'], 'columns', None)
+  return columns['label'] if isinstance(columns, Mapping) else None
+
+
+def _few(names: Any) -> str:
+  names = sorted(map(str, names))
+  more = f' and {len(names) - 12} more' if len(names) > 12 else ''
+  return f'{", ".join(names[:12])}{more}' if names else 'none'
