@@ -16,7 +16,7 @@ SIZES = (1, 64, 2, 17, 3)
 # Not larger: logits of 1e9 are rounded by more than exp can span, and a fused softmax of them may be all zeros.
 SCALES = (1e-30, 1e-10, 1e-3, 1.0, 1e3, 1e5)
 # These cut the batch into groups of a size of their own, need more rows than features, or take a table of pairs.
-FIXED = ('care', 'w_mse', 'allo', 'mmd', 'triplet', 'wcord_scores')
+FIXED = ('care', 'w_mse', 'allo', 'mmd', 'triplet', 'wcord_scores', 'paired_cross_entropy')
 # Its eps is absolute: a large covariance of less than full rank has no factor in float32.
 SMALL = ('w_mse',)
 
