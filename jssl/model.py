@@ -21,11 +21,12 @@ from jssl.core.mesh import make_mesh
 from jssl.core.phases import phase_at
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
-from jssl.data.arrays import stack
+from jssl.data.arrays import stack, within
 from jssl.data.pictures import first_line, is_picture, like, read_folder
 from jssl.evaluators.features import finite
+from jssl.evaluators.subject import Subject
 from jssl.options import ConfigError, natural
-from jssl.types import Features
+from jssl.types import Column, Features
 
 
 class Model:
@@ -34,10 +35,8 @@ class Model:
   def __init__(self, plan: Plan, train: TrainState):
     self.plan, self.train = plan, train
     method = plan.method_of(int(train.step))
-    self._represent = partial(jax.jit(method.represent, static_argnames='network'), train.params, train.state)
-    if plan.transform and plan.transform.networks:
-      before, state = self._represent, plan.transform.fit(self._represent, plan.data)
-      self._represent = lambda inputs: plan.transform.apply(before, state, inputs)
+    represent = partial(jax.jit(method.represent, static_argnames='network'), train.params, train.state)
+    self._represent = Subject(plan.data, represent, method.networks(train.params, train.state), plan.transform).represent
 
   def represent(self, inputs: Mapping[str, Any]) -> Features:
     """Features of one batch of columns, all on the device."""
@@ -106,14 +105,12 @@ class Model:
       raise ValueError(f'the columns have {lengths} rows; expected as many of each')
     return columns
 
-  def _typed(self, name: str, x: np.ndarray, want: jax.ShapeDtypeStruct) -> np.ndarray:
-    """A column as the model reads it; ValueError where numbers of its type cannot be meant."""
+  def _typed(self, name: str, x: np.ndarray, want: Column) -> np.ndarray:
+    """A column as the model reads it; ValueError where numbers of its type, or out of its range, cannot be meant."""
     kinds = 'biu' if np.issubdtype(want.dtype, np.integer) else 'biuf'
     if x.dtype.kind not in kinds and x.dtype != want.dtype:
       raise ValueError(f'{name!r} holds {x.dtype}; expected {want.dtype}, as the model was trained on: convert it')
-    ids = self.plan.data.info.get('vocabulary') if name == self.plan.data.inputs and kinds == 'biu' else None
-    if ids and x.size and not (0 <= x.min() and x.max() < ids):
-      raise ValueError(f'{name!r} holds ids from {x.min()} to {x.max()}; expected 0 to {ids - 1}: use the vocabulary of the training data')
+    within(name, x, want)
     return x
 
 

@@ -36,7 +36,7 @@ def chains(
   random = np.random.RandomState(seed)
   splits = [_columns(random, n, terms, slips, pairs) for n, pairs in ((train, human), (test, test))]
   info = dict(
-    name='chains', start=terms + 2, mark=partial(slips_of, terms=terms),
+    name='chains', mark=partial(slips_of, terms=terms),
     description='Sums with running totals, some of them wrong.', licence='none needed: generated', citation='',
   )  # fmt: skip
   facts = dict.fromkeys(splits[0], dict(size=VOCABULARY, pad=PAD, first=ZERO, start=terms + 2))

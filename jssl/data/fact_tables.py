@@ -23,7 +23,7 @@ def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int
   Returns:
     Data with ids, row and column [c + r (1 + c)]; headers are in row 0, subjects in column 0. 'valid' and 'test' have a table
     for every triple of theirs, with place, that of the cell, its entity, answer, and others [e], what else is true there.
-    info: vocabulary; entities, their number e; first, the id of the first entity.
+    Ids from the first one that is not special on are the e entities.
 
   Raises:
     DataError: pykeen is not installed.
@@ -63,7 +63,7 @@ def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int
   for split in splits.values():
     split |= {name: np.tile(where[:, i], (len(split['ids']), 1)) for i, name in enumerate(('row', 'column'))}
   facts = dict(ids=dict(size=first + e, pad=0, mask=MASK, first=first), row=dict(size=rows + 1), column=dict(size=columns + 1))
-  return data(splits, {**graph.info, 'name': 'umls_tables', 'entities': e, 'first': first}, facts)
+  return data(splits, {**graph.info, 'name': 'umls_tables'}, facts)
 
 
 def _some(random: np.random.RandomState, wanted: set[int], others: set[int], count: int) -> list[int]:

@@ -43,7 +43,7 @@ def drawn(draw: Callable[[], Sequence[int] | None], side: int, train: int, test:
       rows[tuple(row)] = None
   ids = np.array(list(rows), np.int32)
   facts = dict(size=WAYS + 16 + side**2, pad=0, mask=MASK, first=MASK + 1, start=side**2 + 2)
-  info = dict(start=side**2 + 2, licence='none needed: generated', citation='', **described)
+  info = dict(licence='none needed: generated', citation='', **described)
   return arrays(ids=ids[test:], test=dict(ids=ids[:test]), facts=dict(ids=facts), info=info)
 
 

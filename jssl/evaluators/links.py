@@ -36,7 +36,7 @@ def links(
   Reference: Bordes, Usunier, Garcia-Duran, Weston, Yakhnenko 2013, doi:10.5555/2999792.2999923, section 4 (filtered ranks);
   Berrendorf, Faerman, Vermue, Tresp 2020, arXiv:2002.06914, section 3 (realistic rank).
   """
-  n, (table, score) = len(subject.data.info['entities']), (subject.networks[name] for name in (entities, relations))
+  n, (table, score) = subject.data.spec['head'].size, (subject.networks[name] for name in (entities, relations))
   columns = lambda s: np.stack([np.asarray([row[c] for row in s], np.int32) for c in ('head', 'relation', 'tail')], 1)
   known = np.concatenate([columns(s) for s in subject.data.splits.values()])
   asked = columns(subject.data.splits[split])

@@ -126,7 +126,7 @@ def within(subject: Subject, options: Mapping[str, Any], above: int = 0) -> Iter
 
 def entities(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
   """The table of vectors has one an entity."""
-  n, name = len(subject.data.info['entities']), options['entities']
+  n, name = subject.data.spec['head'].size, options['entities']
   if (count := getattr(subject.networks[name], 'count', 'no table')) != n:
     yield f'the data have {n} entities, but {name!r} holds {count}: set its count to {n}'
 
@@ -137,9 +137,16 @@ def actions(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
     yield 'the actions are numbered, and the data set has no environment in its info that tells how many there are'
 
 
+def starts(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """The texts say where what is written begins."""
+  name = 'chosen' if 'chosen' in subject.data.spec else 'ids'
+  if subject.data.spec[name].start < 1:
+    yield f'the column {name!r} does not say where what is written begins; give it a start, facts=dict({name}=dict(start=...))'
+
+
 def pieces(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
   """The table of vectors has one for each piece of a word."""
-  n = subject.data.info.get('pieces', 0)
+  n = subject.data.spec[subject.data.inputs].size or 0
   if (count := getattr(subject.networks.get('backbone'), 'count', n)) < n:
     yield f'words have {n} pieces, but the backbone holds {count} vectors: set backbone.count={n}'
 

@@ -37,7 +37,7 @@ def pair_likelihoods(subject: Subject, key: Key, *, encoder: str = 'backbone') -
   """Protocol pair_likelihoods: how often the preferred answer of the test split is the more probable one, a token.
 
   Args:
-    subject: whose test split has chosen and rejected, [n], ids; info['start'] is where answers begin.
+    subject: whose test split has chosen and rejected, [n], ids; these start where answers begin.
     key: not used.
     encoder: with `logits`.
 
@@ -46,7 +46,7 @@ def pair_likelihoods(subject: Subject, key: Key, *, encoder: str = 'backbone') -
 
   Reference: Askell et al. 2021, arXiv:2112.00861, section 3 (imitation learning ranks by mean log-probability).
   """
-  net, start = subject.networks[encoder], subject.data.info['start']
+  net, start = subject.networks[encoder], subject.data.spec['chosen'].start
 
   @jax.jit
   def score(ids):
@@ -69,7 +69,7 @@ def answers(subject: Subject, key: Key, *, encoder: str = 'backbone', temperatur
   Returns:
     right, the share of steps that follow; perfect, of answers without a slip.
   """
-  net, start = subject.networks[encoder], subject.data.info['start']
+  net, start = subject.networks[encoder], subject.data.spec['chosen'].start
 
   @jax.jit
   def sample(ids, key):
@@ -94,7 +94,7 @@ def half_way(subject: Subject, key: Key, *, encoder: str = 'backbone', head: str
   Q = cos(h_middle, G), G the mean last state of preferred answers of the train split.
 
   Args:
-    subject: whose splits have chosen and rejected, [n], ids; info['start'] is where answers begin.
+    subject: whose splits have chosen and rejected, [n], ids; these start where answers begin.
     key: not used.
     head: tokens [b n d] -> [b n 1].
 
@@ -106,7 +106,7 @@ def half_way(subject: Subject, key: Key, *, encoder: str = 'backbone', head: str
   net, reward = subject.networks[encoder], subject.networks[head]
   states = jax.jit(lambda ids: net(ids).tokens)
   test, train = _columns(subject), _columns(subject, 'train')
-  start = subject.data.info['start']
+  start = subject.data.spec['chosen'].start
   middle = start + (test['chosen'].shape[1] - start) // 2 - 1
   goal = finite(states(train['chosen'][:256]), 'the states of answers')[:, -1].mean(0)
   h = finite(np.concatenate([np.asarray(states(test[name])) for name in ('chosen', 'rejected')]), 'the states of answers')

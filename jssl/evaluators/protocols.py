@@ -106,7 +106,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'fewshot': Protocol('2', on_features(fewshot), (*TRAIN, *TEST), fits=needs.classes),
   'clustering': Protocol('1', on_features(clustering), (*TRAIN, *TEST), fits=needs.classes),
   'links': Protocol(
-    '1', links, ('{split}.head', '{split}.relation', '{split}.tail', 'info.entities', 'nets.{entities}', 'nets.{relations}'),
+    '1', links, ('{split}.head', '{split}.relation', '{split}.tail', 'nets.{entities}', 'nets.{relations}'),
     raw=False, fits=needs.entities,
   ),
   'retrieval': Protocol(
@@ -121,8 +121,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
     '2', sts_layer, ('{texts}.{inputs}', '{pairs}.a', '{pairs}.b', '{pairs}.score', 'layers'), raw=False, fits=needs.within,
   ),
   'token_rank': Protocol('1', token_rank, ('{split}.{inputs}',), raw=False),
-  'filled': Protocol('2', filled, ('{split}.ids', 'info.start', 'nets.{encoder}.table', 'nets.{head}'), raw=False),
-  'continued': Protocol('2', continued, ('{split}.ids', 'info.start', 'nets.{encoder}.logits'), raw=False),
+  'filled': Protocol('2', filled, ('{split}.ids', 'nets.{encoder}.table', 'nets.{head}'), raw=False, fits=needs.starts),
+  'continued': Protocol('2', continued, ('{split}.ids', 'nets.{encoder}.logits'), raw=False, fits=needs.starts),
   'summaries': Protocol(
     '2', summaries,
     ('{split}.{source}', '{split}.{text}', 'nets.{encoder}.embed', 'nets.{encoder}.table', 'nets.{decoder}', 'nets.{head}'),
@@ -131,7 +131,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
   'cell_filling': Protocol(
     '2', cell_filling,
     (
-      '{split}.ids', '{split}.row', '{split}.column', '{split}.place', '{split}.answer', '{split}.others', 'info.first', 'info.entities',
+      '{split}.ids', '{split}.row', '{split}.column', '{split}.place', '{split}.answer', '{split}.others',
       'nets.{encoder}.table', 'nets.{head}',
     ),
     raw=False,
@@ -157,9 +157,9 @@ PROTOCOLS: Mapping[str, Protocol] = {
   ),
   # preference
   'pair_rewards': Protocol('2', pair_rewards, (*PAIRS, 'nets.{encoder}', 'nets.{head}'), raw=False),
-  'pair_likelihoods': Protocol('2', pair_likelihoods, (*PAIRS, 'info.start', 'nets.{encoder}.logits'), raw=False),
-  'answers': Protocol('1', answers, ('test.chosen', 'info.start', 'info.mark', 'nets.{encoder}.logits'), raw=False),
-  'half_way': Protocol('2', half_way, ('train.chosen', *PAIRS, 'info.start', 'nets.{encoder}', 'nets.{head}'), raw=False),
+  'pair_likelihoods': Protocol('2', pair_likelihoods, (*PAIRS, 'nets.{encoder}.logits'), raw=False, fits=needs.starts),
+  'answers': Protocol('1', answers, ('test.chosen', 'info.mark', 'nets.{encoder}.logits'), raw=False, fits=needs.starts),
+  'half_way': Protocol('2', half_way, ('train.chosen', *PAIRS, 'nets.{encoder}', 'nets.{head}'), raw=False, fits=needs.starts),
   # control
   'regression': Protocol('1', regression, ('train.{inputs}', 'train.{column}', 'test.{inputs}', 'test.{column}')),
   'labelled_regression': Protocol(

@@ -17,7 +17,7 @@ def cell_filling(
   """Protocol cell_filling: the entity of a hidden cell, ranked among all entities but the others that are right there too.
 
   Args:
-    subject: of data with ids, row, column [n], place, answer and others [e], as `umls_tables` has them.
+    subject: of data with ids, of which those from the first one that is not special on are entities, row, column [n], place, answer and others [e], as `umls_tables` has them.
     key: not used.
     split: whose tables are filled.
     structured: as in the view `table_cells`.
@@ -29,7 +29,7 @@ def cell_filling(
   Reference: Deng, Sun, Lees, Wu, Yu, VLDB 2020, arXiv:2006.14806, section 6.7.
   """
   del key
-  net, cell, info = subject.networks[encoder], subject.networks[head], subject.data.info
+  net, cell, ids = subject.networks[encoder], subject.networks[head], subject.data.spec['ids']
   examples = subject.data.splits[split]
   batch = examples.take(np.arange(len(examples)))
 
@@ -38,7 +38,7 @@ def cell_filling(
     hidden = jnp.arange(batch['ids'].shape[1]) == batch['place'][:, None]
     tokens = cell(table_states(net, batch, hidden, structured).tokens)
     z = jnp.take_along_axis(tokens, batch['place'][:, None, None], 1)[:, 0]
-    return z @ net.table[info['first'] : info['first'] + info['entities']].T
+    return z @ net.table[ids.first : ids.size].T
 
   rank = ranks(finite(score(batch), f'the scores of {head!r}'), batch['answer'], ~(batch['others'] > 0))
   return {'hits1': float((rank <= 1).mean()), 'hits10': float((rank <= 10).mean()), 'mrr': float((1 / rank).mean())}

@@ -16,7 +16,7 @@ def filled(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'b
   """Protocol filled: the rest of a sequence is told from left to right, each token as the first of those that are hidden.
 
   Args:
-    subject: of data with ids [n]; info['start'] is where telling begins.
+    subject: of data with ids [n], which start where telling begins.
     key: chooses among tokens that are equally likely; else the likeliest is taken.
     split: whose sequences are told.
     encoder: (ids, mask) -> Features, with a `table`.
@@ -52,7 +52,7 @@ def continued(subject: Subject, key: Key, *, split: str = 'test', encoder: str =
 
 def _told(subject: Subject, key: Key, split: str, at: Callable) -> dict[str, float]:
   """`at`: (ids, place) -> logits of a place, which do not rest on what stands there or after it."""
-  examples, start = subject.data.splits[split], subject.data.info['start']
+  examples, start = subject.data.splits[split], subject.data.spec['ids'].start
   ids = np.stack([examples[i]['ids'] for i in range(len(examples))])
 
   @jax.jit

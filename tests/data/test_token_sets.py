@@ -38,8 +38,8 @@ def test_only_one_corridor_leads_to_the_goal():
   side, length, first = 5, 4, mazes.WAYS + 16
   data = corridors.corridors(side=side, length=length, train=32, test=8)
   for example in (data.splits['test'][i]['ids'] for i in range(8)):
-    cells, (start, goal), path = example[: side**2], example[side**2 : side**2 + 2], example[data.info['start'] :]
-    assert len(path) == length + 1 and (path[0], path[-1]) == (start, goal) and max(example) < data.info['vocabulary']
+    cells, (start, goal), path = example[: side**2], example[side**2 : side**2 + 2], example[data.spec['ids'].start :]
+    assert len(path) == length + 1 and (path[0], path[-1]) == (start, goal) and max(example) < data.spec['ids'].size
     opened = [(w - mazes.WAYS).bit_count() for w in cells.tolist()]
     assert opened[start - first] == 3 and sorted(opened) == [0] * 12 + [1] * 3 + [2] * 9 + [3]
     for a, b in pairwise(path - first):
@@ -75,8 +75,8 @@ def test_gaps_are_one_token_each():
 
 def test_tables_ask_for_a_triple_that_training_has_not_seen():
   data = made(fact_tables.umls_tables, train=16)
-  test, e = data.splits['test'].columns, data.info['entities']
-  head, relation = test['ids'][:, 4] - fact_tables.FIRST, test['ids'][:, 0] - fact_tables.FIRST - e
+  test = data.splits['test'].columns
+  head, relation = test['ids'][:, 4] - data.spec['ids'].first, test['ids'][:, 0] - fact_tables.FIRST
   graph = fact_tables.umls().splits['test'].columns
   np.testing.assert_array_equal([head, relation, test['answer']], [graph['head'], graph['relation'], graph['tail']])
   assert set(test['place']) == {5} and (test['row'][:, 5] == 1).all() and (test['column'][:, 5] == 1).all()

@@ -90,11 +90,11 @@ def texts():
   columns = lambda n: dict(ids=draw(n), label=sorted_labels(n // 2, n // 2), attribute=np.arange(n, dtype=np.int32) % 2)
   a, b = np.triu_indices(12, 1)
   info = dict(
-    start=2, vocabulary=VOCABULARY, similarity=dict(pairs=(np.stack([a, b], 1), rng.random(len(a)))),
+    similarity=dict(pairs=(np.stack([a, b], 1), rng.random(len(a)))),
     analogies=dict(family=np.array([[0, 1, 2, 3], [1, 0, 3, 2]])), edges=np.array([[0, 1], [2, 3]], np.int32),
   )  # fmt: skip
   stimuli = dict(ids=draw(24), label=np.tile(np.int32([1, 0]), 12), attribute=np.zeros(24, np.int32))
-  data = arrays(**columns(60), test=columns(40), inputs='ids', info=info)
+  data = arrays(**columns(60), test=columns(40), inputs='ids', facts=dict(ids=dict(size=VOCABULARY, start=2)), info=info)
   splits = dict(
     words=Columns(dict(ids=draw(12))), queries=Columns(dict(ids=draw(5))), documents=Columns(dict(ids=draw(200))), stimuli=Columns(stimuli),
     relevance=Columns(dict(query=np.arange(5), document=np.zeros(5, int), relevance=np.ones(5))),
@@ -108,7 +108,7 @@ def tables():
   rng = np.random.default_rng(0)
   return arrays(
     ids=rng.integers(2, VOCABULARY, (9, 6)), row=np.tile([0, 0, 0, 1, 1, 1], (9, 1)), column=np.tile([0, 1, 2], (9, 2)),
-    place=np.full(9, 4), answer=np.zeros(9, int), others=np.zeros((9, 30)), info=dict(first=2, entities=30),
+    place=np.full(9, 4), answer=np.zeros(9, int), others=np.zeros((9, 30)), facts=dict(ids=dict(size=32, first=2)),
     test=dict(
       ids=rng.integers(2, VOCABULARY, (9, 6)), row=np.tile([0, 0, 0, 1, 1, 1], (9, 1)), column=np.tile([0, 1, 2], (9, 2)),
       place=np.full(9, 4), answer=np.zeros(9, int), others=np.zeros((9, 30)),
