@@ -17,7 +17,8 @@ def cell_filling(
   """Protocol cell_filling: the entity of a hidden cell, ranked among all entities but the others that are right there too.
 
   Args:
-    subject: of data with ids, of which those from the first one that is not special on are entities, row, column [n], place, answer and others [e], as `umls_tables` has them.
+    subject: of data with ids, row, column [n], place, answer and others [e], as `umls_tables` has them. Ids from the first one that is
+      not special on are entities.
     key: not used.
     split: whose tables are filled.
     structured: as in the view `table_cells`.

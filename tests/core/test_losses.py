@@ -13,7 +13,7 @@ from jssl.objectives import align, info_nce_queue
 from jssl.options import ConfigError
 from jssl.parts.gradients import l2_normalize
 from jssl.testing import check_traces
-from jssl.types import Loss, salted
+from jssl.types import Loss, Objective, salted
 from tests.core.tiny import B, Started, shaken, size, tiny
 
 HEADS = ('projector',)
@@ -143,7 +143,10 @@ def test_weights_and_options_may_be_schedules():
 
 
 def test_options_of_an_objective_within_another_may_be_schedules(objective):
-  objective('outer', lambda q, *, objective: objective(q))
+  def outer(q, *, objective: Objective):
+    return objective(q)
+
+  objective('outer', outer)
   objective('inner', lambda q, *, scale: scale + 0 * q[:, 0])
   scale = dict(name='linear', start=0.0, end=8.0)
   made = Started(tiny(losses=dict(it=dict(name='outer', of='views.q[0]', objective=dict(name='inner', scale=scale)))))

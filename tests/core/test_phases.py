@@ -12,7 +12,7 @@ from jssl.core import loop
 from jssl.core.build import plan
 from jssl.core.phases import phase_at
 from jssl.options import ConfigError
-from jssl.types import Features
+from jssl.types import Column, Features
 from tests.small import small
 
 ONE = jax.devices()[:1]
@@ -65,7 +65,7 @@ def test_phases_cost_what_their_own_passes_cost():
   c = small('dpo', batch_size=32)
   c['backbone'] |= dict(width=64, depth=1, heads=2)  # of a scan over layers the compiler counts one round
   p = plan(c)
-  n, b, d, v = p.data.spec['answer'].shape[0], 32, 64, c['backbone']['vocabulary']
+  n, b, d, v = p.data.spec['answer'].shape[0], 32, 64, p.data.spec['answer'].size
   block = 2 * n * d * 3 * d + 4 * n * n * d + 2 * n * d * d + 2 * 2 * n * d * 4 * d
   forward = b * (block + 2 * (n - 7) * d * v)
   programs = loop.Programs(p, loop.make_mesh(devices=ONE))
@@ -160,7 +160,7 @@ def test_hard_negatives_are_near_and_not_the_own():
   from jssl.types import Data
 
   x = np.eye(6, dtype=np.float32)[[0, 0, 1, 1, 2, 3]] + 0.01 * np.arange(6, dtype=np.float32)[:, None]
-  data = Data(dict(train=Columns(dict(q=x, p=x))), dict.fromkeys('qp', jax.ShapeDtypeStruct((6,), jnp.float32)), 'q', {})
+  data = Data(dict(train=Columns(dict(q=x, p=x))), dict.fromkeys('qp', Column((6,), jnp.float32)), 'q', {})
   refresh = hard_negatives(count=1, query='q', passage='p')
   represent = lambda batch, network=None: Features(batch['q'][:, None], jnp.asarray(batch['q']))
   found = refresh.make(represent, {}, data, jax.random.key(0))['negatives']
@@ -239,8 +239,8 @@ def test_a_surrogate_finds_the_negatives():
   from jssl.types import Data
 
   ids = np.array([[1, 5, 6, 0], [1, 5, 7, 0], [1, 8, 9, 3], [1, 9, 4, 3]], np.int32)
-  spec = dict.fromkeys(('ids', 'query'), jax.ShapeDtypeStruct((4,), jnp.int32))
-  data = Data(dict(train=Columns(dict(ids=ids, query=ids))), spec, 'ids', dict(vocabulary=10))
+  spec = dict.fromkeys(('ids', 'query'), Column((4,), jnp.int32, size=10, pad=0))
+  data = Data(dict(train=Columns(dict(ids=ids, query=ids))), spec, 'ids', {})
   refuse = lambda *_, **__: pytest.fail('no network is asked')
   found = hard_negatives(count=1, query='query', passage='ids', by='tf_idf').make(refuse, {}, data, jax.random.key(0))['negatives']
   np.testing.assert_array_equal(found[:, 0], ids[[1, 0, 3, 2]])

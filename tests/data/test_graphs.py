@@ -115,7 +115,7 @@ def test_triplets_know_what_is_cited(make):
   data = make(**CORPUS)
   train, test = data.splits['train'], data.splits['test']
   assert len(train) == 5 * 120 and len(test) == 30 and (train.columns['ids'][:, 0] == documents.CLS).all()
-  assert train.columns['ids'].max() < data.info['vocabulary']
+  assert train.columns['ids'].max() < data.spec['ids'].size
   differs = lambda a, b: (train.columns[a] != train.columns[b]).any(1).all()
   assert differs('ids', 'positive') and differs('ids', 'negative') and differs('positive', 'negative')
   rows = data.splits['relevance'].columns

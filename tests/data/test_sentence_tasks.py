@@ -29,11 +29,12 @@ def test_tasks_stand_side_by_side():
 def test_books_of_test_are_not_in_train():
   data = unseen_books.unseen_books(verses=80, tests=20, length=12, vocabulary=600)
   train, test, relevance = (data.splits[name].columns for name in ('train', 'test', 'relevance'))
-  assert np.unique(train['book']).tolist() == list(range(data.info['books'])) and test['book'].min() == data.info['books']
-  assert set(np.bincount(train['book'])) == {80} and set(np.bincount(test['book'])[data.info['books'] :]) == {20}
+  books = data.spec['book'].size
+  assert np.unique(train['book']).tolist() == list(range(books)) and test['unseen_book'].min() == books
+  assert set(np.bincount(train['book'])) == {80} and set(np.bincount(test['unseen_book'])[books:]) == {20}
   assert set(train['label']) == set(test['label']) == set(range(len(text.GENRES)))
-  assert (test['book'][relevance['query']] == test['book'][relevance['document']]).all()
-  assert len(relevance['query']) == 19 * len(test['book']) and (relevance['query'] != relevance['document']).all()
+  assert (test['unseen_book'][relevance['query']] == test['unseen_book'][relevance['document']]).all()
+  assert len(relevance['query']) == 19 * len(test['unseen_book']) and (relevance['query'] != relevance['document']).all()
 
 
 @needs('scattertext', 'gensim', 'tokenizers')

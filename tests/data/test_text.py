@@ -53,7 +53,7 @@ def test_lee():
   train, test, pairs, validation = (data.splits[split] for split in ('train', 'test', 'pairs_test', 'pairs_validation'))
   used = lambda split: {*split.columns['a'].tolist(), *split.columns['b'].tolist()}
   assert len(test) == 50 and len(used(pairs)) == 30 and used(validation) == {*range(50)} - used(pairs)
-  assert len(pairs) == 435 and len(validation) == 190 and len(data.splits['pairs']) == 1225 and data.info['vocabulary'] <= 600
+  assert len(pairs) == 435 and len(validation) == 190 and len(data.splits['pairs']) == 1225 and data.spec['ids'].size <= 600
   same = train.columns['document'][:-1] == train.columns['document'][1:]
   np.testing.assert_array_equal(train.columns['positive'][:-1][same], train.columns['ids'][1:][same])
   assert 0 <= pairs.columns['score'].min() and pairs.columns['score'].max() <= 1

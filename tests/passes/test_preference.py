@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.passes.text import causal_lm
-from jssl.types import Call, Features
+from jssl.types import Call, Column, Features
 from tests.passes.by_hand import given, value
 
 
@@ -64,7 +64,7 @@ def test_mismatched_pairs_are_rolled_in_the_whole_batch():
     batch = {name: x[jnp.array(part)] for name, x in whole.items()}
     read = lambda text: whole[text.removeprefix('whole.batch.')]
     keys = jax.random.split(jax.random.key(0), len(part))
-    call = Call({'backbone': Markov(table)}, None, batch, keys, 'it', {'log_prob': None}, read)
+    call = Call({'backbone': Markov(table)}, None, batch, keys, 'it', {'log_prob': None}, {'ids': Column((6,), 'int32', size=6, pad=0)}, read)
     found = causal_lm(start=3, roll=1).run(call)
     np.testing.assert_allclose(found['log_prob'], want[part], rtol=1e-5)
     np.testing.assert_array_equal(found['length'], length[part])

@@ -10,7 +10,7 @@ from jssl.models.bert import Bert
 from jssl.parts.facts import table_states
 from jssl.parts.late import late_interaction
 from jssl.parts.rouge import rouge_f1
-from jssl.passes.views import cross, draw, encode
+from jssl.passes.views import cross, encode, sample
 from jssl.views.rates import mask_uniformly
 from jssl.views.text import table_cells
 from tests.passes.by_hand import given
@@ -18,7 +18,7 @@ from tests.passes.by_hand import given
 
 def test_masks_of_a_uniform_rate_hide_any_number_alike():
   ids = jnp.ones((4000, 14), int).at[:, 13].set(0)
-  hidden = mask_uniformly(jax.random.split(jax.random.key(0), 4000), ids, start=4)
+  hidden = mask_uniformly(jax.random.split(jax.random.key(0), 4000), ids != 0, start=4)
   count = np.asarray(hidden.mask.sum(1))
   assert not hidden.mask[:, :4].any() and not hidden.mask[:, 13].any()
   # Beta-binomial of a uniform rate: 0 to 9 of 9 are equally likely.
@@ -42,7 +42,7 @@ def evaluated(net, batch, structured):
 def trained(net, batch, structured):
   view = lambda keys, batch: table_cells(keys, batch, first=2, rate=0.0, header_rate=0.0, structured=structured)
   refs = dict(on='batch.ids', mask='table.hidden', types='table.types', visible='table.visible')
-  passes = {'table': draw(view=view), 'it': (encode(**refs), *refs.values())}
+  passes = {'table': sample(sampler=view), 'it': (encode(**refs), *refs.values())}
   return given(passes, 'it.tokens', nets={'backbone': net}, batch=batch, keys=jax.random.split(jax.random.key(0), 1))('it.tokens')[0]
 
 
