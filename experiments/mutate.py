@@ -171,12 +171,14 @@ def sound() -> list[dict]:
   from small import shrink
 
   found = {name: configs.module(name).get_config().to_dict() for name in sorted(configs.names())}
-  systems = [c if c.get('experiment') else shrink(c) for c in found.values()]
-  # Their data are read once: of a damaged config most often something else is damaged.
+  return [c if c.get('experiment') else shrink(c) for c in found.values()]
+
+
+def read_once(systems: list[dict]) -> None:
+  """Reads the data of sound configs once: of a damaged one most often something else is damaged."""
   known, read = {repr(c.get('data')) for c in systems}, build.open_data
   once = functools.cache(lambda text: read(eval(text)))
   build.open_data = lambda spec: once(repr(spec)) if repr(spec) in known else read(spec)
-  return systems
 
 
 def seed_of_commit() -> int:
@@ -209,6 +211,7 @@ def main():
     one = lambda seed: mutate_runs.run(seed, base, args.among)
   else:
     systems, fine = sound(), ('built', 'refused')
+    read_once(systems)
     one = lambda seed: run(seed, systems)
   first = seed_of_commit() if args.seed is None else args.seed
   ends, examples, refusals = Counter(), {}, []

@@ -19,7 +19,6 @@ from jssl import experiments
 from jssl.core import checkpoint
 from jssl.core.log import Log
 from jssl.core.loop import claim_workdir
-from jssl.core.ownership import owned
 from jssl.options import ConfigError, closest
 from jssl.types import Loop
 
@@ -73,8 +72,7 @@ def train(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = Fals
   loop = make(config)
   with contextlib.ExitStack() as closing:
     if workdir:
-      claim_workdir(workdir, dict(config))
-      closing.enter_context(owned(workdir, take_over))
+      claim_workdir(workdir, dict(config), closing, take_over)
     return loop.rows(run(loop, workdir, quiet=quiet))
 
 

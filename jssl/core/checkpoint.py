@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jssl.core.step import TrainState
+from jssl.parts.fingerprint import fingerprint
 from jssl.types import Batch
 
 MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by
@@ -26,6 +27,7 @@ def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[
   from orbax.checkpoint import v1 as ocp
 
   if keep:
+    directory.mkdir(exist_ok=True)  # where that fails, not in a thread of the writer's
     for half in sorted(directory.glob('*.orbax-checkpoint-tmp*')):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
   policies = ocp.training.preservation_policies
@@ -43,11 +45,12 @@ def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.
     OSError: if this checkpoint, or the one before it, cannot be written.
   """
   # Copies, because the step donates its input while the background writer still reads it.
-  state = jax.tree.map(jax.numpy.copy, _plain(train))
+  state, text, columns = jax.tree.map(jax.numpy.copy, _plain(train)), json.dumps(source), dict(columns or {})
+  told = {'json': text, 'sum': fingerprint((state, columns), text)}
   with _told(checkpoints):
     checkpoints.save_checkpointables_async(
       int(train.step),
-      {'train': state, 'source': {'json': json.dumps(source)}, **({'columns': dict(columns)} if columns else {})},
+      {'train': state, 'source': told, **({'columns': columns} if columns else {})},
       overwrite=True,  # one that could not be read may stand at this step
     )  # fmt: skip
 
@@ -83,7 +86,10 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
       made = {'columns': None} if (Path(checkpoints.directory) / str(found.step) / 'columns').exists() else {}
       loaded = checkpoints.load_checkpointables(found.step, {'train': want, 'source': None, **made})
       columns = {name: np.asarray(x) for name, x in loaded.get('columns', {}).items()}
-      return _typed(loaded['train']), json.loads(loaded['source']['json']), columns
+      text, told = loaded['source']['json'], loaded['source'].get('sum')
+      if told and told != fingerprint((loaded['train'], columns), text):
+        raise ValueError('its files are damaged')
+      return _typed(loaded['train']), json.loads(text), columns
     except Exception as error:  # any damage at all: what matters is that an older one may be whole
       logging.getLogger('jssl').warning('checkpoint %s cannot be read (%s); trying the one before', found.step, _line(error))
   if there:
@@ -152,7 +158,7 @@ def _told(checkpoints) -> Iterator[None]:
 
 def _line(error: Exception) -> str:
   text = ' '.join(str(error).split())
-  for known in ('No space left on device', 'Read-only file system', 'Permission denied'):
+  for known in ('No space left on device', 'Read-only file system', 'Permission denied', 'File too large', 'Too many open files'):
     if known in text:
       return known
   return text[:200] or type(error).__name__

@@ -56,21 +56,20 @@ def _remove_if_dead(path: Path, take_over: bool) -> None:
   Raises:
     ConfigError: its owner is alive.
   """
+  process, host, since, dead = 'unknown', 'an unknown host', None, False
   try:
-    held, beat = json.loads(path.read_text()), path.stat().st_mtime
+    beat = path.stat().st_mtime
+    held = json.loads(path.read_text())
+    process, host, dead = held['process'], held['host'], _started(held['process']) != held['started']
+    since = time.localtime(held['since'])
   except FileNotFoundError:
     return
-  except ValueError:  # being written, or damaged
-    held, beat = {}, path.stat().st_mtime
-  alive = time.time() - beat < SILENCE
-  if held.get('host') == socket.gethostname():
-    alive = _started(held['process']) == held['started']
+  except (ValueError, LookupError, TypeError, OverflowError):  # being written, or damaged
+    pass
+  alive = not dead if host == socket.gethostname() else time.time() - beat < SILENCE
   if alive and not take_over:
-    since = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(held.get('since', beat)))
-    raise ConfigError(
-      f'{path.parent} is in use by process {held.get("process", "unknown")} on {held.get("host", "an unknown host")} since {since}; wait '
-      'for it to end, give another --workdir, or --take-over if it is dead'
-    )
+    who = f'process {process} on {host} since {time.strftime("%Y-%m-%d %H:%M:%S", since or time.localtime(beat))}'
+    raise ConfigError(f'{path.parent} is in use by {who}; wait for it to end, give another --workdir, or --take-over if it is dead')
   aside = path.with_name(f'lock.{os.getpid()}')
   with contextlib.suppress(FileNotFoundError):
     os.replace(path, aside)

@@ -108,6 +108,29 @@ def test_missing_file_is_passed_over(p, whole, finished, caplog, what):
   assert 'checkpoint 6 cannot be read' in caplog.text
 
 
+@pytest.mark.parametrize('what', ['train/ocdbt.process_0/d/*', 'source/_strings.json'])
+def test_one_wrong_bit_is_passed_over(p, whole, finished, caplog, what):
+  for path in newest(finished).glob(what):
+    held = path.read_bytes()
+    at = held.index(b'batches') + 12 if b'batches' in held else len(held) // 2
+    path.write_bytes(held[:at] + bytes([held[at] ^ 1]) + held[at + 1 :])
+  same(whole[0], run(p, finished))
+  assert 'checkpoint 6 cannot be read (its files are damaged)' in caplog.text
+
+
+@pytest.mark.parametrize('text', ['[]', 'null', '3', '"x"', '{', '\udcff'])
+def test_damaged_config_is_refused(p, finished, text):
+  (finished / 'config.json').write_bytes(text.encode('utf-8', 'surrogateescape'))
+  with pytest.raises(ConfigError, match='another config' if text == '[]' else 'cannot be used as a workdir'):
+    run(p, finished)
+
+
+def test_a_file_where_checkpoints_go_is_named(p, tmp_path):
+  (tmp_path / 'checkpoints').write_text('')
+  with pytest.raises(OSError, match=f'{tmp_path}/checkpoints'):
+    run(p, tmp_path)
+
+
 def test_no_readable_checkpoint_is_an_error(p, finished):
   for folder in (finished / 'checkpoints').iterdir():
     shutil.rmtree(folder / 'train')

@@ -52,6 +52,23 @@ def test_an_owner_elsewhere_is_dead_after_ten_minutes_of_silence(tmp_path):
     pass
 
 
+@pytest.mark.parametrize('text', ['', '{}', '[]', 'null', '3', '{"host": 3}', '{"process": 1, "host": "HOST"}', '{"process": [], "since": "x"'])
+def test_a_damaged_lock_holds_while_it_is_new(tmp_path, text):
+  path = tmp_path / 'lock'
+  path.write_text(text.replace('HOST', socket.gethostname()))
+  with pytest.raises(ConfigError, match='is in use by process'), owned(tmp_path):
+    pass
+  os.utime(path, (0, 0))
+  with owned(tmp_path):
+    pass
+
+
+def test_a_lock_of_no_time(tmp_path):
+  lock(tmp_path, since=1e30)
+  with pytest.raises(ConfigError, match='in use by process 1 on elsewhere since'), owned(tmp_path):
+    pass
+
+
 def test_a_living_owner_can_be_told_to_be_dead(tmp_path):
   lock(tmp_path)
   with owned(tmp_path, take_over=True):
