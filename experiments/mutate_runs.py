@@ -228,7 +228,7 @@ def params(workdir: Path) -> list[np.ndarray]:
 def sound(t: Trial, workdir: Path | bytes, same: bool = True, log: bool = True) -> str:
   """That a finished run left what it should; with `same` the bits of the undisturbed one, and with `log` its figures too."""
   plain = t.folder / f'sound{time.monotonic_ns()}'  # by a name that every library can read
-  shutil.copytree(workdir, os.fsencode(plain) if isinstance(workdir, bytes) else plain)
+  shutil.copytree(workdir, os.fsencode(plain) if isinstance(workdir, bytes) else plain, symlinks=True)
   if not finite(strict(plain / 'results.json')):
     raise Wrong('results.json has figures that are not finite', (plain / 'results.json').read_text())
   strict(plain / 'config.json')
@@ -592,15 +592,19 @@ def old_files(t: Trial) -> str:
 
 
 def two_at_once(t: Trial) -> str:
-  apart = t.chance.choice((0, 0, 0.05, t.chance.uniform(0, 5)))
-  t.done.append(f'{apart:.2f} s apart')
+  """The same command, or one with another seed, which then must not be mixed with it."""
+  apart, other = t.chance.choice((0, 0, 0.05, t.chance.uniform(0, 5))), t.chance.choice(((), ('--config.seed=1',)))
+  t.done.append(f'{apart:.2f} s apart, the second with {other}')
   first = t.start(*TRAIN, '--workdir=w')
   time.sleep(apart)
-  second = t.start(*TRAIN, '--workdir=w')
+  second = t.start(*TRAIN, *other, '--workdir=w')
   ends = [clean(t.end(x)) for x in (first, second)]
-  if 'done' not in ends:
-    raise Wrong('of two runs neither goes on', str(ends))
-  return sound(t, t.folder / 'w')
+  if 'done' not in ends or other and ends == ['done', 'done']:
+    raise Wrong('of two runs neither goes on, or of two configs both do', str(ends))
+  seconds = other and ends[1] == 'done'
+  if strict(t.folder / 'w' / 'config.json')['seed'] != (1 if seconds else 0):
+    raise Wrong('holds the config of the run that was refused', str(ends))
+  return sound(t, t.folder / 'w', same=not seconds)
 
 
 def killed_and_taken_over(t: Trial) -> str:

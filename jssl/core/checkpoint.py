@@ -91,7 +91,7 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
         raise ValueError('its files are damaged')
       return _typed(loaded['train']), json.loads(text), columns
     except Exception as error:  # any damage at all: what matters is that an older one may be whole
-      logging.getLogger('jssl').warning('checkpoint %s cannot be read (%s); trying the one before', found.step, _line(error))
+      logging.getLogger('jssl').warning('checkpoint %s cannot be read (%s); trying the one before', found.step, short(error))
   if there:
     raise ValueError(f'none of the checkpoints in {checkpoints.directory} can be read; remove them to start anew')
   return None
@@ -100,8 +100,9 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
 def capture(directory: Path, train: TrainState, batch: Batch, keep: int) -> Path:
   """Keeps a step that went wrong: the state before it and its batch, for `jssl replay`. Returns the folder."""
   captures = open_checkpoints(directory, keep)
+  kept = {'train': _plain(train), 'batch': dict(batch)}
   with _told(captures):
-    captures.save_checkpointables(int(train.step), {'train': _plain(train), 'batch': dict(batch)}, overwrite=True)
+    captures.save_checkpointables(int(train.step), {**kept, 'told': {'sum': fingerprint(kept)}}, overwrite=True)
     captures.close()
   return directory / str(int(train.step))
 
@@ -115,34 +116,13 @@ def captured(folder: Path, train: TrainState, batch: Batch, place: jax.sharding.
   shapes = {'train': jax.eval_shape(_plain, train), 'batch': dict(batch)}
   want = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes)
   try:
-    found = open_checkpoints(folder.parent).load_checkpointables(int(folder.name), want)
+    made = {'told': None} if (folder / 'told').exists() else {}  # not of an earlier version
+    found = open_checkpoints(folder.parent).load_checkpointables(int(folder.name), {**want, **made})
+    if made and found.pop('told')['sum'] != fingerprint(found):
+      raise ValueError('its files are damaged')
   except Exception as error:  # any damage at all
-    raise ValueError(f'{folder} holds no captured step that can be read ({_line(error)})') from error
+    raise ValueError(f'{folder} holds no captured step that can be read ({short(error)})') from error
   return _typed(found['train']), found['batch']
-
-
-def write(folder: Path, tree: Any) -> None:
-  """Keeps a pytree of arrays in a folder of its own, which is there when it is whole."""
-  from orbax.checkpoint import v1 as ocp
-
-  try:
-    ocp.save(folder.absolute(), tree)
-  except Exception as error:  # the writer's errors are of many types
-    raise OSError(f'{folder} cannot be written ({_line(error)}); make room or give write permission') from error
-
-
-def read(folder: Path) -> Any:
-  """What `write` kept.
-
-  Raises:
-    ValueError: it cannot be read.
-  """
-  from orbax.checkpoint import v1 as ocp
-
-  try:
-    return ocp.load(folder.absolute())
-  except Exception as error:  # any damage at all
-    raise ValueError(f'{folder} cannot be read ({_line(error)}); remove it, and the same command makes it again') from error
 
 
 @contextlib.contextmanager
@@ -151,12 +131,13 @@ def _told(checkpoints) -> Iterator[None]:
     yield
   except Exception as error:  # the writer's errors are of many types, and come from an earlier call
     raise OSError(
-      f'a checkpoint cannot be written to {checkpoints.directory} ({_line(error)}); those before it are kept: make room or give '
+      f'a checkpoint cannot be written to {checkpoints.directory} ({short(error)}); those before it are kept: make room or give '
       'write permission, and the same command goes on from them'
     ) from error
 
 
-def _line(error: Exception) -> str:
+def short(error: Exception) -> str:
+  """What a writer's or reader's error comes to."""
   text = ' '.join(str(error).split())
   for known in ('No space left on device', 'Read-only file system', 'Permission denied', 'File too large', 'Too many open files'):
     if known in text:

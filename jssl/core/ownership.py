@@ -32,8 +32,13 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[None]:
   path, me = workdir / 'lock', {'process': os.getpid(), 'host': socket.gethostname(), 'started': _started(os.getpid()), 'since': time.time()}
   for _ in range(10):  # two that find a dead owner at once: one of them takes over, the other one looks again
     try:
-      with path.open('x') as file:
-        json.dump(me, file)
+      file = path.open('x')
+      try:
+        with file:
+          json.dump(me, file)
+      except OSError:  # half a lock would keep out whoever comes next
+        path.unlink()
+        raise
       break
     except FileExistsError:
       _remove_if_dead(path, take_over)

@@ -303,6 +303,12 @@ def test_the_captured_state_is_the_one_before_the_step(poisoned, tmp_path):
   for name in ('step', 'params', 'state', 'opt'):
     jax.tree.map(np.testing.assert_array_equal, getattr(train, name), getattr(before.train, name))
   np.testing.assert_array_equal(batch['example'], loop.open_source(p).batch(BAD)['example'])
+  for path in (tmp_path / 'stopped' / 'captures' / str(BAD) / 'batch').rglob('ocdbt.process_0/d/*'):
+    held = path.read_bytes()
+    at = len(held) // 2
+    path.write_bytes(held[:at] + bytes([held[at] ^ 1]) + held[at + 1 :])
+  with pytest.raises(ValueError, match='holds no captured step that can be read'):
+    checkpoint.captured(tmp_path / 'stopped' / 'captures' / str(BAD), before.train, p.batch, place)
 
 
 def test_skipped_and_resumed_to_the_same_bits(poisoned, tmp_path):

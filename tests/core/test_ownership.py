@@ -87,3 +87,13 @@ def test_a_lock_shows_that_its_owner_lives(tmp_path, monkeypatch):
     os.utime(tmp_path / 'lock', (1, 1))
     time.sleep(0.5)
     assert (tmp_path / 'lock').stat().st_mtime > 1
+
+
+def test_no_half_a_lock_is_left_where_there_is_no_room(tmp_path, monkeypatch):
+  def full(*_):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(ownership.json, 'dump', full)
+  with pytest.raises(OSError, match='No space'), owned(tmp_path):
+    pass
+  assert not (tmp_path / 'lock').exists()
