@@ -239,6 +239,12 @@ def test_killed_while_saving(p, whole, tmp_path):
   assert figures(tmp_path) == figures(whole[1])
 
 
+def test_another_damaged_line_of_the_log_is_named(tmp_path, caplog):
+  (tmp_path / 'metrics.jsonl').write_text('{"step": 1}\n{"st\n[]\n{"step": "x"}\n{"step": 2}\n{"step": 3')
+  assert Log(tmp_path, 9).rows == [{'step': 1}, {'step': 2}]
+  assert [record.args[1] for record in caplog.records] == [2, 3, 4]
+
+
 def test_half_a_line_in_the_log(p, whole, finished):
   shutil.rmtree(newest(finished))
   log = finished / 'metrics.jsonl'
