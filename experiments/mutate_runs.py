@@ -39,7 +39,9 @@ TINY = (
 TRAIN = ('train', 'simclr', '--protocol=none', *TINY)
 TIMES = ('examples_per_second', 'data_wait')
 EXPECTED = re.compile(r'step \d+/|jssl: |usage: |  +|jssl \w+: error:|.*Warning: |$')  # lines of the standard error
-UNCLEAR = re.compile(r"has no attribute|NoneType|codec can't|not subscriptable|unexpected keyword|index out of range|jssl: '\w+'$|jssl: $")
+UNCLEAR = re.compile(
+  r"has no attribute|NoneType|jssl: '\S+' codec can't|not subscriptable|unexpected keyword|index out of range|jssl: '\w+'$|jssl: $"
+)
 
 
 class Wrong(Exception):

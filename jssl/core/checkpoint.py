@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[
     directory.mkdir(exist_ok=True)  # where that fails, not in a thread of the writer's
     for half in sorted(directory.glob('*.orbax-checkpoint-tmp*')):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
+  warnings.filterwarnings('ignore', 'coroutine .* was never awaited')  # what Orbax leaves behind where it cannot read
   policies = ocp.training.preservation_policies
   kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always))]) if keep else None
   every = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when
