@@ -17,11 +17,10 @@ import jax
 import numpy as np
 
 from jssl import experiments
-from jssl.core.checkpoint import short
 from jssl.core.log import Log
 from jssl.core.loop import claim_workdir
 from jssl.options import ConfigError, closest
-from jssl.parts.fingerprint import fingerprint
+from jssl.parts.stored import fingerprint, quiet, short
 from jssl.types import Loop
 
 
@@ -121,6 +120,7 @@ def read(folder: Path) -> Any:
   """
   from orbax.checkpoint import v1 as ocp
 
+  quiet()
   try:
     found = ocp.load(folder.absolute())
     if set(found) != {'tree', 'sum'}:  # of an earlier version

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import jax
 import numpy as np
 
 from jssl.core.step import TrainState
-from jssl.parts.fingerprint import fingerprint
+from jssl.parts.stored import fingerprint, quiet, short
 from jssl.types import Batch
 
 MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by
@@ -31,7 +30,7 @@ def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[
     directory.mkdir(exist_ok=True)  # where that fails, not in a thread of the writer's
     for half in sorted(directory.glob('*.orbax-checkpoint-tmp*')):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
-  warnings.filterwarnings('ignore', 'coroutine .* was never awaited')  # what Orbax leaves behind where it cannot read
+  quiet()
   policies = ocp.training.preservation_policies
   kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always))]) if keep else None
   every = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when
@@ -136,15 +135,6 @@ def _told(checkpoints) -> Iterator[None]:
       f'a checkpoint cannot be written to {checkpoints.directory} ({short(error)}); those before it are kept: make room or give '
       'write permission, and the same command goes on from them'
     ) from error
-
-
-def short(error: Exception) -> str:
-  """What a writer's or reader's error comes to."""
-  text = ' '.join(str(error).split())
-  for known in ('No space left on device', 'Read-only file system', 'Permission denied', 'File too large', 'Too many open files'):
-    if known in text:
-      return known
-  return text[:200] or type(error).__name__
 
 
 def _plain(train: TrainState) -> dict[str, Any]:

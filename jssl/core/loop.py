@@ -321,10 +321,8 @@ def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.Exi
     closing.enter_context(owned(workdir, take_over))  # before the config, which another run may be writing
     if not path.exists():
       return replace(path, text)
-    held, given = dict(json.loads(path.read_text())), json.loads(text)
-  except ConfigError:
-    raise
-  except (OSError, ValueError, TypeError) as error:
+    held, given = {**json.loads(path.read_text())}, json.loads(text)
+  except (OSError, json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
     raise ConfigError(f'{workdir} cannot be used as a workdir ({error}); give one that can be read and written') from error
   if differ := sorted(k for k in {*held, *given} if held.get(k) != given.get(k)):
     what = f'{workdir} holds a run of another config (differing in {", ".join(differ)})'

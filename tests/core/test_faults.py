@@ -121,7 +121,7 @@ def test_one_wrong_bit_is_passed_over(p, whole, finished, caplog, what):
 @pytest.mark.parametrize('text', ['[]', 'null', '3', '"x"', '{', '\udcff'])
 def test_damaged_config_is_refused(p, finished, text):
   (finished / 'config.json').write_bytes(text.encode('utf-8', 'surrogateescape'))
-  with pytest.raises(ConfigError, match='another config' if text == '[]' else 'cannot be used as a workdir'):
+  with pytest.raises(ConfigError, match='cannot be used as a workdir'):
     run(p, finished)
 
 
