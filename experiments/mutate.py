@@ -1,34 +1,48 @@
-"""Damages configs at random and sees that each is built, or refused in one clear line.
+"""Damages configs, or the circumstances of runs, at random, and sees that each works or is refused in one clear line.
 
-    python experiments/mutate.py --count 10000 --seed 0
+    python experiments/mutate.py --count 10000              # configs, in one process: built and traced
+    python experiments/mutate.py --end-to-end --count 300   # the command line, in processes of its own
 
-Prints what was built, what was refused, and every other end grouped by its kind and place, with the seed that repeats it:
+Seeds come from the commit, so that each draws new ones. Prints what was built, what was refused, and every other end grouped by
+its kind and place, with the seed that repeats it:
 
     python experiments/mutate.py --count 1 --seed SEED
 """
 
 import argparse
 import copy
+import functools
 import random
 import signal
+import subprocess
+import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jax
+
 from jssl import configs
-from jssl.core.build import plan
+from jssl.core import build
+from jssl.core.build import Plan, plan
 from jssl.data.records import DataError
 from jssl.options import ConfigError
 from jssl.tables import TABLES
 
+ROOT = Path(__file__).resolve().parents[1]
 VALUES = (
   None, True, False, 0, 1, -1, 3, 10**6, 2**40, 0.0, 0.5, -0.5, 1e-30, 1e30, float('nan'), float('inf'), '', 'x', '10%', '-5%', '3 epochs',
   'backbone', 'data.image', (), (1,), (0, 1), (1, 'x'), [], [[]], {}, {'x': 1}, {'name': None}, {'name': 3}, {'name': ''}, {'name': 'mlp'},
   {'name': 'cosine'}, {'name': 'cosine', 'peak': 'x'}, {'name': {'name': 'mlp'}}, b'x', object(), len,
 )  # fmt: skip
-SECONDS = 20  # a config that takes longer hangs
+SIZES = (
+  0, -1, 1, 2, 3, 5, 7, 1000, 2**31, 2**63, 10**30, 1.0, 2.5, float('nan'), float('inf'), True, None, '3', (), (3,), (0, 0), (-1, 2),
+)  # fmt: skip
+SECONDS = 60  # a config that takes longer hangs
 
 
 def places(at: Any, path: tuple = ()) -> Iterator[tuple]:
@@ -91,6 +105,14 @@ def scale(at, key, others, chance):
     at[key] = chance.choice((at[key][:-1], (*at[key], *at[key]), at[key][::-1], at[key][:1] and at[key][0]))
 
 
+def resize(at, key, others, chance):
+  """Another size, count, rate or seed of what has one: too small for the data, one off, negative, huge, of another type."""
+  numbers = [k for k, value in at.items() if isinstance(value, int | float | tuple) and not isinstance(value, bool)]
+  key = chance.choice(numbers or [key])
+  near = at[key] + chance.choice((-1, 1)) if isinstance(at[key], int | float) else at[key][:-1] if isinstance(at[key], tuple) else None
+  at[key] = chance.choice((near, near, near, *SIZES))
+
+
 def graft(at, key, others, chance):
   """A part of another system's config."""
   other = chance.choice(others)
@@ -100,7 +122,7 @@ def graft(at, key, others, chance):
   at[key] = copy.deepcopy(other)
 
 
-DAMAGES = (replace, replace, replace, remove, misspell, add, nest, rename, scale, graft)
+DAMAGES = (replace, replace, replace, remove, misspell, add, nest, rename, scale, resize, resize, resize, graft)
 
 
 class Late(BaseException):
@@ -113,26 +135,54 @@ def judge(config: dict) -> tuple[str, str]:
   def late(*_):
     raise Late
 
+  stage = ''
   before = signal.signal(signal.SIGALRM, late)
   signal.alarm(SECONDS)
   try:
-    plan(config)
+    made = plan(config)
+    stage = 'traced '
+    trace(made)
     return 'built', ''
   except (ConfigError, DataError) as error:
     text = str(error)
     return ('refused', text) if text.strip() and '\n' not in text and len(text) < 1000 else ('refused unclearly', text)
   except Late:
-    return 'hangs', traceback.format_exc(limit=-3)
+    return f'{stage}hangs', traceback.format_exc(limit=-3)
   except BaseException as error:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f'{type(error).__name__} at {"/".join(frame.filename.split("/")[-2:])}:{frame.lineno}', str(error)[:300]
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((f for f in reversed(frames) if '/jssl/' in f.filename), frames[-1])  # ours, where a library raises
+    return f'{stage}{type(error).__name__} at {"/".join(frame.filename.split("/")[-2:])}:{frame.lineno}', str(error)[:300]
   finally:
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
 
 
+def trace(made: Plan) -> None:
+  """Initialisation and loss of each turn, as far as shapes and types go; nothing is computed."""
+  for phase in made.phases:
+    for turn in phase.turns:
+      params, state = jax.eval_shape(turn.method.init, jax.random.key(0))
+      jax.eval_shape(turn.method.loss, params, state, phase.batch, jax.random.key(0), 0)
+
+
 def sound() -> list[dict]:
-  return [configs.module(name).get_config().to_dict() for name in sorted(configs.names())]
+  """The configs of all systems, on narrow networks, which are traced sooner."""
+  sys.path.append(str(ROOT / 'tests'))
+  from small import shrink
+
+  found = {name: configs.module(name).get_config().to_dict() for name in sorted(configs.names())}
+  return [c if c.get('experiment') else shrink(c) for c in found.values()]
+
+
+def read_once(systems: list[dict]) -> None:
+  """Reads the data of sound configs once: of a damaged one most often something else is damaged."""
+  known, read = {repr(c.get('data')) for c in systems}, build.open_data
+  once = functools.cache(lambda text: read(eval(text)))
+  build.open_data = lambda spec: once(repr(spec)) if repr(spec) in known else read(spec)
+
+
+def seed_of_commit() -> int:
+  return int(subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=ROOT, capture_output=True, text=True, check=True).stdout[:8], 16)
 
 
 def run(seed: int, systems: list[dict]) -> tuple[str, str, list[str]]:
@@ -145,29 +195,46 @@ def run(seed: int, systems: list[dict]) -> tuple[str, str, list[str]]:
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--end-to-end', action='store_true', help='damage the circumstances of runs instead')
   parser.add_argument('--count', type=int, default=2000)
-  parser.add_argument('--seed', type=int, default=0, help='of the first config; the next has the next')
+  parser.add_argument('--seed', type=int, help='of the first one, and the next has the next; of the commit unless given')
   parser.add_argument('--seconds', type=float, default=float('inf'), help='stop after this long')
   parser.add_argument('--messages', type=int, default=0, help='show as many of the refusals')
+  parser.add_argument('--folder', type=Path, default=Path(tempfile.gettempdir()) / 'jssl-mutate', help='where the runs are; can be kept')
+  parser.add_argument('--among', default='', help='only the circumstances whose name has this')
+  parser.add_argument('--show', action='store_true', help='print each one, with all that was seen')
   args = parser.parse_args()
-  systems, ends, examples, refusals = sound(), Counter(), {}, []
+  if args.end_to_end:
+    import mutate_runs
+
+    base, fine = mutate_runs.Base(args.folder.resolve()), mutate_runs.FINE
+    one = lambda seed: mutate_runs.run(seed, base, args.among)
+  else:
+    systems, fine = sound(), ('built', 'refused')
+    read_once(systems)
+    one = lambda seed: run(seed, systems)
+  first = seed_of_commit() if args.seed is None else args.seed
+  ends, examples, refusals = Counter(), {}, []
   began, slowest = time.perf_counter(), (0.0, 0)
-  for seed in range(args.seed, args.seed + args.count):
+  for seed in range(first, first + args.count):
     start = time.perf_counter()
     if start - began > args.seconds:
       break
-    end, message, done = run(seed, systems)
+    end, message, done = one(seed)
     slowest = max(slowest, (time.perf_counter() - start, seed))
     ends[end] += 1
     refusals += [message] if end == 'refused' else []
+    if args.show or end not in fine and end not in examples:
+      print(f'seed {seed}: {done}: {end}: {message if args.show else message[-600:]}', flush=True)
     examples.setdefault(end, (seed, done, message))
-  print(f'{sum(ends.values())} configs in {time.perf_counter() - began:.0f} s; the slowest {slowest[0]:.1f} s, seed {slowest[1]}')
+  seconds = time.perf_counter() - began
+  print(f'{sum(ends.values())} from seed {first} on in {seconds:.0f} s; the slowest {slowest[0]:.1f} s, seed {slowest[1]}')
   for end, count in ends.most_common():
     seed, done, message = examples[end]
-    print(f'{count:6} {end}' + (f'\n         seed {seed}: {done}: {message}' if end not in ('built', 'refused') else ''))
+    print(f'{count:6} {end}' + (f'\n         seed {seed}: {done}: {message[-300:]}' if end not in fine else ''))
   for message in refusals[:: max(len(refusals) // args.messages, 1)] if args.messages else ():
     print('  ', message)
-  raise SystemExit(0 if set(ends) <= {'built', 'refused'} else 1)
+  raise SystemExit(0 if set(ends) <= {*fine} else 1)
 
 
 if __name__ == '__main__':

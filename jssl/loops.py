@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from jssl import experiments
-from jssl.core import checkpoint
 from jssl.core.log import Log
 from jssl.core.loop import claim_workdir
-from jssl.core.ownership import owned
 from jssl.options import ConfigError, closest
+from jssl.parts.stored import fingerprint, quiet, short
 from jssl.types import Loop
 
 
@@ -55,12 +55,12 @@ def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True) -> dict[
   for i, (name, step) in enumerate(loop.steps, 1):
     folder = workdir / 'states' / name if workdir else None
     if folder and folder.exists():
-      states[name] = checkpoint.read(folder)
+      states[name] = read(folder)
       continue
     began = time.perf_counter()
     states[name] = jax.block_until_ready(step(states))
     if folder:
-      checkpoint.write(folder, states[name])
+      write(folder, states[name])
       log.write(i, {'seconds': time.perf_counter() - began})
     if not quiet:
       print(f'{name}: {time.perf_counter() - began:.1f} s', file=sys.stderr, flush=True)
@@ -73,8 +73,7 @@ def train(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = Fals
   loop = make(config)
   with contextlib.ExitStack() as closing:
     if workdir:
-      claim_workdir(workdir, dict(config))
-      closing.enter_context(owned(workdir, take_over))
+      claim_workdir(workdir, dict(config), closing, take_over)
     return loop.rows(run(loop, workdir, quiet=quiet))
 
 
@@ -87,7 +86,7 @@ def states(workdir: Path) -> dict[str, Any]:
   folders = sorted((workdir / 'states').glob('*'), key=lambda folder: folder.stat().st_mtime)
   if not folders:
     raise ConfigError(f'{workdir} holds no state of a loop yet; train it further first')
-  return {folder.name: checkpoint.read(folder) for folder in folders}
+  return {folder.name: read(folder) for folder in folders}
 
 
 def rows(workdir: Path) -> dict[str, dict[str, float]]:
@@ -101,3 +100,33 @@ def rows(workdir: Path) -> dict[str, dict[str, float]]:
 def forget(workdir: Path, name: str) -> None:
   """Removes a state, which is then made again."""
   shutil.rmtree(workdir / 'states' / name)
+
+
+def write(folder: Path, tree: Any) -> None:
+  """Keeps a pytree of arrays in a folder of its own, which is there when it is whole."""
+  from orbax.checkpoint import v1 as ocp
+
+  try:
+    ocp.save(folder.absolute(), {'tree': tree, 'sum': np.array(int(fingerprint(tree), 16), np.uint32)})
+  except Exception as error:  # the writer's errors are of many types
+    raise OSError(f'{folder} cannot be written ({short(error)}); make room or give write permission') from error
+
+
+def read(folder: Path) -> Any:
+  """What `write` kept.
+
+  Raises:
+    ValueError: it cannot be read.
+  """
+  from orbax.checkpoint import v1 as ocp
+
+  quiet()
+  try:
+    found = ocp.load(folder.absolute())
+    if set(found) != {'tree', 'sum'}:  # of an earlier version
+      return found
+    if int(found['sum']) != int(fingerprint(found['tree']), 16):
+      raise ValueError('its files are damaged')
+    return found['tree']
+  except Exception as error:  # any damage at all
+    raise ValueError(f'{folder} cannot be read ({short(error)}); remove it, and the same command makes it again') from error

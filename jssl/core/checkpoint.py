@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jssl.core.step import TrainState
+from jssl.parts.stored import fingerprint, quiet, short
 from jssl.types import Batch
 
 MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by
@@ -26,8 +27,10 @@ def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[
   from orbax.checkpoint import v1 as ocp
 
   if keep:
+    directory.mkdir(exist_ok=True)  # where that fails, not in a thread of the writer's
     for half in sorted(directory.glob('*.orbax-checkpoint-tmp*')):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
+  quiet()
   policies = ocp.training.preservation_policies
   kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always))]) if keep else None
   every = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when
@@ -43,11 +46,12 @@ def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.
     OSError: if this checkpoint, or the one before it, cannot be written.
   """
   # Copies, because the step donates its input while the background writer still reads it.
-  state = jax.tree.map(jax.numpy.copy, _plain(train))
+  state, text, columns = jax.tree.map(jax.numpy.copy, _plain(train)), json.dumps(source), dict(columns or {})
+  told = {'json': text, 'sum': fingerprint((state, columns), text)}
   with _told(checkpoints):
     checkpoints.save_checkpointables_async(
       int(train.step),
-      {'train': state, 'source': {'json': json.dumps(source)}, **({'columns': dict(columns)} if columns else {})},
+      {'train': state, 'source': told, **({'columns': columns} if columns else {})},
       overwrite=True,  # one that could not be read may stand at this step
     )  # fmt: skip
 
@@ -83,9 +87,12 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
       made = {'columns': None} if (Path(checkpoints.directory) / str(found.step) / 'columns').exists() else {}
       loaded = checkpoints.load_checkpointables(found.step, {'train': want, 'source': None, **made})
       columns = {name: np.asarray(x) for name, x in loaded.get('columns', {}).items()}
-      return _typed(loaded['train']), json.loads(loaded['source']['json']), columns
+      text, told = loaded['source']['json'], loaded['source'].get('sum')
+      if told and told != fingerprint((loaded['train'], columns), text):
+        raise ValueError('its files are damaged')
+      return _typed(loaded['train']), json.loads(text), columns
     except Exception as error:  # any damage at all: what matters is that an older one may be whole
-      logging.getLogger('jssl').warning('checkpoint %s cannot be read (%s); trying the one before', found.step, _line(error))
+      logging.getLogger('jssl').warning('checkpoint %s cannot be read (%s); trying the one before', found.step, short(error))
   if there:
     raise ValueError(f'none of the checkpoints in {checkpoints.directory} can be read; remove them to start anew')
   return None
@@ -94,8 +101,9 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
 def capture(directory: Path, train: TrainState, batch: Batch, keep: int) -> Path:
   """Keeps a step that went wrong: the state before it and its batch, for `jssl replay`. Returns the folder."""
   captures = open_checkpoints(directory, keep)
+  kept = {'train': _plain(train), 'batch': dict(batch)}
   with _told(captures):
-    captures.save_checkpointables(int(train.step), {'train': _plain(train), 'batch': dict(batch)}, overwrite=True)
+    captures.save_checkpointables(int(train.step), {**kept, 'told': {'sum': fingerprint(kept)}}, overwrite=True)
     captures.close()
   return directory / str(int(train.step))
 
@@ -109,34 +117,13 @@ def captured(folder: Path, train: TrainState, batch: Batch, place: jax.sharding.
   shapes = {'train': jax.eval_shape(_plain, train), 'batch': dict(batch)}
   want = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes)
   try:
-    found = open_checkpoints(folder.parent).load_checkpointables(int(folder.name), want)
+    made = {'told': None} if (folder / 'told').exists() else {}  # not of an earlier version
+    found = open_checkpoints(folder.parent).load_checkpointables(int(folder.name), {**want, **made})
+    if made and found.pop('told')['sum'] != fingerprint(found):
+      raise ValueError('its files are damaged')
   except Exception as error:  # any damage at all
-    raise ValueError(f'{folder} holds no captured step that can be read ({_line(error)})') from error
+    raise ValueError(f'{folder} holds no captured step that can be read ({short(error)})') from error
   return _typed(found['train']), found['batch']
-
-
-def write(folder: Path, tree: Any) -> None:
-  """Keeps a pytree of arrays in a folder of its own, which is there when it is whole."""
-  from orbax.checkpoint import v1 as ocp
-
-  try:
-    ocp.save(folder.absolute(), tree)
-  except Exception as error:  # the writer's errors are of many types
-    raise OSError(f'{folder} cannot be written ({_line(error)}); make room or give write permission') from error
-
-
-def read(folder: Path) -> Any:
-  """What `write` kept.
-
-  Raises:
-    ValueError: it cannot be read.
-  """
-  from orbax.checkpoint import v1 as ocp
-
-  try:
-    return ocp.load(folder.absolute())
-  except Exception as error:  # any damage at all
-    raise ValueError(f'{folder} cannot be read ({_line(error)}); remove it, and the same command makes it again') from error
 
 
 @contextlib.contextmanager
@@ -145,17 +132,9 @@ def _told(checkpoints) -> Iterator[None]:
     yield
   except Exception as error:  # the writer's errors are of many types, and come from an earlier call
     raise OSError(
-      f'a checkpoint cannot be written to {checkpoints.directory} ({_line(error)}); those before it are kept: make room or give '
+      f'a checkpoint cannot be written to {checkpoints.directory} ({short(error)}); those before it are kept: make room or give '
       'write permission, and the same command goes on from them'
     ) from error
-
-
-def _line(error: Exception) -> str:
-  text = ' '.join(str(error).split())
-  for known in ('No space left on device', 'Read-only file system', 'Permission denied'):
-    if known in text:
-      return known
-  return text[:200] or type(error).__name__
 
 
 def _plain(train: TrainState) -> dict[str, Any]:

@@ -4,9 +4,10 @@ import contextlib
 import csv
 import io
 import json
+import logging
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ class Log:
     self.path = workdir / 'metrics.jsonl' if workdir else None
     self.board = None
     if self.path and self.path.exists():
-      self.rows = list(_whole(self.path.read_text(errors='replace').splitlines()))
+      self.rows = list(_whole(self.path, self.path.read_text(errors='replace').splitlines()))
       self.rewind(step)
     if tensorboard and workdir:
       from tensorboardX import SummaryWriter
@@ -76,13 +77,17 @@ def replace(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def _whole(lines: Iterable[str]) -> Iterator[dict]:
-  """The rows among the lines; a run that was killed may have left half of one."""
-  for line in lines:
-    with contextlib.suppress(ValueError, KeyError, TypeError):
+def _whole(path: Path, lines: Sequence[str]) -> Iterator[dict]:
+  """The rows among the lines; a run that was killed may have left half of one at the end."""
+  for i, line in enumerate(lines, 1):
+    try:
       row = json.loads(line)
       row['step'] += 0
-      yield row
+    except (ValueError, LookupError, TypeError):
+      if i < len(lines):
+        logging.getLogger('jssl').warning('%s: line %d is damaged and left out', path, i)
+      continue
+    yield row
 
 
 @contextlib.contextmanager

@@ -131,8 +131,7 @@ class _Run:
   def _open(self, workdir: Path, closing, take_over: bool) -> TrainState | None:
     """Makes the workdir this run's own, and goes to its newest checkpoint; the state there, None where there is none."""
     if self.lead:
-      claim_workdir(workdir, self.plan.config)
-      closing.enter_context(owned(workdir, take_over))
+      claim_workdir(workdir, self.plan.config, closing, take_over)
     multihost_utils.sync_global_devices('workdir')
     ends = [phase.last for phase in self.plan.phases[:-1]]  # what a later phase begins from stays
     self.checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', self.plan.config['keep'], ends)
@@ -308,26 +307,23 @@ def _local(tree: Any) -> Any:
   return jax.tree.map(lambda x: x.addressable_data(0), whole)
 
 
-def claim_workdir(workdir: Path, config: dict[str, Any]) -> None:
-  """Makes the workdir this run's own, or finds that it is.
+def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.ExitStack, take_over: bool) -> None:
+  """Makes the workdir this run's own until `closing` does, or finds that it is.
 
   Raises:
-    ConfigError: if it cannot be written, or holds a run of another config.
+    ConfigError: if it cannot be written, is in use, or holds a run of another config.
   """
   if '[' in str(workdir.absolute()):
     raise ConfigError(f"{workdir}: a workdir's path cannot have '[' in it, which the library of checkpoints takes for a pattern; give another")
-  path = workdir / 'config.json'
-  text = json.dumps(config, indent=1, sort_keys=True, default=str)
+  path, text = workdir / 'config.json', json.dumps(config, indent=1, sort_keys=True, default=str)
   try:
     workdir.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-      held, given = json.loads(path.read_text()), json.loads(text)
-      if differ := sorted(k for k in {*held, *given} if held.get(k) != given.get(k)):
-        raise ConfigError(
-          f'{workdir} holds a run of another config (differing in {", ".join(differ)}); '
-          'give another --workdir, or the same config to resume it'
-        )
-    else:
-      replace(path, text)
-  except (OSError, json.JSONDecodeError) as error:
+    closing.enter_context(owned(workdir, take_over))  # before the config, which another run may be writing
+    if not path.exists():
+      return replace(path, text)
+    held, given = {**json.loads(path.read_text())}, json.loads(text)
+  except (OSError, json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
     raise ConfigError(f'{workdir} cannot be used as a workdir ({error}); give one that can be read and written') from error
+  if differ := sorted(k for k in {*held, *given} if held.get(k) != given.get(k)):
+    what = f'{workdir} holds a run of another config (differing in {", ".join(differ)})'
+    raise ConfigError(f'{what}; give another --workdir, or the same config to resume it')

@@ -32,8 +32,13 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[None]:
   path, me = workdir / 'lock', {'process': os.getpid(), 'host': socket.gethostname(), 'started': _started(os.getpid()), 'since': time.time()}
   for _ in range(10):  # two that find a dead owner at once: one of them takes over, the other one looks again
     try:
-      with path.open('x') as file:
-        json.dump(me, file)
+      file = path.open('x')
+      try:
+        with file:
+          json.dump(me, file)
+      except OSError:  # half a lock would keep out whoever comes next
+        path.unlink()
+        raise
       break
     except FileExistsError:
       _remove_if_dead(path, take_over)
@@ -56,21 +61,20 @@ def _remove_if_dead(path: Path, take_over: bool) -> None:
   Raises:
     ConfigError: its owner is alive.
   """
+  process, host, since, dead = 'unknown', 'an unknown host', None, False
   try:
-    held, beat = json.loads(path.read_text()), path.stat().st_mtime
+    beat = path.stat().st_mtime
+    held = json.loads(path.read_text())
+    process, host, dead = held['process'], held['host'], _started(held['process']) != held['started']
+    since = time.localtime(held['since'])
   except FileNotFoundError:
     return
-  except ValueError:  # being written, or damaged
-    held, beat = {}, path.stat().st_mtime
-  alive = time.time() - beat < SILENCE
-  if held.get('host') == socket.gethostname():
-    alive = _started(held['process']) == held['started']
+  except (ValueError, LookupError, TypeError, OverflowError):  # being written, or damaged
+    pass
+  alive = not dead if host == socket.gethostname() else time.time() - beat < SILENCE
   if alive and not take_over:
-    since = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(held.get('since', beat)))
-    raise ConfigError(
-      f'{path.parent} is in use by process {held.get("process", "unknown")} on {held.get("host", "an unknown host")} since {since}; wait '
-      'for it to end, give another --workdir, or --take-over if it is dead'
-    )
+    who = f'process {process} on {host} since {time.strftime("%Y-%m-%d %H:%M:%S", since or time.localtime(beat))}'
+    raise ConfigError(f'{path.parent} is in use by {who}; wait for it to end, give another --workdir, or --take-over if it is dead')
   aside = path.with_name(f'lock.{os.getpid()}')
   with contextlib.suppress(FileNotFoundError):
     os.replace(path, aside)

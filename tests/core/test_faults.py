@@ -108,6 +108,29 @@ def test_missing_file_is_passed_over(p, whole, finished, caplog, what):
   assert 'checkpoint 6 cannot be read' in caplog.text
 
 
+@pytest.mark.parametrize('what', ['train/ocdbt.process_0/d/*', 'source/_strings.json'])
+def test_one_wrong_bit_is_passed_over(p, whole, finished, caplog, what):
+  for path in newest(finished).glob(what):
+    held = path.read_bytes()
+    at = held.index(b'batches') + 12 if b'batches' in held else len(held) // 2
+    path.write_bytes(held[:at] + bytes([held[at] ^ 1]) + held[at + 1 :])
+  same(whole[0], run(p, finished))
+  assert 'checkpoint 6 cannot be read (its files are damaged)' in caplog.text
+
+
+@pytest.mark.parametrize('text', ['[]', 'null', '3', '"x"', '{', '\udcff'])
+def test_damaged_config_is_refused(p, finished, text):
+  (finished / 'config.json').write_bytes(text.encode('utf-8', 'surrogateescape'))
+  with pytest.raises(ConfigError, match='cannot be used as a workdir'):
+    run(p, finished)
+
+
+def test_a_file_where_checkpoints_go_is_named(p, tmp_path):
+  (tmp_path / 'checkpoints').write_text('')
+  with pytest.raises(OSError, match=f'{tmp_path}/checkpoints'):
+    run(p, tmp_path)
+
+
 def test_no_readable_checkpoint_is_an_error(p, finished):
   for folder in (finished / 'checkpoints').iterdir():
     shutil.rmtree(folder / 'train')
@@ -216,6 +239,12 @@ def test_killed_while_saving(p, whole, tmp_path):
   assert figures(tmp_path) == figures(whole[1])
 
 
+def test_another_damaged_line_of_the_log_is_named(tmp_path, caplog):
+  (tmp_path / 'metrics.jsonl').write_text('{"step": 1}\n{"st\n[]\n{"step": "x"}\n{"step": 2}\n{"step": 3')
+  assert Log(tmp_path, 9).rows == [{'step': 1}, {'step': 2}]
+  assert [record.args[1] for record in caplog.records] == [2, 3, 4]
+
+
 def test_half_a_line_in_the_log(p, whole, finished):
   shutil.rmtree(newest(finished))
   log = finished / 'metrics.jsonl'
@@ -280,6 +309,12 @@ def test_the_captured_state_is_the_one_before_the_step(poisoned, tmp_path):
   for name in ('step', 'params', 'state', 'opt'):
     jax.tree.map(np.testing.assert_array_equal, getattr(train, name), getattr(before.train, name))
   np.testing.assert_array_equal(batch['example'], loop.open_source(p).batch(BAD)['example'])
+  for path in (tmp_path / 'stopped' / 'captures' / str(BAD) / 'batch').rglob('ocdbt.process_0/d/*'):
+    held = path.read_bytes()
+    at = len(held) // 2
+    path.write_bytes(held[:at] + bytes([held[at] ^ 1]) + held[at + 1 :])
+  with pytest.raises(ValueError, match='holds no captured step that can be read'):
+    checkpoint.captured(tmp_path / 'stopped' / 'captures' / str(BAD), before.train, p.batch, place)
 
 
 def test_skipped_and_resumed_to_the_same_bits(poisoned, tmp_path):

@@ -52,6 +52,23 @@ def test_an_owner_elsewhere_is_dead_after_ten_minutes_of_silence(tmp_path):
     pass
 
 
+@pytest.mark.parametrize('text', ['', '{}', '[]', 'null', '3', '{"host": 3}', '{"process": 1, "host": "HOST"}', '{"process": [], "since": "x"'])
+def test_a_damaged_lock_holds_while_it_is_new(tmp_path, text):
+  path = tmp_path / 'lock'
+  path.write_text(text.replace('HOST', socket.gethostname()))
+  with pytest.raises(ConfigError, match='is in use by process'), owned(tmp_path):
+    pass
+  os.utime(path, (0, 0))
+  with owned(tmp_path):
+    pass
+
+
+def test_a_lock_of_no_time(tmp_path):
+  lock(tmp_path, since=1e30)
+  with pytest.raises(ConfigError, match='in use by process 1 on elsewhere since'), owned(tmp_path):
+    pass
+
+
 def test_a_living_owner_can_be_told_to_be_dead(tmp_path):
   lock(tmp_path)
   with owned(tmp_path, take_over=True):
@@ -70,3 +87,13 @@ def test_a_lock_shows_that_its_owner_lives(tmp_path, monkeypatch):
     os.utime(tmp_path / 'lock', (1, 1))
     time.sleep(0.5)
     assert (tmp_path / 'lock').stat().st_mtime > 1
+
+
+def test_no_half_a_lock_is_left_where_there_is_no_room(tmp_path, monkeypatch):
+  def full(*_):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(ownership.json, 'dump', full)
+  with pytest.raises(OSError, match='No space'), owned(tmp_path):
+    pass
+  assert not (tmp_path / 'lock').exists()

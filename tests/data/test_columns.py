@@ -94,7 +94,7 @@ def numbers(value, place=''):
 
 # Numbers that happen to be those of the data.
 ALIKE = {
-  'backbone.width', 'backbone.widths', 'heads.projector.widths', 'backbone.dim', 'heads.denoiser.widths', 'heads.decoder.width',
+  'heads.projector.widths', 'heads.state.widths', 'view.affine.degrees',
 }  # fmt: skip
 
 

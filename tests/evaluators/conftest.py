@@ -1,13 +1,12 @@
 """A small network, and texts whose label is a word in them."""
 
-import jax
 import numpy as np
 import pytest
 from flax import nnx
 
 from jssl.evaluators import Subject
 from jssl.models import Bert
-from jssl.types import Data
+from jssl.types import Column, Data
 
 
 @pytest.fixture(scope='module')
@@ -21,5 +20,5 @@ def subject():
     ids[:, 5] = 0
     splits[split] = [dict(ids=a, label=b) for a, b in zip(ids, label, strict=True)]
   net = Bert((6,), vocabulary=20, width=16, depth=2, heads=2, std=0.3, rngs=nnx.Rngs(0))
-  spec = dict(ids=jax.ShapeDtypeStruct((6,), np.int32), label=jax.ShapeDtypeStruct((), np.int32))
+  spec = dict(ids=Column((6,), np.int32), label=Column((), np.int32))
   return Subject(Data(splits, spec, 'ids', {}), lambda x: net(x['ids']), {'backbone': net})

@@ -14,7 +14,7 @@ from jssl.evaluators.ranking import ranks
 from jssl.evaluators.subject import Subject
 from jssl.evaluators.words import analogy_ranks, words
 from jssl.models.embedding import Embedding, bilinear
-from jssl.types import Data, Features
+from jssl.types import Column, Data, Features
 
 KEY = jax.random.key(0)
 NAMES = 'abcdefg'
@@ -69,7 +69,7 @@ def test_words_correlate_ranks():
     similarity=dict(up=(pairs, np.array([9, 5, 1])), down=(pairs, np.array([1, 5, 9]))),
     analogies={'family': np.array([[0, 1, 2, 3]]), 'gram1': np.array([[0, 1, 2, 4]])},
   )
-  data = Data(dict(words=Columns(dict(word=np.arange(5)))), {}, 'word', info)
+  data = Data(dict(words=Columns(dict(word=np.arange(5)))), dict(word=Column((), np.int32, size=5)), 'word', info)
   figures = words(Subject(data, lambda x: Features(None, jnp.asarray(vectors)[x['word']])))
   assert figures['up'] == pytest.approx(1) and figures['down'] == pytest.approx(-1)
   assert figures['analogy'] == 0.5 and figures['analogy_mrr'] == 0.75
@@ -77,4 +77,4 @@ def test_words_correlate_ranks():
   assert figures['asked'] == dict(up=3, down=3, analogy=2, analogy_semantic=1, analogy_syntactic=1)
   with pytest.raises(ValueError, match='backbone.count=9'):
     table = Embedding((), count=5, dim=3, rngs=nnx.Rngs(0))
-    PROTOCOLS['words'](Subject(data._replace(info=info | dict(pieces=9)), lambda x: None, dict(backbone=table)), KEY)
+    PROTOCOLS['words'](Subject(data._replace(spec=dict(word=Column((), np.int32, size=9))), lambda x: None, dict(backbone=table)), KEY)

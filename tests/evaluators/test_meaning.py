@@ -7,11 +7,11 @@ from scipy.stats import spearmanr
 
 from jssl.evaluators import PROTOCOLS, Subject
 from jssl.transforms import TRANSFORMS
-from jssl.types import Data, Features
+from jssl.types import Column, Data, Features
 
 
 def vectors(splits, transform=None, networks=None, **info):
-  spec = {name: jax.ShapeDtypeStruct(np.shape(x), np.asarray(x).dtype) for name, x in splits['train'][0].items()}
+  spec = {name: Column(np.shape(x), np.asarray(x).dtype) for name, x in splits['train'][0].items()}
   return Subject(Data(splits, spec, 'x', info), lambda b: Features(None, b['x']), networks, transform)
 
 

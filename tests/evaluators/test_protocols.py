@@ -7,14 +7,14 @@ from sklearn.datasets import load_digits
 
 from jssl.evaluators import PROTOCOLS, Subject, flatten, raw_input
 from jssl.transforms import TRANSFORMS
-from jssl.types import Data, Features
+from jssl.types import Column, Data, Features
 
 
 @pytest.fixture(scope='module')
 def data():
   x, y = load_digits(return_X_y=True)
   rows = [dict(image=a.reshape(8, 8, 1).astype(np.float32), label=b) for a, b in zip(x[:900], y[:900], strict=True)]
-  spec = {'image': jax.ShapeDtypeStruct((8, 8, 1), 'float32'), 'label': jax.ShapeDtypeStruct((), 'int32')}
+  spec = {'image': Column((8, 8, 1), 'float32'), 'label': Column((), 'int32')}
   return Data({'train': rows[:600], 'test': rows[600:]}, spec, 'image', {'classes': 10})
 
 
@@ -55,7 +55,7 @@ def test_a_transform_is_part_of_the_representation(data):
 
 def test_token_ids_are_counted():
   ids = np.array([[1, 2, 2, 0], [3, 0, 0, 0]], np.int32)
-  text = Data({'train': [dict(ids=i) for i in ids]}, {'ids': jax.ShapeDtypeStruct((4,), np.int32)}, 'ids', {'vocabulary': 4})
+  text = Data({'train': [dict(ids=i) for i in ids]}, {'ids': Column((4,), np.int32, size=4, pad=0)}, 'ids', {})
   np.testing.assert_array_equal(raw_input(text, standardize=False)({'ids': ids}).pooled, [[0, 1, 2, 0], [0, 0, 0, 1]])
 
 

@@ -29,7 +29,7 @@ class Counter:
 @pytest.mark.parametrize('name', ['filled', 'continued'])
 def test_what_is_told_builds_on_what_was_told(name):
   ids = np.array([[1, 2, 3, 4, 5], [3, 4, 5, 6, 7], [1, 2, 3, 5, 6]])
-  data = arrays(ids=ids, test=dict(ids=ids), info=dict(start=2))
+  data = arrays(ids=ids, test=dict(ids=ids), facts=dict(ids=dict(start=2)))
   subject = Subject(data, lambda x: None, dict(backbone=Counter(), lm=lambda tokens, table: tokens @ table))
   found = PROTOCOLS[name](subject, jax.random.key(0))
   assert found['exact'] == pytest.approx(2 / 3) and found['tokens'] == pytest.approx(7 / 9)

@@ -46,3 +46,16 @@ def test_refuses_what_is_not_there(tmp_path):
   c.experiment = dict(name='core')
   with pytest.raises(ConfigError, match='did you mean cores'):
     run.train(c, tmp_path)
+
+
+def test_one_wrong_bit_in_a_state_is_told(tmp_path):
+  tree = dict(a=np.arange(4000, dtype=np.float32), b=[np.arange(3)])
+  loops.write(tmp_path / 's', tree)
+  found = loops.read(tmp_path / 's')
+  np.testing.assert_array_equal(found['a'], tree['a'])
+  file = max((tmp_path / 's').rglob('d/*'), key=lambda file: file.stat().st_size)
+  held = bytearray(file.read_bytes())
+  held[len(held) // 2] ^= 1
+  file.write_bytes(held)
+  with pytest.raises(ValueError, match='cannot be read .*remove it'):
+    loops.read(tmp_path / 's')

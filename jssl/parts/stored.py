@@ -1,0 +1,46 @@
+"""Arrays on disk: what tells that they are damaged, and what Orbax says of it."""
+
+import functools
+import logging
+import sys
+import warnings
+import zlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jssl.types import Array
+
+
+def fingerprint(tree: Any, text: str = '') -> str:
+  """A number of all bits of a pytree of arrays and of a text: another one wherever a single word has changed, and the same on any devices."""
+  return f'{zlib.crc32(text.encode()):08x}{int(jax.device_get(_of_arrays(jax.tree.leaves(tree)))):08x}'
+
+
+@jax.jit
+def _of_arrays(arrays: list[Array]) -> Array:
+  return sum((_of_array(x) * (2 * i + 1) for i, x in enumerate(arrays)), jnp.uint32(0))
+
+
+def _of_array(x: Array) -> Array:
+  """Sum of the words, each times an odd number of its own, modulo 2**32: exact in any order, and not the same for one other word."""
+  x = x.ravel()
+  words = x if x.dtype == bool else jax.lax.bitcast_convert_type(x, {1: 'uint8', 2: 'uint16'}.get(x.dtype.itemsize, 'uint32')).ravel()
+  return jnp.sum(words.astype('uint32') * (2 * jnp.arange(words.size, dtype='uint32') + 1), dtype='uint32')
+
+
+@functools.cache
+def quiet() -> None:
+  """Silences what Orbax's tasks say, and leave behind, when another one of them cannot read: the failure itself is told."""
+  warnings.filterwarnings('ignore', 'coroutine .* was never awaited')
+  logging.getLogger('asyncio').setLevel(logging.CRITICAL)
+  before = sys.unraisablehook
+  sys.unraisablehook = lambda given: None if 'Event loop is closed' in str(given.exc_value) else before(given)
+
+
+def short(error: Exception) -> str:
+  """What an error of Orbax's comes to."""
+  text = ' '.join(str(error).split())
+  known = ('No space left on device', 'Read-only file system', 'Permission denied', 'File too large', 'Too many open files')
+  return next((name for name in known if name in text), text[:200]) or type(error).__name__
