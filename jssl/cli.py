@@ -73,7 +73,7 @@ def home() -> Path:
 def settle() -> None:
   """What every process of the command line begins with."""
   keep_memory()
-  logging.getLogger('absl').setLevel(logging.ERROR)
+  logging.getLogger('absl').setLevel(logging.CRITICAL)  # what Orbax's threads say beside an error reaches us as that error
   logging.basicConfig(format='jssl: %(message)s', level=logging.WARNING)
 
 

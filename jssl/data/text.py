@@ -196,8 +196,6 @@ def tokenizer_of(texts: tuple[str, ...], vocabulary: int, name: str | None):
   """The tokenizer of a name, or one trained on texts; and how it was made."""
   if name:
     return tokenize.load(name), f'{name}, loaded'
-  if not 1 <= vocabulary <= 2**20:
-    raise DataError(f'vocabulary={vocabulary}: a tokenizer is trained with 1 to {2**20} ids, as many as texts of this size could fill')
   return tokenize.wordpiece(texts, vocabulary=vocabulary), f'WordPiece, at most {vocabulary} ids, lower case, trained on train'
 
 

