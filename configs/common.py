@@ -56,7 +56,7 @@ def sentences(*, data: str = 'lee', batch_size: int = 32, steps: int = 16, lengt
   c = base(data=data, batch_size=batch_size, epochs=1)
   c.steps, c.data.length, c.data.tokenizer = steps, length, 'minilm'
   c.backbone = dict(name='minilm', depth=1, dropout=0.1)
-  c.view = dict(name='twice')
+  c.view = dict(name='duplicate')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-4, warmup='10%'), weight_decay=0.01)
   c.evaluators = dict(sts=dict(name='sts', pairs='pairs_test'))
   return c
@@ -111,7 +111,7 @@ def rooms_played(*, batch_size: int = 64, steps: int = 600, copies: int = 1, **d
   c.data.head = 'q'
   c.backbone.norm = 'layer'
   c.heads.q = dict(name='linear', dim='data.action.size')
-  c.heads.action = dict(name='action_code', on='data.action')
+  c.heads.action = dict(name='action_embedding', on='data.action')
   c.heads.transition = dict(name='transition', actions='data.action.size')
   c.teacher = dict(name='ema', decay=0.99, networks=('backbone', 'q'))
   c.passes.play = dict(name='q_values', horizon=3)

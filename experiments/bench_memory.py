@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jssl.objectives import OBJECTIVES
-from jssl.parts.candidates import AXES
+from jssl.ops.pairwise import AXES
+from jssl.tables import OBJECTIVES
 
 CHUNKED = [name for name, f in OBJECTIVES.items() if 'chunk' in inspect.signature(f).parameters]
 SYMMETRIC = ('nt_xent', 'info_nce')  # also run both ways, as in SimCLR and CLIP

@@ -19,9 +19,10 @@ sys.path.insert(0, str(ROOT))
 import tests.conftest  # noqa: E402, F401  the tests' flags, before jax is imported
 
 import jax  # noqa: E402  # isort: skip
-from jssl import configs, ledger, testing  # noqa: E402
+from jssl import configs, testing  # noqa: E402
 from jssl.core import loop  # noqa: E402
 from jssl.core.build import plan  # noqa: E402
+from jssl.ledger import records  # noqa: E402
 from tests.small import small  # noqa: E402
 
 OUT, PAGE = Path(__file__).with_suffix('.json'), ROOT / 'docs' / 'exactness.md'
@@ -126,7 +127,7 @@ def main() -> int:
   record = {name: found for name, found in record.items() if name in configs.names()}
   for name in [] if arguments.render else arguments.names or sorted(configs.names()):
     config = configs.module(name).get_config().to_dict()
-    code = ledger.code_hash(config)
+    code = records.code_hash(config)
     known = record.get(name, {})
     if not config.get('losses') or (not arguments.again and known.get('code') == code and 'error' not in known):
       continue  # nothing is trained, or only in a loop of its own, or it is known

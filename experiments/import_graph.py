@@ -13,7 +13,6 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the top of the house to its ground; a package imports only from lower floors.
 FLOORS = [
   ['cli', 'testing'],
-  ['catalogue'],
   ['ledger'],
   ['run', 'replay'],
   ['model', 'processes'],
@@ -21,9 +20,9 @@ FLOORS = [
   ['core'],
   ['options'],
   ['tables'],
-  ['passes', 'refreshes', 'memories'],
-  ['objectives', 'views', 'models', 'data', 'evaluators', 'transforms', 'metrics'],
-  ['parts', 'configs', 'experiments'],
+  ['evaluators', 'data', 'parts', 'passes'],
+  ['objectives', 'views', 'masks', 'noise', 'negatives', 'models', 'transforms', 'metrics', 'pictures', 'envs'],
+  ['ops', 'configs', 'experiments'],
   ['types'],
 ]
 

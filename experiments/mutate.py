@@ -29,7 +29,7 @@ import jax
 from jssl import configs
 from jssl.core import build
 from jssl.core.build import Plan, plan
-from jssl.data.records import DataError
+from jssl.data.core.records import DataError
 from jssl.options import ConfigError
 from jssl.tables import TABLES
 

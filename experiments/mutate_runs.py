@@ -345,7 +345,7 @@ CONFIG = """import numpy as np
 from columns_of_mine import columns
 from jssl import tables
 from jssl.configs.{module} import get_config as sound
-from jssl.data.arrays import arrays
+from jssl.data.core.arrays import arrays
 
 tables.TABLES['data']['mine'] = lambda: arrays(**columns())
 

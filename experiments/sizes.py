@@ -16,7 +16,8 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from jssl import catalogue, configs, experiments, tables
+from jssl import configs, experiments, tables
+from jssl.ledger import catalogue
 
 PARTS = ('config', 'objective', 'pass', 'loop', 'all')
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ import ast
 from itertools import groupby
 from pathlib import Path
 
-from jssl import catalogue, ledger
+from jssl.ledger import catalogue, records
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,11 +26,11 @@ def page() -> str:
   for family, members in groupby(rows, key=lambda row: row['family']):
     lines += ['', f'## {family}', '', '| system | paper | claim | state | figures |', '|---|---|---|---|---|']
     for row in members:
-      record = ledger.read(row['name'])
+      record = records.read(row['name'])
       state = row['claim']['state'].replace('_', ' ')
       state += f' ({record["state"].replace("_", " ")})' if state == 'stale' else ''
       picture = f'[{state}](../experiments/ledger/{row["name"]}.png)' if record else state
-      figures = ledger.summary(record) if record else ''
+      figures = records.summary(record) if record else ''
       told = ' '.join(ast.get_docstring(ast.parse((ROOT / 'configs' / row['config']).read_text())).split('\n\n', 1)[1:])
       figures += f'. {" ".join(told.split())}' if record and record['state'] == 'not_held' and told else ''
       lines.append(f'| [{row["name"]}](../configs/{row["config"]}) | {row["paper"]} | {row["claim"]["text"]} | {picture} | {figures} |')

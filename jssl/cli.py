@@ -149,7 +149,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def list_systems(arguments, overrides) -> None:
-  from jssl import catalogue
+  from jssl.ledger import catalogue
 
   rows = [row for row in catalogue.systems() if arguments.family in (None, row['family'])]
   if not rows:
@@ -216,8 +216,9 @@ def embed(arguments, overrides) -> None:
 
 
 def reproduce(arguments, overrides) -> None:
-  from jssl import configs, ledger, processes
+  from jssl import configs, processes
   from jssl.core.log import as_json
+  from jssl.ledger import records as ledger
   from jssl.run import load_config
 
   if bool(arguments.names) == arguments.all:

@@ -19,8 +19,8 @@ import numpy as np
 from jssl import experiments
 from jssl.core.log import Log
 from jssl.core.loop import claim_workdir
+from jssl.core.stored import fingerprint, quiet, short
 from jssl.options import ConfigError, closest
-from jssl.parts.stored import fingerprint, quiet, short
 from jssl.types import Loop
 
 

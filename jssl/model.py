@@ -21,8 +21,8 @@ from jssl.core.mesh import make_mesh
 from jssl.core.phases import phase_at
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
-from jssl.data.arrays import stack, within
-from jssl.data.pictures import first_line, is_picture, like, read_folder
+from jssl.data.core.arrays import stack, within
+from jssl.data.core.pictures import first_line, is_picture, like, read_folder
 from jssl.evaluators.features import finite
 from jssl.evaluators.subject import Subject
 from jssl.options import ConfigError, natural

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from jssl import tables
-from jssl.data.records import DataError
+from jssl.data.core.records import DataError
 from jssl.parts.schedules import Schedule
 from jssl.types import (
   Column,
@@ -158,11 +158,19 @@ def resolved(place: str, hint: Any, value: Any, clock: Mapping[str, int] | None)
 
 
 def lookup(table: str, name: Any, place: str) -> Callable:
+  """The entry of a table: one of its own, or the user's, 'package.module:name'."""
   entries = tables.TABLES[table]
+  kind = {'memories': 'memory', 'losses': 'loss', 'passes': 'pass', 'refreshes': 'refresh'}.get(table, table.removesuffix('s'))
   if not isinstance(name, str) or name not in entries:
-    kind = {'memories': 'memory', 'losses': 'loss', 'passes': 'pass', 'refreshes': 'refresh'}.get(table, table.removesuffix('s'))
-    raise ConfigError(f'{place}: no {kind} is called {name!r}{closest(name, entries)}')
-  return entries[name]
+    before = tables.RENAMED.get((table, name)) if isinstance(name, str) else None
+    hint = f'; it is called {before!r} now' if before else closest(name, entries)
+    raise ConfigError(f'{place}: no {kind} is called {name!r}{hint}')
+  try:
+    return entries[name]
+  except (ImportError, AttributeError) as error:
+    if ':' not in name and not isinstance(error, ImportError):
+      raise
+    raise ConfigError(f'{place}: {name!r} cannot be used as a {kind}: {error}') from error
 
 
 def call(bound: partial) -> Any:

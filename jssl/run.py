@@ -23,15 +23,15 @@ from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json, replace
 from jssl.core.mesh import BATCH
 from jssl.core.step import TrainState
-from jssl.data.sources import to_device
+from jssl.data.core.sources import to_device
 from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import flatten
-from jssl.evaluators.health import alarm, health
-from jssl.evaluators.picture import LEAST, embedding_map
-from jssl.evaluators.protocols import PROTOCOLS
 from jssl.evaluators.subject import Subject
+from jssl.metrics.health import alarm, health
 from jssl.model import read_config, restore, writable
 from jssl.options import ConfigError, closest
+from jssl.pictures.embedding import LEAST, embedding_map
+from jssl.tables import EVALUATORS
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):
@@ -217,8 +217,8 @@ def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
     ConfigError: there is no such evaluator, or one cannot judge what this plan trains.
   """
   for name in protocols or ():
-    if name not in p.evaluators and name not in PROTOCOLS:
-      raise ConfigError(f'no protocol is called {name!r}{closest(name, {*p.evaluators, *PROTOCOLS})}')
+    if name not in p.evaluators and name not in EVALUATORS:
+      raise ConfigError(f'no protocol is called {name!r}{closest(name, {*p.evaluators, *EVALUATORS})}')
   own = p.evaluators if protocols is None else protocols
   asked = {name: p.evaluators[name] if name in p.evaluators else judges({name: name})[name] for name in own}
   check(p, asked)
@@ -298,7 +298,7 @@ def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], w
   if not subjects or 'label' not in p.data.spec:
     return
   try:
-    PROTOCOLS['fewshot'].check(subjects[name])  # which needs what a map does
+    EVALUATORS['fewshot'].check(subjects[name])  # which needs what a map does
   except ValueError as error:
     lacking = str(error)
   if lacking is None and len(p.data.splits['test']) < LEAST:

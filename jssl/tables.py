@@ -1,271 +1,557 @@
-"""Every name that a config can use, as literal dicts: nothing registers itself, everything can be grepped."""
+"""Every name that a config can use, as literal tables of where it is: nothing registers itself, everything can be grepped.
 
-from jssl import memories
-from jssl.data import (
-  chains,
-  cipher,
-  clips,
-  compose,
-  contrasted,
-  corridors,
-  documents,
-  environments,
-  fact_tables,
-  few_labels,
-  few_reviews,
-  gap_sentences,
-  graphs,
-  images,
-  knowledge,
-  mazes,
-  molecules,
-  news_documents,
-  nuisances,
-  passages,
-  probing,
-  reports,
-  rollout,
-  sentence_tasks,
-  series,
-  shapes,
-  simlex,
-  sound,
-  text,
-  thesaurus,
-  unseen_books,
-  voices,
-  words,
-)
-from jssl.evaluators.protocols import PROTOCOLS
-from jssl.metrics import METRICS
-from jssl.models import (
-  averaged,
-  bert,
-  coder,
-  contextual,
-  convnet,
-  critic,
-  cross,
-  dan,
-  dit,
-  dynamics,
-  embedding,
-  gcn,
-  grid,
-  heads,
-  mlp,
-  pretrained,
-  reporter,
-  resnet,
-  transformer,
-  unet,
-  vit,
-)
-from jssl.models import series as series_models
-from jssl.objectives import OBJECTIVES, dino_teacher, invariance, sinkhorn
-from jssl.objectives.compound import COMPOUND
-from jssl.parts import guards, optimizers, schedules, teachers
-from jssl.passes import PASSES
-from jssl.refreshes import REFRESHES
-from jssl.transforms import TRANSFORMS
-from jssl.views import columns, gaps, graph, image, items, noise, rates, shifts, video
-from jssl.views import series as series_views
-from jssl.views import text as text_views
-from jssl.views import tuples as tuple_views
+'nt_xent': 'contrastive:nt_xent' stands for `nt_xent` of jssl/objectives/contrastive.py, which is imported when it is first used. A name
+with a colon is the user's own: 'my_package.losses:hinge' is `hinge` of that module.
+"""
 
-MODELS = {
-  'convnet': convnet.ConvNet,
-  'coder': coder.Coder,
-  'resnet18': resnet.resnet18,
-  'resnet34': resnet.resnet34,
-  'resnet50': resnet.resnet50,
-  'vit': vit.ViT,
-  'vit_micro': vit.vit_micro,
-  'vit_hybrid_micro': vit.vit_hybrid_micro,
-  'vit_tiny': vit.vit_tiny,
-  'vit_small': vit.vit_small,
-  'vit_base': vit.vit_base,
-  'vit_large': vit.vit_large,
-  'mlp_backbone': mlp.Mlp,
-  'gcn': gcn.Gcn,
-  'embedding': embedding.Embedding,
-  'embedding_bag': embedding.EmbeddingBag,
-  'causal_lm': transformer.CausalLm,
-  'bert': bert.Bert,
-  'bert_averaged': averaged.AveragedBert,
-  'contextual_bert': contextual.ContextualBert,
-  'bert_from': pretrained.bert,
-  'minilm': pretrained.minilm,
-  'dit': dit.DiT,
-  'frame_transformer': grid.frame_transformer,
-  'tubelet_vit': grid.tubelet_vit,
-  'tst': series_models.TST,
-  # heads
-  'mlp': heads.Mlp,
-  'linear': heads.Linear,
-  'prototypes': heads.Prototypes,
-  'dino_head': heads.Dino,
-  'mae_decoder': heads.MaeDecoder,
-  'ijepa_predictor': heads.IJepaPredictor,
-  'pixel_head': heads.Pixels,
-  'scale': heads.Scale,
-  'table': embedding.Table,
-  # relations of a knowledge graph
-  'transe': embedding.transe,
-  'distmult': embedding.distmult,
-  'bilinear': embedding.bilinear,
-  'complex': embedding.complex_,
-  'rotate': embedding.rotate,
-  'decoder': transformer.Decoder,
-  'token_decoder': transformer.TokenDecoder,
-  'lm_head': transformer.LmHead,
-  'critic': critic.Critic,
-  'unet': unet.UNet,
-  'dit_decoder': dit.DiTDecoder,
-  'cross_decoder': cross.CrossDecoder,
-  'reporter': reporter.Reporter,
-  # control
-  'action_code': dynamics.ActionCode,
-  'joined': dynamics.Joined,
-  'coded_q': dynamics.CodedQ,
-  'action_sequence': dynamics.ActionSequence,
-  'transition': dynamics.Transition,
-  'timeline': dynamics.Timeline,
-  'timeline_encoder': dynamics.TimelineEncoder,
-  'chunk': dynamics.Chunk,
-  'matrix': dynamics.Matrix,
-  'flat': dynamics.Flat,
-  # sentences
-  'dan': dan.Dan,
-  'compared': dan.Compared,
-}
-VIEWS = {
-  'augment': image.augment,
-  'plain': image.plain,
-  'columns': columns.columns,
-  'twice': text_views.twice,
-  'deleted': text_views.deleted,
-  'joined': text_views.joined,
-  'whole_graph': graph.whole_graph,
-  'corrupted_graph': graph.corrupted_graph,
-  'draw': items.draw,
-  'beside': items.beside,
-  'shared': items.shared,
-  'scaled': columns.scaled,
-  'gapped': gaps.gapped,
-  'random_shift': shifts.random_shift,
-  'frames': video.frames,
-  'geometric_future': series_views.geometric_future,
-}
-SAMPLERS = {
-  'skip_gram': tuple_views.skip_gram,
-  'surrounded': tuple_views.surrounded,
-  'tree_path': tuple_views.tree_path,
-  'tree_path_from_one': tuple_views.tree_path_from_one,
-  'real_tokens': text_views.real_tokens,
-  'ordered_places': text_views.ordered_places,
-  'table_cells': text_views.table_cells,
-}
-MASKS = {
-  'random_mask': image.random_mask,
-  'beit_block_mask': image.beit_block_mask,
-  'block_mask': image.block_mask,
-  'tube_mask': video.tube_mask,
-  'gap_mask': series_views.gap_mask,
-}
-TOKEN_MASKS = {'mask_tokens': text_views.mask_tokens, 'mask_uniformly': rates.mask_uniformly}
-STEP_MASKS = {'markov_mask': series_views.markov_mask, 'random_steps': series_views.random_steps}
-NOISE = {'cosine_noise': noise.cosine_noise, 'linear_noise': noise.linear_noise}
-NEGATIVES = {'corrupted_triples': tuple_views.corrupted_triples}
-DATA = {
-  'mnist5k': images.mnist5k,
-  'digits': images.digits,
-  'tfds': images.tfds,
-  'blocks': graphs.blocks,
-  'nations': knowledge.nations,
-  'kinships': knowledge.kinships,
-  'umls': knowledge.umls,
-  'words': words.words,
-  'citations': documents.citations,
-  'subtopic_citations': documents.subtopic_citations,
-  'citation_neighbours': documents.citation_neighbours,
-  'lee': text.lee,
-  'lee_documents': news_documents.lee_documents,
-  'rotten_tomatoes': text.rotten_tomatoes,
-  'contrasted_reviews': contrasted.contrasted_reviews,
-  'king_james': text.king_james,
-  'few_reviews': few_reviews.few_reviews,
-  'occupations': probing.occupations,
-  'code_or_prose': probing.code_or_prose,
-  'simlex': simlex.simlex,
-  'counted_words': thesaurus.counted_words,
-  'coloured_digits': nuisances.coloured_digits,
-  'shifted_digits': compose.shifted_digits,
-  'mnist5k_glyphs': compose.mnist5k_glyphs,
-  'mnist5k_few': few_labels.mnist5k_few,
-  'voices': voices.voices,
-  'moving_digits': clips.moving_digits,
-  'shapes': shapes.shapes,
-  'digit_reports': reports.digit_reports,
-  'vowels': sound.vowels,
-  'japanese_vowels': series.japanese_vowels,
-  'chains': chains.chains,
-  'mazes': mazes.mazes,
-  'corridors': corridors.corridors,
-  'king_james_passages': passages.king_james_passages,
-  'king_james_cipher': cipher.king_james_cipher,
-  'umls_tables': fact_tables.umls_tables,
-  'lee_gaps': gap_sentences.lee_gaps,
-  'solubility': molecules.solubility,
-  # control
-  'rooms': rollout.rooms,
-  'demonstrations': rollout.demonstrations,
-  'unseen_books': unseen_books.unseen_books,
-  'sentence_tasks': sentence_tasks.sentence_tasks,
-  'reviews_and_lee': compose.reviews_and_lee,
-}
-TEACHERS = {'ema': teachers.ema, 'frozen': teachers.frozen, 'periodic': teachers.periodic, 'copy': teachers.copy}
+import importlib
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+
+class Table(MutableMapping[str, Any]):
+  """What there is of one kind, by name.
+
+  Args:
+    room: the package that entries are in.
+    entries: name -> 'module:attribute' within it.
+    wrap: 'module:attribute' within it of what every entry is passed through.
+  """
+
+  def __init__(self, room: str, entries: dict[str, Any], wrap: str | None = None):
+    self.room, self.wrap, self._entries = room, wrap, entries
+
+  def __getitem__(self, name: str) -> Any:
+    """The entry; KeyError where there is none, ImportError or AttributeError where a module or an attribute is not there."""
+    entry = self._entries.get(name, name if _own(name) else None)
+    if entry is None:
+      raise KeyError(name)
+    if isinstance(entry, str):
+      module, _, attribute = entry.partition(':')
+      entry = getattr(importlib.import_module(module if _own(name) else f'jssl.{self.room}.{module}'), attribute)
+    if self.wrap:
+      module, _, attribute = self.wrap.partition(':')
+      entry = getattr(importlib.import_module(f'jssl.{self.room}.{module}'), attribute)(entry)
+    return entry
+
+  def __setitem__(self, name: str, entry: Any) -> None:
+    self._entries[name] = entry
+
+  def __delitem__(self, name: str) -> None:
+    del self._entries[name]
+
+  def __contains__(self, name: object) -> bool:
+    return isinstance(name, str) and (name in self._entries or _own(name))
+
+  def __iter__(self) -> Iterator[str]:
+    return iter(self._entries)
+
+  def __len__(self) -> int:
+    return len(self._entries)
+
+
+def _own(name: str) -> bool:
+  """Whether a name is that of a user's own function: a module, a colon and an attribute."""
+  module, colon, attribute = name.partition(':')
+  return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split('.'))
+
+
+MODELS = Table(
+  'models',
+  {
+    'convnet': 'vision.convnet:ConvNet',
+    'coder': 'vision.coder:Coder',
+    'resnet18': 'vision.resnet:resnet18',
+    'resnet34': 'vision.resnet:resnet34',
+    'resnet50': 'vision.resnet:resnet50',
+    'vit': 'vision.vit:ViT',
+    'vit_micro': 'vision.vit:vit_micro',
+    'vit_hybrid_micro': 'vision.vit:vit_hybrid_micro',
+    'vit_tiny': 'vision.vit:vit_tiny',
+    'vit_small': 'vision.vit:vit_small',
+    'vit_base': 'vision.vit:vit_base',
+    'vit_large': 'vision.vit:vit_large',
+    'mlp_backbone': 'vision.mlp:Mlp',
+    'gcn': 'graph.gcn:Gcn',
+    'embedding': 'words.embedding:Embedding',
+    'embedding_bag': 'words.embedding:EmbeddingBag',
+    'causal_lm': 'text.transformer:CausalLm',
+    'bert': 'text.bert:Bert',
+    'bert_averaged': 'text.averaged:AveragedBert',
+    'contextual_bert': 'text.contextual:ContextualBert',
+    'bert_from': 'pretrained.bert:bert',
+    'minilm': 'pretrained.bert:minilm',
+    'dit': 'vision.dit:DiT',
+    'frame_transformer': 'vision.grid:frame_transformer',
+    'tubelet_vit': 'vision.grid:tubelet_vit',
+    'tst': 'series.tst:TST',
+    'mlp': 'heads.projection:ProjectionMlp',
+    'linear': 'heads.projection:Linear',
+    'prototypes': 'heads.prototypes:Prototypes',
+    'dino_head': 'heads.prototypes:DinoHead',
+    'mae_decoder': 'heads.masked:MaeDecoder',
+    'ijepa_predictor': 'heads.masked:IJepaPredictor',
+    'pixel_head': 'heads.masked:Pixels',
+    'scale': 'heads.scale:Scale',
+    'table': 'words.embedding:Table',
+    'transe': 'words.embedding:transe',
+    'distmult': 'words.embedding:distmult',
+    'bilinear': 'words.embedding:bilinear',
+    'complex': 'words.embedding:complex_',
+    'rotate': 'words.embedding:rotate',
+    'decoder': 'text.transformer:Decoder',
+    'token_decoder': 'text.transformer:TokenDecoder',
+    'lm_head': 'text.transformer:LmHead',
+    'critic': 'heads.critic:Critic',
+    'unet': 'vision.unet:UNet',
+    'dit_decoder': 'vision.dit:DiTDecoder',
+    'cross_decoder': 'vision.cross_decoder:CrossDecoder',
+    'masked_text_decoder': 'text.masked_text_decoder:MaskedTextDecoder',
+    'action_embedding': 'control.dynamics:ActionEmbedding',
+    'state_action_mlp': 'control.dynamics:StateActionMlp',
+    'coded_q': 'control.dynamics:CodedQ',
+    'action_sequence': 'control.dynamics:ActionSequence',
+    'transition': 'control.dynamics:Transition',
+    'window_transformer': 'control.dynamics:WindowTransformer',
+    'timeline_encoder': 'control.dynamics:TimelineEncoder',
+    'action_decoder': 'control.dynamics:ActionDecoder',
+    'matrix': 'control.dynamics:Matrix',
+    'flat': 'control.dynamics:Flat',
+    'dan': 'text.dan:Dan',
+    'compared': 'heads.compared:Compared',
+  },
+)
+VIEWS = Table(
+  'views',
+  {
+    'augment': 'image:augment',
+    'plain': 'image:plain',
+    'columns': 'columns:columns',
+    'duplicate': 'text:duplicate',
+    'deleted': 'text:deleted',
+    'joined': 'text:joined',
+    'whole_graph': 'graph:whole_graph',
+    'corrupted_graph': 'graph:corrupted_graph',
+    'sample_items': 'items:sample_items',
+    'with_columns': 'items:with_columns',
+    'grouped': 'items:grouped',
+    'scaled': 'columns:scaled',
+    'gapped_patches': 'gaps:gapped_patches',
+    'random_shift': 'shifts:random_shift',
+    'frames': 'video:frames',
+    'geometric_future': 'series:geometric_future',
+  },
+)
+# Numbers that are looked up, places, cells: what is drawn and is no view.
+SAMPLERS = Table(
+  'views',
+  {
+    'skip_gram': 'words:skip_gram',
+    'cbow_context': 'words:cbow_context',
+    'huffman_path': 'words:huffman_path',
+    'huffman_path_from_one': 'words:huffman_path_from_one',
+    'real_tokens': 'text:real_tokens',
+    'ordered_places': 'text:ordered_places',
+    'table_cells': 'text:table_cells',
+  },
+)
+# Over the patches of a grid.
+MASKS = Table(
+  'masks',
+  {
+    'random_mask': 'patches:random_mask',
+    'beit_block_mask': 'patches:beit_block_mask',
+    'block_mask': 'patches:block_mask',
+    'tube_mask': 'video:tube_mask',
+    'gap_mask': 'series:gap_mask',
+  },
+)
+# Over token ids.
+TOKEN_MASKS = Table(
+  'masks',
+  {
+    'mask_tokens': 'tokens:mask_tokens',
+    'mask_uniformly': 'tokens:mask_uniformly',
+  },
+)
+# Over the steps of a series.
+STEP_MASKS = Table(
+  'masks',
+  {
+    'markov_mask': 'series:markov_mask',
+    'random_steps': 'series:random_steps',
+  },
+)
+NOISE = Table(
+  'noise',
+  {
+    'cosine_noise': 'diffusion:cosine_noise',
+    'linear_noise': 'diffusion:linear_noise',
+  },
+)
+NEGATIVES = Table(
+  'negatives',
+  {
+    'corrupted_triples': 'triples:corrupted_triples',
+  },
+)
+DATA = Table(
+  'data',
+  {
+    'mnist5k': 'vision.images:mnist5k',
+    'digits': 'vision.images:digits',
+    'tfds': 'vision.images:tfds',
+    'blocks': 'graph.blocks:blocks',
+    'nations': 'graph.knowledge:nations',
+    'kinships': 'graph.knowledge:kinships',
+    'umls': 'graph.knowledge:umls',
+    'words': 'words.corpora:words',
+    'citations': 'retrieval.citations:citations',
+    'subtopic_citations': 'retrieval.citations:subtopic_citations',
+    'citation_neighbours': 'retrieval.citations:citation_neighbours',
+    'lee': 'text.corpora:lee',
+    'lee_documents': 'text.news_documents:lee_documents',
+    'rotten_tomatoes': 'text.corpora:rotten_tomatoes',
+    'contrasted_reviews': 'text.contrasted:contrasted_reviews',
+    'king_james': 'text.corpora:king_james',
+    'few_reviews': 'text.few_reviews:few_reviews',
+    'occupations': 'text.probing:occupations',
+    'code_or_prose': 'text.probing:code_or_prose',
+    'simlex': 'text.simlex:simlex',
+    'counted_words': 'words.thesaurus:counted_words',
+    'coloured_digits': 'vision.coloured_digits:coloured_digits',
+    'shifted_digits': 'multimodal.shifted_digits:shifted_digits',
+    'mnist5k_glyphs': 'vision.outside:mnist5k_glyphs',
+    'mnist5k_few': 'vision.few_labels:mnist5k_few',
+    'voices': 'audio.voices:voices',
+    'moving_digits': 'video.moving_digits:moving_digits',
+    'shapes': 'vision.shapes:shapes',
+    'digit_reports': 'multimodal.digit_reports:digit_reports',
+    'vowels': 'audio.vowels:vowels',
+    'japanese_vowels': 'series.japanese_vowels:japanese_vowels',
+    'chains': 'preference.chains:chains',
+    'mazes': 'text.mazes:mazes',
+    'corridors': 'text.corridors:corridors',
+    'king_james_passages': 'retrieval.passages:king_james_passages',
+    'king_james_cipher': 'retrieval.cipher:king_james_cipher',
+    'umls_tables': 'tables.umls:umls_tables',
+    'lee_gaps': 'text.gap_sentences:lee_gaps',
+    'solubility': 'molecules.solubility:solubility',
+    'rooms': 'control.rollouts:rooms',
+    'demonstrations': 'control.rollouts:demonstrations',
+    'unseen_books': 'retrieval.unseen_books:unseen_books',
+    'sentence_tasks': 'text.sentence_tasks:sentence_tasks',
+    'reviews_and_lee': 'text.reviews_and_lee:reviews_and_lee',
+  },
+)
+OBJECTIVES = Table(
+  'objectives',
+  {
+    'nt_xent': 'contrastive:nt_xent',
+    'info_nce': 'contrastive:info_nce',
+    'info_nce_queue': 'contrastive:info_nce_queue',
+    'filtered_info_nce': 'contrastive:filtered_info_nce',
+    'sup_con': 'contrastive:sup_con',
+    'nnclr': 'contrastive:nnclr',
+    'dcl': 'contrastive:dcl',
+    'debiased': 'contrastive:debiased',
+    'siglip': 'contrastive:siglip',
+    'spectral_contrastive': 'contrastive:spectral_contrastive',
+    'alignment': 'uniformity:alignment',
+    'uniformity': 'uniformity:uniformity',
+    'align_uniform': 'uniformity:align_uniform',
+    'koleo': 'uniformity:koleo',
+    'in_batch_softmax': 'contrastive:in_batch_softmax',
+    'barlow_twins': 'redundancy:barlow_twins',
+    'vicreg': 'redundancy:vicreg',
+    'variance': 'redundancy:variance',
+    'covariance': 'redundancy:covariance',
+    'w_mse': 'redundancy:w_mse',
+    'tico': 'redundancy:tico',
+    'swav': 'clustering:swav',
+    'dino': 'clustering:dino',
+    'msn': 'clustering:msn',
+    'deep_cluster': 'clustering:deep_cluster',
+    'negative_cosine': 'prediction:negative_cosine',
+    'byol': 'prediction:byol',
+    'smooth_l1': 'prediction:smooth_l1',
+    'latent_l2': 'prediction:latent_l2',
+    'latent_l1': 'prediction:latent_l1',
+    'masked_mse': 'reconstruction:masked_mse',
+    'masked_l1': 'reconstruction:masked_l1',
+    'poly_view_geometric': 'multi_view:poly_view_geometric',
+    'poly_view_arithmetic': 'multi_view:poly_view_arithmetic',
+    'poly_view_statistics': 'multi_view:poly_view_statistics',
+    'care': 'equivariance:care',
+    'symile': 'multi_view:symile',
+    'pairwise_info_nce': 'multi_view:pairwise_info_nce',
+    'non_negative': 'non_negative:non_negative',
+    'patch_discrimination': 'multi_view:patch_discrimination',
+    'patch_similarity': 'multi_view:patch_similarity',
+    'simcse': 'contrastive_text:simcse',
+    'kl_align': 'multi_view:kl_align',
+    'bidirectional_margin': 'contrastive_text:bidirectional_margin',
+    'token_cross_entropy': 'sequence:token_cross_entropy',
+    'replaced_token_detection': 'sequence:replaced_token_detection',
+    'codebook_cross_entropy': 'sequence:codebook_cross_entropy',
+    'masked_value_mse': 'sequence:masked_value_mse',
+    'bradley_terry': 'preference:bradley_terry',
+    'binary_preference': 'preference:binary_preference',
+    'goal_contrast': 'preference:goal_contrast',
+    'dpo': 'preference:dpo',
+    'cdpo': 'preference:cdpo',
+    'robust_dpo': 'preference:robust_dpo',
+    'ipo': 'preference:ipo',
+    'slic': 'preference:slic',
+    'rrhf': 'preference:rrhf',
+    'kto': 'preference:kto',
+    'kto_unpaired': 'preference:kto_unpaired',
+    'orpo': 'preference:orpo',
+    'simpo': 'preference:simpo',
+    'ppo_clip': 'preference:ppo_clip',
+    'prototypical': 'metric:prototypical',
+    'paired_cross_entropy': 'classification:paired_cross_entropy',
+    'first_cross_entropy': 'classification:first_cross_entropy',
+    'angular_prototypical': 'metric:angular_prototypical',
+    'ge2e': 'metric:ge2e',
+    'triplet': 'metric:triplet',
+    'euclidean_triplet': 'metric:euclidean_triplet',
+    'cross_entropy': 'classification:cross_entropy',
+    'am_softmax': 'classification:am_softmax',
+    'aam_softmax': 'classification:aam_softmax',
+    'known_cross_entropy': 'classification:known_cross_entropy',
+    'cores': 'classification:cores',
+    'edl': 'classification:edl',
+    'i_edl': 'classification:i_edl',
+    'cosine_regression': 'similarity:cosine_regression',
+    'cosent': 'similarity:cosent',
+    'angle': 'similarity:angle',
+    'entity_recovery': 'classification:entity_recovery',
+    'margin_ranking': 'knowledge_graph:margin_ranking',
+    'self_adversarial': 'knowledge_graph:self_adversarial',
+    'square_norm': 'knowledge_graph:square_norm',
+    'sgns': 'word2vec:sgns',
+    'cbow': 'word2vec:cbow',
+    'position_weighted_cbow': 'word2vec:position_weighted_cbow',
+    'hierarchical_softmax': 'word2vec:hierarchical_softmax',
+    'taco': 'control:taco',
+    'reward_error': 'control:reward_error',
+    'allo': 'control:allo',
+    'graph_drawing': 'control:graph_drawing',
+    'spr': 'control:spr',
+    'self_predictive': 'control:self_predictive',
+    'musik': 'control:musik',
+    'act_jepa': 'control:act_jepa',
+    'dynamo': 'control:dynamo',
+    'double_dqn': 'control:double_dqn',
+    'denoising_mse': 'diffusion:denoising_mse',
+    'gaussian_kl': 'diffusion:gaussian_kl',
+    'mmd': 'diffusion:mmd',
+    'conditional_mmd': 'discrepancy:conditional_mmd',
+    'rank_penalty': 'spectrum:rank_penalty',
+    'umd': 'diffusion:umd',
+    'kl_logits': 'distillation:kl_logits',
+    'ranking_distillation': 'distillation:ranking_distillation',
+    'token_alignment': 'distillation:token_alignment',
+    'wcord_global': 'distillation:wcord_global',
+    'wcord_scores': 'distillation:wcord_scores',
+    'wcord_local': 'distillation:wcord_local',
+    'matryoshka_2d': 'compound:matryoshka_2d',
+    'missing_mmd': 'compound:missing_mmd',
+  },
+)
+PASSES = Table(
+  'passes',
+  {
+    'embed': 'views:embed',
+    'encode': 'views:encode',
+    'apply': 'views:apply',
+    'cross': 'views:cross',
+    'partners': 'views:partners',
+    'recall': 'views:recall',
+    'gather': 'views:gather',
+    'draw': 'views:draw',
+    'sample': 'views:sample',
+    'hide': 'views:hide',
+    'masked_encode': 'masked:masked_encode',
+    'masked_and_noised': 'masked:masked_and_noised',
+    'jepa': 'masked:jepa',
+    'masked_lm': 'text:masked_lm',
+    'replace_tokens': 'text:replace_tokens',
+    'seq2seq': 'text:seq2seq',
+    'causal_lm': 'text:causal_lm',
+    'noise': 'noise:noise',
+    'gaussian': 'noise:gaussian',
+    'trajectory': 'control:trajectory',
+    'latent_rollout': 'control:latent_rollout',
+    'q_values': 'control:q_values',
+    'lookup': 'lookup:lookup',
+    'triples': 'lookup:triples',
+    'nearest': 'views:nearest',
+  },
+)
+# Figures of a batch for the log.
+METRICS = Table(
+  'metrics',
+  {
+    'token_accuracy': 'training:token_accuracy',
+    'pair_accuracy': 'training:pair_accuracy',
+    'pair_margin': 'training:pair_margin',
+    'diagonal_top1': 'training:diagonal_top1',
+    'share': 'training:share',
+    'mean_value': 'training:mean_value',
+  },
+)
+REFRESHES = Table(
+  'parts',
+  {
+    'clusters': 'refreshes:clusters',
+    'cluster_batches': 'refreshes:cluster_batches',
+    'hard_negatives': 'refreshes:hard_negatives',
+  },
+)
+TEACHERS = Table(
+  'parts',
+  {
+    'ema': 'teachers:ema',
+    'frozen': 'teachers:frozen',
+    'periodic': 'teachers:periodic',
+    'copy': 'teachers:copy',
+  },
+)
 # Where policies play.
-ENVIRONMENTS = {
-  'four_rooms': environments.four_rooms,
-  'point_mass': environments.point_mass,
-  'combination_lock': environments.combination_lock,
-}
-MEMORIES = {
-  'queue': memories.queue,
-  'centre': memories.centre,
-  'duals': memories.duals,
-  'multipliers': memories.multipliers,
-  'rows': memories.rows,
-  'centroids': memories.centroids,
-}
-SCHEDULES = {
-  'constant': schedules.constant,
-  'linear': schedules.linear,
-  'cosine': schedules.cosine,
-  'rise': schedules.rise,
-  'switch': schedules.switch,
-}
-GUARDS = {'stop': guards.stop, 'skip': guards.skip, 'roll_back': guards.roll_back}
-OPTIMIZERS = {
-  'adamw': optimizers.adamw,
-  'sgd': optimizers.sgd,
-  'lars': optimizers.lars,
-  'lamb': optimizers.lamb,
-  'adagrad': optimizers.adagrad,
-}
+ENVIRONMENTS = Table(
+  'envs',
+  {
+    'four_rooms': 'environments:four_rooms',
+    'point_mass': 'environments:point_mass',
+    'combination_lock': 'environments:combination_lock',
+  },
+)
+MEMORIES = Table(
+  'parts',
+  {
+    'queue': 'memories:queue',
+    'centre': 'memories:centre',
+    'duals': 'memories:duals',
+    'multipliers': 'memories:multipliers',
+    'rows': 'memories:rows',
+    'centroids': 'memories:centroids',
+  },
+)
+GUARDS = Table(
+  'parts',
+  {
+    'stop': 'guards:stop',
+    'skip': 'guards:skip',
+    'roll_back': 'guards:roll_back',
+  },
+)
+SCHEDULES = Table(
+  'parts',
+  {
+    'constant': 'schedules:constant',
+    'linear': 'schedules:linear',
+    'cosine': 'schedules:cosine',
+    'rise': 'schedules:rise',
+    'switch': 'schedules:switch',
+  },
+)
+OPTIMIZERS = Table(
+  'parts',
+  {
+    'adamw': 'optimizers:adamw',
+    'sgd': 'optimizers:sgd',
+    'lars': 'optimizers:lars',
+    'lamb': 'optimizers:lamb',
+    'adagrad': 'optimizers:adagrad',
+  },
+)
 # Weights of the two values of a nuisance that is partly missing.
-ESTIMATORS = {
-  'observed_only': invariance.observed_only,
-  'inverse_propensity': invariance.inverse_propensity,
-  'imputed': invariance.imputed,
-  'doubly_robust': invariance.doubly_robust,
-}
+ESTIMATORS = Table(
+  'objectives',
+  {
+    'observed_only': 'discrepancy:observed_only',
+    'inverse_propensity': 'discrepancy:inverse_propensity',
+    'imputed': 'discrepancy:imputed',
+    'doubly_robust': 'discrepancy:doubly_robust',
+  },
+)
 # A teacher's probabilities over prototypes by its objective, for the health panel.
-ASSIGNMENTS = {'dino': dino_teacher, 'swav': sinkhorn}
+ASSIGNMENTS = Table(
+  'objectives',
+  {
+    'dino': 'clustering:dino_teacher',
+    'swav': 'clustering:sinkhorn',
+  },
+)
+TRANSFORMS = Table(
+  'transforms',
+  {
+    'standardize': 'whiten:standardize',
+    'pca_whiten': 'whiten:pca_whiten',
+    'zca_whiten': 'whiten:zca_whiten',
+    'all_but_the_top': 'whiten:all_but_the_top',
+    'inlp': 'nullspace:inlp',
+    'leace': 'nullspace:leace',
+    'random_directions': 'nullspace:random_directions',
+    'retrofit': 'retrofit:retrofit',
+    'retrofit_random': 'retrofit:retrofit_random',
+    'lat': 'steer:lat',
+    'mean_difference': 'steer:mean_difference',
+    'logistic_direction': 'steer:logistic_direction',
+    'random_direction': 'steer:random_direction',
+    'corpus_context': 'corpus:corpus_context',
+  },
+)
+EVALUATORS = Table(
+  'evaluators',
+  {
+    'knn': 'general.knn:neighbour_vote',
+    'linear': 'general.probe:linear',
+    'fewshot': 'general.probe:fewshot',
+    'clustering': 'general.clustering:clustering',
+    'link_prediction': 'graph.link_prediction:link_prediction',
+    'retrieval': 'retrieval.retrieval:retrieval',
+    'word_similarity': 'words.word_similarity:word_similarity',
+    'sts': 'text.sts:sts',
+    'retrofitted': 'words.retrofitted:retrofitted',
+    'erasure': 'interpretability.erasure:erasure',
+    'sts_layer': 'text.sts:sts_layer',
+    'token_rank': 'interpretability.token_rank:token_rank',
+    'fill_masked': 'text.generation:fill_masked',
+    'greedy_decode': 'text.generation:greedy_decode',
+    'summaries': 'text.summaries:summaries',
+    'cell_filling': 'tables.cell_filling:cell_filling',
+    'late_retrieval': 'retrieval.late_retrieval:late_retrieval',
+    'prediction': 'text.prediction:prediction',
+    'sparse': 'interpretability.layers_and_neurons:sparse',
+    'random_neurons': 'interpretability.layers_and_neurons:random_neurons',
+    'description_length': 'interpretability.layers_and_neurons:description_length',
+    'mixing_weights': 'interpretability.layers_and_neurons:mixing_weights',
+    'reading': 'interpretability.directions:reading',
+    'steering': 'interpretability.directions:steering',
+    'verification': 'general.verification:verification',
+    'classify': 'general.uncertainty:classify',
+    'ood': 'general.uncertainty:ood',
+    'class_consistency': 'general.geometry:class_consistency',
+    'equivariance': 'general.geometry:equivariance',
+    'modality_completion': 'general.geometry:modality_completion',
+    'disentanglement': 'general.disentanglement:disentanglement',
+    'pair_rewards': 'preference.preference:pair_rewards',
+    'pair_likelihoods': 'preference.preference:pair_likelihoods',
+    'answers': 'preference.preference:answers',
+    'partial_reward': 'preference.preference:partial_reward',
+    'regression': 'general.regression:regression',
+    'labelled_regression': 'general.regression:labelled_regression',
+    'cloning': 'control.control:cloning',
+    'control': 'control.control:control',
+    'chunk_control': 'control.control:chunk_control',
+    'laplacian': 'control.laplacian:laplacian',
+  },
+  wrap='protocols:as_protocol',
+)
 TABLES = {
-  'assignments': ASSIGNMENTS,
-  'estimators': ESTIMATORS,
   'models': MODELS,
   'views': VIEWS,
   'samplers': SAMPLERS,
@@ -275,7 +561,7 @@ TABLES = {
   'noise': NOISE,
   'negatives': NEGATIVES,
   'data': DATA,
-  'objectives': {**OBJECTIVES, **COMPOUND},
+  'objectives': OBJECTIVES,
   'passes': PASSES,
   'metrics': METRICS,
   'refreshes': REFRESHES,
@@ -285,6 +571,40 @@ TABLES = {
   'guards': GUARDS,
   'schedules': SCHEDULES,
   'optimizers': OPTIMIZERS,
+  'estimators': ESTIMATORS,
+  'assignments': ASSIGNMENTS,
   'transforms': TRANSFORMS,
-  'evaluators': PROTOCOLS,
+  'evaluators': EVALUATORS,
+}
+# What names were before, for who still uses them; removed at 1.0.
+RENAMED = {
+  ('objectives', 'sig_lip'): 'siglip',
+  ('objectives', 'align'): 'alignment',
+  ('objectives', 'uniform'): 'uniformity',
+  ('objectives', 'spectral'): 'spectral_contrastive',
+  ('objectives', 'decoupled'): 'dcl',
+  ('objectives', 'softmax_cross_entropy'): 'cross_entropy',
+  ('views', 'twice'): 'duplicate',
+  ('views', 'beside'): 'with_columns',
+  ('views', 'shared'): 'grouped',
+  ('views', 'draw'): 'sample_items',
+  ('views', 'gapped'): 'gapped_patches',
+  ('samplers', 'surrounded'): 'cbow_context',
+  ('samplers', 'tree_path'): 'huffman_path',
+  ('samplers', 'tree_path_from_one'): 'huffman_path_from_one',
+  ('evaluators', 'filled'): 'fill_masked',
+  ('evaluators', 'continued'): 'greedy_decode',
+  ('evaluators', 'outside'): 'ood',
+  ('evaluators', 'links'): 'link_prediction',
+  ('evaluators', 'words'): 'word_similarity',
+  ('evaluators', 'guarded'): 'erasure',
+  ('evaluators', 'rotation'): 'equivariance',
+  ('evaluators', 'completion'): 'modality_completion',
+  ('evaluators', 'dimensions'): 'class_consistency',
+  ('evaluators', 'half_way'): 'partial_reward',
+  ('models', 'reporter'): 'masked_text_decoder',
+  ('models', 'joined'): 'state_action_mlp',
+  ('models', 'chunk'): 'action_decoder',
+  ('models', 'timeline'): 'window_transformer',
+  ('models', 'action_code'): 'action_embedding',
 }

@@ -52,7 +52,7 @@ MADE = {
         weights=dict(name='multipliers', of=('loss.recalled', 'batch.example'), count='data.example.size', rate=0.1, level=0.5),
       ),
       losses=dict(
-        recalled=dict(name='align', of=('views.q[1]', 'held.out')),
+        recalled=dict(name='alignment', of=('views.q[1]', 'held.out')),
         constrained=dict(name='cosine_regression', of=dict(q='views.q[0]', k='views.q[1]', labels='weight.out', weights='weight.out')),
       ),
     ),

@@ -279,7 +279,7 @@ def test_a_run_that_cannot_be_opened_says_what_is_missing(change, says, trained,
 
 
 def test_results_stay_where_no_picture_can_be_drawn(trained, tmp_path, monkeypatch):
-  from jssl.data.arrays import Columns
+  from jssl.data.core.arrays import Columns
 
   p = run.plan(json.loads((trained[0] / 'config.json').read_text()))
   few = Columns(p.data.splits['test'].take(np.arange(3)))

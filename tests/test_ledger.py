@@ -6,8 +6,9 @@ import types
 import numpy as np
 import pytest
 
-from jssl import cli, configs, ledger, run
+from jssl import cli, configs, run
 from jssl.core.build import DEFAULTS
+from jssl.ledger import records as ledger
 
 
 def rows(**means):

@@ -22,7 +22,7 @@ def test_imports_point_down():
 
 def test_core_is_small():
   lines = sum(len(p.read_text().splitlines()) for p in (ROOT / 'jssl' / 'core').glob('*.py'))
-  assert lines <= 2200, f'jssl/core has {lines} lines'
+  assert lines <= 2300, f'jssl/core has {lines} lines'
 
 
 def test_objectives_import_nothing_heavy():

@@ -11,7 +11,7 @@ def get_config():
   c.number = 176
   c.data.vague, c.data.examples = 0.6, 4096
   c.transform = dict(name='inlp', labels='gender', rounds=20, l2=1e-3)
-  c.evaluators = dict(guard=dict(name='guarded', attribute='gender', l2=1e-1))
+  c.evaluators = dict(guard=dict(name='erasure', attribute='gender', l2=1e-1))
   c.claim = dict(
     metric='guard_tpr_gap', beats=('unguarded', 'random'), margin=0.05, lower=True, seeds=1,
     variants=dict(

@@ -11,7 +11,7 @@ def get_config():
   c.view = dict(name='columns', names=('image',))
   c.passes.code = dict(name='embed')
   c.passes.logits = dict(name='apply', network='classifier', on='code.pooled[0]')
-  c.losses.error = dict(name='softmax_cross_entropy', of=dict(logits='logits.out', labels='batch.label'))
+  c.losses.error = dict(name='cross_entropy', of=dict(logits='logits.out', labels='batch.label'))
   observed = dict(q='code.pooled[0]', y='batch.label', nuisance='batch.nuisance', seen='batch.seen')
   c.losses.gap = dict(
     name='missing_mmd', of=dict(**observed, propensity='batch.propensity', imputation='batch.imputation'),

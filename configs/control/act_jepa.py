@@ -7,8 +7,8 @@ def get_config():
   c = common.demonstrations(side=0, others=4, episodes=50, window=5, batch_size=64)
   c.number = 59
   c.backbone = dict(name='timeline_encoder', on='data.frame', width=32)
-  c.heads.predictor = dict(name='chunk', length='data.action.length', width=32)
-  c.heads.decoder = dict(name='chunk', length='data.action.length', dim='data.action.width')
+  c.heads.predictor = dict(name='action_decoder', length='data.action.length', width=32)
+  c.heads.decoder = dict(name='action_decoder', length='data.action.length', dim='data.action.width')
   c.teacher = dict(name='ema', decay=0.996)
   c.passes.window = dict(name='trajectory')
   c.passes.now = dict(name='encode', on='batch.frame')

@@ -10,8 +10,8 @@ def get_config():
   c = common.demonstrations(steps=1000, episodes=1000, length=15, drag=1.0, others=0, flight=0.12)
   c.backbone.norm = 'batch'
   c.number = 91
-  c.heads.inverse = dict(name='timeline', dim=8, width=32, depth=1)
-  c.heads.forward = dict(name='timeline', extra=8, causal=True, width=32, depth=1)
+  c.heads.inverse = dict(name='window_transformer', dim=8, width=32, depth=1)
+  c.heads.forward = dict(name='window_transformer', extra=8, causal=True, width=32, depth=1)
   c.passes.walk = dict(name='trajectory')
   c.passes.actions = dict(name='apply', network='inverse', on='walk.states')
   c.passes.ahead = dict(name='apply', network='forward', on=('walk.states[:-1]', 'actions.out[1:]'))

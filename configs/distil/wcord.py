@@ -30,7 +30,7 @@ def get_config():
     pairs=dict(name='cross', network='critic', each='student.q[0]', all='whole.told.q[0]'),
   )
   c.losses = dict(
-    teacher=dict(name='softmax_cross_entropy', of=dict(logits='taught.q[0]', labels='batch.label')),
+    teacher=dict(name='cross_entropy', of=dict(logits='taught.q[0]', labels='batch.label')),
     task=dict(name='known_cross_entropy', of=dict(logits='labelled.q[0]', labels='batch.few')),
     whole=dict(name='wcord_scores', of=('pairs.scores',)),
     local=dict(name='wcord_local', of=('student.q[0]', 'told.q[0]')),

@@ -21,7 +21,7 @@ def get_config():
   c.view = dict(name='columns', names=('ids',))
   c.heads.journal = dict(name='linear', dim='data.book.size')
   c.passes.text = dict(name='embed', heads=('journal',))
-  c.losses.journal = dict(name='softmax_cross_entropy', of=dict(logits='text.q[0]', labels='batch.book'))
+  c.losses.journal = dict(name='cross_entropy', of=dict(logits='text.q[0]', labels='batch.book'))
   c.evaluators = dict(knn=dict(name='knn'), retrieval=dict(name='retrieval', queries='test', documents='test'))
   c.claim = None
   return c

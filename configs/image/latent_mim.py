@@ -15,7 +15,7 @@ def get_config():
   c = common.small_masked(epochs=100)
   c.number = 2
   # Patches with a gap of a pixel, so that neighbours do not give each other away.
-  c.view = dict(name='gapped', patch=2, gap=1, mean=0.3, std=0.35)
+  c.view = dict(name='gapped_patches', patch=2, gap=1, mean=0.3, std=0.35)
   c.heads.predictor = dict(name='cross_decoder', width=48, depth=2, heads=4, dim=48)
   c.heads.projector = dict(
     name='mlp', widths=(192, 192, 48), norm='layer', act='gelu', bias=False, final_bias=False, final_norm='layer',

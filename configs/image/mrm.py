@@ -11,7 +11,7 @@ def get_config():
   c.number = 13
   c.view = dict(name='scaled', names=('image', 'high'), mean=0.3, std=0.35)
   c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4, dim=64)  # 8x8 of the high resolution
-  c.heads.reporter = dict(name='reporter', vocabulary='data.text.size', length='data.text.length', width=48, depth=1, heads=4)
+  c.heads.reporter = dict(name='masked_text_decoder', vocabulary='data.text.size', length='data.text.length', width=48, depth=1, heads=4)
   half = dict(name='random_mask', ratio=0.5)
   c.passes.seen = dict(name='masked_encode', mask=half, target_view=1)
   c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))

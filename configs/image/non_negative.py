@@ -11,7 +11,7 @@ def get_config():
   c.heads.projector = dict(name='mlp', widths=(128, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='non_negative', of=('views.q', 'views.k'), pairs='all', temperature=0.2)
-  c.evaluators = dict(dimensions=dict(name='dimensions', keep=64), linear=dict(name='linear'))
+  c.evaluators = dict(dimensions=dict(name='class_consistency', keep=64), linear=dict(name='linear'))
   c.claim = dict(
     metric='dimensions_consistency', beats=('random_init', 'signed'), margin=0.05, seeds=3,
     also=(

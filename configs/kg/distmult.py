@@ -15,7 +15,7 @@ def get_config():
   c.losses.ranking = dict(name='margin_ranking', of=('triples.positive', 'triples.negatives'), margin=1.0)
   c.losses.decay = dict(name='square_norm', of=('nets.relations.vectors',), weight=1e-4 / (2 * 854))
   c.optimizer = dict(name='adagrad', learning_rate=0.1)
-  c.evaluators = dict(links=dict(name='links'))
+  c.evaluators = dict(links=dict(name='link_prediction'))
   c.claim = dict(
     metric='links_mrr', beats=('random_init', 'transe'), margin=0.05, seeds=3,
     variants=dict(transe=('heads.relations.name=transe', 'heads.relations.count=data.relation.size')),

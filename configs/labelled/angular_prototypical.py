@@ -8,7 +8,7 @@ def get_config():
   c.number = 116
   c.kind = 'supervised'
   c.backbone = dict(name='convnet', widths=(64, 64, 64))
-  c.view = dict(name='draw', column='utterances', views=2, frames=24)
+  c.view = dict(name='sample_items', column='utterances', views=2, frames=24)
   c.heads = dict(
     projector=dict(name='linear', dim=32),
     scale=dict(name='scale', init=10.0),

@@ -19,7 +19,7 @@ def get_config():
   c.passes.views = dict(name='embed', heads=('classifier',))
   judged = dict(of=dict(logits='views.q', labels='batch.label'), over='views')
   c.losses.evidence = dict(name='i_edl', **judged, fisher_weight=0.005, kl_weight=kl)
-  c.evaluators = dict(outside=dict(name='outside'))
+  c.evaluators = dict(outside=dict(name='ood'))
   c.claim = dict(
     metric='outside_auroc_evidence', beats=('random_init', 'edl'), margin=0.01, seeds=3,
     also=(dict(metric='outside_top1', beats=('edl',), margin=-0.01),),

@@ -9,7 +9,7 @@ def get_config():
   c.kind = 'multimodal'
   c.data.train = 2000
   c.backbone.widths = (16, 32, 64, 64)
-  c.view = dict(name='beside', names=('shift', 'total'), view={**c.view.to_dict(), 'views': 1})
+  c.view = dict(name='with_columns', names=('shift', 'total'), view={**c.view.to_dict(), 'views': 1})
   c.heads = dict(
     image_end=dict(name='linear', dim=32),
     shift=dict(name='mlp_backbone', widths=(64,), norm='none', on='data.shift'),
@@ -23,7 +23,7 @@ def get_config():
   c.passes.views = dict(name='embed', towers=towers, heads=ends)
   c.losses.tuples = dict(name='symile', of=dict(z='views.q', scale='nets.scale'))
   c.evaluators = dict(
-    completion=dict(name='completion', columns=('image', 'shift', 'total'), towers=towers, heads=heads, pairwise=False)
+    completion=dict(name='modality_completion', columns=('image', 'shift', 'total'), towers=towers, heads=heads, pairwise=False)
   )
   c.claim = dict(
     metric='completion_top1', beats=('random_init', 'pairs'), margin=0.5, seeds=3,

@@ -19,7 +19,7 @@ def get_config():
     name='goal_contrast', of=('states.source', 'states.goal', 'states.other_source', 'states.other_goal'), weight=0.5
   )
   c.metrics.accuracy = dict(name='pair_accuracy', of=('read.score[0]', 'read.score[1]'))
-  c.evaluators = dict(half=dict(name='half_way'))
+  c.evaluators = dict(half=dict(name='partial_reward'))
   c.claim = dict(
     metric='half_goal_auroc', beats=('random_init', 'bradley_terry'), margin=0.03, seeds=3,
     also=(dict(metric='half_accuracy', beats=('bradley_terry',), margin=-0.02),),

@@ -20,9 +20,9 @@ def get_config():
   c.passes.path = dict(name='masked_lm', mask=dict(name='mask_uniformly', start='data.ids.start'))
   c.losses.path = dict(name='token_cross_entropy', of=('path.logits', 'path.labels', 'path.valid'))
   c.metrics.accuracy = dict(name='token_accuracy', of=('path.logits', 'path.labels', 'path.valid'))
-  c.evaluators = dict(path=dict(name='filled'))
+  c.evaluators = dict(path=dict(name='fill_masked'))
   onwards = (
-    f'backbone={dict(name="causal_lm", **shape)}', 'evaluators.path.name=continued',
+    f'backbone={dict(name="causal_lm", **shape)}', 'evaluators.path.name=greedy_decode',
     f'passes.path={dict(name="causal_lm")}',
   )  # fmt: skip
   c.claim = dict(metric='path_exact', beats=('random_init', 'next token'), margin=0.05, seeds=3, variants={'next token': onwards})

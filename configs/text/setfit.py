@@ -25,7 +25,7 @@ def get_config():
     variants={
       'classes': (
         "passes.text.heads=('classifier',)",
-        "losses.pairs={'name': 'softmax_cross_entropy', 'of': {'logits': 'text.q[0]', 'labels': 'batch.label'}}",
+        "losses.pairs={'name': 'cross_entropy', 'of': {'logits': 'text.q[0]', 'labels': 'batch.label'}}",
       ),
     },
   )  # fmt: skip

@@ -32,7 +32,7 @@ def get_config():
   for head in ('before', 'after'):
     c.losses[head] = dict(name='in_batch_softmax', of=('verse.q[0]', f'{head}.out'), weight=0.5)
   c.losses.response = dict(name='in_batch_softmax', of=dict(q='turn.q[0]', k='response.out', ids='batch.turn'))
-  c.losses.relation = dict(name='softmax_cross_entropy', of=dict(logits='relation.out', labels='batch.relation'))
+  c.losses.relation = dict(name='cross_entropy', of=dict(logits='relation.out', labels='batch.relation'))
   c.watch = ('verse.q[0]', 'verse.q[1]')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=2e-3, warmup='10%'), weight_decay=0.01)
   c.evaluators = dict(linear=dict(name='linear'), sts=dict(name='sts', texts='documents', pairs='pairs_test', angular=True))

@@ -12,13 +12,13 @@ def get_config():
   c.heads.outputs = dict(name='embedding', count='data.noise.size', std=0.0)
   c.heads.positions = dict(name='table', count='data.context.length')
   c.passes.window = dict(
-    name='lookup', sampler=dict(name='surrounded', negatives=10),
+    name='lookup', sampler=dict(name='cbow_context', negatives=10),
     networks=dict(context='backbone', target='outputs', negatives='outputs'),
   )
   of = {name: f'window.{name}' for name in ('context', 'target', 'negatives', 'mask')}
   c.losses.windows = dict(name='position_weighted_cbow', of=dict(**of, position='nets.positions'))
   c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=1e-2, end=0.0), weight_decay=0.0)
-  c.evaluators = dict(words=dict(name='words'))
+  c.evaluators = dict(words=dict(name='word_similarity'))
   plain = (f'losses.windows={dict(name="cbow", of=of)}',)
   c.claim = dict(
     metric='words_analogy_syntactic_mrr', beats=('random_init', 'cbow'), margin=0.01, seeds=3,

@@ -10,12 +10,12 @@ def get_config():
   c.data.tree = True
   c.backbone = dict(name='embedding_bag', dim=64)
   c.heads.nodes = dict(name='embedding', count='data.nodes.size', std=0.0)
-  c.passes.path = dict(name='lookup', sampler=dict(name='tree_path'), networks=dict(h='backbone', nodes='nodes'))
+  c.passes.path = dict(name='lookup', sampler=dict(name='huffman_path'), networks=dict(h='backbone', nodes='nodes'))
   c.losses.tree = dict(name='hierarchical_softmax', of=dict(h='path.h', nodes='path.nodes', turns='path.turns'))
   c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=1e-2, end=0.0), weight_decay=0.0)
-  c.evaluators = dict(words=dict(name='words'))
+  c.evaluators = dict(words=dict(name='word_similarity'))
   c.claim = dict(
     metric='words_analogy_syntactic_mrr', beats=('random_init', 'skip_gram'), margin=0.005, seeds=3,
-    variants=dict(skip_gram=('passes.path.sampler.name=tree_path_from_one',)),
+    variants=dict(skip_gram=('passes.path.sampler.name=huffman_path_from_one',)),
   )  # fmt: skip
   return c

@@ -12,13 +12,13 @@ import optax
 from flax import nnx
 
 from jssl.core import nets
-from jssl.data.glyphs import ARMENIAN, glyphs
+from jssl.data.vision.glyphs import ARMENIAN, glyphs
 from jssl.evaluators.features import finite
-from jssl.evaluators.ranking import choices, products
-from jssl.models.convnet import ConvNet
-from jssl.models.heads import Linear
-from jssl.objectives.labelled import cores, simplex, softmax_cross_entropy
-from jssl.parts.gradients import l2_normalize
+from jssl.metrics.ranking import choices, products
+from jssl.models.heads.projection import Linear
+from jssl.models.vision.convnet import ConvNet
+from jssl.objectives.classification import cores, cross_entropy, simplex
+from jssl.ops.normalize import l2_normalize
 from jssl.types import Loop, salted
 from jssl.views.image import augment, plain
 
@@ -71,11 +71,11 @@ def _cores(z, w, labels, seen):
 
 
 def _seen_only(z, w, labels, seen):
-  return softmax_cross_entropy(_only(jnp.matmul(z, simplex(z.shape[1]).T, precision='highest'), seen), labels=labels)
+  return cross_entropy(_only(jnp.matmul(z, simplex(z.shape[1]).T, precision='highest'), seen), labels=labels)
 
 
 def _independent(z, w, labels, seen):
-  return softmax_cross_entropy(_only(w(z), seen), labels=labels)
+  return cross_entropy(_only(w(z), seen), labels=labels)
 
 
 def _only(logits, seen):

@@ -12,8 +12,8 @@ import optax
 from flax import nnx
 
 from jssl import tables
-from jssl.evaluators.analysis import feet, few_shot
-from jssl.evaluators.inside import drawn, in_batches
+from jssl.evaluators.interpretability.analysis import feet, few_shot
+from jssl.evaluators.interpretability.layers_and_neurons import drawn, in_batches
 from jssl.types import Loop
 
 

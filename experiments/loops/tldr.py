@@ -14,9 +14,9 @@ from flax import nnx
 
 from jssl import tables
 from jssl.core import nets
-from jssl.data.chains import VOCABULARY
-from jssl.models.heads import Linear
-from jssl.models.transformer import CausalLm
+from jssl.data.preference.chains import VOCABULARY
+from jssl.models.heads.projection import Linear
+from jssl.models.text.transformer import CausalLm
 from jssl.objectives import bradley_terry, gae, ppo_clip, token_cross_entropy
 from jssl.types import Loop
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jssl.core.step import TrainState
-from jssl.parts.stored import fingerprint, quiet, short
+from jssl.core.stored import fingerprint, quiet, short
 from jssl.types import Batch
 
 MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by

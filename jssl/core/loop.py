@@ -22,12 +22,12 @@ from jssl.core.mesh import BATCH, check_batch, make_mesh, share
 from jssl.core.ownership import owned
 from jssl.core.phases import Phase, phase_at
 from jssl.core.programs import Programs, seed_data
+from jssl.core.progress import Bar
+from jssl.core.signals import Compiles, StopSignal
 from jssl.core.step import TrainState
-from jssl.data.sources import GrainSource, to_device
+from jssl.data.core.sources import GrainSource, to_device
 from jssl.options import ConfigError
-from jssl.parts.progress import Bar
 from jssl.parts.schedules import duration
-from jssl.parts.watch import Asked, Compiles
 from jssl.types import Batch, Source, salted
 
 
@@ -94,7 +94,7 @@ def run(
   check_batch(plan.config['batch_size'], mesh, plan.config['micro_batches'])
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
     going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard, take_over)
-    with Asked() as asked, going.progress(quiet), jax.transfer_guard('disallow'):
+    with StopSignal() as asked, going.progress(quiet), jax.transfer_guard('disallow'):
       while going.done < plan.steps:
         going.step(asked, health, alarm)
         going.first_step = going.first_step or time.perf_counter() - began

@@ -1,21 +1,7 @@
 """Data: splits with random access, and the sources that make batches of them."""
 
-from jssl.data.arrays import Columns, arrays, resident
-from jssl.data.images import digits, mnist5k, tfds
-from jssl.data.order import permutation, stratified
-from jssl.data.records import DataError
-from jssl.data.sources import GrainSource, to_device
-
-__all__ = [
-  'Columns',
-  'DataError',
-  'GrainSource',
-  'arrays',
-  'digits',
-  'mnist5k',
-  'permutation',
-  'resident',
-  'stratified',
-  'tfds',
-  'to_device',
-]
+from jssl.data.core.arrays import Columns, arrays, resident
+from jssl.data.core.order import permutation, stratified
+from jssl.data.core.records import DataError
+from jssl.data.core.sources import GrainSource, to_device
+from jssl.data.vision.images import digits, mnist5k, tfds

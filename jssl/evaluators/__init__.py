@@ -3,36 +3,11 @@
 from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.features import Frozen, extract, frozen, holdout
 from jssl.evaluators.figures import flatten, interval
-from jssl.evaluators.health import alarm, alignment, deviation, health, lidar, rankme, teacher_entropy, uniformity
-from jssl.evaluators.knn import Votes, knn
-from jssl.evaluators.picture import embedding_map
-from jssl.evaluators.probe import fewshot, linear, logistic
-from jssl.evaluators.protocols import PROTOCOLS, Protocol
+from jssl.evaluators.general.knn import Votes, knn
+from jssl.evaluators.general.probe import fewshot, linear, logistic
+from jssl.evaluators.protocols import Protocol
 from jssl.evaluators.subject import Subject
-
-__all__ = [
-  'PROTOCOLS',
-  'Frozen',
-  'Protocol',
-  'Subject',
-  'Votes',
-  'alarm',
-  'alignment',
-  'deviation',
-  'embedding_map',
-  'extract',
-  'fewshot',
-  'flatten',
-  'frozen',
-  'health',
-  'holdout',
-  'interval',
-  'knn',
-  'lidar',
-  'linear',
-  'logistic',
-  'rankme',
-  'raw_input',
-  'teacher_entropy',
-  'uniformity',
-]
+from jssl.metrics.geometry import alignment, uniformity
+from jssl.metrics.health import alarm, deviation, health, teacher_entropy
+from jssl.metrics.spectrum import lidar, rankme
+from jssl.pictures.embedding import embedding_map

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.evaluators.features import extract
-from jssl.evaluators.probe import standardizer
+from jssl.evaluators.general.probe import standardizer
 from jssl.types import Data, Features
 
 

@@ -25,6 +25,12 @@ WEIGHTS = ('temperature', 'l2', 'ridge', 'tau')
 SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'doses', 'columns', 'towers')
 
 
+# What several protocols need.
+TRAIN, TEST = ('train.{inputs}', 'train.label'), ('test.{inputs}', 'test.label')
+STIMULI = ('stimuli.{inputs}', 'stimuli.label', *TRAIN, *TEST, 'layers')
+PAIRS = ('test.chosen', 'test.rejected')
+
+
 def of_options(judge: Callable, options: Mapping[str, Any]) -> dict[str, Any]:
   """All options of a judge: those given, and the defaults of the others."""
   parameters = inspect.signature(judge).parameters.values()

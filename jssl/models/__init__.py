@@ -1,17 +1,13 @@
 """Backbones and heads."""
 
-from jssl.models import heads
-from jssl.models.attention import Attention, attention
-from jssl.models.bert import Bert
-from jssl.models.blocks import Block, FeedForward, scan, stacked
-from jssl.models.convnet import ConvNet
-from jssl.models.layers import Conv, convolve, drop_path, dropout, normalization
-from jssl.models.mlp import Mlp
-from jssl.models.resnet import ResNet, resnet18, resnet34, resnet50
-from jssl.models.vit import ViT, vit_base, vit_hybrid_micro, vit_large, vit_micro, vit_small, vit_tiny
 
-__all__ = [
-  'Attention', 'Bert', 'Block', 'Conv', 'ConvNet', 'FeedForward', 'Mlp', 'ResNet', 'ViT', 'attention', 'convolve', 'drop_path',
-  'dropout', 'heads', 'normalization', 'resnet18', 'resnet34', 'resnet50', 'scan', 'stacked',
-  'vit_base', 'vit_hybrid_micro', 'vit_large', 'vit_micro', 'vit_small', 'vit_tiny',
-]
+from jssl.models.layers.attention import Attention, attention
+from jssl.models.layers.blocks import Block, FeedForward, scan, stacked
+from jssl.models.layers.convolution import Conv, convolve
+from jssl.models.layers.dropout import drop_path, dropout
+from jssl.models.layers.normalization import normalization
+from jssl.models.text.bert import Bert
+from jssl.models.vision.convnet import ConvNet
+from jssl.models.vision.mlp import Mlp
+from jssl.models.vision.resnet import ResNet, resnet18, resnet34, resnet50
+from jssl.models.vision.vit import ViT, vit_base, vit_hybrid_micro, vit_large, vit_micro, vit_small, vit_tiny

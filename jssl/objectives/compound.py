@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from jssl.objectives.invariance import conditional_mmd
+from jssl.objectives.discrepancy import conditional_mmd
 from jssl.types import Array, Estimator, Key, Objective, fold
 
 
@@ -93,6 +93,3 @@ def missing_mmd(
   """
   given = [x for x in (nuisance, seen, propensity, imputation) if x is not None]
   return conditional_mmd(q, *estimator(*given), y, classes=classes, diagonal=diagonal)
-
-
-COMPOUND = {'matryoshka_2d': matryoshka_2d, 'missing_mmd': missing_mmd}

@@ -7,7 +7,7 @@ from a target encoder come without one.
 
 All pairs of a batch make a table of its size squared. With `chunk` it is made a chunk of rows at a time, and again in
 the backward pass, so that memory grows with the batch; on several devices it goes round their ring besides. The numbers
-are the same (`jssl.parts.candidates`).
+are the same (`jssl.ops.pairwise`).
 """
 
 import math
@@ -15,17 +15,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jssl.parts.candidates import (
-  EMPTY,
-  LOG_SUM_EXP,
-  SUM_SOFTPLUS,
-  SUM_SQUARE,
-  Rows,
-  nearest,
-  over_candidates,
-  unlike,
-)
-from jssl.parts.gradients import l2_normalize
+from jssl.ops.normalize import l2_normalize
+from jssl.ops.pairwise import EMPTY, LOG_SUM_EXP, SUM_SOFTPLUS, SUM_SQUARE, Rows, nearest, over_candidates, unlike
 from jssl.types import Array
 
 
@@ -51,8 +42,8 @@ def nt_xent(
   Reference: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709, Eq. 1 and Algorithm 1. The official code adds
   the means of the two directions; the paper's L averages them.
   """
-  q, k = _float32(q, k)
-  others = _log_sum_exp_others(q, k, _own(ids, q), temperature, chunk)
+  q, k = as_float32(q, k)
+  others = _log_sum_exp_others(q, k, own_pairs(ids, q), temperature, chunk)
   return jax.nn.softplus(others - _cosine(q, k) / temperature)
 
 
@@ -88,12 +79,12 @@ def info_nce(
   al. 2020, arXiv:2004.04906, section 3.2; Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2, tau = 0.02, whose official code
   adds the batch's other queries and the similarities of passages to the denominator.
   """
-  q, k, ids = *_float32(q, k), _own(ids, q)
+  q, k, ids = *as_float32(q, k), own_pairs(ids, q)
   keys, key_ids = k, ids
   if negatives is not None:
     further = negatives.astype(jnp.float32).reshape(-1, k.shape[-1])
     keys, key_ids = jnp.concatenate([k, further]), jnp.concatenate([ids, jnp.full(len(further), jnp.min(ids) - 1)])
-  return jax.nn.softplus(_log_sum_exp(q, keys, ids, key_ids, temperature, chunk) - _cosine(q, k) / temperature)
+  return jax.nn.softplus(log_sum_exp_of(q, keys, ids, key_ids, temperature, chunk) - _cosine(q, k) / temperature)
 
 
 def filtered_info_nce(
@@ -117,7 +108,7 @@ def filtered_info_nce(
   Reference: Morris, Rush, ICLR 2025, arXiv:2410.02525, section 4.1, on false negatives (eps = 0); one way and with a fixed tau = 0.02 by
   the official code (`logit_scale` 50). Stop-gradient on the surrogate.
   """
-  (q, k), g = _float32(q, k), jax.lax.stop_gradient(_table(*_float32(surrogate_q, surrogate_k)))
+  (q, k), g = as_float32(q, k), jax.lax.stop_gradient(_table(*as_float32(surrogate_q, surrogate_k)))
   scores, own = _table(q, k) / temperature, jnp.eye(len(q), dtype=bool)
   others = jnp.where(~own & (g < jnp.diagonal(g)[:, None] + margin), scores, EMPTY)
   return jax.nn.softplus(jax.nn.logsumexp(others, 1) - jnp.diagonal(scores))
@@ -142,7 +133,7 @@ def in_batch_softmax(q: Array, k: Array, *, ids: Array | None = None) -> Array:
 
   Reference: Yang et al. 2018, arXiv:1804.07754, section 2 (input and response); Cer et al. 2018, arXiv:1803.11175, section 3.
   """
-  q, k = _float32(q, k)
+  q, k = as_float32(q, k)
   others = False if ids is None else (ids[:, None] == ids) & ~jnp.eye(len(q), dtype=bool)
   scores = jnp.where(others, -1e30, jnp.matmul(q, k.T, precision='highest'))
   return jax.nn.logsumexp(scores, 1) - jnp.diagonal(scores)
@@ -183,10 +174,10 @@ def info_nce_queue(
   """
   if (ids is None) != (negative_ids is None):
     raise ValueError('info_nce_queue compares ids with negative_ids: give both or neither')
-  q, k, negatives = _float32(q, k, negatives)
+  q, k, negatives = as_float32(q, k, negatives)
   if ids is None:
     ids, negative_ids = jnp.zeros(len(q), jnp.int32), jnp.ones(len(negatives), jnp.int32)
-  others = _log_sum_exp(q, negatives, ids, negative_ids, temperature, chunk)
+  others = log_sum_exp_of(q, negatives, ids, negative_ids, temperature, chunk)
   return jax.nn.softplus(others - _cosine(q, k) / temperature)
 
 
@@ -211,7 +202,7 @@ def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1, chun
   Reference: Khosla et al. 2020, arXiv:2004.11362, Eq. 2 (L_out), tau = 0.1. The official code multiplies by
   tau/0.07.
   """
-  q, k = _float32(q, k)
+  q, k = as_float32(q, k)
   each, u, v = jnp.arange(len(q)), _inverse_length(q), _inverse_length(k)
   anchors, own, other = Rows(q, each, u / temperature, labels), Rows(None, each, u, labels), Rows(k, each + len(q), v, labels)
   return over_candidates(LOG_SUM_EXP, anchors, own, other, chunk=chunk)
@@ -249,7 +240,7 @@ def nnclr(
   return info_nce(neighbours, q, temperature=temperature, ids=ids, chunk=chunk)
 
 
-def decoupled(
+def dcl(
   q: Array,
   k: Array,
   *,
@@ -277,11 +268,11 @@ def decoupled(
   Reference: Yeh, Hong, Hsu, Liu, Chen, LeCun 2022, arXiv:2110.06848, Eq. 6, and section 3 for the weights.
   Stop-gradient on w, without which a close pair would be pushed apart.
   """
-  q, k = _float32(q, k)
+  q, k = as_float32(q, k)
   similarity, weight = _cosine(q, k), 1.0
   if sigma is not None:
     weight = 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
-  others = _log_sum_exp_others(q, k, _own(ids, q), temperature, chunk)
+  others = _log_sum_exp_others(q, k, own_pairs(ids, q), temperature, chunk)
   return jnp.where(others > EMPTY / 2, others, 0) - weight * similarity / temperature
 
 
@@ -314,7 +305,7 @@ def debiased(
 
   Reference: Chuang, Robinson, Lin, Torralba, Jegelka 2020, arXiv:2007.00224, section 4, with M = 1 positive sample.
   """
-  q, k, ids = *_float32(q, k), _own(ids, q)
+  q, k, ids = *as_float32(q, k), own_pairs(ids, q)
   positive, others = _cosine(q, k) / temperature, _log_sum_exp_others(q, k, ids, temperature, chunk)
   n = 2 * unlike(ids)
   top = jax.lax.stop_gradient(jnp.maximum(positive, others))
@@ -323,7 +314,7 @@ def debiased(
   return jnp.log(e + jnp.maximum(g, n * jnp.exp(-1 / temperature - top))) + top - positive
 
 
-def sig_lip(
+def siglip(
   q: Array,
   k: Array,
   *,
@@ -350,14 +341,14 @@ def sig_lip(
   Reference: Zhai, Mustafa, Kolesnikov, Beyer 2023, arXiv:2303.15343, Algorithm 1; t' = log 10 and b = -10 at the
   start. The formula in the text has -b where the algorithm and the official code have b, as here.
   """
-  q, k, ids = *_float32(q, k), _own(ids, q)
+  q, k, ids = *as_float32(q, k), own_pairs(ids, q)
   t = jnp.exp(t_prime)
   anchors, candidates = Rows(q, ids, t * _inverse_length(q)), Rows(k, ids, _inverse_length(k))
   no_match = over_candidates(SUM_SOFTPLUS, anchors, candidates, shift=bias, chunk=chunk)
   return no_match + jax.nn.softplus(-t * _cosine(q, k) - bias)
 
 
-def spectral(
+def spectral_contrastive(
   q: Array, k: Array, *, mu: float | None = None, ids: Array | None = None, chunk: int | None = None
 ) -> Array:
   """Spectral contrast: a low-rank factorisation of the graph of augmentations, without temperature.
@@ -380,125 +371,14 @@ def spectral(
   Reference: HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156, section 3.2. The official code always bounds the
   length: mu = 1 for CIFAR-10, 10 for ImageNet.
   """
-  q, k, ids = *_float32(q, k), _own(ids, q)
+  q, k, ids = *as_float32(q, k), own_pairs(ids, q)
   u, v = _cut(q, mu), _cut(k, mu)
   square = over_candidates(SUM_SQUARE, Rows(q, ids, u), Rows(k, ids, v), chunk=chunk)
   loss = square / jnp.maximum(unlike(ids), 1) - 2 * u * v * _dot(q, k)
   return loss if mu is None else loss / mu
 
 
-def align(q: Array, k: Array, *, alpha: float = 2.0) -> Array:
-  """Alignment: how far the two views of an example lie apart on the sphere.
-
-  l_i = |q_i - k_i|^alpha
-
-  Args:
-    q: [b d] embeddings of one view.
-    k: [b d] embeddings of the other view.
-    alpha: the power; 2 in the paper.
-
-  Returns:
-    [b].
-
-  Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1.1.
-  """
-  square = jnp.sum((l2_normalize(q) - l2_normalize(k)) ** 2, -1)
-  apart = square > 0
-  return jnp.where(apart, jnp.where(apart, square, 1) ** (alpha / 2), 0)
-
-
-def uniform(
-  q: Array, k: Array | None = None, *, t: float = 2.0, ids: Array | None = None, chunk: int | None = None
-) -> Array:
-  """Uniformity: the logarithm of the mean Gaussian potential between different examples on the sphere.
-
-  u(x) = log mean_{i != j} exp(-t |x_i - x_j|^2),   l = (u(q) + u(k))/2, or u(q) alone
-
-  Args:
-    q: [b d] embeddings.
-    k: [b d] embeddings of the other view, or None.
-    t: the inverse width; 2 in the paper.
-    ids: [b] whole numbers; pairs of equal id are left out.
-    chunk: rows of the table held at a time; None holds all of it.
-
-  Returns:
-    A scalar, since the logarithm does not separate; 0 where there are no pairs.
-
-  Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1.2.
-  """
-  if k is not None:
-    return (uniform(q, t=t, ids=ids, chunk=chunk) + uniform(k, t=t, ids=ids, chunk=chunk)) / 2
-  (q,), ids = _float32(q), _own(ids, q)
-  pairs = jnp.sum(unlike(ids).astype(jnp.float32))  # may exceed 2^31
-  # |x_i - x_j|^2 = 2 - 2 x_i.x_j, so that the sum over j is one more log-sum-exp of dot products.
-  potential = jax.nn.logsumexp(_log_sum_exp(q, q, ids, ids, 1 / (2 * t), chunk)) - 2 * t
-  return jnp.where(pairs > 0, potential - jnp.log(jnp.maximum(pairs, 1)), 0)
-
-
-def align_uniform(
-  q: Array,
-  k: Array,
-  *,
-  alpha: float = 2.0,
-  t: float = 2.0,
-  uniformity: float = 1.0,
-  ids: Array | None = None,
-  chunk: int | None = None,
-) -> Array:
-  """Alignment plus uniformity: the two ends of the contrastive loss, optimised directly.
-
-  l_i = |q_i - k_i|^alpha + uniformity (u(q) + u(k))/2,   u as in `uniform`
-
-  Args:
-    q: [b d] embeddings of one view.
-    k: [b d] embeddings of the other view.
-    alpha: the power of the alignment.
-    t: the inverse width of the uniformity.
-    uniformity: the weight of the second summand.
-    ids: [b] whole numbers; pairs of equal id do not count for uniformity.
-    chunk: rows of the table held at a time; None holds all of it.
-
-  Returns:
-    [b]; the second summand is the same for every example.
-
-  Reference: Wang, Isola 2020, arXiv:2005.10242, section 4.1; alpha = t = 2, weights 0.98 and 0.96 for the
-  best encoder on STL-10.
-  """
-  q, k = _float32(q, k)
-  return align(q, k, alpha=alpha) + uniformity * uniform(q, k, t=t, ids=ids, chunk=chunk)
-
-
-def koleo(q: Array, *, eps: float = 1e-8) -> Array:
-  """Every example is pushed away from its nearest neighbour on the sphere, so that the batch spreads out evenly.
-
-  l_i = -log( min_{j != i} |q_i - q_j| + eps )
-
-  Its mean is, up to a constant and a factor, the Kozachenko-Leonenko estimate of the negative differential entropy.
-
-  Args:
-    q: [b d] embeddings, scaled to unit length here.
-    eps: added to the distance.
-
-  Returns:
-    [b]; 0 where there is one example. Equal rows have a finite loss, -log(eps), and no gradient.
-
-  Reference: Sablayrolles, Douze, Schmid, Jegou, ICLR 2019, arXiv:1806.03198, Eq. 2, without `eps`; Oquab et al. (DINOv2) 2023,
-  arXiv:2304.07193, section 4, with the scaling, and with weight 0.1 on the class tokens of each global crop. `eps` is that of the
-  official code of DINOv2, which adds it to every entry of the difference too.
-  """
-  (q,) = _float32(q)
-  if len(q) < 2:
-    return jnp.zeros(len(q))
-  z = l2_normalize(q)
-  near = jax.lax.stop_gradient(jnp.matmul(z, z.T, precision='highest'))
-  neighbour = jnp.argmax(jnp.where(jnp.eye(len(z), dtype=bool), -jnp.inf, near), 1)
-  # The distance from the vectors themselves: one by way of the product is no more exact than the root of its rounding.
-  square = jnp.sum((z - z[neighbour]) ** 2, -1)
-  apart = square > 0
-  return -jnp.log(jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1)), 0) + eps)
-
-
-def _log_sum_exp(
+def log_sum_exp_of(
   q: Array, candidates: Array, ids: Array, candidate_ids: Array, temperature: float, chunk: int | None
 ) -> Array:
   """log sum_{m: candidate_ids_m != ids_i} exp(cos(q_i, candidates_m) / temperature), [b]; EMPTY where no m is left."""
@@ -512,11 +392,11 @@ def _log_sum_exp_others(q: Array, k: Array, ids: Array, temperature: float, chun
   return over_candidates(LOG_SUM_EXP, Rows(q, ids, u / temperature), Rows(None, ids, u), Rows(k, ids, v), chunk=chunk)
 
 
-def _own(ids: Array | None, x: Array) -> Array:
+def own_pairs(ids: Array | None, x: Array) -> Array:
   return jnp.arange(len(x)) if ids is None else ids
 
 
-def _float32(*arrays: Array) -> tuple[Array, ...]:
+def as_float32(*arrays: Array) -> tuple[Array, ...]:
   """In float32, once and for all uses: gradients then add up in float32 too."""
   return tuple(x.astype(jnp.float32) for x in arrays)
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from jssl.objectives.prediction import token_mean
 from jssl.objectives.redundancy import covariance
-from jssl.parts.gradients import l2_normalize
-from jssl.parts.look_up import pick
+from jssl.ops.look_up import pick
+from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 

@@ -9,7 +9,7 @@ and for masks of equal size l_i is the mean over its own.
 import jax
 import jax.numpy as jnp
 
-from jssl.parts.gradients import l2_normalize
+from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.prediction import token_mean
-from jssl.parts.gradients import l2_normalize
+from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 

@@ -6,7 +6,7 @@ All means, variances and covariances are those of the whole global batch, in flo
 import jax
 import jax.numpy as jnp
 
-from jssl.parts.gradients import l2_normalize
+from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.prediction import token_mean
-from jssl.parts.look_up import pick
+from jssl.ops.look_up import pick
 from jssl.types import Array
 
 

@@ -1,6 +1,6 @@
 """Passes over windows of trajectories.
 
-Windows are as `data.rollout` makes them: action t leads from observation t to observation t + 1, unless `done` t is set
+Windows are as `envs.rollouts` makes them: action t leads from observation t to observation t + 1, unless `done` t is set
 and an episode ended there.
 """
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jssl.noise.diffusion import Noised
 from jssl.objectives.prediction import feature_norm
-from jssl.parts.patches import patch_sides, patchify, take
+from jssl.ops.patches import patch_sides, patchify, take
 from jssl.types import Call, Mask, Noise, Pass, Ref, View
-from jssl.views.noise import Noised
 
 
 def masked_encode(

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from jssl.models.layers import dropout
-from jssl.parts.look_up import pick
+from jssl.models.layers.dropout import dropout
+from jssl.ops.look_up import pick
 from jssl.types import Array, Call, Keys, Pass, Ref, TokenMask, fold
 
 

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.prediction import feature_norm
-from jssl.parts.gradients import l2_normalize
-from jssl.parts.late import late_interaction
-from jssl.parts.patches import take
-from jssl.parts.pooling import masked_mean
+from jssl.ops.late_interaction import late_interaction
+from jssl.ops.normalize import l2_normalize
+from jssl.ops.patches import take
+from jssl.ops.pooling import masked_mean
 from jssl.types import Array, Call, Features, Pass, Ref, Sampler, StepMask, View
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jssl.parts.logistic import logistic, logits
+from jssl.ops.logistic import logistic, logits
 from jssl.types import Array, Transform
 
 

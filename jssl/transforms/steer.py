@@ -8,8 +8,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jssl.parts.gradients import l2_normalize
-from jssl.parts.logistic import logistic
+from jssl.ops.logistic import logistic
+from jssl.ops.normalize import l2_normalize
 from jssl.types import Array, Transform
 
 

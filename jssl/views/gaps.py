@@ -8,7 +8,7 @@ from jssl.types import Array, Batch, Keys
 from jssl.views.image import augment
 
 
-def gapped(keys: Keys, batch: Batch, *, patch: int, gap: int, column: str = 'image', **options: Any) -> tuple[Array]:
+def gapped_patches(keys: Keys, batch: Batch, *, patch: int, gap: int, column: str = 'image', **options: Any) -> tuple[Array]:
   """One view of each image, enlarged so that pixels can be left out between its patches.
 
   Args:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import jax
 
-from jssl.parts.graphs import Graph
+from jssl.ops.graphs import Graph
 from jssl.types import Batch, Keys, fold
 
 

@@ -12,12 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.ops.draws import between, inside, place, sides, uniform, wide
 from jssl.types import Array, Batch, Keys, fold
 
 Range = float | tuple[float, float]
-
 _ATTEMPTS = 10  # boxes that a random resized crop tries before it falls back to the centre
-_BLOCKS = 40  # blocks that a blockwise mask tries; the official procedure is done within 32 in 99 % of 14 x 14 grids
 _DRAWS = dict(crop=2 * _ATTEMPTS + 2, affine=5, flip=1, vflip=1, jitter=9, grey=1, blur=2, solarize=1, cutout=3)
 _HIGHEST = jax.lax.Precision.HIGHEST  # resampling in bfloat16 would cost a bit of every pixel
 
@@ -62,23 +61,6 @@ class Cutout(NamedTuple):
 
   size: float = 0.5
   p: float = 1.0
-
-
-class Masked(NamedTuple):
-  """Tokens in two groups whose sizes are the same for every example."""
-
-  keep: Array  # [b m] int32: positions of the visible tokens
-  mask: Array  # [b n] bool: True where a token is hidden
-  hidden: Array  # [b n-m] int32: positions of the hidden tokens
-  restore: Array  # [b n] int32: `concatenate([keep, hidden])[restore[i]] == i`, so gathering by it puts tokens back
-
-
-class Blocks(NamedTuple):
-  """One visible context and several blocks to predict from it."""
-
-  keep: Array  # [b m] int32: positions of the context
-  targets: Array  # [b k t] int32: positions of each block's tokens
-  weight: Array  # [b k t] float32: 1 for a token of the block, 0 where a smaller block repeats itself to fill t
 
 
 def augment(
@@ -195,173 +177,11 @@ def plain(
   return (_standardise(_resize(x, _shape(size, x)), mean, std),)
 
 
-def random_mask(
-  keys: Keys, *, n: int | None = None, grid: tuple[int, int] | None = None, ratio: float = 0.75
-) -> Masked:
-  """Hides a uniformly drawn share of the tokens.
-
-  The n tokens are ordered by noise, and the first int(n (1 - ratio)) of them stay.
-
-  Args:
-    keys: [b] one key an example.
-    n: number of tokens, or
-    grid: (height, width) in patches.
-    ratio: the share that is hidden, in [0, 1).
-
-  Returns:
-    `Masked`, with m = int(n (1 - ratio)). `keep` is in random order, as in the official code.
-
-  Raises:
-    ValueError: if no token would stay.
-
-  Reference: He, Chen, Xie, Li, Dollar, Girshick, 2021, arXiv:2111.06377, Section 3 (ratio 0.75).
-  """
-  n = math.prod(grid) if n is None else n
-  return _split(_uniform(keys, n), _kept(n, ratio))
-
-
-def beit_block_mask(
-  keys: Keys,
-  *,
-  n: int | None = None,
-  grid: tuple[int, int] | None = None,
-  ratio: float = 0.4,
-  least: int = 16,
-  aspect: tuple[float, float] = (0.3, 1 / 0.3),
-) -> Masked:
-  """Hides rectangular blocks of patches, block by block, until a share of them is hidden.
-
-  With M the patches hidden so far and N those to hide, a block has area s ~ U(least, N - |M|), log aspect
-  ~ U(log aspect), sides round(sqrt(s r)) and round(sqrt(s / r)) and a uniform place. It is taken if it is smaller than
-  the grid on both sides and adds between 1 and N - |M| patches.
-
-  Args:
-    keys: [b] one key an example.
-    n: number of patches, on a square grid, or else
-    grid: (height, width) in patches.
-    ratio: the share that is hidden, in [0, 1).
-    least: smallest area drawn for a block, in patches.
-    aspect: range of height over width.
-
-  Returns:
-    `Masked`, with m = int(n (1 - ratio)) for every example.
-
-  Raises:
-    ValueError: if the grid is not given or not square, or no patch would stay.
-
-  Reference: Bao, Dong, Piao, Wei, 2021, arXiv:2106.08254, Algorithm 1 (ratio 0.4, least 16); data2vec hides 0.6
-    (Baevski et al., 2022, arXiv:2202.03555). The algorithm may overshoot; the official code never does, and ends short
-    when ten blocks in a row do not fit (by half a patch of 75, on average, on a 14 x 14 grid). Here 40 blocks are
-    tried, and single patches at random make up the rest, so that the number is the same for every example.
-  """
-  height, width = _grid(n, grid)
-  n = height * width
-  m = _kept(n, ratio)
-  i, j = jnp.arange(height)[:, None], jnp.arange(width)
-  log_aspect = (math.log(aspect[0]), math.log(aspect[1]))
-
-  def add(mask: Array, u: Array) -> tuple[Array, None]:  # [b height width], [b 4]
-    room = n - m - jnp.sum(mask, (1, 2))
-    h, w = _sides(least + u[:, 0] * (room - least), jnp.exp(_between(u[:, 1], log_aspect)))
-    block = _inside(i, _place(u[:, 2], height - h), h) & _inside(j, _place(u[:, 3], width - w), w)
-    new = jnp.sum(block & ~mask, (1, 2))
-    take = (h < height) & (w < width) & (0 < new) & (new <= room)
-    return mask | block & _wide(take, 3), None
-
-  noise, u = jnp.split(_uniform(keys, n + 4 * _BLOCKS), [n], 1)
-  mask = jnp.zeros((keys.shape[0], height, width), bool)
-  mask, _ = jax.lax.scan(add, mask, jnp.moveaxis(u.reshape(-1, _BLOCKS, 4), 1, 0))
-  return _split(mask.reshape(-1, n) + noise, m)
-
-
-def block_mask(
-  keys: Keys,
-  *,
-  n: int | None = None,
-  grid: tuple[int, int] | None = None,
-  targets: int = 4,
-  target_scale: tuple[float, float] = (0.15, 0.2),
-  target_aspect: tuple[float, float] = (0.75, 1.5),
-  context_scale: tuple[float, float] = (0.85, 1.0),
-  keep: float = 0.25,
-  least: int = 10,
-) -> Blocks:
-  """Several blocks to predict, and a large square context that none of them touches.
-
-  A block of scale s and aspect r on n patches has sides round(sqrt(r int(s n))) and round(sqrt(int(s n) / r)), at most
-  the grid's, and a uniform place. One size is drawn for an example's targets, and a place for each. The context is a
-  block of aspect 1, less every patch of every target.
-
-  The shapes are static, which the sizes are not, so: `targets` is as wide as the largest block that can be drawn, and
-  a smaller block repeats its patches with `weight` 0; `keep` holds a fixed number of the context's patches, the first
-  in raster order where there are more, so that they stay a block, repeated where there are fewer. Every entry is a
-  valid position, and no entry of `keep` is ever in a target.
-
-  Args:
-    keys: [b] one key an example.
-    n: number of patches, on a square grid, or else
-    grid: (height, width) in patches.
-    targets: how many blocks to predict, k.
-    target_scale, context_scale: ranges of a block's share of the grid.
-    target_aspect: range of height over width.
-    keep: the context's tokens as a share of n, m = max(1, int(keep n)). On a 14 x 14 grid 99 % of the contexts have
-      at least 0.25 n, and half have 0.45 n.
-    least: a context of fewer patches is replaced by all that lies outside the targets.
-
-  Returns:
-    `Blocks`.
-
-  Raises:
-    ValueError: if the grid is not given or not square, or the targets could cover it.
-
-  Reference: Assran et al., 2023, arXiv:2301.08243, Section 3. The official code draws one size for the whole batch,
-    scale and aspect from the same random number, never places a block on the last row or column, keeps blocks smaller
-    than the grid, cuts every context to the smallest in the batch by dropping its last patches (about 0.25 n for 128
-    images; here to m, whatever else is in the batch), and lets a context that is too small overlap the targets.
-  """
-  height, width = _grid(n, grid)
-  n = height * width
-  m = max(1, int(keep * n + 1e-6))
-  t = _largest(n, (height, width), target_scale, target_aspect)
-  if targets * t >= n:
-    raise ValueError(
-      f'block_mask: {targets} targets of up to {t} patches can cover the grid of {height} x {width}, leaving no '
-      f'context; lower targets or target_scale {target_scale}, or use smaller patches'
-    )
-
-  def block(u: Array, scale: tuple[float, float], aspect: tuple[float, float]) -> tuple[Array, Array]:
-    h, w = _sides(jnp.floor(n * _between(u[:, 0], scale) + 1e-4), _between(u[:, 1], aspect))
-    return jnp.clip(h, 1, height), jnp.clip(w, 1, width)
-
-  def cover(h: Array, w: Array, top: Array, left: Array) -> Array:  # [b] each -> [b height width]
-    return _inside(jnp.arange(height)[:, None], top, h) & _inside(jnp.arange(width), left, w)
-
-  u_context, u = jnp.split(_uniform(keys, 4 + 2 + 2 * targets), [4], 1)
-  h, w = block(u, target_scale, target_aspect)
-  top, left = _place(u[:, 2::2], (height - h)[:, None]), _place(u[:, 3::2], (width - w)[:, None])  # [b k]
-  free = ~jnp.any(jax.vmap(cover, (None, None, 1, 1))(h, w, top, left), 0)
-
-  area = (h * w).astype(jnp.int32)[:, None]
-  i = jnp.arange(t) % area  # [b t]
-  across = w.astype(jnp.int32)[:, None]
-  rows = top.astype(jnp.int32)[..., None] + (i // across)[:, None]
-  columns = left.astype(jnp.int32)[..., None] + (i % across)[:, None]
-  weight = jnp.broadcast_to((jnp.arange(t) < area)[:, None], rows.shape).astype(jnp.float32)
-
-  h, w = block(u_context, context_scale, (1.0, 1.0))
-  context = free & cover(h, w, _place(u_context[:, 2], height - h), _place(u_context[:, 3], width - w))
-  context = jnp.where(jnp.sum(context, (1, 2), keepdims=True) < least, free, context).reshape(-1, n)
-  count = jnp.sum(context, 1, dtype=jnp.int32)[:, None]
-  order = jnp.argsort(~context, axis=1).astype(jnp.int32)  # stable: the context in raster order, then the rest
-  chosen = jnp.take_along_axis(order, jnp.arange(m) % count, 1)
-  return Blocks(chosen, rows * width + columns, weight)
-
-
 def _view(keys: Keys, x: Array, *, size, crop, flip, vflip, affine, jitter, grey, blur, solarize, cutout, mean, std):
   for name, p in dict(flip=flip, vflip=vflip, grey=grey, solarize=solarize).items():
     _probability(name, p)
   ends = np.cumsum([*_DRAWS.values()])
-  u = dict(zip(_DRAWS, jnp.split(_uniform(keys, ends[-1]), ends[:-1], 1), strict=True))
+  u = dict(zip(_DRAWS, jnp.split(uniform(keys, ends[-1]), ends[:-1], 1), strict=True))
   shape = _shape(size, x)
   crop, affine, jitter, blur, cutout = (
     _options(name, kind, given)
@@ -381,24 +201,21 @@ def _view(keys: Keys, x: Array, *, size, crop, flip, vflip, affine, jitter, grey
   else:
     x = _resize(x, shape)
   if flip:
-    x = jnp.where(_wide(u['flip'] < flip, 4), x[:, :, ::-1], x)
+    x = jnp.where(wide(u['flip'] < flip, 4), x[:, :, ::-1], x)
   if vflip:
-    x = jnp.where(_wide(u['vflip'] < vflip, 4), x[:, ::-1], x)
+    x = jnp.where(wide(u['vflip'] < vflip, 4), x[:, ::-1], x)
   if jitter is not None:
     x = _jitter(u['jitter'], x, jitter)
   if grey and _has_colour(x, 'grey'):
-    x = jnp.where(_wide(u['grey'] < grey, 4), _luma(x), x)
+    x = jnp.where(wide(u['grey'] < grey, 4), _luma(x), x)
   if blur is not None:
     x = _blur(u['blur'], x, blur)
   if solarize:
-    x = jnp.where(_wide(u['solarize'] < solarize, 4) & (x >= 0.5), 1 - x, x)
+    x = jnp.where(wide(u['solarize'] < solarize, 4) & (x >= 0.5), 1 - x, x)
   x = _standardise(x, mean, std)
   if cutout is not None:
     x = _cutout(u['cutout'], x, cutout)
   return x
-
-
-# Geometry. A box is top, left, height, width: [b] each, in pixels of the image.
 
 
 def _whole(x: Array) -> tuple[Array, Array, Array, Array]:
@@ -409,13 +226,13 @@ def _whole(x: Array) -> tuple[Array, Array, Array, Array]:
 def _crop_box(u: Array, crop: Crop, shape: tuple[int, int]) -> tuple[Array, Array, Array, Array]:
   height, width = shape
   low, high = crop.ratio
-  area = height * width * _between(u[:, :_ATTEMPTS], crop.scale)
-  ratio = jnp.exp(_between(u[:, _ATTEMPTS : 2 * _ATTEMPTS], (math.log(low), math.log(high))))
-  w, h = _sides(area, ratio)
+  area = height * width * between(u[:, :_ATTEMPTS], crop.scale)
+  ratio = jnp.exp(between(u[:, _ATTEMPTS : 2 * _ATTEMPTS], (math.log(low), math.log(high))))
+  w, h = sides(area, ratio)
   fits = (0 < w) & (w <= width) & (0 < h) & (h <= height)
   first = jnp.argmax(fits, 1, keepdims=True)
   h, w = (jnp.take_along_axis(side, first, 1)[:, 0] for side in (h, w))
-  top, left = _place(u[:, -2], height - h), _place(u[:, -1], width - w)
+  top, left = place(u[:, -2], height - h), place(u[:, -1], width - w)
   ratio = min(max(width / height, low), high)
   centre_h, centre_w = min(height, round(width / ratio)), min(width, round(height * ratio))
   centre = ((height - centre_h) // 2, (width - centre_w) // 2, centre_h, centre_w)
@@ -453,21 +270,21 @@ def _taps(start: Array, extent: Array, n: int, size: int) -> Array:
 
 def _affine(u: Array, x: Array, box: tuple[Array, ...], shape: tuple[int, int], affine: Affine) -> Array:
   """Bilinear look-up of each pixel of the view where the inverse of the map, then the box, puts it in the image."""
-  top, left, h, w = (_wide(side, 3) for side in box)
+  top, left, h, w = (wide(side, 3) for side in box)
   across, down = affine.translate if isinstance(affine.translate, Sequence) else (affine.translate,) * 2
-  angle = jnp.radians(_between(u[:, 0], _about(0, affine.degrees)))
-  dx = _between(u[:, 1], _about(0, across)) * shape[1]
-  dy = _between(u[:, 2], _about(0, down)) * shape[0]
-  scale = _between(u[:, 3], affine.scale)
-  shear = jnp.tan(jnp.radians(_between(u[:, 4], _about(0, affine.shear))))
+  angle = jnp.radians(between(u[:, 0], _about(0, affine.degrees)))
+  dx = between(u[:, 1], _about(0, across)) * shape[1]
+  dy = between(u[:, 2], _about(0, down)) * shape[0]
+  scale = between(u[:, 3], affine.scale)
+  shear = jnp.tan(jnp.radians(between(u[:, 4], _about(0, affine.shear))))
   cos, sin = jnp.cos(angle), jnp.sin(angle)
   # The map is scale [[cos, -cos shear - sin], [sin, -sin shear + cos]], whose determinant is scale^2.
   a, b = (cos - sin * shear) / scale, (cos * shear + sin) / scale
   c, d = -sin / scale, cos / scale
-  to_y = jnp.arange(shape[0])[:, None] + 0.5 - shape[0] / 2 - _wide(dy, 3)
-  to_x = jnp.arange(shape[1]) + 0.5 - shape[1] / 2 - _wide(dx, 3)
-  from_x = _wide(a, 3) * to_x + _wide(b, 3) * to_y
-  from_y = _wide(c, 3) * to_x + _wide(d, 3) * to_y
+  to_y = jnp.arange(shape[0])[:, None] + 0.5 - shape[0] / 2 - wide(dy, 3)
+  to_x = jnp.arange(shape[1]) + 0.5 - shape[1] / 2 - wide(dx, 3)
+  from_x = wide(a, 3) * to_x + wide(b, 3) * to_y
+  from_y = wide(c, 3) * to_x + wide(d, 3) * to_y
   return _bilinear(x, top + (from_y / shape[0] + 0.5) * h, left + (from_x / shape[1] + 0.5) * w)
 
 
@@ -488,9 +305,6 @@ def _bilinear(x: Array, y: Array, z: Array) -> Array:
   return above * (1 - y) + below * y
 
 
-# Colour: [b h w c] in [0, 1].
-
-
 def _jitter(u: Array, x: Array, jitter: Jitter) -> Array:
   bounds = {name: _about(0 if name == 'hue' else 1, getattr(jitter, name)) for name in Jitter._fields[:4]}
   if not -0.5 <= bounds['hue'][0] <= bounds['hue'][1] <= 0.5:
@@ -505,7 +319,7 @@ def _jitter(u: Array, x: Array, jitter: Jitter) -> Array:
     return x
   columns = np.array([list(neutral).index(name) for name in names])
   idle = jnp.array([neutral[name] for name in names])
-  drawn = _between(u[:, 1 + columns], tuple(jnp.array([bounds[name] for name in names]).T))
+  drawn = between(u[:, 1 + columns], tuple(jnp.array([bounds[name] for name in names]).T))
   drawn = jnp.where(u[:, :1] < jitter.p, drawn, idle)  # [b k]
   lots = u[:, 5 + columns]
   rank = jnp.sum(lots[:, None] < lots[:, :, None], -1) if jitter.shuffle else jnp.arange(len(names))
@@ -513,7 +327,7 @@ def _jitter(u: Array, x: Array, jitter: Jitter) -> Array:
   def step(turn: Array, x: Array) -> Array:
     """Applies the one operation whose turn it is; the others stand idle, which leaves x exactly as it is."""
     f = jnp.where(rank == turn, drawn, idle)
-    f = {name: _wide(f[:, k], 4) for k, name in enumerate(names)}
+    f = {name: wide(f[:, k], 4) for k, name in enumerate(names)}
     mean = jnp.mean(jnp.mean(x, 1, keepdims=True), 2, keepdims=True)
     pole = dict(brightness=0, contrast=mean, saturation=x)
     if x.shape[3] == 3:
@@ -553,7 +367,7 @@ def _has_colour(x: Array, what: str) -> bool:
 def _blur(u: Array, x: Array, blur: Blur) -> Array:
   h, w = x.shape[1:3]
   radius = min(max(1, min(h, w) // 20) if blur.radius is None else blur.radius, min(h, w) - 1)
-  sigma = _wide(_between(u[:, 1], blur.sigma), 3)
+  sigma = wide(between(u[:, 1], blur.sigma), 3)
 
   def gaussian(distance: Array) -> Array:
     return jnp.where(distance <= radius, jnp.exp(-0.5 * (distance / sigma) ** 2), 0)
@@ -562,7 +376,7 @@ def _blur(u: Array, x: Array, blur: Blur) -> Array:
     i, j = jnp.arange(n)[:, None], jnp.arange(n)
     before, after = gaussian(i + j), gaussian(2 * (n - 1) - i - j)  # pixel j mirrored at the first, at the last
     weight = gaussian(jnp.abs(i - j)) + jnp.where(j > 0, before, 0) + jnp.where(j < n - 1, after, 0)
-    return jnp.where(_wide(u[:, 0] < blur.p, 3), weight / jnp.sum(weight, -1, keepdims=True), jnp.eye(n))
+    return jnp.where(wide(u[:, 0] < blur.p, 3), weight / jnp.sum(weight, -1, keepdims=True), jnp.eye(n))
 
   rows = weights(h)
   return _separable(x, rows, rows if h == w else weights(w))
@@ -572,8 +386,8 @@ def _cutout(u: Array, x: Array, cutout: Cutout) -> Array:
   h, w = x.shape[1:3]
   side = round(cutout.size * min(h, w))
   top, left = jnp.floor(u[:, 1] * h) - side // 2, jnp.floor(u[:, 2] * w) - side // 2
-  hole = _inside(jnp.arange(h)[:, None], top, side) & _inside(jnp.arange(w), left, side)
-  return jnp.where((hole & _wide(u[:, 0] < cutout.p, 3))[..., None], 0, x)
+  hole = inside(jnp.arange(h)[:, None], top, side) & inside(jnp.arange(w), left, side)
+  return jnp.where((hole & wide(u[:, 0] < cutout.p, 3))[..., None], 0, x)
 
 
 def _standardise(x: Array, mean: float | Sequence[float] | None, std: float | Sequence[float] | None) -> Array:
@@ -586,78 +400,11 @@ def _standardise(x: Array, mean: float | Sequence[float] | None, std: float | Se
   return x if std is None else x / jnp.asarray(std, jnp.float32)
 
 
-# Masks.
-
-
-def _split(score: Array, m: int) -> Masked:
-  """The m tokens of lowest score stay."""
-  order = jnp.argsort(score, axis=1).astype(jnp.int32)
-  place = jnp.arange(order.shape[1], dtype=jnp.int32)
-  restore = jax.vmap(lambda i: place.at[i].set(place, unique_indices=True))(order)
-  return Masked(order[:, :m], restore >= m, order[:, m:], restore)
-
-
-def _kept(n: int, ratio: float) -> int:
-  m = int(n * (1 - ratio) + 1e-6)  # 10 (1 - 0.9) is 0.99... in floating point
-  if not 0 <= ratio < 1 or m < 1:
-    raise ValueError(f'ratio is {ratio}: expected it in [0, 1), with at least one of the {n} tokens left; lower it')
-  return m
-
-
-def _grid(n: int | None, grid: tuple[int, int] | None) -> tuple[int, int]:
-  if grid is None and n is not None and math.isqrt(n) ** 2 == n:
-    return math.isqrt(n), math.isqrt(n)
-  if grid is None or n not in (None, grid[0] * grid[1]):
-    raise ValueError(f'n is {n} and grid is {grid}: give grid=(height, width), or a square number n of patches')
-  return tuple(grid)
-
-
-def _largest(n: int, grid: tuple[int, int], scale: tuple[float, float], aspect: tuple[float, float]) -> int:
-  """The most patches a block can have."""
-  area = np.arange(int(n * scale[0] + 1e-4), int(n * scale[1] + 1e-4) + 1)[:, None]
-  ratio = np.linspace(*aspect, 1001)
-  h, w = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))
-  return int(np.max(np.clip(h, 1, grid[0]) * np.clip(w, 1, grid[1])))
-
-
-# Draws and options.
-
-
-def _uniform(keys: Keys, *shape: int) -> Array:
-  """Uniform numbers in [0, 1), [b *shape]."""
-  return jax.vmap(lambda key: jax.random.uniform(key, shape))(keys)
-
-
-def _between(u: Array, bounds: tuple[float, float]) -> Array:
-  return bounds[0] + u * (bounds[1] - bounds[0])
-
-
 def _about(neutral: int, given: Range) -> tuple[float, float]:
   """A number r is the range around the neutral value, held at zero for factors."""
   if isinstance(given, Sequence):
     return tuple(given)
   return (max(0, 1 - given), 1 + given) if neutral else (-given, given)
-
-
-def _sides(area: Array, ratio: Array) -> tuple[Array, Array]:
-  """Whole sides whose product is about `area` and whose quotient is about `ratio`."""
-  return jnp.round(jnp.sqrt(area * ratio)), jnp.round(jnp.sqrt(area / ratio))
-
-
-def _place(u: Array, room: Array) -> Array:
-  """A uniform whole number in [0, room]."""
-  return jnp.floor(u * (room + 1))
-
-
-def _inside(i: Array, start: Array, extent: Array | int) -> Array:
-  """Which of i, [...], lie in [start, start + extent), [b]: [b ...]."""
-  start = _wide(start, 3)
-  return (start <= i) & (i < start + (_wide(extent, 3) if jnp.ndim(extent) else extent))
-
-
-def _wide(x: Array, ndim: int) -> Array:
-  """[b] or [b 1], to be broadcast against an array of `ndim` axes."""
-  return x.reshape(x.shape[0], *(1,) * (ndim - 1))
 
 
 def _pixels(batch: Batch, column: str) -> Array:

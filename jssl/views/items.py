@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jssl.types import Array, Batch, Keys, View
 
 
-def draw(keys: Keys, batch: Batch, *, column: str, views: int = 2, frames: int | None = None) -> tuple[Array, ...]:
+def sample_items(keys: Keys, batch: Batch, *, column: str, views: int = 2, frames: int | None = None) -> tuple[Array, ...]:
   """Different items of each example, drawn without replacement: utterances of a speaker, pictures of a class.
 
   An example that is an identity with all its items makes a batch in which no identity comes twice.
@@ -37,12 +37,12 @@ def draw(keys: Keys, batch: Batch, *, column: str, views: int = 2, frames: int |
   return tuple(jnp.unstack(jax.vmap(one)(keys, items), axis=1))
 
 
-def beside(keys: Keys, batch: Batch, *, view: View, names: tuple[str, ...]) -> tuple[Array, ...]:
+def with_columns(keys: Keys, batch: Batch, *, view: View, names: tuple[str, ...]) -> tuple[Array, ...]:
   """The views of one column, then the named columns as they stand: a changed image, and what goes with it."""
   return (*view(keys, batch), *(batch[name] for name in names))
 
 
-def shared(keys: Keys, batch: Batch, *, view: View, chunks: int = 8, seed: int = 0) -> tuple[Array, ...]:
+def grouped(keys: Keys, batch: Batch, *, view: View, chunks: int = 8, seed: int = 0) -> tuple[Array, ...]:
   """`view` with one draw a chunk: all examples whose number is the same modulo `chunks` are changed alike.
 
   A chunk is a matter of (epoch, example) and not of the place in the batch, so it is the same on one device, on many

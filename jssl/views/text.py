@@ -1,24 +1,14 @@
 """Views of token ids, [b n] int32 padded at the end. Ids below `first` are special, and never touched."""
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 
-from jssl.parts.facts import token_types, visibility
+from jssl.ops.table_structure import token_types, visibility
 from jssl.types import Array, Batch, Keys, fold
 from jssl.views.columns import columns
 
 
-class Hidden(NamedTuple):
-  """Which tokens are hidden, as a mask over the sequence and as a list of places of one length."""
-
-  mask: Array  # [b n] bool
-  places: Array  # [b m] int32
-  valid: Array  # [b m] bool: a short text hides fewer than m, and what is listed beyond is none of them
-
-
-def twice(keys: Keys, batch: Batch, *, column: str = 'ids') -> tuple[Array, Array]:
+def duplicate(keys: Keys, batch: Batch, *, column: str = 'ids') -> tuple[Array, Array]:
   """The same ids as both views: only dropout tells them apart.
 
   Reference: Gao, Yao, Chen, EMNLP 2021, arXiv:2104.08821, section 3.
@@ -56,30 +46,6 @@ def deleted(
 
   draw = lambda i: jax.vmap(lambda key, ids: leave_out(jax.random.fold_in(key, i), ids))(keys, ids)
   return tuple(ids if original and not i else draw(i) for i in range(views))
-
-
-def mask_tokens(keys: Keys, maskable: Array, *, ratio: float = 0.15) -> Hidden:
-  """A share of each text's tokens, drawn without replacement; at least one where there is any.
-
-  Args:
-    keys: [b].
-    maskable: [b n] bool, the tokens that may be hidden.
-    ratio: share of these, rounded.
-
-  Returns:
-    Hidden, with m = max(1, round(ratio n)).
-
-  Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3.1.
-  """
-  m = max(1, round(ratio * maskable.shape[1]))
-
-  def draw(key, real):
-    count = jnp.clip(jnp.round(ratio * jnp.sum(real)), 1, m) * jnp.any(real)
-    places = jnp.argsort(jnp.where(real, jax.random.uniform(key, real.shape), 2.0))[:m].astype(jnp.int32)
-    valid = jnp.arange(m) < count
-    return Hidden(jnp.zeros(real.shape, bool).at[places].set(valid), places, valid)
-
-  return jax.vmap(draw)(keys, maskable)
 
 
 def real_tokens(keys: Keys, batch: Batch, *, names: tuple[str, ...], first: int = 1) -> dict[str, Array]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.types import Array, Batch, Keys, fold
-from jssl.views.image import Masked, _kept, _split, _uniform, augment
+from jssl.views.image import augment
 
 
 def frames(keys: Keys, batch: Batch, *, column: str = 'clip', **options: Any) -> tuple[Array, Array]:
@@ -25,25 +25,3 @@ def frames(keys: Keys, batch: Batch, *, column: str = 'clip', **options: Any) ->
   pair = jnp.take_along_axis(x, order[:, :, None, None, None], 1)
   first, second = (augment(fold(keys, i + 1), {'image': pair[:, i]}, views=1, **options)[0] for i in range(2))
   return first, second
-
-
-def tube_mask(keys: Keys, *, grid: tuple[int, int, int], ratio: float = 0.9) -> Masked:
-  """Hides the same places in all frames, so that nothing can be copied from a neighbour in time.
-
-  Args:
-    keys: [b] one key an example.
-    grid: (t, rows, columns) in tubelets.
-    ratio: the share of places that is hidden, in [0, 1).
-
-  Returns:
-    `Masked`, over t rows columns tubelets in raster order.
-
-  Raises:
-    ValueError: if no place would stay.
-
-  Reference: Tong, Song, Wang, Wang 2022, arXiv:2203.12602, section 3.3 (ratio 0.9).
-  """
-  t, rows, columns = grid
-  n = rows * columns
-  rank = jnp.argsort(jnp.argsort(_uniform(keys, n), 1), 1)
-  return _split(jnp.tile(rank, (1, t)), t * _kept(n, ratio))

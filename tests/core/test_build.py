@@ -2,9 +2,10 @@
 
 import pytest
 
-from jssl import catalogue, configs, testing
+from jssl import configs, testing
 from jssl.core.build import plan
 from jssl.core.mesh import check_batch, make_mesh
+from jssl.ledger import catalogue
 from jssl.options import accepts
 from jssl.parts.schedules import Schedule, cosine, duration, linear, rise
 from tests.small import small
@@ -43,7 +44,7 @@ def broken(path, value):
     ('losses.nce.weight', 'much', 'losses.nce.weight must be a number or a schedule'),
     ('losses.nce.of', None, 'name the outputs that it judges'),
     ('losses.nce.of', ('views.q',), 'pairs needs two outputs'),
-    ('losses.match', dict(name='align', of=dict(q='views.q')), "missing a required argument: 'k'; `of` gives its arrays, which are q, k"),
+    ('losses.match', dict(name='alignment', of=dict(q='views.q')), "missing a required argument: 'k'; `of` gives its arrays, which are q, k"),
     ('losses.nce.of', dict(q='views.q', k='views.k', kk='views.k'), "unexpected keyword argument 'kk'"),
     ('losses.nce.of', ('views.qq', 'views.k'), "the pass 'views' (embed) gives q, k, x"),
     ('losses.nce.of', ('view.q', 'views.k'), 'did you mean views'),

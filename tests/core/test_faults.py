@@ -19,9 +19,9 @@ from jssl import cli, tables
 from jssl.core import checkpoint, loop
 from jssl.core.build import plan
 from jssl.core.log import Log
-from jssl.data import pictures
-from jssl.data.images import mnist5k
-from jssl.data.order import permutation
+from jssl.data.core import pictures
+from jssl.data.core.order import permutation
+from jssl.data.vision.images import mnist5k
 from jssl.model import restore
 from jssl.options import ConfigError
 from jssl.replay import describe, replay

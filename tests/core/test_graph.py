@@ -185,7 +185,7 @@ def traced(config):
 
 def test_what_no_loss_needs_is_not_run(seen):
   passes = dict(seen=dict(name='counting'), head=dict(name='apply', network='projector', on='seen.out[1]'))
-  far = dict(name='align', of=('head.out', 'views.q[0]'))
+  far = dict(name='alignment', of=('head.out', 'views.q[0]'))
   traced(tiny(passes=passes, losses=dict(far={**far, 'weight': 0.0})))
   assert not seen, 'a pass that a loss of weight 0 alone needs'
   memories = dict(keys=dict(name='queue', of='head.out', size=2 * B))
@@ -209,7 +209,7 @@ def test_names_that_nothing_needs_are_still_checked():
 
 def test_a_pass_whose_teacher_another_phase_has():
   passes = dict(late=dict(name='embed', heads=('projector',), of_teacher='slow'))
-  late = dict(name='align', of=('views.q', 'late.k'), pairs=((0, 1),))
+  late = dict(name='alignment', of=('views.q', 'late.k'), pairs=((0, 1),))
   slow = dict(slow=dict(name='frozen', networks=('backbone', 'projector')))
   phases = (dict(steps=4, losses=('near',)), dict(losses=('late',), teachers=slow))
   assert plan(tiny(passes=passes, losses=dict(late=late), phases=phases)).phases[1].first == 4
@@ -224,7 +224,7 @@ def encodings(**changes) -> float:
 
 
 def over(pairs, **changes):
-  return dict(losses=dict(near=dict(name='align', of=('views.q', 'views.k'), pairs=pairs)), **changes)
+  return dict(losses=dict(near=dict(name='alignment', of=('views.q', 'views.k'), pairs=pairs)), **changes)
 
 
 def test_moco_encodes_one_view_a_side():

@@ -9,9 +9,9 @@ from jssl import tables
 from jssl.core.build import make_loss, plan
 from jssl.core.method import Outputs, example_keys, judge, mean
 from jssl.core.step import init_state, make_step
-from jssl.objectives import align, info_nce_queue
+from jssl.objectives import alignment, info_nce_queue
+from jssl.ops.normalize import l2_normalize
 from jssl.options import ConfigError
-from jssl.parts.gradients import l2_normalize
 from jssl.testing import check_traces
 from jssl.types import Loss, Objective, salted
 from tests.core.tiny import B, Started, shaken, size, tiny
@@ -83,7 +83,7 @@ def test_keywords_may_stand_in_any_order():
 
 
 def test_positional_and_named_arrays_are_the_same():
-  named = tiny(losses=dict(near=dict(name='align', of=dict(k='views.k', q='views.q'), pairs=((0, 1),))))
+  named = tiny(losses=dict(near=dict(name='alignment', of=dict(k='views.k', q='views.q'), pairs=((0, 1),))))
   assert Started(named).figures() == Started(tiny()).figures()
 
 
@@ -120,7 +120,7 @@ def test_a_loss_of_weight_zero_is_not_computed(objective):
 
 def test_losses_that_all_weigh_nothing_are_refused():
   with pytest.raises(ConfigError, match='every loss has weight 0'):
-    plan(tiny(losses=dict(near=dict(name='uniform', of='views.q[0]', weight=0))))
+    plan(tiny(losses=dict(near=dict(name='uniformity', of='views.q[0]', weight=0))))
 
 
 def test_a_network_that_is_not_there_is_named():
@@ -131,14 +131,14 @@ def test_a_network_that_is_not_there_is_named():
 def test_weights_and_options_may_be_schedules():
   line = lambda start, end: dict(name='linear', start=start, end=end)
   c = tiny(losses=dict(
-    near=dict(name='align', of=('views.q', 'views.k'), pairs=((0, 1),), weight=line(0.0, 2.0)),
-    far=dict(name='uniform', of='views.q[0]', t=line(1.0, 3.0), weight=0.5),
+    near=dict(name='alignment', of=('views.q', 'views.k'), pairs=((0, 1),), weight=line(0.0, 2.0)),
+    far=dict(name='uniformity', of='views.q[0]', t=line(1.0, 3.0), weight=0.5),
   ))  # fmt: skip
   made = Started(c)
   for step in (0, 4, 8):
     found = made.figures(step=step)
     np.testing.assert_allclose(found['total'], step / 4 * found['near/loss'] + 0.5 * found['far/loss'], rtol=1e-5)
-  fixed = lambda t: Started(tiny(losses=dict(far=dict(name='uniform', of='views.q[0]', t=t)))).figures(step=4)['far/loss']
+  fixed = lambda t: Started(tiny(losses=dict(far=dict(name='uniformity', of='views.q[0]', t=t)))).figures(step=4)['far/loss']
   np.testing.assert_allclose(made.figures(step=4)['far/loss'], fixed(2.0), rtol=1e-5)
 
 
@@ -187,9 +187,9 @@ def test_gradients_flow_through_a_frozen_network_and_not_into_it():
 
 def test_a_network_is_frozen_in_one_pass_alone():
   passes = dict(held=dict(name='embed', heads=HEADS, frozen=('backbone', 'projector')))
-  both = dict(near=dict(name='align', of=('views.q[0]', 'held.k[1]')))
+  both = dict(near=dict(name='alignment', of=('views.q[0]', 'held.k[1]')))
   one_sided = Started(tiny(passes=passes, losses=both)).gradient()
-  stopped = Started(tiny(passes=passes, losses=dict(near=dict(name='align', of=('held.q[0]', 'held.k[1]'))))).gradient()
+  stopped = Started(tiny(passes=passes, losses=dict(near=dict(name='alignment', of=('held.q[0]', 'held.k[1]'))))).gradient()
   assert size(stopped) == 0 < size(one_sided['backbone'])
 
 
@@ -281,7 +281,7 @@ def test_rows_of_the_examples_move_to_their_embeddings():
   rows = dict(rows=dict(name='rows', of=('views.q[0]', 'batch.example'), count=30, dim=4))
   c = tiny(
     memories=rows, passes=dict(own=dict(name='recall', memory='memory.rows')),
-    losses=dict(near=dict(name='align', of=('views.q[1]', 'own.out'))),
+    losses=dict(near=dict(name='alignment', of=('views.q[1]', 'own.out'))),
   )  # fmt: skip
   made = Started(c)
   made.batch['example'] = jnp.arange(B) * 3
@@ -290,7 +290,7 @@ def test_rows_of_the_examples_move_to_their_embeddings():
   moved = np.abs(once - start).max(1) > 1e-6
   np.testing.assert_array_equal(moved, np.isin(np.arange(30), made.batch['example']))
   # What was written is what `views.q[0]` is: it lies at no distance from itself.
-  again = Started({**c, 'losses': dict(near=dict(name='align', of=('views.q[0]', 'own.out')))})
+  again = Started({**c, 'losses': dict(near=dict(name='alignment', of=('views.q[0]', 'own.out')))})
   again.batch['example'] = made.batch['example']
   keys = lambda state: again.figures(state={**again.state, 'memories': state['memories']})['near/loss']
   assert keys(after(again, 1)) < 1e-6 < keys(again.state)
@@ -298,7 +298,7 @@ def test_rows_of_the_examples_move_to_their_embeddings():
 
 def test_a_memory_of_a_loss_that_is_not_computed():
   of = dict(weights=dict(name='multipliers', of=('loss.near', 'batch.example'), count=B, rate=1.0, level=0.0))
-  losses = dict(near=dict(name='align', of=('views.q', 'views.k'), pairs='all', weight=0.0), far=dict(name='uniform', of='views.q[0]'))
+  losses = dict(near=dict(name='alignment', of=('views.q', 'views.k'), pairs='all', weight=0.0), far=dict(name='uniformity', of='views.q[0]'))
   assert not Started(tiny(memories=of, losses=losses)).state['memories'], 'nobody reads it'
   losses['far'] = dict(name='cosine_regression', of=dict(q='views.q[0]', k='views.q[1]', labels='own.out'))
   with pytest.raises(ConfigError, match='memories.weights.of: loss.near: that loss is not computed'):
@@ -356,7 +356,7 @@ def test_teachers_that_copy_now_and_then_or_always():
 
 def test_a_pass_picks_its_teacher_by_name():
   teachers = dict(slow=dict(name='frozen', **PROJECTED), late=dict(name='frozen', **PROJECTED))
-  near = lambda name: dict(name='align', of=('views.q[0]', f'{name}.k[0]'))
+  near = lambda name: dict(name='alignment', of=('views.q[0]', f'{name}.k[0]'))
   c = tiny(
     teachers=teachers, view=dict(name='plain'),
     losses=dict(near=near('views'), first=near('plain'), slow=near('by_slow'), late=near('by_late'), none=near('alone')),
@@ -379,9 +379,9 @@ def test_a_pass_picks_its_teacher_by_name():
 def test_what_a_teacher_encodes_has_no_gradient_of_its_own():
   """The student's parameters are no part of a teacher's outputs; nothing flows back through the state."""
   teacher = dict(name='ema', decay=0.9, **PROJECTED)
-  made = Started(tiny(teacher=teacher, losses=dict(near=dict(name='align', of=('views.k[0]', 'views.k[1]')))))
+  made = Started(tiny(teacher=teacher, losses=dict(near=dict(name='alignment', of=('views.k[0]', 'views.k[1]')))))
   assert size(made.gradient()) == 0
-  both = dict(near=dict(name='align', of=('views.q', 'views.k'), pairs='all'))
+  both = dict(near=dict(name='alignment', of=('views.q', 'views.k'), pairs='all'))
   loss = Started(tiny(teacher=teacher, losses=both)).figures()['near/loss']
   np.testing.assert_allclose(loss, Started(tiny(losses=both)).figures()['near/loss'], rtol=1e-5)
 
@@ -389,7 +389,7 @@ def test_what_a_teacher_encodes_has_no_gradient_of_its_own():
 def test_the_objective_is_that_of_the_embeddings(objective):
   """From views to a loss, written out: what `align` gives for the two projections."""
   noted = {}
-  objective('noted', lambda q, k: jax.debug.callback(lambda q, k: noted.update(q=q, k=k), q, k) or align(q, k))
+  objective('noted', lambda q, k: jax.debug.callback(lambda q, k: noted.update(q=q, k=k), q, k) or alignment(q, k))
   made = Started(tiny(losses=dict(near=dict(name='noted', of=('views.q', 'views.k'), pairs=((0, 1),)))))
   value = made.figures()['near/loss']
   jax.effects_barrier()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jssl.core.build import plan
-from jssl.memories import centroids
+from jssl.parts.memories import centroids
 from jssl.passes.views import nearest
 from jssl.testing import first_batch
 from tests.small import small

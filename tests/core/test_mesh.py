@@ -13,7 +13,7 @@ from jssl import testing
 from jssl.core.build import plan
 from jssl.core.mesh import arrange, make_mesh, shardings, share
 from jssl.core.step import init_state
-from jssl.models.blocks import Block, scan, stacked
+from jssl.models.layers.blocks import Block, scan, stacked
 from tests.small import small
 
 MESH = dict(data=2, fsdp=2, tensor=2)

@@ -155,8 +155,8 @@ def test_a_phase_may_have_data_of_its_own():
 
 
 def test_hard_negatives_are_near_and_not_the_own():
-  from jssl.data.arrays import Columns
-  from jssl.refreshes import hard_negatives
+  from jssl.data.core.arrays import Columns
+  from jssl.parts.refreshes import hard_negatives
   from jssl.types import Data
 
   x = np.eye(6, dtype=np.float32)[[0, 0, 1, 1, 2, 3]] + 0.01 * np.arange(6, dtype=np.float32)[:, None]
@@ -234,8 +234,8 @@ def test_an_order_ends_with_its_phase(cut, tmp_path):
 
 
 def test_a_surrogate_finds_the_negatives():
-  from jssl.data.arrays import Columns
-  from jssl.refreshes import hard_negatives
+  from jssl.data.core.arrays import Columns
+  from jssl.parts.refreshes import hard_negatives
   from jssl.types import Data
 
   ids = np.array([[1, 5, 6, 0], [1, 5, 7, 0], [1, 8, 9, 3], [1, 9, 4, 3]], np.int32)

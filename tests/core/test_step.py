@@ -10,9 +10,9 @@ from jssl.core import loop
 from jssl.core.build import plan
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.core.programs import Programs, quick, seed_data
+from jssl.core.signals import Compiles
 from jssl.core.step import init_state, make_step
-from jssl.data.sources import to_device
-from jssl.parts.watch import Compiles
+from jssl.data.core.sources import to_device
 from jssl.run import load_config
 from jssl.testing import first_batch
 from tests.small import shrink, small

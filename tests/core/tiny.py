@@ -18,7 +18,7 @@ def tiny(**changes) -> dict:
     backbone=dict(name='mlp_backbone', widths=(6,), norm='none'), heads=dict(projector=dict(name='linear', dim=4)),
     view=dict(name='shaken'), inputs=dict(name='plain'),
     passes=dict(views=dict(name='embed', heads=('projector',))),
-    losses=dict(near=dict(name='align', of=('views.q', 'views.k'), pairs=((0, 1),))),
+    losses=dict(near=dict(name='alignment', of=('views.q', 'views.k'), pairs=((0, 1),))),
     optimizer=dict(name='sgd', learning_rate=0.1),
   )  # fmt: skip
   for key, value in changes.items():

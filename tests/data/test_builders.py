@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jssl.data import digits, mnist5k, resident
-from jssl.data.cards import DIGITS, MNIST5K
+from jssl.data.vision.cards import DIGITS, MNIST5K
 
 SETS = [(mnist5k, MNIST5K), (digits, DIGITS)]
 

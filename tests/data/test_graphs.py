@@ -5,7 +5,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from jssl.data import documents, graphs, knowledge, words
+from jssl.data.graph import blocks, knowledge
+from jssl.data.retrieval import citations
+from jssl.data.words import corpora
 
 CORPUS = dict(documents=150, vocabulary=200, length=12)
 
@@ -14,13 +16,13 @@ def test_surroundings_come_in_the_order_of_a_search():
   edges = np.zeros((7, 7), bool)
   for i, j in ((0, 1), (0, 2), (1, 3), (2, 4), (4, 5)):
     edges[i, j] = edges[j, i] = True
-  found = graphs.surroundings(edges, 0, 7, np.random.RandomState(0))
+  found = blocks.surroundings(edges, 0, 7, np.random.RandomState(0))
   assert found[0] == 0 and set(found[1:3]) == {1, 2} and set(found[3:]) == {3, 4}
-  assert len(graphs.surroundings(edges, 0, 2, np.random.RandomState(0))) == 2
+  assert len(blocks.surroundings(edges, 0, 2, np.random.RandomState(0))) == 2
 
 
 def test_blocks_are_nodes_with_their_subgraphs():
-  data = graphs.blocks(nodes=100, inside=0.3, outside=0.02, size=8)
+  data = blocks.blocks(nodes=100, inside=0.3, outside=0.02, size=8)
   train = data.splits['train'].columns
   np.testing.assert_array_equal(train['node'], train['nodes'][:, 0])
   np.testing.assert_array_equal(train['adjacency'], train['adjacency'].swapaxes(1, 2))
@@ -48,14 +50,14 @@ def test_packaged_knowledge(name, entities, relations, train):
 @pytest.fixture
 def text(monkeypatch):
   sentences = [['the', 'cat', 'sat'], ['a', 'cat'], ['the', 'rare', 'dog', 'sat', 'the', 'cat']] * 3
-  monkeypatch.setattr(words, 'CORPORA', {'king_james': lambda: sentences, 'lee': lambda: []})
-  monkeypatch.setattr(words, 'similarity', lambda number: {})
-  monkeypatch.setattr(words, 'analogies', lambda number: {})
+  monkeypatch.setattr(corpora, 'CORPORA', {'king_james': lambda: sentences, 'lee': lambda: []})
+  monkeypatch.setattr(corpora, 'similarity', lambda number: {})
+  monkeypatch.setattr(corpora, 'analogies', lambda number: {})
   return sentences
 
 
 def test_windows_stay_in_their_sentence(text):
-  data = words.words(window=2, min_count=1, subsample=1.0, noise=4)
+  data = corpora.words(window=2, min_count=1, subsample=1.0, noise=4)
   name = ['', *data.info['words']]
   assert name[1] == 'cat' and len(data.splits['train']) == sum(map(len, text))  # of equal counts, the first in the alphabet
   seen = [([name[i] for i in row['context'][:, 0]], name[row['word'][0]]) for row in (data.splits['train'][i] for i in range(5))]
@@ -67,7 +69,7 @@ def test_windows_stay_in_their_sentence(text):
 
 
 def test_noise_is_drawn_in_proportion_to_a_power_of_the_count(text):
-  data = words.words(min_count=1, subsample=1.0, noise=4000, power=0.5)
+  data = corpora.words(min_count=1, subsample=1.0, noise=4000, power=0.5)
   count = np.array([sum(sentence.count(word) for sentence in text) for word in data.info['words']])
   drawn = np.bincount(data.splits['train'].take(np.arange(10))['noise'].ravel(), minlength=len(count) + 1)
   assert drawn[0] == 0
@@ -75,13 +77,13 @@ def test_noise_is_drawn_in_proportion_to_a_power_of_the_count(text):
 
 
 def test_frequent_words_are_thinned_out(text):
-  kept = words.words(min_count=1, subsample=0.05).splits['train']
+  kept = corpora.words(min_count=1, subsample=0.05).splits['train']
   assert 0 < len(kept) < sum(map(len, text))
 
 
 def test_huffman_tree_is_a_prefix_code_of_least_length():
   counts = [40, 30, 20, 6, 4]
-  nodes, turns = words.huffman(counts)
+  nodes, turns = corpora.huffman(counts)
   lengths = (turns != 0).sum(1)
   assert lengths.tolist() == [1, 2, 3, 4, 4]
   ways = [tuple(zip(n[:k], t[:k], strict=True)) for n, t, k in zip(nodes, turns, lengths, strict=True)]
@@ -91,30 +93,30 @@ def test_huffman_tree_is_a_prefix_code_of_least_length():
 
 
 def test_words_are_their_ngrams():
-  pieces = words.with_ngrams(['cat', 'cats'], (4,), 1000)
+  pieces = corpora.with_ngrams(['cat', 'cats'], (4,), 1000)
   assert pieces.shape == (3, 4) and (pieces[0] == 0).all() and pieces[1:, 0].tolist() == [1, 2]
   assert len({*pieces[1, 1:3]} & {*pieces[2, 1:4]}) == 1  # <cat, cat> and <cat, cats, ats>
-  twice = words.with_ngrams(['aaaa'], (2, 3), 1000)[1]
+  twice = corpora.with_ngrams(['aaaa'], (2, 3), 1000)[1]
   assert len(twice) == 1 + 5 + 4 and len({*twice}) == 1 + 3 + 3  # each n-gram as often as it occurs
 
 
 def test_ngrams_and_their_hash_are_those_of_fasttext():
-  assert words.fnv1a('a') == 0xE40C292C  # Fowler, Noll, Vo: published test vector
-  assert words.fnv1a('é') == 1023043777  # fastText's bytes are signed
-  assert words.ngrams_of('of', range(3, 7)) == ['<of', '<of>', 'of>']
-  assert words.ngrams_of('of', (1, 2)) == ['<o', 'o', 'of', 'f', 'f>']
+  assert corpora.fnv1a('a') == 0xE40C292C  # Fowler, Noll, Vo: published test vector
+  assert corpora.fnv1a('é') == 1023043777  # fastText's bytes are signed
+  assert corpora.ngrams_of('of', range(3, 7)) == ['<of', '<of>', 'of>']
+  assert corpora.ngrams_of('of', (1, 2)) == ['<o', 'o', 'of', 'f', 'f>']
   fasttext = pytest.importorskip('gensim.models.fasttext')
   for word in ('of', 'banana', 'aaaa', 'née', 'Straße', '日本語'):
     for low, high in ((3, 6), (1, 3), (5, 5)):
-      ours = [words.fnv1a(gram) % 2000 for gram in words.ngrams_of(word, range(low, high + 1))]
+      ours = [corpora.fnv1a(gram) % 2000 for gram in corpora.ngrams_of(word, range(low, high + 1))]
       assert ours == list(fasttext.ft_ngram_hashes(word, low, high, 2000)), (word, low, high)
 
 
-@pytest.mark.parametrize('make', [documents.citations, lambda **o: documents.citation_neighbours(hard=(60, 2), dim=8, **o)])
+@pytest.mark.parametrize('make', [citations.citations, lambda **o: citations.citation_neighbours(hard=(60, 2), dim=8, **o)])
 def test_triplets_know_what_is_cited(make):
   data = make(**CORPUS)
   train, test = data.splits['train'], data.splits['test']
-  assert len(train) == 5 * 120 and len(test) == 30 and (train.columns['ids'][:, 0] == documents.CLS).all()
+  assert len(train) == 5 * 120 and len(test) == 30 and (train.columns['ids'][:, 0] == citations.CLS).all()
   assert train.columns['ids'].max() < data.spec['ids'].size
   differs = lambda a, b: (train.columns[a] != train.columns[b]).any(1).all()
   assert differs('ids', 'positive') and differs('ids', 'negative') and differs('positive', 'negative')
@@ -123,16 +125,16 @@ def test_triplets_know_what_is_cited(make):
 
 
 def test_citations_stay_in_the_topic_and_mostly_in_the_subtopic():
-  train = documents.make_subtopics(np.random.RandomState(0), topics=2, subtopics=4, documents=400, held_out=0.5)['train']
+  train = citations.make_subtopics(np.random.RandomState(0), topics=2, subtopics=4, documents=400, held_out=0.5)['train']
   sub = (200 + np.arange(200)) % 8
   assert (train.topic[train.cited] == train.topic[:, None]).all() and (train.topic == sub % 2).all()
   assert abs((sub[train.cited] == sub[:, None]).mean() - 0.6) < 0.05
-  assert len(documents.subtopic_citations(subtopics=4, **CORPUS).splits['train']) == 5 * 120
+  assert len(citations.subtopic_citations(subtopics=4, **CORPUS).splits['train']) == 5 * 120
 
 
 def test_neighbours_in_the_embedding_are_linked():
-  cited = documents.make_corpus(np.random.RandomState(0), **CORPUS)['train'].cited
-  e = documents.netmf(cited, 16)
+  cited = citations.make_corpus(np.random.RandomState(0), **CORPUS)['train'].cited
+  e = citations.netmf(cited, 16)
   similarity = e @ e.T
   linked = np.mean([similarity[i, cited[i]].mean() for i in range(len(e))])
   assert linked > similarity.mean() + 0.2

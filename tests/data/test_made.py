@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from jssl.data import compose, few_labels, glyphs, voices
+from jssl.data.audio import voices
+from jssl.data.multimodal import shifted_digits
+from jssl.data.vision import few_labels, glyphs
+from jssl.data.vision import outside as outside_vision
 
 
 def test_speakers_of_the_test_are_new_and_recognisable():
@@ -32,14 +35,14 @@ def test_letters_are_centred_and_every_face_has_its_own():
 
 def test_two_of_digit_shift_and_sum_tell_the_third(prepared, monkeypatch):
   monkeypatch.setenv('JSSL_DATA_DIR', str(prepared))
-  data = compose.shifted_digits(train=300)
+  data = shifted_digits.shifted_digits(train=300)
   assert len(data.splits['train']) == 300
   for split in data.splits.values():
     rows = [split[i] for i in range(len(split))]
     label, shift, total = (np.array([np.argmax(r[n]) if n != 'label' else r[n] for r in rows]) for n in ('label', 'shift', 'total'))
     np.testing.assert_array_equal((label + shift) % 10, total)
     assert abs(np.corrcoef(label, total)[0, 1]) < 0.2
-  outside = compose.mnist5k_glyphs(train=300).splits['outside']
+  outside = outside_vision.mnist5k_glyphs(train=300).splits['outside']
   assert outside[0]['image'].shape == (28, 28, 1) and outside[0]['image'].dtype == np.uint8
 
 

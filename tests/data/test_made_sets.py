@@ -7,13 +7,16 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from jssl.data import clips, reports, series, sound
+from jssl.data.audio import vowels
+from jssl.data.multimodal import digit_reports
+from jssl.data.series import japanese_vowels
+from jssl.data.video import moving_digits
 
 
 def test_ts_files_are_read(tmp_path):
   path = tmp_path / 'x.ts'
   path.write_text('#c\n@problemName x\n@classLabel true a b\n@data\n1,2,3:4,5,6:b\n7:8:a\n')
-  found, labels = series.read_ts(path)
+  found, labels = japanese_vowels.read_ts(path)
   np.testing.assert_array_equal(found[0], [[1, 4], [2, 5], [3, 6]])
   np.testing.assert_array_equal(found[1], [[7, 8]])
   assert labels.tolist() == [1, 0]
@@ -21,7 +24,7 @@ def test_ts_files_are_read(tmp_path):
 
 @pytest.mark.skipif(not find_spec('sktime'), reason='sktime ships the data')
 def test_japanese_vowels():
-  data = series.japanese_vowels()
+  data = japanese_vowels.japanese_vowels()
   train, test = data.splits['train'].columns, data.splits['test'].columns
   assert train['series'].shape == (270, 29, 12) and test['series'].shape == (370, 29, 12)
   assert np.bincount(train['label']).tolist() == [30] * 9
@@ -45,14 +48,14 @@ def test_log_mel_is_the_loop():
         if weight:
           value = sum(x[80 * t + n] * window[n] * cmath.exp(-2j * math.pi * k * n / 256) for n in range(200))
           total += weight * abs(value) ** 2
-      assert abs(sound.log_mel(x)[t, band] - math.log(total + 1e-3)) < 1e-6
+      assert abs(vowels.log_mel(x)[t, band] - math.log(total + 1e-3)) < 1e-6
 
 
 def test_codes_tell_the_frame_better_stage_by_stage():
   rng = np.random.default_rng(0)
   x = rng.normal(size=(400, 6))
-  books, shares = sound.fit_codes(x, 3, 8, rng)
-  codes = sound.residual_codes(x, books)
+  books, shares = vowels.fit_codes(x, 3, 8, rng)
+  codes = vowels.residual_codes(x, books)
   errors = [np.mean((x - sum(books[q][codes[:, q]] for q in range(stages))) ** 2) for stages in range(4)]
   assert all(a > b for a, b in zip(errors, errors[1:], strict=False))
   assert abs(sum(shares) - 1) < 1e-6 and list(shares) == sorted(shares, reverse=True)
@@ -62,12 +65,12 @@ def test_codes_tell_the_frame_better_stage_by_stage():
 
 
 def test_vowels_stand_out_by_their_level():
-  quiet, loud = (sound._clips(np.random.default_rng(0), 20, (low, low + 1))['frames'] for low in (-20, 30))
+  quiet, loud = (vowels._clips(np.random.default_rng(0), 20, (low, low + 1))['frames'] for low in (-20, 30))
   assert np.std(loud.mean(2), axis=1).mean() > 3 * np.std(quiet.mean(2), axis=1).mean()
 
 
 def test_reports_say_what_is_there():
-  data = reports.digit_reports(train=40, test=10)
+  data = digit_reports.digit_reports(train=40, test=10)
   columns = data.splits['train'].columns
   words = [[data.info['words'][i] for i in row] for row in columns['text']]
   numbers = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
@@ -80,7 +83,7 @@ def test_reports_say_what_is_there():
 
 
 def test_digits_move():
-  data = clips.moving_digits(frames=3)
+  data = moving_digits.moving_digits(frames=3)
   split = data.splits['test'].columns
   assert split['clip'].shape == (1000, 3, 20, 20, 1) and split['label'].shape == (1000,)
   np.testing.assert_array_equal(split['image'], split['clip'][:, 0])
@@ -89,5 +92,5 @@ def test_digits_move():
 
 
 def test_still_digits_are_where_they_were():
-  columns = clips.moving_digits(side=16, speed=0.0, background=0.0, train=50).splits['train'].columns
+  columns = moving_digits.moving_digits(side=16, speed=0.0, background=0.0, train=50).splits['train'].columns
   assert columns['clip'].shape == (50, 4, 16, 16, 1) and (columns['clip'] == columns['clip'][:, :1]).all()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jssl.data.order import permutation, stratified
+from jssl.data.core.order import permutation, stratified
 
 
 def test_the_order_never_changes():

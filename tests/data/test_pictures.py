@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jssl.data import GrainSource, arrays
-from jssl.data.pictures import decode, like, read_folder
+from jssl.data.core.pictures import decode, like, read_folder
 
 
 def encoded(image, form='png', **options):

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from jssl.data import contrasted, nuisances, probing, simlex, thesaurus
+from jssl.data.text import contrasted, probing, simlex
+from jssl.data.vision import coloured_digits
+from jssl.data.words import thesaurus
 
 
 def column(split, name):
@@ -70,7 +72,7 @@ def test_stimuli_are_the_same_sentence_twice():
 
 
 def test_colours_turn_against_the_label():
-  data = nuisances.coloured_digits()
+  data = coloured_digits.coloured_digits()
   agree = {split: np.mean(column(x, 'label') == column(x, 'nuisance')) for split, x in data.splits.items()}
   assert agree['train'] == pytest.approx(0.9, abs=0.03) and agree['test'] == pytest.approx(0.1, abs=0.05)
   train = data.splits['train']

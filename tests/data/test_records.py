@@ -9,8 +9,9 @@ import pytest
 import tensorflow_datasets
 from PIL import Image
 
-from jssl.data import DataError, digits, records, resident, tfds
-from jssl.data.records import decode
+from jssl.data import DataError, digits, resident, tfds
+from jssl.data.core import records
+from jssl.data.core.records import decode
 
 
 def png(image, mode=None):

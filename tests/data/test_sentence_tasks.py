@@ -5,8 +5,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from jssl.data import sentence_tasks, text, unseen_books
-from jssl.data.compose import reviews_and_lee
+from jssl.data.retrieval import unseen_books
+from jssl.data.text import corpora, sentence_tasks
+from jssl.data.text.reviews_and_lee import reviews_and_lee
 
 needs = lambda *modules: pytest.mark.skipif(not all(map(find_spec, modules)), reason=f'needs {", ".join(modules)}')
 
@@ -32,7 +33,7 @@ def test_books_of_test_are_not_in_train():
   books = data.spec['book'].size
   assert np.unique(train['book']).tolist() == list(range(books)) and test['unseen_book'].min() == books
   assert set(np.bincount(train['book'])) == {80} and set(np.bincount(test['unseen_book'])[books:]) == {20}
-  assert set(train['label']) == set(test['label']) == set(range(len(text.GENRES)))
+  assert set(train['label']) == set(test['label']) == set(range(len(corpora.GENRES)))
   assert (test['unseen_book'][relevance['query']] == test['unseen_book'][relevance['document']]).all()
   assert len(relevance['query']) == 19 * len(test['unseen_book']) and (relevance['query'] != relevance['document']).all()
 

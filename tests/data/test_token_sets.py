@@ -5,8 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from jssl.data import cipher, corridors, fact_tables, gap_sentences, mazes, molecules
-from jssl.data.records import DataError
+from jssl.data.core.records import DataError
+from jssl.data.molecules import solubility
+from jssl.data.retrieval import cipher
+from jssl.data.tables import umls
+from jssl.data.text import corridors, gap_sentences, mazes
 
 
 def made(build, **options):
@@ -51,13 +54,13 @@ def test_only_one_corridor_leads_to_the_goal():
 
 def test_selfies_come_back_as_molecules_and_both_notations_have_the_same():
   selfies = pytest.importorskip('selfies')
-  data = made(molecules.solubility, unlabelled=50)
+  data = made(solubility.solubility, unlabelled=50)
   row = data.splits['labelled'][0]
-  names = dict(enumerate(data.info['tokens'], molecules.FIRST))
+  names = dict(enumerate(data.info['tokens'], solubility.FIRST))
   assert selfies.decoder(''.join(names[i] for i in row['ids'] if i)) == 'CCCCC' and row['truth'] == np.float32(-3.18)
-  other = made(molecules.solubility, notation='smiles', unlabelled=50)
+  other = made(solubility.solubility, notation='smiles', unlabelled=50)
   assert {split: len(x) for split, x in data.splits.items()} == {split: len(x) for split, x in other.splits.items()}
-  assert molecules.SMILES_TOKEN.findall('C[C@H](Cl)Br%12') == ['C', '[C@H]', '(', 'Cl', ')', 'Br', '%12']
+  assert solubility.SMILES_TOKEN.findall('C[C@H](Cl)Br%12') == ['C', '[C@H]', '(', 'Cl', ')', 'Br', '%12']
 
 
 def test_principal_sentences_share_words_with_the_rest():
@@ -74,10 +77,10 @@ def test_gaps_are_one_token_each():
 
 
 def test_tables_ask_for_a_triple_that_training_has_not_seen():
-  data = made(fact_tables.umls_tables, train=16)
+  data = made(umls.umls_tables, train=16)
   test = data.splits['test'].columns
-  head, relation = test['ids'][:, 4] - data.spec['ids'].first, test['ids'][:, 0] - fact_tables.FIRST
-  graph = fact_tables.umls().splits['test'].columns
+  head, relation = test['ids'][:, 4] - data.spec['ids'].first, test['ids'][:, 0] - umls.FIRST
+  graph = umls.umls().splits['test'].columns
   np.testing.assert_array_equal([head, relation, test['answer']], [graph['head'], graph['relation'], graph['tail']])
   assert set(test['place']) == {5} and (test['row'][:, 5] == 1).all() and (test['column'][:, 5] == 1).all()
   assert not test['others'][np.arange(len(head)), test['answer']].any()

@@ -8,7 +8,7 @@ from sklearn.feature_selection import f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from jssl.evaluators import analysis
+from jssl.evaluators.interpretability import analysis
 
 
 @pytest.fixture(scope='module')

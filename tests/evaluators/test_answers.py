@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.data.chains import VOCABULARY, chains
+from jssl.data.preference.chains import VOCABULARY, chains
 from jssl.evaluators import Subject
-from jssl.evaluators.preference import answers, half_way, pair_likelihoods, pair_rewards
+from jssl.evaluators.preference.preference import answers, pair_likelihoods, pair_rewards, partial_reward
 from jssl.types import Features
 
 DATA = chains(terms=3, train=64, test=64)
@@ -51,6 +51,6 @@ def test_a_solver_finds_better_answers_more_probable_and_answers_rightly():
 
 
 def test_half_way_slips_are_seen():
-  found = half_way(_subject(0.0), None)
+  found = partial_reward(_subject(0.0), None)
   assert found['accuracy'] == 1.0 and 0.6 < found['reward_auroc'] < 1.0
   assert np.isfinite(found['goal_auroc'])

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from jssl.data import rollout
-from jssl.data.arrays import Columns, arrays
-from jssl.data.chains import chains
-from jssl.data.knowledge import triples
-from jssl.evaluators import PROTOCOLS, Subject, needs
-from jssl.transforms import TRANSFORMS
+from jssl.data.control import rollouts
+from jssl.data.core.arrays import Columns, arrays
+from jssl.data.graph.knowledge import triples
+from jssl.data.preference.chains import chains
+from jssl.evaluators import Subject, needs
+from jssl.tables import EVALUATORS as PROTOCOLS
+from jssl.tables import TRANSFORMS
 from jssl.types import Features
 from jssl.views.image import augment
 
@@ -136,9 +137,9 @@ def graph():
 
 
 sums = cache(partial(chains, terms=3, train=64, test=64))
-rooms = cache(partial(rollout.rooms, episodes=8, test=4))
-points = cache(partial(rollout.demonstrations, side=0, others=0, episodes=20, test=2))
-plain = cache(partial(rollout.rooms, goal=False, episodes=2, test=2))
+rooms = cache(partial(rollouts.rooms, episodes=8, test=4))
+points = cache(partial(rollouts.demonstrations, side=0, others=0, episodes=20, test=2))
+plain = cache(partial(rollouts.rooms, goal=False, episodes=2, test=2))
 
 
 def played(data, policy, episodes):
@@ -180,16 +181,16 @@ CASES = {
   'linear': (images, {}, equal(top1=near(0.2))),
   'fewshot': (images, {}, equal(top1_1shot=near(0.25), top1_5shot=near(0.25), top1_10shot=near(0.25))),
   'clustering': (images, {}, equal(nmi=near(0), ari=near(0), top1=near(0.4))),  # one cluster, named after the commonest class
-  'links': (graph, {}, equal(mrr=near(2 / 13), mean_rank=near(6.5), hits1=0, hits3=0)),  # the middle of 12
+  'link_prediction': (graph, {}, equal(mrr=near(2 / 13), mean_rank=near(6.5), hits1=0, hits3=0)),  # the middle of 12
   'retrieval': (texts, {}, equal(ndcg10=near(dcg / 200), map=near(ranked(200)), mrr=near(ranked(200)), recall1=near(1 / 200))),
-  'words': (texts, {}, equal(pairs=0, analogy=0, analogy_mrr=near(1 / 5))),  # the middle of 9
+  'word_similarity': (texts, {}, equal(pairs=0, analogy=0, analogy_mrr=near(1 / 5))),  # the middle of 9
   'sts': (texts, {}, equal(spearman=0, pearson=0)),
   'retrofitted': (texts, dict(transform=TRANSFORMS['retrofit']()), equal(pairs=0)),
-  'guarded': (texts, dict(attribute='attribute'), equal(attribute_top1=near(0.5), label_top1=near(0.5), tpr_gap=near(0))),
+  'erasure': (texts, dict(attribute='attribute'), equal(attribute_top1=near(0.5), label_top1=near(0.5), tpr_gap=near(0))),
   'sts_layer': (texts, dict(layer=1), equal(spearman=0, pearson=0)),
   'token_rank': (texts, {}, equal(rank=1)),
-  'filled': (texts, {}, lambda f: f['exact'] == 0 and abs(f['tokens'] - 1 / VOCABULARY) < 0.05),
-  'continued': (texts, {}, lambda f: f['exact'] == 0 and abs(f['tokens'] - 1 / VOCABULARY) < 0.05),
+  'fill_masked': (texts, {}, lambda f: f['exact'] == 0 and abs(f['tokens'] - 1 / VOCABULARY) < 0.05),
+  'greedy_decode': (texts, {}, lambda f: f['exact'] == 0 and abs(f['tokens'] - 1 / VOCABULARY) < 0.05),
   'summaries': (written, {}, lambda f: f['rouge1'] < 0.2 and f['accuracy'] == near(1 / 20) and f['nll'] == pytest.approx(np.log(20), rel=1e-5)),
   'cell_filling': (tables, {}, equal(hits1=0, hits10=0, mrr=near(1 / 15.5))),  # the middle of 30
   'late_retrieval': (passages, {}, equal(recall1=near(1 / 16), mrr=near(ranked(16)), map=near(ranked(16)))),
@@ -202,15 +203,15 @@ CASES = {
   'steering': (texts, dict(transform=TRANSFORMS['lat'](), layer=0), equal(effect=near(0), judge=near(0.5))),
   'verification': (images, {}, equal(eer=0.5)),
   'classify': (images, {}, equal(top1=0.25)),
-  'outside': (images, {}, equal(top1=0.25, auroc_evidence=0.5, auroc_probability=0.5)),
-  'dimensions': (images, {}, equal(consistency=near(0.4), map=expected_map)),
-  'rotation': (images, dict(view=augment, draws=2), REFUSED),
-  'completion': (images, MODES, lambda f: f['top1'] == near(1 / f['values'])),
+  'ood': (images, {}, equal(top1=0.25, auroc_evidence=0.5, auroc_probability=0.5)),
+  'class_consistency': (images, {}, equal(consistency=near(0.4), map=expected_map)),
+  'equivariance': (images, dict(view=augment, draws=2), REFUSED),
+  'modality_completion': (images, MODES, lambda f: f['top1'] == near(1 / f['values'])),
   'disentanglement': (images, dict(trees=3), lambda f: f['disentanglement'] == f['completeness'] == 0 and f['informativeness'] < 0.1),
   'pair_rewards': (sums, {}, equal(accuracy=0.5)),
   'pair_likelihoods': (sums, {}, equal(accuracy=0.5)),
   'answers': (sums, {}, lambda f: f['right'] < 0.15),
-  'half_way': (sums, {}, equal(goal_auroc=0.5, reward_auroc=0.5, accuracy=0.5)),
+  'partial_reward': (sums, {}, equal(goal_auroc=0.5, reward_auroc=0.5, accuracy=0.5)),
   'regression': (images, {}, lambda f: -0.1 < f['r2'] <= 0),
   'labelled_regression': (images, {}, lambda f: -0.1 < f['r2'] <= 0),
   'cloning': (points, dict(episodes=32), clone),  # one action for all
@@ -311,8 +312,8 @@ def test_all_that_is_declared_is_read_and_asked_for_before(name):
 
 
 HEADS = [
-  'links', 'filled', 'summaries', 'cell_filling', 'late_retrieval', 'prediction', 'verification', 'classify', 'outside', 'dimensions',
-  'rotation', 'completion', 'pair_rewards', 'half_way', 'control', 'chunk_control', 'laplacian',
+  'link_prediction', 'fill_masked', 'summaries', 'cell_filling', 'late_retrieval', 'prediction', 'verification', 'classify', 'ood',
+  'class_consistency', 'equivariance', 'modality_completion', 'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian',
 ]  # fmt: skip
 
 

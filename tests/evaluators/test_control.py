@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from jssl.data import rollout
-from jssl.evaluators.control import cloning, control
-from jssl.evaluators.regression import laplacian, regression, ridge
+from jssl.data.control import rollouts
+from jssl.evaluators.control.control import cloning, control
+from jssl.evaluators.control.laplacian import laplacian
+from jssl.evaluators.general.regression import regression, ridge
 from jssl.evaluators.subject import Subject
 from jssl.types import Features
 
 
 @pytest.fixture(scope='module')
 def rooms():
-  return rollout.rooms(episodes=32, test=16)
+  return rollouts.rooms(episodes=32, test=16)
 
 
 def flat(x):
@@ -52,14 +53,14 @@ def test_control_of_the_best_and_the_worst(rooms):
 
 
 def test_cloning_an_expert_from_the_pixels():
-  data = rollout.demonstrations(side=0, others=0, episodes=20, test=2)
+  data = rollouts.demonstrations(side=0, others=0, episodes=20, test=2)
   figures = cloning(Subject(data, lambda c: flat(c['frame'])), jax.random.key(0), episodes=64)
   blind = cloning(Subject(data, lambda c: flat(c['frame'][:, :1] * 0)), jax.random.key(0), episodes=64)
   assert figures['return'] > blind['return'] + 5
 
 
 def test_true_eigenvectors_have_cosine_one():
-  data = rollout.rooms(goal=False, episodes=2, test=2)
+  data = rollouts.rooms(goal=False, episodes=2, test=2)
   environment = data.info['environment']
   transition = environment.facts['transition']
   vectors = jnp.asarray(np.linalg.eigh(np.eye(len(transition)) - transition)[1][:, :5], jnp.float32)

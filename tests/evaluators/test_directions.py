@@ -4,8 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from jssl.evaluators import PROTOCOLS, Subject, directions
-from jssl.transforms import TRANSFORMS
+from jssl.evaluators import Subject
+from jssl.evaluators.interpretability import directions
+from jssl.tables import EVALUATORS as PROTOCOLS
+from jssl.tables import TRANSFORMS
 
 
 @pytest.fixture(scope='module')

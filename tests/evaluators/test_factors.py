@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.data.arrays import arrays
-from jssl.data.shapes import shapes
-from jssl.evaluators.factors import disentanglement
+from jssl.data.core.arrays import arrays
+from jssl.data.vision.shapes import shapes
+from jssl.evaluators.general.disentanglement import disentanglement
 from jssl.evaluators.subject import Subject
 from jssl.types import Features
 

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.data.arrays import Columns, arrays
-from jssl.evaluators import PROTOCOLS, Subject
-from jssl.evaluators.geometry import mean_average_precision
-from jssl.evaluators.verification import equal_error_rate
+from jssl.data.core.arrays import Columns, arrays
+from jssl.evaluators import Subject
+from jssl.metrics.retrieval import mean_average_precision
+from jssl.metrics.verification import equal_error_rate
+from jssl.tables import EVALUATORS as PROTOCOLS
 from jssl.types import Features
 from jssl.views.image import augment
 
@@ -43,7 +44,7 @@ def test_verification_reads_the_heads_it_is_given():
 
 def test_dimensions_of_one_class_each_are_consistent_and_sparse():
   y = np.repeat(np.arange(4), 5).astype(np.int32)
-  judge = lambda x: PROTOCOLS['dimensions'](subject(x, y, {'projector': lambda z: z}), KEY, keep=4)
+  judge = lambda x: PROTOCOLS['class_consistency'](subject(x, y, {'projector': lambda z: z}), KEY, keep=4)
   classes = judge(np.eye(4, dtype=np.float32)[y] - 1e-3)
   assert (classes['consistency'], classes['sparsity'], classes['map']) == (1, 0.75, 1)
   signed = judge(np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32))
@@ -64,7 +65,7 @@ def test_a_quarter_turn_of_the_picture_that_turns_the_features_leaves_no_residua
   images = np.random.default_rng(0).random((40, 8, 8, 1), np.float32)
   data = arrays(image=images, label=np.zeros(40, np.int32), test=dict(image=images, label=np.zeros(40, np.int32)))
   flat = Subject(data, lambda batch: Features(None, batch['image'].reshape(len(batch['image']), -1)))
-  judge = lambda **change: PROTOCOLS['rotation'](flat, KEY, draws=2, view=partial(augment, **change))
+  judge = lambda **change: PROTOCOLS['equivariance'](flat, KEY, draws=2, view=partial(augment, **change))
   assert judge()['unrotated'] == 0 == pytest.approx(judge()['residual'], abs=1e-5)
   turned = judge(affine=dict(degrees=(0, 360)))
   assert turned['residual'] < 0.8 * turned['unrotated']
@@ -78,8 +79,8 @@ def test_completion_finds_what_the_product_tells():
   networks = {'tower': wave, 'head': lambda z: z}
   held = subject(signs[:, :1], np.zeros(50, np.int32), networks, a=signs[:, :1], b=signs[:, 1:], c=signs[:, :1] * signs[:, 1:])
   options = dict(columns=('a', 'b', 'c'), towers=('tower',) * 3, heads=('head',) * 3)
-  assert PROTOCOLS['completion'](held, KEY, **options)['top1'] == 1
-  assert 0.2 < PROTOCOLS['completion'](held, KEY, pairwise=True, **options)['top1'] < 0.9
+  assert PROTOCOLS['modality_completion'](held, KEY, **options)['top1'] == 1
+  assert 0.2 < PROTOCOLS['modality_completion'](held, KEY, pairwise=True, **options)['top1'] < 0.9
 
 
 def test_evidence_tells_what_is_outside():
@@ -90,6 +91,6 @@ def test_evidence_tells_what_is_outside():
   nothing = np.zeros((9, 3), np.float32)
   splits = {**held.data.splits, 'outside': Columns(dict(x=nothing, label=y[:9]))}
   held = Subject(held.data._replace(splits=splits), held.represent, held.networks)
-  found = PROTOCOLS['outside'](held, KEY)
+  found = PROTOCOLS['ood'](held, KEY)
   assert found['auroc_evidence'] == found['auroc_probability'] == found['auroc_mistakes'] == 1
   assert found['top1'] == PROTOCOLS['classify'](held, KEY)['top1'] == pytest.approx(29 / 30)

@@ -6,8 +6,10 @@ from sklearn.datasets import load_digits
 
 from jssl.evaluators import alarm
 from jssl.evaluators import health as panel_of
-from jssl.evaluators.health import alignment, deviation, lidar, rankme, teacher_entropy, uniformity
-from jssl.parts.gradients import l2_normalize
+from jssl.metrics.geometry import alignment, uniformity
+from jssl.metrics.health import deviation, teacher_entropy
+from jssl.metrics.spectrum import lidar, rankme
+from jssl.ops.normalize import l2_normalize
 
 alignment, deviation, lidar, rankme, teacher_entropy, uniformity = map(
   jax.jit, (alignment, deviation, lidar, rankme, teacher_entropy, uniformity)

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jssl.evaluators import PROTOCOLS, Subject
+from jssl.evaluators import Subject
+from jssl.tables import EVALUATORS as PROTOCOLS
 from jssl.types import Features
 
 

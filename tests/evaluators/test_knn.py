@@ -4,7 +4,7 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
 from jssl.evaluators import Frozen, knn
-from jssl.evaluators.knn import neighbour_vote, neighbours
+from jssl.evaluators.general.knn import neighbour_vote, neighbours
 
 
 @pytest.fixture(scope='module')

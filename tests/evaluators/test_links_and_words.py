@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jssl.data.arrays import Columns
-from jssl.data.knowledge import triples
-from jssl.evaluators import PROTOCOLS
-from jssl.evaluators.links import links
-from jssl.evaluators.ranking import ranks
+from jssl.data.core.arrays import Columns
+from jssl.data.graph.knowledge import triples
+from jssl.evaluators.graph.link_prediction import link_prediction
 from jssl.evaluators.subject import Subject
-from jssl.evaluators.words import analogy_ranks, words
-from jssl.models.embedding import Embedding, bilinear
+from jssl.evaluators.words.word_similarity import analogy_ranks, word_similarity
+from jssl.metrics.ranking import ranks
+from jssl.models.words.embedding import Embedding, bilinear
+from jssl.tables import EVALUATORS as PROTOCOLS
 from jssl.types import Column, Data, Features
 
 KEY = jax.random.key(0)
@@ -30,7 +30,7 @@ def test_links_are_filtered_ranks_of_both_sides():
   data = graph(np.random.default_rng(0))
   table = Embedding((), count=7, dim=3, rngs=nnx.Rngs(0))
   score = bilinear(table, count=2, rngs=nnx.Rngs(1))
-  figures = links(Subject(data, lambda x: None, dict(backbone=table, relations=score)), batch_size=2)
+  figures = link_prediction(Subject(data, lambda x: None, dict(backbone=table, relations=score)), batch_size=2)
   e, w = np.asarray(table.embedding[...], np.float64), np.asarray(score.embedding[...], np.float64)
   known = {tuple(int(row[c]) for c in ('head', 'relation', 'tail')) for split in data.splits.values() for row in split}
   found = {'head': [], 'tail': []}
@@ -53,7 +53,7 @@ def test_a_score_that_is_constant_ranks_in_the_middle():
 def test_links_ask_for_a_table_of_all_entities():
   table = Embedding((), count=6, dim=3, rngs=nnx.Rngs(0))
   with pytest.raises(ValueError, match='set its count to 7'):
-    PROTOCOLS['links'](Subject(graph(np.random.default_rng(0)), lambda x: None, dict(backbone=table, relations=None)), KEY)
+    PROTOCOLS['link_prediction'](Subject(graph(np.random.default_rng(0)), lambda x: None, dict(backbone=table, relations=None)), KEY)
 
 
 def test_analogies_leave_out_the_question():
@@ -70,11 +70,12 @@ def test_words_correlate_ranks():
     analogies={'family': np.array([[0, 1, 2, 3]]), 'gram1': np.array([[0, 1, 2, 4]])},
   )
   data = Data(dict(words=Columns(dict(word=np.arange(5)))), dict(word=Column((), np.int32, size=5)), 'word', info)
-  figures = words(Subject(data, lambda x: Features(None, jnp.asarray(vectors)[x['word']])))
+  figures = word_similarity(Subject(data, lambda x: Features(None, jnp.asarray(vectors)[x['word']])))
   assert figures['up'] == pytest.approx(1) and figures['down'] == pytest.approx(-1)
   assert figures['analogy'] == 0.5 and figures['analogy_mrr'] == 0.75
   assert figures['analogy_semantic'] == 1.0 and figures['analogy_syntactic'] == 0.0
   assert figures['asked'] == dict(up=3, down=3, analogy=2, analogy_semantic=1, analogy_syntactic=1)
   with pytest.raises(ValueError, match='backbone.count=9'):
     table = Embedding((), count=5, dim=3, rngs=nnx.Rngs(0))
-    PROTOCOLS['words'](Subject(data._replace(spec=dict(word=Column((), np.int32, size=9))), lambda x: None, dict(backbone=table)), KEY)
+    more = data._replace(spec=dict(word=Column((), np.int32, size=9)))
+    PROTOCOLS['word_similarity'](Subject(more, lambda x: None, dict(backbone=table)), KEY)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jssl.evaluators import embedding_map
-from jssl.evaluators.picture import _principal, tsne
+from jssl.pictures.embedding import _principal, tsne
 
 
 def blobs(n=120, d=20, classes=3):

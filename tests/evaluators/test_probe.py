@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from jssl.evaluators import Frozen, fewshot, linear, logistic
-from jssl.evaluators.probe import _draw, _ridge, _signs, standardizer
+from jssl.evaluators.general.probe import _draw, _ridge, _signs, standardizer
 
 
 @pytest.fixture(scope='module')

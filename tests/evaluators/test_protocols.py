@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from jssl.evaluators import PROTOCOLS, Subject, flatten, raw_input
-from jssl.transforms import TRANSFORMS
+from jssl.evaluators import Subject, flatten, raw_input
+from jssl.tables import EVALUATORS as PROTOCOLS
+from jssl.tables import TRANSFORMS
 from jssl.types import Column, Data, Features
 
 

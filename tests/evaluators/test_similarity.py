@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from jssl.data.text import data
-from jssl.evaluators import PROTOCOLS, Subject
-from jssl.evaluators.retrieval import figures
+from jssl.data.text.corpora import data
+from jssl.evaluators import Subject
+from jssl.metrics.retrieval import retrieval_figures
+from jssl.tables import EVALUATORS as PROTOCOLS
 from jssl.types import Features
 
 RNG = np.random.RandomState(0)
@@ -63,7 +64,7 @@ def test_sts_asks_for_its_splits():
 
 def test_retrieval_figures_by_hand():
   gain = np.array([[0, 2, 0, 1.0], [1, 0, 0, 0]])
-  found = figures(gain, -np.arange(4.0) + np.zeros((2, 1)), ks=(1, 2))
+  found = retrieval_figures(gain, -np.arange(4.0) + np.zeros((2, 1)), ks=(1, 2))
   ideal, got = 2 + 1 / np.log2(3), 2 / np.log2(3) + 1 / np.log2(5)
   assert found['ndcg10'] == pytest.approx((got / ideal + 1) / 2)
   assert found['mrr'] == pytest.approx((1 / 2 + 1) / 2) and found['recall1'] == pytest.approx((0 + 1) / 2)
@@ -75,8 +76,8 @@ def test_retrieval_with_ties_is_the_mean_over_their_orders():
   rng = np.random.default_rng(0)
   gain = rng.integers(0, 3, (6, 9)) * (rng.random((6, 9)) < 0.5) + np.eye(6, 9)
   scores = rng.integers(0, 3, (6, 9)).astype(float)
-  found = figures(gain, scores, ks=(1, 4))
-  shuffled = [figures(gain, scores + 0.5 * rng.random((6, 9)), ks=(1, 4)) for _ in range(4000)]
+  found = retrieval_figures(gain, scores, ks=(1, 4))
+  shuffled = [retrieval_figures(gain, scores + 0.5 * rng.random((6, 9)), ks=(1, 4)) for _ in range(4000)]
   for name, value in found.items():
     assert value == pytest.approx(np.mean([f[name] for f in shuffled]), abs=0.005), name
 
@@ -85,7 +86,7 @@ def test_retrieval_with_ties_is_the_mean_over_their_orders():
 def test_equal_documents_score_alike_wherever_the_relevant_one_stands(place):
   gain = np.zeros((5, 200))
   gain[:, place] = 1
-  found = figures(gain, np.ones((5, 200)))
+  found = retrieval_figures(gain, np.ones((5, 200)))
   assert found['ndcg10'] == pytest.approx(np.sum(1 / np.log2(np.arange(2, 12))) / 200) and found['recall10'] == pytest.approx(0.05)
 
 

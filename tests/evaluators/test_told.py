@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.data.arrays import Columns, arrays
-from jssl.evaluators import PROTOCOLS, Subject
+from jssl.data.core.arrays import Columns, arrays
+from jssl.evaluators import Subject
+from jssl.tables import EVALUATORS as PROTOCOLS
 from jssl.types import Features
 
 
@@ -26,7 +27,7 @@ class Counter:
     return tokens
 
 
-@pytest.mark.parametrize('name', ['filled', 'continued'])
+@pytest.mark.parametrize('name', ['fill_masked', 'greedy_decode'])
 def test_what_is_told_builds_on_what_was_told(name):
   ids = np.array([[1, 2, 3, 4, 5], [3, 4, 5, 6, 7], [1, 2, 3, 5, 6]])
   data = arrays(ids=ids, test=dict(ids=ids), facts=dict(ids=dict(start=2)))

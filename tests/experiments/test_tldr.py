@@ -5,7 +5,7 @@ import numpy as np
 
 from jssl import loops
 from jssl.core import nets
-from jssl.data.chains import ZERO
+from jssl.data.preference.chains import ZERO
 from jssl.experiments import module
 
 tldr = module('tldr')

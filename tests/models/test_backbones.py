@@ -11,7 +11,8 @@ from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jssl import models
-from jssl.models import attention, blocks
+from jssl.models import attention
+from jssl.models.layers import blocks
 
 SHAPE = (12, 12, 1)
 VIT = partial(models.ViT, width=16, depth=2, heads=2, patch=4)

@@ -7,8 +7,8 @@ import pytest
 from flax import nnx
 
 from jssl.models import Bert
-from jssl.models.averaged import AveragedBert
-from jssl.models.bert import PostNormBlock
+from jssl.models.text.averaged import AveragedBert
+from jssl.models.text.bert import PostNormBlock
 
 IDS = jnp.array([[2, 5, 6, 3, 0, 0], [2, 7, 8, 9, 4, 3], [2, 3, 0, 0, 0, 0]])
 

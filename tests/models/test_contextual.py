@@ -8,9 +8,9 @@ from flax import nnx
 
 from jssl.core import loop
 from jssl.core.build import plan
-from jssl.data.arrays import Columns
-from jssl.data.passages import king_james_passages
-from jssl.models.contextual import ContextualBert
+from jssl.data.core.arrays import Columns
+from jssl.data.retrieval.passages import king_james_passages
+from jssl.models.text.contextual import ContextualBert
 from jssl.transforms import corpus_context
 from jssl.types import Data, Features
 from tests.contracts.test_systems import needs_data

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from jssl.models.critic import Critic, spectral_norm
+from jssl.models.heads.critic import Critic, spectral_norm
 
 
 def test_spectral_norm_is_the_largest_singular_value():

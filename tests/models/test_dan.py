@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jssl.models.dan import Compared, Dan, hashed
+from jssl.models.heads.compared import Compared
+from jssl.models.text.dan import Dan, hashed
 
 IDS = np.array([[2, 5, 6, 3, 0], [7, 8, 0, 0, 0], [4, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
 

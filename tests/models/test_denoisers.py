@@ -10,8 +10,11 @@ import pytest
 from flax import nnx
 
 from jssl import models
-from jssl.models import cross, dit, grid, positions, reporter, series, time, unet
-from jssl.parts.patches import patchify
+from jssl.models.layers import positions, time
+from jssl.models.series import tst
+from jssl.models.text import masked_text_decoder
+from jssl.models.vision import cross_decoder, dit, grid, unet
+from jssl.ops.patches import patchify
 
 
 def normal(*shape, seed=0):
@@ -139,7 +142,7 @@ def cross_decoded(p, table, x, visible, hidden, heads):
 
 def test_cross_decoder_is_the_official_one_by_hand():
   net = models.ViT((8, 8, 1), width=8, depth=1, heads=2, patch=2, pool='mean', rngs=nnx.Rngs(0))
-  head = shaken(cross.CrossDecoder(net, width=12, depth=2, heads=2, rngs=nnx.Rngs(0)))
+  head = shaken(cross_decoder.CrossDecoder(net, width=12, depth=2, heads=2, rngs=nnx.Rngs(0)))
   params = jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(head, nnx.Param)))
   x, visible, hidden = normal(2, 4, 8), jnp.array([[0, 5, 9, 3], [1, 2, 7, 8]]), jnp.array([[1, 2, 7], [15, 0, 4]])
   found = head(x, visible, hidden)
@@ -152,7 +155,7 @@ def test_cross_decoder_is_the_official_one_by_hand():
 
 
 def test_series_transformer_does_not_see_padding():
-  net = series.TST((6, 3), width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
+  net = tst.TST((6, 3), width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
   net.eval()
   x = normal(2, 6, 3).at[:, 4:].set(0)
   tokens, pooled, _ = net(x)
@@ -163,7 +166,7 @@ def test_series_transformer_does_not_see_padding():
 
 
 def test_series_transformer_drops_attention_probabilities():
-  block = series.BatchNormBlock(8, heads=2, ratio=2.0, dropout=0.5, rngs=nnx.Rngs(0))
+  block = tst.BatchNormBlock(8, heads=2, ratio=2.0, dropout=0.5, rngs=nnx.Rngs(0))
   block.eval()
   block.dropout = block.mlp.dropout = 0.0  # of all the rest
   x, mask, keys = normal(2, 6, 8), jnp.ones((2, 6), bool), jax.random.split(jax.random.key(0), 2)
@@ -173,7 +176,7 @@ def test_series_transformer_drops_attention_probabilities():
 
 
 def test_reporter_does_not_read_hidden_words():
-  net = reporter.Reporter(4, vocabulary=5, length=3, width=8, depth=1, heads=2, rngs=nnx.Rngs(0))
+  net = masked_text_decoder.MaskedTextDecoder(4, vocabulary=5, length=3, width=8, depth=1, heads=2, rngs=nnx.Rngs(0))
   mask, feature = jnp.array([[False, True, False]]), normal(1, 4)
   a, b = (net(jnp.array([[0, hidden, 3]]), mask, feature) for hidden in (1, 4))
   np.testing.assert_array_equal(a, b)

@@ -7,18 +7,18 @@ import pytest
 from flax import nnx
 
 from jssl import models
-from jssl.models import heads
+from jssl.models.heads import masked, projection, prototypes, scale
 
 BACKBONE = models.ViT((12, 12, 3), width=16, depth=1, heads=2, patch=4, rngs=nnx.Rngs(0))
 TABLE = {
-  'mlp': lambda on, rngs: heads.Mlp(on, widths=(8, 8, 4), rngs=rngs),
-  'simsiam': lambda on, rngs: heads.Mlp(on, widths=(8, 4), bias=False, final_bias=False, final_norm=True, rngs=rngs),
-  'bf16': lambda on, rngs: heads.Mlp(on, widths=(8, 4), norm='layer', act='gelu', dtype='bfloat16', rngs=rngs),
-  'ended': lambda on, rngs: heads.Mlp(on, widths=(8, 4), norm='layer', act='gelu', final_norm='layer', rngs=rngs),
-  'linear': lambda on, rngs: heads.Linear(on, dim=4, rngs=rngs),
-  'prototypes': lambda on, rngs: heads.Prototypes(on, k=5, rngs=rngs),
-  'dino': lambda on, rngs: heads.Dino(on, k=5, hidden=8, bottleneck=4, rngs=rngs),
-  'scale': lambda on, rngs: heads.Scale(on, rngs=rngs),
+  'mlp': lambda on, rngs: projection.ProjectionMlp(on, widths=(8, 8, 4), rngs=rngs),
+  'simsiam': lambda on, rngs: projection.ProjectionMlp(on, widths=(8, 4), bias=False, final_bias=False, final_norm=True, rngs=rngs),
+  'bf16': lambda on, rngs: projection.ProjectionMlp(on, widths=(8, 4), norm='layer', act='gelu', dtype='bfloat16', rngs=rngs),
+  'ended': lambda on, rngs: projection.ProjectionMlp(on, widths=(8, 4), norm='layer', act='gelu', final_norm='layer', rngs=rngs),
+  'linear': lambda on, rngs: projection.Linear(on, dim=4, rngs=rngs),
+  'prototypes': lambda on, rngs: prototypes.Prototypes(on, k=5, rngs=rngs),
+  'dino': lambda on, rngs: prototypes.DinoHead(on, k=5, hidden=8, bottleneck=4, rngs=rngs),
+  'scale': lambda on, rngs: scale.Scale(on, rngs=rngs),
 }
 
 
@@ -59,14 +59,14 @@ def test_every_head(name):
 
 def test_on_what():
   with pytest.raises(ValueError, match='was given str'):
-    heads.Linear('vit', rngs=nnx.Rngs(0))
-  assert heads.Linear(BACKBONE, rngs=nnx.Rngs(0)).dim == 16
+    projection.Linear('vit', rngs=nnx.Rngs(0))
+  assert projection.Linear(BACKBONE, rngs=nnx.Rngs(0)).dim == 16
   mlp = models.Mlp((12, 12, 3), rngs=nnx.Rngs(0))
-  for decoder in (heads.MaeDecoder, heads.IJepaPredictor, heads.Pixels):
+  for decoder in (masked.MaeDecoder, masked.IJepaPredictor, masked.Pixels):
     with pytest.raises(ValueError, match='patches .* given Mlp'):
       decoder(mlp, rngs=nnx.Rngs(0))
   with pytest.raises(ValueError, match='choose one of relu, gelu'):
-    heads.Mlp(4, act='swish', rngs=nnx.Rngs(0))
+    projection.ProjectionMlp(4, act='swish', rngs=nnx.Rngs(0))
 
 
 def test_names_of_parameters_stay():
@@ -82,7 +82,7 @@ def test_names_of_parameters_stay():
   outer = ['embed/bias', 'embed/kernel', 'mask_token', 'norm/bias', 'norm/scale']
   assert paths(mae()) == [*block, *outer, 'pixels/bias', 'pixels/kernel']
   assert paths(ijepa()) == [*block, *outer, 'proj/bias', 'proj/kernel']
-  assert paths(heads.Scale(4, bias=-10., rngs=nnx.Rngs(0))) == ['bias', 'log_scale']
+  assert paths(scale.Scale(4, bias=-10., rngs=nnx.Rngs(0))) == ['bias', 'log_scale']
 
 
 def test_the_final_norm_has_nothing_to_learn():
@@ -93,7 +93,7 @@ def test_the_final_norm_has_nothing_to_learn():
 
 
 def test_prototypes_are_cosines():
-  net, x = heads.Prototypes(16, k=5, rngs=nnx.Rngs(0)), np.asarray(normal(6, 16))
+  net, x = prototypes.Prototypes(16, k=5, rngs=nnx.Rngs(0)), np.asarray(normal(6, 16))
   w = np.asarray(net.kernel[...])
   expected = [[x[i] @ w[:, j] / np.linalg.norm(x[i]) / np.linalg.norm(w[:, j]) for j in range(5)] for i in range(6)]
   np.testing.assert_allclose(net(jnp.asarray(x)), expected, atol=1e-5)
@@ -110,7 +110,7 @@ def test_dino_looks_at_directions():
 
 
 def mae():
-  return heads.MaeDecoder(BACKBONE, width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
+  return masked.MaeDecoder(BACKBONE, width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
 
 
 def test_mae_restores_the_order():
@@ -129,7 +129,7 @@ def test_mae_restores_the_order():
 
 
 def ijepa():
-  return heads.IJepaPredictor(BACKBONE, width=8, depth=2, heads=2, std=0.3, rngs=nnx.Rngs(0))
+  return masked.IJepaPredictor(BACKBONE, width=8, depth=2, heads=2, std=0.3, rngs=nnx.Rngs(0))
 
 
 def test_ijepa_predicts_positions():
@@ -145,14 +145,14 @@ def test_ijepa_predicts_positions():
 
 
 def test_pixels():
-  net = heads.Pixels(BACKBONE, rngs=nnx.Rngs(0))
+  net = masked.Pixels(BACKBONE, rngs=nnx.Rngs(0))
   assert net(normal(2, 9, 16)).shape == (2, 9, 48)
   convnet = models.ConvNet((28, 28, 1), widths=(4, 4, 4, 4), rngs=nnx.Rngs(0))
-  assert heads.Pixels(convnet, rngs=nnx.Rngs(0))(normal(2, 4, 4)).shape == (2, 4, 14 * 14)
+  assert masked.Pixels(convnet, rngs=nnx.Rngs(0))(normal(2, 4, 4)).shape == (2, 4, 14 * 14)
 
 
 def test_a_scale_rests_at_its_cap_and_comes_back():
-  net = heads.Scale(1, init=10., max=10., rngs=nnx.Rngs(0))
+  net = scale.Scale(1, init=10., max=10., rngs=nnx.Rngs(0))
   graphdef, p = nnx.split(net)
   p = nnx.to_pure_dict(p)
 
@@ -164,7 +164,7 @@ def test_a_scale_rests_at_its_cap_and_comes_back():
     np.testing.assert_allclose(output(q, 1.), 10., rtol=1e-5)
     np.testing.assert_allclose(jax.grad(output)(q, -1.)['log_scale'], 0)  # wants to grow
     np.testing.assert_allclose(jax.grad(output)(q, 1.)['log_scale'], 10, rtol=1e-5)  # wants to shrink
-  np.testing.assert_allclose(heads.Scale(1, rngs=nnx.Rngs(0))(jnp.ones(2)), 1 / 0.07, rtol=1e-5)
-  np.testing.assert_allclose(heads.Scale(1, init=10., bias=-10., rngs=nnx.Rngs(0))(jnp.ones(2)), 0, atol=1e-5)
+  np.testing.assert_allclose(scale.Scale(1, rngs=nnx.Rngs(0))(jnp.ones(2)), 1 / 0.07, rtol=1e-5)
+  np.testing.assert_allclose(scale.Scale(1, init=10., bias=-10., rngs=nnx.Rngs(0))(jnp.ones(2)), 0, atol=1e-5)
   with pytest.raises(ValueError, match='cap 100'):
-    heads.Scale(1, init=1000., rngs=nnx.Rngs(0))
+    scale.Scale(1, init=1000., rngs=nnx.Rngs(0))

@@ -13,7 +13,8 @@ from flax import nnx
 from jax import lax
 
 from jssl import models
-from jssl.models import layers, positions, transformer
+from jssl.models.layers import convolution, dropout, normalization, positions
+from jssl.models.text import transformer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +30,7 @@ def normal(*shape, seed=0):
 # Dropout.
 
 
-@pytest.mark.parametrize('drop', [layers.dropout, layers.drop_path])
+@pytest.mark.parametrize('drop', [dropout.dropout, dropout.drop_path])
 def test_dropping_depends_on_the_example_alone(drop):
   x, k = normal(8, 5, 3), keys(8)
   whole = drop(x, k, 0.5)
@@ -37,7 +38,7 @@ def test_dropping_depends_on_the_example_alone(drop):
   np.testing.assert_array_equal(whole, halves)
 
 
-@pytest.mark.parametrize('drop', [layers.dropout, layers.drop_path])
+@pytest.mark.parametrize('drop', [dropout.dropout, dropout.drop_path])
 def test_dropping_keeps_the_mean_and_rests_without_keys(drop):
   x = jnp.ones((4000, 2))
   y = drop(x, keys(4000), 0.3)
@@ -49,7 +50,7 @@ def test_dropping_keeps_the_mean_and_rests_without_keys(drop):
 
 
 def test_a_path_drops_whole():
-  y = np.asarray(layers.drop_path(jnp.ones((64, 3, 2)), keys(64), jnp.float32(0.5)))
+  y = np.asarray(dropout.drop_path(jnp.ones((64, 3, 2)), keys(64), jnp.float32(0.5)))
   assert all(len(np.unique(example)) == 1 for example in y) and 0 < y.mean() < 2
 
 
@@ -80,7 +81,7 @@ def test_convolution_is_the_loop(size, k, stride):
   for padding in ('SAME', k // 2):
     pads = [same(s, k, stride) if padding == 'SAME' else (padding, padding) for s in size]
     expected = loop(np.asarray(x), np.asarray(kernel), stride, pads)
-    y = layers.convolve(x, kernel, stride=stride, padding=padding)
+    y = convolution.convolve(x, kernel, stride=stride, padding=padding)
     np.testing.assert_allclose(y, expected, atol=1e-5)
     if padding == 'SAME':
       assert y.shape[1:3] == tuple(math.ceil(s / stride) for s in size)
@@ -91,7 +92,7 @@ def test_gradients_are_the_accelerators(k, stride):
   x, kernel = normal(2, 7, 6, 3), normal(k, k, 3, 4, seed=1)
 
   def own(x, kernel):
-    return jnp.sum(jnp.sin(layers.convolve(x, kernel, stride=stride)))
+    return jnp.sum(jnp.sin(convolution.convolve(x, kernel, stride=stride)))
 
   def theirs(x, kernel):
     return jnp.sum(jnp.sin(lax.conv_general_dilated(
@@ -103,7 +104,7 @@ def test_gradients_are_the_accelerators(k, stride):
 
 def test_the_form_follows_the_platform():
   def lowered(k, stride, platform):
-    f = jax.jit(jax.grad(lambda x, kernel: jnp.sum(layers.convolve(x, kernel, stride=stride) ** 2), (0, 1)))
+    f = jax.jit(jax.grad(lambda x, kernel: jnp.sum(convolution.convolve(x, kernel, stride=stride) ** 2), (0, 1)))
     return f.trace(normal(2, 8, 8, 3), normal(k, k, 3, 4)).lower(lowering_platforms=(platform,)).as_text()
 
   assert 'stablehlo.convolution' not in lowered(3, 2, 'cpu')
@@ -115,18 +116,18 @@ def test_the_form_follows_the_platform():
 def test_hiding_blanks_cells():
   x = jnp.ones((2, 6, 4, 3))
   mask = jnp.zeros((2, 6), bool).at[0, 3].set(True)  # row 1, column 1 of 3x2 cells
-  y = np.asarray(layers.hide(x, mask, (3, 2)))
+  y = np.asarray(dropout.hide(x, mask, (3, 2)))
   expected = np.ones((2, 6, 4, 3))
   expected[0, 2:4, 2:4] = 0
   np.testing.assert_array_equal(y, expected)
-  np.testing.assert_array_equal(layers.hide(x, None, (3, 2)), x)
+  np.testing.assert_array_equal(dropout.hide(x, None, (3, 2)), x)
 
 
 # Normalisation.
 
 
 def test_batch_norm_learns_in_training_and_rests_in_evaluation():
-  net = layers.normalization('batch', 3, rngs=nnx.Rngs(0))
+  net = normalization.normalization('batch', 3, rngs=nnx.Rngs(0))
   x = 2 + 3 * normal(64, 4, 3)
   net.train()
   y = net(x)
@@ -141,22 +142,22 @@ def test_batch_norm_learns_in_training_and_rests_in_evaluation():
 
 @pytest.mark.parametrize('width', [6, 32, 48])
 def test_group_norm_takes_any_width(width):
-  y = layers.normalization('group', width, rngs=nnx.Rngs(0))(normal(2, 3, 3, width))
+  y = normalization.normalization('group', width, rngs=nnx.Rngs(0))(normal(2, 3, 3, width))
   assert y.shape == (2, 3, 3, width) and np.isfinite(y).all()
 
 
 def test_norms_by_name():
   x = normal(2, 4)
-  np.testing.assert_array_equal(layers.normalization('none', 4, rngs=nnx.Rngs(0))(x), x)
-  np.testing.assert_array_equal(layers.normalization('layer', 4, zero=True, rngs=nnx.Rngs(0))(x), 0 * x)
+  np.testing.assert_array_equal(normalization.normalization('none', 4, rngs=nnx.Rngs(0))(x), x)
+  np.testing.assert_array_equal(normalization.normalization('layer', 4, zero=True, rngs=nnx.Rngs(0))(x), 0 * x)
   with pytest.raises(ValueError, match="'batch', 'group'"):
-    layers.normalization('instance', 4, rngs=nnx.Rngs(0))
+    normalization.normalization('instance', 4, rngs=nnx.Rngs(0))
 
 
 @pytest.mark.parametrize('make', [
-  lambda: layers.normalization('layer', 4, rngs=nnx.Rngs(0)),
-  lambda: layers.normalization('group', 1, rngs=nnx.Rngs(0)),
-  lambda: layers.normalization('batch', 1, rngs=nnx.Rngs(0)),
+  lambda: normalization.normalization('layer', 4, rngs=nnx.Rngs(0)),
+  lambda: normalization.normalization('group', 1, rngs=nnx.Rngs(0)),
+  lambda: normalization.normalization('batch', 1, rngs=nnx.Rngs(0)),
   lambda: models.Attention(4, heads=1, qk_norm=True, rngs=nnx.Rngs(0)).norm_q,
   lambda: models.Block(4, heads=1, rngs=nnx.Rngs(0)).norm1,
   lambda: models.Bert((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,

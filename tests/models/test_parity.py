@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from jssl import models
-from jssl.models import positions
+from jssl.models.layers import positions
 
 
 @pytest.mark.parametrize('old, new', [((14, 14), (6, 6)), ((7, 7), (4, 5)), ((4, 3), (9, 7)), ((1, 2), (3, 3))])

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jssl.models.embedding import Embedding, EmbeddingBag, bilinear, transe
-from jssl.models.gcn import Gcn
-from jssl.parts.graphs import Graph, normalized_adjacency
+from jssl.models.graph.gcn import Gcn
+from jssl.models.words.embedding import Embedding, EmbeddingBag, bilinear, transe
+from jssl.ops.graphs import Graph, normalized_adjacency
 
 
 def test_bag_is_the_mean_of_what_is_there():

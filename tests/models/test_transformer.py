@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 from safetensors.numpy import load_file
 
-from jssl.models.transformer import CausalLm, Decoder, LmHead
+from jssl.models.text.transformer import CausalLm, Decoder, LmHead
 
 IDS = jnp.array([[3, 4, 5, 0, 0, 0], [1, 2, 3, 4, 5, 6]])
 KEYS = jax.random.split(jax.random.key(0), 2)

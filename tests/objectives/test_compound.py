@@ -7,7 +7,7 @@ import pytest
 
 from jssl.objectives import kl_align, simcse
 from jssl.objectives.compound import matryoshka_2d, missing_mmd
-from jssl.objectives.invariance import conditional_mmd, doubly_robust, imputed, inverse_propensity, observed_only
+from jssl.objectives.discrepancy import conditional_mmd, doubly_robust, imputed, inverse_propensity, observed_only
 from jssl.types import fold
 
 B, L, D = 5, 4, 8

@@ -5,15 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.objectives.invariance import (
-  conditional_mmd,
-  doubly_robust,
-  imputed,
-  inverse_propensity,
-  mmd,
-  observed_only,
-)
-from jssl.parts.cross_fit import cross_fit
+from jssl.objectives.discrepancy import conditional_mmd, doubly_robust, imputed, inverse_propensity, mmd, observed_only
+from jssl.ops.cross_fit import cross_fit
 
 
 def oracle(q, one, zero, scales=(0.5, 1.0, 2.0), diagonal=True):

@@ -10,8 +10,9 @@ from jax.extend.core import jaxprs_in_params
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.core.mesh import BATCH, make_mesh
-from jssl.objectives import OBJECTIVES, info_nce
-from jssl.parts.candidates import AXES, nearest, unlike
+from jssl.objectives import info_nce
+from jssl.ops.pairwise import AXES, nearest, unlike
+from jssl.tables import OBJECTIVES
 from tests.objectives.test_oracles import VALUE, degenerate, error, evaluate, random, values
 from tests.oracles import ORACLES
 from tests.oracles.contrastive import pair

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.objectives.rank import effective_rank, rank_penalty, spectral_entropy
+from jssl.objectives.spectrum import effective_rank, rank_penalty, spectral_entropy
 
 
 def oracle(z):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl import objectives as o
-from jssl.parts.gradients import l2_normalize
+from jssl.ops.normalize import l2_normalize
 from tests.oracles.clustering import cosines
 from tests.oracles.contrastive import pair, table
 from tests.oracles.prediction import MASK, tokens

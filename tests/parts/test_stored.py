@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.parts.stored import fingerprint
+from jssl.core.stored import fingerprint
 
 
 def test_every_bit_counts():

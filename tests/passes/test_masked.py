@@ -11,13 +11,13 @@ from flax import nnx
 from jssl import configs, run
 from jssl.core.build import plan
 from jssl.core.method import example_keys
-from jssl.parts.patches import patchify
+from jssl.masks.patches import random_mask
+from jssl.noise.diffusion import cosine_noise, linear_noise
+from jssl.ops.patches import patchify
 from jssl.passes.masked import masked_encode
 from jssl.testing import first_batch
 from jssl.types import Features, salted
-from jssl.views.gaps import gapped
-from jssl.views.image import random_mask
-from jssl.views.noise import cosine_noise, linear_noise
+from jssl.views.gaps import gapped_patches
 from tests.passes.by_hand import given
 from tests.small import shrink, small
 
@@ -71,7 +71,7 @@ def test_latent_mim_is_the_official_forward_by_hand():
   batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
   loss, (_, metrics) = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
   keys = example_keys(jax.random.key(1), batch)
-  (x,) = gapped(salted(keys, 'seen', 'view'), batch, patch=2, gap=1, mean=0.3, std=0.35)
+  (x,) = gapped_patches(salted(keys, 'seen', 'view'), batch, patch=2, gap=1, mean=0.3, std=0.35)
   mask = random_mask(salted(keys, 'seen', 'mask'), grid=(4, 4), ratio=0.75)
   nets, target = p.method.networks(params, state), p.method.networks({**params, **moved}, state)
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jssl.models.bert import Bert
-from jssl.models.heads import Linear
-from jssl.models.transformer import Decoder, LmHead, TokenDecoder
+from jssl.masks.tokens import mask_tokens
+from jssl.models.heads.projection import Linear
+from jssl.models.text.bert import Bert
+from jssl.models.text.transformer import Decoder, LmHead, TokenDecoder
 from jssl.passes.text import masked_lm, replace_tokens, seq2seq
 from jssl.passes.views import apply, embed, encode, partners
 from jssl.types import salted
 from jssl.views.columns import columns
-from jssl.views.text import deleted, mask_tokens, twice
+from jssl.views.text import deleted, duplicate
 from tests.passes.by_hand import given, value
 
 V, N, D, B = 40, 12, 16, 6
@@ -82,14 +83,14 @@ DETECT = dict(name='replaced_token_detection', of=('logits.score', 'corrupt.repl
 
 
 def contrast(nets, **given):
-  seen = run({'sentence': embed(view=twice, heads=('projector',))}, 'sentence.q', 'sentence.k', nets=nets, **given)
+  seen = run({'sentence': embed(view=duplicate, heads=('projector',))}, 'sentence.q', 'sentence.k', nets=nets, **given)
   return value(seen, CONTRAST)
 
 
 def hybrid(nets, **given):
   """DiffCSE: one sentence twice, and told from an edit of itself by the vector of the first."""
   passes = {
-    'sentence': embed(view=twice, heads=('projector',)),
+    'sentence': embed(view=duplicate, heads=('projector',)),
     'corrupt': replace_tokens(mask=mask_tokens, head='guess'),
     'judged': (encode(on='corrupt.ids', network='discriminator', first_token='sentence.q[0]'), 'corrupt.ids', 'sentence.q[0]'),
     'logits': (apply(network='replaced', on='judged.tokens'), 'judged.tokens'),
@@ -177,7 +178,7 @@ def test_one_text_is_told_from_another_token_by_token(nets):
 
 
 def test_pooled_layers_leave_padding_out(nets):
-  seen = run({'it': embed(view=twice)}, 'it.pooled_layers', 'it.layers', nets=nets)
+  seen = run({'it': embed(view=duplicate)}, 'it.pooled_layers', 'it.layers', nets=nets)
   assert seen('it.pooled_layers[0]').shape == (B, 2, D) and seen('it.layers[0]').shape == (B, 3, N, D)
   real = np.asarray(IDS != 0)
   for i in range(B):

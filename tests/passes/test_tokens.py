@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jssl.models.bert import Bert
-from jssl.parts.facts import table_states
-from jssl.parts.late import late_interaction
-from jssl.parts.rouge import rouge_f1
+from jssl.masks.tokens import mask_uniformly
+from jssl.metrics.rouge import rouge_f1
+from jssl.models.text.bert import Bert
+from jssl.ops.late_interaction import late_interaction
+from jssl.ops.table_structure import table_states
 from jssl.passes.views import cross, encode, sample
-from jssl.views.rates import mask_uniformly
 from jssl.views.text import table_cells
 from tests.passes.by_hand import given
 

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl import memories
 from jssl.core.build import plan
 from jssl.core.method import example_keys
 from jssl.objectives import allo_errors
+from jssl.parts import memories
 from jssl.passes.control import alive, latent_rollout, q_values, trajectory
 from jssl.passes.views import embed
 from jssl.testing import first_batch

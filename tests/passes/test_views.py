@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.models.heads import Prototypes
-from jssl.objectives import softmax_cross_entropy
+from jssl.models.heads.prototypes import Prototypes
+from jssl.noise.diffusion import cosine_noise
+from jssl.objectives import cross_entropy
 from jssl.passes.lookup import lookup
 from jssl.passes.noise import gaussian, noise
 from jssl.passes.views import apply, cross, draw, embed, encode, gather, hide, recall, sample
 from jssl.types import Features, Loss, salted
-from jssl.views.noise import cosine_noise
 from tests.passes.by_hand import given, value
 
 
@@ -97,8 +97,8 @@ def test_unit_length_features_and_first_features():
 
 def test_every_view_is_classified_by_its_example_s_label():
   seen = run(embed(view=TWICE, towers='one', heads=('end',)), 'it.q')
-  loss = value(seen, dict(name='softmax_cross_entropy', of=dict(logits='it.q', labels='batch.label'), over='views'))
-  apart = [softmax_cross_entropy(x + 1, labels=BATCH['label']) for x in (X, 3 * X)]
+  loss = value(seen, dict(name='cross_entropy', of=dict(logits='it.q', labels='batch.label'), over='views'))
+  apart = [cross_entropy(x + 1, labels=BATCH['label']) for x in (X, 3 * X)]
   np.testing.assert_allclose(loss, jnp.mean(jnp.stack(apart)), rtol=1e-6)
 
 

@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from jssl.parts.logistic import logistic, logits
+from jssl.ops.logistic import logistic, logits
 from jssl.transforms import inlp, leace, random_directions
 
 

@@ -9,7 +9,8 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from jssl.transforms import TRANSFORMS, all_but_the_top, pca_whiten, standardize, zca_whiten
+from jssl.tables import TRANSFORMS
+from jssl.transforms import all_but_the_top, pca_whiten, standardize, zca_whiten
 
 
 @pytest.fixture(scope='module')

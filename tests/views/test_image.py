@@ -16,6 +16,8 @@ from PIL import Image
 from scipy import ndimage, stats
 
 from jssl import views
+from jssl.masks import patches
+from jssl.ops import draws
 from jssl.views import image
 from jssl.views.columns import scaled as scaled_columns
 
@@ -80,7 +82,7 @@ def published_box(rng, h, w, scale, ratio):
 @pytest.mark.parametrize('shape', [(96, 96), (60, 80)])
 def test_crops_are_distributed_as_published(shape):
   crop, n = image.Crop(), 3000
-  box = jax.jit(lambda k: image._crop_box(image._uniform(k, 22), crop, shape))(keys(n))
+  box = jax.jit(lambda k: image._crop_box(draws.uniform(k, 22), crop, shape))(keys(n))
   top, left, h, w = ours = np.asarray(jnp.stack(box, 1)).T
   assert np.all(ours == np.round(ours)) and min(h.min(), w.min()) >= 1
   assert top.min() == 0 and left.min() == 0 and (top + h).max() == shape[0] and (left + w).max() == shape[1]
@@ -93,7 +95,7 @@ def test_crops_are_distributed_as_published(shape):
 def test_a_crop_that_cannot_fit_is_the_largest_in_the_centre():
   crop = image.Crop(scale=(1.0, 1.0))
   for shape, want in (((12, 90), (0, 37, 12, 16)), ((90, 12), (37, 0, 16, 12))):
-    box = image._crop_box(image._uniform(keys(5), 22), crop, shape)
+    box = image._crop_box(draws.uniform(keys(5), 22), crop, shape)
     np.testing.assert_array_equal(np.stack(box, 1), [want] * 5)
 
 
@@ -364,9 +366,9 @@ TWO = (dict(affine=dict(degrees=30, translate=0.1, scale=(0.8, 1.2), shear=10)),
 def everything(k, x):
   return (
     views.augment(k, {'image': x}, views=TWO, **RECIPE),
-    views.random_mask(k, n=49, ratio=0.6),
-    views.beit_block_mask(k, n=49, least=4),
-    views.block_mask(k, n=49),
+    patches.random_mask(k, n=49, ratio=0.6),
+    patches.beit_block_mask(k, n=49, least=4),
+    patches.block_mask(k, n=49),
   )
 
 
@@ -422,11 +424,11 @@ def test_one_device_and_eight_give_the_same_views_without_talking():
 @pytest.mark.parametrize(
   ('mask', 'n', 'm'),
   [
-    (partial(views.random_mask, n=196, ratio=0.75), 196, 49),
-    (partial(views.random_mask, n=10, ratio=0.9), 10, 1),
-    (partial(views.random_mask, n=7, ratio=0.0), 7, 7),
-    (partial(views.beit_block_mask, n=196), 196, 117),
-    (partial(views.beit_block_mask, grid=(6, 9), ratio=0.6, least=4), 54, 21),
+    (partial(patches.random_mask, n=196, ratio=0.75), 196, 49),
+    (partial(patches.random_mask, n=10, ratio=0.9), 10, 1),
+    (partial(patches.random_mask, n=7, ratio=0.0), 7, 7),
+    (partial(patches.beit_block_mask, n=196), 196, 117),
+    (partial(patches.beit_block_mask, grid=(6, 9), ratio=0.6, least=4), 54, 21),
   ],
 )
 def test_masks_split_the_tokens_in_two(mask, n, m):
@@ -440,7 +442,7 @@ def test_masks_split_the_tokens_in_two(mask, n, m):
 
 
 def test_a_random_mask_is_uniform():
-  hide = np.asarray(views.random_mask(keys(4000), n=12, ratio=0.75).mask)
+  hide = np.asarray(patches.random_mask(keys(4000), n=12, ratio=0.75).mask)
   counts = hide.sum(0)
   assert np.all(np.abs(counts / 4000 - 0.75) < 4 * math.sqrt(0.75 * 0.25 / 4000))
   together = (hide.T.astype(int) @ hide)[~np.eye(12, dtype=bool)] / 4000  # without replacement: 9/12 8/11
@@ -475,7 +477,7 @@ def edges(mask):
 
 def test_blockwise_masks_look_like_the_official_ones():
   n = 500
-  ours = np.asarray(views.beit_block_mask(keys(n), n=196, ratio=75 / 196).mask).reshape(n, 14, 14)
+  ours = np.asarray(patches.beit_block_mask(keys(n), n=196, ratio=75 / 196).mask).reshape(n, 14, 14)
   rng = np.random.default_rng(0)
   theirs = np.stack([published_blocks(rng, 14, 14, 75, 16, (0.3, 1 / 0.3)) for _ in range(n)])
   assert np.all(ours.sum((1, 2)) == 75)
@@ -493,7 +495,7 @@ def test_a_context_and_its_blocks(grid):
     for a in range(int(0.15 * n), int(0.2 * n + 1e-6) + 1)
     for r in np.linspace(0.75, 1.5, 1000)
   }
-  keep, targets, weight = (np.asarray(a) for a in jax.jit(partial(views.block_mask, grid=grid))(keys(b)))
+  keep, targets, weight = (np.asarray(a) for a in jax.jit(partial(patches.block_mask, grid=grid))(keys(b)))
   assert keep.shape == (b, n // 4) and targets.shape == weight.shape and targets.shape[:2] == (b, 4)
   assert min(keep.min(), targets.min()) >= 0 and max(keep.max(), targets.max()) < n
   assert weight.sum(-1).max() == targets.shape[-1]  # no wider than it need be
@@ -516,7 +518,7 @@ def test_a_context_and_its_blocks(grid):
 def test_the_context_is_as_large_as_published():
   """With room for all of it, the context is the block less the targets: its size against a slow count."""
   b, n = 1000, 196
-  keep = np.asarray(jax.jit(partial(views.block_mask, n=n, keep=1.0))(keys(b)).keep)
+  keep = np.asarray(jax.jit(partial(patches.block_mask, n=n, keep=1.0))(keys(b)).keep)
   ours = np.array([len(set(row.tolist())) for row in keep])
   rng, theirs = np.random.default_rng(0), []
   for _ in range(b):
@@ -533,7 +535,7 @@ def test_the_context_is_as_large_as_published():
 
 
 def test_a_context_that_is_cut_keeps_its_first_patches():
-  full, cut = (np.asarray(views.block_mask(keys(50), n=196, keep=share).keep) for share in (1.0, 0.2))
+  full, cut = (np.asarray(patches.block_mask(keys(50), n=196, keep=share).keep) for share in (1.0, 0.2))
   for whole, part in zip(full, cut, strict=True):
     context = sorted(set(whole.tolist()))
     assert part.tolist() == (context * 39)[:39]
@@ -541,12 +543,12 @@ def test_a_context_that_is_cut_keeps_its_first_patches():
 
 def test_bad_masks_are_refused():
   for f, message in (
-    (partial(views.random_mask, n=4, ratio=0.9), 'lower it'),
-    (partial(views.random_mask, n=4, ratio=1.0), 'ratio'),
-    (partial(views.beit_block_mask, n=12), 'grid'),
-    (partial(views.block_mask), 'grid'),
-    (partial(views.block_mask, n=16, grid=(4, 5)), 'grid'),
-    (partial(views.block_mask, n=16, target_scale=(0.3, 0.4)), 'lower targets'),
+    (partial(patches.random_mask, n=4, ratio=0.9), 'lower it'),
+    (partial(patches.random_mask, n=4, ratio=1.0), 'ratio'),
+    (partial(patches.beit_block_mask, n=12), 'grid'),
+    (partial(patches.block_mask), 'grid'),
+    (partial(patches.block_mask, n=16, grid=(4, 5)), 'grid'),
+    (partial(patches.block_mask, n=16, target_scale=(0.3, 0.4)), 'lower targets'),
   ):
     with pytest.raises(ValueError, match=message):
       f(keys(2))

@@ -5,8 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.parts.noise import cosine_schedule, linear_schedule
-from jssl.views import gaps, noise, series, video
+from jssl.masks import series, video
+from jssl.noise import diffusion
+from jssl.ops.noise import cosine_schedule, linear_schedule
+from jssl.views import gaps
+from jssl.views import video as video_views
 
 
 def keys(b, seed=0):
@@ -56,12 +59,12 @@ def test_tubes_go_through_all_frames():
 
 def test_frames_are_two_different_ones():
   clip = jnp.broadcast_to(jnp.arange(4, dtype=jnp.uint8)[None, :, None, None, None] * 51, (96, 4, 4, 4, 1))
-  first, second = video.frames(keys(96), {'clip': clip})
+  first, second = video_views.frames(keys(96), {'clip': clip})
   pair = np.stack([first[:, 0, 0, 0], second[:, 0, 0, 0]], 1)
   assert (pair[:, 0] != pair[:, 1]).all() and len(np.unique(pair.round(3), axis=0)) == 12
 
 
-@pytest.mark.parametrize(('view', 'schedule'), [(noise.cosine_noise, cosine_schedule), (noise.linear_noise, linear_schedule)])
+@pytest.mark.parametrize(('view', 'schedule'), [(diffusion.cosine_noise, cosine_schedule), (diffusion.linear_noise, linear_schedule)])
 def test_noise_is_the_formula(view, schedule):
   x = jax.random.normal(jax.random.key(1), (64, 3, 3, 1))
   seen = view(keys(64), x, levels=10)
@@ -74,7 +77,7 @@ def test_noise_is_the_formula(view, schedule):
 
 def test_gaps_between_patches_are_left_out():
   x = np.random.default_rng(0).random((2, 6, 6, 1)).astype(np.float32)
-  (got,) = gaps.gapped(keys(2), {'image': x}, patch=2, gap=1)
+  (got,) = gaps.gapped_patches(keys(2), {'image': x}, patch=2, gap=1)
   from jssl.views.image import plain
 
   (large,) = plain(None, {'image': x}, size=8)

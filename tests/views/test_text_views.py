@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jssl.masks import tokens
 from jssl.views import text
 
 IDS = jnp.array([[2, 7, 8, 9, 10, 11, 12, 3, 0, 0], [2, 7, 3, 0, 0, 0, 0, 0, 0, 0], [2, 3, 0, 0, 0, 0, 0, 0, 0, 0]])
@@ -12,7 +13,7 @@ KEYS = jax.random.split(jax.random.key(0), 3)
 
 
 def test_twice():
-  a, b = text.twice(KEYS, {'ids': IDS})
+  a, b = text.duplicate(KEYS, {'ids': IDS})
   assert a is b is IDS
 
 
@@ -33,7 +34,7 @@ def test_views_without_the_original_differ():
 
 @pytest.mark.parametrize('ratio, counts', [(0.15, [1, 1, 0]), (0.5, [3, 1, 0])])
 def test_masks_hide_a_share_of_the_tokens_that_are_not_special(ratio, counts):
-  hidden = text.mask_tokens(KEYS, IDS >= 5, ratio=ratio)
+  hidden = tokens.mask_tokens(KEYS, IDS >= 5, ratio=ratio)
   assert hidden.mask.sum(1).tolist() == hidden.valid.sum(1).tolist() == counts
   assert (np.asarray(IDS)[np.asarray(hidden.mask)] >= 5).all()
   for mask, places, valid in zip(*map(np.asarray, hidden), strict=True):
@@ -42,13 +43,13 @@ def test_masks_hide_a_share_of_the_tokens_that_are_not_special(ratio, counts):
 
 def test_every_token_is_hidden_as_often():
   keys = jax.random.split(jax.random.key(1), 600)
-  share = text.mask_tokens(keys, jnp.tile(IDS[:1] >= 5, (600, 1)), ratio=0.5).mask.mean(0)
+  share = tokens.mask_tokens(keys, jnp.tile(IDS[:1] >= 5, (600, 1)), ratio=0.5).mask.mean(0)
   np.testing.assert_allclose(share[1:7], 0.5, atol=0.08)
 
 
 def test_an_example_is_masked_by_its_own_key_alone():
-  whole = text.mask_tokens(KEYS, IDS >= 5, ratio=0.5)
-  np.testing.assert_array_equal(whole.mask[:1], text.mask_tokens(KEYS[:1], IDS[:1] >= 5, ratio=0.5).mask)
+  whole = tokens.mask_tokens(KEYS, IDS >= 5, ratio=0.5)
+  np.testing.assert_array_equal(whole.mask[:1], tokens.mask_tokens(KEYS[:1], IDS[:1] >= 5, ratio=0.5).mask)
 
 
 def test_sources_come_before_their_goals():

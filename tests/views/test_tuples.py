@@ -3,7 +3,8 @@
 import jax
 import numpy as np
 
-from jssl.views import graph, tuples
+from jssl.negatives import triples
+from jssl.views import graph, words
 
 
 def test_corrupted_graphs_lose_edges_and_features():
@@ -21,7 +22,7 @@ def test_corrupted_graphs_lose_edges_and_features():
 def test_corrupted_triples_are_never_the_true_one():
   keys = jax.random.split(jax.random.key(0), 400)
   h, t = np.arange(400, dtype=np.int32) % 5, (np.arange(400, dtype=np.int32) + 1) % 5
-  heads, tails = tuples.corrupted_triples(keys, {'head': h, 'tail': t}, entities=5, count=3)
+  heads, tails = triples.corrupted_triples(keys, {'head': h, 'tail': t}, entities=5, count=3)
   assert (heads[:, :3] != h[:, None]).all() and (heads[:, 3:] == h[:, None]).all()
   assert (tails[:, 3:] != t[:, None]).all() and (tails[:, :3] == t[:, None]).all()
   assert set(np.unique(heads)) == set(range(5))
@@ -33,7 +34,7 @@ def test_near_words_are_drawn_more_often():
   keys = jax.random.split(jax.random.key(0), n)
   context = np.tile(np.array([0, 11, 12, 13, 14, 15], np.int32)[:, None], (n, 1, 1))
   batch = {'word': np.full((n, 1), 9), 'context': context, 'noise': np.tile(np.arange(100, 120), (n, 1))}
-  drawn = tuples.skip_gram(keys, batch, negatives=4)
+  drawn = words.skip_gram(keys, batch, negatives=4)
   share = np.bincount(drawn['context'], minlength=16)[10:] / n
   np.testing.assert_allclose(share, np.array([0, 2, 3, 3, 2, 1]) / 11, atol=0.02)
   assert drawn['negatives'].shape == (n, 4) and all(len(set(row)) == 4 for row in np.asarray(drawn['negatives'][:20]))
@@ -44,6 +45,6 @@ def test_windows_shrink_evenly():
   keys = jax.random.split(jax.random.key(0), n)
   context = np.tile(np.array([1, 2, 3, 4, 5, 0], np.int32)[:, None], (n, 1, 1))
   batch = {'word': np.full((n, 1), 9), 'context': context, 'noise': np.ones((n, 3), np.int32)}
-  mask = np.asarray(tuples.surrounded(keys, batch, negatives=2)['mask'])
+  mask = np.asarray(words.cbow_context(keys, batch, negatives=2)['mask'])
   np.testing.assert_allclose(mask.mean(0), [1 / 3, 2 / 3, 1, 1, 2 / 3, 0], atol=0.04)
   assert (mask[:, 1] <= mask[:, 2]).all() and (mask[:, 1] == mask[:, 4]).all()

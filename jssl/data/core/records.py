@@ -1,0 +1,268 @@
+"""Splits of TFDS data sets: random access to array_record files, decoded on the host, without TensorFlow.
+
+Where the data live: `data_dir` if given, else $JSSL_DATA_DIR, else TFDS's own default: $TFDS_DATA_DIR, else
+~/tensorflow_datasets. Beside its records a small split keeps its decoded columns, as `decoded/<split...>/<column>.npy`:
+reading those needs neither TFDS nor a decoder, which is most of what opening a small set costs.
+"""
+
+import contextlib
+import difflib
+import functools
+import io
+import logging
+import math
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+
+from jssl.data.core.arrays import Columns
+from jssl.data.core.pictures import READER, decode, first_line
+from jssl.types import Column
+
+FORMAT = 'array_record'
+
+
+class DataError(ValueError):
+  """Data that are not there, or not of the kind asked for."""
+
+
+def home(data_dir: str | os.PathLike | None = None) -> Path:
+  """The folder of prepared data sets: `data_dir`, $JSSL_DATA_DIR, $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+  chosen = data_dir or os.environ.get('JSSL_DATA_DIR') or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
+  return Path(chosen).expanduser()
+
+
+class Records:
+  """One split of a TFDS data set, opened at the first touch.
+
+  Args:
+    prepared: () -> a TFDS builder whose records are on disk.
+    split: TFDS's name of the split, slices included: 'train', 'train[:90%]'.
+    spec: column -> shape and dtype of one example.
+    fields: column -> the TFDS feature it comes from.
+    folder: the folder of this version of the data set, where decoded columns are kept.
+  """
+
+  def __init__(
+    self,
+    prepared: Callable[[], Any],
+    split: str,
+    spec: Mapping[str, Column],
+    fields: Mapping[str, str],
+    folder: Path,
+  ):
+    self._prepared, self._split, self._spec, self._fields = prepared, split, dict(spec), dict(fields)
+    # What the columns hold is in the name: another resize, feature or reader is another folder.
+    parts = [split, f'v{READER}', *('.'.join([fields[name], *map(str, x.shape)]) for name, x in spec.items())]
+    self._kept = Path(folder) / 'decoded' / quote('-'.join(parts), safe='')
+    self._columns = None
+
+  def __len__(self) -> int:
+    if self._columns is not None:
+      return len(self._columns)
+    if self._kept.is_dir():
+      with contextlib.suppress(OSError, ValueError):  # damaged: `decoded` tells, and makes it anew
+        return len(self._load(next(iter(self._spec)), mmap_mode='r'))
+    return len(self._opened[0])
+
+  def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    return {name: column[0] for name, column in self.take(np.array([index])).items()}
+
+  def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The examples `rows` [b], decoded and stacked: column -> [b ...]."""
+    if self._columns is not None:
+      return self._columns.take(rows)
+    try:
+      return self._read(rows)
+    except Exception as error:  # a reader's and a decoder's errors are of many types
+      if len(rows) > 1:
+        for row in rows:  # names the one
+          self.take(np.array([row]))
+      if isinstance(error, DataError):
+        raise
+      raise DataError(
+        f'record {int(rows[0])} of {self._split!r} cannot be read ({first_line(error)}): the files in {self._kept.parent.parent} are damaged;'
+        ' remove the folder and prepare the data set again'
+      ) from error
+
+  def _read(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    source, encoded, pool = self._opened
+    records = source.__getitems__([int(row) for row in rows])
+    batch = {}
+    for name, x in self._spec.items():
+      values = [record[self._fields[name]] for record in records]
+      if name in encoded:
+        values = list(pool.map(functools.partial(decode, shape=x.shape), values))
+      batch[name] = np.stack([np.asarray(value, x.dtype).reshape(x.shape) for value in values])
+    return batch
+
+  def decoded(self, limit: int) -> Columns | None:
+    """The whole split in memory, or None where it takes more than `limit` bytes; kept on disk for the next time."""
+    if len(self) * sum(math.prod(x.shape) * x.dtype.itemsize for x in self._spec.values()) > limit:
+      return None
+    if self._columns is None:
+      columns = None
+      if self._kept.is_dir():
+        try:
+          columns = {name: self._load(name) for name in self._spec}
+        except (OSError, ValueError) as error:
+          logging.getLogger('jssl').warning('the decoded columns in %s are damaged (%s); decoding again', self._kept, first_line(error))
+          shutil.rmtree(self._kept, ignore_errors=True)
+      if columns is None:
+        # In pieces, so that the encoded records are never all in memory at once.
+        pieces = [self.take(rows) for rows in np.array_split(np.arange(len(self)), -(-len(self) // 4096))]
+        columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in self._spec}
+        with contextlib.suppress(OSError):  # a folder that is not ours to write in: decoded again next time
+          _keep(columns, self._kept)
+      self._columns = Columns(columns)
+    return self._columns
+
+  def _load(self, name: str, **options: Any) -> np.ndarray:
+    return np.load(self._kept / f'{name}.npy', **options)
+
+  @functools.cached_property
+  def _opened(self):
+    import tensorflow_datasets as tfds
+
+    builder = self._prepared()
+    features = builder.info.features
+    images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
+    try:
+      source = builder.as_data_source(self._split, decoders={key: tfds.decode.SkipDecoding() for key in images})
+    except NotImplementedError as error:
+      raise DataError(
+        f'{builder.info.full_name} in {builder.data_path} is stored as {builder.info.file_format.value}, which has no'
+        f' random access: expected {FORMAT}; run `tfds convert_format --root_data_dir={builder.data_path}'
+        f' --out_file_format={FORMAT}` or prepare it again with `--file_format={FORMAT}`'
+      ) from error
+    except (ValueError, KeyError) as error:
+      raise DataError(
+        f'{builder.info.full_name} has no split {self._split!r}: expected one of {sorted(builder.info.splits)}, or a'
+        " slice of one as in 'train[:90%]'"
+      ) from error
+    encoded = {name for name, field in self._fields.items() if field in images}
+    return source, encoded, ThreadPoolExecutor(min(16, os.cpu_count() or 1))
+
+
+def prepare(make: Callable[[], Any], data_dir: Path, *, quiet: bool = False) -> Any:
+  """A builder whose records are on disk, writing them first where they are not.
+
+  TFDS writes into a temporary folder and renames it, so that a half-written set is never seen. A lock file besides
+  makes a second process wait for the first, instead of doing the work twice.
+
+  Args:
+    make: () -> TFDS builder.
+    data_dir: the folder of data sets.
+    quiet: print nothing. Otherwise what TFDS prints goes to the standard error.
+  Returns:
+    TFDS builder.
+  Raises:
+    DataError: the set is not there and cannot be prepared.
+  """
+  builder = make()
+  if builder.data_path.exists():
+    return builder
+  try:
+    with _lock(data_dir / f'.{builder.name}.lock'):
+      if not builder.data_path.exists():
+        _reach(builder, data_dir)
+        with _aside(quiet):
+          builder.download_and_prepare(file_format=FORMAT)
+  except Exception as error:  # whatever a builder may raise: files, network, a missing package, its own code
+    # On a file system without locks another machine may have been first.
+    if not builder.data_path.exists():
+      raise DataError(_advice(builder, data_dir, error)) from error
+  return make()
+
+
+def find(name: str, data_dir: Path) -> Any:
+  """The TFDS builder of that name, not yet prepared; DataError with the closest names where there is none."""
+  import tensorflow_datasets as tfds
+
+  try:
+    return tfds.builder(name, data_dir=data_dir)
+  except tfds.core.DatasetNotFoundError as error:
+    known = tfds.list_builders(with_community_datasets=False)
+    close = difflib.get_close_matches(name.split('/')[0].split(':')[0], known, 3, cutoff=0)
+    raise DataError(
+      f'unknown data set {name!r}: expected a name of TensorFlow Datasets or a folder in {data_dir}; closest:'
+      f' {", ".join(close)}'
+    ) from error
+  except Exception as error:
+    raise DataError(f'data set {name!r} cannot be opened in {data_dir}: {first_line(error)}') from error
+
+
+def _keep(columns: Mapping[str, np.ndarray], folder: Path) -> None:
+  folder.parent.mkdir(exist_ok=True)
+  partial = Path(tempfile.mkdtemp(prefix='incomplete.', dir=folder.parent))
+  try:
+    partial.chmod(0o755)
+    for name, column in columns.items():
+      np.save(partial / f'{name}.npy', column)
+    partial.rename(folder)
+  finally:
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _aside(quiet: bool):
+  errors = io.StringIO() if quiet else sys.stderr
+  with contextlib.redirect_stdout(errors), contextlib.redirect_stderr(errors):
+    yield
+
+
+@contextlib.contextmanager
+def _lock(path: Path):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with path.open('w') as file:
+    with contextlib.suppress(ImportError, OSError):  # no locks here: the rename alone keeps the data whole
+      import fcntl
+
+      fcntl.flock(file, fcntl.LOCK_EX)
+    yield
+
+
+def _reach(builder: Any, data_dir: Path) -> None:
+  """ConnectionError at once where no download host answers: TFDS itself goes on trying for minutes."""
+  if urllib.request.getproxies() or builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+    return
+  if any(path.is_file() for path in (data_dir / 'downloads').glob('*')):  # perhaps downloaded already
+    return
+  urls = [urlsplit(url) for url in builder.url_infos or ()]
+  hosts = sorted({(url.hostname, url.port or dict(http=80).get(url.scheme, 443)) for url in urls if url.hostname})[:3]
+  for host in hosts:
+    with contextlib.suppress(OSError), socket.create_connection(host, timeout=5):
+      return
+  if hosts:
+    raise ConnectionError(f'no network: cannot reach {", ".join(host for host, _ in hosts)}')
+
+
+def _advice(builder: Any, data_dir: Path, error: Exception) -> str:
+  todo = []
+  if isinstance(error, ModuleNotFoundError) and error.name:
+    todo.append(f'pip install {error.name.split(".")[0]}')
+  if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+    todo.append('set JSSL_DATA_DIR to a folder that can be written')
+  todo.append(f'set JSSL_DATA_DIR to a folder that holds it as {FORMAT}')
+  if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+    instructions = ' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+    todo.append(f'download by hand into {data_dir / "downloads" / "manual"} ({instructions})')
+  if type(builder).__module__.startswith('tensorflow_datasets.'):
+    todo.append(
+      f'run `tfds build {builder.name} --data_dir={data_dir} --file_format={FORMAT}` where there are a network and'
+      ' TensorFlow (most sets need it to be prepared, none to be read)'
+    )
+  return (
+    f'data set {builder.info.full_name} is not in {data_dir} and cannot be prepared: {first_line(error)}.'
+    f' One of: {"; ".join(todo)}'
+  )

@@ -1,0 +1,190 @@
+"""Where batches come from."""
+
+import functools
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jssl.data.core.arrays import RESIDENT, Columns, resident, stack
+from jssl.data.core.order import permutation
+from jssl.data.core.pictures import checked
+from jssl.types import Batch, Examples
+
+
+class GrainSource:
+  """Batches of a split, in an order that is a function of (seed, epoch) alone.
+
+  Each epoch is a fresh permutation of the n examples, cut into floor(n / batch_size) whole batches: every batch lies
+  within one epoch, and the n mod batch_size examples at the end of the permutation are left out of that epoch, others
+  in each epoch. Process p of P reads the contiguous slice [p B/P, (p+1) B/P) of every global batch of B, so the global
+  batch is the same in content and order for any P that divides B.
+
+  A split that fits in memory when decoded is held there, and a batch is one fancy index. A larger one is read and
+  decoded ahead by grain's threads. Both give the same batches.
+
+  Beside the columns of the data a batch has `example`, the index in the split, and `epoch`, both [b] int32: they seed
+  the example's random keys.
+
+  Args:
+    examples: a split: anything with `len` and `[i] -> dict of arrays`; `take(rows)` is used where there is one.
+    batch_size: examples in a global batch, B.
+    seed: of the order.
+    process_index: p; this process's of JAX unless given.
+    process_count: P; JAX's unless given.
+    rows: of the global batch, the ones that this process reads, where they are not its contiguous slice.
+    memory: bytes; a split larger than this when decoded is streamed.
+    threads: batches read at once when streaming.
+    prefetch: batches kept ready when streaming.
+  Raises:
+    ValueError: a batch larger than the split, not divisible among the processes, a column called example or epoch, or pictures
+      called image that are neither bytes nor float in [0, 1].
+  """
+
+  def __init__(
+    self,
+    examples: Examples,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    process_index: int | None = None,
+    process_count: int | None = None,
+    rows: np.ndarray | None = None,
+    memory: int = RESIDENT,
+    threads: int = 2,
+    prefetch: int = 4,
+  ):
+    p = jax.process_index() if process_index is None else process_index
+    count = jax.process_count() if process_count is None else process_count
+    self._examples = resident(examples, memory) or examples
+    self._n = len(self._examples)
+    if not 1 <= batch_size <= self._n:
+      raise ValueError(f'batch_size={batch_size} with {self._n} examples: expected 1 to {self._n}')
+    if rows is None and (not 0 <= p < count or batch_size % count):
+      raise ValueError(f'batch_size={batch_size} for process {p} of {count}: expected a multiple of the process count')
+    known = self._examples.columns if isinstance(self._examples, Columns) else stack([self._examples[0]])
+    checked(known)  # a split in memory whole, of a larger one the first example
+    if taken := {'example', 'epoch'} & set(known):
+      raise ValueError(f'the data have columns {sorted(taken)}: a source adds those itself; rename them')
+    self.batches_per_epoch = self._n // batch_size
+    self.data_wait = 0.0  # seconds spent in `next` so far
+    self._batch_size, self._seed = batch_size, seed
+    self._rows = np.arange(batch_size).reshape(count, -1)[p] if rows is None else rows
+    self._threads, self._prefetch = threads, prefetch
+    self._order = functools.lru_cache(2)(functools.partial(permutation, self._n, seed))
+    self._order(0)  # refuses a bad seed here and now
+    self._given: np.ndarray | None = None
+    self._batches = 0
+    self._stream = None
+
+  def batch(self, step: int) -> dict[str, np.ndarray]:
+    """This process's part of batch `step`, counted from 0: a pure function of its argument."""
+    epoch, i = divmod(step, self.batches_per_epoch)
+    if self._given is None:
+      rows = self._order(epoch)[i * self._batch_size + self._rows]
+    else:
+      i = permutation(self.batches_per_epoch, self._seed, epoch)[i]
+      rows = self._given[i * self._batch_size + self._rows]
+    if hasattr(self._examples, 'take'):
+      columns = self._examples.take(rows)
+    else:
+      columns = stack([self._examples[int(row)] for row in rows])
+    return {**columns, 'example': rows.astype(np.int32), 'epoch': np.full(len(rows), epoch, np.int32)}
+
+  def next(self, train_state: Any = None) -> dict[str, np.ndarray]:
+    """The next batch. Data do not depend on the state of training, so `train_state` is not looked at."""
+    del train_state
+    start = time.perf_counter()
+    if isinstance(self._examples, Columns):
+      batch = self.batch(self._batches)
+    else:
+      if self._stream is None:
+        self._stream = self._read_ahead(self._batches)
+      batch = next(self._stream)
+    self._batches += 1
+    self.data_wait += time.perf_counter() - start
+    return batch
+
+  def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+    return self
+
+  def __next__(self) -> dict[str, np.ndarray]:
+    return self.next()
+
+  def reorder(self, order: np.ndarray | None) -> None:
+    """Batches from now on are consecutive runs of `order`, taken in a new order every epoch; None for the source's own.
+
+    Raises:
+      ValueError: the order has too few entries for an epoch, or some that are no examples.
+    """
+    if order is None:
+      self.close()
+      self._given = None
+      return
+    order, least = np.asarray(order), self.batches_per_epoch * self._batch_size
+    if order.ndim != 1 or len(order) < least or order.min() < 0 or order.max() >= self._n:
+      raise ValueError(f'an order must have at least {least} numbers from 0 to {self._n - 1}, not {order.shape} of {order.dtype}')
+    self.close()
+    self._given = order
+
+  def save(self) -> dict[str, int]:
+    """Where the source is: the number of batches taken, and what their order follows from."""
+    return dict(batches=self._batches, examples=self._n, batch_size=self._batch_size, seed=self._seed)
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Goes to where `save` was called, on any number of processes.
+
+    Raises:
+      ValueError: the state is of other data, another batch size or another seed, whose order is another one.
+    """
+    state = {name: int(value) for name, value in state.items()}
+    if (expected := self.save() | dict(batches=state.get('batches'))) != state:
+      raise ValueError(
+        f'state {state} is not of this source: expected {expected}; build it with the same data and options'
+      )
+    self.close()
+    self._batches = state['batches']
+
+  def close(self) -> None:
+    """Ends the reading ahead."""
+    if self._stream is not None:
+      self._stream.close()
+      self._stream = None
+
+  def _read_ahead(self, step: int):
+    import grain
+
+    batches = grain.MapDataset.source(_Steps(self))[step:]
+    options = grain.ReadOptions(num_threads=self._threads, prefetch_buffer_size=self._prefetch)
+    return iter(batches.to_iter_dataset(options))
+
+
+class _Steps:
+  """All batches of a source, for ever, by number."""
+
+  def __init__(self, source: GrainSource):
+    self._source = source
+
+  def __len__(self) -> int:
+    return sys.maxsize
+
+  def __getitem__(self, step: int) -> dict[str, np.ndarray]:
+    return self._source.batch(step)
+
+
+def to_device(batch: Mapping[str, np.ndarray], sharding: jax.sharding.Sharding) -> Batch:
+  """The global batch on the devices, from every process's part of it.
+
+  Allowed under `jax.transfer_guard('disallow')`: this is the one place where data are meant to move.
+
+  Args:
+    batch: column -> [b/P ...], this process's part.
+    sharding: of the global batch; of its first axis, for all columns.
+  Returns:
+    column -> [b ...] jax.Array.
+  """
+  with jax.transfer_guard_host_to_device('allow'):
+    return {name: jax.make_array_from_process_local_data(sharding, column) for name, column in batch.items()}

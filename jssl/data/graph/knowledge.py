@@ -1,0 +1,79 @@
+"""Knowledge graphs that a package ships: triples of a head, a relation and a tail.
+
+Every set has the columns head, relation and tail, numbers of `info['entities']` and `info['relations']`, and the splits
+'train', 'valid' and 'test'.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from jssl.data.core.arrays import Columns, arrays
+from jssl.data.core.records import DataError
+from jssl.types import Data
+
+LICENCE = 'distributed with pykeen (MIT)'
+
+
+def nations() -> Data:
+  """14 nations and 55 relations between them, in 1,592 + 199 + 201 triples.
+
+  Raises:
+    DataError: pykeen is not installed.
+
+  Reference: Rummel, Dimensionality of Nations, 1992, doi:10.3886/ICPSR05409; the split that pykeen packages.
+  """
+  return _packaged('nations', 'Rummel, Dimensionality of Nations, 1992, doi:10.3886/ICPSR05409')
+
+
+def kinships() -> Data:
+  """104 members of an Alyawarra community and 25 kinship terms between them, in 8,544 + 1,068 + 1,074 triples.
+
+  Raises:
+    DataError: pykeen is not installed.
+
+  Reference: Denham, The detection of patterns in Alyawarra nonverbal behavior, 1973; Kemp, Tenenbaum, Griffiths, Yamada,
+  Ueda, AAAI 2006; the split that pykeen packages.
+  """
+  return _packaged('kinships', 'Denham, The detection of patterns in Alyawarra nonverbal behavior, PhD thesis, 1973')
+
+
+def umls() -> Data:
+  """135 concepts of medicine and 46 relations of the UMLS semantic network, in 5,216 + 652 + 661 triples.
+
+  Raises:
+    DataError: pykeen is not installed.
+
+  Reference: McCray, An upper-level ontology for the biomedical domain, 2003, doi:10.1002/cfg.255; Kemp, Tenenbaum,
+  Griffiths, Yamada, Ueda, AAAI 2006; the split that pykeen packages.
+  """
+  return _packaged('umls', 'McCray, Comparative and Functional Genomics 4(1), 2003, doi:10.1002/cfg.255')
+
+
+def triples(names: dict[str, np.ndarray], **info) -> Data:
+  """Data from named triples.
+
+  Args:
+    names: split -> [n 3] strings, (head, relation, tail); those of 'train' hold every name that the others do.
+    **info: licence, citation and the like.
+  """
+  train = names['train']
+  entities, relations = np.unique(train[:, [0, 2]]), np.unique(train[:, 1])
+  number = lambda x: dict(
+    head=np.searchsorted(entities, x[:, 0]), relation=np.searchsorted(relations, x[:, 1]), tail=np.searchsorted(entities, x[:, 2])
+  )
+  info = dict(info, entities=entities.tolist(), relations=relations.tolist())
+  facts = dict(head=dict(size=len(entities)), tail=dict(size=len(entities)), relation=dict(size=len(relations)))
+  data = arrays(test=number(names['test']), inputs='head', facts=facts, info=info, **number(train))
+  return data._replace(splits=data.splits | {'valid': Columns({k: x.astype(np.int32) for k, x in number(names['valid']).items()})})
+
+
+def _packaged(name: str, citation: str) -> Data:
+  if (spec := find_spec('pykeen')) is None:
+    raise DataError(
+      f'{name} comes with the package pykeen, which asks for torch, but of which files alone are read: pip install --no-deps pykeen'
+    )
+  folder = Path(spec.origin).parent / 'datasets' / name
+  names = {split: np.loadtxt(folder / f'{split}.txt', str, delimiter='\t') for split in ('train', 'valid', 'test')}
+  return triples(names, name=name, licence=LICENCE, citation=citation)

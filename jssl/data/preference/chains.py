@@ -1,0 +1,83 @@
+"""Worked sums as text, right and wrong step by step: answers whose quality is known, for learning from preferences."""
+
+from functools import partial
+
+import numpy as np
+
+from jssl.data.core.arrays import arrays
+from jssl.types import Data
+
+PAD, ZERO, EQUALS, START = 0, 1, 11, 12  # ids; the digit d is ZERO + d
+VOCABULARY = 13
+
+
+def chains(
+  *, terms: int = 5, train: int = 2048, test: int = 512, slips: float = 0.3, human: int = 100, seed: int = 0
+) -> Data:
+  """Sums of digits modulo 10 with their running totals: `^ 3 9 4 = 3 2 6`. A slip is a total that does not follow from the one
+  written before it.
+
+  A pair of answers to the same question has different numbers of slips; the one with fewer is chosen. `human` pairs of
+  that kind stand beside as many automatic ones as there are examples, whose order is that of the numbers of slips in
+  the first half of the answer alone: cheap, and often wrong.
+
+  Args:
+    terms: k, digits of a question.
+    train: examples.
+    test: examples.
+    slips: probability of one at each step.
+    human: how many different pairs the columns chosen and rejected of train hold; train repeats them.
+    seed: of everything.
+
+  Returns:
+    Data with columns chosen, rejected, cheap_chosen, cheap_rejected [2k + 2] int32, and answer [2k + 2], one of unknown quality.
+    They start at the answer's first token. info: mark, ids [n 2k + 2] -> which steps are slips, [n k].
+  """
+  random = np.random.RandomState(seed)
+  splits = [_columns(random, n, terms, slips, pairs) for n, pairs in ((train, human), (test, test))]
+  info = dict(
+    name='chains', mark=partial(slips_of, terms=terms),
+    description='Sums with running totals, some of them wrong.', licence='none needed: generated', citation='',
+  )  # fmt: skip
+  facts = dict.fromkeys(splits[0], dict(size=VOCABULARY, pad=PAD, first=ZERO, start=terms + 2))
+  return arrays(**splits[0], test=splits[1], inputs='chosen', facts=facts, info=info)
+
+
+def slips_of(ids: np.ndarray, terms: int) -> np.ndarray:
+  """Which totals do not follow from the one before, [n k] bool; a token that is no digit does not."""
+  digits, totals = ids[:, 1 : terms + 1] - ZERO, ids[:, terms + 2 :] - ZERO
+  before = np.concatenate([np.zeros((len(ids), 1), totals.dtype), totals[:, :-1]], 1)
+  return (totals != (before + digits) % 10) | (totals < 0) | (totals > 9)
+
+
+def _columns(random: np.random.RandomState, n: int, terms: int, slips: float, pairs: int) -> dict[str, np.ndarray]:
+  draw = lambda: random.randint(0, 10, (n, terms))
+  chosen, rejected = _pairs(random, draw(), slips, slice(None))
+  cheap_chosen, cheap_rejected = _pairs(random, draw(), slips, slice(0, terms // 2))
+  rows = np.arange(n) % pairs
+  return dict(
+    chosen=chosen[rows], rejected=rejected[rows], cheap_chosen=cheap_chosen, cheap_rejected=cheap_rejected,
+    answer=_answers(random, draw(), slips),
+  )  # fmt: skip
+
+
+def _answers(random: np.random.RandomState, digits: np.ndarray, slips: float) -> np.ndarray:
+  n, terms = digits.shape
+  totals, total = np.zeros_like(digits), np.zeros(n, int)
+  for i in range(terms):
+    wrong = random.rand(n) < slips
+    total = (total + digits[:, i] + wrong * random.randint(1, 10, n)) % 10
+    totals[:, i] = total
+  fixed = np.full((n, 1), START), digits + ZERO, np.full((n, 1), EQUALS), totals + ZERO
+  return np.concatenate(fixed, 1).astype(np.int32)
+
+
+def _pairs(random: np.random.RandomState, digits: np.ndarray, slips: float, steps: slice) -> tuple[np.ndarray, np.ndarray]:
+  """Two answers to each question, that with fewer slips among `steps` first; the second is drawn until it has others."""
+  terms = digits.shape[1]
+  count = lambda ids: slips_of(ids, terms)[:, steps].sum(1)
+  one, other = (_answers(random, digits, slips) for _ in range(2))
+  while (tied := count(one) == count(other)).any():
+    other[tied] = _answers(random, digits[tied], slips)
+  better = (count(one) < count(other))[:, None]
+  return np.where(better, one, other), np.where(better, other, one)

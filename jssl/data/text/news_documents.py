@@ -1,0 +1,29 @@
+"""The Lee corpus by documents: what is judged on documents is fitted to documents too."""
+
+import functools
+
+from jssl.data.text import corpora as text
+from jssl.types import Data
+
+
+@functools.lru_cache(maxsize=2)
+def lee_documents(*, length: int = 128, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
+  """As `text.lee`, but 'train' is the 300 documents of the background corpus, not their sentences.
+
+  Args:
+    length, vocabulary, tokenizer: as there.
+
+  Returns:
+    Data: 'train' and 'test' have ids; 'pairs', 'pairs_test' and 'pairs_validation' are those of `text.lee`.
+
+  Raises:
+    DataError: gensim is not installed.
+
+  Reference: Lee, Pincombe, Welsh, CogSci 2005.
+  """
+  made = text.lee(length=length, vocabulary=vocabulary, tokenizer=tokenizer)
+  lines = (text.package('gensim', 'gensim', 'test/test_data') / 'lee_background.cor').read_text('utf-8').splitlines()
+  texts = dict(train=[line for line in lines if line.strip()], test=made.info['texts']['test'])
+  ids, info = text.tokenized(text.LEE, texts, length, vocabulary, tokenizer)
+  documents = text.data({split: dict(ids=rows) for split, rows in ids.items()}, info)
+  return documents._replace(splits={**made.splits, **documents.splits})

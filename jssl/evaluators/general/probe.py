@@ -1,0 +1,230 @@
+"""Probes: what a linear map reads out of a frozen representation."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators import needs
+from jssl.evaluators.features import Frozen, holdout
+from jssl.evaluators.figures import accuracy
+from jssl.evaluators.needs import TEST, TRAIN
+from jssl.evaluators.protocols import protocol
+from jssl.metrics.ranking import hits
+from jssl.types import Array, Key
+
+L2 = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
+
+
+class Fit(NamedTuple):
+  """A solved logistic regression."""
+
+  weights: Array  # [d + 1, classes], the intercepts in the last row
+  loss: Array  # the objective, penalty included
+  steps: Array  # evaluations of the objective
+
+
+def standardizer(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Mean [d] and 1 / standard deviation [d]; 0 where a feature hardly varies, so that it drops out."""
+  mean, std = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
+  alive = std > 1e-6 * max(std.max(), 1e-30)
+  return mean.astype(np.float32), np.where(alive, 1 / np.where(alive, std, 1.0), 0.0).astype(np.float32)
+
+
+@partial(jax.jit, static_argnames='history')
+def logistic(
+  x: Array,
+  y: Array,
+  weight: Array,
+  l2: Array | float,
+  start: Array,
+  *,
+  history: int = 10,
+  tolerance: float = 3e-4,
+  steps: int = 400,
+) -> Fit:
+  """Multinomial logistic regression by full-batch L-BFGS; the intercepts go unpenalised.
+
+  min over W, b of  sum_i w_i CE(softmax(W'x_i + b), y_i) / sum_i w_i  +  l2 / 2 |W|^2
+
+  One evaluation of value and gradient a step: the step is taken whole if it decreases enough (Armijo, 1e-4), else
+  it is halved and tried again. That keeps the program small, so it compiles in a second, and l2 is traced, so a
+  path of penalties shares it. scikit-learn's C is 1 / (n l2).
+
+  Args:
+    x: [n d], standardised.
+    y: [n classes], one-hot or any distribution.
+    weight: [n], 0 leaves an example out.
+    l2: penalty.
+    start: [d + 1, classes], where to begin.
+    history: pairs that L-BFGS keeps.
+    tolerance: stop at this norm of the gradient.
+    steps: evaluations at most.
+
+  Returns:
+    Fit.
+
+  Reference: Nocedal, Wright, Numerical Optimization, 2nd ed., 2006, Algorithms 7.4 and 7.5.
+  """
+  weight = weight / jnp.sum(weight)
+
+  def value_and_grad(p):
+    logits = jnp.dot(x, p[:-1], precision='highest') + p[-1]
+    logp = jax.nn.log_softmax(logits)
+    residual = (jnp.exp(logp) - y) * weight[:, None]
+    grad = jnp.dot(x.T, residual, precision='highest') + l2 * p[:-1]
+    value = -jnp.sum(weight * jnp.sum(logp * y, 1)) + 0.5 * l2 * jnp.sum(p[:-1] ** 2)
+    return value, jnp.concatenate([grad, jnp.sum(residual, 0, keepdims=True)])
+
+  def descent(g, s, u, rho):  # the two-loop recursion; an empty slot has rho = 0 and does nothing
+    def back(q, pair):
+      s_i, u_i, rho_i = pair
+      alpha = rho_i * jnp.vdot(s_i, q)
+      return q - alpha * u_i, alpha
+
+    def forth(q, pair):
+      s_i, u_i, rho_i, alpha = pair
+      return q + (alpha - rho_i * jnp.vdot(u_i, q)) * s_i, None
+
+    q, alpha = jax.lax.scan(back, g, (s, u, rho), reverse=True)
+    q *= jnp.where(rho[-1] > 0, 1 / jnp.maximum(rho[-1] * jnp.vdot(u[-1], u[-1]), 1e-30), 1.0)
+    return -jax.lax.scan(forth, q, (s, u, rho, alpha))[0]
+
+  def body(carry):
+    i, p, f, g, direction, t, pairs = carry
+    trial = p + t * direction
+    f_trial, g_trial = value_and_grad(trial)
+    taken = f_trial <= f + 1e-4 * t * jnp.vdot(g, direction)
+    s, u = trial - p, g_trial - g
+    curvature = jnp.vdot(s, u)
+    keep = taken & (curvature > 1e-10 * jnp.vdot(u, u))
+    new = s, u, 1 / jnp.where(keep, curvature, 1.0)
+    pairs = jax.tree.map(lambda old, n: jnp.where(keep, jnp.concatenate([old[1:], n[None]]), old), pairs, new)
+    p, f, g = (jnp.where(taken, a, b) for a, b in ((trial, p), (f_trial, f), (g_trial, g)))
+    direction = jax.lax.cond(taken, lambda: descent(g, *pairs), lambda: direction)
+    return i + 1, p, f, g, direction, jnp.where(taken, 1.0, t / 2), pairs
+
+  def going(carry):
+    i, _, _, g, _, t, _ = carry
+    return (i < steps) & (jnp.linalg.norm(g) > tolerance) & (t > 1e-6)
+
+  f, g = value_and_grad(start)
+  pairs = jnp.zeros((history, *start.shape)), jnp.zeros((history, *start.shape)), jnp.zeros(history)
+  i, p, f, *_ = jax.lax.while_loop(going, body, (0, start, f, g, -g, 1.0, pairs))
+  return Fit(p, f, i)
+
+
+@protocol('2', needs=(*TRAIN, *TEST), on_features=True, fits=needs.held_out)
+def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) -> dict[str, float]:
+  """Protocol linear: logistic regression on standardised features, the penalty chosen on the validation split.
+
+  Features are standardised by the statistics of train. The path runs from the strongest penalty to the weakest,
+  each fit starting where the last one ended, and stops once three in a row did worse on validation than the best.
+  The best penalty, the strongest of equals, is then fitted to all of train, more closely, and the
+  test split is read once.
+
+  Args:
+    data: features and labels.
+    key: not used, there is no chance in it.
+    l2: the penalties to choose from, on the mean cross entropy.
+
+  Returns:
+    top1 (with top1_low, top1_high), top1_validation, and the l2 chosen, in `chosen`.
+  """
+  mean, scale = standardizer(data.train_x)
+  x = jnp.asarray((data.train_x - mean) * scale)
+  y = jax.nn.one_hot(data.train_y, data.classes)
+  held = holdout(data.train_y)
+  fit = jnp.asarray(~held, jnp.float32)
+  start = jnp.zeros((x.shape[1] + 1, data.classes))
+  path, right = sorted(map(float, l2), reverse=True), []
+  fits = []
+  for penalty in path:
+    start = logistic(x, y, fit, penalty, start, tolerance=1e-3).weights
+    fits.append(start)
+    right.append(float(hits(np.asarray(_logits(x, start))[held], data.train_y[held], 1e-6).mean()))
+    if max(right[-3:]) < max(right):
+      break
+  best = int(np.argmax(right))
+  weights = logistic(x, y, jnp.ones_like(fit), path[best], fits[best], tolerance=3e-4).weights
+  test = _logits(jnp.asarray((data.test_x - mean) * scale), weights)
+  return {**accuracy(hits(test, data.test_y, 1e-6)), 'top1_validation': right[best], 'chosen': {'l2': path[best]}}
+
+
+@protocol('2', needs=(*TRAIN, *TEST), on_features=True, fits=needs.classes)
+def fewshot(
+  data: Frozen,
+  key: Key | None = None,
+  *,
+  shots: Sequence[int] = (1, 5, 10),
+  seeds: Sequence[int] = (0, 1, 2, 3, 4),
+  ridge: float = 1.0,
+) -> dict[str, float]:
+  """Protocol fewshot: ridge regression to the classes' signs from a few labelled examples a class, in closed form.
+
+  W = X' (X X' + ridge d I)^-1 (Y - mean Y),  Y in {-1, 1}, X standardised by the few examples
+
+  The mean of the diagonal of X X' is d, so one ridge serves every width; the larger of the two systems, n x n or
+  d x d, is never formed. The draws depend on the seeds alone, so every representation is judged on the same ones,
+  and nothing is chosen on labels beyond the shots.
+
+  Args:
+    data: features and labels.
+    key: not used; the seeds are part of the protocol.
+    shots: examples a class (all of a class that has fewer).
+    seeds: one draw each.
+    ridge: penalty on the sum of squares, a feature; fixed.
+
+  Returns:
+    top1_{k}shot, the mean over the draws, and top1_{k}shot_std, their standard deviation, for each k.
+
+  Reference: big_vision, evaluators/fewshot_lsr.py and configs/common_fewshot.py (l2 = 2^10, shots 1, 5, 10, 25,
+    3 seeds). There the penalty is 1024 at any width, which a ridge of 1 is at d = 1024, and the bias is a constant
+    feature of 100, which is hardly penalised; here centring leaves it out of the penalty.
+  """
+  train_x, test_x = jnp.asarray(data.train_x), jnp.asarray(data.test_x)
+  draws = [_draw(data.train_y, max(shots), seed) for seed in seeds]
+  figures = {}
+  for k in shots:
+    found = [_ridge(train_x, _signs(data.train_y[r], data.classes), r, i < k, test_x, ridge) for r, i in draws]
+    right = np.stack([hits(scores, data.test_y, 1e-6).mean() for scores in found])
+    figures |= {f'top1_{k}shot': float(right.mean()), f'top1_{k}shot_std': float(right.std())}
+  return figures
+
+
+def _draw(labels: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+  # rows of k examples a class, and each one's place within its class, so that fewer shots are a part of more
+  random = np.random.RandomState(seed)
+  rows = [random.permutation(np.flatnonzero(labels == c))[:k] for c in np.unique(labels)]
+  return np.concatenate(rows), np.concatenate([np.arange(len(r)) for r in rows])
+
+
+def _signs(labels: np.ndarray, classes: int) -> np.ndarray:
+  return np.where(np.arange(classes) == labels[:, None], 1, -1).astype(np.float32)
+
+
+@jax.jit
+def _ridge(train_x, y, rows, used, test_x, ridge):
+  used = used.astype(jnp.float32)[:, None]  # rows out of use become zeros: every k shares one program
+  x, n, d = train_x[rows], len(rows), train_x.shape[1]
+  mean = jnp.sum(used * x, 0) / jnp.sum(used)
+  std = jnp.sqrt(jnp.sum(used * (x - mean) ** 2, 0) / jnp.sum(used))
+  alive = std > 1e-6 * jnp.maximum(jnp.max(std), 1e-30)
+  scale = jnp.where(alive, 1 / jnp.where(alive, std, 1.0), 0.0)
+  bias = jnp.sum(used * y, 0) / jnp.sum(used)
+  x, y, test_x = used * (x - mean) * scale, used * (y - bias), (test_x - mean) * scale
+  l2 = ridge * d
+  with jax.default_matmul_precision('highest'):
+    if n < d:
+      w = x.T @ jnp.linalg.solve(x @ x.T + l2 * jnp.eye(n), y)
+    else:
+      w = jnp.linalg.solve(x.T @ x + l2 * jnp.eye(d), x.T @ y)
+    return test_x @ w + bias
+
+
+@jax.jit
+def _logits(x, weights):
+  return jnp.dot(x, weights[:-1], precision='highest') + weights[-1]

@@ -1,0 +1,79 @@
+"""Protocols of ridge regression to columns."""
+
+from collections.abc import Callable, Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators.features import extract
+from jssl.evaluators.general.probe import standardizer
+from jssl.evaluators.protocols import protocol
+from jssl.evaluators.subject import Subject
+from jssl.types import Array, Key
+
+
+@protocol('1', needs=('{fit}.{inputs}', '{fit}.{column}', 'test.{inputs}', 'test.{column}'))
+def labelled_regression(subject: Subject, key: Key, *, fit: str = 'labelled', column: str = 'truth') -> dict[str, float]:
+  """Protocol labelled_regression: as `regression`, fitted to a split of its own.
+
+  Args:
+    subject: of data with the splits `fit` and 'test', which have the column.
+    key: not used.
+    fit: the split that the regression is fitted to.
+    column: what is told.
+
+  Returns:
+    As there.
+  """
+  splits = {'train': subject.data.splits[fit], 'test': subject.data.splits['test']}
+  return regression(Subject(subject.data._replace(splits=splits), subject.represent), key, column=column)
+
+
+L2 = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+def ridge(x: np.ndarray, y: np.ndarray, *, l2: Sequence[float] = L2) -> Callable[[Array], Array]:
+  """Linear regression with the penalty that does best on the last fifth of the rows, fitted to all of them then.
+
+  min_W |y - mean y - z W|^2 / n + l2 |W|^2,  z = x standardised
+
+  Args:
+    x: [n d] features.
+    y: [n k] what they should tell.
+    l2: penalties to choose from.
+
+  Returns:
+    [m d] -> [m k].
+  """
+  mean, scale = standardizer(x)
+  z, cut = ((x - mean) * scale).astype(np.float64), len(x) - len(x) // 5
+  centre = y.mean(0)
+
+  def solve(z, y, penalty):
+    return np.linalg.solve(z.T @ z / len(z) + penalty * np.eye(z.shape[1]), z.T @ (y - centre) / len(z))
+
+  missed = [np.mean((y[cut:] - centre - z[cut:] @ solve(z[:cut], y[:cut], penalty)) ** 2) for penalty in l2]
+  w, offset = jnp.asarray(solve(z, y, l2[int(np.argmin(missed))]), jnp.float32), jnp.asarray(centre, jnp.float32)
+  return lambda x: (x - mean) * scale @ w + offset
+
+
+@protocol('1', needs=('train.{inputs}', 'train.{column}', 'test.{inputs}', 'test.{column}'))
+def regression(subject: Subject, key: Key | None = None, *, column: str = 'truth', l2: Sequence[float] = L2) -> dict[str, float]:
+  """Protocol regression: R^2 of a linear regression from features to a column of numbers, on the test split.
+
+  R^2 = 1 - sum |y - y^|^2 / sum |y - mean y|^2 of each number, and the mean of these.
+
+  Args:
+    subject: of data with `column`, numbers of any shape an example.
+    key: not used, there is no chance in it.
+    column: what is told.
+    l2: penalties to choose from.
+
+  Returns:
+    r2, the mean over the numbers, and r2_least, that of the one told worst.
+  """
+  (x, y), (test_x, test_y) = (extract(subject.represent, subject.data.splits[s], label=column) for s in ('train', 'test'))
+  y, test_y = y.reshape(len(y), -1), test_y.reshape(len(test_y), -1)
+  told = np.asarray(ridge(x, y, l2=l2)(test_x))
+  r2 = 1 - np.sum((test_y - told) ** 2, 0) / np.maximum(np.sum((test_y - test_y.mean(0)) ** 2, 0), 1e-12)
+  return {'r2': float(r2.mean()), 'r2_least': float(r2.min())}

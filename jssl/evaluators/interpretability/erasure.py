@@ -1,0 +1,51 @@
+"""What is left of an attribute, and of a label beside it."""
+
+from functools import partial
+
+import jax
+import numpy as np
+
+from jssl.evaluators.features import extract
+from jssl.evaluators.needs import TEST, TRAIN
+from jssl.evaluators.protocols import protocol
+from jssl.evaluators.subject import Subject
+from jssl.metrics.ranking import hits
+from jssl.ops.logistic import logistic, logits
+from jssl.types import Key
+
+
+@protocol('2', needs=(*TRAIN, 'train.{attribute}', *TEST, 'test.{attribute}'), raw=False)
+def erasure(subject: Subject, key: Key, *, attribute: str, l2: float = 1e-4) -> dict[str, float]:
+  """What a linear classifier still reads of an attribute, and how much another, of the label, leans on it.
+
+  gap_y = P(says y | attribute 1, y) - P(says y | attribute 0, y); the root of its mean square over labels is told
+
+  Args:
+    subject: of data with a label and a binary attribute.
+    key: unused.
+    attribute: its column.
+    l2: penalty of both classifiers, on standardised features.
+
+  Returns:
+    'attribute_top1', 'label_top1' and 'tpr_gap', on 'test'.
+
+  Reference: De-Arteaga et al. 2019, arXiv:1901.09451, section 4; Ravfogel et al. 2020, arXiv:2004.07667, section 6.3.
+  """
+  del key
+  splits = [subject.data.splits[name] for name in ('train', 'test')]
+  (a, y), (b, truth) = (extract(subject.represent, split, 64) for split in splits)
+  z, hidden = (np.array([split[i][attribute] for i in range(len(split))]) for split in splits)
+  mean, std = a.mean(0), a.std(0)
+  scale = np.where(std > 1e-4 * max(std.max(), 1e-12), 1 / np.maximum(std, 1e-12), 0.0)
+  a, b = (a - mean) * scale, (b - mean) * scale
+  fit = jax.jit(partial(logistic, l2=l2))
+  says = lambda labels, of: hits(logits(fit(a, jax.nn.one_hot(labels, int(max(labels.max(), of.max())) + 1)), b), of, 1e-6)
+  right = says(y, truth)
+  of = lambda value, c: right[(truth == c) & (hidden == value)]
+  gaps = [of(1, c).mean() - of(0, c).mean() for c in np.unique(truth) if len(of(1, c)) and len(of(0, c))]
+  if not gaps:
+    raise ValueError(f'no label of the test split has examples with {attribute!r} 0 and 1 both; expected both, to compare their rates')
+  return dict(
+    attribute_top1=float(says(z, hidden).mean()), label_top1=float(right.mean()),
+    tpr_gap=float(np.sqrt(np.mean(np.square(gaps)))),
+  )  # fmt: skip

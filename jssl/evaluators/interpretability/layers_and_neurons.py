@@ -1,0 +1,117 @@
+"""Judges of what is inside a network: its layers and its neurons."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators import needs
+from jssl.evaluators.features import finite
+from jssl.evaluators.interpretability.analysis import at_random, layer_code, mixed_probe, sparse_probe
+from jssl.evaluators.needs import TEST, TRAIN
+from jssl.evaluators.protocols import protocol
+from jssl.evaluators.subject import Subject
+from jssl.ops.pooling import masked_mean
+from jssl.types import Array, Examples, Key
+
+
+def drawn(examples: Examples, n: int, key: Key) -> dict[str, np.ndarray]:
+  """Columns of n examples at random, of all of them where there are no more."""
+  rows = np.asarray(jax.random.permutation(key, len(examples)))[:n]
+  found = [examples[int(i)] for i in rows]
+  return {name: np.stack([np.asarray(example[name]) for example in found]) for name in found[0]}
+
+
+def in_batches(function: Callable[[Array], Array], x: np.ndarray, size: int = 64) -> np.ndarray:
+  """[b ...] -> [b ...] over all of x; the last batch is padded, so one shape is compiled."""
+  parts = []
+  for i in range(0, len(x), size):
+    part = x[i : i + size]
+    padded = np.pad(part, [(0, size - len(part))] + [(0, 0)] * (x.ndim - 1), mode='edge')
+    parts.append(np.asarray(function(padded), np.float32)[: len(part)])
+  return finite(np.concatenate(parts), 'the states of the network')
+
+
+def over_tokens(states: Array, x: Array) -> Array:
+  """[l b n d] to [b l d]: the mean over tokens, without padding where x [b n] is ids."""
+  there = x != 0 if jnp.issubdtype(x.dtype, jnp.integer) else jnp.ones(states.shape[1:3], bool)
+  return masked_mean(states, there).swapaxes(0, 1)
+
+
+def layers_of(subject: Subject, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+  """States of every layer, averaged over tokens, [l n d]."""
+
+  @jax.jit
+  def states(x):
+    return over_tokens(subject.represent({subject.data.inputs: x}).layers, x)
+
+  return in_batches(states, columns[subject.data.inputs]).swapaxes(0, 1)
+
+
+@protocol('2', needs=(*TRAIN, *TEST, 'nets.{network}.neurons'), raw=False)
+def sparse(subject: Subject, key: Key, *, examples: int = 512, network: str = 'backbone', **options: Any) -> dict[str, float]:
+  """`sparse_probe` of the label at the neurons of every block; the block whose best one is best on half of 'train' is told.
+
+  Args:
+    subject: a network with `neurons`; labels 0 and 1.
+    key: draws the examples.
+    examples: of 'train' and of 'test', at most.
+    network: which.
+    **options: of `sparse_probe`.
+
+  Returns:
+    Its figures at that block, 'layer', and 'layer0_k1_f1', ... of every block.
+  """
+  net = subject.networks[network]
+  neurons = jax.jit(lambda x: over_tokens(net.neurons(x), x))
+  train, test = (drawn(subject.data.splits[split], examples, jax.random.fold_in(key, i)) for i, split in enumerate(('train', 'test')))
+  a, b = (in_batches(neurons, columns[subject.data.inputs]).swapaxes(0, 1) for columns in (train, test))
+  half = len(train['label']) // 2
+  chosen = [sparse_probe(x[:half], train['label'][:half], x[half:], train['label'][half:], shares=(1,), **options) for x in a]
+  layer = int(np.argmax([found['k1/f1'] for found in chosen]))
+  found = sparse_probe(a[layer], train['label'], b[layer], test['label'], shares=(1, 4, 16, 64), **options)
+  figures = {name.replace('/', '_'): value for name, value in found.items()}
+  return figures | {'layer': layer} | {f'layer{i}_k1_f1': f['k1/f1'] for i, f in enumerate(chosen)}
+
+
+@protocol('2', needs=(*TRAIN, *TEST, 'nets.{network}.neurons'), raw=False)
+def random_neurons(subject: Subject, key: Key, *, examples: int = 512, network: str = 'backbone') -> dict[str, float]:
+  """The control of `sparse`: neurons ranked by nothing."""
+  return sparse(subject, key, examples=examples, network=network, ranking=at_random)
+
+
+def moved(profile: Callable[[np.ndarray], Mapping[str, float]], layers: np.ndarray, layer: int, factor: float) -> dict[str, float]:
+  """A profile over layers, and how far its centre of gravity goes when one layer's states are multiplied by a factor."""
+  before = profile(layers)
+  scaled = np.where(np.arange(len(layers))[:, None, None] == layer, factor, 1.0) * layers
+  after = profile(scaled)
+  figures = {name.replace('/', '_'): value for name, value in before.items()}
+  return figures | {'moved': abs(after['centre_of_gravity'] - before['centre_of_gravity'])}
+
+
+@protocol('1', needs=(*TRAIN, 'layers'), raw=False, fits=needs.within)
+def description_length(subject: Subject, key: Key, *, examples: int = 512, layer: int = 1, factor: float = 10.0) -> dict[str, float]:
+  """`layer_code` of the label, and how far its centre moves when one layer is rescaled, which carries no information.
+
+  Args:
+    subject: a network that gives its layers.
+    key: draws the examples, and their order.
+    examples: of 'train', at most.
+    layer: the one that is rescaled.
+    factor: by how much.
+
+  Reference: Fayyaz et al. 2021, arXiv:2109.05958, sections 3 and 4.
+  """
+  columns = drawn(subject.data.splits['train'], examples, key)
+  classes = int(columns['label'].max()) + 1
+  return moved(lambda x: layer_code(x, columns['label'], classes=classes), layers_of(subject, columns), layer, factor)
+
+
+@protocol('2', needs=(*TRAIN, 'layers'), raw=False, fits=needs.within)
+def mixing_weights(subject: Subject, key: Key, *, examples: int = 512, layer: int = 1, factor: float = 10.0) -> dict[str, float]:
+  """`mixed_probe` of the label, likewise: the profile that `description_length` is held against."""
+  columns = drawn(subject.data.splits['train'], examples, key)
+  classes = int(columns['label'].max()) + 1
+  return moved(lambda x: mixed_probe(x, columns['label'], classes=classes), layers_of(subject, columns), layer, factor)

@@ -1,0 +1,59 @@
+"""Retrieval: are the relevant documents of a query the nearest ones?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jssl.evaluators.features import extract
+from jssl.evaluators.protocols import protocol
+from jssl.evaluators.subject import Subject
+from jssl.metrics.ranking import products
+from jssl.metrics.retrieval import retrieval_figures
+from jssl.types import Key
+
+
+@protocol('2', needs=('{queries}.{inputs}', '{documents}.{inputs}', '{relevance}.query', '{relevance}.document', '{relevance}.relevance'))
+def retrieval(
+  subject: Subject,
+  key: Key,
+  *,
+  queries: str = 'queries',
+  documents: str = 'documents',
+  relevance: str = 'relevance',
+  ks: Sequence[int] = (1, 10),
+) -> dict[str, Any]:
+  """Ranks all documents by cosine for every query that has a relevant one; of equally near ones, the expectation over their orders.
+
+  Args:
+    subject: its data have a split `relevance` with query and document, rows of the splits `queries` and `documents`,
+      and relevance, a gain of 0 or more; pairs that are not listed have 0.
+    key: not used.
+    queries, documents, relevance: names of the splits; queries and documents may be one split, and a document is then
+      never found by itself.
+    ks: of the recalls.
+
+  Returns:
+    ndcg10, map, mrr, and recall<k> for every k, means over queries; the numbers of queries and documents.
+
+  Raises:
+    ValueError: nothing is relevant.
+  """
+  del key
+  splits = subject.data.splits
+  q, d = (_unit(subject, splits[name]) for name in (queries, documents))
+  gain = np.zeros((len(q), len(d)))
+  for row in map(splits[relevance].__getitem__, range(len(splits[relevance]))):
+    gain[int(row['query']), int(row['document'])] = row['relevance']
+  asked = (gain > 0).any(1)
+  if not asked.any():
+    raise ValueError(f'no document of {documents!r} is relevant to a query of {queries!r}')
+  similarity = products(q, d)
+  if queries == documents:
+    np.fill_diagonal(similarity, -np.inf)
+  return {**retrieval_figures(gain[asked], similarity[asked], ks), 'queries': int(asked.sum()), 'documents': len(d)}
+
+
+def _unit(subject, examples):
+  x, _ = extract(subject.represent, examples, min(len(examples), 512), label=None)
+  return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)

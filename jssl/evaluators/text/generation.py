@@ -1,0 +1,74 @@
+"""Sequences told to their end, greedily: how many come out without a fault."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators import needs
+from jssl.evaluators.features import finite
+from jssl.evaluators.protocols import protocol
+from jssl.evaluators.subject import Subject
+from jssl.metrics.ranking import likeliest
+from jssl.types import Key
+
+
+@protocol('2', needs=('{split}.ids', 'nets.{encoder}.table', 'nets.{head}'), raw=False, fits=needs.starts)
+def fill_masked(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone', head: str = 'lm') -> dict[str, float]:
+  """Protocol filled: the rest of a sequence is told from left to right, each token as the first of those that are hidden.
+
+  Args:
+    subject: of data with ids [n], which start where telling begins.
+    key: chooses among tokens that are equally likely; else the likeliest is taken.
+    split: whose sequences are told.
+    encoder: (ids, mask) -> Features, with a `table`.
+    head: (tokens, table) -> logits.
+
+  Returns:
+    exact, the share of sequences told without a fault; tokens, that of tokens.
+
+  Reference: Nolte et al. 2024, arXiv:2412.05117, section 3 (inference).
+  """
+  net, lm = subject.networks[encoder], subject.networks[head]
+
+  def at(ids, place):
+    hidden = jnp.broadcast_to(jnp.arange(ids.shape[1]) >= place, ids.shape)
+    return lm(jnp.take(net(ids, mask=hidden).tokens, place, axis=1), net.table)
+
+  return _told(subject, key, split, at)
+
+
+@protocol('2', needs=('{split}.ids', 'nets.{encoder}.logits'), raw=False, fits=needs.starts)
+def greedy_decode(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone') -> dict[str, float]:
+  """Protocol continued: as `filled`, but each token is told by a causal network, from those before it.
+
+  Args:
+    subject, key, split: as there.
+    encoder: ids -> Features, with `logits`.
+
+  Returns:
+    exact and tokens, as there.
+  """
+  net = subject.networks[encoder]
+  return _told(subject, key, split, lambda ids, place: net.logits(jnp.take(net(ids).tokens, place - 1, axis=1)))
+
+
+def _told(subject: Subject, key: Key, split: str, at: Callable) -> dict[str, float]:
+  """`at`: (ids, place) -> logits of a place, which do not rest on what stands there or after it."""
+  examples, start = subject.data.splits[split], subject.data.spec['ids'].start
+  ids = np.stack([examples[i]['ids'] for i in range(len(examples))])
+
+  @jax.jit
+  def tell(ids):
+    def step(ids, place):
+      logits = at(ids, place)
+      token = likeliest(jax.random.fold_in(key, place), logits)
+      return ids.at[:, place].set(token.astype(ids.dtype)), jnp.sum(logits, -1)
+
+    return jax.lax.scan(step, ids.at[:, start:].set(1), jnp.arange(start, ids.shape[1]))
+
+  told, sums = tell(ids)
+  finite(sums.T, 'the logits of tokens')
+  right = np.asarray(told)[:, start:] == ids[:, start:]
+  return {'exact': float(right.all(1).mean()), 'tokens': float(right.mean())}

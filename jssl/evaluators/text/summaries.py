@@ -1,0 +1,74 @@
+"""Texts written from others."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators.features import finite
+from jssl.evaluators.protocols import protocol
+from jssl.evaluators.subject import Subject
+from jssl.metrics.ranking import hits, likeliest
+from jssl.metrics.rouge import rouge_f1
+from jssl.types import Key
+
+
+@protocol(
+  '2',
+  needs=('{split}.{source}', '{split}.{text}', 'nets.{encoder}.embed', 'nets.{encoder}.table', 'nets.{decoder}', 'nets.{head}'),
+  raw=False,
+)
+def summaries(
+  subject: Subject,
+  key: Key,
+  *,
+  split: str = 'test',
+  source: str = 'body',
+  text: str = 'summary',
+  encoder: str = 'backbone',
+  decoder: str = 'decoder',
+  head: str = 'lm',
+  ends: int = 3,
+) -> dict[str, float]:
+  """Protocol summaries: what is written, the likeliest token each time, against what should be; as ids of word pieces.
+
+  Args:
+    subject: of data with the columns `source` [n] and `text` [m], ids.
+    key: chooses among tokens that are equally likely.
+    split: whose texts are written.
+    encoder, decoder, head: names of networks, as in the pass `seq2seq`.
+    ends: id of the token that ends a text.
+
+  Returns:
+    rouge1 and rouge2, mean F1; accuracy, of the next token after the right ones; nll, its negative log-likelihood, in nats.
+
+  Reference: Lin, ROUGE, 2004, https://aclanthology.org/W04-1013; Zhang et al. 2020, arXiv:1912.08777, section 6.
+  """
+  net, blocks, lm = (subject.networks[name] for name in (encoder, decoder, head))
+  examples = subject.data.splits[split]
+  rows = [examples[i] for i in range(len(examples))]
+  ids, y = (np.stack([row[name] for row in rows]) for name in (source, text))
+
+  def following(ids, context, y):
+    # What is not written yet is not read: the decoder looks backwards.
+    return lm(blocks(net.embed(y), context, context_mask=ids != 0), net.table)
+
+  @jax.jit
+  def run(ids, y):
+    context = net(ids).tokens
+
+    def step(out, i):
+      token = likeliest(jax.random.fold_in(key, i), following(ids, context, out)[:, i])
+      return out.at[:, i + 1].set(token.astype(out.dtype)), None
+
+    out = jax.lax.scan(step, jnp.zeros_like(y).at[:, 0].set(y[:, 0]), jnp.arange(y.shape[1] - 1))[0]
+    return out, jax.nn.log_softmax(following(ids, context, y[:, :-1]))
+
+  out, logp = map(np.asarray, run(ids, y))
+  finite(logp, 'the log-likelihoods of tokens')
+  words = lambda row: [t for t in row[1 : row.index(ends) if ends in row else None] if t]
+  told = [(words(a.tolist()), words(b.tolist())) for a, b in zip(out, y, strict=True)]
+  real, right = y[:, 1:] != 0, np.take_along_axis(logp, y[:, 1:, None], -1)[..., 0]
+  return {
+    **{f'rouge{n}': float(np.mean([rouge_f1(a, b, n=n) for a, b in told])) for n in (1, 2)},
+    'accuracy': float(hits(logp[real], y[:, 1:][real]).mean()), 'nll': float(-right[real].mean()),
+  }  # fmt: skip

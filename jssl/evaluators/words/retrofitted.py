@@ -1,0 +1,40 @@
+"""Similarity of words after a transform by edges."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.evaluators.features import extract, finite
+from jssl.evaluators.protocols import protocol
+from jssl.evaluators.subject import Subject
+from jssl.metrics.ranking import correlations
+from jssl.types import Key, Transform
+
+
+def cosines(x: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+  """Cosine of each pair [k 2] of rows of x [n d]."""
+  x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+  return np.sum(x[pairs[:, 0]] * x[pairs[:, 1]], 1)
+
+
+@protocol('2', needs=('train.{inputs}', 'info.similarity', 'info.edges if transform'), raw=False)
+def retrofitted(subject: Subject, key: Key, *, transform: Transform | None = None) -> dict[str, float]:
+  """Correlation of cosines of words with human judgements, once a graph has pulled at them.
+
+  Args:
+    subject: of data whose `info` has edges [m 2] and similarity: name -> (pairs [k 2], scores [k]).
+    key: unused.
+    transform: of the vectors [n d] by the edges, such as `retrofit`; None leaves them as they are.
+
+  Returns:
+    Spearman's correlation of each set of pairs, 0 for constant vectors.
+
+  Reference: Faruqui et al. 2015, arXiv:1411.4166, section 4.1.
+  """
+  del key
+  x, _ = extract(subject.represent, subject.data.splits['train'], 64, label=None)
+  if transform:
+    x = finite(transform.apply(transform.fit(x, jnp.asarray(subject.data.info['edges'])), x), 'the transformed vectors')
+  return {
+    name: correlations(cosines(x, pairs), scores)['spearman']
+    for name, (pairs, scores) in subject.data.info['similarity'].items()
+  }

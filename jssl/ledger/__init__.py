@@ -1,0 +1,1 @@
+"""Claims, run and recorded."""

@@ -1,0 +1,1 @@
+"""What is hidden from a network: one signature a table, (keys, ...) -> which places."""

@@ -1,0 +1,223 @@
+"""Masks over the patches of a grid. Everything random about example i comes from keys[i]."""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.ops.draws import between, inside, place, sides, uniform, wide
+from jssl.types import Array, Keys
+
+_BLOCKS = 40  # blocks that a blockwise mask tries; the official procedure is done within 32 in 99 % of 14 x 14 grids
+
+
+class Masked(NamedTuple):
+  """Tokens in two groups whose sizes are the same for every example."""
+
+  keep: Array  # [b m] int32: positions of the visible tokens
+  mask: Array  # [b n] bool: True where a token is hidden
+  hidden: Array  # [b n-m] int32: positions of the hidden tokens
+  restore: Array  # [b n] int32: `concatenate([keep, hidden])[restore[i]] == i`, so gathering by it puts tokens back
+
+
+class Blocks(NamedTuple):
+  """One visible context and several blocks to predict from it."""
+
+  keep: Array  # [b m] int32: positions of the context
+  targets: Array  # [b k t] int32: positions of each block's tokens
+  weight: Array  # [b k t] float32: 1 for a token of the block, 0 where a smaller block repeats itself to fill t
+
+
+def random_mask(
+  keys: Keys, *, n: int | None = None, grid: tuple[int, int] | None = None, ratio: float = 0.75
+) -> Masked:
+  """Hides a uniformly drawn share of the tokens.
+
+  The n tokens are ordered by noise, and the first int(n (1 - ratio)) of them stay.
+
+  Args:
+    keys: [b] one key an example.
+    n: number of tokens, or
+    grid: (height, width) in patches.
+    ratio: the share that is hidden, in [0, 1).
+
+  Returns:
+    `Masked`, with m = int(n (1 - ratio)). `keep` is in random order, as in the official code.
+
+  Raises:
+    ValueError: if no token would stay.
+
+  Reference: He, Chen, Xie, Li, Dollar, Girshick, 2021, arXiv:2111.06377, Section 3 (ratio 0.75).
+  """
+  n = math.prod(grid) if n is None else n
+  return split_by(uniform(keys, n), count_kept(n, ratio))
+
+
+def beit_block_mask(
+  keys: Keys,
+  *,
+  n: int | None = None,
+  grid: tuple[int, int] | None = None,
+  ratio: float = 0.4,
+  least: int = 16,
+  aspect: tuple[float, float] = (0.3, 1 / 0.3),
+) -> Masked:
+  """Hides rectangular blocks of patches, block by block, until a share of them is hidden.
+
+  With M the patches hidden so far and N those to hide, a block has area s ~ U(least, N - |M|), log aspect
+  ~ U(log aspect), sides round(sqrt(s r)) and round(sqrt(s / r)) and a uniform place. It is taken if it is smaller than
+  the grid on both sides and adds between 1 and N - |M| patches.
+
+  Args:
+    keys: [b] one key an example.
+    n: number of patches, on a square grid, or else
+    grid: (height, width) in patches.
+    ratio: the share that is hidden, in [0, 1).
+    least: smallest area drawn for a block, in patches.
+    aspect: range of height over width.
+
+  Returns:
+    `Masked`, with m = int(n (1 - ratio)) for every example.
+
+  Raises:
+    ValueError: if the grid is not given or not square, or no patch would stay.
+
+  Reference: Bao, Dong, Piao, Wei, 2021, arXiv:2106.08254, Algorithm 1 (ratio 0.4, least 16); data2vec hides 0.6
+    (Baevski et al., 2022, arXiv:2202.03555). The algorithm may overshoot; the official code never does, and ends short
+    when ten blocks in a row do not fit (by half a patch of 75, on average, on a 14 x 14 grid). Here 40 blocks are
+    tried, and single patches at random make up the rest, so that the number is the same for every example.
+  """
+  height, width = _grid(n, grid)
+  n = height * width
+  m = count_kept(n, ratio)
+  i, j = jnp.arange(height)[:, None], jnp.arange(width)
+  log_aspect = (math.log(aspect[0]), math.log(aspect[1]))
+
+  def add(mask: Array, u: Array) -> tuple[Array, None]:  # [b height width], [b 4]
+    room = n - m - jnp.sum(mask, (1, 2))
+    h, w = sides(least + u[:, 0] * (room - least), jnp.exp(between(u[:, 1], log_aspect)))
+    block = inside(i, place(u[:, 2], height - h), h) & inside(j, place(u[:, 3], width - w), w)
+    new = jnp.sum(block & ~mask, (1, 2))
+    take = (h < height) & (w < width) & (0 < new) & (new <= room)
+    return mask | block & wide(take, 3), None
+
+  noise, u = jnp.split(uniform(keys, n + 4 * _BLOCKS), [n], 1)
+  mask = jnp.zeros((keys.shape[0], height, width), bool)
+  mask, _ = jax.lax.scan(add, mask, jnp.moveaxis(u.reshape(-1, _BLOCKS, 4), 1, 0))
+  return split_by(mask.reshape(-1, n) + noise, m)
+
+
+def block_mask(
+  keys: Keys,
+  *,
+  n: int | None = None,
+  grid: tuple[int, int] | None = None,
+  targets: int = 4,
+  target_scale: tuple[float, float] = (0.15, 0.2),
+  target_aspect: tuple[float, float] = (0.75, 1.5),
+  context_scale: tuple[float, float] = (0.85, 1.0),
+  keep: float = 0.25,
+  least: int = 10,
+) -> Blocks:
+  """Several blocks to predict, and a large square context that none of them touches.
+
+  A block of scale s and aspect r on n patches has sides round(sqrt(r int(s n))) and round(sqrt(int(s n) / r)), at most
+  the grid's, and a uniform place. One size is drawn for an example's targets, and a place for each. The context is a
+  block of aspect 1, less every patch of every target.
+
+  The shapes are static, which the sizes are not, so: `targets` is as wide as the largest block that can be drawn, and
+  a smaller block repeats its patches with `weight` 0; `keep` holds a fixed number of the context's patches, the first
+  in raster order where there are more, so that they stay a block, repeated where there are fewer. Every entry is a
+  valid position, and no entry of `keep` is ever in a target.
+
+  Args:
+    keys: [b] one key an example.
+    n: number of patches, on a square grid, or else
+    grid: (height, width) in patches.
+    targets: how many blocks to predict, k.
+    target_scale, context_scale: ranges of a block's share of the grid.
+    target_aspect: range of height over width.
+    keep: the context's tokens as a share of n, m = max(1, int(keep n)). On a 14 x 14 grid 99 % of the contexts have
+      at least 0.25 n, and half have 0.45 n.
+    least: a context of fewer patches is replaced by all that lies outside the targets.
+
+  Returns:
+    `Blocks`.
+
+  Raises:
+    ValueError: if the grid is not given or not square, or the targets could cover it.
+
+  Reference: Assran et al., 2023, arXiv:2301.08243, Section 3. The official code draws one size for the whole batch,
+    scale and aspect from the same random number, never places a block on the last row or column, keeps blocks smaller
+    than the grid, cuts every context to the smallest in the batch by dropping its last patches (about 0.25 n for 128
+    images; here to m, whatever else is in the batch), and lets a context that is too small overlap the targets.
+  """
+  height, width = _grid(n, grid)
+  n = height * width
+  m = max(1, int(keep * n + 1e-6))
+  t = _largest(n, (height, width), target_scale, target_aspect)
+  if targets * t >= n:
+    raise ValueError(
+      f'block_mask: {targets} targets of up to {t} patches can cover the grid of {height} x {width}, leaving no '
+      f'context; lower targets or target_scale {target_scale}, or use smaller patches'
+    )
+
+  def block(u: Array, scale: tuple[float, float], aspect: tuple[float, float]) -> tuple[Array, Array]:
+    h, w = sides(jnp.floor(n * between(u[:, 0], scale) + 1e-4), between(u[:, 1], aspect))
+    return jnp.clip(h, 1, height), jnp.clip(w, 1, width)
+
+  def cover(h: Array, w: Array, top: Array, left: Array) -> Array:  # [b] each -> [b height width]
+    return inside(jnp.arange(height)[:, None], top, h) & inside(jnp.arange(width), left, w)
+
+  u_context, u = jnp.split(uniform(keys, 4 + 2 + 2 * targets), [4], 1)
+  h, w = block(u, target_scale, target_aspect)
+  top, left = place(u[:, 2::2], (height - h)[:, None]), place(u[:, 3::2], (width - w)[:, None])  # [b k]
+  free = ~jnp.any(jax.vmap(cover, (None, None, 1, 1))(h, w, top, left), 0)
+
+  area = (h * w).astype(jnp.int32)[:, None]
+  i = jnp.arange(t) % area  # [b t]
+  across = w.astype(jnp.int32)[:, None]
+  rows = top.astype(jnp.int32)[..., None] + (i // across)[:, None]
+  columns = left.astype(jnp.int32)[..., None] + (i % across)[:, None]
+  weight = jnp.broadcast_to((jnp.arange(t) < area)[:, None], rows.shape).astype(jnp.float32)
+
+  h, w = block(u_context, context_scale, (1.0, 1.0))
+  context = free & cover(h, w, place(u_context[:, 2], height - h), place(u_context[:, 3], width - w))
+  context = jnp.where(jnp.sum(context, (1, 2), keepdims=True) < least, free, context).reshape(-1, n)
+  count = jnp.sum(context, 1, dtype=jnp.int32)[:, None]
+  order = jnp.argsort(~context, axis=1).astype(jnp.int32)  # stable: the context in raster order, then the rest
+  chosen = jnp.take_along_axis(order, jnp.arange(m) % count, 1)
+  return Blocks(chosen, rows * width + columns, weight)
+
+
+def split_by(score: Array, m: int) -> Masked:
+  """The m tokens of lowest score stay."""
+  order = jnp.argsort(score, axis=1).astype(jnp.int32)
+  place = jnp.arange(order.shape[1], dtype=jnp.int32)
+  restore = jax.vmap(lambda i: place.at[i].set(place, unique_indices=True))(order)
+  return Masked(order[:, :m], restore >= m, order[:, m:], restore)
+
+
+def count_kept(n: int, ratio: float) -> int:
+  m = int(n * (1 - ratio) + 1e-6)  # 10 (1 - 0.9) is 0.99... in floating point
+  if not 0 <= ratio < 1 or m < 1:
+    raise ValueError(f'ratio is {ratio}: expected it in [0, 1), with at least one of the {n} tokens left; lower it')
+  return m
+
+
+def _grid(n: int | None, grid: tuple[int, int] | None) -> tuple[int, int]:
+  if grid is None and n is not None and math.isqrt(n) ** 2 == n:
+    return math.isqrt(n), math.isqrt(n)
+  if grid is None or n not in (None, grid[0] * grid[1]):
+    raise ValueError(f'n is {n} and grid is {grid}: give grid=(height, width), or a square number n of patches')
+  return tuple(grid)
+
+
+def _largest(n: int, grid: tuple[int, int], scale: tuple[float, float], aspect: tuple[float, float]) -> int:
+  """The most patches a block can have."""
+  area = np.arange(int(n * scale[0] + 1e-4), int(n * scale[1] + 1e-4) + 1)[:, None]
+  ratio = np.linspace(*aspect, 1001)
+  h, w = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))
+  return int(np.max(np.clip(h, 1, grid[0]) * np.clip(w, 1, grid[1])))

@@ -1,0 +1,37 @@
+"""Alignment and uniformity of representations."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.ops.normalize import l2_normalize
+from jssl.types import Array
+
+
+def alignment(z1: Array, z2: Array) -> Array:
+  """Mean squared distance of two views of the same example on the sphere: 0 at best, 2 for unrelated views.
+
+  E |z1_i - z2_i|^2, l2-normalised
+
+  Reference: Wang, Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+    Hypersphere, ICML 2020, arXiv:2005.10242, section 4.1 (alpha = 2).
+  """
+  return jnp.mean(jnp.sum((l2_normalize(z1) - l2_normalize(z2)) ** 2, -1))
+
+
+def uniformity(z: Array, t: float = 2.0) -> Array:
+  """How evenly features cover the sphere: 0 at a point, -2t where all are orthogonal; lower is more even.
+
+  log E_{i != j} exp(-t |z_i - z_j|^2), l2-normalised
+
+  Args:
+    z: [n d]; the n x n distances are formed.
+    t: 2 in the paper.
+
+  Reference: Wang, Isola, ICML 2020, arXiv:2005.10242, section 4.1, Eq. 4.
+  """
+  n = len(z)
+  z = l2_normalize(z)
+  square = jnp.sum(z * z, 1)
+  distance = square[:, None] + square - 2 * jnp.matmul(z, z.T, precision='highest')
+  logits = jnp.where(jnp.eye(n, dtype=bool), -jnp.inf, -t * jnp.maximum(distance, 0.0))
+  return jax.nn.logsumexp(logits) - jnp.log(n * (n - 1)) if n > 1 else jnp.float32(0)

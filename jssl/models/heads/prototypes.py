@@ -1,0 +1,72 @@
+"""Learned prototypes, and the heads that end in them."""
+
+import jax
+from flax import nnx
+
+from jssl.models.heads.shapes import width_of
+from jssl.models.layers.normalization import normalization
+from jssl.ops.normalize import l2_normalize
+from jssl.types import Array, Keys
+
+
+class Prototypes(nnx.Module):
+  """Cosine of each input with k learned prototypes: both are l2-normalised, inside the forward pass and in float32.
+
+  SwAV's official code normalises the weights in place before each step instead; the gradient here is that one's
+  projection onto the sphere's tangent. DINO's is this parametrisation (weight normalisation with its gain fixed at 1).
+
+  Args:
+    on: width of the input, or the module stood on.
+    k: number of prototypes.
+    rngs: as nnx asks for.
+
+  Reference: Caron et al. (SwAV), NeurIPS 2020, arXiv:2006.09882, section 3.1; Salimans, Kingma,
+    arXiv:1602.07868, Eq. 2.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, k: int = 3000, rngs: nnx.Rngs):
+    self.kernel = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), (width_of(on), k)))
+    self.dim = k
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
+    """[... d] -> [... k], in [-1, 1]."""
+    return l2_normalize(x) @ l2_normalize(self.kernel[...], axis=0)
+
+  @property
+  def vectors(self) -> Array:
+    """[k d], one a prototype, as they are."""
+    return self.kernel[...].T
+
+
+class DinoHead(nnx.Module):
+  """DINO's head: an MLP with GELU to a bottleneck, l2-normalised, against k weight-normalised prototypes of gain 1.
+
+  Args:
+    on: width of the input, or the module stood on.
+    k: number of prototypes.
+    hidden: width of the MLP's hidden layers.
+    bottleneck: width before the prototypes.
+    layers: of the MLP.
+    norm: of hidden layers: 'none' or 'batch'.
+    dtype: to compute the MLP in; the prototypes are float32.
+    rngs: as nnx asks for.
+
+  Reference: Caron et al., ICCV 2021, arXiv:2104.14294, section 3.1 and appendix C. Kernels of the MLP N(0, 0.02^2).
+  """
+
+  def __init__(self, on: int | nnx.Module, *, k: int = 65536, hidden: int = 2048, bottleneck: int = 256,
+               layers: int = 3, norm: str = 'none', dtype: str = 'float32', rngs: nnx.Rngs):
+    on, options = width_of(on), dict(kernel_init=nnx.initializers.normal(0.02), dtype=dtype, rngs=rngs)
+    for i in range(1, layers):
+      setattr(self, f'linear{i}', nnx.Linear(on, hidden, **options))
+      setattr(self, f'norm{i}', normalization(norm, hidden, dtype=dtype, rngs=rngs))
+      on = hidden
+    self.linear = nnx.Linear(on, bottleneck, **options)
+    self.prototypes = Prototypes(bottleneck, k=k, rngs=rngs)
+    self.dim, self.hidden = k, layers - 1
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
+    """[... d] -> [... k] logits, in [-1, 1]; the temperature is the objective's."""
+    for i in range(1, self.hidden + 1):
+      x = jax.nn.gelu(getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x)), approximate=False)
+    return self.prototypes(self.linear(x))

@@ -1,0 +1,143 @@
+"""The transformer's block, and many of them as one: parameters stacked on a leading layer axis, run by a scan."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.sharding import PartitionSpec
+
+from jssl.models.layers.attention import Attention
+from jssl.models.layers.dropout import drop_path, dropout
+from jssl.models.layers.initializers import kernel_init
+from jssl.models.layers.normalization import LayerNorm
+from jssl.types import Array, Keys, fold
+
+
+class FeedForward(nnx.Module):
+  """Linear, GELU (exact, or approximated by tanh), linear."""
+
+  def __init__(self, on: int, *, width: int, dropout: float = 0., tanh: bool = False, std: float = 0.02,
+               dtype: str = 'float32', rngs: nnx.Rngs):
+    options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
+    self.fc1 = nnx.Linear(on, width, **options)
+    self.fc2 = nnx.Linear(width, on, **options)
+    self.dropout, self.tanh = dropout, tanh
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
+    return self.fc2(dropout(jax.nn.gelu(self.fc1(x), approximate=self.tanh), keys, self.dropout))
+
+
+class Block(nnx.Module):
+  """x + gamma1 attention(norm(x)), then x + gamma2 mlp(norm(x)): pre-norm, with stochastic depth and dropout.
+
+  Args:
+    on: width of the tokens.
+    heads: of the attention.
+    ratio: width of the hidden layer over that of the tokens.
+    dropout: rate, after the attention, in the hidden layer and after it.
+    attention_dropout: rate, of attention probabilities.
+    layer_scale: where gamma starts (Touvron et al., arXiv:2103.17239, Eq. 4), or None for none.
+    qk_norm, causal: as in `Attention`.
+    tanh: approximate the GELU by tanh.
+    epsilon: of the normalisations.
+    std: of the kernels, as in `kernel_init`.
+    dtype: to compute in.
+
+  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 2 and 3.
+  """
+
+  def __init__(self, on: int, *, heads: int, ratio: float = 4., dropout: float = 0., attention_dropout: float = 0.,
+               layer_scale: float | None = None, qk_norm: bool = False, causal: bool = False, tanh: bool = False,
+               epsilon: float = 1e-6, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
+    options = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm1 = LayerNorm(on, **options)
+    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype,
+                               rngs=rngs)
+    self.norm2 = LayerNorm(on, **options)
+    self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, tanh=tanh, std=std, dtype=dtype, rngs=rngs)
+    self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
+    self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
+    self.dropout = dropout
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None,
+               rate: float | Array | None = None) -> Array:
+    """[b n d] -> [b n d]; `rate` of stochastic depth, None for none."""
+    key = (lambda i: None) if keys is None else partial(fold, keys)
+
+    def add(x, y, gamma, i):
+      if gamma is not None:
+        y = y * gamma[...].astype(y.dtype)
+      y = dropout(y, key(i), self.dropout)
+      return x + (y if rate is None else drop_path(y, key(i + 1), rate))
+
+    x = add(x, self.attention(self.norm1(x), mask=mask, keys=key(5)), self.gamma1, 0)
+    return add(x, self.mlp(self.norm2(x), keys=key(2)), self.gamma2, 3)
+
+
+def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool | str = False, rngs: nnx.Rngs) -> nnx.Module:
+  """`depth` blocks as one: every parameter has a leading layer axis, so that one block is compiled for all.
+
+  Args:
+    make: rngs -> a block without state of its own.
+    depth: l.
+    rescale: divide the kernels that write into the residual stream by sqrt(2 l), for True by the number l = 1, 2, ... of
+      their block (BEiT, I-JEPA), for 'depth' by that of all blocks (GPT-2).
+    rngs: seeds every block differently.
+
+  Returns:
+    A block whose parameters are [l ...]; run it by `scan`.
+  """
+  graphdef = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))[0]
+  keys = jax.random.split(rngs.params(), depth)
+  params = jax.vmap(lambda key: nnx.to_pure_dict(nnx.state(make(nnx.Rngs(key)))))(keys)
+  if rescale:
+    layers = jnp.full(depth, depth) if rescale == 'depth' else jnp.arange(1, depth + 1)
+    scale = 1 / jnp.sqrt(2. * layers)[:, None, None]
+    for layer in (params['attention']['proj'], params['mlp']['fc2']):
+      layer['kernel'] *= scale
+  return nnx.merge(graphdef, params)
+
+
+def spread(x: Array) -> Array:
+  """Tokens [b n d] over the sequence axis of the mesh, where there is one: only attention looks across them."""
+  if jax.sharding.get_abstract_mesh().shape.get('sequence', 1) == 1:
+    return x
+  return jax.lax.with_sharding_constraint(x, PartitionSpec(('data', 'fsdp'), 'sequence'))
+
+
+def scan(blocks: nnx.Module, x: Array, *, mask: Array | None = None, keys: Keys | None = None, drop_path: float = 0.,
+         remat: bool = False, **given: Array | None) -> tuple[Array, Array]:
+  """Run stacked blocks one after another.
+
+  Args:
+    blocks: from `stacked`.
+    x: [b n d].
+    mask: what may be attended, as in `attention`; the same in every block.
+    keys: [b], or None for evaluation.
+    drop_path: rate of stochastic depth of the last block; it grows linearly from 0 at the first.
+    remat: hold only the states between blocks for the backward pass, and recompute the blocks.
+    **given: what every block is given besides, such as a context to attend to.
+
+  Returns:
+    What the last block gives, [b n d], and what every block gives, [l b n d].
+  """
+  graphdef, params = nnx.split(blocks)
+  params = nnx.to_pure_dict(params)
+  depth = jax.tree.leaves(params)[0].shape[0]
+  rates = jnp.linspace(0, drop_path, depth)
+
+  def block(x, layer):
+    params, rate, i = layer
+    x = spread(x)
+    y = nnx.merge(graphdef, params, copy=True)(
+      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given)
+    y = spread(y)
+    return y, y
+
+  # Left to itself a scan stores every intermediate of a block; to store the products of its linear maps alone and redo
+  # the rest takes less than half the memory, and less time where memory is what is slow.
+  saved = None if remat else jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+  block = jax.checkpoint(block, policy=saved, prevent_cse=False)
+  return jax.lax.scan(block, x, (params, rates, jnp.arange(depth)))

@@ -1,0 +1,54 @@
+"""Normalisations, with the variance in two passes."""
+
+import math
+from functools import partial
+
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.types import Array
+
+# The variance in two passes: E[x^2] - E[x]^2 in float32 loses its digits where the mean is large against the deviation.
+LayerNorm = partial(nnx.LayerNorm, use_fast_variance=False)
+GroupNorm = partial(nnx.GroupNorm, use_fast_variance=False)
+BatchNorm = partial(nnx.BatchNorm, use_fast_variance=False)
+
+
+class Identity(nnx.Module):
+  """Gives back what it is given."""
+
+  def __call__(self, x: Array) -> Array:
+    return x
+
+
+def normalization(kind: str, width: int, *, zero: bool = False, affine: bool = True, dtype: str = 'float32',
+         rngs: nnx.Rngs) -> nnx.Module:
+  """A normalisation by name.
+
+  Args:
+    kind: 'batch' (statistics of the global batch; running ones move by a tenth a step), 'group' (32 groups, or as many
+      as divide the width), 'layer', 'none'.
+    width: channels.
+    zero: start with scale 0, so that a residual branch begins as nothing.
+    affine: learn a scale and a shift.
+    dtype: of the output; statistics are always float32.
+    rngs: as nnx asks for.
+
+  Raises:
+    ValueError: an unknown kind.
+
+  Reference: Ioffe, Szegedy, arXiv:1502.03167; Wu, He, arXiv:1803.08494; Ba, Kiros, Hinton, arXiv:1607.06450; zero
+    scale: Goyal et al., arXiv:1706.02677, section 5.1.
+  """
+  init = nnx.initializers.zeros if zero else nnx.initializers.ones
+  options = dict(scale_init=init, use_scale=affine, use_bias=affine, dtype=jnp.dtype(dtype), rngs=rngs)
+  match kind:
+    case 'batch':
+      return BatchNorm(width, momentum=0.9, epsilon=1e-5, **options)
+    case 'group':
+      return GroupNorm(width, num_groups=math.gcd(32, width), epsilon=1e-5, **options)
+    case 'layer':
+      return LayerNorm(width, epsilon=1e-6, **options)
+    case 'none':
+      return Identity()
+  raise ValueError(f"unknown norm {kind!r}: choose 'batch', 'group', 'layer' or 'none'")

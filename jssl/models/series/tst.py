@@ -1,0 +1,66 @@
+"""A transformer for multivariate series."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.layers.attention import Attention
+from jssl.models.layers.blocks import FeedForward
+from jssl.models.layers.dropout import dropout
+from jssl.models.layers.normalization import normalization
+from jssl.models.layers.shapes import shape_of, whole
+from jssl.types import Array, Features, Keys, fold
+
+
+class BatchNormBlock(nnx.Module):
+  """norm(x + attention(x)), then norm(x + mlp(x)), normalised over batch and time."""
+
+  def __init__(self, on: int, *, heads: int, ratio: float, dropout: float, rngs: nnx.Rngs):
+    self.attention = Attention(on, heads=heads, dropout=dropout, std=0., rngs=rngs)
+    self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=0., rngs=rngs)
+    self.norm1, self.norm2 = normalization('batch', on, rngs=rngs), normalization('batch', on, rngs=rngs)
+    self.dropout = dropout
+
+  def __call__(self, x: Array, *, mask: Array, keys: Keys | None = None) -> Array:
+    key = lambda i: None if keys is None else fold(keys, i)
+    x = self.norm1(x + dropout(self.attention(x, mask=mask, keys=key(3)), key(0), self.dropout))
+    return self.norm2(x + dropout(self.mlp(x, keys=key(1)), key(2), self.dropout))
+
+
+class TST(nnx.Module):
+  """Time steps through post-norm blocks with batch norm; pooled is the mean over real steps.
+
+  Steps that are zero in all variables are padding: nothing attends to them.
+
+  Args:
+    on: (t, c) of one series, or its ShapeDtypeStruct.
+    width: d.
+    depth: number of blocks.
+    heads: of the attention.
+    ratio: width of a block's hidden layer over d.
+    dropout: rate in the blocks, of attention probabilities too.
+    rngs: as nnx asks for.
+
+  Reference: Zerveas, Jayaraman, Patel, Bhamidipaty, Eickhoff, KDD 2021, arXiv:2010.02803, sections 3.1 and 3.2. The paper
+    classifies by the concatenation of all steps.
+  """
+
+  def __init__(self, on, *, width: int = 64, depth: int = 3, heads: int = 8, ratio: float = 4., dropout: float = 0.1,
+               rngs: nnx.Rngs):
+    t, c = shape_of(on)
+    self.embed = nnx.Linear(c, width, rngs=rngs)
+    self.positions = nnx.Param(jax.random.uniform(rngs.params(), (t, width), minval=-0.02, maxval=0.02))
+    for i in range(depth):
+      setattr(self, f'block{i}', BatchNormBlock(width, heads=heads, ratio=ratio, dropout=dropout, rngs=rngs))
+    self.dim, self.depth, self.channels = width, depth, c
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
+               keys: Keys | None = None) -> Features:
+    """x [b t c]; values of `mask` [b t c] are set to 0 -> tokens [b t d], pooled [b d]."""
+    whole(keep, 'a TST')
+    real = jnp.any(x != 0, -1)
+    x = self.embed(x if mask is None else jnp.where(mask, 0, x)) + self.positions[...]
+    for i in range(self.depth):
+      x = getattr(self, f'block{i}')(x, mask=real, keys=None if keys is None else fold(keys, i))
+    count = jnp.maximum(jnp.sum(real, 1, keepdims=True), 1)
+    return Features(x, jnp.sum(jnp.where(real[..., None], x, 0), 1) / count)

@@ -1,0 +1,24 @@
+"""A BERT that is read at every depth at once."""
+
+from jssl.models.text.bert import Bert
+from jssl.ops.pooling import masked_mean
+from jssl.types import Array, Features, Keys
+
+
+class AveragedBert(Bert):
+  """A `Bert` whose pooled features are the mean of its tokens' states over all layers, the embedding among them.
+
+  pooled = 1/(L+1) sum_l mean_i h_l[i]
+
+  What tells hidden tokens lies in the last block; what there is in a sequence, in those before it.
+
+  Args:
+    as in `Bert`; `pool` is not read.
+
+  Reference: Peters et al. (ELMo), NAACL 2018, arXiv:1802.05365, section 3.2, with equal weights.
+  """
+
+  def encode(self, x: Array, attended: Array, *, keys: Keys | None = None) -> Features:
+    """As in `Bert`."""
+    found = super().encode(x, attended, keys=keys)
+    return found._replace(pooled=masked_mean(found.layers.mean(0), attended))

@@ -1,0 +1,175 @@
+"""BERT: post-norm transformers over token ids."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.layers.attention import Attention
+from jssl.models.layers.blocks import FeedForward, scan, stacked
+from jssl.models.layers.dropout import dropout
+from jssl.models.layers.normalization import LayerNorm
+from jssl.models.layers.shapes import shape_of, whole
+from jssl.ops.pooling import masked_mean
+from jssl.types import Array, Features, Keys, fold
+
+
+class PostNormBlock(nnx.Module):
+  """norm(x + attention(x)), then norm(x + mlp(x)), with dropout of attention probabilities and of what is added.
+
+  Args:
+    on: width of the tokens.
+    heads: of the attention.
+    hidden: width of the hidden layer.
+    dropout: rate.
+    std: of the kernels, as in `layers.kernel_init`.
+    epsilon: of the normalisations.
+    dtype: to compute in.
+
+  Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.1 and 5.4; dropout of attention probabilities at
+    the same rate, as in BERT's official code.
+  """
+
+  def __init__(self, on: int, *, heads: int, hidden: int, dropout: float = 0., std: float = 0.02, epsilon: float = 1e-12,
+               dtype: str = 'float32', rngs: nnx.Rngs):
+    norm = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.attention = Attention(on, heads=heads, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
+    self.norm1 = LayerNorm(on, **norm)
+    self.mlp = FeedForward(on, width=hidden, std=std, dtype=dtype, rngs=rngs)
+    self.norm2 = LayerNorm(on, **norm)
+    self.dropout = dropout
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None, rate: None = None) -> Array:
+    """[b n d] -> [b n d]; `rate` of stochastic depth is None: there is none."""
+    key = (lambda i: None) if keys is None else partial(fold, keys)
+    x = self.norm1(x + dropout(self.attention(x, mask=mask, keys=key(2)), key(0), self.dropout))
+    return self.norm2(x + dropout(self.mlp(x), key(1), self.dropout))
+
+
+class Bert(nnx.Module):
+  """Token ids through a post-norm transformer; padding is neither attended to nor pooled.
+
+  Parameters of the blocks are stacked on a leading layer axis and scanned over, so one block is compiled.
+
+  Args:
+    on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; shorter ones are taken too.
+    vocabulary: number of ids.
+    width: d.
+    depth: number of blocks.
+    heads: of the attention.
+    hidden: width of the blocks' hidden layers; None for 4 d.
+    length: number of learned positions; None for n.
+    types: number of token types: 2 tell the sentences of a pair apart.
+    pool: 'mean' over the tokens that are no padding, 'first_last', the mean of those of the first and the last block,
+      'sqrt', the sum of the tokens over the root of their number, or 'cls', the first token.
+    dropout: rate, after the embedding and in the blocks, of attention probabilities too.
+    mask_id: the id that stands for a hidden token; None where tokens are hidden by a view.
+    pad: the id of padding; None where there is none.
+    std: of kernels and embeddings.
+    epsilon: of the normalisations.
+    remat: recompute each block in the backward pass.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
+
+  Attributes: `dim` = d, and what was given.
+
+  Raises:
+    ValueError: `on` is no sequence of ids or longer than the positions, the heads do not divide d, an unknown pool.
+
+  Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3 and appendix A.2; mean pooling:
+    Reimers, Gurevych, EMNLP 2019, arXiv:1908.10084, section 3; first and last: Huang et al. (WhiteningBERT), Findings of
+    EMNLP 2021, arXiv:2104.01767, section 2; the root: Cer et al. (USE) 2018, arXiv:1803.11175, section 2.2.
+  """
+
+  def __init__(self, on, *, vocabulary: int, width: int, depth: int, heads: int, hidden: int | None = None, length: int | None = None,
+               types: int = 2, pool: str = 'mean', dropout: float = 0., mask_id: int | None = None,
+               pad: int | None = 0, std: float = 0.02, epsilon: float = 1e-12, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+    shape, hidden = shape_of(on), hidden or 4 * width
+    length = length or shape[0]
+    if len(shape) != 1 or shape[0] > length:
+      raise ValueError(f'a Bert of {length} positions stands on ids of shape (n,) with n <= {length}, and was given {shape}')
+    if pool not in ('mean', 'sqrt', 'first_last', 'cls'):
+      raise ValueError(f"unknown pool {pool!r}: choose 'mean', 'sqrt', 'first_last' or 'cls'")
+    self.dim, self.vocabulary, self.depth, self.heads, self.hidden, self.length = width, vocabulary, depth, heads, hidden, length
+    self.types, self.pool, self.dropout, self.mask_id, self.pad = types, pool, dropout, mask_id, pad
+    self.epsilon, self.remat = epsilon, remat
+    embed = partial(nnx.Embed, features=width, embedding_init=nnx.initializers.normal(std), dtype=jnp.dtype(dtype), rngs=rngs)
+    self.word, self.position, self.type = embed(vocabulary), embed(length), embed(types)
+    self.norm = LayerNorm(width, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
+    options = dict(heads=heads, hidden=hidden, dropout=dropout, std=std, epsilon=epsilon, dtype=dtype)
+    self.blocks = stacked(lambda rngs: PostNormBlock(width, rngs=rngs, **options), depth, rngs=rngs)
+
+  def __call__(self, x: Array, *, types: Array | None = None, mask: Array | None = None, visible: Array | None = None,
+               keep: Array | None = None, keys: Keys | None = None) -> Features:
+    """Encode token ids.
+
+    Args:
+      x: [b n] int.
+      types: [b n] int, the type of each token; None for 0.
+      mask: [b n] bool, True = the token is replaced by `mask_id`.
+      visible: [b n n] bool, True = token i sees token j; None where all see all tokens. Such a Bert pools at its first token.
+      keep: None; a Bert encodes whole sequences.
+      keys: [b], or None for evaluation.
+
+    Returns:
+      tokens [b n d], pooled [b d], and layers [l+1 b n d], the states from the embedding to the last block.
+    """
+    whole(keep, 'a Bert')
+    attended = self.attended(x)
+    if mask is not None:
+      if self.mask_id is None:
+        raise ValueError('this Bert has no mask_id to put in the place of hidden tokens: set one, or hide them in a view')
+      x = jnp.where(mask & attended, self.mask_id, x)
+    attended = attended if visible is None else visible & attended[:, None, :]
+    return self.encode(self.embed(x, types=types, keys=keys), attended, keys=keys)
+
+  def attended(self, x: Array) -> Array:
+    """[b n] ids -> [b n] bool, which are no padding."""
+    return jnp.ones(x.shape, bool) if self.pad is None else x != self.pad
+
+  def embed(self, x: Array, *, types: Array | None = None, keys: Keys | None = None) -> Array:
+    """[b n] token ids -> [b n d]: word, type and position added, normalised; the first half of a call."""
+    types = jnp.zeros_like(x) if types is None else types
+    # A slice, not a look-up: spread over devices, the gradient of a look-up would read what fills up an uneven share.
+    positions = self.position.embedding[...][: x.shape[1]].astype(self.position.dtype)
+    x = self.word(x) + self.type(types) + positions
+    return dropout(self.norm(x), None if keys is None else fold(keys, self.depth), self.dropout)
+
+  def encode(self, x: Array, attended: Array, *, keys: Keys | None = None) -> Features:
+    """[b n d] embedded tokens, of which those in [b n] are attended to and pooled -> Features; the second half of a call."""
+    y, layers = scan(self.blocks, x, mask=attended, keys=keys, remat=self.remat)
+    if self.pool == 'cls':
+      pooled = y[:, 0]
+    else:
+      pooled = masked_mean((layers[0] + y) / 2 if self.pool == 'first_last' else y, attended)
+      if self.pool == 'sqrt':
+        pooled *= jnp.sqrt(attended.sum(-1, keepdims=True).astype(pooled.dtype))
+    return Features(y, pooled, jnp.concatenate([x[None], layers]))
+
+  def neurons(self, x: Array) -> Array:
+    """Activations of the blocks' hidden layers, after the GELU: [b n] ids to [l b n h]."""
+    graphdef, params = nnx.split(self.blocks)
+
+    def block(layer):
+      params, h = layer
+      block = nnx.merge(graphdef, params, copy=True)
+      return jax.nn.gelu(block.mlp.fc1(block.norm1(h + block.attention(h, mask=self.attended(x)))), approximate=False)
+
+    return jax.lax.map(block, (nnx.to_pure_dict(params), self(x).layers[:-1]))
+
+  def pushed(self, layer: int, by: Array) -> 'Bert':
+    """This network with `by` [d] added to every state that leaves block `layer`, as steering does.
+
+    What leaves a post-norm block leaves its last normalisation, so this is a shift of that one's bias.
+    """
+    graphdef, params, rest = nnx.split(self, nnx.Param, ...)
+    params = nnx.to_pure_dict(params)
+    bias = params['blocks']['norm2']['bias']
+    params['blocks']['norm2']['bias'] = bias.at[layer].add(by)
+    return nnx.merge(graphdef, params, rest, copy=True)
+
+  @property
+  def table(self) -> Array:
+    """[v d], the words' embeddings: what a head that is tied to them reads logits off."""
+    return self.word.embedding[...]

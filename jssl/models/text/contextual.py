@@ -1,0 +1,53 @@
+"""A BERT that reads a text beside vectors of the corpus that the text is from."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.text.bert import Bert
+from jssl.ops.pooling import masked_mean
+from jssl.types import Array, Features, Keys, fold
+
+
+class ContextualBert(Bert):
+  """A `Bert` over [m_1, ..., m_J, E(x_1), ..., E(x_T)], where m are the vectors of J documents, in no order.
+
+  pooled = mean_t H_t over the tokens of the text. The vectors have no position; in training each gives way to a learned one with a
+  small probability, which also stands in where there is no context at all.
+
+  Args:
+    on, vocabulary, pad, rngs: as in `Bert`, as are further options; `pool` is not read.
+    contexts: J, how many vectors the learned one stands in for.
+    null: probability that it takes the place of a vector.
+
+  Reference: Morris, Rush, ICLR 2025, arXiv:2410.02525, section 4.2. The official code adds eight learned tokens between context and
+    text and a residual head behind the mean, of which the paper says nothing; they are not here.
+  """
+
+  def __init__(self, on, *, contexts: int, vocabulary: int, null: float = 0.005, pad: int | None = 0, rngs: nnx.Rngs, **bert):
+    super().__init__(on, vocabulary=vocabulary, pad=pad, rngs=rngs, **bert)
+    self.contexts, self.null_rate = contexts, null
+    self.null = nnx.Param(nnx.initializers.normal(0.01)(rngs.params(), (self.dim,)))
+
+  def __call__(self, x: Array, *, context: Array | None = None, keys: Keys | None = None) -> Features:
+    """Encode token ids.
+
+    Args:
+      x: [b n] int.
+      context: [J d], the same for all texts, or [b J d]; None for the learned vector J times.
+      keys: [b], or None for evaluation.
+
+    Returns:
+      tokens [b n d], pooled [b d] and layers [l+1 b n d], without the context's places.
+    """
+    null = self.null[...]
+    context = jnp.broadcast_to(null, (self.contexts, self.dim)) if context is None else context
+    context = jnp.broadcast_to(context, (len(x), *context.shape[-2:]))
+    if keys is not None:
+      gone = jax.vmap(lambda key: jax.random.bernoulli(key, self.null_rate, context.shape[1:2]))(fold(keys, self.depth + 1))
+      context = jnp.where(gone[..., None], null, context)
+    j, real = context.shape[1], self.attended(x)
+    both = jnp.concatenate([context.astype(self.word.dtype), self.embed(x, keys=keys)], 1)
+    found = self.encode(both, jnp.concatenate([jnp.ones(context.shape[:2], bool), real], 1), keys=keys)
+    tokens = found.tokens[:, j:]
+    return Features(tokens, masked_mean(tokens, real), found.layers[:, :, j:])

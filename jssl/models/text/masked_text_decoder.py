@@ -1,0 +1,41 @@
+"""A bidirectional transformer that fills the gaps of a text about an image."""
+
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.heads.shapes import width_of
+from jssl.models.layers.blocks import Block, scan, stacked
+from jssl.models.layers.normalization import LayerNorm
+from jssl.ops.look_up import look_up
+from jssl.types import Array, Keys
+
+
+class MaskedTextDecoder(nnx.Module):
+  """Token embedding + position + the image's feature, through blocks, to logits over the vocabulary.
+
+  Args:
+    on: width of the image's feature, or the module that makes it.
+    vocabulary: number of tokens v.
+    length: of the text n.
+    width: of the transformer.
+    depth: number of blocks.
+    heads: of their attention.
+    rngs: as nnx asks for.
+
+  Reference: Zhou, Lian, Wang, Yu, ICLR 2023, arXiv:2301.13155, section 3.
+  """
+
+  def __init__(self, on: int | nnx.Module, *, vocabulary: int, length: int, width: int, depth: int, heads: int, rngs: nnx.Rngs):
+    normal = lambda *shape: nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), shape))
+    self.tokens, self.mask_token, self.positions = normal(vocabulary, width), normal(width), normal(length, width)
+    self.image = nnx.Linear(width_of(on), width, rngs=rngs)
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=0., rngs=rngs), depth, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.words = nnx.Linear(width, vocabulary, rngs=rngs)
+    self.dim = vocabulary
+
+  def __call__(self, text: Array, mask: Array, feature: Array, *, keys: Keys | None = None) -> Array:
+    """text [b n] int32, mask [b n] true where hidden, feature [b d] -> logits [b n v]."""
+    x = jnp.where(mask[..., None], self.mask_token[...], look_up(self.tokens[...], text))
+    x = x + self.positions[...] + self.image(feature)[:, None]
+    return self.words(self.norm(scan(self.blocks, x)[0]))

@@ -1,0 +1,31 @@
+"""A convolutional network with a linear map to a short code at its end."""
+
+import math
+from typing import Any
+
+from flax import nnx
+
+from jssl.models.vision.convnet import ConvNet
+from jssl.types import Array, Features, Keys
+
+
+class Coder(nnx.Module):
+  """A `ConvNet` whose last map is flattened and mapped linearly to a code, which keeps places and takes both signs.
+
+  Args:
+    on: (h, w, c) of one image, or its ShapeDtypeStruct.
+    code: width of the code.
+    rngs: as nnx asks for.
+    **options: of the `ConvNet`.
+
+  Attributes: `dim`, that of the code.
+  """
+
+  def __init__(self, on, *, code: int, rngs: nnx.Rngs, **options: Any):
+    self.body = ConvNet(on, rngs=rngs, **options)
+    self.linear, self.dim = nnx.Linear(math.prod(self.body.grid) * self.body.dim, code, rngs=rngs), code
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
+    """[b h w c] -> tokens [b n d], the cells of the last map, and pooled [b code]."""
+    tokens = self.body(x, mask=mask, keep=keep, keys=keys).tokens
+    return Features(tokens, self.linear(tokens.reshape(len(tokens), -1)))

@@ -1,0 +1,71 @@
+"""A vision transformer for grids of any number of axes: frames of a sequence, tubelets of a clip."""
+
+import math
+from functools import partial
+
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.layers import positions
+from jssl.models.layers.blocks import Block, scan, stacked
+from jssl.models.layers.initializers import kernel_init
+from jssl.models.layers.normalization import LayerNorm
+from jssl.models.layers.shapes import shape_of
+from jssl.ops.patches import patch_sides, patchify, take
+from jssl.types import Array, Features, Keys
+
+
+class GridTransformer(nnx.Module):
+  """Blocks of a grid through a pre-norm transformer with fixed sine-cosine positions; pooled is the mean of the tokens.
+
+  Args:
+    on: (*sides, c) of one example, or its ShapeDtypeStruct: (t, c) for a sequence, (t, h, w, c) for a clip.
+    width: d, a multiple of twice the number of axes.
+    depth: number of blocks.
+    heads: of the attention.
+    patch: side of a patch, one for all axes or one an axis.
+    dropout, drop_path: rates in the blocks.
+    temperature: of the positions, here and in the heads that stand on this.
+    rngs: as nnx asks for.
+
+  Attributes: `dim` = d, `patch` (one side an axis), `grid` (patches along each axis), `channels`.
+
+  Raises:
+    ValueError: the patch does not divide the example.
+
+  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929; tubelets: Arnab et al. (ViViT), ICCV 2021, arXiv:2103.15691,
+    section 3.2; Tong, Song, Wang, Wang (VideoMAE), NeurIPS 2022, arXiv:2203.12602, section 3.
+  """
+
+  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | tuple[int, ...], dropout: float = 0.,
+               drop_path: float = 0., temperature: float = 10_000., rngs: nnx.Rngs):
+    *sides, c = shape_of(on)
+    self.patch = patch_sides(patch, len(sides))
+    if len(self.patch) != len(sides) or any(side % p for side, p in zip(sides, self.patch, strict=True)):
+      raise ValueError(f'patches of {self.patch} do not divide {tuple(sides)}: give one side an axis that divides it')
+    self.grid = tuple(side // p for side, p in zip(sides, self.patch, strict=True))
+    self.dim, self.channels, self.drop_path, self.temperature = width, c, drop_path, temperature
+    self.embed = nnx.Linear(math.prod(self.patch) * c, width, kernel_init=kernel_init(0.), rngs=rngs)
+    self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, dropout=dropout, std=0., rngs=rngs), depth, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
+               keys: Keys | None = None) -> Features:
+    """x [b *sides c] -> tokens [b n d] (or [b m d]), pooled [b d], layers; `mask`, `keep` and `keys` as in `ViT`."""
+    places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature))[None]
+    x = patchify(x.astype(jnp.float32), self.patch)
+    if keep is not None:
+      x, places = take(x, keep), places[0][keep]
+    x = self.embed(x)
+    if mask is not None:
+      mask = mask if keep is None else jnp.take_along_axis(mask, keep, 1)
+      x = jnp.where(mask[..., None], self.mask_token[...], x)
+    x = x + places
+    y, layers = scan(self.blocks, x, keys=keys, drop_path=self.drop_path)
+    y = self.norm(y)
+    return Features(y, jnp.mean(y, 1), jnp.concatenate([x[None], layers]))
+
+
+frame_transformer = partial(GridTransformer, patch=1)
+tubelet_vit = partial(GridTransformer, patch=(2, 4, 4))

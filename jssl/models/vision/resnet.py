@@ -1,0 +1,136 @@
+"""Residual networks."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.layers.convolution import Conv
+from jssl.models.layers.dropout import hide
+from jssl.models.layers.normalization import normalization
+from jssl.models.layers.shapes import image_shape, whole
+from jssl.models.vision.convnet import patch_of
+from jssl.types import Array, Features, Keys
+
+
+class Basic(nnx.Module):
+  """Two 3x3 convolutions around a shortcut."""
+
+  expansion = 1
+
+  def __init__(self, on: int, width: int, *, stride: int, norm: str, zero: bool, dtype: str, rngs: nnx.Rngs):
+    options = dict(dtype=dtype, rngs=rngs)
+    self.conv1 = Conv(on, width, kernel=3, stride=stride, padding=1, **options)
+    self.norm1 = normalization(norm, width, **options)
+    self.conv2 = Conv(width, width, kernel=3, padding=1, **options)
+    self.norm2 = normalization(norm, width, zero=zero, **options)
+    self.shortcut = Shortcut(on, width, stride=stride, norm=norm, **options) if stride > 1 or on != width else None
+
+  def __call__(self, x: Array) -> Array:
+    y = jax.nn.relu(self.norm1(self.conv1(x)))
+    y = self.norm2(self.conv2(y))
+    return jax.nn.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+class Bottleneck(nnx.Module):
+  """1x1 down, 3x3 (which carries the stride), 1x1 up, around a shortcut."""
+
+  expansion = 4
+
+  def __init__(self, on: int, width: int, *, stride: int, norm: str, zero: bool, dtype: str, rngs: nnx.Rngs):
+    options, out = dict(dtype=dtype, rngs=rngs), width * self.expansion
+    self.conv1 = Conv(on, width, kernel=1, **options)
+    self.norm1 = normalization(norm, width, **options)
+    self.conv2 = Conv(width, width, kernel=3, stride=stride, padding=1, **options)
+    self.norm2 = normalization(norm, width, **options)
+    self.conv3 = Conv(width, out, kernel=1, **options)
+    self.norm3 = normalization(norm, out, zero=zero, **options)
+    self.shortcut = Shortcut(on, out, stride=stride, norm=norm, **options) if stride > 1 or on != out else None
+
+  def __call__(self, x: Array) -> Array:
+    y = jax.nn.relu(self.norm1(self.conv1(x)))
+    y = jax.nn.relu(self.norm2(self.conv2(y)))
+    y = self.norm3(self.conv3(y))
+    return jax.nn.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+class Shortcut(nnx.Module):
+  """A 1x1 projection of every stride-th cell."""
+
+  def __init__(self, on: int, width: int, *, stride: int, norm: str, dtype: str, rngs: nnx.Rngs):
+    self.conv = Conv(on, width, kernel=1, dtype=dtype, rngs=rngs)
+    self.norm = normalization(norm, width, dtype=dtype, rngs=rngs)
+    self.stride = stride
+
+  def __call__(self, x: Array) -> Array:
+    return self.norm(self.conv(x[:, ::self.stride, ::self.stride]))
+
+
+class ResNet(nnx.Module):
+  """A residual network without its classifier; tokens are the cells of the last map, pooled is their mean.
+
+  Args:
+    on: (h, w, c) of one image, or its ShapeDtypeStruct.
+    block: Basic or Bottleneck.
+    depths: blocks in each stage; every stage but the first halves the map.
+    width: channels of the first stage, doubled from stage to stage.
+    factor: multiplies every width.
+    stem: 'imagenet' (7x7 at stride 2, then 3x3 max-pooling at stride 2) or 'cifar' (3x3 at stride 1); None for the
+      latter on images below 64 pixels.
+    norm: 'batch' or 'group'.
+    zero: begin every residual branch at zero, by the scale of its last normalisation.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
+
+  Attributes: `dim`, `grid`, `channels`, `patch`, as in `ConvNet`.
+
+  Raises:
+    ValueError: an unknown stem or norm.
+
+  Reference: He, Zhang, Ren, Sun, CVPR 2016, arXiv:1512.03385, Table 1 and section 4.2. The stride of a bottleneck sits
+    in its 3x3 convolution ("v1.5", as torchvision has it). The stem for small images: Chen et al. (SimCLR),
+    arXiv:2002.05709, appendix B.9. Zero start: Goyal et al., arXiv:1706.02677, section 5.1. GroupNorm: Wu, He,
+    arXiv:1803.08494.
+  """
+
+  def __init__(self, on, *, block: type, depths: tuple[int, ...], width: int = 64, factor: int = 1,
+               stem: str | None = None, norm: str = 'batch', zero: bool = True, dtype: str = 'float32',
+               rngs: nnx.Rngs):
+    h, w, c = image_shape(on)
+    stem = stem or ('cifar' if min(h, w) < 64 else 'imagenet')
+    if stem not in ('cifar', 'imagenet'):
+      raise ValueError(f"unknown stem {stem!r}: choose 'imagenet' or 'cifar'")
+    options, width = dict(dtype=dtype, rngs=rngs), width * factor
+    self.stem, self.depths, self.channels = stem, tuple(depths), c
+    kernel, stride = (7, 2) if stem == 'imagenet' else (3, 1)
+    self.conv = Conv(c, width, kernel=kernel, stride=stride, padding=kernel // 2, **options)
+    self.norm = normalization(norm, width, **options)
+    on = width
+    for i, depth in enumerate(depths, 1):
+      for j in range(1, depth + 1):
+        made = block(on, width, stride=2 if i > 1 and j == 1 else 1, norm=norm, zero=zero, **options)
+        setattr(self, f'stage{i}_block{j}', made)
+        on = width * block.expansion
+      width *= 2
+    self.dim = on
+    halvings = len(depths) - 1 + (2 if stem == 'imagenet' else 0)
+    self.grid = tuple(-(-side // 2 ** halvings) for side in (h, w))
+    self.patch = patch_of((h, w), self.grid)
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
+               keys: Keys | None = None) -> Features:
+    """[b h w c] -> tokens [b n d], pooled [b d]; cells of `mask` [b n] are blanked in the image."""
+    whole(keep, 'a ResNet')
+    x = jax.nn.relu(self.norm(self.conv(hide(x, mask, self.grid))))
+    if self.stem == 'imagenet':
+      x = nnx.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+    for i, depth in enumerate(self.depths, 1):
+      for j in range(1, depth + 1):
+        x = getattr(self, f'stage{i}_block{j}')(x)
+    return Features(x.reshape(x.shape[0], -1, self.dim), jnp.mean(x, (1, 2)))
+
+
+resnet18 = partial(ResNet, block=Basic, depths=(2, 2, 2, 2))  # 11.2M parameters, d = 512
+resnet34 = partial(ResNet, block=Basic, depths=(3, 4, 6, 3))  # 21.3M, d = 512
+resnet50 = partial(ResNet, block=Bottleneck, depths=(3, 4, 6, 3))  # 23.5M, d = 2048

@@ -1,0 +1,150 @@
+"""Vision transformers."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.models.layers import positions
+from jssl.models.layers.blocks import Block, scan, stacked
+from jssl.models.layers.convolution import Conv
+from jssl.models.layers.initializers import kernel_init
+from jssl.models.layers.normalization import LayerNorm, normalization
+from jssl.models.layers.shapes import image_shape
+from jssl.ops.patches import patchify, take
+from jssl.types import Array, Features, Keys
+
+
+class ViT(nnx.Module):
+  """Patches of an image through a pre-norm transformer; tokens are the patches', pooled is the class token or a mean.
+
+  Parameters of the blocks are stacked on a leading layer axis and scanned over, so one block is compiled, however many
+  there are. The class token has no position of its own (it would add to the token itself), so `cls` here is the sum of
+  the two in published weights.
+
+  Args:
+    on: (h, w, c) of one image, or its ShapeDtypeStruct; other sizes that the patch divides are taken too (smaller
+      crops), by interpolating the positions.
+    width: d.
+    depth: number of blocks.
+    heads: of the attention.
+    patch: side of a patch in pixels; None for the largest of 16, 14, 8, 7, 4, 2, 1 that divides the image into at least
+      7x7 patches.
+    stem: widths of 3x3 convolutions of stride 2, each with batch norm and ReLU, whose map is cut into patches in place of
+      the image: the hybrid form, which learns from few images. Patches of the map overlap in the image, so none can be hidden.
+    pool: 'cls' (a class token, which is then prepended) or 'mean' (over the tokens encoded; no class token).
+    positions: 'learned' or 'sincos' (fixed).
+    temperature: of sine-cosine positions, here and in the heads that stand on this.
+    ratio: width of a block's hidden layer over d.
+    registers: number of learned tokens without a position that are dropped at the end.
+    dropout: rate in the blocks.
+    drop_path: rate of stochastic depth of the last block, growing linearly from 0 at the first.
+    layer_scale: start of the blocks' layer scale, or None for none.
+    qk_norm: layer-normalise queries and keys.
+    std: of kernels, as in `layers.kernel_init`: 0.02 (BEiT, DINO, I-JEPA) or 0 for Xavier (MAE, MoCo v3).
+    rescale: shrink what blocks write into the residual stream by depth (BEiT, I-JEPA).
+    remat: recompute each block in the backward pass.
+    dtype: to compute in; parameters are float32.
+    rngs: as nnx asks for.
+
+  Attributes: `dim` = d, `patch`, `grid` (rows, columns) of patches, `channels` of the image.
+
+  Raises:
+    ValueError: the patch does not divide the image, the heads do not divide d, an unknown pool or positions.
+
+  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 1-4, Table 1, and section 3.1 for the hybrid; its stem of
+    strided convolutions: Xiao et al., NeurIPS 2021, arXiv:2106.14881, section 4; ViT-Ti and ViT-S: Touvron et al. (DeiT),
+    arXiv:2012.12877, Table 1. Registers: Darcet et al., arXiv:2309.16588. Interpolated positions: Caron et al. (DINO),
+    arXiv:2104.14294. Mask token before the positions: Bao et al. (BEiT), arXiv:2106.08254, section 2.3. Encoding only
+    what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
+  """
+
+  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | None = None,
+               stem: tuple[int, ...] = (), pool: str = 'cls',
+               positions: str = 'learned', temperature: float = 10_000., ratio: float = 4., registers: int = 0, dropout: float = 0.,
+               drop_path: float = 0., layer_scale: float | None = None, qk_norm: bool = False, std: float = 0.02,
+               rescale: bool = False, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+    h, w, c = image_shape(on)
+    self.channels, self.stem = c, len(stem)
+    for i, d in enumerate(stem):
+      setattr(self, f'conv{i}', Conv(c, d, stride=2, dtype=dtype, rngs=rngs))
+      setattr(self, f'norm{i}', normalization('batch', d, dtype=dtype, rngs=rngs))
+      h, w, c = -(-h // 2), -(-w // 2), d
+    patch = patch or (1 if stem else _patch_for(h, w))
+    if h % patch or w % patch:
+      raise ValueError(f'patches of {patch} do not divide an image of {h}x{w}: choose a patch that does')
+    if pool not in ('cls', 'mean'):
+      raise ValueError(f"unknown pool {pool!r}: choose 'cls' or 'mean'")
+    if positions not in ('learned', 'sincos'):
+      raise ValueError(f"unknown positions {positions!r}: choose 'learned' or 'sincos'")
+    self.dim, self.patch, self.grid = width, patch, (h // patch, w // patch)
+    self.temperature = temperature
+    self.pool, self.registers, self.drop_path, self.remat, self.dtype = pool, registers, drop_path, remat, dtype
+
+    def tokens(*shape):
+      return nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (*shape, width)))
+
+    self.embed = nnx.Linear(patch * patch * c, width, kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
+    self.positions = tokens(self.grid[0] * self.grid[1]) if positions == 'learned' else None
+    self.mask_token = tokens()
+    self.cls = tokens(1) if pool == 'cls' else None
+    self.register = tokens(registers) if registers else None
+    options = dict(heads=heads, ratio=ratio, dropout=dropout, layer_scale=layer_scale, qk_norm=qk_norm, std=std,
+                   dtype=dtype)
+    self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale=rescale, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
+               keys: Keys | None = None) -> Features:
+    """Encode images.
+
+    Args:
+      x: [b h w c].
+      mask: [b n] bool, True = the patch is replaced by the learned mask token (its position stays).
+      keep: [b m] int32, the patches that are encoded, in this order, each at its own position; None for all.
+      keys: [b], or None for evaluation.
+
+    Returns:
+      tokens [b n d] (or [b m d]) and pooled [b d], normalised; layers [l+1 b n d], the states of the patches from the
+      embedding to the last block, before the normalisation.
+    """
+    if self.stem and not (mask is None and keep is None):
+      raise ValueError('a ViT with a stem of convolutions cannot hide patches, which overlap in the image: leave the stem out')
+    for i in range(self.stem):
+      x = jax.nn.relu(getattr(self, f'norm{i}')(getattr(self, f'conv{i}')(x)))
+    grid = x.shape[1] // self.patch, x.shape[2] // self.patch
+    x, places = patchify(x.astype(self.dtype), self.patch), self._positions(grid)[None]
+    if keep is not None:
+      x, places = take(x, keep), places[0][keep]
+    x = self.embed(x)
+    if mask is not None:
+      mask = mask if keep is None else jnp.take_along_axis(mask, keep, 1)
+      x = jnp.where(mask[..., None], self.mask_token[...].astype(x.dtype), x)
+    x = x + places
+    prefix = [p[...].astype(x.dtype) for p in (self.cls, self.register) if p is not None]
+    n = sum(len(p) for p in prefix)
+    x = jnp.concatenate([jnp.broadcast_to(p, (len(x), *p.shape)) for p in prefix] + [x], 1)
+    y, layers = scan(self.blocks, x, keys=keys, drop_path=self.drop_path, remat=self.remat)
+    y, layers = self.norm(y), jnp.concatenate([x[None], layers])[:, :, n:]
+    tokens = y[:, n:]
+    return Features(tokens, y[:, 0] if self.pool == 'cls' else jnp.mean(tokens, 1), layers)
+
+  def _positions(self, grid: tuple[int, int]) -> Array:
+    table = positions.sincos(self.grid, self.dim, self.temperature) if self.positions is None else self.positions[...]
+    return positions.resize(jnp.asarray(table), self.grid, grid).astype(self.dtype)
+
+
+def _patch_for(h: int, w: int) -> int:
+  sizes = [p for p in (16, 14, 8, 7, 4, 2, 1) if h % p == 0 and w % p == 0]
+  return next((p for p in sizes if min(h, w) // p >= 7), 1)
+
+
+# For digits on a CPU, no published size; at such a width kernels of deviation 0.02 would drown patches in positions, and
+# on such a grid waves of 10,000 patches would hardly tell its places apart.
+vit_micro = partial(ViT, width=96, depth=4, heads=4, std=0.0, temperature=10.0)
+vit_hybrid_micro = partial(ViT, width=96, depth=2, heads=4, stem=(32, 64, 128), std=0.0, temperature=10.0, pool='mean')
+vit_tiny = partial(ViT, width=192, depth=12, heads=3)
+vit_small = partial(ViT, width=384, depth=12, heads=6)
+vit_base = partial(ViT, width=768, depth=12, heads=12)
+vit_large = partial(ViT, width=1024, depth=24, heads=16)

@@ -1,0 +1,1 @@
+"""How inputs are noised, and at which level."""

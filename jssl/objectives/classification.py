@@ -1,0 +1,245 @@
+"""Cross entropy over classes, with margins, evidence, or labels that are partly known."""
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import digamma, gammaln, polygamma
+
+from jssl.objectives.metric import own_class
+from jssl.objectives.prediction import token_mean
+from jssl.ops.look_up import one_hot, pick
+from jssl.ops.normalize import l2_normalize
+from jssl.types import Array
+
+
+def known_cross_entropy(logits: Array, *, labels: Array) -> Array:
+  """Cross entropy over the examples whose label is known.
+
+  l = -(1/|K|) sum_{i in K} log softmax(logits_i)_{y_i},   K = {i: y_i >= 0}
+
+  Args:
+    logits: [b c] of c classes.
+    labels: [b] whole numbers, negative where there is none.
+
+  Returns:
+    scalar, nats; 0 where no label is known.
+
+  Reference: Chen, Wang, Gan, Liu, Henao, Carin, CVPR 2021, arXiv:2012.08674, section 4, the task's loss, over those examples
+    that have a label.
+  """
+  known = labels >= 0
+  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+  chosen = pick(log_p, jnp.maximum(labels, 0))
+  return -jnp.sum(known * chosen) / jnp.maximum(jnp.sum(known), 1)
+
+
+def cross_entropy(logits: Array, *, labels: Array) -> Array:
+  """Cross entropy of a classifier.
+
+  l_i = -log softmax(logits_i)_{y_i}
+
+  Args:
+    logits: [b c] of c classes.
+    labels: [b] whole numbers.
+
+  Returns:
+    [b] nats.
+
+  Reference: Chung et al. 2020, arXiv:2003.11982, section 2.1, Eq. 1.
+  """
+  return -pick(jax.nn.log_softmax(logits.astype(jnp.float32)), labels)
+
+
+def am_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0.35, scale: float = 30.0) -> Array:
+  """Softmax over cosines with an additive margin on the cosine of the true class.
+
+  l_i = -log softmax_c( s (cos(z_i, w_c) - m [c = y_i]) )_{y_i}
+
+  Args:
+    z: [b d] embeddings.
+    prototypes: [c d] learned weights of the classes.
+    labels: [b] whole numbers.
+    margin: m.
+    scale: s.
+
+  Returns:
+    [b] nats.
+
+  Reference: Wang, Cheng, Liu, Liu 2018, arXiv:1801.05599, Eq. 6, m = 0.35 and s = 30; Wang et al. 2018,
+  arXiv:1801.09414 (CosFace).
+  """
+  cosine = jnp.matmul(l2_normalize(z), l2_normalize(prototypes).T, precision='highest')
+  true = one_hot(labels, len(prototypes))
+  return -jnp.sum(true * jax.nn.log_softmax(scale * (cosine - margin * true)), 1)
+
+
+def aam_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0.2, scale: float = 30.0) -> Array:
+  """Softmax over cosines with an additive margin on the angle to the true class.
+
+  l_i = -log softmax_c( s (psi(theta_ic) if c = y_i else cos theta_ic) )_{y_i}
+  psi(t) = cos(t + m) for t < pi - m, and cos t - m sin m beyond, where cos(t + m) would rise again
+
+  Args:
+    z: [b d] embeddings.
+    prototypes: [c d] learned weights of the classes.
+    labels: [b] whole numbers.
+    margin: m, in radians.
+    scale: s.
+
+  Returns:
+    [b] nats.
+
+  Reference: Deng, Guo, Xue, Zafeiriou 2019, arXiv:1801.07698, Eq. 3 (m = 0.5, s = 64 for faces); Chung et al. 2020,
+  arXiv:2003.11982, section 2.1; psi beyond pi - m as in its official code.
+  """
+  cosine = jnp.matmul(l2_normalize(z), l2_normalize(prototypes).T, precision='highest')
+  square = 1 - cosine * cosine
+  inside = square > 1e-12  # the sine has no finite gradient at 0 and pi
+  sine = jnp.where(inside, jnp.sqrt(jnp.where(inside, square, 1)), 0)
+  shifted = cosine * jnp.cos(margin) - sine * jnp.sin(margin)
+  shifted = jnp.where(cosine > -jnp.cos(margin), shifted, cosine - margin * jnp.sin(margin))
+  true = one_hot(labels, len(prototypes))
+  return -jnp.sum(true * jax.nn.log_softmax(scale * jnp.where(true > 0, shifted, cosine)), 1)
+
+
+def cores(z: Array, *, labels: Array) -> Array:
+  """Softmax of a fixed classifier whose weights are the corners of a simplex, more of them than classes seen so far.
+
+  l_i = -log softmax_c( w_c.z_i )_{y_i},   w = `simplex`(d)
+
+  Corners of classes still to come stay in the denominator and keep room, so that features learnt later are compatible.
+
+  Args:
+    z: [b d] features as they are, for d + 1 classes in all.
+    labels: [b] whole numbers below d + 1; a class keeps its number for ever.
+
+  Returns:
+    [b] nats.
+
+  Reference: Biondi, Pernici, Bruni, Del Bimbo 2023, arXiv:2111.07632, section 4. The classifier does not learn.
+  """
+  logits = jnp.matmul(z.astype(jnp.float32), simplex(z.shape[1]).T, precision='highest')
+  return -pick(jax.nn.log_softmax(logits), labels)
+
+
+def simplex(d: int) -> Array:
+  """The d + 1 corners of a regular simplex in d dimensions, of unit length: w_i.w_j = -1/d, [d+1 d]."""
+  corners = jnp.concatenate([jnp.eye(d), jnp.full((1, d), (1 - jnp.sqrt(1.0 + d)) / d)])
+  return l2_normalize(corners - jnp.mean(corners, 0))
+
+
+def edl(logits: Array, *, labels: Array, kl_weight: float = 1.0) -> Array:
+  """Evidential classification: the squared error that is expected of probabilities drawn from a Dirichlet.
+
+  l_i = sum_j [ (y_j - a_j/A)^2 + a_j (A - a_j)/(A^2 (A + 1)) ] + w_k KL( Dir(1 + (1 - y)(a - 1)) || Dir(1) )
+  a = softplus(logits) + 1, A = sum_j a_j
+
+  Args:
+    logits: [b k] of k classes.
+    labels: [b] whole numbers.
+    kl_weight: w_k, min(1, epoch/10) in the paper.
+
+  Returns:
+    [b].
+
+  Reference: Sensoy, Kaplan, Kandemir 2018, arXiv:1806.01768, Eq. 5 and section 4; evidence is relu(logits) there, and
+  softplus as in `i_edl` here.
+  """
+  a, y, error = _expected_error(logits, labels)
+  return jnp.sum(error, 1) + kl_weight * _dirichlet_kl(1 + (1 - y) * (a - 1))
+
+
+def i_edl(logits: Array, *, labels: Array, fisher_weight: float = 1.0, kl_weight: float = 1.0) -> Array:
+  """Evidential classification, errors weighted by the Fisher information of the Dirichlet that the network puts out.
+
+  l_i = sum_j psi1(a_j) [ (y_j - a_j/A)^2 + a_j (A - a_j)/(A^2 (A + 1)) ]
+        - w_f log det F + w_k KL( Dir(1 + (1 - y)(a - 1)) || Dir(1) )
+  log det F = sum_j log psi1(a_j) + log(1 - sum_j psi1(A)/psi1(a_j)),   a = softplus(logits) + 1, A = sum_j a_j
+
+  Args:
+    logits: [b k] of k classes.
+    labels: [b] whole numbers.
+    fisher_weight: w_f; log det F is left out where it is not finite.
+    kl_weight: w_k, min(1, epoch/10) in the paper.
+
+  Returns:
+    [b].
+
+  Reference: Deng, Chen, Yu, Liu, Heng 2023, arXiv:2303.02045, section 3. Predicted probabilities are
+  a/A, and k/A is the uncertainty.
+  """
+  a, y, error = _expected_error(logits, labels)
+  psi, psi_total = polygamma(1, a), polygamma(1, jnp.sum(a, 1, keepdims=True))
+  rest = 1 - jnp.sum(psi_total / psi, 1)
+  regular = rest > 1e-6
+  log_det = jnp.sum(jnp.log(psi), 1) + jnp.log(jnp.where(regular, rest, 1))
+  log_det = jnp.where(regular, log_det, 0)
+  return jnp.sum(psi * error, 1) - fisher_weight * log_det + kl_weight * _dirichlet_kl(1 + (1 - y) * (a - 1))
+
+
+def entity_recovery(z: Array, candidates: Array, *, labels: Array, mask: Array | None = None) -> Array:
+  """Cross entropy of finding the entity of a masked cell among the candidates of its table.
+
+  l_i = b / sum_in m_in sum_n m_in ( -log softmax_c(z_in.e_ic)[labels_in] )
+
+  Args:
+    z: [b n d] the cells' representations, mapped to the entities' space; not scaled to unit length.
+    candidates: [b c d] e, embeddings of each table's candidates, or [c d] where all tables have the same.
+    labels: [b n] the place of the true entity among the candidates; not read where the mask is false.
+    mask: [b n] true for masked cells; None for all.
+
+  Returns:
+    [b] nats.
+
+  Reference: Deng, Sun, Lees, Wu, Yu 2020, arXiv:2006.14806, section 4.4, masked entity recovery. The candidates are the
+  table's entities, others that occur with them, and random ones.
+  """
+  labels = labels if mask is None else jnp.where(mask, labels, 0)
+  candidates = jnp.broadcast_to(candidates, (len(z), *candidates.shape[-2:])).astype(jnp.float32)
+  logits = jnp.einsum('bnd,bcd->bnc', z.astype(jnp.float32), candidates, precision='highest')
+  loss = jax.nn.logsumexp(logits, -1) - pick(logits, labels)
+  return token_mean(loss, mask)
+
+
+def first_cross_entropy(scores: Array) -> Array:
+  """Cross entropy of candidates of which the first is the right one: how a cross-encoder is trained.
+
+  l_i = -log softmax(scores_i)[0]
+
+  Args:
+    scores: [b m].
+
+  Returns:
+    [b] nats.
+
+  Reference: Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2 (re-ranker); Nogueira, Cho 2019, arXiv:1901.04085, score each
+  candidate by itself.
+  """
+  return -jax.nn.log_softmax(scores.astype(jnp.float32))[:, 0]
+
+
+def paired_cross_entropy(scores: Array) -> Array:
+  """Every query finds what it belongs to among all of the batch: l_i = -log softmax_j(s_ij)[i].
+
+  Args:
+    scores: [b b] s, of every query with everything, the pairs on the diagonal.
+
+  Returns:
+    [b] nats.
+
+  Reference: Khattab, Zaharia, SIGIR 2020, arXiv:2004.12832, section 3.3, with the other passages of the batch as negatives.
+  """
+  return own_class(scores.astype(jnp.float32))
+
+
+def _expected_error(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
+  """Concentrations of the Dirichlet, the classes one-hot, and the squared error expected of each, all [b k]."""
+  a = jax.nn.softplus(logits.astype(jnp.float32)) + 1
+  total, y = jnp.sum(a, 1, keepdims=True), one_hot(labels, a.shape[1])
+  return a, y, (y - a / total) ** 2 + a * (total - a) / (total * total * (total + 1))
+
+
+def _dirichlet_kl(a: Array) -> Array:
+  """KL(Dir(a) || Dir(1)), [b k] to [b]."""
+  total = jnp.sum(a, 1, keepdims=True)
+  constant = gammaln(total[:, 0]) - jnp.sum(gammaln(a), 1) - gammaln(float(a.shape[1]))
+  return constant + jnp.sum((a - 1) * (digamma(a) - digamma(total)), 1)

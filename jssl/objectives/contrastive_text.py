@@ -1,0 +1,75 @@
+"""Contrastive objectives of sentences."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.ops.normalize import l2_normalize
+from jssl.types import Array
+
+
+def simcse(
+  q: Array,
+  k: Array,
+  *,
+  negatives: Array | None = None,
+  valid: Array | None = None,
+  temperature: float = 0.05,
+  alpha: float = 0.0,
+  ids: Array | None = None,
+) -> Array:
+  """In-batch contrast of sentences, each with a hard negative of its own where there is one.
+
+  l_i = -log [ e^{q_i.k_i/tau} / sum_j ( e^{q_i.k_j/tau} + e^{q_i.n_j/tau + alpha [i = j]} ) ]
+
+  Args:
+    q: [b d] sentences.
+    k: [b d] the same with other dropout, or what they entail.
+    negatives: [b d] n, what contradicts them; None for none.
+    valid: [b] bool, False where there is no hard negative; None where all have one.
+    temperature: tau.
+    alpha: the logarithm of the weight of a sentence's own hard negative.
+    ids: [b] whole numbers; keys and hard negatives of another row of equal id are left out.
+
+  Returns:
+    [b] nats.
+
+  Reference: Gao, Yao, Chen 2021, arXiv:2104.08821, Eq. 1, Eq. 5 and, for the weight, appendix; tau = 0.05. No
+  stop-gradient. With centroids as negatives: Deng et al. (ClusterNS) 2023, arXiv:2305.09892, section 3.
+  """
+  q, k, b = l2_normalize(q), l2_normalize(k), len(q)
+  ids, own = jnp.arange(b) if ids is None else ids, jnp.eye(b, dtype=bool)
+  keep = own | (ids[:, None] != ids)
+  logits = jnp.where(keep, jnp.matmul(q, k.T, precision='highest') / temperature, -1e30)
+  if negatives is not None:
+    hard = jnp.matmul(q, l2_normalize(negatives).T, precision='highest') / temperature + alpha * own
+    there = keep if valid is None else keep & valid
+    logits = jnp.concatenate([logits, jnp.where(there, hard, -1e30)], 1)
+  return jax.nn.logsumexp(logits, 1) - jnp.diagonal(logits)
+
+
+def bidirectional_margin(q: Array, k: Array, *, labels: Array, alpha: float = 0.2, beta: float = 0.5) -> Array:
+  """Holds what is alike, and no positive, between two margins below the positive.
+
+  l_i = 1/b sum_{j in F(i)} relu(D_ij + alpha) + relu(-D_ij - beta),   D_ij = cos(q_i, k_j) - cos(q_i, k_i)
+
+  F(i) are the others of the batch with label i, of in-batch contrast the false negatives. The loss is 0 where all of them have
+  -beta <= D_ij <= -alpha.
+
+  Args:
+    q: [b d] anchors.
+    k: [b d] the other view.
+    labels: [b] whole numbers, of clusters; a negative one has no false negatives.
+    alpha: the smaller margin.
+    beta: the larger margin.
+
+  Returns:
+    [b].
+
+  Reference: Deng, Wan, Yang, Quan, Wang 2023, arXiv:2305.09892, section 3 (bidirectional margin loss); in the released code
+  alpha = 0.2 and beta = 0.5 (BERT, RoBERTa) or 0.1 and 0.3 (prompts), times 1e-4 or 1e-5. The released code adds relu(alpha) for every
+  pair outside F, which has no gradient; the sum over the batch is divided by b^2 there as here. No stop-gradient.
+  """
+  cosine = jnp.matmul(l2_normalize(q), l2_normalize(k).T, precision='highest')
+  false = (labels[:, None] == labels) & (labels[:, None] >= 0) & ~jnp.eye(len(q), dtype=bool)
+  apart = cosine - jnp.diagonal(cosine)[:, None]
+  return jnp.mean(jnp.where(false, jax.nn.relu(apart + alpha) + jax.nn.relu(-apart - beta), 0), 1)

@@ -1,0 +1,168 @@
+"""Objectives that hand what a teacher knows to a student. The teacher is a constant: its gradient is stopped."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.clustering import sinkhorn
+from jssl.objectives.prediction import token_mean
+from jssl.ops.normalize import l2_normalize
+from jssl.types import Array
+
+
+def kl_logits(student: Array, teacher: Array, *, temperature: float = 1.0) -> Array:
+  """Divergence of the student's softened distribution from the teacher's.
+
+  l_i = T^2 KL( softmax(teacher_i/T) || softmax(student_i/T) )
+
+  Over the classes of an example this is Hinton's distillation, over the passages of a query relevance distillation.
+
+  Args:
+    student: [b ... k] logits or scores of k candidates; over further axes the mean is taken.
+    teacher: the same shape.
+    temperature: T; the factor T^2 keeps the size of the gradient.
+
+  Returns:
+    [b] nats.
+
+  Reference: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2; Li et al. 2022, arXiv:2112.08185, section 3
+  (scores of a list of passages, teacher and student each over their own language). Stop-gradient on the teacher.
+  """
+  student = jax.nn.log_softmax(student.astype(jnp.float32) / temperature)
+  teacher = jax.lax.stop_gradient(jax.nn.log_softmax(teacher.astype(jnp.float32) / temperature))
+  divergence = jnp.sum(jnp.exp(teacher) * (teacher - student), -1)
+  return temperature**2 * jnp.mean(divergence.reshape(len(divergence), -1), 1)
+
+
+def ranking_distillation(query: Array, candidates: Array, scores: Array, *, temperature: float = 0.02) -> Array:
+  """Divergence of a bi-encoder's ranking of the candidates of a query from that of a cross-encoder.
+
+  l_i = KL( softmax_j(scores_ij) || softmax_j(cos(query_i, candidate_ij) / tau) )
+
+  Args:
+    query: [b d].
+    candidates: [b m d] of each query: the right one and hard negatives.
+    scores: [b m] the teacher's, as they are.
+    temperature: tau of the student.
+
+  Returns:
+    [b] nats.
+
+  Reference: Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2, with tau = 0.02 by the official code and in sum with 0.2
+  `info_nce`. Stop-gradient on the teacher.
+  """
+  cosine = jnp.einsum('bd,bmd->bm', l2_normalize(query), l2_normalize(candidates), precision='highest')
+  return kl_logits(cosine / temperature, scores)
+
+
+def token_alignment(student: Array, teacher: Array, *, student_mask: Array | None = None, teacher_mask: Array | None = None) -> Array:
+  """Squared distance of the student's tokens to the teacher's, matched one to one and greedily by cosine.
+
+  l_i = mean_nd ( student_in - teacher_i,m(n) )^2, over the tokens n that are matched
+
+  m: of all pairs of tokens not yet matched the one with the largest cosine is matched next, until one side has none left.
+
+  Args:
+    student: [b n d] token vectors, of a translation for example.
+    teacher: [b m d] token vectors of the original.
+    student_mask: [b n] bool, True = may be matched; None for all. With either mask the result is the example's share of
+      the mean over the matched tokens of the batch.
+    teacher_mask: [b m], the same for the teacher's.
+
+  Returns:
+    [b].
+
+  Raises:
+    ValueError: a mask that is not of the shape of its tokens.
+
+  Reference: Li et al. 2022, arXiv:2112.08185, section 3, the alignment of tokens. Stop-gradient on the teacher and on
+  the matching. Tokens that are the same text for both need no matching: `latent_l2`.
+  """
+  student, teacher = student.astype(jnp.float32), jax.lax.stop_gradient(teacher.astype(jnp.float32))
+  order = match_tokens(student, teacher, student_mask=student_mask, teacher_mask=teacher_mask)
+  error = jnp.mean((student - jnp.take_along_axis(teacher, jnp.maximum(order, 0)[..., None], 1)) ** 2, -1)
+  all_matched = student_mask is None and teacher_mask is None and student.shape[1] <= teacher.shape[1]
+  return token_mean(error, None if all_matched else order >= 0)
+
+
+def match_tokens(student: Array, teacher: Array, *, student_mask: Array | None = None, teacher_mask: Array | None = None) -> Array:
+  """For every token of the student the teacher's token it is matched with by `token_alignment`, [b n]; -1 for none."""
+  student, teacher = jax.lax.stop_gradient((l2_normalize(student), l2_normalize(teacher)))
+  (b, n, _), m = student.shape, teacher.shape[1]
+  masks = []
+  for name, mask, shape in (('student', student_mask, (b, n)), ('teacher', teacher_mask, (b, m))):
+    if mask is not None and mask.shape != shape:
+      raise ValueError(f'{name}_mask has the shape {mask.shape}: expected {shape}, one value a token')
+    masks.append(jnp.ones(shape, bool) if mask is None else mask.astype(bool))
+
+  def match(cosine):
+    def step(_, carry):
+      cosine, order = carry
+      i, j = jnp.divmod(jnp.argmax(cosine), m)
+      found = jnp.where(cosine[i, j] == -jnp.inf, order[i], j)  # nothing is left: keep what there is
+      return cosine.at[i].set(-jnp.inf).at[:, j].set(-jnp.inf), order.at[i].set(found)
+
+    return jax.lax.fori_loop(0, min(n, m), step, (cosine, jnp.full(n, -1, jnp.int32)))[1]
+
+  cosine = jnp.einsum('bid,bjd->bij', student, teacher, precision='highest')
+  return jax.vmap(match)(jnp.where(masks[0][:, :, None] & masks[1][:, None], cosine, -jnp.inf))
+
+
+def wcord_global(positive: Array, negatives: Array) -> Array:
+  """Wasserstein dependency of student and teacher, in its dual form: a critic scores pairs.
+
+  l_i = -( g(teacher_i, student_i) - sum_m g(teacher_m, student_i) )
+
+  Args:
+    positive: [b] the critic's scores of matching pairs.
+    negatives: [b m] its scores of m pairs that do not match.
+
+  Returns:
+    [b].
+
+  Reference: Chen, Wang, Gan, Liu, Henao, Carin 2021, arXiv:2012.08674, section 3.1, the global part. Student and critic
+  both minimise it. The critic must be 1-Lipschitz, by spectral normalisation of its layers in the paper: otherwise
+  there is no lower bound.
+  """
+  return jnp.sum(negatives.astype(jnp.float32), 1) - positive.astype(jnp.float32)
+
+
+def wcord_scores(scores: Array) -> Array:
+  """`wcord_global` with one negative, the mean over all other examples of the batch.
+
+  l_i = -( s_ii - sum_{j != i} s_ij / (b - 1) )
+
+  Args:
+    scores: [b b] s_ij, the critic's score of student i with teacher j.
+
+  Returns:
+    [b].
+
+  Reference: Chen, Wang, Gan, Liu, Henao, Carin 2021, arXiv:2012.08674, section 3.1.
+  """
+  scores = scores.astype(jnp.float32)
+  positive = jnp.diagonal(scores)
+  return wcord_global(positive, ((jnp.sum(scores, 1) - positive) / max(len(scores) - 1, 1))[:, None])
+
+
+def wcord_local(q: Array, k: Array, *, epsilon: float = 0.05, iterations: int = 20) -> Array:
+  """Optimal transport between the student's and the teacher's features of a batch, in its primal form.
+
+  l_i = b sum_j pi_ij C_ij,   C_ij = 1 - cos(q_i, k_j),   pi = argmin <pi, C> - epsilon H(pi)
+
+  over the pi whose rows and columns each sum to 1/b; the mean over b is the cost of the transport.
+
+  Args:
+    q: [b d] the student's features.
+    k: [b d] the teacher's.
+    epsilon: the entropy of the plan.
+    iterations: of Sinkhorn's scaling.
+
+  Returns:
+    [b], from 0 to 2.
+
+  Reference: Chen, Wang, Gan, Liu, Henao, Carin 2021, arXiv:2012.08674, section 3.2, the local part. Stop-gradient on k
+  and on the plan, whose own gradient vanishes at the optimum but for the entropy.
+  """
+  q, k = l2_normalize(q), jax.lax.stop_gradient(l2_normalize(k))
+  cost = 1 - jnp.matmul(q, k.T, precision='highest')
+  return jnp.sum(sinkhorn(-cost, epsilon=epsilon, iterations=iterations) * cost, 1)

@@ -1,0 +1,66 @@
+"""Knowledge graphs: losses that rank true triples above false ones, by scores as in `jssl.ops.triple_scores`."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.types import Array
+
+
+def margin_ranking(positive: Array, negatives: Array, *, margin: float = 1.0) -> Array:
+  """True triples score above false ones by a margin.
+
+  l_i = mean_k max(0, margin - s_i + s_ik)
+
+  Args:
+    positive: [b] scores of true triples.
+    negatives: [b k] scores of each one's corrupted triples.
+    margin: in scores.
+
+  Returns:
+    [b].
+
+  Reference: Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, section 3, which sums over the triples; margin 1.
+  """
+  return jnp.mean(jax.nn.relu(margin - _float(positive)[:, None] + _float(negatives)), 1)
+
+
+def self_adversarial(
+  positive: Array, negatives: Array, *, margin: float = 9.0, adversarial_temperature: float = 1.0
+) -> Array:
+  """Logistic loss in which false triples weigh the more the more plausible the model finds them.
+
+  l_i = -1/2 log sigmoid(margin + s_i) - 1/2 sum_k p_ik log sigmoid(-margin - s_ik),   p_i = softmax_k(alpha s_ik)
+
+  Args:
+    positive: [b] scores of true triples, at most 0 for distances.
+    negatives: [b k] scores of each one's corrupted triples.
+    margin: gamma; 0 for scores that are no distances.
+    adversarial_temperature: alpha; 0 weighs all alike.
+
+  Returns:
+    [b] nats.
+
+  Reference: Sun, Deng, Nie, Tang 2019, arXiv:1902.10197, Eq. 5 and 6; the halves are those of the official code, which
+  adds the margin to the score itself. Stop-gradient on p.
+  """
+  positive, negatives = _float(positive) + margin, _float(negatives) + margin
+  p = jax.lax.stop_gradient(jax.nn.softmax(adversarial_temperature * negatives, axis=1))
+  return (jax.nn.softplus(-positive) + jnp.sum(p * jax.nn.softplus(negatives), 1)) / 2
+
+
+def _float(x: Array) -> Array:
+  return x.astype(jnp.float32)
+
+
+def square_norm(x: Array) -> Array:
+  """The sum of squares, for a penalty on parameters: l = sum x^2.
+
+  Args:
+    x: [...] anything.
+
+  Returns:
+    A scalar.
+
+  Reference: Yang, Yih, He, Gao, Deng 2015, arXiv:1412.6575, section 4, the regularisation of relations.
+  """
+  return jnp.sum(jnp.square(x.astype(jnp.float32)))

@@ -1,0 +1,223 @@
+"""Objectives of more than two views, and of parts of views."""
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.contrastive import info_nce
+from jssl.objectives.distillation import kl_logits
+from jssl.ops.normalize import l2_normalize
+from jssl.types import Array
+
+
+def poly_view_geometric(z: Array, *, temperature: float = 0.1) -> Array:
+  """Contrast of many views: the mean of the log-likelihoods over all ordered pairs of views.
+
+  l_i = -1/(v(v-1)) sum_{a != c} log p_iac
+  p_iac = e^{z_ia.z_ic/tau} / (e^{z_ia.z_ic/tau} + sum_{j != i} sum_g e^{z_jg.z_ic/tau})
+
+  Args:
+    z: [b v d] embeddings of v views, at least 2. With 2 views the mean over the batch is SimCLR's loss.
+    temperature: tau.
+
+  Returns:
+    [b] nats.
+
+  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2, the geometric
+  loss.
+  """
+  return -jnp.mean(_off_diagonal(_log_likelihood(z, temperature)), (1, 2))
+
+
+def poly_view_arithmetic(z: Array, *, temperature: float = 0.1) -> Array:
+  """Contrast of many views: the logarithm of the mean likelihood over the other views.
+
+  l_i = -1/v sum_a log 1/(v-1) sum_{c != a} p_iac,   p as in `poly_view_geometric`
+
+  Args:
+    z: [b v d] embeddings of v views, at least 2.
+    temperature: tau.
+
+  Returns:
+    [b] nats, at most the geometric loss.
+
+  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2, the arithmetic
+  loss.
+  """
+  log_p = _off_diagonal(_log_likelihood(z, temperature))
+  return -jnp.mean(jax.nn.logsumexp(log_p, 2) - jnp.log(log_p.shape[2]), 1)
+
+
+def poly_view_statistics(z: Array, *, temperature: float = 0.1, normalize: bool = True) -> Array:
+  """Contrast of every view with the sufficient statistics of the others: their mean.
+
+  l_i = -1/v sum_a log [ e^{z_ia.s_ia/tau} / (e^{z_ia.s_ia/tau} + sum_{j != i} sum_g e^{z_jg.s_ia/tau}) ]
+  s_ia = mean_{c != a} z_ic
+
+  Args:
+    z: [b v d] embeddings of v views, at least 2.
+    temperature: tau.
+    normalize: bring every s to unit length too.
+
+  Returns:
+    [b] nats.
+
+  Reference: Shidani, Hjelm, Ramapuram, Webb, Dhekane, Busbridge 2024, arXiv:2403.05490, section 2, sufficient
+  statistics.
+  """
+  z = l2_normalize(z)
+  b, v, _ = z.shape
+  s = (jnp.sum(z, 1, keepdims=True) - z) / (v - 1)
+  s = l2_normalize(s) if normalize else s
+  positive = jnp.sum(z * s, -1) / temperature
+  return jnp.mean(jax.nn.softplus(_others(z, s, temperature) - positive), 1)
+
+
+def symile(z: Array, *, scale: float = 1.0, permutations: Array | None = None) -> Array:
+  """Contrast of any number of modalities by their multilinear inner product.
+
+  l_i = 1/m sum_a -log [ e^{s <z_i1, ..., z_im>} / sum_c e^{s <z_ia, c>} ],   <x, ..., y> = sum_d x_d ... y_d
+
+  Candidates c for the anchor a are products of one row of every other modality: the true one and, with `permutations`,
+  b - 1 others, of row permutations[a, o, j] of modality o for each j != i; without, all b^(m-1) combinations.
+
+  Args:
+    z: [b m d] embeddings of m modalities, at least 2. With 2 and all combinations this is CLIP.
+    scale: s, the exponential of a learned logarithm in the paper.
+    permutations: [m m b] whole numbers, each last row a permutation of the batch; entries [a, a] are not read.
+
+  Returns:
+    [b] nats.
+
+  Reference: Saporta, Puli, Goldstein, Ranganath 2024, arXiv:2411.01053, section 3 and Algorithm 1. As in the official
+  code a permuted candidate may be the true tuple by chance.
+  """
+  z = l2_normalize(z)
+  b, m, _ = z.shape
+  positive = scale * jnp.sum(jnp.prod(z, 1), -1)
+  loss = 0.0
+  for a in range(m):
+    others = [o for o in range(m) if o != a]
+    if permutations is None:
+      candidates, own = z[:, others[0]], jnp.arange(b)
+      for o in others[1:]:
+        candidates = (candidates[:, None] * z[:, o]).reshape(-1, z.shape[2])
+        own = own * b + jnp.arange(b)
+    else:
+      candidates, own = 1.0, jnp.arange(b)
+      for o in others:
+        candidates = candidates * z[permutations[a, o], o]
+    logits = scale * jnp.matmul(z[:, a], candidates.T, precision='highest')
+    logits = jnp.where(jnp.arange(len(candidates)) == own[:, None], positive[:, None], logits)
+    loss = loss + jax.nn.logsumexp(logits, 1) - positive
+  return loss / m
+
+
+def pairwise_info_nce(z: Array, *, scale: float = 1.0) -> Array:
+  """CLIP for more than two modalities: the mean of its loss over all pairs of them.
+
+  l_i = 1/(m(m-1)) sum_{a != c} -log [ e^{s z_ia.z_ic} / sum_j e^{s z_ia.z_jc} ]
+
+  Args:
+    z: [b m d] embeddings of m modalities, at least 2.
+    scale: s, the exponential of a learned logarithm in the paper.
+
+  Returns:
+    [b] nats.
+
+  Reference: Radford et al. 2021, arXiv:2103.00020, Figure 3; over pairs of modalities as in Saporta, Puli, Goldstein,
+  Ranganath 2024, arXiv:2411.01053, section 2, where it is what Symile is compared with.
+  """
+  m = z.shape[1]
+  pairs = [(a, c) for a in range(m) for c in range(m) if a != c]
+  return sum(info_nce(z[:, a], z[:, c], temperature=1 / scale) for a, c in pairs) / len(pairs)
+
+
+def patch_discrimination(prediction: Array, target: Array, *, temperature: float = 0.2, eps: float = 1e-4) -> Array:
+  """Cross entropy of finding a patch's target among those of the same image.
+
+  l_i = 2 tau mean_n -log [ e^{p_n.t_n/tau} / sum_m e^{p_n.t_m/tau} ]
+
+  p are the predictions of image i, brought to mean 0 and variance 1 (with n - 1) over its patches, then to unit length.
+
+  Args:
+    prediction: [b n d] predicted latents of the masked patches.
+    target: [b n d] the target encoder's.
+    temperature: tau.
+    eps: added to the standard deviation.
+
+  Returns:
+    [b].
+
+  Reference: Wei, Gupta, Morgado 2024, arXiv:2407.15837, section 3, patch discrimination; tau = 0.2, the factor 2 tau
+  and the standardisation are those of the official code. Stop-gradient on the target.
+  """
+  p = prediction.astype(jnp.float32)
+  p = p - jnp.mean(p, 1, keepdims=True)
+  square = jnp.sum(p * p, 1, keepdims=True) / max(p.shape[1] - 1, 1)
+  deviation = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+  p, t = l2_normalize(p / (deviation + eps)), jax.lax.stop_gradient(l2_normalize(target))
+  logits = jnp.einsum('bnd,bmd->bnm', p, t, precision='highest') / temperature
+  return -2 * temperature * jnp.mean(jnp.diagonal(jax.nn.log_softmax(logits), axis1=1, axis2=2), 1)
+
+
+def patch_similarity(z: Array, *, target: float = 0.75) -> Array:
+  """Keeps the patches of an image as alike as they should be: their mean cosine is held at a target.
+
+  l = ( mean_inm cos(z_in, z_im) - target )^2
+
+  Args:
+    z: [b n d] latents of patches.
+    target: the mean cosine to hold, over all pairs of patches of an image, a patch with itself among them.
+
+  Returns:
+    A scalar: the square is that of a mean over the whole batch.
+
+  Reference: Wei, Gupta, Morgado 2024, arXiv:2407.15837, section 3, the similarity constraint, on visible and on
+  predicted patches. The official code has weight 0.1 and lets the target fall from 0.75 to 0.25 over training.
+  """
+  mean = jnp.mean(l2_normalize(z), 1)
+  return (jnp.mean(jnp.sum(mean * mean, -1)) - target) ** 2
+
+
+def kl_align(q: Array, k: Array, *, temperature: float = 1.0) -> Array:
+  """Makes a shallow layer's embedding, read as a distribution over features, follow the last layer's.
+
+  l_i = T KL( softmax(k_i/T) || softmax(q_i/T) )
+
+  Args:
+    q: [b d] embeddings of a shallow layer, or their first d features; not scaled to unit length.
+    k: [b d] embeddings of the last layer.
+    temperature: T.
+
+  Returns:
+    [b] nats.
+
+  Reference: Li, Li, Li, Xie, Li 2024, arXiv:2402.14776, section 3, the alignment loss. The factor T is that of the
+  official code. Stop-gradient on k.
+  """
+  return kl_logits(q, k, temperature=temperature) / temperature
+
+
+def gram(x: Array) -> Array:
+  return jnp.matmul(x, x.T, precision='highest')
+
+
+def _log_likelihood(z: Array, temperature: float) -> Array:
+  """[b v v]: log p_iac."""
+  z = l2_normalize(z)
+  positive = jnp.einsum('bad,bcd->bac', z, z, precision='highest') / temperature
+  return -jax.nn.softplus(_others(z, z, temperature)[:, None] - positive)
+
+
+def _others(z: Array, s: Array, temperature: float) -> Array:
+  """[b v]: log sum_{j != i} sum_g exp(z_jg.s_ia/tau)."""
+  b, v, d = z.shape
+  logits = jnp.matmul(s.reshape(b * v, d), z.reshape(b * v, d).T, precision='highest') / temperature
+  each = jnp.repeat(jnp.arange(b), v)
+  return jax.nn.logsumexp(jnp.where(each[:, None] != each, logits, -1e30), 1).reshape(b, v)
+
+
+def _off_diagonal(x: Array) -> Array:
+  """[b v v] to [b v v-1], without the pairs of a view with itself."""
+  b, v, _ = x.shape
+  return x.reshape(b, v * v)[:, :-1].reshape(b, v - 1, v + 1)[:, :, 1:].reshape(b, v, v - 1)

@@ -1,0 +1,180 @@
+"""Memories: what is kept between steps, read by losses and passes, and written from their outputs after each step."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.control import allo_errors
+from jssl.ops.normalize import l2_normalize
+from jssl.types import Memory
+
+
+def queue(*, size: int) -> Memory:
+  """The last `size` keys, oldest replaced first; starts as random unit vectors (MoCo, NNCLR).
+
+  Written from the keys, [b d]. Read as [size d].
+
+  Args:
+    size: number of keys kept; a multiple of the batch size.
+
+  Reference: He et al. 2020, arXiv:1911.05722, Algorithm 1.
+  """
+
+  def init(key, k):
+    b, d = k.shape
+    if size % b:
+      raise ValueError(f'a queue holds whole batches: size {size} is not a multiple of the batch size {b}')
+    return {'keys': l2_normalize(jax.random.normal(key, (size, d))), 'next': jnp.zeros((), jnp.int32)}
+
+  def write(state, k):
+    keys = jax.lax.dynamic_update_slice_in_dim(state['keys'], l2_normalize(k), state['next'], 0)
+    return {'keys': keys, 'next': (state['next'] + len(k)) % size}
+
+  return Memory(init, lambda state: state['keys'], write)
+
+
+def centre(*, momentum: float = 0.9) -> Memory:
+  """A running mean c <- m c + (1 - m) mean of the teacher's outputs over all views and examples (DINO).
+
+  Written from the outputs of all views, [b p] each. Read as [p].
+
+  Reference: Caron et al. 2021, arXiv:2104.14294, Eq. 4.
+  """
+  views = lambda k: [k[i] for i in sorted(k)] if isinstance(k, Mapping) else [k]
+
+  def write(state, k):
+    mean = jnp.mean(jnp.stack([k.mean(0) for k in views(k)]), 0)
+    return momentum * state + (1 - momentum) * mean
+
+  return Memory(lambda key, k: jnp.zeros(views(k)[0].shape[-1:]), lambda state: state, write)
+
+
+def duals(
+  *, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.01, limit: float = 100.0, barrier_limit: float = 10_000.0
+) -> Memory:
+  """Dual variables of `allo` and the weight of its squared errors, both raised once an update by gradient ascent.
+
+  beta <- clip(beta + rate (e1 + e2)/2, +-limit),  b <- min(b + barrier_rate mean max(e1 e2, 0), barrier_limit)
+
+  Written from u of the batch's states, [b d], whose two halves give two estimates. Read as `duals` [d d] and `barrier` [].
+
+  Args:
+    rate: of the duals.
+    barrier: b at the start.
+    barrier_rate: of b.
+    limit: of the duals.
+    barrier_limit: of b.
+
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1; the start and the limits are those of the official
+  code.
+  """
+
+  def init(key, u):
+    d = u.shape[-1]
+    return {'duals': jnp.zeros((d, d)), 'barrier': jnp.float32(barrier)}
+
+  def write(state, u):
+    errors, excess = allo_errors(u[::2], u[1::2])
+    return {
+      'duals': jnp.clip(state['duals'] + rate * errors, -limit, limit),
+      'barrier': jnp.minimum(state['barrier'] + barrier_rate * excess, barrier_limit),
+    }
+
+  return Memory(init, lambda state: dict(state), write)
+
+
+def multipliers(*, count: int, rate: float, level: float, slack: float | None = None, start: float = 0.0) -> Memory:
+  """A multiplier for each example of the training split, raised where its loss lies above a level (Feasible Learning).
+
+  lambda_i <- max(0, lambda_i + rate (loss_i - level - lambda_i / slack))
+
+  Written from losses of the batch's examples [b], and their numbers [b]: of=('loss.NAME', 'batch.example'). Read as [count]; the
+  pass `recall` gives the batch's own.
+
+  Args:
+    count: examples of the split.
+    rate: of the ascent.
+    level: epsilon, what each loss is to stay below.
+    slack: alpha, the price of the slack; None for none.
+    start: lambda at first.
+
+  Reference: Ramirez et al., Feasible Learning, AISTATS 2025, arXiv:2501.14912, Algorithm 1 and section 4.
+  """
+
+  def write(state, losses, example):
+    own = state[example]
+    decay = 0.0 if slack is None else own / slack
+    return state.at[example].set(jnp.maximum(own + rate * (losses - level - decay), 0))
+
+  return Memory(lambda key, *shapes: jnp.full(count, start, jnp.float32), lambda state: state, write)
+
+
+def rows(*, count: int, dim: int, momentum: float = 0.0) -> Memory:
+  """A vector for each example of the training split: v_i <- momentum v_i + (1 - momentum) z_i, scaled to unit length.
+
+  Written from z [b dim] and the examples' numbers [b]: of=('views.q[0]', 'batch.example'). Read as [count dim]. Starts as random
+  unit vectors.
+
+  Reference: Wu, Xiong, Yu, Lin, CVPR 2018, arXiv:1805.01978, section 3.2.
+  """
+
+  def write(state, z, example):
+    return state.at[example].set(l2_normalize(momentum * state[example] + (1 - momentum) * l2_normalize(z)))
+
+  return Memory(lambda key, *shapes: l2_normalize(jax.random.normal(key, (count, dim))), lambda state: state, write)
+
+
+def centroids(*, count: int, rate: float = 1e-3, threshold: float = 0.4) -> Memory:
+  """Centroids of k-means that follow the batches, from when their embeddings have spread out.
+
+  c_j <- (1 - rate) c_j + rate mean {h_i : i in the batch, j = argmax_m cos(h_i, c_m)}, as it was where no h_i is assigned to it
+
+  They begin at the first batch whose mean cosine between the views, over all pairs, is at most `threshold`: the first is an example
+  drawn at random, and each next one the example, of those not chosen yet, that is least like the one before.
+
+  Written from two views of the batch's embeddings, [b d] each, of which the first is clustered. Read as `centroids` [count d],
+  zeros at first, and `started` [] bool.
+
+  Args:
+    count: of centroids, at most the batch's size.
+    rate: gamma, by which they move; 1 - rate is the momentum.
+    threshold: of the mean cosine.
+
+  Reference: Deng, Wan, Yang, Quan, Wang 2023, arXiv:2305.09892, section 3 (clustering). The released code moves centroids by the sum
+  of what is assigned to them, and before the loss of the same batch; there rate = 1e-3, threshold = 0.4 and count = 128 of batches
+  of 512.
+  """
+
+  def init(key, q, k):
+    b, d = q.shape
+    if count > b:
+      raise ValueError(f'{count} centroids cannot begin at different examples of a batch of {b}; ask for {b} or fewer')
+    first = jax.random.randint(key, (), 0, b)
+    return {'centroids': jnp.zeros((count, d)), 'started': jnp.zeros((), bool), 'first': first}
+
+  def write(state, q, k):
+    q, old, started = q.astype(jnp.float32), state['centroids'], state['started']
+    cosine = jnp.matmul(l2_normalize(q), l2_normalize(k).T, precision='highest')
+    beginning = q[_far_apart(cosine, state['first'], count)]
+    nearest = jnp.argmax(jnp.matmul(l2_normalize(q), l2_normalize(old).T, precision='highest'), 1)
+    assigned = jax.nn.one_hot(nearest, count)
+    size = jnp.sum(assigned, 0)[:, None]
+    mean = jnp.matmul(assigned.T, q, precision='highest') / jnp.maximum(size, 1)
+    moved = jnp.where(size > 0, (1 - rate) * old + rate * mean, old)
+    begins = ~started & (jnp.mean(cosine) <= threshold)
+    new = jnp.where(started, moved, jnp.where(begins, beginning, old))
+    return {**state, 'centroids': new, 'started': started | begins}
+
+  return Memory(init, lambda state: {name: state[name] for name in ('centroids', 'started')}, write)
+
+
+def _far_apart(cosine: jax.Array, first: jax.Array, count: int) -> jax.Array:
+  """Rows [count] of which each is the column least like the row before, of [b b], and none comes twice."""
+
+  def choose(carry, _):
+    last, taken = carry
+    taken = taken.at[last].set(True)
+    return (jnp.argmin(jnp.where(taken, jnp.inf, cosine[last])), taken), last
+
+  return jax.lax.scan(choose, (first, jnp.zeros(len(cosine), bool)), length=count)[1]

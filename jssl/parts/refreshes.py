@@ -1,0 +1,138 @@
+"""Columns of the training split, and orders of its examples, made anew from the networks as training goes on.
+
+A refresh is a factory that takes its options and returns a `Refresh`: `columns(data)` says what it adds to an example, and
+`make(represent, networks, data, key)` makes it, as arrays with one entry an example. 'order' is no column: batches from then on
+are consecutive runs of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.metrics.ranking import products
+from jssl.types import Column, Data, Examples, Key, Refresh
+
+_AT_ONCE = 512  # examples that are embedded, or compared, in one call
+
+
+def embedded(represent: Callable, data: Data, column: str, by: str | None = None) -> np.ndarray:
+  """Unit-length features [n d] of a column of the training split, as `represent` makes them of the data's own input.
+
+  Args:
+    by: a network that takes the encoder's place, or 'tf_idf' for the counts of a column of token ids; None for the encoder.
+  """
+  rows = data.splits['train']
+  if by == 'tf_idf':
+    return tf_idf(rows, column, data.spec[column])
+  found, n = [], len(rows)
+  for start in range(0, n, _AT_ONCE):
+    some = np.minimum(np.arange(start, start + _AT_ONCE), n - 1)  # one shape, so that it compiles once
+    x = rows.take(some)[column] if hasattr(rows, 'take') else np.stack([rows[int(i)][column] for i in some])
+    found.append(np.asarray(represent({data.inputs: x}, network=by).pooled, np.float32))
+  z = np.concatenate(found)[:n]
+  if not np.isfinite(z).all():
+    bad = int((~np.isfinite(z)).any(1).sum())
+    raise ValueError(f'{bad} of {n} rows of the features of {column!r} are not finite; training has diverged: lower the learning rate')
+  return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+
+
+def tf_idf(rows: Examples, name: str, column: Column) -> np.ndarray:
+  """Unit vectors [n v] of the counts of a column of token ids, each 1 + log count, times log of how rare the token is.
+
+  Reference: Salton, Buckley, Information Processing and Management 1988, doi:10.1016/0306-4573(88)90021-0.
+  """
+  ids = rows.take(np.arange(len(rows)))[name] if hasattr(rows, 'take') else np.stack([row[name] for row in rows])
+  counts = np.zeros((len(ids), column.size), np.float32)
+  np.add.at(counts, (np.arange(len(ids))[:, None], ids), 1.0)
+  if column.pad is not None:
+    counts[:, column.pad] = 0
+  z = np.log1p(counts) * np.log(len(ids) / np.maximum((counts > 0).sum(0), 1))
+  return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+
+
+def clusters(*, count: int, column: str | None = None) -> Refresh:
+  """The cluster of each example's features, by k-means: column `cluster`, int32.
+
+  Args:
+    count: clusters.
+    column: what is embedded; None for the data's input.
+
+  Reference: Caron, Bojanowski, Joulin, Douze, ECCV 2018, arXiv:1807.05520, section 3 (clusters as labels).
+  """
+
+  def make(represent, networks, data: Data, key: Key):
+    z = embedded(represent, data, column or data.inputs)
+    return {'cluster': k_means(z, count, key)[0].astype(np.int32)}
+
+  return Refresh(lambda data: {'cluster': Column((), jnp.int32, size=count)}, make)
+
+
+def cluster_batches(*, size: int, columns: tuple[str, str], by: str | None = None) -> Refresh:
+  """An order in which batches are clusters of pairs that are alike, so that the others of a batch are hard negatives.
+
+  Each pair is the two embeddings side by side. Clusters are cut, and what is left of them joined, so that all have `size`.
+
+  Args:
+    size: examples in a batch.
+    columns: of queries and of documents.
+    by: the surrogate whose features these are, as in `embedded`.
+
+  Reference: Morris, Rush, 2024, arXiv:2410.02525, section 3.1.
+  """
+
+  def make(represent, networks, data: Data, key: Key):
+    z = np.concatenate([embedded(represent, data, name, by) for name in columns], 1)
+    cluster, centres = k_means(z, max(1, len(z) // size), key)
+    by_place = np.argsort(centres @ centres[0])  # neighbouring clusters share the batches that their remainders fill
+    place = np.argsort(by_place)[cluster]
+    return {'order': np.argsort(place, kind='stable').astype(np.int32)}
+
+  return Refresh(lambda data: {}, make)
+
+
+def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name: str = 'negatives', by: str | None = None) -> Refresh:
+  """The passages most like a query that are not its own: a column of `count` of them, as they are in the passage column.
+
+  Args:
+    count: how many.
+    query, passage: columns.
+    skip: of the most similar ones, how many are left out, as they may well be right.
+    name: of the column, [count ...].
+    by: what finds them, as in `embedded`.
+
+  Reference: Xiong et al. (ANCE), ICLR 2021, arXiv:2007.00808, section 3.
+  """
+
+  def columns(data: Data):
+    x = data.spec[passage]
+    return {name: replace(x, shape=(count, *x.shape))}
+
+  def make(represent, networks, data: Data, key: Key):
+    rows = data.splits['train']
+    q, p = (embedded(represent, data, column, by) for column in (query, passage))
+    whole = rows.take(np.arange(len(rows)))[passage] if hasattr(rows, 'take') else np.stack([r[passage] for r in rows])
+    found, text = [], np.unique(whole.reshape(len(whole), -1), axis=0, return_inverse=True)[1].reshape(-1)
+    for start in range(0, len(q), _AT_ONCE):
+      score = products(q[start : start + _AT_ONCE], p)
+      own = np.arange(start, start + len(score))
+      score[text[own][:, None] == text] = -np.inf  # its own passage, wherever it stands
+      found.append(np.argsort(-score, 1, kind='stable')[:, skip : skip + count])
+    return {name: whole[np.concatenate(found)]}
+
+  return Refresh(columns, make)
+
+
+def k_means(z: np.ndarray, count: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
+  """Cluster [n] of each row of [n d], and the centres."""
+  from sklearn.cluster import KMeans
+  from threadpoolctl import threadpool_limits
+
+  if not 1 <= count <= len(z):
+    raise ValueError(f'{count} clusters of {len(z)} examples were asked for; give 1 to {len(z)}')
+  seed = int(np.asarray(jax.random.bits(key, (), jnp.uint32)) % (2**31))
+  with threadpool_limits(1):  # several threads add up in an order of their own, and a resumed run would not end in the same bits
+    fit = KMeans(count, n_init=1, random_state=seed).fit(z)
+  return fit.labels_, fit.cluster_centers_
