@@ -96,7 +96,8 @@ def keep_memory() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-  print(f'jssl: {message}', file=sys.stderr)
+  with contextlib.suppress(OSError, ValueError):  # where nobody can be told, the status tells
+    print(f'jssl: {message}', file=sys.stderr, flush=True)
   return code
 
 

@@ -15,7 +15,7 @@ def get_config():
     metric='linear_top1', beats=('raw_input', 'random_init', 'align_only'), margin=0.02, seeds=3,
     also=(dict(metric='linear_top1', beats=('contrastive',), margin=-0.01),),
     variants=dict(
-      align_only=('losses.sphere.uniformity=0.0',),
+      align_only=('losses.sphere.uniformity_weight=0.0',),
       contrastive=(
         'losses.sphere.name=nt_xent', 'losses.sphere.temperature=0.2', 'losses.sphere.pairs=all',
       ),

@@ -1,5 +1,6 @@
 """How far a run has come, for the eyes."""
 
+import contextlib
 import time
 
 
@@ -14,6 +15,7 @@ class Bar:
     self.began = time.perf_counter()
     self.waited = 0.0
     console = Console(stderr=True, quiet=quiet)
+    console.on_broken_pipe = lambda: None  # a run goes on where nobody looks any more; rich would end it
     self.live = console.is_terminal and not quiet
     self.console, self.said = console, start
     self.progress = Progress(
@@ -39,6 +41,7 @@ class Bar:
     self.progress.update(self.task, completed=step, figures=figures)
     if not self.live and (step == self.total or step - self.said >= self.total / 10):
       left = seconds / max(step - self.start, 1) * (self.total - step)
-      self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False)
+      with contextlib.suppress(OSError):  # nor does it end with the place that it is told to
+        self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False)
       self.said = step
     return {'examples_per_second': rate, 'data_wait': waited}

@@ -36,7 +36,7 @@ def quiet() -> None:
   warnings.filterwarnings('ignore', 'coroutine .* was never awaited')
   logging.getLogger('asyncio').setLevel(logging.CRITICAL)
   before = sys.unraisablehook
-  sys.unraisablehook = lambda given: None if 'Event loop is closed' in str(given.exc_value) else before(given)
+  sys.unraisablehook = lambda given: None if any(x in str(given.exc_value) for x in ('Event loop is closed', '_ssock')) else before(given)
 
 
 def short(error: Exception) -> str:

@@ -63,20 +63,20 @@ def align_uniform(
   *,
   alpha: float = 2.0,
   t: float = 2.0,
-  uniformity: float = 1.0,
+  uniformity_weight: float = 1.0,
   ids: Array | None = None,
   chunk: int | None = None,
 ) -> Array:
   """Alignment plus uniformity: the two ends of the contrastive loss, optimised directly.
 
-  l_i = |q_i - k_i|^alpha + uniformity (u(q) + u(k))/2,   u as in `uniform`
+  l_i = |q_i - k_i|^alpha + w (u(q) + u(k))/2,   u as in `uniformity`
 
   Args:
     q: [b d] embeddings of one view.
     k: [b d] embeddings of the other view.
     alpha: the power of the alignment.
     t: the inverse width of the uniformity.
-    uniformity: the weight of the second summand.
+    uniformity_weight: w.
     ids: [b] whole numbers; pairs of equal id do not count for uniformity.
     chunk: rows of the table held at a time; None holds all of it.
 
@@ -87,7 +87,7 @@ def align_uniform(
   best encoder on STL-10.
   """
   q, k = as_float32(q, k)
-  return alignment(q, k, alpha=alpha) + uniformity * uniformity(q, k, t=t, ids=ids, chunk=chunk)
+  return alignment(q, k, alpha=alpha) + uniformity_weight * uniformity(q, k, t=t, ids=ids, chunk=chunk)
 
 
 def koleo(q: Array, *, eps: float = 1e-8) -> Array:

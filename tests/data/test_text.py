@@ -19,7 +19,7 @@ TEXTS = ['The quick brown fox jumps over the lazy dog.', 'A quick dog; a lazy fo
 
 @pytest.mark.parametrize('make, size', [(tokenize.wordpiece, 90), (tokenize.bpe, 280)])
 def test_training_is_deterministic_across_processes(make, size):
-  code = f'from jssl.data import tokenize; print(tokenize.{make.__name__}({TEXTS!r}, vocabulary={size}).to_str())'
+  code = f'from jssl.data.text import tokenize; print(tokenize.{make.__name__}({TEXTS!r}, vocabulary={size}).to_str())'
   run = lambda: subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=os.getcwd()).stdout
   assert run() == run() == make(TEXTS, vocabulary=size).to_str() + '\n'
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jssl.tables import OBJECTIVES
+from tests.objectives import OBJECTIVES
 from tests.objectives.test_oracles import evaluate, random
 from tests.oracles import ORACLES
 

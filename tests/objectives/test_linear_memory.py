@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.objectives import info_nce
 from jssl.ops.pairwise import AXES, nearest, unlike
-from jssl.tables import OBJECTIVES
+from tests.objectives import OBJECTIVES
 from tests.objectives.test_oracles import VALUE, degenerate, error, evaluate, random, values
 from tests.oracles import ORACLES
 from tests.oracles.contrastive import pair
@@ -122,7 +122,7 @@ def temporaries(name, b, mesh=None):
   return run.memory_analysis().temp_size_in_bytes
 
 
-@pytest.mark.parametrize('name', ['info_nce', 'nt_xent', 'sup_con', 'sig_lip'])
+@pytest.mark.parametrize('name', ['info_nce', 'nt_xent', 'sup_con', 'siglip'])
 def test_memory_grows_with_the_batch_and_shrinks_with_the_devices(name):
   b = 8192
   one = temporaries(name, b)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from jax.extend.core import jaxprs_in_params
 
-from jssl.tables import OBJECTIVES
+from tests.objectives import OBJECTIVES
 from tests.oracles import ORACLES, StopGradient, differentiable, directional, double
 
 NAMES = sorted(OBJECTIVES)

@@ -19,7 +19,7 @@ def rng():
 def test_equal_ids_count_as_if_the_other_row_were_not_there(rng):
   q, k = pair(rng)
   kept = np.array([j for j in range(len(q)) if j == 0 or IDS[j] != IDS[0]])
-  for objective in map(jax.jit, (o.nt_xent, o.info_nce, o.decoupled, o.debiased, o.sig_lip, o.spectral)):
+  for objective in map(jax.jit, (o.nt_xent, o.info_nce, o.dcl, o.debiased, o.siglip, o.spectral_contrastive)):
     np.testing.assert_allclose(objective(q, k, ids=IDS)[0], objective(q[kept], k[kept])[0], rtol=1e-5)
 
 
@@ -35,7 +35,7 @@ def test_a_queue_of_the_other_keys_is_in_batch_contrast(rng):
   np.testing.assert_allclose(in_queue, o.info_nce(q, k), rtol=1e-5)
 
 
-@pytest.mark.parametrize('objective', [o.nt_xent, o.info_nce, o.decoupled, o.debiased])
+@pytest.mark.parametrize('objective', [o.nt_xent, o.info_nce, o.dcl, o.debiased])
 def test_small_temperatures_do_not_overflow(objective, rng):
   both = jax.jit(jax.value_and_grad(lambda q, k: objective(q, k, temperature=1e-3).mean(), (0, 1)))
   value, gradient = both(*pair(rng))

@@ -165,8 +165,8 @@ def koleo(sg, q, eps=1e-8):
   return np.array([-math.log(min(distance(i, j) for j in range(len(q)) if j != i) + eps) for i in range(len(q))])
 
 
-def align_uniform(sg, q, k, alpha=2.0, t=2.0, uniformity=1.0, ids=None):
-  return align(sg, q, k, alpha) + uniformity * uniform(sg, q, k, t, ids)
+def align_uniform(sg, q, k, alpha=2.0, t=2.0, uniformity_weight=1.0, ids=None):
+  return align(sg, q, k, alpha) + uniformity_weight * uniform(sg, q, k, t, ids)
 
 
 def pair(rng, b=6, d=5, scale=1.0):
@@ -243,7 +243,7 @@ ORACLES = {
       (pair(rng, 1), dict(support=table(rng))),
     ],
   ),
-  'decoupled': Oracle(
+  'dcl': Oracle(
     decoupled,
     lambda rng: [
       (pair(rng), {}),
@@ -260,7 +260,7 @@ ORACLES = {
       (pair(rng), dict(tau_plus=0.9)),  # where the bound e^{-1/t} takes over
     ],
   ),
-  'sig_lip': Oracle(
+  'siglip': Oracle(
     sig_lip,
     lambda rng: [
       (pair(rng), dict(t_prime=math.log(10), bias=-10.0)),
@@ -268,18 +268,18 @@ ORACLES = {
     ],
     learned=('t_prime', 'bias'),
   ),
-  'spectral': Oracle(
+  'spectral_contrastive': Oracle(
     spectral,
     lambda rng: [(pair(rng), {}), (pair(rng), dict(mu=4.0)), (pair(rng), dict(mu=1.0, ids=IDS))],
   ),
-  'align': Oracle(align, lambda rng: [(pair(rng), {}), (pair(rng), dict(alpha=1.0)), (pair(rng), dict(alpha=3.0))]),
-  'uniform': Oracle(
+  'alignment': Oracle(align, lambda rng: [(pair(rng), {}), (pair(rng), dict(alpha=1.0)), (pair(rng), dict(alpha=3.0))]),
+  'uniformity': Oracle(
     uniform,
     lambda rng: [(pair(rng), {}), (pair(rng)[:1], dict(t=1.0)), (pair(rng), dict(t=3.0, ids=IDS))],
   ),
   'koleo': Oracle(koleo, lambda rng: [(pair(rng)[:1], {}), (pair(rng, 9, 3)[:1], dict(eps=0.1))]),
   'align_uniform': Oracle(
     align_uniform,
-    lambda rng: [(pair(rng), {}), (pair(rng), dict(alpha=1.0, t=3.0, uniformity=0.5, ids=IDS))],
+    lambda rng: [(pair(rng), {}), (pair(rng), dict(alpha=1.0, t=3.0, uniformity_weight=0.5, ids=IDS))],
   ),
 }

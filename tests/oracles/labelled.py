@@ -209,7 +209,7 @@ ORACLES = {
     ],
     sizes(lambda rng: ((normal(rng, 6, 5), normal(rng, 6, 5), normal(rng, 6, 5)), {})),
   ),
-  'softmax_cross_entropy': Oracle(
+  'cross_entropy': Oracle(
     softmax_cross_entropy,
     lambda rng: [((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS))],
     sizes(lambda rng: ((normal(rng, 6, 4),), dict(labels=LABELS))),

@@ -89,8 +89,8 @@ def lightly() -> dict[str, Parity]:
     'nt_xent / NTXentLoss': Parity(both(o.nt_xent, temperature=0.2), loss.NTXentLoss(0.2), wide),
     'info_nce_queue / NTXentLoss': Parity(mean(o.info_nce_queue, negatives=negatives), with_queue, wide),
     'nnclr / NNMemoryBankModule': Parity(mean(o.nnclr, support=support), neighbours, wide, (0,)),
-    'decoupled / DCLLoss': Parity(both(o.decoupled), loss.DCLLoss(), wide),
-    'decoupled / DCLWLoss': Parity(both(o.decoupled, sigma=0.5), loss.DCLWLoss(), wide),
+    'dcl / DCLLoss': Parity(both(o.dcl), loss.DCLLoss(), wide),
+    'dcl / DCLWLoss': Parity(both(o.dcl, sigma=0.5), loss.DCLWLoss(), wide),
     'align_uniform / HypersphereLoss': Parity(mean(o.align_uniform, t=1.0), HypersphereLoss(), wide),
     'barlow_twins / BarlowTwinsLoss': Parity(o.barlow_twins, loss.BarlowTwinsLoss(), wide),
     'vicreg / VICRegLoss': Parity(o.vicreg, loss.VICRegLoss(), wide),
@@ -164,7 +164,7 @@ def torch_functional() -> dict[str, Parity]:
       lambda q, k: f.cross_entropy(unit(q) @ unit(k).T / 0.2, torch.arange(len(q))),
       views,
     ),
-    'sig_lip / binary_cross_entropy': Parity(mean(o.sig_lip), sigmoid, views),
+    'siglip / binary_cross_entropy': Parity(mean(o.siglip), sigmoid, views),
     'deep_cluster / cross_entropy': Parity(
       lambda q, k: jnp.mean(o.deep_cluster(q, labels)),
       lambda q, k: f.cross_entropy(q / 0.1, torch.tensor(labels)),
@@ -215,7 +215,7 @@ def optax() -> dict[str, Parity]:
       views,
     ),
     'info_nce / softmax_cross_entropy': Parity(both(o.info_nce, temperature=0.1), two_way, views),
-    'sig_lip / sigmoid_binary_cross_entropy': Parity(mean(o.sig_lip), sigmoid, views),
+    'siglip / sigmoid_binary_cross_entropy': Parity(mean(o.siglip), sigmoid, views),
     'negative_cosine / cosine_similarity': Parity(
       mean(o.negative_cosine), lambda q, k: -losses.cosine_similarity(q, stop(k)).mean(), views
     ),
