@@ -160,7 +160,8 @@ def resolved(place: str, hint: Any, value: Any, clock: Mapping[str, int] | None)
 def lookup(table: str, name: Any, place: str) -> Callable:
   """The entry of a table: one of its own, or the user's, 'package.module:name'."""
   entries = tables.TABLES[table]
-  kind = {'memories': 'memory', 'losses': 'loss', 'passes': 'pass', 'refreshes': 'refresh'}.get(table, table.removesuffix('s'))
+  odd = {'memories': 'memory', 'losses': 'loss', 'passes': 'pass', 'refreshes': 'refresh', 'evaluators': 'protocol'}
+  kind = odd.get(table, table.removesuffix('s'))
   if not isinstance(name, str) or name not in entries:
     before = tables.RENAMED.get((table, name)) if isinstance(name, str) else None
     hint = f'; it is called {before!r} now' if before else closest(name, entries)

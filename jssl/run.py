@@ -29,7 +29,7 @@ from jssl.evaluators.figures import flatten
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, health
 from jssl.model import read_config, restore, writable
-from jssl.options import ConfigError, closest
+from jssl.options import ConfigError, closest, lookup
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.tables import EVALUATORS
 
@@ -217,8 +217,8 @@ def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
     ConfigError: there is no such evaluator, or one cannot judge what this plan trains.
   """
   for name in protocols or ():
-    if name not in p.evaluators and name not in EVALUATORS:
-      raise ConfigError(f'no protocol is called {name!r}{closest(name, {*p.evaluators, *EVALUATORS})}')
+    if name not in p.evaluators:
+      lookup('evaluators', name, 'protocol')
   own = p.evaluators if protocols is None else protocols
   asked = {name: p.evaluators[name] if name in p.evaluators else judges({name: name})[name] for name in own}
   check(p, asked)

@@ -176,9 +176,9 @@ def _final(workdir):
     # what a protocol lacks is told before the first step
     (['train', 'simclr', '--config.data.name=digits', '--protocol=sts'], "no split 'pairs'"),
     (['train', 'simclr', '--config.data.name=digits', '--protocol=classify'], "no network 'classifier'"),
-    (['train', 'simclr', '--config.data.name=digits', '--protocol=continued'], "no column 'ids'"),
+    (['train', 'simclr', '--config.data.name=digits', '--protocol=greedy_decode'], "no column 'ids'"),
     (['train', 'simclr', '--config.data.name=digits', '--protocol=mixing_weights'], 'choose a transformer'),
-    (['train', 'simclr', '--config.data.name=digits', '--protocol=guarded'], "needs the option 'attribute'"),
+    (['train', 'simclr', '--config.data.name=digits', '--protocol=erasure'], "needs the option 'attribute'"),
     (['train', 'simclr', '--config.data.name=digits', "--config.evaluators={'k': {'name': 'knn', 'ks': (0,)}}"], 'ks must be'),
     (['train', 'simclr', '--config.data.name=digits', "--config.evaluators={'c': {'name': 'clustering', 'clusters': 9999}}"], 'ask for fewer'),
     (['train', 'simclr', '--config.data.name=digits', "--config.transform={'name': 'inlp', 'labels': 'gender'}"], "the column 'gender'"),
