@@ -19,6 +19,7 @@ from jssl.data.core.records import DataError
 from jssl.parts.schedules import Schedule
 from jssl.types import (
   Column,
+  Data,
   Estimator,
   Mask,
   Negatives,
@@ -44,6 +45,7 @@ KINDS = {
   Negatives: ('negatives', False),
   Estimator: ('estimators', False),
   Transform: ('transforms', True),
+  Data: ('data', True),
 }
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jssl.data.core.compose import Beside
+from jssl.data.core.operators import with_columns
 from jssl.data.vision.images import mnist5k
 from jssl.types import Column, Data
 
@@ -19,18 +19,11 @@ def shifted_digits(*, train: int | None = None, seed: int = 0) -> Data:
   Returns:
     Data with columns image [28 28 1], label [] (the digit), and shift and total [10], one-hot.
   """
-  data = mnist5k(train=train)
 
-  def split(examples, number):
-    def make(labels):
-      shift = np.random.default_rng([seed, number]).integers(0, 10, len(labels))
-      one_hot = np.eye(10, dtype=np.float32)
-      return dict(shift=one_hot[shift], total=one_hot[(labels + shift) % 10])
+  def make(split, columns):
+    labels = columns['label']
+    shift = np.random.default_rng([seed, ('train', 'test').index(split)]).integers(0, 10, len(labels))
+    one_hot = np.eye(10, dtype=np.float32)
+    return dict(shift=one_hot[shift], total=one_hot[(labels + shift) % 10])
 
-    return Beside(examples, make)
-
-  ten = Column((10,), np.float32)
-  return data._replace(
-    splits={name: split(x, i) for i, (name, x) in enumerate(data.splits.items())},
-    spec={**data.spec, 'shift': ten, 'total': ten},
-  )
+  return with_columns(mnist5k(train=train), make, dict.fromkeys(('shift', 'total'), Column((10,), np.float32)))

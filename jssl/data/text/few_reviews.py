@@ -1,14 +1,12 @@
 """A labelled set of which few labels are known."""
 
-import numpy as np
-
-from jssl.data.core.order import permutation
-from jssl.data.text import corpora as text
+from jssl.data.core.operators import subset
+from jssl.data.text import corpora
 from jssl.types import Data
 
 
 def few_reviews(*, shots: int = 50, tests: int = 600, length: int = 24, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
-  """`text.rotten_tomatoes` with few reviews of each polarity in 'train', and as many of both in 'test'.
+  """`corpora.rotten_tomatoes` with few reviews of each polarity in 'train', and as many of both in 'test'.
 
   Args:
     shots: reviews of each polarity in 'train', drawn once.
@@ -21,12 +19,7 @@ def few_reviews(*, shots: int = 50, tests: int = 600, length: int = 24, vocabula
   Raises:
     DataError: as there.
   """
-  whole = text.rotten_tomatoes(length=length, vocabulary=vocabulary, tokenizer=tokenizer)
-  splits, texts = {}, {}
-  for split, most in (('train', shots), ('test', tests // 2)):
-    columns = whole.splits[split].columns
-    drawn = permutation(len(columns['label']), 0)
-    rows = np.sort(np.concatenate([drawn[columns['label'][drawn] == c][:most] for c in (0, 1)]))
-    splits[split] = {name: x[rows] for name, x in columns.items()}
-    texts[split] = [whole.info['texts'][split][i] for i in rows]
-  return text.data(splits, whole.info | dict(name='few_reviews', texts=texts, ids=whole.spec['ids'].facts))
+  reviews = subset(
+    of=corpora.rotten_tomatoes(length=length, vocabulary=vocabulary, tokenizer=tokenizer), train=shots, test=tests // 2, by='label'
+  )
+  return reviews._replace(info={**reviews.info, 'name': 'few_reviews'})

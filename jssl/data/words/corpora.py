@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jssl.data.core.arrays import Columns
+from jssl.data.core.records import DataError
 from jssl.data.text.corpora import package
 from jssl.types import Column, Data
 
@@ -68,13 +69,17 @@ def words(
       flat += [ids, np.zeros(window, np.int32)]  # no window reaches over this gap
   flat = np.concatenate(flat)
 
+  with np.errstate(over='ignore', invalid='ignore'):
+    mass = np.cumsum(np.where(count > 0, count**power, 0))
+  if not (np.isfinite(mass[-1]) and mass[-1] > 0):
+    raise DataError(f'power={power}: counts to this power cannot be drawn from; word2vec takes 0.75')
   pieces = np.arange(len(known) + 1, dtype=np.int32)[:, None]
   if ngrams:
     pieces = with_ngrams(known, ngrams, buckets)
   tables = dict(zip(('nodes', 'turns'), huffman(count[1:]), strict=True)) if tree else {}
   piece, nodes = dict(size=int(pieces.max()) + 1, pad=0), dict(size=max(1, len(known) - 1))
   facts = dict(word=piece, context=piece, noise=dict(size=len(known) + 1), nodes=nodes)
-  train = Windows(flat, window, pieces, np.cumsum(count**power * (count > 0)), noise, tables)
+  train = Windows(flat, window, pieces, mass, noise, tables)
   return Data(
     splits=dict(train=train, words=Columns(dict(word=pieces[1:]))),
     spec={name: Column(x.shape, x.dtype, **facts.get(name, {})) for name, x in train[0].items()},

@@ -1,0 +1,166 @@
+"""Data sets made of others: with fewer examples, with columns beside their own, with noise in one of them.
+
+In a config an operator is a data set whose option `of` is another: `dict(name='subset', of=dict(name='mnist5k'), train=100, by='label')`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from jssl.data.core.arrays import Columns, resident
+from jssl.data.core.order import permutation
+from jssl.types import Column, Data, Examples
+
+ALL = 2**62  # bytes: of a split that is needed as a whole
+
+
+class Beside:
+  """A split with columns beside its own, made from these when first asked for."""
+
+  def __init__(self, examples: Examples, make: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]):
+    self.examples, self.make, self.columns = examples, make, None
+
+  def __len__(self) -> int:
+    return len(self.examples)
+
+  def __getitem__(self, index: int) -> Mapping[str, np.ndarray]:
+    return self.decoded(ALL)[index]
+
+  def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    return self.decoded(ALL).take(rows)
+
+  def decoded(self, limit: int) -> Columns | None:
+    if self.columns is None:
+      held = resident(self.examples, limit)
+      self.columns = held and Columns({**held.columns, **self.make(held.columns)})
+    return self.columns
+
+
+class Rows:
+  """Some examples of a split, by their numbers."""
+
+  def __init__(self, examples: Examples, rows: np.ndarray):
+    self.examples, self.rows = examples, rows
+
+  def __len__(self) -> int:
+    return len(self.rows)
+
+  def __getitem__(self, index: int) -> Mapping[str, np.ndarray]:
+    return self.examples[int(self.rows[index])]
+
+  def decoded(self, limit: int) -> Columns | None:
+    held = resident(self.examples, ALL)
+    some = Columns(held.take(self.rows))
+    return some if sum(x.nbytes for x in some.columns.values()) <= limit else None
+
+
+def with_columns(data: Data, make: Callable[[str, Mapping[str, np.ndarray]], Mapping[str, np.ndarray]], spec: Mapping[str, Column]) -> Data:
+  """A data set with further columns.
+
+  Args:
+    data: the others.
+    make: (split, columns [n ...]) -> the further ones, [n ...]; called when a split is first read.
+    spec: what these are.
+  """
+  beside = lambda split: lambda columns: make(split, columns)
+  return data._replace(splits={name: Beside(split, beside(name)) for name, split in data.splits.items()}, spec={**data.spec, **spec})
+
+
+def few(*, of: Data, shots: int = 10, column: str = 'label', seed: int = 0) -> Data:
+  """A column `few` beside the others: the class of `shots` examples a class, drawn at random, and -1 for all others.
+
+  Args:
+    of: the data set.
+    shots: examples a class whose class is known; of classes with fewer, all.
+    column: of whole numbers, the class.
+    seed: of the draw.
+
+  Raises:
+    ValueError: shots is below 1, or there is no such column.
+  """
+  if shots < 1:
+    raise ValueError(f'few(shots={shots}): label 1 example a class or more')
+  _has(of, column)
+
+  def make(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    labels = columns[column]
+    known, order = np.full(len(labels), -1, np.int32), np.random.default_rng(seed).permutation(len(labels))
+    for y in np.unique(labels):
+      known[order[labels[order] == y][:shots]] = y
+    return dict(few=known)
+
+  return with_columns(of, make, dict(few=replace(of.spec[column], pad=-1)))
+
+
+def subset(*, of: Data, train: int | None = None, test: int | None = None, by: str | None = None, seed: int = 0) -> Data:
+  """Fewer examples, drawn at random, in the order in which they stand.
+
+  Args:
+    of: the data set.
+    train, test: how many examples of the split; None for all.
+    by: a column of whole numbers, of each of whose classes so many are kept.
+    seed: of the draw.
+
+  Returns:
+    Data; `info['texts']`, where there are texts, has those that are left.
+
+  Raises:
+    ValueError: fewer than 1 are asked for, more than there are, or of a split or column that is not there.
+  """
+  splits, texts = dict(of.splits), dict(of.info.get('texts', {}))
+  if by is not None:
+    _has(of, by)
+  for name, most in (('train', train), ('test', test)):
+    if most is None:
+      continue
+    n = len(splits.get(name, ()))
+    if not 1 <= most <= n:
+      there = f'has {n} examples' if name in splits else 'is not there'
+      raise ValueError(f'subset({name}={most}): the split {name!r} {there}; give 1 or more, and at most as many as there are')
+    drawn = permutation(n, seed)
+    if by is None:
+      rows = drawn[:most]
+    else:
+      classes = resident(splits[name], ALL).columns[by]
+      rows = np.concatenate([drawn[classes[drawn] == c][:most] for c in np.unique(classes)])
+    rows = np.sort(rows)
+    splits[name] = Columns(splits[name].take(rows)) if isinstance(splits[name], Columns) else Rows(splits[name], rows)
+    if name in texts:
+      texts[name] = [texts[name][i] for i in rows]
+  return of._replace(splits=splits, info={**of.info, **({'texts': texts} if texts else {})})
+
+
+def noised(*, of: Data, rate: float, column: str = 'label', seed: int = 0) -> Data:
+  """Another class, drawn evenly from the others, in the place of a share of those of 'train'.
+
+  Args:
+    of: the data set.
+    rate: probability that an entry is replaced.
+    column: of whole numbers whose size is known.
+    seed: of the draw.
+
+  Returns:
+    Data with a column `clean` that holds what the entries were.
+
+  Raises:
+    ValueError: the rate is no probability, or the column is not there or numbers nothing.
+
+  Reference: Zhang, Bengio, Hardt, Recht, Vinyals, ICLR 2017, arXiv:1611.03530, section 2.1 (partially corrupted labels).
+  """
+  size = _has(of, column).size
+  if not 0 <= rate <= 1 or not size or size < 2:
+    raise ValueError(f'noised(rate={rate}, column={column!r}): expected a rate in [0, 1] and a column of 2 classes or more, not {size}')
+
+  def make(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    clean, rng = columns[column], np.random.default_rng(seed)
+    wrong = (rng.random(clean.shape) < rate) & (split == 'train')
+    return {column: np.where(wrong, (clean + rng.integers(1, size, clean.shape)) % size, clean).astype(clean.dtype), 'clean': clean}
+
+  return with_columns(of, make, dict(clean=of.spec[column]))
+
+
+def _has(data: Data, column: str) -> Column:
+  if column not in data.spec:
+    raise ValueError(f'the data have no column {column!r}; name one of {sorted(data.spec)}')
+  return data.spec[column]
