@@ -6,7 +6,7 @@ Shapes are written b (batch), n (tokens), d (features), h w c (height, width, ch
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, NewType, Protocol
+from typing import Any, NamedTuple, NewType, Protocol, TypedDict
 
 import jax
 import numpy as np
@@ -164,13 +164,38 @@ class Column:
     return found if not self.start else found & (np.arange(ids.shape[-1]) >= self.start)
 
 
+class Info(TypedDict, total=False):
+  """What is known of a data set beside its columns; every key may be missing."""
+
+  name: str
+  version: str
+  description: str
+  licence: str
+  citation: str
+  homepage: str
+  classes: Sequence[str]  # names of the labels; `spec['label'].classes` has them too
+  texts: Mapping[str, Sequence[str]]  # split -> the texts that ids were made of
+  tokenizer: str  # how ids were made
+  tokens: Sequence[str]  # strings of a vocabulary that no tokenizer made, from the first id that is not special on
+  words: Sequence[str]  # in the order of the split 'words'
+  entities: Sequence[str]  # of a knowledge graph, by number
+  relations: Sequence[str]
+  similarity: Mapping[str, tuple[Any, Any]]  # name -> pairs of rows [k 2], judgements [k]
+  analogies: Mapping[str, Any]  # kind -> rows [k 4]
+  edges: Any  # pairs of rows [m 2] that mean the same
+  environment: Any  # where policies play, as in `envs.environments`
+  play: Callable  # (policy, key, episodes) -> returns [episodes]
+  mark: Callable  # answers [n t] -> which of their steps are wrong, [n k]
+  shares: Sequence[float]  # of the variance that each codebook explains
+
+
 class Data(NamedTuple):
   """A data set: random-access splits of examples, each example a dict of numpy arrays."""
 
   splits: Mapping[str, "Examples"]  # 'train' and 'test'; evaluators carve their validation split out of 'train'
   spec: Mapping[str, Column]  # column -> what one example has there
   inputs: str  # the column a backbone reads unless it says otherwise: 'image', 'text', 'series', ...
-  info: Mapping[str, Any]  # name, licence, citation, and what belongs to no column: texts, relations between words, an environment
+  info: Info  # name, licence, citation, and what belongs to no column
   source: Callable | None = None  # (batch_size, seed, Method.networks, rows of this process or None) -> Source: rollouts
 
 
