@@ -49,6 +49,21 @@ def imports() -> dict[str, set[str]]:
   return dict(found)
 
 
+def modules() -> dict[str, set[str]]:
+  """module -> modules of jssl that it imports at the top of its file."""
+  paths = {'.'.join(p.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__'): p for p in (ROOT / 'jssl').rglob('*.py')}
+  found = {}
+  for name, path in paths.items():
+    named = set()
+    for node in ast.parse(path.read_text()).body:
+      if isinstance(node, ast.ImportFrom) and node.module:
+        named |= {x if (x := f'{node.module}.{a.name}') in paths else node.module for a in node.names}
+      elif isinstance(node, ast.Import):
+        named |= {a.name for a in node.names}
+    found[name] = {x for x in named if x in paths} - {name}
+  return found
+
+
 def wrong_way(graph: dict[str, set[str]]) -> list[str]:
   """Imports that do not point to a lower floor."""
   floor = {name: i for i, names in enumerate(FLOORS) for name in names}

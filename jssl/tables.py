@@ -2,6 +2,8 @@
 
 'nt_xent': 'contrastive:nt_xent' stands for `nt_xent` of jssl/objectives/contrastive.py, which is imported when it is first used. A name
 with a colon is the user's own: 'my_package.losses:hinge' is `hinge` of that module.
+
+One file, since it is read like an index: by eye and by grep.
 """
 
 import importlib

@@ -20,6 +20,25 @@ def test_imports_point_down():
   assert not graph.wrong_way(graph.imports())
 
 
+def test_modules_import_each_other_in_no_circle_and_no_longer_chain_than_fourteen():
+  imports = _graph().modules()
+  longest: dict[str, int] = {}
+
+  def chain(module: str, above: tuple[str, ...] = ()) -> int:
+    assert module not in above, f'a circle: {" -> ".join([*above[above.index(module) :], module])}'
+    if module not in longest:
+      longest[module] = 1 + max((chain(other, (*above, module)) for other in imports[module]), default=0)
+    return longest[module]
+
+  assert max(map(chain, imports)) <= 14
+
+
+def test_long_files_say_why():
+  for path in (ROOT / 'jssl').rglob('*.py'):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 500 or 'One file, since' in text, f'{path} is long: split it, or say why in its docstring'
+
+
 def test_core_is_small():
   lines = sum(len(p.read_text().splitlines()) for p in (ROOT / 'jssl' / 'core').glob('*.py'))
   assert lines <= 2300, f'jssl/core has {lines} lines'
