@@ -4,13 +4,11 @@ Every set has the columns head, relation and tail, numbers of `info['entities']`
 'train', 'valid' and 'test'.
 """
 
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
 from jssl.data.core.arrays import Columns, arrays
-from jssl.data.core.records import DataError
+from jssl.data.core.packaged import package
 from jssl.types import Data
 
 LICENCE = 'distributed with pykeen (MIT)'
@@ -70,10 +68,6 @@ def triples(names: dict[str, np.ndarray], **info) -> Data:
 
 
 def _packaged(name: str, citation: str) -> Data:
-  if (spec := find_spec('pykeen')) is None:
-    raise DataError(
-      f'{name} comes with the package pykeen, which asks for torch, but of which files alone are read: pip install --no-deps pykeen'
-    )
-  folder = Path(spec.origin).parent / 'datasets' / name
+  folder = package('pykeen', 'pykeen', f'datasets/{name}', options='--no-deps')  # it asks for torch, and files alone are read
   names = {split: np.loadtxt(folder / f'{split}.txt', str, delimiter='\t') for split in ('train', 'valid', 'test')}
   return triples(names, name=name, licence=LICENCE, citation=citation)

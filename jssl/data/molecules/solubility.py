@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from jssl.data.core.arrays import Columns
-from jssl.data.text.corpora import data, package
+from jssl.data.core.packaged import package
+from jssl.data.text.corpora import data
 from jssl.types import Data
 
 FIRST = 5  # ids below are padding, unknown, two that are not used, and [MASK], as for words

@@ -1,13 +1,12 @@
 """Multivariate time series that packages ship, padded with zeros to one length."""
 
 import functools
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 
 from jssl.data.core.arrays import arrays
-from jssl.data.core.records import DataError
+from jssl.data.core.packaged import package
 from jssl.types import Data
 
 _INFO = dict(
@@ -40,10 +39,7 @@ def japanese_vowels() -> Data:
 
 @functools.cache
 def _japanese_vowels():
-  spec = importlib.util.find_spec('sktime')
-  if not spec:
-    raise DataError("japanese_vowels is shipped by the package sktime, which is not installed: pip install 'jssl[series]'")
-  folder = Path(spec.submodule_search_locations[0]) / 'datasets' / 'data' / 'JapaneseVowels'
+  folder = package('sktime', 'jssl[series]', 'datasets/data/JapaneseVowels')
   splits = [read_ts(folder / f'JapaneseVowels_{split}.ts') for split in ('TRAIN', 'TEST')]
   steps = np.concatenate(splits[0][0])
   mean, std = steps.mean(0), steps.std(0)

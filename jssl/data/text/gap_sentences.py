@@ -6,8 +6,9 @@ import re
 import numpy as np
 
 from jssl.data.core.order import permutation
+from jssl.data.core.packaged import package
 from jssl.data.text import tokenize
-from jssl.data.text.corpora import LEE, data, package, sentences
+from jssl.data.text.corpora import LEE, data, sentences
 from jssl.metrics.rouge import rouge_f1
 from jssl.types import Data
 

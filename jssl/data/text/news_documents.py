@@ -2,6 +2,7 @@
 
 import functools
 
+from jssl.data.core.packaged import package
 from jssl.data.text import corpora as text
 from jssl.types import Data
 
@@ -22,7 +23,7 @@ def lee_documents(*, length: int = 128, vocabulary: int = 4096, tokenizer: str |
   Reference: Lee, Pincombe, Welsh, CogSci 2005.
   """
   made = text.lee(length=length, vocabulary=vocabulary, tokenizer=tokenizer)
-  lines = (text.package('gensim', 'gensim', 'test/test_data') / 'lee_background.cor').read_text('utf-8').splitlines()
+  lines = (package('gensim', 'gensim', 'test/test_data') / 'lee_background.cor').read_text('utf-8').splitlines()
   texts = dict(train=[line for line in lines if line.strip()], test=made.info['texts']['test'])
   ids, info = text.tokenized(text.LEE, texts, length, vocabulary, tokenizer)
   documents = text.data({split: dict(ids=rows) for split, rows in ids.items()}, info)

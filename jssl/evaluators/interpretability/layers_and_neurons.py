@@ -14,7 +14,7 @@ from jssl.evaluators.needs import TEST, TRAIN
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.ops.pooling import masked_mean
-from jssl.types import Array, Examples, Key
+from jssl.types import Array, Column, Examples, Key
 
 
 def drawn(examples: Examples, n: int, key: Key) -> dict[str, np.ndarray]:
@@ -34,9 +34,9 @@ def in_batches(function: Callable[[Array], Array], x: np.ndarray, size: int = 64
   return finite(np.concatenate(parts), 'the states of the network')
 
 
-def over_tokens(states: Array, x: Array) -> Array:
-  """[l b n d] to [b l d]: the mean over tokens, without padding where x [b n] is ids."""
-  there = x != 0 if jnp.issubdtype(x.dtype, jnp.integer) else jnp.ones(states.shape[1:3], bool)
+def over_tokens(states: Array, x: Array, column: Column) -> Array:
+  """[l b n d] to [b l d]: the mean over tokens, without padding where x [b n] is ids of a column."""
+  there = column.real(x) if jnp.issubdtype(x.dtype, jnp.integer) else jnp.ones(states.shape[1:3], bool)
   return masked_mean(states, there).swapaxes(0, 1)
 
 
@@ -45,7 +45,7 @@ def layers_of(subject: Subject, columns: Mapping[str, np.ndarray]) -> np.ndarray
 
   @jax.jit
   def states(x):
-    return over_tokens(subject.represent({subject.data.inputs: x}).layers, x)
+    return over_tokens(subject.represent({subject.data.inputs: x}).layers, x, subject.data.spec[subject.data.inputs])
 
   return in_batches(states, columns[subject.data.inputs]).swapaxes(0, 1)
 
@@ -65,7 +65,7 @@ def sparse(subject: Subject, key: Key, *, examples: int = 512, network: str = 'b
     Its figures at that block, 'layer', and 'layer0_k1_f1', ... of every block.
   """
   net = subject.networks[network]
-  neurons = jax.jit(lambda x: over_tokens(net.neurons(x), x))
+  neurons = jax.jit(lambda x: over_tokens(net.neurons(x), x, subject.data.spec[subject.data.inputs]))
   train, test = (drawn(subject.data.splits[split], examples, jax.random.fold_in(key, i)) for i, split in enumerate(('train', 'test')))
   a, b = (in_batches(neurons, columns[subject.data.inputs]).swapaxes(0, 1) for columns in (train, test))
   half = len(train['label']) // 2

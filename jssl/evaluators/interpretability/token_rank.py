@@ -35,7 +35,7 @@ def token_rank(subject: Subject, key: Key, *, split: str = 'test', texts: int = 
   examples = [subject.data.splits[split][i] for i in range(min(texts, len(subject.data.splits[split])))]
   ids = np.stack([example[subject.data.inputs] for example in examples])
   states, _ = extract(subject.represent, examples, min(len(examples), 128), 'tokens', label=None)
-  states = states.reshape(*ids.shape, -1)[ids != 0].astype(np.float64)
+  states = states.reshape(*ids.shape, -1)[subject.data.spec[subject.data.inputs].real(ids)].astype(np.float64)
   rank, centred = _rank(states, tau), _rank(states - states.mean(0), tau)
   figures = {'rank': rank, 'share': rank / states.shape[1], 'centred_rank': centred, 'centred_share': centred / states.shape[1]}
   return {**{name: float(x) for name, x in figures.items()}, 'tokens': len(states)}

@@ -50,7 +50,7 @@ def summaries(
 
   def following(ids, context, y):
     # What is not written yet is not read: the decoder looks backwards.
-    return lm(blocks(net.embed(y), context, context_mask=ids != 0), net.table)
+    return lm(blocks(net.embed(y), context, context_mask=subject.data.spec[source].real(ids)), net.table)
 
   @jax.jit
   def run(ids, y):
@@ -67,7 +67,7 @@ def summaries(
   finite(logp, 'the log-likelihoods of tokens')
   words = lambda row: [t for t in row[1 : row.index(ends) if ends in row else None] if t]
   told = [(words(a.tolist()), words(b.tolist())) for a, b in zip(out, y, strict=True)]
-  real, right = y[:, 1:] != 0, np.take_along_axis(logp, y[:, 1:, None], -1)[..., 0]
+  real, right = subject.data.spec[text].real(y[:, 1:]), np.take_along_axis(logp, y[:, 1:, None], -1)[..., 0]
   return {
     **{f'rouge{n}': float(np.mean([rouge_f1(a, b, n=n) for a, b in told])) for n in (1, 2)},
     'accuracy': float(hits(logp[real], y[:, 1:][real]).mean()), 'nll': float(-right[real].mean()),
