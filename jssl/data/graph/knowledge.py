@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from jssl.data.core.arrays import Columns, arrays
-from jssl.data.core.records import DataError
+from jssl.errors import DataError
 from jssl.types import Data
 
 LICENCE = 'distributed with pykeen (MIT)'

@@ -19,8 +19,8 @@ import numpy as np
 
 from jssl.data.core.arrays import Columns, described
 from jssl.data.core.order import permutation
-from jssl.data.core.records import DataError
 from jssl.data.text import tokenize
+from jssl.errors import DataError
 from jssl.types import Data
 
 LEE = dict(
