@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
+from jaxtyping import Float, Int
 
 from jssl.types import Array
 
@@ -83,8 +84,8 @@ class Part(NamedTuple):
 
 
 def over_candidates(
-  how: Reduction, anchors: Rows, *candidates: Rows, shift: Array | float = 0.0, chunk: int | None = None
-) -> Array:
+  how: Reduction, anchors: Rows, *candidates: Rows, shift: float | Float[Array, ''] = 0.0, chunk: int | None = None
+) -> Float[Array, ' b']:
   """how.rows of the logits of each anchor with the candidates of another id, [b].
 
   logit_im = scale_i candidate_scale_m q_i.candidates_m + shift
@@ -228,10 +229,12 @@ def _backward(how, chunk, kept, g):
       by_c, by_b = meet()
       sides.append(Rows(by_c, None, by_b))
   return Rows(by_q, None, g * by_a), g * by_shift, tuple(sides)
+
+
 _over_candidates.defvjp(_forward, _backward)
 
 
-def nearest(q: Array, candidates: Array, *, chunk: int | None = None) -> Array:
+def nearest(q: Float[Array, 'b d'], candidates: Float[Array, 'm d'], *, chunk: int | None = None) -> Int[Array, ' b']:
   """The row of the candidate with the largest dot product, the first of equals, [b]; `chunk` as in `over_candidates`.
 
   No gradient flows.
@@ -251,7 +254,7 @@ def nearest(q: Array, candidates: Array, *, chunk: int | None = None) -> Array:
   return _meet(row, join, lambda found: found[1], chunk, (q,), (candidates, jnp.arange(len(candidates))))
 
 
-def unlike(ids: Array) -> Array:
+def unlike(ids: Int[Array, ' b']) -> Int[Array, ' b']:
   """How many rows have another id, [b]; counted without a table."""
   ordered = jnp.sort(ids)
   return len(ids) - jnp.searchsorted(ordered, ids, side='right') + jnp.searchsorted(ordered, ids)
