@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import jssl
 from jssl import errors
 
@@ -59,6 +61,13 @@ def test_every_error_derives_from_the_base():
 def test_errors_are_value_errors():
   assert issubclass(errors.JsslError, ValueError)
   assert issubclass(errors.Stopped, RuntimeError)
+
+
+def test_types_check():
+  """The files that pyproject.toml names pass the type checker."""
+  pytest.importorskip('mypy')
+  found = subprocess.run([sys.executable, '-m', 'mypy'], capture_output=True, text=True, cwd=ROOT)
+  assert found.returncode == 0, found.stdout
 
 
 def test_the_package_says_that_it_is_typed():

@@ -93,4 +93,5 @@ def missing_mmd(
   Reference: Goldstein et al., NeurIPS workshop 2021, arXiv:2112.00881, section 3.
   """
   given = [x for x in (nuisance, seen, propensity, imputation) if x is not None]
-  return conditional_mmd(q, *estimator(*given), y, classes=classes, diagonal=diagonal)
+  one, zero = estimator(*given)
+  return conditional_mmd(q, one, zero, y, classes=classes, diagonal=diagonal)

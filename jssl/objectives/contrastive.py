@@ -179,11 +179,11 @@ def info_nce_queue(
   Girshick, He 2020, arXiv:2003.04297 (MoCo v2, tau = 0.2). Keys and queue come from the momentum encoder and carry no
   gradient.
   """
-  if (ids is None) != (negative_ids is None):
-    raise ValueError('info_nce_queue compares ids with negative_ids: give both or neither')
   q, k, negatives = as_float32(q, k, negatives)
-  if ids is None:
+  if ids is None and negative_ids is None:
     ids, negative_ids = jnp.zeros(len(q), jnp.int32), jnp.ones(len(negatives), jnp.int32)
+  if ids is None or negative_ids is None:
+    raise ValueError('info_nce_queue compares ids with negative_ids: give both or neither')
   others = log_sum_exp_of(q, negatives, ids, negative_ids, temperature, chunk)
   return jax.nn.softplus(others - _cosine(q, k) / temperature)
 
@@ -278,9 +278,8 @@ def dcl(
   Stop-gradient on w, without which a close pair would be pushed apart.
   """
   q, k = as_float32(q, k)
-  similarity, weight = _cosine(q, k), 1.0
-  if sigma is not None:
-    weight = 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
+  similarity = _cosine(q, k)
+  weight = 1.0 if sigma is None else 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
   others = _log_sum_exp_others(q, k, own_pairs(ids, q), temperature, chunk)
   return jnp.where(others > EMPTY / 2, others, 0) - weight * similarity / temperature
 

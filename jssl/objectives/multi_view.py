@@ -95,7 +95,7 @@ def symile(z: Float[Array, 'b m d'], *, scale: float = 1.0, permutations: Int[Ar
   z = l2_normalize(z)
   b, m, _ = z.shape
   positive = scale * jnp.sum(jnp.prod(z, 1), -1)
-  loss = 0.0
+  loss = jnp.zeros(b)
   for a in range(m):
     others = [o for o in range(m) if o != a]
     if permutations is None:
@@ -104,7 +104,7 @@ def symile(z: Float[Array, 'b m d'], *, scale: float = 1.0, permutations: Int[Ar
         candidates = (candidates[:, None] * z[:, o]).reshape(-1, z.shape[2])
         own = own * b + jnp.arange(b)
     else:
-      candidates, own = 1.0, jnp.arange(b)
+      candidates, own = jnp.ones_like(z[:, a]), jnp.arange(b)
       for o in others:
         candidates = candidates * z[permutations[a, o], o]
     logits = scale * jnp.matmul(z[:, a], candidates.T, precision='highest')
@@ -130,7 +130,7 @@ def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0) -> Float[
   """
   m = z.shape[1]
   pairs = [(a, c) for a in range(m) for c in range(m) if a != c]
-  return sum(info_nce(z[:, a], z[:, c], temperature=1 / scale) for a, c in pairs) / len(pairs)
+  return sum((info_nce(z[:, a], z[:, c], temperature=1 / scale) for a, c in pairs), jnp.zeros(len(z))) / len(pairs)
 
 
 def patch_discrimination(

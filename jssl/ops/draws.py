@@ -29,7 +29,7 @@ def place(u: Float[Array, ' *s'], room: Num[Array, ' *s']) -> Float[Array, ' *s'
 def inside(i: Num[Array, '...'], start: Num[Array, ' b'], extent: Num[Array, '...'] | int) -> Bool[Array, 'b ...']:
   """Which of i, [...], lie in [start, start + extent), [b]: [b ...]."""
   start = wide(start, 3)
-  return (start <= i) & (i < start + (wide(extent, 3) if jnp.ndim(extent) else extent))
+  return (start <= i) & (i < start + (extent if isinstance(extent, int) or not extent.ndim else wide(extent, 3)))
 
 
 def wide(x: Shaped[Array, 'b ...'], ndim: int) -> Shaped[Array, 'b ...']:

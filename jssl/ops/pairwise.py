@@ -80,7 +80,7 @@ class Part(NamedTuple):
 
   reduced: Array  # [r]
   like: Array | None = None  # [r], the sum of the logits with candidates of the anchor's label
-  count: Array | None = None  # [r], their number
+  count: Array | None = None  # type: ignore[assignment]  # [r], their number; `tuple.count` is not used
 
 
 def over_candidates(
@@ -116,6 +116,7 @@ def _filled(anchors: Rows, candidates: tuple[Rows, ...]) -> tuple[Rows, ...]:
 def _part(how: Reduction, anchors: Rows, shift: Array, *candidates: Rows) -> Part:
   parts = []
   for c in candidates:
+    assert anchors.x is not None and c.x is not None
     logits = _times(anchors.x * anchors.scale[:, None], (c.x * c.scale[:, None]).T) + shift[:, None]
     parts.append(Part(how.rows(logits, _unlike(anchors, c))[0], *_likeness(anchors, c, logits)))
   return reduce(partial(_join, how), parts)
@@ -126,7 +127,7 @@ def _join(how: Reduction, one: Part, other: Part) -> Part:
 
 
 def _value(part: Part) -> Array:
-  return part.reduced if part.count is None else part.reduced - part.like / jnp.maximum(part.count, 1)
+  return part.reduced if part.like is None or part.count is None else part.reduced - part.like / jnp.maximum(part.count, 1)
 
 
 def _unlike(one: Rows, other: Rows) -> Array:
@@ -134,6 +135,7 @@ def _unlike(one: Rows, other: Rows) -> Array:
 
 
 def _alike(one: Rows, other: Rows) -> Array:
+  assert one.labels is not None
   return (one.labels[:, None] == other.labels) & _unlike(one, other)
 
 
