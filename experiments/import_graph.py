@@ -23,7 +23,7 @@ FLOORS = [
   ['evaluators', 'data', 'parts', 'passes'],
   ['objectives', 'views', 'masks', 'noise', 'negatives', 'models', 'transforms', 'metrics', 'pictures', 'envs'],
   ['ops', 'configs', 'experiments'],
-  ['types'],
+  ['types', 'errors'],
 ]
 
 

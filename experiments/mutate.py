@@ -29,8 +29,7 @@ import jax
 from jssl import configs
 from jssl.core import build
 from jssl.core.build import Plan, plan
-from jssl.data.core.records import DataError
-from jssl.options import ConfigError
+from jssl.errors import ConfigError, DataError
 from jssl.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,24 +1,81 @@
 """Representation learning and self-supervised learning in JAX.
 
-`from jssl import objectives` gives pure functions of arrays and costs a plain `import jax`. `jssl.build(config)` gives
-a Method, `jssl.train(config, workdir)` trains it and `jssl.load(workdir)` opens what was trained.
+`from jssl import objectives` gives pure functions of arrays and costs a plain `import jax`; `import jssl` costs less. Everything else is
+imported when it is first used.
+
+Stable names:
+
+  objectives                            pure functions of arrays
+  load_config, build, plan              from a name to a config, and from a config to a Method or a Plan
+  train, evaluate                       a run, and protocols on a run
+  load, Model                           a trained model; `Model.encode` gives features
+  arrays, Column, Data                  data of one's own, and their types
+  Features, Method                      what a backbone returns, and what a config is built to
+  JsslError, ConfigError, DataError     errors; all of them are in `jssl.errors`
+
+These names and their signatures stay until 1.0 at least. What is to be removed or renamed gives a DeprecationWarning for one minor release
+before. Names that are not listed here may change with any release.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from jssl.errors import ConfigError, DataError, JsslError
+
+if TYPE_CHECKING:
+  from jssl import objectives
+  from jssl.core.build import build, plan
+  from jssl.data.core.arrays import arrays
+  from jssl.model import Model, load
+  from jssl.run import evaluate, load_config, train
+  from jssl.types import Column, Data, Features, Method
 
 __version__ = '0.1.0'
 
+__all__ = [
+  'Column',
+  'ConfigError',
+  'Data',
+  'DataError',
+  'Features',
+  'JsslError',
+  'Method',
+  'Model',
+  'arrays',
+  'build',
+  'evaluate',
+  'load',
+  'load_config',
+  'objectives',
+  'plan',
+  'train',
+]
 
-def __getattr__(name: str):
-  # Late, so that a single objective can be imported without the trainer.
-  if name == 'build':
-    from jssl.core.build import build
+# name -> module that has it
+_LAZY = {
+  'Column': 'jssl.types',
+  'Data': 'jssl.types',
+  'Features': 'jssl.types',
+  'Method': 'jssl.types',
+  'Model': 'jssl.model',
+  'arrays': 'jssl.data.core.arrays',
+  'build': 'jssl.core.build',
+  'evaluate': 'jssl.run',
+  'load': 'jssl.model',
+  'load_config': 'jssl.run',
+  'plan': 'jssl.core.build',
+  'train': 'jssl.run',
+}
 
-    return build
-  if name == 'train':
-    from jssl.run import train
 
-    return train
-  if name == 'load':
-    from jssl.model import load
+def __getattr__(name: str) -> Any:
+  if name == 'objectives':
+    return importlib.import_module('jssl.objectives')
+  if name not in _LAZY:
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
+  return value
 
-    return load
-  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+def __dir__() -> list[str]:
+  return sorted({*globals(), *__all__})

@@ -13,11 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jssl.errors import UsageError
+
 BUG = 70  # the exit status of an error that should not arise, EX_SOFTWARE of sysexits.h
-
-
-class UsageError(ValueError):
-  """A command that cannot be carried out: what was given, what was expected, what to do."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

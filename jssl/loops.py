@@ -20,7 +20,8 @@ from jssl import experiments
 from jssl.core.log import Log
 from jssl.core.loop import claim_workdir
 from jssl.core.stored import fingerprint, quiet, short
-from jssl.options import ConfigError, closest
+from jssl.errors import ConfigError
+from jssl.options import closest
 from jssl.types import Loop
 
 

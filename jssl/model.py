@@ -23,9 +23,10 @@ from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
 from jssl.data.core.arrays import stack, within
 from jssl.data.core.pictures import first_line, is_picture, like, read_folder
+from jssl.errors import ConfigError
 from jssl.evaluators.features import finite
 from jssl.evaluators.subject import Subject
-from jssl.options import ConfigError, natural
+from jssl.options import natural
 from jssl.types import Column, Features
 
 

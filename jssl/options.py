@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from jssl import tables
-from jssl.data.core.records import DataError
+from jssl.errors import ConfigError, DataError
 from jssl.parts.schedules import Schedule
 from jssl.types import (
   Column,
@@ -47,10 +47,6 @@ KINDS = {
   Transform: ('transforms', True),
   Data: ('data', True),
 }
-
-
-class ConfigError(ValueError):
-  """A config that cannot be built: what was given, what was expected, what to do."""
 
 
 def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = None) -> partial:

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import jax
 
-from jssl.core.loop import Stopped
+from jssl.errors import Stopped
 
 HEARTBEAT = 60  # seconds of silence after which a process counts as lost, and the others end
 MEMORY = 3 << 30  # bytes that a process grows to over many runs of small networks, and some more

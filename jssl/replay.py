@@ -15,8 +15,8 @@ from jssl.core import checkpoint
 from jssl.core.mesh import make_mesh
 from jssl.core.programs import Programs
 from jssl.core.step import make_step
+from jssl.errors import ConfigError
 from jssl.model import read_plan
-from jssl.options import ConfigError
 
 
 class Origin(NamedTuple):

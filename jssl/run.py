@@ -24,12 +24,13 @@ from jssl.core.log import as_json, replace
 from jssl.core.mesh import BATCH
 from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
+from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import flatten
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, health
 from jssl.model import read_config, restore, writable
-from jssl.options import ConfigError, closest, lookup
+from jssl.options import closest, lookup
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.tables import EVALUATORS
 

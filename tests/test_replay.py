@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.build import ConfigError
+from jssl.errors import ConfigError
 from jssl.replay import replay, walk
 
 GIVEN = {'params': {'backbone': jnp.eye(3), 'head': jnp.ones((3, 2))}, 'x': jnp.arange(3.0)}

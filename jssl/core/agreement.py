@@ -9,7 +9,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from jssl.core.build import Plan
-from jssl.options import ConfigError
+from jssl.errors import ConfigError
 
 PARTS = ('config', 'data', 'code')
 

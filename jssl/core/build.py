@@ -18,7 +18,8 @@ from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reache
 from jssl.core.method import make_method
 from jssl.core.nets import Network, network
 from jssl.core.phases import Phase, Turn, phase_at
-from jssl.options import ConfigError, call, closest, lookup, mapping, mentions, natural, option, resolved, signed, told, with_facts
+from jssl.errors import ConfigError
+from jssl.options import call, closest, lookup, mapping, mentions, natural, option, resolved, signed, told, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl.options import ConfigError, closest
+from jssl.errors import ConfigError
+from jssl.options import closest
 from jssl.types import Array, Pass
 
 SOURCES = ('batch', 'nets', 'memory', 'loss')  # what a reference may begin with, beside the name of a pass

@@ -26,18 +26,9 @@ from jssl.core.progress import Bar
 from jssl.core.signals import Compiles, StopSignal
 from jssl.core.step import TrainState
 from jssl.data.core.sources import GrainSource, to_device
-from jssl.options import ConfigError
+from jssl.errors import ConfigError, Stopped
 from jssl.parts.schedules import duration
 from jssl.types import Batch, Source, salted
-
-
-class Stopped(RuntimeError):
-  """A run that ended early, and why; what it had is saved.
-
-  `capture` is the folder of a captured step that was wrong from the start, whose cause lies in the method and not in training.
-  """
-
-  capture: Path | None = None
 
 
 def open_source(plan: Plan, phase: Phase | None = None) -> Source:

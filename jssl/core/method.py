@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jssl.core import nets as nnets
 from jssl.core.graph import Graph, look, memories_read, parse, part, stacked
 from jssl.core.nets import Network, bind, stats_of
-from jssl.options import ConfigError, closest, told
+from jssl.errors import ConfigError
+from jssl.options import closest, told
 from jssl.parts.schedules import at, value_at
 from jssl.types import Array, Batch, Call, Column, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from jssl.options import ConfigError
+from jssl.errors import ConfigError
 
 BEAT = 60  # seconds between two signs of life
 SILENCE = 600  # seconds without one, after which an owner on another host counts as dead

@@ -2,12 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def alignment(z1: Array, z2: Array) -> Array:
+def alignment(z1: Float[Array, 'n d'], z2: Float[Array, 'n d']) -> Float[Array, '']:
   """Mean squared distance of two views of the same example on the sphere: 0 at best, 2 for unrelated views.
 
   E |z1_i - z2_i|^2, l2-normalised
@@ -18,7 +19,7 @@ def alignment(z1: Array, z2: Array) -> Array:
   return jnp.mean(jnp.sum((l2_normalize(z1) - l2_normalize(z2)) ** 2, -1))
 
 
-def uniformity(z: Array, t: float = 2.0) -> Array:
+def uniformity(z: Float[Array, 'n d'], t: float = 2.0) -> Float[Array, '']:
   """How evenly features cover the sphere: 0 at a point, -2t where all are orthogonal; lower is more even.
 
   log E_{i != j} exp(-t |z_i - z_j|^2), l2-normalised

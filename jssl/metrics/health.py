@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jssl.metrics.geometry import alignment, uniformity
 from jssl.metrics.spectrum import rankme
@@ -10,7 +11,7 @@ from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def deviation(z: Array) -> Array:
+def deviation(z: Float[Array, 'n d']) -> Float[Array, '']:
   """How far the l2-normalised features spread: 1 all over the sphere, 0 collapsed to a point.
 
   sqrt(d) mean_j std_i(z_ij / |z_i|)
@@ -28,7 +29,7 @@ def deviation(z: Array) -> Array:
   return jnp.sqrt(z.shape[1]) * jnp.mean(jnp.std(l2_normalize(z), 0))
 
 
-def teacher_entropy(p: Array) -> dict[str, Array]:
+def teacher_entropy(p: Float[Array, 'n K']) -> dict[str, Float[Array, '']]:
   """Entropies of a teacher's assignments to K prototypes, as shares of log K.
 
   Args:
@@ -52,8 +53,12 @@ def teacher_entropy(p: Array) -> dict[str, Array]:
 
 
 def health(
-  features: Array, pairs: tuple[Array, Array] | None = None, teacher: Array | None = None, *, most: int = 1024
-) -> dict[str, Array]:
+  features: Float[Array, 'n d'],
+  pairs: tuple[Float[Array, 'm k'], Float[Array, 'm k']] | None = None,
+  teacher: Float[Array, 'p K'] | None = None,
+  *,
+  most: int = 1024,
+) -> dict[str, Float[Array, '']]:
   """The panel of one batch.
 
   Collapse shows in what the objective compares long before it shows in the backbone, whose features stay alive for
@@ -84,7 +89,7 @@ def health(
 
 
 def alarm(
-  panel: Mapping[str, Array | float],
+  panel: Mapping[str, Float[Array, ''] | float],
   *,
   least_deviation: float = 0.05,
   least_share: float = 0.1,

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float, Int, Num
 
 from jssl.metrics.ranking import products
 
 
-def retrieval_figures(gain: np.ndarray, scores: np.ndarray, ks: Sequence[int] = (1, 10)) -> dict[str, float]:
+def retrieval_figures(gain: Num[np.ndarray, 'q n'], scores: Float[np.ndarray, 'q n'], ks: Sequence[int] = (1, 10)) -> dict[str, float]:
   """What a ranking is worth, as the expectation over all orders of documents with equal scores.
 
   ndcg10 = mean of DCG10 / ideal DCG10, DCG10 = sum_{r <= 10} gain_r / log2(1 + r); map = mean over queries of the mean, over
@@ -52,7 +53,7 @@ def retrieval_figures(gain: np.ndarray, scores: np.ndarray, ks: Sequence[int] = 
   }
 
 
-def mean_average_precision(z: np.ndarray, labels: np.ndarray) -> float:
+def mean_average_precision(z: Float[np.ndarray, 'n d'], labels: Int[np.ndarray, ' n']) -> float:
   """Every row a query for the others of its label, by dot product: the mean of the precisions at each hit."""
   similarity = products(z, z)
   np.fill_diagonal(similarity, -np.inf)

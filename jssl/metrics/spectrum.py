@@ -2,11 +2,12 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jssl.types import Array
 
 
-def rankme(z: Array, eps: float = 1e-7) -> Array:
+def rankme(z: Float[Array, 'n d'], eps: float = 1e-7) -> Float[Array, '']:
   """Effective rank: how many directions carry the features, in [1, min(n, d)].
 
   exp(-sum_k p_k log p_k),  p_k = sigma_k / sum_j sigma_j + eps,  sigma the singular values of z, not centred
@@ -29,7 +30,7 @@ def rankme(z: Array, eps: float = 1e-7) -> Array:
   return jnp.where(total == 0, 0.0, jnp.exp(entropy))
 
 
-def lidar(z: Array, delta: float = 1e-4) -> Array:
+def lidar(z: Float[Array, 'n q d'], delta: float = 1e-4) -> Float[Array, '']:
   """Effective rank of what tells examples apart, measured in units of what their views differ by.
 
   exp(-sum_k p_k log p_k),  p = eigenvalues of S_w^-1/2 S_b S_w^-1/2 over their sum, where S_b is the covariance of

@@ -1,9 +1,10 @@
 """Error rates of verification."""
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 
-def equal_error_rate(scores: np.ndarray, same: np.ndarray) -> float:
+def equal_error_rate(scores: Float[np.ndarray, ' n'], same: Bool[np.ndarray, ' n']) -> float:
   """Where as many of the pairs that match are refused as others are accepted: the mean of both rates where they meet.
 
   Args:

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import digamma, gammaln, polygamma
+from jaxtyping import Bool, Float, Int
 
 from jssl.objectives.metric import own_class
 from jssl.objectives.prediction import token_mean
@@ -11,7 +12,7 @@ from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def known_cross_entropy(logits: Array, *, labels: Array) -> Array:
+def known_cross_entropy(logits: Float[Array, 'b c'], *, labels: Int[Array, ' b']) -> Float[Array, '']:
   """Cross entropy over the examples whose label is known.
 
   l = -(1/|K|) sum_{i in K} log softmax(logits_i)_{y_i},   K = {i: y_i >= 0}
@@ -32,7 +33,7 @@ def known_cross_entropy(logits: Array, *, labels: Array) -> Array:
   return -jnp.sum(known * chosen) / jnp.maximum(jnp.sum(known), 1)
 
 
-def cross_entropy(logits: Array, *, labels: Array) -> Array:
+def cross_entropy(logits: Float[Array, 'b c'], *, labels: Int[Array, ' b']) -> Float[Array, ' b']:
   """Cross entropy of a classifier.
 
   l_i = -log softmax(logits_i)_{y_i}
@@ -49,7 +50,9 @@ def cross_entropy(logits: Array, *, labels: Array) -> Array:
   return -pick(jax.nn.log_softmax(logits.astype(jnp.float32)), labels)
 
 
-def am_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0.35, scale: float = 30.0) -> Array:
+def am_softmax(
+  z: Float[Array, 'b d'], prototypes: Float[Array, 'c d'], *, labels: Int[Array, ' b'], margin: float = 0.35, scale: float = 30.0
+) -> Float[Array, ' b']:
   """Softmax over cosines with an additive margin on the cosine of the true class.
 
   l_i = -log softmax_c( s (cos(z_i, w_c) - m [c = y_i]) )_{y_i}
@@ -72,7 +75,9 @@ def am_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0.
   return -jnp.sum(true * jax.nn.log_softmax(scale * (cosine - margin * true)), 1)
 
 
-def aam_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0.2, scale: float = 30.0) -> Array:
+def aam_softmax(
+  z: Float[Array, 'b d'], prototypes: Float[Array, 'c d'], *, labels: Int[Array, ' b'], margin: float = 0.2, scale: float = 30.0
+) -> Float[Array, ' b']:
   """Softmax over cosines with an additive margin on the angle to the true class.
 
   l_i = -log softmax_c( s (psi(theta_ic) if c = y_i else cos theta_ic) )_{y_i}
@@ -101,7 +106,7 @@ def aam_softmax(z: Array, prototypes: Array, *, labels: Array, margin: float = 0
   return -jnp.sum(true * jax.nn.log_softmax(scale * jnp.where(true > 0, shifted, cosine)), 1)
 
 
-def cores(z: Array, *, labels: Array) -> Array:
+def cores(z: Float[Array, 'b d'], *, labels: Int[Array, ' b']) -> Float[Array, ' b']:
   """Softmax of a fixed classifier whose weights are the corners of a simplex, more of them than classes seen so far.
 
   l_i = -log softmax_c( w_c.z_i )_{y_i},   w = `simplex`(d)
@@ -121,13 +126,13 @@ def cores(z: Array, *, labels: Array) -> Array:
   return -pick(jax.nn.log_softmax(logits), labels)
 
 
-def simplex(d: int) -> Array:
+def simplex(d: int) -> Float[Array, '{d}+1 {d}']:
   """The d + 1 corners of a regular simplex in d dimensions, of unit length: w_i.w_j = -1/d, [d+1 d]."""
   corners = jnp.concatenate([jnp.eye(d), jnp.full((1, d), (1 - jnp.sqrt(1.0 + d)) / d)])
   return l2_normalize(corners - jnp.mean(corners, 0))
 
 
-def edl(logits: Array, *, labels: Array, kl_weight: float = 1.0) -> Array:
+def edl(logits: Float[Array, 'b k'], *, labels: Int[Array, ' b'], kl_weight: float = 1.0) -> Float[Array, ' b']:
   """Evidential classification: the squared error that is expected of probabilities drawn from a Dirichlet.
 
   l_i = sum_j [ (y_j - a_j/A)^2 + a_j (A - a_j)/(A^2 (A + 1)) ] + w_k KL( Dir(1 + (1 - y)(a - 1)) || Dir(1) )
@@ -148,7 +153,7 @@ def edl(logits: Array, *, labels: Array, kl_weight: float = 1.0) -> Array:
   return jnp.sum(error, 1) + kl_weight * _dirichlet_kl(1 + (1 - y) * (a - 1))
 
 
-def i_edl(logits: Array, *, labels: Array, fisher_weight: float = 1.0, kl_weight: float = 1.0) -> Array:
+def i_edl(logits: Float[Array, 'b k'], *, labels: Int[Array, ' b'], fisher_weight: float = 1.0, kl_weight: float = 1.0) -> Float[Array, ' b']:
   """Evidential classification, errors weighted by the Fisher information of the Dirichlet that the network puts out.
 
   l_i = sum_j psi1(a_j) [ (y_j - a_j/A)^2 + a_j (A - a_j)/(A^2 (A + 1)) ]
@@ -176,7 +181,13 @@ def i_edl(logits: Array, *, labels: Array, fisher_weight: float = 1.0, kl_weight
   return jnp.sum(psi * error, 1) - fisher_weight * log_det + kl_weight * _dirichlet_kl(1 + (1 - y) * (a - 1))
 
 
-def entity_recovery(z: Array, candidates: Array, *, labels: Array, mask: Array | None = None) -> Array:
+def entity_recovery(
+  z: Float[Array, 'b n d'],
+  candidates: Float[Array, 'b c d'] | Float[Array, 'c d'],
+  *,
+  labels: Int[Array, 'b n'],
+  mask: Bool[Array, 'b n'] | None = None,
+) -> Float[Array, ' b']:
   """Cross entropy of finding the entity of a masked cell among the candidates of its table.
 
   l_i = b / sum_in m_in sum_n m_in ( -log softmax_c(z_in.e_ic)[labels_in] )
@@ -200,7 +211,7 @@ def entity_recovery(z: Array, candidates: Array, *, labels: Array, mask: Array |
   return token_mean(loss, mask)
 
 
-def first_cross_entropy(scores: Array) -> Array:
+def first_cross_entropy(scores: Float[Array, 'b m']) -> Float[Array, ' b']:
   """Cross entropy of candidates of which the first is the right one: how a cross-encoder is trained.
 
   l_i = -log softmax(scores_i)[0]
@@ -217,7 +228,7 @@ def first_cross_entropy(scores: Array) -> Array:
   return -jax.nn.log_softmax(scores.astype(jnp.float32))[:, 0]
 
 
-def paired_cross_entropy(scores: Array) -> Array:
+def paired_cross_entropy(scores: Float[Array, 'b b']) -> Float[Array, ' b']:
   """Every query finds what it belongs to among all of the batch: l_i = -log softmax_j(s_ij)[i].
 
   Args:

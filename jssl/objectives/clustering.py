@@ -2,20 +2,21 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
 
 from jssl.types import Array
 
 
 def swav(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b p'],
+  k: Float[Array, 'b p'],
   *,
   temperature: float = 0.1,
   epsilon: float = 0.05,
   iterations: int = 3,
-  queue: Array | None = None,
-  queue_valid: Array | None = None,
-) -> Array:
+  queue: Float[Array, 'm p'] | None = None,
+  queue_valid: Bool[Array, ' m'] | None = None,
+) -> Float[Array, ' b']:
   """Predict the balanced assignment of one view from the other.
 
   l_i = -sum_p code_ip log softmax(q_i/tau)_p,   code = sinkhorn(k)
@@ -45,8 +46,13 @@ def swav(
 
 
 def dino(
-  q: Array, k: Array, *, centre: Array | float = 0.0, temperature: float = 0.1, teacher_temperature: float = 0.04
-) -> Array:
+  q: Float[Array, 'b p'],
+  k: Float[Array, 'b p'],
+  *,
+  centre: Float[Array, ' p'] | float = 0.0,
+  temperature: float = 0.1,
+  teacher_temperature: float = 0.04,
+) -> Float[Array, ' b']:
   """Cross entropy between a centred, sharpened teacher and the student.
 
   l_i = -sum_p softmax((k_i - c)/tau_t)_p log softmax(q_i/tau_s)_p
@@ -67,20 +73,20 @@ def dino(
   return _cross_entropy(dino_teacher(k, centre=centre, teacher_temperature=teacher_temperature), q, temperature)
 
 
-def dino_teacher(k: Array, *, centre: Array | float = 0.0, teacher_temperature: float = 0.04) -> Array:
+def dino_teacher(k: Float[Array, 'b p'], *, centre: Float[Array, ' p'] | float = 0.0, teacher_temperature: float = 0.04) -> Float[Array, 'b p']:
   """The teacher's centred and sharpened probabilities, softmax((k - c)/tau_t), [b p]; see `dino`."""
   return jax.nn.softmax(jax.lax.stop_gradient(k.astype(jnp.float32) - centre) / teacher_temperature)
 
 
 def msn(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b p'],
+  k: Float[Array, 'b p'],
   *,
   temperature: float = 0.1,
   sharpening: float = 0.25,
   entropy_weight: float = 1.0,
   iterations: int = 0,
-) -> Array:
+) -> Float[Array, ' b']:
   """Masked siamese networks: match the sharpened assignment of the whole image, and use every prototype.
 
   l_i = H(p+_i, p_i) - lambda H(mean_i p_i) + lambda log P,   p = softmax(q/tau),   p+ = softmax(k/(tau T))
@@ -107,7 +113,7 @@ def msn(
   return _cross_entropy(target, q, temperature) + entropy_weight * (jnp.log(q.shape[1]) - entropy)
 
 
-def deep_cluster(q: Array, labels: Array, *, temperature: float = 0.1) -> Array:
+def deep_cluster(q: Float[Array, 'b p'], labels: Int[Array, ' b'], *, temperature: float = 0.1) -> Float[Array, ' b']:
   """Classify an example as the cluster that k-means put it in.
 
   l_i = -log softmax(q_i/tau)_{label_i}, weighted so that the mean over b is the mean over labels >= 0
@@ -127,7 +133,9 @@ def deep_cluster(q: Array, labels: Array, *, temperature: float = 0.1) -> Array:
   return _cross_entropy(codes, q, temperature) * len(q) / jnp.maximum(jnp.sum(known), 1)
 
 
-def sinkhorn(scores: Array, *, epsilon: float = 0.05, iterations: int = 3, valid: Array | None = None) -> Array:
+def sinkhorn(
+  scores: Float[Array, 'b p'], *, epsilon: float = 0.05, iterations: int = 3, valid: Bool[Array, ' b'] | None = None
+) -> Float[Array, 'b p']:
   """Balanced soft assignments: rows sum to 1, and every prototype gets about the same in total.
 
   Q = diag(u) exp(scores/epsilon) diag(v), scaled in turn so that columns sum to b/p and rows to 1

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int, Num
 
 from jssl.objectives.discrepancy import conditional_mmd
 from jssl.types import Array, Estimator, Key, Objective, fold
 
 
 def matryoshka_2d(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b l d'],
+  k: Float[Array, 'b l d'],
   *,
   key: Key,
   objective: Objective,
@@ -20,7 +21,7 @@ def matryoshka_2d(
   cut_weight: float = 1.0,
   layer_weight: float = 1.0,
   align_weight: float = 1.0,
-) -> Array:
+) -> Float[Array, '']:
   """One objective on the last layer and on one drawn at random, whole and cut to its first features (2DMSE).
 
   l = l(E_N^D) + c l(E_N^d) + s ( l(E_n^D) + c l(E_n^d) ) + a ( align(E_n^D, E_N^D) + align(E_n^d, E_N^d) )
@@ -62,17 +63,17 @@ def matryoshka_2d(
 
 
 def missing_mmd(
-  q: Array,
-  y: Array,
-  nuisance: Array | None = None,
-  seen: Array | None = None,
-  propensity: Array | None = None,
-  imputation: Array | None = None,
+  q: Float[Array, 'b d'],
+  y: Int[Array, ' b'],
+  nuisance: Num[Array, ' b'] | None = None,
+  seen: Num[Array, ' b'] | Bool[Array, ' b'] | None = None,
+  propensity: Float[Array, ' b'] | None = None,
+  imputation: Float[Array, ' b'] | None = None,
   *,
   estimator: Estimator,
   classes: int,
   diagonal: bool = True,
-) -> Array:
+) -> Float[Array, '']:
   """How far representations depend on a nuisance that is partly missing, given the label: `conditional_mmd` of weighted samples.
 
   Args:
@@ -92,4 +93,5 @@ def missing_mmd(
   Reference: Goldstein et al., NeurIPS workshop 2021, arXiv:2112.00881, section 3.
   """
   given = [x for x in (nuisance, seen, propensity, imputation) if x is not None]
-  return conditional_mmd(q, *estimator(*given), y, classes=classes, diagonal=diagonal)
+  one, zero = estimator(*given)
+  return conditional_mmd(q, one, zero, y, classes=classes, diagonal=diagonal)

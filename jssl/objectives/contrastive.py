@@ -14,6 +14,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int, Shaped
 
 from jssl.ops.normalize import l2_normalize
 from jssl.ops.pairwise import EMPTY, LOG_SUM_EXP, SUM_SOFTPLUS, SUM_SQUARE, Rows, nearest, over_candidates, unlike
@@ -21,8 +22,8 @@ from jssl.types import Array
 
 
 def nt_xent(
-  q: Array, k: Array, *, temperature: float = 0.5, ids: Array | None = None, chunk: int | None = None
-) -> Array:
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, temperature: float = 0.5, ids: Int[Array, ' b'] | None = None, chunk: int | None = None
+) -> Float[Array, ' b']:
   """The normalised, temperature-scaled cross entropy of SimCLR, for the anchors q.
 
   l_i = -log [ exp(q_i.k_i/tau) / (exp(q_i.k_i/tau) + sum_{j != i} exp(q_i.q_j/tau) + exp(q_i.k_j/tau)) ]
@@ -48,14 +49,14 @@ def nt_xent(
 
 
 def info_nce(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
-  negatives: Array | None = None,
+  negatives: Float[Array, 'b c d'] | None = None,
   temperature: float = 0.07,
-  ids: Array | None = None,
+  ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
-) -> Array:
+) -> Float[Array, ' b']:
   """Cross entropy of finding k_i among all keys of the batch, one way.
 
   l_i = -log [ exp(q_i.k_i/tau) / (sum_j exp(q_i.k_j/tau) + sum_m exp(q_i.n_m/tau)) ]
@@ -88,8 +89,14 @@ def info_nce(
 
 
 def filtered_info_nce(
-  q: Array, k: Array, *, surrogate_q: Array, surrogate_k: Array, temperature: float = 0.02, margin: float = 0.0
-) -> Array:
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
+  *,
+  surrogate_q: Float[Array, 'b e'],
+  surrogate_k: Float[Array, 'b e'],
+  temperature: float = 0.02,
+  margin: float = 0.0,
+) -> Float[Array, ' b']:
   """`info_nce` without the keys that a surrogate g holds for as good as the right one.
 
   l_i = -log [ exp(q_i.k_i/tau) / sum_{j in N(i)} exp(q_i.k_j/tau) ],   N(i) = {i} and {j: g(q_i).g(k_j) < g(q_i).g(k_i) + eps}
@@ -118,7 +125,7 @@ def _table(q: Array, k: Array) -> Array:
   return jnp.matmul(l2_normalize(q), l2_normalize(k).T, precision='highest')
 
 
-def in_batch_softmax(q: Array, k: Array, *, ids: Array | None = None) -> Array:
+def in_batch_softmax(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, ids: Int[Array, ' b'] | None = None) -> Float[Array, ' b']:
   """Cross entropy of finding k_i among all of the batch by inner products as they are, without lengths or temperature.
 
   l_i = -log [ exp(q_i.k_i) / sum_j exp(q_i.k_j) ]
@@ -140,15 +147,15 @@ def in_batch_softmax(q: Array, k: Array, *, ids: Array | None = None) -> Array:
 
 
 def info_nce_queue(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
-  negatives: Array,
+  negatives: Float[Array, 'm d'],
   temperature: float = 0.07,
-  ids: Array | None = None,
-  negative_ids: Array | None = None,
+  ids: Int[Array, ' b'] | None = None,
+  negative_ids: Int[Array, ' m'] | None = None,
   chunk: int | None = None,
-) -> Array:
+) -> Float[Array, ' b']:
   """Cross entropy of telling k_i from a queue of earlier keys.
 
   l_i = -log [ exp(q_i.k_i/tau) / (exp(q_i.k_i/tau) + sum_m exp(q_i.n_m/tau)) ]
@@ -172,16 +179,18 @@ def info_nce_queue(
   Girshick, He 2020, arXiv:2003.04297 (MoCo v2, tau = 0.2). Keys and queue come from the momentum encoder and carry no
   gradient.
   """
-  if (ids is None) != (negative_ids is None):
-    raise ValueError('info_nce_queue compares ids with negative_ids: give both or neither')
   q, k, negatives = as_float32(q, k, negatives)
-  if ids is None:
+  if ids is None and negative_ids is None:
     ids, negative_ids = jnp.zeros(len(q), jnp.int32), jnp.ones(len(negatives), jnp.int32)
+  if ids is None or negative_ids is None:
+    raise ValueError('info_nce_queue compares ids with negative_ids: give both or neither')
   others = log_sum_exp_of(q, negatives, ids, negative_ids, temperature, chunk)
   return jax.nn.softplus(others - _cosine(q, k) / temperature)
 
 
-def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1, chunk: int | None = None) -> Array:
+def sup_con(
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Int[Array, ' b'], temperature: float = 0.1, chunk: int | None = None
+) -> Float[Array, ' b']:
   """Supervised contrast, for the anchors q: the mean log-likelihood of all rows of the anchor's class.
 
   l_i = -1/|P(i)| sum_{p in P(i)} log [ exp(q_i.z_p/tau) / sum_{a in A(i)} exp(q_i.z_a/tau) ]
@@ -209,14 +218,14 @@ def sup_con(q: Array, k: Array, *, labels: Array, temperature: float = 0.1, chun
 
 
 def nnclr(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
-  support: Array,
+  support: Float[Array, 'm d'],
   temperature: float = 0.1,
-  ids: Array | None = None,
+  ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
-) -> Array:
+) -> Float[Array, ' b']:
   """Contrast with the nearest neighbour of the key in a support set as the anchor.
 
   l_i = -log [ exp(NN(k_i).q_i/tau) / sum_j exp(NN(k_i).q_j/tau) ],   NN(z) = argmax_{s in support} z.s
@@ -241,14 +250,14 @@ def nnclr(
 
 
 def dcl(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
   temperature: float = 0.1,
   sigma: float | None = None,
-  ids: Array | None = None,
+  ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
-) -> Array:
+) -> Float[Array, ' b']:
   """NT-Xent without the positive in the denominator, for the anchors q.
 
   l_i = -w_i q_i.k_i/tau + log sum_{j != i} [ exp(q_i.q_j/tau) + exp(q_i.k_j/tau) ]
@@ -269,22 +278,21 @@ def dcl(
   Stop-gradient on w, without which a close pair would be pushed apart.
   """
   q, k = as_float32(q, k)
-  similarity, weight = _cosine(q, k), 1.0
-  if sigma is not None:
-    weight = 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
+  similarity = _cosine(q, k)
+  weight = 1.0 if sigma is None else 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
   others = _log_sum_exp_others(q, k, own_pairs(ids, q), temperature, chunk)
   return jnp.where(others > EMPTY / 2, others, 0) - weight * similarity / temperature
 
 
 def debiased(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
   temperature: float = 0.5,
   tau_plus: float = 0.1,
-  ids: Array | None = None,
+  ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
-) -> Array:
+) -> Float[Array, ' b']:
   """NT-Xent with the share of false negatives subtracted, for the anchors q.
 
   l_i = -log [ e^{q_i.k_i/t} / (e^{q_i.k_i/t} + N g_i) ]
@@ -315,14 +323,14 @@ def debiased(
 
 
 def siglip(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
   t_prime: float = math.log(10.0),
   bias: float = -10.0,
-  ids: Array | None = None,
+  ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
-) -> Array:
+) -> Float[Array, ' b']:
   """Pairwise sigmoid loss: every pair of the batch is its own question, match or not.
 
   l_i = -sum_j log sigmoid( z_ij (exp(t') q_i.k_j + b) ),   z_ij = 1 for i = j and -1 otherwise
@@ -349,8 +357,8 @@ def siglip(
 
 
 def spectral_contrastive(
-  q: Array, k: Array, *, mu: float | None = None, ids: Array | None = None, chunk: int | None = None
-) -> Array:
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, mu: float | None = None, ids: Int[Array, ' b'] | None = None, chunk: int | None = None
+) -> Float[Array, ' b']:
   """Spectral contrast: a low-rank factorisation of the graph of augmentations, without temperature.
 
   l_i = -2 q_i.k_i + mean_{j != i} (q_i.k_j)^2
@@ -379,8 +387,13 @@ def spectral_contrastive(
 
 
 def log_sum_exp_of(
-  q: Array, candidates: Array, ids: Array, candidate_ids: Array, temperature: float, chunk: int | None
-) -> Array:
+  q: Float[Array, 'b d'],
+  candidates: Float[Array, 'm d'],
+  ids: Int[Array, ' b'],
+  candidate_ids: Int[Array, ' m'],
+  temperature: float,
+  chunk: int | None,
+) -> Float[Array, ' b']:
   """log sum_{m: candidate_ids_m != ids_i} exp(cos(q_i, candidates_m) / temperature), [b]; EMPTY where no m is left."""
   anchors = Rows(q, ids, _inverse_length(q) / temperature)
   return over_candidates(LOG_SUM_EXP, anchors, Rows(candidates, candidate_ids, _inverse_length(candidates)), chunk=chunk)
@@ -392,11 +405,11 @@ def _log_sum_exp_others(q: Array, k: Array, ids: Array, temperature: float, chun
   return over_candidates(LOG_SUM_EXP, Rows(q, ids, u / temperature), Rows(None, ids, u), Rows(k, ids, v), chunk=chunk)
 
 
-def own_pairs(ids: Array | None, x: Array) -> Array:
+def own_pairs(ids: Int[Array, ' b'] | None, x: Float[Array, 'b d']) -> Int[Array, ' b']:
   return jnp.arange(len(x)) if ids is None else ids
 
 
-def as_float32(*arrays: Array) -> tuple[Array, ...]:
+def as_float32(*arrays: Shaped[Array, '...']) -> tuple[Float[Array, '...'], ...]:
   """In float32, once and for all uses: gradients then add up in float32 too."""
   return tuple(x.astype(jnp.float32) for x in arrays)
 

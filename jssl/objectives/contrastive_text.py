@@ -2,21 +2,22 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
 
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
 def simcse(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
-  negatives: Array | None = None,
-  valid: Array | None = None,
+  negatives: Float[Array, 'b d'] | None = None,
+  valid: Bool[Array, ' b'] | None = None,
   temperature: float = 0.05,
   alpha: float = 0.0,
-  ids: Array | None = None,
-) -> Array:
+  ids: Int[Array, ' b'] | None = None,
+) -> Float[Array, ' b']:
   """In-batch contrast of sentences, each with a hard negative of its own where there is one.
 
   l_i = -log [ e^{q_i.k_i/tau} / sum_j ( e^{q_i.k_j/tau} + e^{q_i.n_j/tau + alpha [i = j]} ) ]
@@ -47,7 +48,9 @@ def simcse(
   return jax.nn.logsumexp(logits, 1) - jnp.diagonal(logits)
 
 
-def bidirectional_margin(q: Array, k: Array, *, labels: Array, alpha: float = 0.2, beta: float = 0.5) -> Array:
+def bidirectional_margin(
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Int[Array, ' b'], alpha: float = 0.2, beta: float = 0.5
+) -> Float[Array, ' b']:
   """Holds what is alike, and no positive, between two margins below the positive.
 
   l_i = 1/b sum_{j in F(i)} relu(D_ij + alpha) + relu(-D_ij - beta),   D_ij = cos(q_i, k_j) - cos(q_i, k_i)

@@ -6,6 +6,7 @@ share of the mean over all steps that count in the global batch, except where a 
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
 
 from jssl.objectives.prediction import token_mean
 from jssl.objectives.redundancy import covariance
@@ -14,7 +15,9 @@ from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def taco(prediction: Array, target: Array, weight: Array, *, mask: Array | None = None) -> Array:
+def taco(
+  prediction: Float[Array, 'b d'], target: Float[Array, 'b e'], weight: Float[Array, 'd e'], *, mask: Bool[Array, ' b'] | None = None
+) -> Float[Array, ' b']:
   """Bilinear contrast of what a state and a sequence of actions lead to with the state reached.
 
   l_i = -log softmax_j( g_i^T W h_j )_i
@@ -37,7 +40,9 @@ def taco(prediction: Array, target: Array, weight: Array, *, mask: Array | None 
   return token_mean(jax.nn.logsumexp(logits, 1) - jnp.diagonal(logits), mask)
 
 
-def reward_error(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+def reward_error(
+  prediction: Float[Array, ' b'] | Float[Array, 'b 1'], target: Float[Array, ' b'], *, mask: Bool[Array, ' b'] | None = None
+) -> Float[Array, ' b']:
   """Squared error of a predicted sum of rewards: l_i = (prediction_i - target_i)^2.
 
   Args:
@@ -55,8 +60,14 @@ def reward_error(prediction: Array, target: Array, *, mask: Array | None = None)
 
 
 def allo(
-  start: Array, end: Array, first: Array | None = None, second: Array | None = None, *, duals: Array, barrier: float | Array = 2.0
-) -> Array:
+  start: Float[Array, 'b d'],
+  end: Float[Array, 'b d'],
+  first: Float[Array, 'n d'] | None = None,
+  second: Float[Array, 'n d'] | None = None,
+  *,
+  duals: Float[Array, 'd d'],
+  barrier: float | Float[Array, ''] = 2.0,
+) -> Float[Array, '']:
   """Augmented Lagrangian whose saddle point are the smoothest functions on the states, in order: the Laplacian's.
 
   l = 1/2 sum_k mean (u_k(s) - u_k(s'))^2 + sum_{k <= j} ( beta_jk (e1 + e2)_jk/2 + barrier (e1)_jk (e2)_jk )
@@ -84,8 +95,14 @@ def allo(
 
 
 def graph_drawing(
-  start: Array, end: Array, first: Array | None = None, second: Array | None = None, *, penalty: float = 5.0, equal: bool = False
-) -> Array:
+  start: Float[Array, 'b d'],
+  end: Float[Array, 'b d'],
+  first: Float[Array, 'n d'] | None = None,
+  second: Float[Array, 'n d'] | None = None,
+  *,
+  penalty: float = 5.0,
+  equal: bool = False,
+) -> Float[Array, '']:
   """Smooth functions on the states, kept orthonormal by a penalty of fixed weight: what `allo` is compared with.
 
   l = sum_k c_k mean (u_k(s) - u_k(s'))^2 + penalty sum_{j, k} (e1)_jk (e2)_jk
@@ -114,13 +131,13 @@ def graph_drawing(
   return smooth + penalty * jnp.sum(error(first.astype(jnp.float32)) * error(second.astype(jnp.float32)))
 
 
-def allo_errors(first: Array, second: Array) -> tuple[Array, Array]:
+def allo_errors(first: Float[Array, 'n d'], second: Float[Array, 'n d']) -> tuple[Float[Array, 'd d'], Float[Array, '']]:
   """What the duals [d d] and the barrier of `allo` rise by, times a rate each: errors, and their positive products."""
   e1, e2 = jax.lax.stop_gradient((_errors(first), _errors(second)))
   return (e1 + e2) / 2, jnp.mean(jax.nn.relu(e1 * e2))
 
 
-def spr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+def spr(prediction: Float[Array, 'b t d'], target: Float[Array, 'b t d'], *, mask: Bool[Array, 'b t'] | None = None) -> Float[Array, ' b']:
   """Self-predictive representations: cosine of predicted and reached latents, over the steps ahead.
 
   l_i = -sum_t m_it cos(prediction_it, target_it)
@@ -140,7 +157,9 @@ def spr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
   return -jnp.sum(cosine if mask is None else jnp.where(mask, cosine, 0), 1)
 
 
-def self_predictive(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+def self_predictive(
+  prediction: Float[Array, 'b *t d'], target: Float[Array, 'b *t d'], *, mask: Bool[Array, 'b t'] | None = None
+) -> Float[Array, ' b']:
   """Squared distance of the predicted next latent state to the next one.
 
   l = sum_d (prediction - target)^2
@@ -160,7 +179,7 @@ def self_predictive(prediction: Array, target: Array, *, mask: Array | None = No
   return token_mean(jnp.sum((prediction.astype(jnp.float32) - target) ** 2, -1), mask)
 
 
-def musik(logits: Array, *, actions: Array, policies: Array) -> Array:
+def musik(logits: Float[Array, 'b a s'], *, actions: Int[Array, ' b'], policies: Int[Array, ' b']) -> Float[Array, ' b']:
   """Multi-step inverse kinematics: the first action and the policy followed after it, told from both ends.
 
   l_i = -log softmax( f(x_i, phi(x'_i)) )_{a_i, j_i}
@@ -181,14 +200,14 @@ def musik(logits: Array, *, actions: Array, policies: Array) -> Array:
 
 
 def act_jepa(
-  actions: Array,
-  action_targets: Array,
-  states: Array,
-  state_targets: Array,
+  actions: Float[Array, 'b t a'],
+  action_targets: Float[Array, 'b t a'],
+  states: Float[Array, 'b t d'],
+  state_targets: Float[Array, 'b t d'],
   *,
   state_weight: float = 1.0,
-  mask: Array | None = None,
-) -> Array:
+  mask: Bool[Array, 'b t'] | None = None,
+) -> Float[Array, ' b']:
   """Absolute error of a chunk of actions and of the latent states that go with it.
 
   l = mean_a |actions - action_targets| + state_weight mean_d |states - state_targets|
@@ -212,7 +231,9 @@ def act_jepa(
   return token_mean(action, mask) + state_weight * token_mean(state, mask)
 
 
-def dynamo(prediction: Array, target: Array, states: Array, *, covariance_weight: float = 0.04) -> Array:
+def dynamo(
+  prediction: Float[Array, 'b t d'], target: Float[Array, 'b t d'], states: Float[Array, '*s d'], *, covariance_weight: float = 0.04
+) -> Float[Array, ' b']:
   """Latent dynamics: predicted next states against those reached, features kept from repeating each other.
 
   l_i = mean_t (1 - cos(prediction_it, target_it)) + w mean_{j != k} Cov(states)_jk^2
@@ -235,15 +256,15 @@ def dynamo(prediction: Array, target: Array, states: Array, *, covariance_weight
 
 
 def double_dqn(
-  q_values: Array,
-  next_online: Array,
-  next_target: Array,
+  q_values: Float[Array, 'b a'],
+  next_online: Float[Array, 'b a'],
+  next_target: Float[Array, 'b a'],
   *,
-  actions: Array,
-  rewards: Array,
-  discounts: Array,
+  actions: Int[Array, ' b'],
+  rewards: Float[Array, ' b'],
+  discounts: Float[Array, ' b'],
   delta: float = 1.0,
-) -> Array:
+) -> Float[Array, ' b']:
   """Temporal difference of Q-learning, the next action chosen by one network and valued by the other.
 
   l_i = huber( r_i + g_i Q'(s'_i, argmax_a Q(s'_i, a)) - Q(s_i, a_i) )

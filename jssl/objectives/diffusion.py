@@ -2,12 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
 
 from jssl.objectives.prediction import token_mean
 from jssl.types import Array
 
 
-def denoising_mse(prediction: Array, noise: Array) -> Array:
+def denoising_mse(prediction: Float[Array, ' b *n'], noise: Float[Array, ' b *n']) -> Float[Array, ' b']:
   """Squared error of the noise predicted from a noised example, and in SODA from another view's code.
 
   l_i = mean (prediction_i - noise_i)^2
@@ -26,7 +27,7 @@ def denoising_mse(prediction: Array, noise: Array) -> Array:
   return jnp.mean(error.reshape(len(error), -1) ** 2, 1)
 
 
-def gaussian_kl(mean: Array, log_variance: Array, *, summed: bool = False) -> Array:
+def gaussian_kl(mean: Float[Array, 'b d'], log_variance: Float[Array, 'b d'], *, summed: bool = False) -> Float[Array, ' b']:
   """Divergence of a diagonal Gaussian from the standard one.
 
   l_i = 1/2 sum_d ( exp(v_id) + mean_id^2 - 1 - v_id )
@@ -48,7 +49,7 @@ def gaussian_kl(mean: Array, log_variance: Array, *, summed: bool = False) -> Ar
   return divergence * len(divergence) if summed else divergence
 
 
-def mmd(z: Array, prior: Array) -> Array:
+def mmd(z: Float[Array, 'b d'], prior: Float[Array, 'm d']) -> Float[Array, '']:
   """Maximum mean discrepancy between the codes of the batch and samples of a prior.
 
   l = mean_ij k(p_i, p_j) + mean_ij k(z_i, z_j) - 2 mean_ij k(p_i, z_j),   k(x, y) = exp(-|x - y|^2/d^2)
@@ -68,7 +69,14 @@ def mmd(z: Array, prior: Array) -> Array:
   return jnp.mean(_kernel(prior, prior)) + jnp.mean(_kernel(z, z)) - 2 * jnp.mean(_kernel(prior, z))
 
 
-def umd(prediction: Array, x: Array, noise: Array, *, mask: Array, clean: Array) -> Array:
+def umd(
+  prediction: Float[Array, 'b n two_p'],
+  x: Float[Array, 'b n p'],
+  noise: Float[Array, 'b n p'],
+  *,
+  mask: Bool[Array, 'b n'],
+  clean: Bool[Array, ' b'] | Int[Array, ' b'],
+) -> Float[Array, ' b']:
   """Masked autoencoding of the clean examples of a batch and masked diffusion of the noised ones, by one network.
 
   l = r L_clean + (1 - r) (L_noise + L_x)/2,   r the share of clean examples

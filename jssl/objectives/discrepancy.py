@@ -2,19 +2,20 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int, Num
 
 from jssl.ops.look_up import one_hot
 from jssl.types import Array
 
 
 def mmd(
-  q: Array,
-  one: Array,
-  zero: Array,
+  q: Float[Array, 'b d'],
+  one: Float[Array, ' b'],
+  zero: Float[Array, ' b'],
   *,
   scales: tuple[float, ...] = (0.5, 1.0, 2.0),
   diagonal: bool = True,
-) -> Array:
+) -> Float[Array, '']:
   """Squared maximum mean discrepancy between two weighted samples of one batch.
 
   mean of k under w1 w1' - 2 mean of k under w1 w0' + mean of k under w0 w0'
@@ -64,15 +65,15 @@ def mmd(
 
 
 def conditional_mmd(
-  q: Array,
-  one: Array,
-  zero: Array,
-  y: Array,
+  q: Float[Array, 'b d'],
+  one: Float[Array, ' b'],
+  zero: Float[Array, ' b'],
+  y: Int[Array, ' b'],
   *,
   classes: int,
   scales: tuple[float, ...] = (0.5, 1.0, 2.0),
   diagonal: bool = True,
-) -> Array:
+) -> Float[Array, '']:
   """Sum over the classes of the `mmd` within each: independence of the nuisance given the label.
 
   Args:
@@ -95,7 +96,7 @@ def conditional_mmd(
   return jnp.sum(each(within))
 
 
-def observed_only(z: Array, seen: Array) -> tuple[Array, Array]:
+def observed_only(z: Num[Array, ' b'], seen: Num[Array, ' b'] | Bool[Array, ' b']) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
   """Weights (w1, w0) that leave out where z is missing: w1 = seen 1[z = 1]. Biased where missing depends on anything.
 
   Args:
@@ -109,7 +110,9 @@ def observed_only(z: Array, seen: Array) -> tuple[Array, Array]:
   return seen * z, seen * (1 - z)
 
 
-def inverse_propensity(z: Array, seen: Array, e: Array) -> tuple[Array, Array]:
+def inverse_propensity(
+  z: Num[Array, ' b'], seen: Num[Array, ' b'] | Bool[Array, ' b'], e: Float[Array, ' b']
+) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
   """Weights (w1, w0) in which who is seen also stands for who is not: w1 = seen / e 1[z = 1].
 
   Args:
@@ -124,7 +127,7 @@ def inverse_propensity(z: Array, seen: Array, e: Array) -> tuple[Array, Array]:
   return seen / e * z, seen / e * (1 - z)
 
 
-def imputed(m: Array) -> tuple[Array, Array]:
+def imputed(m: Float[Array, ' b']) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
   """Weights (w1, w0) = (m, 1 - m): the nuisance as regressed on the rest.
 
   Args:
@@ -137,7 +140,9 @@ def imputed(m: Array) -> tuple[Array, Array]:
   return m, 1 - m
 
 
-def doubly_robust(z: Array, seen: Array, e: Array, m: Array) -> tuple[Array, Array]:
+def doubly_robust(
+  z: Num[Array, ' b'], seen: Num[Array, ' b'] | Bool[Array, ' b'], e: Float[Array, ' b'], m: Float[Array, ' b']
+) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
   """Weights (w1, w0) that are right on average if e or m is.
 
   w1 = m + seen / e (1[z = 1] - m),   w0 = 1 - w1

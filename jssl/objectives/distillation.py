@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
 
 from jssl.objectives.clustering import sinkhorn
 from jssl.objectives.prediction import token_mean
@@ -9,7 +10,7 @@ from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def kl_logits(student: Array, teacher: Array, *, temperature: float = 1.0) -> Array:
+def kl_logits(student: Float[Array, 'b *n k'], teacher: Float[Array, 'b *n k'], *, temperature: float = 1.0) -> Float[Array, ' b']:
   """Divergence of the student's softened distribution from the teacher's.
 
   l_i = T^2 KL( softmax(teacher_i/T) || softmax(student_i/T) )
@@ -33,7 +34,9 @@ def kl_logits(student: Array, teacher: Array, *, temperature: float = 1.0) -> Ar
   return temperature**2 * jnp.mean(divergence.reshape(len(divergence), -1), 1)
 
 
-def ranking_distillation(query: Array, candidates: Array, scores: Array, *, temperature: float = 0.02) -> Array:
+def ranking_distillation(
+  query: Float[Array, 'b d'], candidates: Float[Array, 'b m d'], scores: Float[Array, 'b m'], *, temperature: float = 0.02
+) -> Float[Array, ' b']:
   """Divergence of a bi-encoder's ranking of the candidates of a query from that of a cross-encoder.
 
   l_i = KL( softmax_j(scores_ij) || softmax_j(cos(query_i, candidate_ij) / tau) )
@@ -54,7 +57,13 @@ def ranking_distillation(query: Array, candidates: Array, scores: Array, *, temp
   return kl_logits(cosine / temperature, scores)
 
 
-def token_alignment(student: Array, teacher: Array, *, student_mask: Array | None = None, teacher_mask: Array | None = None) -> Array:
+def token_alignment(
+  student: Float[Array, 'b n d'],
+  teacher: Float[Array, 'b m d'],
+  *,
+  student_mask: Bool[Array, 'b n'] | None = None,
+  teacher_mask: Bool[Array, 'b m'] | None = None,
+) -> Float[Array, ' b']:
   """Squared distance of the student's tokens to the teacher's, matched one to one and greedily by cosine.
 
   l_i = mean_nd ( student_in - teacher_i,m(n) )^2, over the tokens n that are matched
@@ -84,7 +93,13 @@ def token_alignment(student: Array, teacher: Array, *, student_mask: Array | Non
   return token_mean(error, None if all_matched else order >= 0)
 
 
-def match_tokens(student: Array, teacher: Array, *, student_mask: Array | None = None, teacher_mask: Array | None = None) -> Array:
+def match_tokens(
+  student: Float[Array, 'b n d'],
+  teacher: Float[Array, 'b m d'],
+  *,
+  student_mask: Bool[Array, 'b n'] | None = None,
+  teacher_mask: Bool[Array, 'b m'] | None = None,
+) -> Int[Array, 'b n']:
   """For every token of the student the teacher's token it is matched with by `token_alignment`, [b n]; -1 for none."""
   student, teacher = jax.lax.stop_gradient((l2_normalize(student), l2_normalize(teacher)))
   (b, n, _), m = student.shape, teacher.shape[1]
@@ -107,7 +122,7 @@ def match_tokens(student: Array, teacher: Array, *, student_mask: Array | None =
   return jax.vmap(match)(jnp.where(masks[0][:, :, None] & masks[1][:, None], cosine, -jnp.inf))
 
 
-def wcord_global(positive: Array, negatives: Array) -> Array:
+def wcord_global(positive: Float[Array, ' b'], negatives: Float[Array, 'b m']) -> Float[Array, ' b']:
   """Wasserstein dependency of student and teacher, in its dual form: a critic scores pairs.
 
   l_i = -( g(teacher_i, student_i) - sum_m g(teacher_m, student_i) )
@@ -126,7 +141,7 @@ def wcord_global(positive: Array, negatives: Array) -> Array:
   return jnp.sum(negatives.astype(jnp.float32), 1) - positive.astype(jnp.float32)
 
 
-def wcord_scores(scores: Array) -> Array:
+def wcord_scores(scores: Float[Array, 'b b']) -> Float[Array, ' b']:
   """`wcord_global` with one negative, the mean over all other examples of the batch.
 
   l_i = -( s_ii - sum_{j != i} s_ij / (b - 1) )
@@ -144,7 +159,7 @@ def wcord_scores(scores: Array) -> Array:
   return wcord_global(positive, ((jnp.sum(scores, 1) - positive) / max(len(scores) - 1, 1))[:, None])
 
 
-def wcord_local(q: Array, k: Array, *, epsilon: float = 0.05, iterations: int = 20) -> Array:
+def wcord_local(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, epsilon: float = 0.05, iterations: int = 20) -> Float[Array, ' b']:
   """Optimal transport between the student's and the teacher's features of a batch, in its primal form.
 
   l_i = b sum_j pi_ij C_ij,   C_ij = 1 - cos(q_i, k_j),   pi = argmin <pi, C> - epsilon H(pi)

@@ -1,13 +1,14 @@
 """Equivariance of representations to changes of the input."""
 
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from jssl.objectives.multi_view import gram
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def care(q: Array, k: Array, *, chunks: int = 8, ids: Array | None = None) -> Array:
+def care(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, chunks: int = 8, ids: Int[Array, ' b'] | None = None) -> Float[Array, ' b']:
   """Equivariance to an augmentation: one rotation for all examples, so that inner products stay the same.
 
   l_i = 2 sum_{j != i} (q_i.q_j - k_i.k_j)^2,   j in the chunk of i

@@ -2,11 +2,12 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jssl.types import Array
 
 
-def margin_ranking(positive: Array, negatives: Array, *, margin: float = 1.0) -> Array:
+def margin_ranking(positive: Float[Array, ' b'], negatives: Float[Array, 'b k'], *, margin: float = 1.0) -> Float[Array, ' b']:
   """True triples score above false ones by a margin.
 
   l_i = mean_k max(0, margin - s_i + s_ik)
@@ -25,8 +26,8 @@ def margin_ranking(positive: Array, negatives: Array, *, margin: float = 1.0) ->
 
 
 def self_adversarial(
-  positive: Array, negatives: Array, *, margin: float = 9.0, adversarial_temperature: float = 1.0
-) -> Array:
+  positive: Float[Array, ' b'], negatives: Float[Array, 'b k'], *, margin: float = 9.0, adversarial_temperature: float = 1.0
+) -> Float[Array, ' b']:
   """Logistic loss in which false triples weigh the more the more plausible the model finds them.
 
   l_i = -1/2 log sigmoid(margin + s_i) - 1/2 sum_k p_ik log sigmoid(-margin - s_ik),   p_i = softmax_k(alpha s_ik)
@@ -52,7 +53,7 @@ def _float(x: Array) -> Array:
   return x.astype(jnp.float32)
 
 
-def square_norm(x: Array) -> Array:
+def square_norm(x: Float[Array, '...']) -> Float[Array, '']:
   """The sum of squares, for a penalty on parameters: l = sum x^2.
 
   Args:

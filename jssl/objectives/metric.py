@@ -2,12 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def prototypical(z: Array) -> Array:
+def prototypical(z: Float[Array, 'b m d']) -> Float[Array, ' b']:
   """Softmax over the squared distances of a query to the classes' prototypes.
 
   l_i = -log softmax_c( -|z_i1 - mean_{m > 1} z_cm|^2 )_i
@@ -25,7 +26,7 @@ def prototypical(z: Array) -> Array:
   return own_class(-_square_distance(query, prototype))
 
 
-def angular_prototypical(z: Array, *, scale: float = 10.0) -> Array:
+def angular_prototypical(z: Float[Array, 'b m d'], *, scale: float = 10.0) -> Float[Array, ' b']:
   """Softmax over the scaled cosines of a query to the classes' prototypes.
 
   l_i = -log softmax_c( w cos(z_i1, mean_{m > 1} z_cm) )_i
@@ -44,7 +45,7 @@ def angular_prototypical(z: Array, *, scale: float = 10.0) -> Array:
   return own_class(jnp.maximum(scale, 1e-6) * jnp.matmul(query, prototype.T, precision='highest'))
 
 
-def ge2e(z: Array, *, scale: float = 10.0) -> Array:
+def ge2e(z: Float[Array, 'b m d'], *, scale: float = 10.0) -> Float[Array, ' b']:
   """Generalised end-to-end loss: every example is a query, its own prototype made without it.
 
   l_i = mean_m -log softmax_c( w cos(z_im, c_c) )_i,   c_c = mean_n z_cn, for c = i mean_{n != m} z_in
@@ -70,8 +71,13 @@ def ge2e(z: Array, *, scale: float = 10.0) -> Array:
 
 
 def triplet(
-  q: Array, k: Array, *, margin: float = 0.2, weights: Array | None = None, ids: Array | None = None
-) -> Array:
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
+  *,
+  margin: float = 0.2,
+  weights: Float[Array, 'b b'] | None = None,
+  ids: Int[Array, ' b'] | None = None,
+) -> Float[Array, ' b']:
   """A positive must be closer than negatives by a margin, in squared distance on the sphere.
 
   l_i = sum_j w_ij max(0, |q_i - k_i|^2 - |q_i - k_j|^2 + margin)
@@ -99,7 +105,9 @@ def triplet(
   return jnp.sum(jnp.where(other, weights * hinge, 0), 1)
 
 
-def euclidean_triplet(anchor: Array, positive: Array, negative: Array, *, margin: float = 1.0) -> Array:
+def euclidean_triplet(
+  anchor: Float[Array, 'b d'], positive: Float[Array, 'b d'], negative: Float[Array, 'b d'], *, margin: float = 1.0
+) -> Float[Array, ' b']:
   """The positive must be closer than the negative by a margin, in distance.
 
   l_i = max(0, |q_i - p_i| - |q_i - n_i| + margin)
@@ -126,7 +134,7 @@ def _distance(x: Array, y: Array) -> Array:
   return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
 
 
-def own_class(logits: Array) -> Array:
+def own_class(logits: Float[Array, 'b b']) -> Float[Array, ' b']:
   return jax.nn.logsumexp(logits, 1) - jnp.diagonal(logits)
 
 

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from jssl.objectives.contrastive import info_nce
 from jssl.objectives.distillation import kl_logits
@@ -9,7 +10,7 @@ from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def poly_view_geometric(z: Array, *, temperature: float = 0.1) -> Array:
+def poly_view_geometric(z: Float[Array, 'b v d'], *, temperature: float = 0.1) -> Float[Array, ' b']:
   """Contrast of many views: the mean of the log-likelihoods over all ordered pairs of views.
 
   l_i = -1/(v(v-1)) sum_{a != c} log p_iac
@@ -28,7 +29,7 @@ def poly_view_geometric(z: Array, *, temperature: float = 0.1) -> Array:
   return -jnp.mean(_off_diagonal(_log_likelihood(z, temperature)), (1, 2))
 
 
-def poly_view_arithmetic(z: Array, *, temperature: float = 0.1) -> Array:
+def poly_view_arithmetic(z: Float[Array, 'b v d'], *, temperature: float = 0.1) -> Float[Array, ' b']:
   """Contrast of many views: the logarithm of the mean likelihood over the other views.
 
   l_i = -1/v sum_a log 1/(v-1) sum_{c != a} p_iac,   p as in `poly_view_geometric`
@@ -47,7 +48,7 @@ def poly_view_arithmetic(z: Array, *, temperature: float = 0.1) -> Array:
   return -jnp.mean(jax.nn.logsumexp(log_p, 2) - jnp.log(log_p.shape[2]), 1)
 
 
-def poly_view_statistics(z: Array, *, temperature: float = 0.1, normalize: bool = True) -> Array:
+def poly_view_statistics(z: Float[Array, 'b v d'], *, temperature: float = 0.1, normalize: bool = True) -> Float[Array, ' b']:
   """Contrast of every view with the sufficient statistics of the others: their mean.
 
   l_i = -1/v sum_a log [ e^{z_ia.s_ia/tau} / (e^{z_ia.s_ia/tau} + sum_{j != i} sum_g e^{z_jg.s_ia/tau}) ]
@@ -72,7 +73,7 @@ def poly_view_statistics(z: Array, *, temperature: float = 0.1, normalize: bool 
   return jnp.mean(jax.nn.softplus(_others(z, s, temperature) - positive), 1)
 
 
-def symile(z: Array, *, scale: float = 1.0, permutations: Array | None = None) -> Array:
+def symile(z: Float[Array, 'b m d'], *, scale: float = 1.0, permutations: Int[Array, 'm m b'] | None = None) -> Float[Array, ' b']:
   """Contrast of any number of modalities by their multilinear inner product.
 
   l_i = 1/m sum_a -log [ e^{s <z_i1, ..., z_im>} / sum_c e^{s <z_ia, c>} ],   <x, ..., y> = sum_d x_d ... y_d
@@ -94,7 +95,7 @@ def symile(z: Array, *, scale: float = 1.0, permutations: Array | None = None) -
   z = l2_normalize(z)
   b, m, _ = z.shape
   positive = scale * jnp.sum(jnp.prod(z, 1), -1)
-  loss = 0.0
+  loss = jnp.zeros(b)
   for a in range(m):
     others = [o for o in range(m) if o != a]
     if permutations is None:
@@ -103,7 +104,7 @@ def symile(z: Array, *, scale: float = 1.0, permutations: Array | None = None) -
         candidates = (candidates[:, None] * z[:, o]).reshape(-1, z.shape[2])
         own = own * b + jnp.arange(b)
     else:
-      candidates, own = 1.0, jnp.arange(b)
+      candidates, own = jnp.ones_like(z[:, a]), jnp.arange(b)
       for o in others:
         candidates = candidates * z[permutations[a, o], o]
     logits = scale * jnp.matmul(z[:, a], candidates.T, precision='highest')
@@ -112,7 +113,7 @@ def symile(z: Array, *, scale: float = 1.0, permutations: Array | None = None) -
   return loss / m
 
 
-def pairwise_info_nce(z: Array, *, scale: float = 1.0) -> Array:
+def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0) -> Float[Array, ' b']:
   """CLIP for more than two modalities: the mean of its loss over all pairs of them.
 
   l_i = 1/(m(m-1)) sum_{a != c} -log [ e^{s z_ia.z_ic} / sum_j e^{s z_ia.z_jc} ]
@@ -129,10 +130,12 @@ def pairwise_info_nce(z: Array, *, scale: float = 1.0) -> Array:
   """
   m = z.shape[1]
   pairs = [(a, c) for a in range(m) for c in range(m) if a != c]
-  return sum(info_nce(z[:, a], z[:, c], temperature=1 / scale) for a, c in pairs) / len(pairs)
+  return sum((info_nce(z[:, a], z[:, c], temperature=1 / scale) for a, c in pairs), jnp.zeros(len(z))) / len(pairs)
 
 
-def patch_discrimination(prediction: Array, target: Array, *, temperature: float = 0.2, eps: float = 1e-4) -> Array:
+def patch_discrimination(
+  prediction: Float[Array, 'b n d'], target: Float[Array, 'b n d'], *, temperature: float = 0.2, eps: float = 1e-4
+) -> Float[Array, ' b']:
   """Cross entropy of finding a patch's target among those of the same image.
 
   l_i = 2 tau mean_n -log [ e^{p_n.t_n/tau} / sum_m e^{p_n.t_m/tau} ]
@@ -160,7 +163,7 @@ def patch_discrimination(prediction: Array, target: Array, *, temperature: float
   return -2 * temperature * jnp.mean(jnp.diagonal(jax.nn.log_softmax(logits), axis1=1, axis2=2), 1)
 
 
-def patch_similarity(z: Array, *, target: float = 0.75) -> Array:
+def patch_similarity(z: Float[Array, 'b n d'], *, target: float = 0.75) -> Float[Array, '']:
   """Keeps the patches of an image as alike as they should be: their mean cosine is held at a target.
 
   l = ( mean_inm cos(z_in, z_im) - target )^2
@@ -179,7 +182,7 @@ def patch_similarity(z: Array, *, target: float = 0.75) -> Array:
   return (jnp.mean(jnp.sum(mean * mean, -1)) - target) ** 2
 
 
-def kl_align(q: Array, k: Array, *, temperature: float = 1.0) -> Array:
+def kl_align(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, temperature: float = 1.0) -> Float[Array, ' b']:
   """Makes a shallow layer's embedding, read as a distribution over features, follow the last layer's.
 
   l_i = T KL( softmax(k_i/T) || softmax(q_i/T) )
@@ -198,7 +201,7 @@ def kl_align(q: Array, k: Array, *, temperature: float = 1.0) -> Array:
   return kl_logits(q, k, temperature=temperature) / temperature
 
 
-def gram(x: Array) -> Array:
+def gram(x: Float[Array, 'b d']) -> Float[Array, 'b b']:
   return jnp.matmul(x, x.T, precision='highest')
 
 

@@ -2,12 +2,15 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from jssl.objectives.contrastive import nt_xent
 from jssl.types import Array
 
 
-def non_negative(q: Array, k: Array, *, temperature: float = 0.2, ids: Array | None = None) -> Array:
+def non_negative(
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, temperature: float = 0.2, ids: Int[Array, ' b'] | None = None
+) -> Float[Array, ' b']:
   """NT-Xent of non-negative features, for the anchors q.
 
   l = nt_xent(z(q), z(k)),   z = `rectify`
@@ -27,7 +30,7 @@ def non_negative(q: Array, k: Array, *, temperature: float = 0.2, ids: Array | N
   return nt_xent(rectify(q), rectify(k), temperature=temperature, ids=ids)
 
 
-def rectify(x: Array) -> Array:
+def rectify(x: Float[Array, ' *s']) -> Float[Array, ' *s']:
   """relu(x) with the gradient of gelu(x), which keeps features from dying."""
   x = x.astype(jnp.float32)
   smooth = jax.nn.gelu(x, approximate=False)

@@ -8,12 +8,13 @@ and for masks of equal size l_i is the mean over its own.
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def negative_cosine(q: Array, k: Array, *, mask: Array | None = None) -> Array:
+def negative_cosine(q: Float[Array, 'b *n d'], k: Float[Array, 'b *n d'], *, mask: Bool[Array, ' b *n'] | None = None) -> Float[Array, ' b']:
   """Negative cosine similarity of a prediction and its target.
 
   l = -(q/|q|).(k/|k|)
@@ -31,7 +32,7 @@ def negative_cosine(q: Array, k: Array, *, mask: Array | None = None) -> Array:
   return token_mean(-_cosine(q, k), mask)
 
 
-def byol(q: Array, k: Array, *, mask: Array | None = None) -> Array:
+def byol(q: Float[Array, 'b *n d'], k: Float[Array, 'b *n d'], *, mask: Bool[Array, ' b *n'] | None = None) -> Float[Array, ' b']:
   """Squared distance between a prediction and its target, both at unit length.
 
   l = |q/|q| - k/|k||^2 = 2 - 2 cos(q, k)
@@ -50,7 +51,9 @@ def byol(q: Array, k: Array, *, mask: Array | None = None) -> Array:
   return token_mean(2 - 2 * _cosine(q, k), mask)
 
 
-def smooth_l1(q: Array, k: Array, *, beta: float = 1.0, normalize: bool = False, mask: Array | None = None) -> Array:
+def smooth_l1(
+  q: Float[Array, 'b *n d'], k: Float[Array, 'b *n d'], *, beta: float = 1.0, normalize: bool = False, mask: Bool[Array, ' b *n'] | None = None
+) -> Float[Array, ' b']:
   """Smooth L1 distance: squared near 0, absolute beyond beta.
 
   l = mean_d ( e^2/(2 beta) where |e| <= beta, |e| - beta/2 elsewhere ),   e = q - k
@@ -75,7 +78,9 @@ def smooth_l1(q: Array, k: Array, *, beta: float = 1.0, normalize: bool = False,
   return token_mean(jnp.mean(jnp.where(near, e * e / (2 * beta), jnp.abs(e) - beta / 2), -1), mask)
 
 
-def latent_l2(q: Array, k: Array, *, normalize: bool = False, mask: Array | None = None) -> Array:
+def latent_l2(
+  q: Float[Array, 'b *n d'], k: Float[Array, 'b *n d'], *, normalize: bool = False, mask: Bool[Array, ' b *n'] | None = None
+) -> Float[Array, ' b']:
   """Squared distance of a prediction and its target in latent space.
 
   l = mean_d (q - k)^2
@@ -95,7 +100,9 @@ def latent_l2(q: Array, k: Array, *, normalize: bool = False, mask: Array | None
   return token_mean(jnp.mean(_error(q, k, normalize) ** 2, -1), mask)
 
 
-def latent_l1(q: Array, k: Array, *, normalize: bool = False, mask: Array | None = None) -> Array:
+def latent_l1(
+  q: Float[Array, 'b *n d'], k: Float[Array, 'b *n d'], *, normalize: bool = False, mask: Bool[Array, ' b *n'] | None = None
+) -> Float[Array, ' b']:
   """Absolute distance of a prediction and its target in latent space.
 
   l = mean_d |q - k|
@@ -115,7 +122,7 @@ def latent_l1(q: Array, k: Array, *, normalize: bool = False, mask: Array | None
   return token_mean(jnp.mean(jnp.abs(_error(q, k, normalize)), -1), mask)
 
 
-def token_mean(loss: Array, mask: Array | None = None) -> Array:
+def token_mean(loss: Float[Array, ' b *n'], mask: Bool[Array, ' b *n'] | None = None) -> Float[Array, ' b']:
   """[b ...] to [b]: the mean over tokens, or with a mask [b ...] the example's share of the mean over masked tokens."""
   b = len(loss)
   if mask is None:
@@ -126,7 +133,7 @@ def token_mean(loss: Array, mask: Array | None = None) -> Array:
   return jnp.sum(jnp.where(mask, loss, 0).reshape(b, -1), 1) * b / jnp.maximum(jnp.sum(mask), 1)
 
 
-def feature_norm(x: Array, eps: float = 1e-5, correction: int = 0) -> Array:
+def feature_norm(x: Float[Array, '*s d'], eps: float = 1e-5, correction: int = 0) -> Float[Array, '*s d']:
   """x with mean 0 and variance 1 over the last axis, in float32; the variance divides by d - correction."""
   x = x.astype(jnp.float32)
   x = x - jax.lax.stop_gradient(x[..., :1])  # what is constant is then 0, and not what rounding makes of it, blown up

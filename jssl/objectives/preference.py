@@ -10,13 +10,14 @@ gradient is stopped.
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Num
 
 from jssl.objectives.prediction import token_mean
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def bradley_terry(chosen: Array, rejected: Array) -> Array:
+def bradley_terry(chosen: Float[Array, ' b'], rejected: Float[Array, ' b']) -> Float[Array, ' b']:
   """Negative log-likelihood of the preferences under the rewards: ranked preference modelling, a reward model's loss.
 
   l_i = -log sigmoid(r_chosen - r_rejected)
@@ -33,7 +34,7 @@ def bradley_terry(chosen: Array, rejected: Array) -> Array:
   return jax.nn.softplus(_float(rejected) - _float(chosen))
 
 
-def binary_preference(chosen: Array, rejected: Array) -> Array:
+def binary_preference(chosen: Float[Array, ' b'], rejected: Float[Array, ' b']) -> Float[Array, ' b']:
   """Binary discrimination of good and bad answers, each judged alone.
 
   l_i = 1/2 ( -log sigmoid(r_chosen) - log sigmoid(-r_rejected) )
@@ -50,7 +51,9 @@ def binary_preference(chosen: Array, rejected: Array) -> Array:
   return (jax.nn.softplus(-_float(chosen)) + jax.nn.softplus(_float(rejected))) / 2
 
 
-def goal_contrast(source: Array, goal: Array, other_source: Array, other_goal: Array) -> Array:
+def goal_contrast(
+  source: Float[Array, 'b s d'], goal: Float[Array, 'b g d'], other_source: Float[Array, 'b s d'], other_goal: Float[Array, 'b g d']
+) -> Float[Array, ' b']:
   """Goal-conditioned contrast inside a reward model: states of a preferred answer lead to its own later states.
 
   l_i = -mean_sg log sigmoid(cos(source_is, goal_ig)) - mean_sg log(1 - sigmoid(cos(other_source_is, other_goal_ig)))
@@ -72,8 +75,13 @@ def goal_contrast(source: Array, goal: Array, other_source: Array, other_goal: A
 
 
 def dpo(
-  chosen: Array, rejected: Array, reference_chosen: Array, reference_rejected: Array, *, beta: float = 0.1
-) -> Array:
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'],
+  reference_rejected: Float[Array, ' b'],
+  *,
+  beta: float = 0.1,
+) -> Float[Array, ' b']:
   """Direct preference optimisation: Bradley-Terry with the policy's own log-ratios as rewards.
 
   l_i = -log sigmoid(beta h_i)
@@ -94,14 +102,14 @@ def dpo(
 
 
 def cdpo(
-  chosen: Array,
-  rejected: Array,
-  reference_chosen: Array,
-  reference_rejected: Array,
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'],
+  reference_rejected: Float[Array, ' b'],
   *,
   beta: float = 0.1,
   epsilon: float = 0.1,
-) -> Array:
+) -> Float[Array, ' b']:
   """Conservative DPO: labels are thought to be flipped with probability epsilon.
 
   l_i = -(1 - epsilon) log sigmoid(beta h_i) - epsilon log sigmoid(-beta h_i)
@@ -125,14 +133,14 @@ def cdpo(
 
 
 def robust_dpo(
-  chosen: Array,
-  rejected: Array,
-  reference_chosen: Array,
-  reference_rejected: Array,
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'],
+  reference_rejected: Float[Array, ' b'],
   *,
   beta: float = 0.1,
   epsilon: float = 0.1,
-) -> Array:
+) -> Float[Array, ' b']:
   """Robust DPO: an unbiased estimate of DPO's loss on clean labels, from labels flipped with probability epsilon.
 
   l_i = ( -(1 - epsilon) log sigmoid(beta h_i) + epsilon log sigmoid(-beta h_i) ) / (1 - 2 epsilon)
@@ -155,8 +163,13 @@ def robust_dpo(
 
 
 def ipo(
-  chosen: Array, rejected: Array, reference_chosen: Array, reference_rejected: Array, *, tau: float = 0.1
-) -> Array:
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'],
+  reference_rejected: Float[Array, ' b'],
+  *,
+  tau: float = 0.1,
+) -> Float[Array, ' b']:
   """Identity preference optimisation: the difference of the log-ratios is held at a finite margin.
 
   l_i = (h_i - 1/(2 tau))^2
@@ -178,14 +191,14 @@ def ipo(
 
 
 def slic(
-  chosen: Array,
-  rejected: Array,
-  reference_chosen: Array | None = None,
-  reference_rejected: Array | None = None,
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'] | None = None,
+  reference_rejected: Float[Array, ' b'] | None = None,
   *,
   delta: float = 1.0,
   likelihood_weight: float = 1.0,
-) -> Array:
+) -> Float[Array, ' b']:
   """Sequence likelihood calibration: a hinge on the log-probabilities, and the likelihood of the preferred answer.
 
   l_i = max(0, delta - chosen_i + rejected_i) - likelihood_weight chosen_i
@@ -210,15 +223,15 @@ def slic(
 
 
 def rrhf(
-  chosen: Array,
-  rejected: Array,
-  reference_chosen: Array | None = None,
-  reference_rejected: Array | None = None,
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'] | None = None,
+  reference_rejected: Float[Array, ' b'] | None = None,
   *,
-  chosen_length: Array,
-  rejected_length: Array,
+  chosen_length: Num[Array, ' b'],
+  rejected_length: Num[Array, ' b'],
   ranking_weight: float = 1.0,
-) -> Array:
+) -> Float[Array, ' b']:
   """Ranking of length-normalised log-probabilities, and the likelihood of the best answer.
 
   l_i = ranking_weight max(0, p_rejected - p_chosen) - chosen_i,   p = log-probability / length
@@ -244,17 +257,17 @@ def rrhf(
 
 
 def kto(
-  chosen: Array,
-  rejected: Array,
-  reference_chosen: Array,
-  reference_rejected: Array,
-  mismatched: Array,
-  mismatched_reference: Array,
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'],
+  reference_rejected: Float[Array, ' b'],
+  mismatched: Float[Array, ' m *v'],
+  mismatched_reference: Float[Array, ' m *v'],
   *,
   beta: float = 0.1,
   desirable_weight: float = 1.0,
   undesirable_weight: float = 1.0,
-) -> Array:
+) -> Float[Array, ' b']:
   """Kahneman-Tversky optimisation: each answer's log-ratio against a reference point, without comparing the two.
 
   l_i = 1/2 ( lambda_D sigmoid(beta (z - rho_chosen)) + lambda_U sigmoid(beta (rho_rejected - z)) )
@@ -288,16 +301,16 @@ def kto(
 
 
 def kto_unpaired(
-  log_prob: Array,
-  reference: Array,
-  mismatched: Array,
-  mismatched_reference: Array,
+  log_prob: Float[Array, ' b'],
+  reference: Float[Array, ' b'],
+  mismatched: Float[Array, ' m *v'],
+  mismatched_reference: Float[Array, ' m *v'],
   *,
-  desirable: Array,
+  desirable: Bool[Array, ' b'],
   beta: float = 0.1,
   desirable_weight: float = 1.0,
   undesirable_weight: float = 1.0,
-) -> Array:
+) -> Float[Array, ' b']:
   """Kahneman-Tversky optimisation of single answers, each marked as desirable or not.
 
   l_i = lambda_D sigmoid(beta (z - rho_i)) where desirable, and else lambda_U sigmoid(beta (rho_i - z))
@@ -325,15 +338,15 @@ def kto_unpaired(
 
 
 def orpo(
-  chosen: Array,
-  rejected: Array,
-  reference_chosen: Array | None = None,
-  reference_rejected: Array | None = None,
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'] | None = None,
+  reference_rejected: Float[Array, ' b'] | None = None,
   *,
-  chosen_length: Array,
-  rejected_length: Array,
+  chosen_length: Num[Array, ' b'],
+  rejected_length: Num[Array, ' b'],
   odds_weight: float = 0.1,
-) -> Array:
+) -> Float[Array, ' b']:
   """Odds ratio preference optimisation: likelihood of the preferred answer, and the ratio of the odds of the two.
 
   l_i = -p_chosen - odds_weight log sigmoid( log odds(p_chosen) - log odds(p_rejected) )
@@ -359,16 +372,16 @@ def orpo(
 
 
 def simpo(
-  chosen: Array,
-  rejected: Array,
-  reference_chosen: Array | None = None,
-  reference_rejected: Array | None = None,
+  chosen: Float[Array, ' b'],
+  rejected: Float[Array, ' b'],
+  reference_chosen: Float[Array, ' b'] | None = None,
+  reference_rejected: Float[Array, ' b'] | None = None,
   *,
-  chosen_length: Array,
-  rejected_length: Array,
+  chosen_length: Num[Array, ' b'],
+  rejected_length: Num[Array, ' b'],
   beta: float = 2.0,
   gamma: float = 1.0,
-) -> Array:
+) -> Float[Array, ' b']:
   """Simple preference optimisation: length-normalised log-probabilities as rewards, with a margin.
 
   l_i = -log sigmoid( beta p_chosen - beta p_rejected - gamma ),   p = log-probability / length
@@ -394,8 +407,13 @@ def simpo(
 
 
 def ppo_clip(
-  logp: Array, old_logp: Array, advantages: Array, mask: Array | None = None, *, clip: float = 0.2
-) -> Array:
+  logp: Float[Array, 'b t'],
+  old_logp: Float[Array, 'b t'],
+  advantages: Float[Array, 'b t'],
+  mask: Bool[Array, 'b t'] | None = None,
+  *,
+  clip: float = 0.2,
+) -> Float[Array, ' b']:
   """Proximal policy optimisation: the policy's gain, held back where it has moved too far from the one that acted.
 
   l_i = b / sum_it m_it sum_t m_it ( -min(u_it A_it, min(max(u_it, 1 - clip), 1 + clip) A_it) )
@@ -419,7 +437,7 @@ def ppo_clip(
   return token_mean(-jnp.minimum(u * a, jnp.clip(u, 1 - clip, 1 + clip) * a), mask)
 
 
-def gae(rewards: Array, values: Array, *, gamma: float = 1.0, lambda_: float = 0.95) -> Array:
+def gae(rewards: Float[Array, 'b t'], values: Float[Array, 'b t'], *, gamma: float = 1.0, lambda_: float = 0.95) -> Float[Array, 'b t']:
   """Generalised advantage estimation over episodes that end with their last step.
 
   A_t = delta_t + gamma lambda A_{t+1},   delta_t = r_t + gamma V_{t+1} - V_t,   V and A are 0 after the end

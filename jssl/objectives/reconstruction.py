@@ -7,12 +7,15 @@ weigh right, since the number is that of the whole global batch. An empty mask g
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from jssl.objectives.prediction import feature_norm, token_mean
 from jssl.types import Array
 
 
-def masked_mse(prediction: Array, target: Array, mask: Array, *, normalize: bool = True) -> Array:
+def masked_mse(
+  prediction: Float[Array, 'b n p'], target: Float[Array, 'b n p'], mask: Bool[Array, 'b n'], *, normalize: bool = True
+) -> Float[Array, ' b']:
   """Mean squared error on the masked patches.
 
   l_i = b / sum_in m_in sum_n m_in mean_p (prediction - target)^2
@@ -34,7 +37,7 @@ def masked_mse(prediction: Array, target: Array, mask: Array, *, normalize: bool
   return token_mean(jnp.mean((prediction.astype(jnp.float32) - target) ** 2, -1), mask)
 
 
-def masked_l1(prediction: Array, target: Array, mask: Array) -> Array:
+def masked_l1(prediction: Float[Array, 'b n p'], target: Float[Array, 'b n p'], mask: Bool[Array, 'b n']) -> Float[Array, ' b']:
   """Mean absolute error on the masked patches.
 
   l_i = b / sum_in m_in sum_n m_in mean_p |prediction - target|

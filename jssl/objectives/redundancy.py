@@ -5,12 +5,13 @@ All means, variances and covariances are those of the whole global batch, in flo
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def barlow_twins(q: Array, k: Array, *, lam: float = 5e-3, eps: float = 1e-5) -> Array:
+def barlow_twins(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, lam: float = 5e-3, eps: float = 1e-5) -> Float[Array, '']:
   """The cross-correlation of two views, driven to the identity.
 
   l = sum_i (1 - C_ii)^2 + lam sum_i sum_{j != i} C_ij^2,   C = Q^T K / b
@@ -35,15 +36,15 @@ def barlow_twins(q: Array, k: Array, *, lam: float = 5e-3, eps: float = 1e-5) ->
 
 
 def vicreg(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
   invariance_weight: float = 25.0,
   variance_weight: float = 25.0,
   covariance_weight: float = 1.0,
   gamma: float = 1.0,
   eps: float = 1e-4,
-) -> Array:
+) -> Float[Array, '']:
   """Invariance, variance and covariance: views agree, every feature varies, no two are correlated.
 
   l = lambda mean (q - k)^2 + mu (v(q) + v(k))/2 + nu (c(q) + c(k)),   v = `variance`, c = `covariance`
@@ -70,7 +71,7 @@ def vicreg(
   return invariance_weight * jnp.mean((q - k) ** 2) + variance_weight * spread + covariance_weight * redundant
 
 
-def variance(z: Array, *, gamma: float = 1.0, eps: float = 1e-4) -> Array:
+def variance(z: Float[Array, 'b d'], *, gamma: float = 1.0, eps: float = 1e-4) -> Float[Array, '']:
   """The variance part of VICReg: a hinge on the standard deviation of every feature.
 
   v(z) = mean_j max(0, gamma - sqrt(Var(z_j) + eps)),   Var with b - 1
@@ -91,7 +92,7 @@ def variance(z: Array, *, gamma: float = 1.0, eps: float = 1e-4) -> Array:
   return jnp.mean(jax.nn.relu(gamma - deviation))
 
 
-def covariance(z: Array) -> Array:
+def covariance(z: Float[Array, 'b d']) -> Float[Array, '']:
   """The covariance part of VICReg: the squared covariances of different features.
 
   c(z) = 1/d sum_{i != j} C_ij^2,   C = Z^T Z / (b - 1),   Z = z - mean z
@@ -110,8 +111,8 @@ def covariance(z: Array) -> Array:
 
 
 def w_mse(
-  q: Array, k: Array, *, size: int | None = None, permutations: Array | None = None, eps: float = 1e-4
-) -> Array:
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, size: int | None = None, permutations: Int[Array, 'r b'] | None = None, eps: float = 1e-4
+) -> Float[Array, ' b']:
   """Distance on the sphere between two views, each whitened within sub-batches.
 
   l_i = 2 - 2 cos(w(q)_i, w(k)_i),   w(z) = L^{-1} (z - mean z),   L L^T = (1 - eps) Cov(z) + eps v I
@@ -148,7 +149,9 @@ def w_mse(
   return jnp.zeros(b).at[order.reshape(-1)].add(loss.reshape(-1)) / len(order)
 
 
-def tico(q: Array, k: Array, *, covariance: Array, beta: float = 0.9, rho: float = 8.0) -> Array:
+def tico(
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, covariance: Float[Array, 'd d'], beta: float = 0.9, rho: float = 8.0
+) -> Float[Array, ' b']:
   """Invariance to transformations, and contrast with the second moment of all earlier embeddings.
 
   l_i = 1 - q_i.k_i + rho q_i^T C q_i,   C = `tico_covariance`(q) with unit-length rows
@@ -171,7 +174,7 @@ def tico(q: Array, k: Array, *, covariance: Array, beta: float = 0.9, rho: float
   return 1 - jnp.sum(q * k, -1) + rho * jnp.sum(jnp.matmul(q, c, precision='highest') * q, -1)
 
 
-def tico_covariance(q: Array, *, covariance: Array, beta: float = 0.9) -> Array:
+def tico_covariance(q: Float[Array, 'b d'], *, covariance: Float[Array, 'd d'], beta: float = 0.9) -> Float[Array, 'd d']:
   """The running second moment of TiCo, to be kept for the next step: beta C + (1 - beta) Q^T Q / b, [d d]."""
   q = l2_normalize(q)
   return beta * covariance + (1 - beta) * jnp.matmul(q.T, q, precision='highest') / len(q)

@@ -6,13 +6,14 @@ over the global number. The mean over b is then the mean over all masked tokens,
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
 
 from jssl.objectives.prediction import token_mean
 from jssl.ops.look_up import pick
 from jssl.types import Array
 
 
-def token_cross_entropy(logits: Array, tokens: Array, mask: Array | None = None) -> Array:
+def token_cross_entropy(logits: Float[Array, 'b n v'], tokens: Int[Array, 'b n'], mask: Bool[Array, 'b n'] | None = None) -> Float[Array, ' b']:
   """Cross entropy of the tokens where the mask is true.
 
   l_i = b / sum_in m_in sum_n m_in ( -log softmax(logits_in)[tokens_in] )
@@ -32,7 +33,9 @@ def token_cross_entropy(logits: Array, tokens: Array, mask: Array | None = None)
   return token_mean(_cross_entropy(logits, tokens), mask)
 
 
-def replaced_token_detection(logits: Array, replaced: Array, mask: Array | None = None) -> Array:
+def replaced_token_detection(
+  logits: Float[Array, 'b n'], replaced: Bool[Array, 'b n'], mask: Bool[Array, 'b n'] | None = None
+) -> Float[Array, ' b']:
   """Binary cross entropy of telling for every token whether it was replaced.
 
   l_i = b / sum_in m_in sum_n m_in ( -r log sigmoid(logits) - (1 - r) log sigmoid(-logits) )_in
@@ -54,14 +57,14 @@ def replaced_token_detection(logits: Array, replaced: Array, mask: Array | None 
 
 
 def codebook_cross_entropy(
-  logits: Array,
-  codes: Array,
-  mask: Array,
+  logits: Float[Array, 'b n *qv'],
+  codes: Int[Array, 'b n q'],
+  mask: Bool[Array, 'b n'],
   *,
-  weights: Array | tuple[float, ...] | None = None,
+  weights: Float[Array, ' q'] | tuple[float, ...] | None = None,
   masked_weight: float = 0.9,
-  valid: Array | None = None,
-) -> Array:
+  valid: Bool[Array, 'b n'] | None = None,
+) -> Float[Array, ' b']:
   """Cross entropy of the codes of several codebooks, masked frames weighing more than visible ones.
 
   l = sum_q g_q ( w mean_{masked} c_q + (1 - w) mean_{visible} c_q ),   c_q = -log softmax(logits_q)[codes_q]
@@ -89,7 +92,7 @@ def codebook_cross_entropy(
   return masked_weight * token_mean(loss, mask & valid) + (1 - masked_weight) * token_mean(loss, ~mask & valid)
 
 
-def masked_value_mse(prediction: Array, target: Array, mask: Array) -> Array:
+def masked_value_mse(prediction: Float[Array, 'b t c'], target: Float[Array, 'b t c'], mask: Bool[Array, 'b t c']) -> Float[Array, ' b']:
   """Mean squared error on the masked values of a multivariate series.
 
   l_i = b / sum m sum_tc m_itc (prediction - target)_itc^2

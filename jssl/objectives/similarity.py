@@ -2,12 +2,15 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Num
 
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def cosine_regression(q: Array, k: Array, *, labels: Array, weights: Array | None = None) -> Array:
+def cosine_regression(
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Num[Array, ' b'], weights: Float[Array, ' b'] | Bool[Array, ' b'] | None = None
+) -> Float[Array, ' b']:
   """Squared error between the cosine of a pair and its label: the first stage of SetFit.
 
   l_i = w_i (y_i - cos(q_i, k_i))^2
@@ -28,7 +31,7 @@ def cosine_regression(q: Array, k: Array, *, labels: Array, weights: Array | Non
   return error if weights is None else weights * error
 
 
-def cosent(q: Array, k: Array, *, labels: Array, scale: float = 20.0) -> Array:
+def cosent(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Num[Array, ' b'], scale: float = 20.0) -> Float[Array, '']:
   """Ranking of pairs by their cosines, in the order of their labels.
 
   l = log( 1 + sum_{y_i < y_j} exp( s (cos_i - cos_j) ) ),   cos_i = cos(q_i, k_i)
@@ -48,7 +51,7 @@ def cosent(q: Array, k: Array, *, labels: Array, scale: float = 20.0) -> Array:
   return _ranking(scale * jnp.sum(l2_normalize(q) * l2_normalize(k), -1), labels)
 
 
-def angle(q: Array, k: Array, *, labels: Array, scale: float = 20.0) -> Array:
+def angle(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Num[Array, ' b'], scale: float = 20.0) -> Float[Array, '']:
   """Ranking of pairs by the angle of their quotient in complex space, which does not saturate as the cosine does.
 
   l = log( 1 + sum_{y_i < y_j} exp( s (t_i - t_j) ) ),   t = |sum_d (Re + Im)( q/k |k|/|q| )_d|

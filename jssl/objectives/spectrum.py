@@ -2,12 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
-def spectral_entropy(z: Array, *, eps: float = 1e-7) -> Array:
+def spectral_entropy(z: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Array, '']:
   """Entropy of the spectrum of the batch: von Neumann's, of its autocorrelation.
 
   S = -sum_j lambda_j ln lambda_j,   lambda = eigenvalues of (1/b) sum_i z_i z_i' / |z_i|^2, which sum to 1
@@ -31,7 +32,7 @@ def spectral_entropy(z: Array, *, eps: float = 1e-7) -> Array:
   return -jnp.sum(s * s * log) + jnp.sum(slope * (z - fixed))
 
 
-def effective_rank(z: Array, *, eps: float = 1e-7) -> Array:
+def effective_rank(z: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Array, '']:
   """How many directions the batch fills: exp of `spectral_entropy`, in [1, min(b, d)].
 
   Args:
@@ -47,7 +48,7 @@ def effective_rank(z: Array, *, eps: float = 1e-7) -> Array:
   return jnp.exp(spectral_entropy(z, eps=eps))
 
 
-def rank_penalty(q: Array, k: Array, *, eps: float = 1e-7) -> Array:
+def rank_penalty(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Array, '']:
   """Rank reduction: the log of the effective rank, to be made small beside a contrastive objective.
 
   l = (S(q) + S(k)) / 2,   S = `spectral_entropy`

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from jssl.objectives.contrastive import as_float32, log_sum_exp_of, own_pairs
 from jssl.ops.normalize import l2_normalize
@@ -9,7 +10,7 @@ from jssl.ops.pairwise import unlike
 from jssl.types import Array
 
 
-def alignment(q: Array, k: Array, *, alpha: float = 2.0) -> Array:
+def alignment(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, alpha: float = 2.0) -> Float[Array, ' b']:
   """Alignment: how far the two views of an example lie apart on the sphere.
 
   l_i = |q_i - k_i|^alpha
@@ -30,8 +31,8 @@ def alignment(q: Array, k: Array, *, alpha: float = 2.0) -> Array:
 
 
 def uniformity(
-  q: Array, k: Array | None = None, *, t: float = 2.0, ids: Array | None = None, chunk: int | None = None
-) -> Array:
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'] | None = None, *, t: float = 2.0, ids: Int[Array, ' b'] | None = None, chunk: int | None = None
+) -> Float[Array, '']:
   """Uniformity: the logarithm of the mean Gaussian potential between different examples on the sphere.
 
   u(x) = log mean_{i != j} exp(-t |x_i - x_j|^2),   l = (u(q) + u(k))/2, or u(q) alone
@@ -58,15 +59,15 @@ def uniformity(
 
 
 def align_uniform(
-  q: Array,
-  k: Array,
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
   *,
   alpha: float = 2.0,
   t: float = 2.0,
   uniformity_weight: float = 1.0,
-  ids: Array | None = None,
+  ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
-) -> Array:
+) -> Float[Array, ' b']:
   """Alignment plus uniformity: the two ends of the contrastive loss, optimised directly.
 
   l_i = |q_i - k_i|^alpha + w (u(q) + u(k))/2,   u as in `uniformity`
@@ -90,7 +91,7 @@ def align_uniform(
   return alignment(q, k, alpha=alpha) + uniformity_weight * uniformity(q, k, t=t, ids=ids, chunk=chunk)
 
 
-def koleo(q: Array, *, eps: float = 1e-8) -> Array:
+def koleo(q: Float[Array, 'b d'], *, eps: float = 1e-8) -> Float[Array, ' b']:
   """Every example is pushed away from its nearest neighbour on the sphere, so that the batch spreads out evenly.
 
   l_i = -log( min_{j != i} |q_i - q_j| + eps )

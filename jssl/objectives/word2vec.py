@@ -2,11 +2,12 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Num
 
 from jssl.types import Array
 
 
-def sgns(centre: Array, context: Array, negatives: Array) -> Array:
+def sgns(centre: Float[Array, 'b d'], context: Float[Array, 'b d'], negatives: Float[Array, 'b k d']) -> Float[Array, ' b']:
   """Skip-gram with negative sampling: the word against a word of its context and against random words.
 
   l_i = -log sigmoid(u_i.v_i) - sum_k log sigmoid(-n_ik.v_i)
@@ -24,7 +25,9 @@ def sgns(centre: Array, context: Array, negatives: Array) -> Array:
   return _negative_sampling(centre.astype(jnp.float32), context, negatives)
 
 
-def cbow(context: Array, target: Array, negatives: Array, *, mask: Array | None = None) -> Array:
+def cbow(
+  context: Float[Array, 'b c d'], target: Float[Array, 'b d'], negatives: Float[Array, 'b k d'], *, mask: Bool[Array, 'b c'] | None = None
+) -> Float[Array, ' b']:
   """Continuous bag of words, with negative sampling: the mean of the context against the word it surrounds.
 
   l_i = -log sigmoid(u_i.h_i) - sum_k log sigmoid(-n_ik.h_i),   h_i = mean_c v_ic
@@ -45,8 +48,13 @@ def cbow(context: Array, target: Array, negatives: Array, *, mask: Array | None 
 
 
 def position_weighted_cbow(
-  context: Array, position: Array, target: Array, negatives: Array, *, mask: Array | None = None
-) -> Array:
+  context: Float[Array, 'b c d'],
+  position: Float[Array, 'c d'],
+  target: Float[Array, 'b d'],
+  negatives: Float[Array, 'b k d'],
+  *,
+  mask: Bool[Array, 'b c'] | None = None,
+) -> Float[Array, ' b']:
   """Continuous bag of words in which every place of the window has a learned vector of weights.
 
   l_i = -log sigmoid(u_i.h_i) - sum_k log sigmoid(-n_ik.h_i),   h_i = mean_c p_c * v_ic
@@ -69,7 +77,7 @@ def position_weighted_cbow(
   return _negative_sampling(_context_mean(weighted, mask), target, negatives)
 
 
-def hierarchical_softmax(h: Array, nodes: Array, *, turns: Array) -> Array:
+def hierarchical_softmax(h: Float[Array, 'b d'], nodes: Float[Array, 'b l d'], *, turns: Num[Array, 'b l']) -> Float[Array, ' b']:
   """Likelihood of a word as the turns taken on its way from the root of a binary tree.
 
   l_i = -sum_l log sigmoid(s_il u_il.h_i)

@@ -3,21 +3,22 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Num
 
 from jssl.ops.logistic import logistic, logits
 from jssl.types import Array, Key
 
 
 def cross_fit(
-  x: np.ndarray,
-  z: np.ndarray,
-  seen: np.ndarray,
+  x: Num[np.ndarray, 'n c'],
+  z: Num[np.ndarray, ' n'],
+  seen: Num[np.ndarray, ' n'] | Bool[np.ndarray, ' n'],
   *,
   key: Key,
   folds: int = 5,
   l2: float = 1e-3,
   floor: float = 0.05,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Float[np.ndarray, ' n'], Float[np.ndarray, ' n']]:
   """Who is seen, and what is missing, as predicted from the rest by models that did not see the example.
 
   e(x) = P(seen | x),   m(x) = P(z = 1 | x, seen), each a logistic regression fitted to the other folds

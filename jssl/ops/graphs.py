@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jssl.types import Array
 
@@ -15,7 +16,7 @@ class Graph(NamedTuple):
   adjacency: Array  # [b n n], weights of the edges
 
 
-def normalized_adjacency(adjacency: Array) -> Array:
+def normalized_adjacency(adjacency: Float[Array, 'b n n']) -> Float[Array, 'b n n']:
   """D^-1/2 (A + I) D^-1/2, where D is the diagonal of the row sums of A + I.
 
   Args:

@@ -1,11 +1,12 @@
 """Late interaction: texts as many vectors, compared one by one."""
 
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from jssl.types import Array
 
 
-def late_interaction(q: Array, p: Array, mask: Array) -> Array:
+def late_interaction(q: Float[Array, 'a n d'], p: Float[Array, 'b m d'], mask: Bool[Array, 'b m']) -> Float[Array, 'a b']:
   """Every query against every passage.
 
   s_qp = sum_i max_j <q_i, p_j>

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as linalg
+from jaxtyping import Float, Num
 
 from jssl.types import Array
 
@@ -16,12 +17,19 @@ class Linear(NamedTuple):
   intercept: Array  # [classes]
 
 
-def logits(model: Linear, x: Array) -> Array:
+def logits(model: Linear, x: Float[Array, '*s d']) -> Float[Array, '*s classes']:
   """x W + b, [... classes] float32."""
   return jnp.matmul(x.astype(jnp.float32), model.weights, precision='highest') + model.intercept
 
 
-def logistic(x: Array, y: Array, weight: Array | None = None, *, l2: float | Array = 1e-3, steps: int = 500) -> Linear:
+def logistic(
+  x: Float[Array, 'n d'],
+  y: Float[Array, 'n classes'],
+  weight: Num[Array, ' n'] | None = None,
+  *,
+  l2: float | Float[Array, ''] = 1e-3,
+  steps: int = 500,
+) -> Linear:
   """Weighted multinomial logistic regression; the intercepts go unpenalised.
 
   min over W, b of  sum_i w_i CE(softmax(x_i W + b), y_i) / sum_i w_i  +  l2 / 2 |W|^2

@@ -2,21 +2,22 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from jssl.types import Array
 
 
-def look_up(table: Array, ids: Array) -> Array:
+def look_up(table: Float[Array, ' v *d'], ids: Int[Array, ' *s']) -> Float[Array, '...']:
   """Rows of a table [v ...] by number, [...] -> [... ...]; NaN for a number that is not from 0 to v - 1."""
   return table.at[ids].get(mode='fill', fill_value=jnp.nan, wrap_negative_indices=False)
 
 
-def pick(values: Array, labels: Array) -> Array:
+def pick(values: Float[Array, '*s c'], labels: Int[Array, ' *s']) -> Float[Array, ' *s']:
   """Of values [... c] those of the labels [...]; NaN for a label that is not from 0 to c - 1."""
   found = jnp.take_along_axis(values, labels[..., None], -1, mode='clip')[..., 0]
   return jnp.where((labels >= 0) & (labels < values.shape[-1]), found, jnp.nan)
 
 
-def one_hot(labels: Array, count: int) -> Array:
+def one_hot(labels: Int[Array, ' *s'], count: int) -> Float[Array, '*s {count}']:
   """[...] -> [... count]; NaN for a label that is not from 0 to count - 1."""
   return jnp.where(((labels >= 0) & (labels < count))[..., None], jax.nn.one_hot(labels, count), jnp.nan)

@@ -1,11 +1,12 @@
 """The noise of diffusion: sqrt(abar) x + sqrt(1 - abar) noise, with abar falling from 1 to 0 over the levels."""
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jssl.types import Array
 
 
-def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> Array:
+def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> Float[Array, ' {steps}']:
   """abar of a linear schedule, [steps]: the products of 1 - beta, beta from `start` to `end` in equal steps.
 
   Reference: Ho, Jain, Abbeel 2020, arXiv:2006.11239, section 4.
@@ -13,7 +14,7 @@ def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -
   return jnp.cumprod(1 - jnp.linspace(start, end, steps))
 
 
-def cosine_schedule(steps: int = 1000, offset: float = 0.008, largest: float = 0.999) -> Array:
+def cosine_schedule(steps: int = 1000, offset: float = 0.008, largest: float = 0.999) -> Float[Array, ' {steps}']:
   """abar of the cosine schedule, [steps]: cos^2 of a quarter turn, every beta at most `largest`.
 
   Reference: Nichol, Dhariwal 2021, arXiv:2102.09672, Eq. 17.
@@ -22,7 +23,7 @@ def cosine_schedule(steps: int = 1000, offset: float = 0.008, largest: float = 0
   return jnp.cumprod(1 - jnp.minimum(1 - f[1:] / f[:-1], largest))
 
 
-def noised(x: Array, noise: Array, alpha_bar: Array) -> Array:
+def noised(x: Float[Array, ' b *s'], noise: Float[Array, ' b *s'], alpha_bar: Float[Array, ' b']) -> Float[Array, ' b *s']:
   """sqrt(abar_i) x_i + sqrt(1 - abar_i) noise_i, for alpha_bar [b]."""
   alpha_bar = alpha_bar.reshape(-1, *[1] * (x.ndim - 1))
   return jnp.sqrt(alpha_bar) * x + jnp.sqrt(1 - alpha_bar) * noise

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
+from jaxtyping import Float, Int
 
 from jssl.types import Array
 
@@ -79,12 +80,12 @@ class Part(NamedTuple):
 
   reduced: Array  # [r]
   like: Array | None = None  # [r], the sum of the logits with candidates of the anchor's label
-  count: Array | None = None  # [r], their number
+  count: Array | None = None  # type: ignore[assignment]  # [r], their number; `tuple.count` is not used
 
 
 def over_candidates(
-  how: Reduction, anchors: Rows, *candidates: Rows, shift: Array | float = 0.0, chunk: int | None = None
-) -> Array:
+  how: Reduction, anchors: Rows, *candidates: Rows, shift: float | Float[Array, ''] = 0.0, chunk: int | None = None
+) -> Float[Array, ' b']:
   """how.rows of the logits of each anchor with the candidates of another id, [b].
 
   logit_im = scale_i candidate_scale_m q_i.candidates_m + shift
@@ -115,6 +116,7 @@ def _filled(anchors: Rows, candidates: tuple[Rows, ...]) -> tuple[Rows, ...]:
 def _part(how: Reduction, anchors: Rows, shift: Array, *candidates: Rows) -> Part:
   parts = []
   for c in candidates:
+    assert anchors.x is not None and c.x is not None
     logits = _times(anchors.x * anchors.scale[:, None], (c.x * c.scale[:, None]).T) + shift[:, None]
     parts.append(Part(how.rows(logits, _unlike(anchors, c))[0], *_likeness(anchors, c, logits)))
   return reduce(partial(_join, how), parts)
@@ -125,7 +127,7 @@ def _join(how: Reduction, one: Part, other: Part) -> Part:
 
 
 def _value(part: Part) -> Array:
-  return part.reduced if part.count is None else part.reduced - part.like / jnp.maximum(part.count, 1)
+  return part.reduced if part.like is None or part.count is None else part.reduced - part.like / jnp.maximum(part.count, 1)
 
 
 def _unlike(one: Rows, other: Rows) -> Array:
@@ -133,6 +135,7 @@ def _unlike(one: Rows, other: Rows) -> Array:
 
 
 def _alike(one: Rows, other: Rows) -> Array:
+  assert one.labels is not None
   return (one.labels[:, None] == other.labels) & _unlike(one, other)
 
 
@@ -228,10 +231,12 @@ def _backward(how, chunk, kept, g):
       by_c, by_b = meet()
       sides.append(Rows(by_c, None, by_b))
   return Rows(by_q, None, g * by_a), g * by_shift, tuple(sides)
+
+
 _over_candidates.defvjp(_forward, _backward)
 
 
-def nearest(q: Array, candidates: Array, *, chunk: int | None = None) -> Array:
+def nearest(q: Float[Array, 'b d'], candidates: Float[Array, 'm d'], *, chunk: int | None = None) -> Int[Array, ' b']:
   """The row of the candidate with the largest dot product, the first of equals, [b]; `chunk` as in `over_candidates`.
 
   No gradient flows.
@@ -251,7 +256,7 @@ def nearest(q: Array, candidates: Array, *, chunk: int | None = None) -> Array:
   return _meet(row, join, lambda found: found[1], chunk, (q,), (candidates, jnp.arange(len(candidates))))
 
 
-def unlike(ids: Array) -> Array:
+def unlike(ids: Int[Array, ' b']) -> Int[Array, ' b']:
   """How many rows have another id, [b]; counted without a table."""
   ordered = jnp.sort(ids)
   return len(ids) - jnp.searchsorted(ordered, ids, side='right') + jnp.searchsorted(ordered, ids)

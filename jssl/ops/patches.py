@@ -3,11 +3,12 @@
 import math
 
 import jax.numpy as jnp
+from jaxtyping import Int, Shaped
 
 from jssl.types import Array
 
 
-def patchify(x: Array, patch: int | tuple[int, ...]) -> Array:
+def patchify(x: Shaped[Array, 'b *grid c'], patch: int | tuple[int, ...]) -> Shaped[Array, 'b n p']:
   """[b h w c] -> [b n p*p*c]: patches in raster order, the pixels of each in raster order.
 
   The grid may have any number of axes, as [b t c] or [b t h w c]; `patch` is one side for all, or one an axis.
@@ -16,9 +17,7 @@ def patchify(x: Array, patch: int | tuple[int, ...]) -> Array:
   patch = patch_sides(patch, len(sides))
   if any(side % p for side, p in zip(sides, patch, strict=True)):
     shape = lambda sides: 'x'.join(map(str, sides))
-    raise ValueError(
-      f'{shape(sides)} does not divide into patches of {shape(patch)}: choose another patch or crop size'
-    )
+    raise ValueError(f'{shape(sides)} does not divide into patches of {shape(patch)}: choose another patch or crop size')
   axes = len(sides)
   x = x.reshape(b, *(n for side, p in zip(sides, patch, strict=True) for n in (side // p, p)), c)
   x = x.transpose(0, *range(1, 2 * axes, 2), *range(2, 2 * axes + 1, 2), 2 * axes + 1)
@@ -30,13 +29,13 @@ def patch_sides(patch: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
   return (patch,) * axes if isinstance(patch, int) else tuple(patch)
 
 
-def unpatchify(x: Array, patch: int, grid: tuple[int, int]) -> Array:
+def unpatchify(x: Shaped[Array, 'b n p'], patch: int, grid: tuple[int, int]) -> Shaped[Array, 'b h w c']:
   """[b n p*p*c] -> [b h w c], the inverse of `patchify` for a grid of square patches."""
   b, n, _ = x.shape
   x = x.reshape(b, *grid, patch, -1).swapaxes(2, 3)
   return x.reshape(b, grid[0] * patch, grid[1] * patch, -1)
 
 
-def take(tokens: Array, index: Array) -> Array:
+def take(tokens: Shaped[Array, 'b n d'], index: Int[Array, 'b m']) -> Shaped[Array, 'b m d']:
   """tokens [b n d] at positions index [b m] -> [b m d]."""
   return jnp.take_along_axis(tokens, index[..., None], 1)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 import jax.numpy as jnp
+from jaxtyping import Bool, Int, Shaped
 
 from jssl.types import Array, Features, Keys
 
 
-def visibility(batch: Mapping[str, Array]) -> Array:
+def visibility(batch: Mapping[str, Shaped[Array, '...']]) -> Bool[Array, 'b n n']:
   """Which tokens of a table see each other, [b n n] bool: M_ij = 1 where row_i = row_j or column_i = column_j.
 
   Args:
@@ -19,12 +20,14 @@ def visibility(batch: Mapping[str, Array]) -> Array:
   return same(batch['row']) | same(batch['column'])
 
 
-def token_types(batch: Mapping[str, Array]) -> Array:
+def token_types(batch: Mapping[str, Shaped[Array, '...']]) -> Int[Array, 'b n']:
   """[b n]: 0 for headers, 1 for subjects, 2 for cells."""
   return jnp.where(batch['row'] == 0, 0, jnp.where(batch['column'] == 0, 1, 2))
 
 
-def table_states(net, batch: Mapping[str, Array], hidden: Array, structured: bool, keys: Keys | None = None) -> Features:
+def table_states(
+  net, batch: Mapping[str, Shaped[Array, '...']], hidden: Bool[Array, 'b n'], structured: bool, keys: Keys | None = None
+) -> Features:
   """A Bert on tables, parts of which are hidden.
 
   Args:

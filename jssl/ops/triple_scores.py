@@ -5,11 +5,12 @@ A score takes vectors [... d] that broadcast against each other, so that tails [
 """
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jssl.types import Array
 
 
-def transe(h: Array, r: Array, t: Array, *, norm: int = 1) -> Array:
+def transe(h: Float[Array, '*s d'], r: Float[Array, '*s d'], t: Float[Array, '*s d'], *, norm: int = 1) -> Float[Array, ' *s']:
   """A relation is a translation: -|h + r - t|_norm.
 
   Args:
@@ -32,7 +33,7 @@ def transe(h: Array, r: Array, t: Array, *, norm: int = 1) -> Array:
   return -jnp.sum(jnp.abs(e) if norm == 1 else _length(jnp.sum(e * e, -1, keepdims=True)), -1)
 
 
-def distmult(h: Array, r: Array, t: Array) -> Array:
+def distmult(h: Float[Array, '*s d'], r: Float[Array, '*s d'], t: Float[Array, '*s d']) -> Float[Array, ' *s']:
   """A relation is a diagonal matrix: sum_d h_d r_d t_d.
 
   Args:
@@ -48,7 +49,7 @@ def distmult(h: Array, r: Array, t: Array) -> Array:
   return jnp.sum(_float(h) * _float(r) * _float(t), -1)
 
 
-def complex_(h: Array, r: Array, t: Array) -> Array:
+def complex_(h: Float[Array, '*s d'], r: Float[Array, '*s d'], t: Float[Array, '*s d']) -> Float[Array, ' *s']:
   """DistMult in complex space, which tells head from tail: Re sum_d h_d r_d conj(t_d).
 
   Args:
@@ -65,7 +66,7 @@ def complex_(h: Array, r: Array, t: Array) -> Array:
   return jnp.sum((a * c - b * d) * e + (a * d + b * c) * f, -1)
 
 
-def rotate(h: Array, r: Array, t: Array) -> Array:
+def rotate(h: Float[Array, '*s d'], r: Float[Array, '*s half'], t: Float[Array, '*s d']) -> Float[Array, ' *s']:
   """A relation is a rotation in complex space: -sum_d |h_d e^{i r_d} - t_d|.
 
   Args:
@@ -83,7 +84,7 @@ def rotate(h: Array, r: Array, t: Array) -> Array:
   return -jnp.sum(_length(real * real + imaginary * imaginary), -1)
 
 
-def bilinear(h: Array, r: Array, t: Array) -> Array:
+def bilinear(h: Float[Array, '*s d'], r: Float[Array, '*s d d'], t: Float[Array, '*s d']) -> Float[Array, ' *s']:
   """A relation is a matrix: h^T R t.
 
   Args:

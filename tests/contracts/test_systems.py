@@ -12,7 +12,7 @@ import pytest
 from jssl import configs, testing
 from jssl.core import loop
 from jssl.core.build import open_data, plan
-from jssl.data import DataError
+from jssl.errors import DataError
 from jssl.tables import MEMORIES, PASSES, TEACHERS
 from tests.small import MADE, made, small
 

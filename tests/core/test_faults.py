@@ -22,8 +22,8 @@ from jssl.core.log import Log
 from jssl.data.core import pictures
 from jssl.data.core.order import permutation
 from jssl.data.vision.images import mnist5k
+from jssl.errors import ConfigError
 from jssl.model import restore
-from jssl.options import ConfigError
 from jssl.replay import describe, replay
 from tests.small import small
 

@@ -8,7 +8,7 @@ import pytest
 from jssl import tables
 from jssl.core.build import plan
 from jssl.core.graph import Node, arrange, look, parse, select, stacked
-from jssl.options import ConfigError
+from jssl.errors import ConfigError
 from jssl.passes.views import embed
 from jssl.types import Call, Features, Pass
 from tests.core.tiny import B, Started, shaken, tiny

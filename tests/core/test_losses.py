@@ -9,9 +9,9 @@ from jssl import tables
 from jssl.core.build import make_loss, plan
 from jssl.core.method import Outputs, example_keys, judge, mean
 from jssl.core.step import init_state, make_step
+from jssl.errors import ConfigError
 from jssl.objectives import alignment, info_nce_queue
 from jssl.ops.normalize import l2_normalize
-from jssl.options import ConfigError
 from jssl.testing import check_traces
 from jssl.types import Loss, Objective, salted
 from tests.core.tiny import B, Started, shaken, size, tiny

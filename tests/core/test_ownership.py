@@ -11,7 +11,7 @@ import pytest
 
 from jssl.core import ownership
 from jssl.core.ownership import owned
-from jssl.options import ConfigError
+from jssl.errors import ConfigError
 
 
 def lock(folder, age=0.0, **fields):

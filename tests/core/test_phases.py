@@ -11,7 +11,7 @@ from jssl import run
 from jssl.core import loop
 from jssl.core.build import plan
 from jssl.core.phases import phase_at
-from jssl.options import ConfigError
+from jssl.errors import ConfigError
 from jssl.types import Column, Features
 from tests.small import small
 

@@ -7,8 +7,9 @@ import pytest
 from jssl import configs
 from jssl.core.build import columns_of, open_data, plan
 from jssl.data import arrays
+from jssl.errors import ConfigError
 from jssl.ops.look_up import look_up, one_hot, pick
-from jssl.options import ConfigError, with_facts
+from jssl.options import with_facts
 from jssl.types import Column
 
 IDS = np.array([[2, 5, 0], [7, 0, 0]])

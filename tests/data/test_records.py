@@ -9,9 +9,10 @@ import pytest
 import tensorflow_datasets
 from PIL import Image
 
-from jssl.data import DataError, digits, resident, tfds
+from jssl.data import digits, resident, tfds
 from jssl.data.core import records
 from jssl.data.core.records import decode
+from jssl.errors import DataError
 
 
 def png(image, mode=None):

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip('tokenizers')
 
-from jssl.data.core.records import DataError  # noqa: E402
 from jssl.data.text import corpora, news_documents, tokenize  # noqa: E402
+from jssl.errors import DataError  # noqa: E402
 
 needs = lambda module: pytest.mark.skipif(find_spec(module) is None, reason=f'{module} is not installed')
 TEXTS = ['The quick brown fox jumps over the lazy dog.', 'A quick dog; a lazy fox?'] * 3

@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from jssl.data.core.records import DataError
 from jssl.data.molecules import solubility
 from jssl.data.retrieval import cipher
 from jssl.data.tables import umls
 from jssl.data.text import corridors, gap_sentences, mazes
+from jssl.errors import DataError
 
 
 def made(build, **options):

@@ -6,7 +6,7 @@ import pytest
 
 import jssl
 from jssl import loops, run
-from jssl.options import ConfigError
+from jssl.errors import ConfigError
 
 SMALL = dict(
   cores=dict(upgrades=(3, 6), slots=10, steps=2),

@@ -22,7 +22,7 @@ import numpy as np
 import tests.conftest  # noqa: F401  the flags that the tests compile with
 from jssl import configs, run, testing
 from jssl.core.build import plan
-from jssl.data import DataError
+from jssl.errors import DataError
 from tests.small import shrink
 
 FILE = Path(__file__).with_suffix('.json')

@@ -1,10 +1,15 @@
 """The same quantity by another library, on the same arrays: ours takes jax arrays, theirs torch tensors in float64.
 
-Where the libraries leave the papers the two sides are brought to one formula here, and the difference is said.
+Where a library departs from the paper, both sides are brought to one formula here, and a comment says how they differ.
 """
 
+import importlib
+import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
+from unittest.mock import MagicMock
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
@@ -34,12 +39,42 @@ def mean(objective, **options):
   return lambda q, k: jnp.mean(objective(q, k, **options))
 
 
-def lightly() -> dict[str, Parity]:
-  import torch
-  from lightly import loss
-  from lightly.loss.hypersphere_loss import HypersphereLoss
-  from lightly.models.modules import NNMemoryBankModule
+# torchvision's operators. Builds for CUDA cannot load them beside a torch for CPUs, and torchvision then fails to be imported.
+OPERATORS = ('nms', 'qnms', *(f'{prefix}{name}{suffix}' for name in ('roi_align', 'roi_pool', 'ps_roi_align', 'ps_roi_pool', 'deform_conv2d')
+                              for prefix, suffix in (('', ''), ('_', '_backward'))))  # fmt: skip
 
+
+def absent(library: str) -> str | None:
+  """Why a library cannot be imported; None where it can."""
+  try:
+    importlib.import_module(library)
+  except Exception as error:  # binaries of torch that do not fit each other raise more than ImportError
+    return f'{library} cannot be imported: {error}'
+
+
+def imported(module: str) -> ModuleType | MagicMock:
+  """A module; where it cannot be imported, a mock, with which our side of a comparison can still be made."""
+  return MagicMock(name=module) if absent(module) else sys.modules[module]
+
+
+def declare_operators(torch: Any) -> None:
+  """Declares the operators that torchvision could not load. lightly's losses call none of them."""
+  if not absent('torchvision'):
+    return
+  for name in [n for n in sys.modules if n.partition('.')[0] in ('torchvision', 'lightly')]:
+    del sys.modules[name]
+  declared = declare_operators.library = torch.library.Library('torchvision', 'FRAGMENT')
+  for name in OPERATORS:
+    declared.define(f'{name}(Tensor x) -> Tensor')
+
+
+def lightly() -> dict[str, Parity]:
+  torch = imported('torch')
+  if not absent('torch'):
+    declare_operators(torch)
+  loss = imported('lightly.loss')
+  HypersphereLoss = imported('lightly.loss.hypersphere_loss').HypersphereLoss
+  NNMemoryBankModule = imported('lightly.models.modules').NNMemoryBankModule
   rng = np.random.default_rng(0)
   f = torch.nn.functional
   wide, assigned = pair(rng, 16, 6), cosines(rng, 12, 7)
@@ -99,19 +134,13 @@ def lightly() -> dict[str, Parity]:
     'swav / SwaVLoss': Parity(both(o.swav), swav(None), assigned),
     'swav with queue / SwaVLoss': Parity(both(o.swav, queue=queue), swav(queue), assigned),
     'dino / DINOLoss': Parity(mean(o.dino, centre=centre), dino, assigned, (0,)),
-    'msn / MSNLoss': Parity(
-      lambda q, k: jnp.mean(o.msn(l2_normalize(q), l2_normalize(k), iterations=3)), msn, assigned, (0,)
-    ),
-    'negative_cosine / NegativeCosineSimilarity': Parity(
-      mean(o.negative_cosine), loss.NegativeCosineSimilarity(), wide, (0,)
-    ),
+    'msn / MSNLoss': Parity(lambda q, k: jnp.mean(o.msn(l2_normalize(q), l2_normalize(k), iterations=3)), msn, assigned, (0,)),
+    'negative_cosine / NegativeCosineSimilarity': Parity(mean(o.negative_cosine), loss.NegativeCosineSimilarity(), wide, (0,)),
   }
 
 
 def metric_learning() -> dict[str, Parity]:
-  import torch
-  from pytorch_metric_learning import losses
-
+  torch, losses = imported('torch'), imported('pytorch_metric_learning.losses')
   rng = np.random.default_rng(1)
   views = pair(rng, 10, 6)
   labels = np.array([0, 1, 0, 2, 1, 0, 3, 3, 2, 1])
@@ -123,15 +152,12 @@ def metric_learning() -> dict[str, Parity]:
       lambda q, k: losses.SupConLoss(0.2)(torch.cat([q, k]), twice),
       views,
     ),
-    'nt_xent / NTXentLoss': Parity(
-      both(o.nt_xent, temperature=0.3), lambda q, k: losses.NTXentLoss(0.3)(torch.cat([q, k]), instance), views
-    ),
+    'nt_xent / NTXentLoss': Parity(both(o.nt_xent, temperature=0.3), lambda q, k: losses.NTXentLoss(0.3)(torch.cat([q, k]), instance), views),
   }
 
 
 def torch_functional() -> dict[str, Parity]:
-  import torch
-
+  torch = imported('torch')
   f = torch.nn.functional
   rng = np.random.default_rng(2)
   views, hidden, scores = pair(rng, 10, 6), tokens(rng), cosines(rng, 10, 7)
@@ -171,15 +197,9 @@ def torch_functional() -> dict[str, Parity]:
       scores,
       (0,),
     ),
-    'byol / mse_loss': Parity(
-      mean(o.byol), lambda q, k: f.mse_loss(unit(q), unit(k), reduction='none').sum(-1).mean(), views, (0,)
-    ),
-    'smooth_l1 / smooth_l1_loss': Parity(
-      mean(o.smooth_l1, beta=0.7), lambda q, k: f.smooth_l1_loss(q, k, beta=0.7), views, (0,)
-    ),
-    'smooth_l1 of normalised targets / smooth_l1_loss': Parity(
-      mean(o.smooth_l1, normalize=True), layer_norm(f.smooth_l1_loss), hidden, (0,)
-    ),
+    'byol / mse_loss': Parity(mean(o.byol), lambda q, k: f.mse_loss(unit(q), unit(k), reduction='none').sum(-1).mean(), views, (0,)),
+    'smooth_l1 / smooth_l1_loss': Parity(mean(o.smooth_l1, beta=0.7), lambda q, k: f.smooth_l1_loss(q, k, beta=0.7), views, (0,)),
+    'smooth_l1 of normalised targets / smooth_l1_loss': Parity(mean(o.smooth_l1, normalize=True), layer_norm(f.smooth_l1_loss), hidden, (0,)),
     'latent_l2 / mse_loss': Parity(mean(o.latent_l2, normalize=True), layer_norm(f.mse_loss), hidden, (0,)),
     'latent_l1 / l1_loss': Parity(mean(o.latent_l1), f.l1_loss, hidden, (0,)),
     'masked_mse': Parity(mean(o.masked_mse, mask=MASK), patches(normalized), hidden, (0,)),
@@ -216,12 +236,8 @@ def optax() -> dict[str, Parity]:
     ),
     'info_nce / softmax_cross_entropy': Parity(both(o.info_nce, temperature=0.1), two_way, views),
     'siglip / sigmoid_binary_cross_entropy': Parity(mean(o.siglip), sigmoid, views),
-    'negative_cosine / cosine_similarity': Parity(
-      mean(o.negative_cosine), lambda q, k: -losses.cosine_similarity(q, stop(k)).mean(), views
-    ),
-    'smooth_l1 / huber_loss': Parity(
-      mean(o.smooth_l1, beta=0.7), lambda q, k: losses.huber_loss(q, stop(k), delta=0.7).mean() / 0.7, views
-    ),
+    'negative_cosine / cosine_similarity': Parity(mean(o.negative_cosine), lambda q, k: -losses.cosine_similarity(q, stop(k)).mean(), views),
+    'smooth_l1 / huber_loss': Parity(mean(o.smooth_l1, beta=0.7), lambda q, k: losses.huber_loss(q, stop(k), delta=0.7).mean() / 0.7, views),
     'latent_l2 / squared_error': Parity(mean(o.latent_l2), lambda q, k: losses.squared_error(q, stop(k)).mean(), views),
     'deep_cluster / softmax_cross_entropy': Parity(
       lambda q, k: jnp.mean(o.deep_cluster(q, labels)),
@@ -240,19 +256,35 @@ LIBRARIES = {
 }
 
 
-def errors(library: str, parity: Parity) -> tuple[float, float]:
-  """Relative errors of ours, in value and in gradient."""
-  value, gradient = jax.jit(jax.value_and_grad(parity.ours, parity.moving))(*map(jnp.asarray, parity.arrays))
-  if library == 'optax':
-    expected, slope = jax.jit(jax.value_and_grad(parity.theirs, parity.moving))(*map(jnp.asarray, parity.arrays))
-  else:
-    import torch
+STORED = ('lightly', 'pytorch_metric_learning', 'torch')  # whose values are kept in tests/objectives/parity.json
 
-    tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in parity.arrays]
-    expected = parity.theirs(*tensors)
-    slope = torch.autograd.grad(expected, [tensors[i] for i in parity.moving])
-    expected, slope = expected.detach().numpy(), [s.numpy() for s in slope]
-  return relative([value], [expected]), relative(gradient, slope)
+
+def ours(parity: Parity) -> tuple[np.ndarray, list[np.ndarray]]:
+  """Our value and gradient."""
+  return jax.device_get(jax.jit(jax.value_and_grad(parity.ours, parity.moving))(*map(jnp.asarray, parity.arrays)))
+
+
+def theirs(library: str, parity: Parity) -> tuple[np.ndarray, list[np.ndarray]]:
+  """Their value and gradient."""
+  if library == 'optax':
+    return ours(parity._replace(ours=parity.theirs))
+  import torch
+
+  tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in parity.arrays]
+  value = parity.theirs(*tensors)
+  gradient = torch.autograd.grad(value, [tensors[i] for i in parity.moving])
+  return value.detach().numpy(), [g.numpy() for g in gradient]
+
+
+def errors(parity: Parity, value: Any, gradient: list) -> tuple[float, float]:
+  """Relative errors of ours, in value and in gradient."""
+  our_value, our_gradient = ours(parity)
+  return relative([our_value], [value]), relative(our_gradient, gradient)
+
+
+def fingerprint(parity: Parity) -> int:
+  """Of the arrays that both sides are given."""
+  return crc32(b''.join(np.asarray(x, '<f4').tobytes() for x in parity.arrays))
 
 
 def relative(found, expected) -> float:

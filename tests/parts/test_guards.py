@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jssl.core.build import plan
-from jssl.options import ConfigError
+from jssl.errors import ConfigError
 from jssl.parts import guards
 from tests.small import small
 

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from jssl.data.core.records import DataError
+from jssl.errors import DataError
 
 
 def package(module: str, name: str, inside: str = '', *, options: str = '') -> Path:

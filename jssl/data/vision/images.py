@@ -5,8 +5,9 @@ import os
 
 import numpy as np
 
-from jssl.data.core.records import DataError, Records, find, home, prepare
+from jssl.data.core.records import Records, find, home, prepare
 from jssl.data.vision.cards import DIGITS, MNIST5K, Card
+from jssl.errors import DataError
 from jssl.types import Column, Data
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jssl.data.core.arrays import Columns
 from jssl.data.core.packaged import package
-from jssl.data.core.records import DataError
+from jssl.errors import DataError
 from jssl.types import Column, Data
 
 

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from jssl.errors import PretrainedError
 from jssl.models.text.bert import Bert
 
 # option of Bert -> key of config.json, and what transformers takes where the key is missing
@@ -43,10 +44,6 @@ LINEAR = {
 NORMS = {'norm1': 'attention.output.LayerNorm', 'norm2': 'output.LayerNorm'}
 BUFFERS = ('embeddings.position_ids', 'embeddings.token_type_ids')  # tensors that are no parameters
 MINILM = dict(vocabulary=30522, width=384, depth=6, heads=12, hidden=1536, length=512, types=2, epsilon=1e-12)
-
-
-class PretrainedError(ValueError):
-  """A folder of weights that cannot be read: what was given, what was expected, what to do."""
 
 
 def bert(on, *, folder: str, pool: str | None = None, dropout: float = 0., mask_id: int | None = None, remat: bool = False,
