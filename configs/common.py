@@ -1,11 +1,29 @@
-"""What configs have in common: one function a modality."""
+"""What configs have in common: one function a modality, each for a scale.
+
+The options of a function are those of the scale `small`, for which claims are made. At `tiny` a function takes its own batch, steps,
+widths and lengths instead, so that most configs say nothing of scales. What a config adds at several scales it picks by `at`.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 from ml_collections import ConfigDict
 
 
-def base(*, data: str, batch_size: int, epochs: int) -> ConfigDict:
-  """The keys that every config has."""
-  c = ConfigDict(dict(data=dict(name=data), batch_size=batch_size, epochs=epochs, seed=0, mesh={}))
+def at(scale: str) -> Callable[..., Any]:
+  """Picks by scale: `at(scale)(small=4096, tiny=64)`. A scale that is not named has the value of `small`."""
+  return lambda *, small, **others: others.get(scale, small)
+
+
+def base(scale: str = 'small', *, data: str, batch_size: int, epochs: int | None = 1, steps: int | None = None) -> ConfigDict:
+  """The keys that every config has. At `tiny`: 8 steps of 16 examples."""
+  if scale == 'tiny':
+    batch_size, epochs, steps = 16, 1, 8
+  c = ConfigDict(dict(data=dict(name=data), batch_size=batch_size, seed=0, mesh={}))
+  with c.ignore_type():
+    c.epochs = epochs
+  if steps is not None:
+    c.steps = steps
   for part in ('heads', 'passes', 'losses', 'memories', 'metrics'):
     c[part] = {}
   c.optimizer = dict(
@@ -14,10 +32,35 @@ def base(*, data: str, batch_size: int, epochs: int) -> ConfigDict:
   return c
 
 
-def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> ConfigDict:
+def transformer(scale: str, name: str, *, width: int, depth: int, heads: int, **options) -> dict:
+  """A network of attention blocks. At `tiny`: one block, 16 wide, of two heads."""
+  shape = at(scale)(small=dict(width=width, depth=depth, heads=heads), tiny=dict(width=16, depth=1, heads=2))
+  return dict(name=name, **shape, **options)
+
+
+def mae_decoder(scale: str, *, width: int, depth: int, heads: int, **options) -> dict:
+  """The decoder of masked autoencoders. At `tiny`: one block, 24 wide, which positions in up to three dimensions divide."""
+  return transformer(scale, 'mae_decoder', width=width, depth=depth, heads=heads, **options) | at(scale)(small={}, tiny=dict(width=24))
+
+
+def minilm(scale: str, depth: int | None = None, **options) -> dict:
+  """MiniLM, all of it or its first blocks. At `tiny`: a BERT of two narrow blocks, not pretrained."""
+  if scale == 'tiny':
+    return dict(name='bert', width=16, depth=2, heads=2, std=0.2, **options)
+  return dict(name='minilm', **options) | (dict(depth=depth) if depth else {})
+
+
+def minilm_ids(scale: str, length: int) -> dict:
+  """Options of a data set of texts, read as MiniLM reads them. At `tiny`: 8 of 600 word pieces that are found in the texts."""
+  return at(scale)(small=dict(tokenizer='minilm', length=length), tiny=dict(tokenizer=None, vocabulary=600, length=8))
+
+
+def image(
+  scale: str = 'small', *, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20, widths: tuple[int, ...] = (32, 64, 128, 128)
+) -> ConfigDict:
   """Images: a strided convnet, and small changes of position, size, slant, brightness and contrast as the views."""
-  c = base(data=data, batch_size=batch_size, epochs=epochs)
-  c.backbone = dict(name='convnet', widths=(32, 64, 128, 128))
+  c = base(scale, data=data, batch_size=batch_size, epochs=epochs)
+  c.backbone = dict(name='convnet', widths=at(scale)(small=widths, tiny=(8, 16)))
   c.view = dict(
     name='augment',
     affine=dict(degrees=20, translate=0.15, scale=(0.6, 1.2), shear=20),
@@ -27,14 +70,30 @@ def image(*, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20) -> 
   return c
 
 
-def image_masked(*, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 8, width: int = 96) -> ConfigDict:
+def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
+  """ImageNet at 224 pixels for a ResNet-50, views and optimiser as in SimCLR (arXiv:2002.05709, section 2.2 and appendix A)."""
+  c = base(data='imagenet2012', batch_size=batch_size, epochs=epochs)
+  c.data.update(test='validation', resize=256)
+  c.backbone = dict(name='resnet50')
+  c.view = dict(
+    name='augment', size=224, crop=dict(scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)), flip=0.5,
+    jitter=dict(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, p=0.8), grey=0.2, blur=dict(sigma=(0.1, 2.0), p=0.5, radius=11),
+  )  # fmt: skip
+  c.inputs = dict(name='plain', size=224)
+  rate = dict(name='cosine', peak=0.3 * batch_size / 256, warmup='10 epochs')
+  c.optimizer = dict(name='lars', learning_rate=rate, weight_decay=1e-6, momentum=0.9)
+  return c
+
+
+def image_masked(scale: str = 'small', *, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 8, width: int = 96) -> ConfigDict:
   """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
 
   It takes some hundred updates until attention finds the neighbours of what is hidden, so batches are small and blocks few.
   """
-  c = image(data=data, batch_size=batch_size, epochs=epochs)
+  c = image(scale, data=data, batch_size=batch_size, epochs=epochs)
   pixels = dict(mean=0.13, std=0.31)
-  c.backbone = dict(name='vit_micro', width=width, depth=2, patch=4, pool='mean', positions='sincos')
+  shape = at(scale)(small=dict(width=width), tiny=dict(width=16, heads=2))
+  c.backbone = dict(name='vit_micro', **shape, depth=2, patch=4, pool='mean', positions='sincos')
   c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)), **pixels)
   c.inputs = dict(name='plain', **pixels)
   c.optimizer.learning_rate.peak = 1.5e-3
@@ -42,51 +101,55 @@ def image_masked(*, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 8
   return c
 
 
-def text(*, data: str = 'king_james', batch_size: int = 64, steps: int = 120, vocabulary: int = 2048, length: int = 32) -> ConfigDict:
-  """Texts as word pieces, for a BERT of three layers."""
-  c = base(data=data, batch_size=batch_size, epochs=1)
-  c.steps, c.data.length, c.data.vocabulary = steps, length, vocabulary
-  c.backbone = dict(name='bert', width=64, depth=3, heads=4, dropout=0.1, std=0.1)
+def text(
+  scale: str = 'small', *, data: str = 'king_james', batch_size: int = 64, steps: int = 120, vocabulary: int = 2048, length: int = 32
+) -> ConfigDict:
+  """Texts as word pieces, for a BERT of three layers. At `tiny`: 8 word pieces a text."""
+  c = base(scale, data=data, batch_size=batch_size, steps=steps)
+  c.data.update(length=at(scale)(small=length, tiny=8), vocabulary=vocabulary)
+  c.backbone = transformer(scale, 'bert', width=64, depth=3, heads=4, dropout=0.1, std=0.1)
   c.optimizer.learning_rate.peak = 2e-3
   return c
 
 
-def sentences(*, data: str = 'lee', batch_size: int = 32, steps: int = 16, length: int = 24) -> ConfigDict:
-  """Sentences for the first block of MiniLM, a start that knows words; the views are the same sentence twice, under dropout."""
-  c = base(data=data, batch_size=batch_size, epochs=1)
-  c.steps, c.data.length, c.data.tokenizer = steps, length, 'minilm'
-  c.backbone = dict(name='minilm', depth=1, dropout=0.1)
+def sentences(
+  scale: str = 'small', *, data: str = 'lee', batch_size: int = 32, steps: int = 16, length: int = 24, **backbone
+) -> ConfigDict:
+  """Sentences for the first blocks of MiniLM, a start that knows words; the views are the same sentence twice, under dropout."""
+  c = base(scale, data=data, batch_size=batch_size, steps=steps)
+  c.data.update(minilm_ids(scale, length))
+  c.backbone = minilm(scale, **{'depth': 1, 'dropout': 0.1, **backbone})
   c.view = dict(name='duplicate')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-4, warmup='10%'), weight_decay=0.01)
   c.evaluators = dict(sts=dict(name='sts', pairs='pairs_test'))
   return c
 
 
-def frozen_minilm(*, data: str, length: int) -> ConfigDict:
+def frozen_minilm(scale: str = 'small', *, data: str, length: int, **backbone) -> ConfigDict:
   """A pretrained encoder of sentences as it comes: nothing is trained, evaluators judge what is in it."""
-  c = base(data=data, batch_size=64, epochs=1)
-  c.data.update(tokenizer='minilm', length=length)
-  c.backbone = dict(name='minilm')
+  c = base(scale, data=data, batch_size=64)
+  c.data.update(minilm_ids(scale, length))
+  c.backbone = minilm(scale, **backbone)
   c.steps, c.kind = 0, 'analysis'
   return c
 
 
-def diffusion(*, data: str = 'digits', batch_size: int = 64, epochs: int = 10) -> ConfigDict:
+def diffusion(scale: str = 'small', *, data: str = 'digits', batch_size: int = 64, epochs: int = 10) -> ConfigDict:
   """Images in [-1, 1] with the noise of the cosine schedule, an encoder of few features and a small U-Net."""
-  c = image(data=data, batch_size=batch_size, epochs=epochs)
-  c.backbone = dict(name='convnet', widths=(32, 64), kernel=(3, 2))
+  c = image(scale, data=data, batch_size=batch_size, epochs=epochs, widths=(32, 64))
+  c.backbone.kernel = (3, 2)
   c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
-  c.heads.denoiser = dict(name='unet', on='data.image', code=64, widths=(16, 32))
+  c.heads.denoiser = dict(name='unet', on='data.image', code=c.backbone.widths[-1], widths=at(scale)(small=(16, 32), tiny=(8, 8)))
   c.optimizer.learning_rate.peak = 3e-3
   c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   return c
 
 
-def small_masked(*, data: str = 'digits', patch: int = 2, batch_size: int = 64, epochs: int = 12) -> ConfigDict:
+def small_masked(scale: str = 'small', *, data: str = 'digits', patch: int = 2, batch_size: int = 64, epochs: int = 12) -> ConfigDict:
   """Small pictures in patches for a vision transformer of two blocks; views standardise by the same numbers as `inputs`."""
-  c = base(data=data, batch_size=batch_size, epochs=epochs)
-  c.backbone = dict(
-    name='vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0
+  c = base(scale, data=data, batch_size=batch_size, epochs=epochs)
+  c.backbone = transformer(
+    scale, 'vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0
   )
   c.inputs = dict(name='plain', mean=0.3, std=0.35)
   c.optimizer.learning_rate.peak = 3e-3
@@ -95,19 +158,23 @@ def small_masked(*, data: str = 'digits', patch: int = 2, batch_size: int = 64, 
   return c
 
 
-def rooms(*, batch_size: int = 128, steps: int = 600, **data) -> ConfigDict:
-  """Four rooms seen as images, by a small perceptron; options as those of the data set `rooms`."""
-  c = base(data='rooms', batch_size=batch_size, epochs=1)
-  c.data.update(data)
-  c.epochs, c.steps = None, steps
-  c.backbone = dict(name='mlp_backbone', on='data.frame', widths=(128, 64), norm='none')
-  c.optimizer = dict(name='adamw', learning_rate=2e-3, weight_decay=0.0)
+def played(scale: str, *, data: str, batch_size: int, steps: int, rate: float, **options) -> ConfigDict:
+  """What is played on the device, seen as images by a small perceptron. At `tiny`: 32 episodes, and 4 to test on."""
+  c = base(scale, data=data, batch_size=batch_size, epochs=None, steps=steps)
+  c.data.update(options, **at(scale)(small={}, tiny=dict(episodes=32, test=4)))
+  c.backbone = dict(name='mlp_backbone', on='data.frame', widths=at(scale)(small=(128, 64), tiny=(16, 8)), norm='none')
+  c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=0.0)
   return c
 
 
-def rooms_played(*, batch_size: int = 64, steps: int = 600, copies: int = 1, **data) -> ConfigDict:
+def rooms(scale: str = 'small', *, batch_size: int = 128, steps: int = 600, **data) -> ConfigDict:
+  """Four rooms; options as those of the data set `rooms`."""
+  return played(scale, data='rooms', batch_size=batch_size, steps=steps, rate=2e-3, **data)
+
+
+def rooms_played(scale: str = 'small', *, batch_size: int = 64, steps: int = 600, copies: int = 1, **data) -> ConfigDict:
   """The same rooms, trained on what the policy plays: Q-learning, with a slow target network, beside what a system adds."""
-  c = rooms(batch_size=batch_size, steps=steps, copies=copies, **data)
+  c = rooms(scale, batch_size=batch_size, steps=steps, copies=copies, **data)
   c.data.head = 'q'
   c.backbone.norm = 'layer'
   c.heads.q = dict(name='linear', dim='data.action.size')
@@ -122,22 +189,17 @@ def rooms_played(*, batch_size: int = 64, steps: int = 600, copies: int = 1, **d
   return c
 
 
-def demonstrations(*, batch_size: int = 64, steps: int = 400, **data) -> ConfigDict:
-  """A point mass pushed to its goal by an expert, seen as images by a small perceptron, or as vectors where side=0."""
-  c = base(data='demonstrations', batch_size=batch_size, epochs=1)
-  c.data.update(data)
-  c.epochs, c.steps = None, steps
-  c.backbone = dict(name='mlp_backbone', on='data.frame', widths=(128, 64), norm='none')
-  c.optimizer = dict(name='adamw', learning_rate=1e-3, weight_decay=0.0)
+def demonstrations(scale: str = 'small', *, batch_size: int = 64, steps: int = 400, **data) -> ConfigDict:
+  """A point mass pushed to its goal by an expert; seen as vectors where side=0."""
+  c = played(scale, data='demonstrations', batch_size=batch_size, steps=steps, rate=1e-3, **data)
   c.evaluators = dict(state=dict(name='regression'), cloning=dict(name='cloning'))
   return c
 
 
-def answers(*, batch_size: int = 64, steps: int = 400, **data) -> ConfigDict:
+def answers(scale: str = 'small', *, batch_size: int = 64, steps: int = 400, **data) -> ConfigDict:
   """Sums worked out step by step, some steps wrong, for a causal transformer of two blocks."""
-  c = base(data='chains', batch_size=batch_size, epochs=1)
+  c = base(scale, data='chains', batch_size=batch_size, epochs=None, steps=steps)
   c.data.update(data)
-  c.epochs, c.steps = None, steps
   c.backbone = dict(name='causal_lm', width=48, depth=2, heads=4, std=0.1)
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-3, warmup='10%'), weight_decay=0.01)
   return c

@@ -23,7 +23,7 @@ from jssl import configs, testing  # noqa: E402
 from jssl.core import loop  # noqa: E402
 from jssl.core.build import plan  # noqa: E402
 from jssl.ledger import records  # noqa: E402
-from tests.small import small  # noqa: E402
+from tests.made import tiny  # noqa: E402
 
 OUT, PAGE = Path(__file__).with_suffix('.json'), ROOT / 'docs' / 'exactness.md'
 KILLS = Path(__file__).with_name('kill.json')
@@ -42,7 +42,7 @@ REASONS: dict[str, str] = {}
 def measure(name: str) -> dict:
   """A system's errors by contract, and how often its step was compiled in a run of three steps on data x fsdp x tensor."""
   began = time.perf_counter()
-  config = small(name)
+  config = tiny(name)
   method = plan(config).method
   params, _ = jax.eval_shape(lambda: method.init(jax.random.key(0)))
   tokens = any('blocks' in network for network in params.values())

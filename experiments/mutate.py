@@ -15,7 +15,6 @@ import functools
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -30,6 +29,7 @@ from jssl import configs
 from jssl.core import build
 from jssl.core.build import Plan, plan
 from jssl.errors import ConfigError, DataError
+from jssl.run import load_config
 from jssl.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,11 +166,7 @@ def trace(made: Plan) -> None:
 
 def sound() -> list[dict]:
   """The configs of all systems, on narrow networks, which are traced sooner."""
-  sys.path.append(str(ROOT / 'tests'))
-  from small import shrink
-
-  found = {name: configs.module(name).get_config().to_dict() for name in sorted(configs.names())}
-  return [c if c.get('experiment') else shrink(c) for c in found.values()]
+  return [load_config(f'{name}:tiny').to_dict() for name in sorted(configs.names())]
 
 
 def read_once(systems: list[dict]) -> None:

@@ -115,10 +115,10 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument('--json', action='store_true', help='print one JSON object and nothing else')
     return made
 
-  listed = command('list', 'every system: paper, kind, config, claim and its state')
+  listed = command('list', 'every system: paper, kind, config, scales, claim and its state')
   listed.add_argument('--family', help='only this shelf')
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
-  train.add_argument('name', help='a name from `jssl list`, or a file with a get_config()')
+  train.add_argument('name', metavar='NAME[:SCALE]', help='a name from `jssl list`, or a file with a get_config()')
   train.add_argument('--workdir', type=path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
@@ -159,21 +159,24 @@ def list_systems(arguments, overrides) -> None:
   if arguments.json:
     print(json.dumps(rows))
     return
-  wide = max(len(row['name']) for row in rows)
-  for row in rows:
-    print(f'{row["name"]:{wide}}  {row["family"]:8}  {row["kind"]:10}  {row["claim"]["state"]:8}  {row["paper"]}')
+  shown = [(row, ' '.join(row['scales'])) for row in rows]
+  wide, wider = max(len(row['name']) for row in rows), max(len(scales) for _, scales in shown)
+  for row, scales in shown:
+    print(f'{row["name"]:{wide}}  {row["family"]:8}  {row["kind"]:10}  {scales:{wider}}  {row["claim"]["state"]:8}  {row["paper"]}')
 
 
 def train(arguments, overrides) -> None:
   import jax
 
-  from jssl import processes, run
+  from jssl import configs, processes, run
 
   if arguments.processes and not arguments.workdir:
     raise UsageError('several processes need one --workdir, on a file system that all of them see')
   if not arguments.processes and (arguments.process is not None or arguments.coordinator):
     raise UsageError('--process and --coordinator go with --processes N')
-  workdir = arguments.workdir or Path('runs') / f'{Path(arguments.name).stem}-{time.strftime("%Y%m%d-%H%M%S")}'
+  system, scale = configs.split(arguments.name)
+  of = Path(system).stem + ('' if scale == configs.SMALL else f'-{scale}')
+  workdir = arguments.workdir or Path('runs') / f'{of}-{time.strftime("%Y%m%d-%H%M%S")}'
   workdir = run.local(workdir)
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():

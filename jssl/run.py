@@ -36,19 +36,26 @@ from jssl.tables import EVALUATORS
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):
-  """A system's config with `--config.x.y=v` settings applied in order."""
+  """The config of `NAME`, `NAME:SCALE` or `FILE.py[:SCALE]`, with `--config.x.y=v` settings applied in order."""
+  system, scale = configs.split(name)
   try:
-    c = configs.module(name).get_config()
+    module = configs.module(system)
+    scales = configs.scales(module)
+    c = None if scale not in scales else module.get_config(scale) if len(scales) > 1 else module.get_config()
   except Exception as error:  # what a user's file raises is of any type
-    if not name.endswith('.py') and name not in configs.names():
-      raise ConfigError(f'no system is called {name!r}{closest(name, configs.names())}') from None
-    if not Path(name).exists() and name not in configs.names():
-      raise ConfigError(f'there is no config file {name}') from None
+    if not system.endswith('.py') and system not in configs.names():
+      raise ConfigError(f'no system is called {system!r}{closest(system, configs.names())}') from None
+    if not Path(system).exists() and system not in configs.names():
+      raise ConfigError(f'there is no config file {system}') from None
     told = error if isinstance(error, SyntaxError | AttributeError) else f'{type(error).__name__}: {error}'
-    raise ConfigError(f'{name} is not a config: {told}; it needs a function get_config() of no arguments') from error
+    raise ConfigError(
+      f"{system} is not a config: {told}; it needs a function get_config() of no arguments, or get_config(scale='small')"
+    ) from error
+  if scale not in scales:
+    raise ConfigError(f'{system} has no scale {scale!r}; there are {", ".join(scales)}')
   if not isinstance(c, ConfigDict):
-    raise ConfigError(f'get_config() of {name} gave {type(c).__name__}; expected an ml_collections.ConfigDict')
-  c.name = Path(name).stem
+    raise ConfigError(f'get_config() of {system} gave {type(c).__name__}; expected an ml_collections.ConfigDict')
+  c.name = Path(system).stem
   for override in overrides:
     set_option(c, override.removeprefix('--config.'))
   return c

@@ -6,8 +6,8 @@ Most sentences say nothing of the occupation, so that a classifier of it leans o
 from jssl.configs import common
 
 
-def get_config():
-  c = common.frozen_minilm(data='occupations', length=16)
+def get_config(scale='small'):
+  c = common.frozen_minilm(scale, data='occupations', length=16)
   c.number = 176
   c.data.vague, c.data.examples = 0.6, 4096
   c.transform = dict(name='inlp', labels='gender', rounds=20, l2=1e-3)

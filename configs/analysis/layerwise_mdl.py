@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.frozen_minilm(data='rotten_tomatoes', length=24)
+def get_config(scale='small'):
+  c = common.frozen_minilm(scale, data='rotten_tomatoes', length=24)
   c.number = 170
   c.evaluators = dict(profile=dict(name='description_length'))
   c.claim = dict(

@@ -3,10 +3,10 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='coloured_digits', batch_size=256, epochs=60)
+def get_config(scale='small'):
+  c = common.base(scale, data='coloured_digits', batch_size=256, epochs=60)
   c.number = 96
-  c.backbone = dict(name='mlp_backbone', widths=(64, 32), norm='none')
+  c.backbone = dict(name='mlp_backbone', widths=common.at(scale)(small=(64, 32), tiny=(16, 8)), norm='none')
   c.heads.classifier = dict(name='linear', dim='data.label.size')
   c.view = dict(name='columns', names=('image',))
   c.passes.code = dict(name='embed')

@@ -7,8 +7,8 @@ is used to find the direction. Its sign, and that of a random one, is that of th
 from jssl.configs import common
 
 
-def get_config():
-  c = common.frozen_minilm(data='contrasted_reviews', length=32)
+def get_config(scale='small'):
+  c = common.frozen_minilm(scale, data='contrasted_reviews', length=32)
   c.number = 136
   c.evaluators = dict(
     read=dict(name='reading', examples=256, transform=dict(name='lat')),

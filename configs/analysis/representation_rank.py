@@ -3,11 +3,10 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='lee', batch_size=64, epochs=1)
-  c.number, c.kind, c.steps = 140, 'analysis', 120
-  c.data.update(length=24, vocabulary=2048)
-  c.backbone = dict(name='bert', width=64, depth=2, heads=4, dropout=0.1)
+def get_config(scale='small'):
+  c = common.text(scale, data='lee', batch_size=64, length=24)
+  c.number, c.kind = 140, 'analysis'
+  c.backbone = common.transformer(scale, 'bert', width=64, depth=2, heads=4, dropout=0.1)
   c.view = dict(name='columns', names=('ids', 'ids'))
   c.passes.views, c.passes.again = dict(name='embed'), dict(name='embed')
   c.losses.simcse = dict(name='info_nce', of=('views.q', 'views.k'), pairs=((0, 1),), temperature=0.05)

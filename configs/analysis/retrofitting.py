@@ -7,8 +7,8 @@ heading are synonyms, while a whole heading only gathers a topic.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='counted_words', batch_size=64, epochs=1)
+def get_config(scale='small'):
+  c = common.base(scale, data='counted_words', batch_size=64, epochs=1)
   c.number = 266
   c.steps, c.kind = 0, 'analysis'
   c.backbone = dict(name='flat')

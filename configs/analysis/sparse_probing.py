@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.frozen_minilm(data='code_or_prose', length=24)
+def get_config(scale='small'):
+  c = common.frozen_minilm(scale, data='code_or_prose', length=24)
   c.number = 264
   c.evaluators = dict(neurons=dict(name='sparse', examples=256))
   c.claim = dict(

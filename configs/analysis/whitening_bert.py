@@ -8,10 +8,9 @@ fewer, as with the Lee documents, whitening made judgements worse.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.frozen_minilm(data='simlex', length=8)
+def get_config(scale='small'):
+  c = common.frozen_minilm(scale, data='simlex', length=8, depth=5, pool='first_last')
   c.number = 178
-  c.backbone.update(depth=5, pool='first_last')
   c.transform = dict(name='pca_whiten')
   c.evaluators = dict(sts=dict(name='sts'))
   c.claim = dict(

@@ -7,13 +7,13 @@ shares of the error.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='vowels', batch_size=32, epochs=24)
+def get_config(scale='small'):
+  c = common.base(scale, data='vowels', batch_size=32, epochs=24)
   c.data.entries, c.data.levels = 16, (8.0, 20.0)
   c.number = 37
-  c.backbone = dict(name='frame_transformer', temperature=64.0, width=32, depth=2, heads=4)
+  c.backbone = common.transformer(scale, 'frame_transformer', temperature=64.0, width=32, depth=2, heads=4)
   c.view = dict(name='columns', names=('frames',))
-  c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4, dim=64)  # 4 codebooks of 16
+  c.heads.decoder = common.mae_decoder(scale, width=32, depth=1, heads=4, dim=64)  # 4 codebooks of 16
   gaps = dict(name='gap_mask', ratio=0.5, gap=8)
   c.passes.seen = dict(name='masked_encode', mask=gaps)
   c.passes.told = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))

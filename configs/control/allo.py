@@ -7,8 +7,8 @@ Deviates: the barrier rises at a rate of 0.01 (official 1.0), at which it stays 
 from jssl.configs import common
 
 
-def get_config():
-  c = common.rooms(batch_size=256, steps=1500, goal=False, episodes=512, length=64)
+def get_config(scale='small'):
+  c = common.rooms(scale, batch_size=256, steps=1500, goal=False, episodes=512, length=common.at(scale)(small=64, tiny=8))
   c.number = 17
   c.heads.head = dict(name='linear', dim=7)
   c.passes.walk = dict(name='embed', view=dict(name='geometric_future'), heads=('head',))

@@ -6,8 +6,9 @@ The goal flees, so that dynamics tell of it too: what never moves need not be in
 from jssl.configs import common
 
 
-def get_config():
-  c = common.demonstrations(steps=1000, episodes=1000, length=15, drag=1.0, others=0, flight=0.12)
+def get_config(scale='small'):
+  length = common.at(scale)(small=15, tiny=8)
+  c = common.demonstrations(scale, steps=1000, episodes=1000, length=length, drag=1.0, others=0, flight=0.12)
   c.backbone.norm = 'batch'
   c.number = 91
   c.heads.inverse = dict(name='window_transformer', dim=8, width=32, depth=1)

@@ -6,8 +6,8 @@ Returns differ much from seed to seed, hence the many; the intervals overlap, an
 from jssl.configs import common
 
 
-def get_config():
-  c = common.rooms_played(copies=8, distraction=3.0, window=4)
+def get_config(scale='small'):
+  c = common.rooms_played(scale, copies=8, distraction=3.0, window=4)
   c.number = 119
   c.backbone.norm = 'none'
   c.teacher.decay = 0.97

@@ -7,8 +7,8 @@ Not held so far: seeds differ by more than the terms do, and five steps are no b
 from jssl.configs import common
 
 
-def get_config():
-  c = common.rooms_played(copies=8, steps=400)
+def get_config(scale='small'):
+  c = common.rooms_played(scale, copies=8, steps=400)
   c.number = 107
   c.heads.projector = dict(name='mlp', widths=(64,), norm='none')
   c.heads.predictor = dict(name='linear', on='projector')

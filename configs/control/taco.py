@@ -13,8 +13,8 @@ actions are 4 moves.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.rooms_played(copies=8)
+def get_config(scale='small'):
+  c = common.rooms_played(scale, copies=8)
   c.number = 22
   del c.heads['action']
   c.heads.q = dict(name='coded_q', actions='data.action.size', code=8)

@@ -11,8 +11,8 @@ Not held so far: few labels tell the digits from its code as they do from one wh
 from jssl.configs import common
 
 
-def get_config():
-  c = common.diffusion()
+def get_config(scale='small'):
+  c = common.diffusion(scale)
   c.number = 31
   c.backbone = dict(name='coder', code=32, widths=(32, 64), kernel=(3, 2))
   c.heads.mean, c.heads.posterior = dict(name='linear'), dict(name='linear')

@@ -6,8 +6,8 @@ Five hundred images, as a probe with the labels of more is near the top whatever
 from jssl.configs import common
 
 
-def get_config():
-  c = common.diffusion(epochs=140)
+def get_config(scale='small'):
+  c = common.diffusion(scale, epochs=140)
   c.number = 70
   c.data.train = 500
   affine = dict(degrees=15, translate=0.12, scale=(0.75, 1.2), shear=15)

@@ -9,11 +9,11 @@ transformer at level 50 of 1000, which is here judged without noise too.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.diffusion(epochs=40)
+def get_config(scale='small'):
+  c = common.diffusion(scale, epochs=40)
   c.number = 84
-  c.backbone = dict(name='dit', width=48, depth=2, heads=4, patch=2, temperature=4.0)
-  c.heads = dict(decoder=dict(name='dit_decoder', width=32, depth=1, heads=4))
+  c.backbone = common.transformer(scale, 'dit', width=48, depth=2, heads=4, patch=2, temperature=4.0)
+  c.heads = dict(decoder=common.transformer(scale, 'dit_decoder', width=32, depth=1, heads=4))
   hidden = lambda *ratios: tuple(dict(name='random_mask', ratio=ratio) for ratio in ratios)
   c.passes.seen = dict(name='masked_and_noised', clean=0.5, noise=dict(name='cosine_noise'), mask=hidden(0.75, 0.375))
   c.losses.both = dict(

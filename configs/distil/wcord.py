@@ -7,12 +7,13 @@ labels a class, learns from the copy.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(data='mnist5k_few', batch_size=64, epochs=1)
+def get_config(scale='small'):
+  at = common.at(scale)
+  c = common.image(scale, data='mnist5k_few', batch_size=64, epochs=1)
   c.number = 78
   c.kind = 'supervised'
-  c.steps = 1280
-  c.backbone = dict(name='mlp_backbone', widths=(64,))
+  c.steps = at(small=1280, tiny=8)
+  c.backbone = dict(name='mlp_backbone', widths=at(small=(64,), tiny=(16, 8)))
   c.heads = dict(
     classifier=dict(name='linear', dim='data.label.size'),
     student_projector=dict(name='linear', dim=32),

@@ -11,8 +11,8 @@ query and its passage are verses alike); learned tokens after the context and a 
 from jssl.configs import common
 
 
-def get_config():
-  c = common.text(data='king_james_passages', batch_size=32, steps=600, length=48)
+def get_config(scale='small'):
+  c = common.text(scale, data='king_james_passages', batch_size=32, steps=600, length=48)
   c.number = 267
   c.backbone.update(depth=1, std=0.02)
   c.optimizer.learning_rate.peak = 6e-3

@@ -13,11 +13,9 @@ Parts:
 from jssl.configs import common
 
 
-def get_config():
-  c = common.sentences(data='unseen_books', steps=100, length=24)
+def get_config(scale='small'):
+  c = common.sentences(scale, data='unseen_books', batch_size=64, steps=100, length=24, depth=2, pool='cls')
   c.number = 152
-  c.batch_size = 64
-  c.backbone.update(depth=2, pool='cls')
   c.view = dict(name='columns', names=('ids',))
   c.heads.journal = dict(name='linear', dim='data.book.size')
   c.passes.text = dict(name='embed', heads=('journal',))

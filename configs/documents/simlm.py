@@ -13,8 +13,8 @@ other (in the code alone).
 from jssl.configs import common
 
 
-def get_config():
-  c = common.text(data='king_james_passages', batch_size=32, steps=480, vocabulary=1024, length=48)
+def get_config(scale='small'):
+  c = common.text(scale, data='king_james_passages', batch_size=32, steps=480, vocabulary=1024, length=48)
   c.number, c.claim = 160, None
   c.backbone.update(pool='cls', length=96, depth=2)
   bert = dict(c.backbone, on='data.ids')

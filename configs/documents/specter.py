@@ -6,12 +6,12 @@ The documents have words in no order, so their encoder is the mean of word vecto
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='subtopic_citations', batch_size=64, epochs=1)
-  c.data.length = 64
-  c.steps = 600
+def get_config(scale='small'):
+  at = common.at(scale)
+  c = common.base(scale, data='subtopic_citations', batch_size=64, steps=600)
   c.number = 19
-  c.backbone = dict(name='embedding_bag', dim=48, std=1.0)
+  c.data.length = at(small=64, tiny=8)
+  c.backbone = dict(name='embedding_bag', dim=at(small=48, tiny=8), std=1.0)
   c.view = dict(name='columns', names=('ids', 'positive', 'negative'))
   c.passes.documents = dict(name='embed')
   c.losses.citations = dict(name='euclidean_triplet', of=('documents.q[0]', 'documents.q[1]', 'documents.q[2]'), margin=1.0)

@@ -3,10 +3,10 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='blocks', batch_size=200, epochs=50)
+def get_config(scale='small'):
+  c = common.base(scale, data='blocks', batch_size=200, epochs=50)
   c.number = 57
-  c.backbone = dict(name='gcn', on='data.nodes', widths=(64, 64))
+  c.backbone = dict(name='gcn', on='data.nodes', widths=common.at(scale)(small=(64, 64), tiny=(8, 8)))
   c.heads.projector = dict(name='mlp', widths=(64, 64), norm='none', act='elu')
   c.view = dict(name='corrupted_graph', edges=(0.2, 0.4), features=(0.3, 0.4))
   c.inputs = dict(name='whole_graph')

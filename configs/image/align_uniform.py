@@ -3,11 +3,10 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(data='mnist5k', batch_size=128, epochs=25)
+def get_config(scale='small'):
+  c = common.image(scale, data='mnist5k', batch_size=128, epochs=25, widths=(16, 32, 64, 64))
   c.number = 132
   c.data.train = 2000
-  c.backbone.widths = (16, 32, 64, 64)
   c.heads.projector = dict(name='linear', dim=64)
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.sphere = dict(name='align_uniform', of=('views.q', 'views.k'), pairs=((0, 1),))

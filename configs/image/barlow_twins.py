@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image()
+def get_config(scale='small'):
+  c = common.image(scale)
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.redundancy = dict(name='barlow_twins', of=('views.q', 'views.k'), pairs=((0, 1),), weight=0.05)

@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(batch_size=128)
+def get_config(scale='small'):
+  c = common.image(scale, batch_size=128)
   c.optimizer.learning_rate.peak = 4e-3
   c.heads.projector = dict(name='mlp', widths=(512, 128))
   c.heads.predictor = dict(name='mlp', on='projector', widths=(512, 128))

@@ -3,11 +3,10 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(data='mnist5k', batch_size=256, epochs=8)
+def get_config(scale='small'):
+  c = common.image(scale, data='mnist5k', batch_size=256, epochs=8, widths=(16, 32, 64, 64))
   c.number = 106
   c.data.train = 2000
-  c.backbone.widths = (16, 32, 64, 64)
   c.heads.projector = dict(name='mlp', widths=(128, 64))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=0.5)

@@ -6,8 +6,8 @@ Not held so far: its features tell less than those of the untrained network.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image_masked()
+def get_config(scale='small'):
+  c = common.image_masked(scale)
   c.optimizer.learning_rate.peak = 1e-3
   c.heads.predictor = dict(name='linear')
   c.teacher = dict(name='ema', decay=dict(name='linear', start=0.996, end=0.999), networks=('backbone',))

@@ -6,11 +6,10 @@ It is ahead of biased contrast by less than seeds differ: on three seeds either 
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(data='mnist5k', batch_size=128, epochs=25)
+def get_config(scale='small'):
+  c = common.image(scale, data='mnist5k', batch_size=128, epochs=25, widths=(16, 32, 64, 64))
   c.number = 73
   c.data.train = 2000
-  c.backbone.widths = (16, 32, 64, 64)
   c.heads.projector = dict(name='mlp', widths=(128, 64))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='debiased', of=('views.q', 'views.k'), pairs='all', temperature=0.5, tau_plus=0.1)

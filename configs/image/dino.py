@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(batch_size=128)
+def get_config(scale='small'):
+  c = common.image(scale, batch_size=128)
   c.optimizer.learning_rate.peak = 2e-3
   c.heads.projector = dict(name='dino_head', k=1024, hidden=256, bottleneck=64, norm='batch')
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))

@@ -11,12 +11,12 @@ Deviates: head of width 192 (official 4096): 4 times the width of the encoder, w
 from jssl.configs import common
 
 
-def get_config():
-  c = common.small_masked(epochs=100)
+def get_config(scale='small'):
+  c = common.small_masked(scale, epochs=100)
   c.number = 2
   # Patches with a gap of a pixel, so that neighbours do not give each other away.
   c.view = dict(name='gapped_patches', patch=2, gap=1, mean=0.3, std=0.35)
-  c.heads.predictor = dict(name='cross_decoder', width=48, depth=2, heads=4, dim=48)
+  c.heads.predictor = common.transformer(scale, 'cross_decoder', width=48, depth=2, heads=4, dim=48)
   c.heads.projector = dict(
     name='mlp', widths=(192, 192, 48), norm='layer', act='gelu', bias=False, final_bias=False, final_norm='layer',
   )  # fmt: skip

@@ -3,14 +3,14 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.small_masked(epochs=60)
+def get_config(scale='small'):
+  c = common.small_masked(scale, epochs=60)
   c.number = 32
   strong = dict(affine=dict(degrees=20, translate=0.15, scale=(0.6, 1.2), shear=20), jitter=dict(brightness=0.4, contrast=0.4))
   weak = dict(affine=dict(degrees=5, translate=0.05, scale=(0.9, 1.1)))
   c.view = dict(name='augment', mean=0.3, std=0.35, views=(strong, weak))
-  c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4)
-  c.heads.decoder_k = dict(name='mae_decoder', width=32, depth=1, heads=4)
+  c.heads.decoder = common.mae_decoder(scale, width=32, depth=1, heads=4)
+  c.heads.decoder_k = common.mae_decoder(scale, width=32, depth=1, heads=4)
   c.heads.projector = dict(name='mlp', widths=(128, 64))
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.98), networks=('backbone', 'projector'))
   # A queue of much of the data would hold the image itself among the negatives.
@@ -19,7 +19,7 @@ def get_config():
   )
   c.passes.rebuilt = dict(name='apply', network=('decoder', 'decoder_k'), by_view=True, on=('seen.tokens', 'seen.restore'))
   c.passes.code = dict(name='apply', network='projector', on='seen.pooled', teacher_views=(1,))
-  c.memories.queue = dict(name='queue', of='code.out[1]', size=256)
+  c.memories.queue = dict(name='queue', of='code.out[1]', size=common.at(scale)(small=256, tiny=64))
   # Both branches' reconstruction is added, of which this is the mean.
   c.losses.rebuild = dict(name='masked_l1', of=('rebuilt.out', 'seen.patches', 'seen.mask'), over='views', weight=2.0)
   c.losses.contrast = dict(

@@ -3,12 +3,12 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image()
+def get_config(scale='small'):
+  c = common.image(scale)
   c.heads.projector = dict(name='mlp', widths=(256, 64))
   c.teacher = dict(name='ema', decay=0.99, networks=('backbone', 'projector'))
   c.passes.views = dict(name='embed', heads=('projector',))
-  c.memories.queue = dict(name='queue', of='views.k[1]', size=4096)
+  c.memories.queue = dict(name='queue', of='views.k[1]', size=common.at(scale)(small=4096, tiny=64))
   c.losses.nce = dict(
     name='info_nce_queue', of=dict(q='views.q', k='views.k', negatives='memory.queue'), pairs=((0, 1),), temperature=0.2
   )

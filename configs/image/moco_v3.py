@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image()
+def get_config(scale='small'):
+  c = common.image(scale)
   c.heads.projector = dict(name='mlp', widths=(256, 64), final_norm=True)
   c.heads.predictor = dict(name='mlp', on='projector', widths=(256, 64))
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))

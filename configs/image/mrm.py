@@ -6,12 +6,14 @@ Pixels weigh a tenth of what they weigh in the paper.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.small_masked(data='digit_reports', patch=4, epochs=100)
+def get_config(scale='small'):
+  c = common.small_masked(scale, data='digit_reports', patch=4, epochs=100)
   c.number = 13
   c.view = dict(name='scaled', names=('image', 'high'), mean=0.3, std=0.35)
-  c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4, dim=64)  # 8x8 of the high resolution
-  c.heads.reporter = dict(name='masked_text_decoder', vocabulary='data.text.size', length='data.text.length', width=48, depth=1, heads=4)
+  c.heads.decoder = common.mae_decoder(scale, width=48, depth=1, heads=4, dim=64)  # 8x8 of the high resolution
+  c.heads.reporter = common.transformer(
+    scale, 'masked_text_decoder', vocabulary='data.text.size', length='data.text.length', width=48, depth=1, heads=4
+  )
   half = dict(name='random_mask', ratio=0.5)
   c.passes.seen = dict(name='masked_encode', mask=half, target_view=1)
   c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))

@@ -3,11 +3,10 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(data='mnist5k', batch_size=256, epochs=20)
+def get_config(scale='small'):
+  c = common.image(scale, data='mnist5k', batch_size=256, epochs=20, widths=(16, 32, 64, 64))
   c.number = 117
   c.data.train = 2000
-  c.backbone.widths = (16, 32, 64, 64)
   c.heads.projector = dict(name='mlp', widths=(128, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='non_negative', of=('views.q', 'views.k'), pairs='all', temperature=0.2)

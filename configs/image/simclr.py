@@ -1,12 +1,26 @@
-"""SimCLR. Chen, Kornblith, Norouzi, Hinton, ICML 2020. arXiv:2002.05709, Eq. 1 and Algorithm 1."""
+"""SimCLR. Chen, Kornblith, Norouzi, Hinton, ICML 2020. arXiv:2002.05709, Eq. 1 and Algorithm 1.
+
+The scale `imagenet` is the paper's default setting (section 2.3, augmentations in appendix A) at the temperature of the official code
+(0.1, also the best of Table 5). As in that code (model_util.py), the projection head ends in batch normalisation.
+Left out: crops of the original files (appendix A): images are first scaled and cut to 256 x 256, as shapes are static. Inference on the
+central 224 of 256 pixels (appendix B.5): the whole image is scaled to 224.
+Deviates: brightness is scaled (paper: shifted), and images are resized linearly (official bicubic), as in torchvision.
+"""
 
 from jssl.configs import common
 
+PUBLISHED = dict(
+  imagenet=dict(
+    metric='linear_top1', value=0.645, source='arXiv:2002.05709, appendix A, 100 epochs', hardware='128 TPU v3 cores', hours=1.5,
+  ),
+)  # fmt: skip
 
-def get_config():
-  c = common.image(data='mnist5k', batch_size=256, epochs=20)
-  c.heads.projector = dict(name='mlp', widths=(256, 64))
+
+def get_config(scale='small'):
+  at = common.at(scale)
+  c = common.imagenet(batch_size=4096, epochs=100) if scale == 'imagenet' else common.image(scale)
+  c.heads.projector = at(small=dict(name='mlp', widths=(256, 64)), imagenet=dict(name='mlp', widths=(2048, 128), final_norm=True))
   c.passes.views = dict(name='embed', heads=('projector',))
-  c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=0.2)
+  c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=at(small=0.2, imagenet=0.1))
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.03, seeds=3)
   return c

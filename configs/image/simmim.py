@@ -7,8 +7,8 @@ Not held so far: it learns to fill patches in, and its last tokens tell less tha
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image_masked(width=128)
+def get_config(scale='small'):
+  c = common.image_masked(scale, width=128)
   c.heads.decoder = dict(name='pixel_head')
   c.passes.seen = dict(name='masked_encode', hide='replace', mask=dict(name='random_mask', ratio=0.6))
   c.passes.rebuilt = dict(name='apply', network='decoder', on='seen.tokens')

@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(batch_size=128, epochs=30)
+def get_config(scale='small'):
+  c = common.image(scale, batch_size=128, epochs=30)
   c.optimizer.learning_rate.peak = 2e-3
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256), final_norm=True)
   c.heads.predictor = dict(name='mlp', on='projector', widths=(64, 256))

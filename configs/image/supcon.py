@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image()
+def get_config(scale='small'):
+  c = common.image(scale)
   c.kind = 'supervised'
   c.heads.projector = dict(name='mlp', widths=(256, 64))
   c.passes.views = dict(name='embed', heads=('projector',))

@@ -6,8 +6,8 @@ Deviates: epsilon 0.03 (paper 0.05): sharper codes, by which the official README
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image()
+def get_config(scale='small'):
+  c = common.image(scale)
   c.optimizer.learning_rate.peak = 4e-3
   # Normalised over the batch, embeddings start apart; without it they start alike, and codes that are uniform keep them so.
   c.heads.projector = dict(name='mlp', widths=(256, 64), final_norm=True)

@@ -6,10 +6,10 @@ Deviates: decay of 1e-4 / (2 * 854) (paper 1e-4): the paper's loss is a sum over
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='kinships', batch_size=854, epochs=50)
+def get_config(scale='small'):
+  c = common.base(scale, data='kinships', batch_size=854, epochs=50)
   c.number = 185
-  c.backbone = dict(name='embedding', on='data.head', dim=50, unit=True)
+  c.backbone = dict(name='embedding', on='data.head', dim=common.at(scale)(small=50, tiny=8), unit=True)
   c.heads.relations = dict(name='distmult', count='data.relation.size')
   c.passes.triples = dict(name='triples', negatives=dict(name='corrupted_triples', count=1))
   c.losses.ranking = dict(name='margin_ranking', of=('triples.positive', 'triples.negatives'), margin=1.0)

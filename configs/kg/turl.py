@@ -3,11 +3,10 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='umls_tables', batch_size=32, epochs=1)
+def get_config(scale='small'):
+  c = common.base(scale, data='umls_tables', batch_size=32, epochs=None, steps=400)
   c.number = 67
-  c.epochs, c.steps = None, 400
-  c.backbone = dict(name='bert', width=64, depth=2, heads=4, types=3, pool='cls', dropout=0.1, std=0.1)
+  c.backbone = common.transformer(scale, 'bert', width=64, depth=2, heads=4, types=3, pool='cls', dropout=0.1, std=0.1)
   c.heads.cell = dict(name='linear')
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 2e-3

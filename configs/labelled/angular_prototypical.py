@@ -3,11 +3,11 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='voices', batch_size=80, epochs=75)
+def get_config(scale='small'):
+  c = common.base(scale, data='voices', batch_size=80, epochs=75)
   c.number = 116
   c.kind = 'supervised'
-  c.backbone = dict(name='convnet', widths=(64, 64, 64))
+  c.backbone = dict(name='convnet', widths=common.at(scale)(small=(64, 64, 64), tiny=(8, 16)))
   c.view = dict(name='sample_items', column='utterances', views=2, frames=24)
   c.heads = dict(
     projector=dict(name='linear', dim=32),

@@ -6,10 +6,13 @@ and room for classes to come does not help on letters that are in no training se
 
 from ml_collections import ConfigDict
 
+from jssl.configs import common
 
-def get_config():
+
+def get_config(scale='small'):
   c = ConfigDict(dict(number=131, kind='supervised', seed=0))
-  c.experiment = dict(name='cores', upgrades=(15, 30, 45, 60), slots=100, steps=400)
+  sizes = dict(upgrades=(15, 30, 45, 60), slots=100, steps=400)
+  c.experiment = dict(name='cores', **common.at(scale)(small=sizes, tiny=dict(upgrades=(3, 6), slots=10, steps=2)))
   c.claim = dict(
     metric='average', beats=('independent',), margin=0.1, seeds=3,
     also=(

@@ -6,12 +6,11 @@ The weight of the Fisher term, 0.005, is the official one for MNIST.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(data='mnist5k_glyphs', batch_size=100, epochs=30)
+def get_config(scale='small'):
+  c = common.image(scale, data='mnist5k_glyphs', batch_size=100, epochs=30, widths=(16, 32, 64, 64))
   c.number = 80
   c.kind = 'supervised'
   c.data.train = 1000
-  c.backbone.widths = (16, 32, 64, 64)
   c.view.views = 1
   c.heads.classifier = dict(name='linear', dim='data.label.size')
   kl = dict(name='linear', start=0.0, end=1.0, over='10 epochs')

@@ -3,12 +3,11 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.image(data='shifted_digits', batch_size=64, epochs=12)
+def get_config(scale='small'):
+  c = common.image(scale, data='shifted_digits', batch_size=64, epochs=12, widths=(16, 32, 64, 64))
   c.number = 44
   c.kind = 'multimodal'
   c.data.train = 2000
-  c.backbone.widths = (16, 32, 64, 64)
   c.view = dict(name='with_columns', names=('shift', 'total'), view={**c.view.to_dict(), 'views': 1})
   c.heads = dict(
     image_end=dict(name='linear', dim=32),

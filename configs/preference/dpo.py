@@ -7,8 +7,8 @@ estimated from each question followed by the answers of the next example of the 
 from jssl.configs import common
 
 
-def get_config():
-  c = common.answers(steps=400, human=2048)
+def get_config(scale='small'):
+  c = common.answers(scale, steps=400, human=2048)
   c.number, c.kind = 209, 'preference'
   c.passes.told = dict(name='causal_lm', columns='answer')
   c.passes.answers = dict(name='causal_lm', columns=('chosen', 'rejected'))

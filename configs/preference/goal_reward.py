@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.answers(human=2048)
+def get_config(scale='small'):
+  c = common.answers(scale, human=2048)
   c.number, c.kind = 103, 'preference'
   c.heads.reward = dict(name='linear', dim=1)
   c.passes.read = dict(name='embed', view=dict(name='columns', names=('chosen', 'rejected')), heads=('reward',))

@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.answers(steps=600, terms=3, train=20000, human=100)
+def get_config(scale='small'):
+  c = common.answers(scale, steps=600, terms=3, train=20000, human=100)
   c.number, c.kind = 215, 'preference'
   c.heads.reward = dict(name='linear', dim=1)
   # Preference model pre-training: cheap pairs, and their better answers told token by token; then the few pairs that count.

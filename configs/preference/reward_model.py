@@ -3,8 +3,8 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.answers(steps=3000, terms=3, train=20000, human=20000)
+def get_config(scale='small'):
+  c = common.answers(scale, steps=3000, terms=3, train=20000, human=20000)
   c.kind = 'preference'
   c.heads.reward = dict(name='linear', dim=1)
   c.passes.pairs = dict(name='embed', view=dict(name='columns', names=('chosen', 'rejected')), heads=('reward',))

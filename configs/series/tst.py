@@ -6,10 +6,10 @@ Half of the values are hidden, in runs of mean length 6, where the paper hides 1
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='japanese_vowels', batch_size=64, epochs=100)
+def get_config(scale='small'):
+  c = common.base(scale, data='japanese_vowels', batch_size=64, epochs=100)
   c.number = 72
-  c.backbone = dict(name='tst', width=64, depth=2, heads=8)
+  c.backbone = common.transformer(scale, 'tst', width=64, depth=2, heads=8)
   c.view = dict(name='columns', names=('series',))
   c.heads.decoder = dict(name='linear', dim='data.series.width')
   c.passes.gaps = dict(name='hide', on='batch.series', mask=dict(name='markov_mask', ratio=0.5, length=6.0))

@@ -17,12 +17,10 @@ Centroids move after the loss of a batch, and not before. As steps are few, they
 from jssl.configs import common
 
 
-def get_config():
-  c = common.sentences(steps=60)
+def get_config(scale='small'):
+  c = common.sentences(scale, batch_size=64, steps=60, depth=2, pool='cls')
   c.number, c.kind = 207, 'data'
-  c.batch_size = 64
-  c.backbone.update(depth=2, pool='cls')
-  c.heads.projector = dict(name='mlp', widths=(384, 384), norm='none')
+  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(384, 384), tiny=(32, 16)), norm='none')
   c.passes.views = dict(name='embed', heads=('projector',))
   c.passes.near = dict(name='nearest', on='views.q[0]', table='memory.clusters.centroids', valid='memory.clusters.started', count=2)
   c.memories.clusters = dict(name='centroids', of=('views.q[0]', 'views.q[1]'), count=16, rate=0.05, threshold=0.4)

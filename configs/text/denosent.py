@@ -6,8 +6,8 @@ Words left out take the place of back-translation as discrete noise.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.sentences(batch_size=16, steps=32)
+def get_config(scale='small'):
+  c = common.sentences(scale, batch_size=16, steps=32)
   c.number = 46
   c.view = dict(name='deleted', rate=0.1, first='data.ids.first', original=False)
   c.heads.projector = dict(name='linear')

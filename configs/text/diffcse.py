@@ -8,13 +8,13 @@ pairs, it came out ahead on them, and behind on the pairs held out.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.sentences()
+def get_config(scale='small'):
+  c = common.sentences(scale)
   c.number = 158
-  c.heads.projector = dict(name='mlp', widths=(768, 384), bias=False, final_bias=False, final_norm=True)
+  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(768, 384), tiny=(32, 16)), bias=False, final_bias=False, final_norm=True)
   c.heads.generator = dict(name='bert', on='data.ids', width=64, depth=1, heads=4, std=0.1)
   c.heads.lm = dict(name='lm_head', on='generator')
-  c.heads.discriminator = dict(name='minilm', on='data.ids', depth=1, dropout=0.1)
+  c.heads.discriminator = common.minilm(scale, on='data.ids', depth=1, dropout=0.1)
   c.heads.replaced = dict(name='linear', on='discriminator', dim=1)
   c.passes.sentence = dict(name='embed', heads=('projector',))
   c.passes.corrupt = dict(name='replace_tokens', mask=dict(name='mask_tokens', ratio=0.3))

@@ -6,11 +6,10 @@ In the first half of the run the network learns to find English verses by Englis
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='king_james_cipher', batch_size=32, epochs=1)
+def get_config(scale='small'):
+  c = common.base(scale, data='king_james_cipher', batch_size=32, epochs=None, steps=400)
   c.number = 115
-  c.epochs, c.steps = None, 400
-  c.backbone = dict(name='bert', width=64, depth=1, heads=4, dropout=0.1, std=0.1)
+  c.backbone = common.transformer(scale, 'bert', width=64, depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.projector = dict(name='linear', dim=32, bias=False)
   c.optimizer.learning_rate = dict(name='constant', value=2e-3)
   vectors = lambda *names: dict(

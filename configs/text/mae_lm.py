@@ -7,8 +7,8 @@ Less that mean the states tell more of it, as centred_share shows.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.text(batch_size=32, steps=400, vocabulary=512)
+def get_config(scale='small'):
+  c = common.text(scale, batch_size=32, steps=400, vocabulary=512)
   c.number = 171
   c.backbone.dropout, c.optimizer.learning_rate.peak = 0.0, 3e-3
   c.heads.decoder = dict(name='token_decoder', depth=1, heads=4, std=0.1)

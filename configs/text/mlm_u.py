@@ -9,12 +9,11 @@ depth-first search and with many mazes it was not.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='corridors', batch_size=64, epochs=1)
-  c.number = 202
-  c.epochs, c.steps, c.data.train = None, 600, 1000
+def get_config(scale='small'):
+  c = common.base(scale, data='corridors', batch_size=64, epochs=None, steps=600)
+  c.number, c.data.train = 202, 1000
   shape = dict(width=64, depth=3, heads=4, std=0.1)
-  c.backbone = dict(name='bert', **shape)
+  c.backbone = common.transformer(scale, 'bert', **shape)
   c.heads.lm = dict(name='lm_head')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-3, warmup='10%'), weight_decay=0.01)
   c.passes.path = dict(name='masked_lm', mask=dict(name='mask_uniformly', start='data.ids.start'))
@@ -22,7 +21,7 @@ def get_config():
   c.metrics.accuracy = dict(name='token_accuracy', of=('path.logits', 'path.labels', 'path.valid'))
   c.evaluators = dict(path=dict(name='fill_masked'))
   onwards = (
-    f'backbone={dict(name="causal_lm", **shape)}', 'evaluators.path.name=greedy_decode',
+    f'backbone={common.transformer(scale, "causal_lm", **shape)}', 'evaluators.path.name=greedy_decode',
     f'passes.path={dict(name="causal_lm")}',
   )  # fmt: skip
   c.claim = dict(metric='path_exact', beats=('random_init', 'next token'), margin=0.05, seeds=3, variants={'next token': onwards})

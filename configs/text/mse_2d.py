@@ -6,10 +6,9 @@ The objective on every embedding is in-batch contrast with the next sentence of 
 from jssl.configs import common
 
 
-def get_config():
-  c = common.sentences(batch_size=16)
+def get_config(scale='small'):
+  c = common.sentences(scale, batch_size=16, depth=3)
   c.number = 155
-  c.backbone.depth = 3
   c.view = dict(name='columns', names=('ids', 'positive'))
   c.passes.views = dict(name='embed')
   c.losses.elastic = dict(

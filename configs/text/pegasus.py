@@ -6,11 +6,10 @@ In the last part of the run a few summaries are learned from: first sentences of
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='lee_gaps', batch_size=8, epochs=1)
+def get_config(scale='small'):
+  c = common.base(scale, data='lee_gaps', batch_size=8, epochs=None, steps=240)
   c.number = 247
-  c.epochs, c.steps = None, 240
-  c.backbone = dict(name='bert', width=64, depth=2, heads=4, dropout=0.1, std=0.1)
+  c.backbone = common.transformer(scale, 'bert', width=64, depth=2, heads=4, dropout=0.1, std=0.1)
   c.heads.decoder = dict(name='decoder', depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 2e-3
@@ -26,7 +25,7 @@ def get_config():
     metric='summary_nll', beats=('random sentences', 'no pretraining'), margin=0.02, seeds=3, lower=True,
     variants={
       'random sentences': ('passes.gaps.source=random_ids', 'passes.gaps.text=random_target'),
-      'no pretraining': ('phases=()', 'losses.gaps.weight=0.0', 'steps=48'),
+      'no pretraining': ('phases=()', 'losses.gaps.weight=0.0', f'steps={c.steps // 5}'),
     },
   )  # fmt: skip
   return c

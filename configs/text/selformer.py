@@ -8,10 +8,9 @@ Not held so far: a bag of symbols, whose counts are exact, tells as much; the sa
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='solubility', batch_size=32, epochs=1)
-  c.number = 48
-  c.epochs, c.steps, c.data.notation = None, 900, 'selfies'
+def get_config(scale='small'):
+  c = common.base(scale, data='solubility', batch_size=32, epochs=None, steps=900)
+  c.number, c.data.notation = 48, 'selfies'
   c.backbone = dict(name='bert_averaged', width=64, depth=2, heads=4, std=0.1)
   c.heads.lm = dict(name='lm_head')
   c.optimizer.learning_rate.peak = 4e-3

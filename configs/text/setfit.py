@@ -6,11 +6,10 @@ The second stage, a linear map on the frozen embeddings, is the linear probe; ra
 from jssl.configs import common
 
 
-def get_config():
-  c = common.sentences(data='few_reviews', steps=36)
+def get_config(scale='small'):
+  c = common.sentences(scale, data='few_reviews', steps=36, depth=6)
   c.number = 139
   c.data.shots = 50
-  c.backbone.depth = 6
   c.view = dict(name='columns', names=('ids',))
   c.heads.classifier = dict(name='linear', dim='data.label.size')  # of the comparison
   c.passes.text = dict(name='embed')

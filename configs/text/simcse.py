@@ -7,11 +7,10 @@ SimLex-999, of which people judged 999 pairs; on the pairs of the Lee documents,
 from jssl.configs import common
 
 
-def get_config():
-  c = common.sentences(data='simlex', steps=48, length=8)
+def get_config(scale='small'):
+  c = common.sentences(scale, data='simlex', steps=48, length=8, depth=5, pool='cls')
   c.number = 151
-  c.backbone.update(depth=5, pool='cls')
-  c.heads.projector = dict(name='mlp', widths=(384, 384), norm='none')
+  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(384, 384), tiny=(32, 16)), norm='none')
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='simcse', of=('views.q', 'views.k'), pairs=((0, 1),), temperature=0.05)
   c.evaluators = dict(sts=dict(name='sts'))

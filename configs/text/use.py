@@ -16,15 +16,16 @@ A step draws a batch of every task and sums their losses, where the paper's draw
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='reviews_and_lee', batch_size=128, epochs=1)
-  c.number, c.steps = 166, 300
-  c.data.update(length=64, tokenizer='minilm')
-  c.phases = (dict(data=dict(name='sentence_tasks', length=32, tokenizer='minilm')),)  # trained on this, judged on c.data
-  c.backbone = dict(name='dan', widths=(256, 512))
+def get_config(scale='small'):
+  at = common.at(scale)
+  c = common.base(scale, data='reviews_and_lee', batch_size=128, steps=300)
+  c.number = 166
+  c.data.update(common.minilm_ids(scale, 64))
+  c.phases = (dict(data=dict(name='sentence_tasks', **common.minilm_ids(scale, 32))),)  # trained on this, judged on c.data
+  c.backbone = dict(name='dan', widths=at(small=(256, 512), tiny=(32, 16)))
   for head in ('before', 'after', 'response'):
-    c.heads[head] = dict(name='mlp', widths=(512, 512), norm='none')
-  c.heads.relation = dict(name='compared', widths=(512, 3))
+    c.heads[head] = dict(name='mlp', widths=at(small=(512, 512), tiny=(32, 16)), norm='none')
+  c.heads.relation = dict(name='compared', widths=(at(small=512, tiny=32), 3))
   for name, columns in dict(verse=('ids', 'before', 'after'), turn=('said', 'reply'), pair=('first', 'second')).items():
     c.passes[name] = dict(name='embed', view=dict(name='columns', names=columns))
   for head, on in dict(before='verse.q[1]', after='verse.q[2]', response='turn.q[1]', relation=('pair.q[0]', 'pair.q[1]')).items():

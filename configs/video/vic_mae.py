@@ -6,13 +6,13 @@ Contrast weighs .15, not .03 as in the paper: so small a network learns little f
 from jssl.configs import common
 
 
-def get_config():
-  c = common.small_masked(data='moving_digits', patch=4, epochs=14)
+def get_config(scale='small'):
+  c = common.small_masked(scale, data='moving_digits', patch=4, epochs=14)
   c.number = 65
   # Digits that stay in sight of a network this small: a narrow frame, slow steps, a faint background.
   c.data.update(side=16, speed=1.0, background=0.2)
   c.view = dict(name='frames', mean=0.3, std=0.35)
-  c.heads.decoder = dict(name='mae_decoder', width=32, depth=1, heads=4)
+  c.heads.decoder = common.mae_decoder(scale, width=32, depth=1, heads=4)
   c.heads.projector = dict(name='mlp', widths=(128, 128, 64))
   half = dict(name='random_mask', ratio=0.5)
   c.passes.seen = dict(name='masked_encode', mask=half)

@@ -3,13 +3,16 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='moving_digits', batch_size=32, epochs=18)
+def get_config(scale='small'):
+  c = common.base(scale, data='moving_digits', batch_size=32, epochs=18)
   # A narrow frame and digits that hardly move, in many frames: the same place at another time gives away what is hidden.
   c.data.update(frames=8, side=16, speed=0.1, background=0.0)
-  c.backbone = dict(name='tubelet_vit', on='data.clip', temperature=10.0, width=48, depth=2, heads=4)
+  c.backbone = dict(
+    name='tubelet_vit', on='data.clip', temperature=10.0,
+    **common.at(scale)(small=dict(width=48, depth=2, heads=4), tiny=dict(width=24, depth=1, heads=2)),
+  )  # fmt: skip
   c.view = c.inputs = dict(name='scaled', names=('clip',), mean=0.3, std=0.35)
-  c.heads.decoder = dict(name='mae_decoder', width=48, depth=1, heads=4)
+  c.heads.decoder = common.mae_decoder(scale, width=48, depth=1, heads=4)
   c.passes.seen = dict(name='masked_encode', mask=dict(name='tube_mask', ratio=0.5))
   c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))
   c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'))

@@ -3,12 +3,11 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='words', batch_size=1024, epochs=1)
-  c.steps = 1500
+def get_config(scale='small'):
+  c = common.base(scale, data='words', batch_size=1024, steps=1500)
   c.number = 197
   c.data.ngrams, c.data.power = (5,), 0.5
-  c.backbone = dict(name='embedding_bag', dim=48)
+  c.backbone = dict(name='embedding_bag', dim=common.at(scale)(small=48, tiny=8))
   c.heads.outputs = dict(name='embedding', count='data.noise.size', std=0.0)
   c.heads.positions = dict(name='table', count='data.context.length')
   c.passes.window = dict(

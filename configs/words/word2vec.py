@@ -7,11 +7,10 @@ leaving out frequent ones is for.
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='words', batch_size=1024, epochs=1)
-  c.steps = 6000
+def get_config(scale='small'):
+  c = common.base(scale, data='words', batch_size=1024, steps=6000)
   c.number = 138
-  c.backbone = dict(name='embedding_bag', dim=64)
+  c.backbone = dict(name='embedding_bag', dim=common.at(scale)(small=64, tiny=8))
   c.heads.outputs = dict(name='embedding', count='data.noise.size', std=0.0)
   c.passes.pair = dict(
     name='lookup', sampler=dict(name='skip_gram', negatives=5), networks=dict(centre='backbone', context='outputs', negatives='outputs')

@@ -3,12 +3,11 @@
 from jssl.configs import common
 
 
-def get_config():
-  c = common.base(data='words', batch_size=4096, epochs=1)
-  c.steps = 250
+def get_config(scale='small'):
+  c = common.base(scale, data='words', batch_size=4096, steps=250)
   c.number = 205
   c.data.tree = True
-  c.backbone = dict(name='embedding_bag', dim=64)
+  c.backbone = dict(name='embedding_bag', dim=common.at(scale)(small=64, tiny=8))
   c.heads.nodes = dict(name='embedding', count='data.nodes.size', std=0.0)
   c.passes.path = dict(name='lookup', sampler=dict(name='huffman_path'), networks=dict(h='backbone', nodes='nodes'))
   c.losses.tree = dict(name='hierarchical_softmax', of=dict(h='path.h', nodes='path.nodes', turns='path.turns'))

@@ -10,11 +10,12 @@ from jssl.ledger import records as ledger
 
 
 def systems() -> list[dict[str, Any]]:
-  """A row a system: name, paper, number in the list of papers, family, kind, config, claim."""
+  """A row a system: name, paper, number in the list of papers, family, kind, config, scales, claim."""
   rows = []
   for name, module in configs.names().items():
     path = Path(util.find_spec(module).origin)
-    c = configs.module(name).get_config()
+    found = configs.module(name)
+    c = found.get_config()
     rows.append(
       dict(
         name=name,
@@ -23,6 +24,7 @@ def systems() -> list[dict[str, Any]]:
         family=path.parent.name,
         kind=c.get('kind', 'method'),
         config=f'{path.parent.name}/{path.name}',
+        scales=configs.scales(found),
         claim=dict(text=claim_text(c.get('claim')), state=ledger.state(name)),
       )
     )

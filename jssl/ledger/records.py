@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jssl import experiments, run
+from jssl import configs, experiments, run
 from jssl.core.build import DEFAULTS
 from jssl.core.log import replace
 from jssl.model import writable
@@ -90,6 +90,8 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
     map: carries out the runs; that of `processes.workers` starts at once, and does several at a time.
     jobs: how many; the seconds of a record are those of all its runs over this number.
   """
+  if (system := configs.split(name)[0]) != name:
+    raise ValueError(f'{name}: claims are of the scale {configs.SMALL}; give {system} alone')
   config = run.load_config(name)
   if not config.get('claim'):
     raise ValueError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin, seeds)')

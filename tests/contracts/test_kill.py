@@ -6,7 +6,7 @@ import numpy as np
 from experiments import kill
 from jssl.core import loop
 from jssl.core.build import plan
-from tests.small import small
+from tests.made import tiny
 
 
 def test_killed_run_ends_in_the_same_bits(tmp_path):
@@ -19,7 +19,7 @@ def test_killed_run_ends_in_the_same_bits(tmp_path):
 
 def test_devices_may_change_on_the_way(tmp_path):
   """Two steps on two devices, two on eight, two on one: the examples and losses of six steps on one device."""
-  p = plan(small('moco_v2', steps=6, log_every=1, checkpoint_every=2))
+  p = plan(tiny('moco_v2', steps=6, log_every=1, checkpoint_every=2))
 
   def run(folder, last, devices):
     source, read = loop.open_source(p), []

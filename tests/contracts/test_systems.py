@@ -14,15 +14,15 @@ from jssl.core import loop
 from jssl.core.build import open_data, plan
 from jssl.errors import DataError
 from jssl.tables import MEMORIES, PASSES, TEACHERS
-from tests.small import MADE, made, small
+from tests.made import MADE, tiny
 
 CONFIGS = {name: configs.module(name).get_config() for name in sorted(configs.names())}
 SYSTEMS = [name for name, c in CONFIGS.items() if c.get('losses')]  # others train nothing, or in a loop of their own
 
 
 def config(name: str, **changes) -> dict:
-  """A small version of a system, or of what no paper's config has."""
-  return made(name, **changes) if name in MADE else small(name, **changes)
+  """A tiny version of a system, or of what no paper's config has."""
+  return {**MADE[name](), **changes} if name in MADE else tiny(name, **changes)
 
 
 def parts(name: str) -> set[tuple[str, str]]:

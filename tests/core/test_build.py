@@ -8,11 +8,11 @@ from jssl.core.mesh import check_batch, make_mesh
 from jssl.ledger import catalogue
 from jssl.options import accepts
 from jssl.parts.schedules import Schedule, cosine, duration, linear, rise
-from tests.small import small
+from tests.made import tiny
 
 
 def broken(path, value):
-  c = small('simclr')
+  c = tiny('simclr')
   at = c
   *parents, last = path.split('.')
   for key in parents:
@@ -85,7 +85,7 @@ def test_backbones_of_every_kind_fit_joint_embedding():
     dict(name='convnet'), dict(name='resnet18'), dict(name='mlp_backbone'),
     dict(name='vit_micro', patch=7, width=16, depth=1, heads=2),
   ):  # fmt: skip
-    plan({**small('simclr'), 'backbone': backbone})
+    plan({**tiny('simclr'), 'backbone': backbone})
 
 
 def test_accepts():
@@ -118,7 +118,7 @@ def test_every_system_is_listed():
 
 
 def test_a_view_that_is_not_drawn_is_refused_by_its_number():
-  c = small('simclr')
+  c = tiny('simclr')
   c['losses']['nce']['pairs'] = ((0, 2),)
   with pytest.raises(ValueError, match='view 2 of .views. is asked for, and there are 2'):
     testing.check_traces(c)

@@ -25,21 +25,21 @@ from jssl.data.vision.images import mnist5k
 from jssl.errors import ConfigError
 from jssl.model import restore
 from jssl.replay import describe, replay
-from tests.small import small
+from tests.made import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def p():
-  return plan(small('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6))
+  return plan(tiny('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6))
 
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
   """The run that nothing happened to."""
   workdir = tmp_path_factory.mktemp('whole')
-  return run(plan(small('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6)), workdir), workdir
+  return run(plan(tiny('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6)), workdir), workdir
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def poisoned(monkeypatch):
   spec = {**real.spec, 'image': jax.ShapeDtypeStruct((28, 28, 1), np.float32)}
   data = real._replace(splits={'train': examples, 'test': examples[:20]}, spec=spec)
   monkeypatch.setitem(tables.DATA, 'poisoned', lambda: data)
-  return small('simclr', steps=14, checkpoint_every=2, log_every=3, data=dict(name='poisoned'))
+  return tiny('simclr', steps=14, checkpoint_every=2, log_every=3, data=dict(name='poisoned'))
 
 
 def run(p, workdir, **options):
@@ -148,13 +148,13 @@ def test_half_written_checkpoint_is_left_out(p, whole, finished, caplog):
 
 @pytest.mark.parametrize('keep', [1, 3])
 def test_keeps_as_many_as_asked(tmp_path, keep):
-  run(plan(small('simclr', steps=6, checkpoint_every=1, log_every=6, keep=keep)), tmp_path)
+  run(plan(tiny('simclr', steps=6, checkpoint_every=1, log_every=6, keep=keep)), tmp_path)
   assert sorted(int(f.name) for f in (tmp_path / 'checkpoints').iterdir()) == list(range(7 - keep, 7))
 
 
 def test_another_config_is_refused(finished):
   with pytest.raises(ConfigError, match=r'another config \(differing in seed\)'):
-    run(plan(small('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6, seed=1)), finished)
+    run(plan(tiny('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6, seed=1)), finished)
 
 
 @contextlib.contextmanager
@@ -230,7 +230,7 @@ def test_killed_while_saving(p, whole, tmp_path):
       if len(count) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     t.checkpoint.save = dies
-    t.run(t.plan(t.small('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6)), Path({str(tmp_path)!r}))
+    t.run(t.plan(t.tiny('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6)), Path({str(tmp_path)!r}))
     """
   done = subprocess.run([sys.executable, '-c', textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True)
   assert done.returncode == -signal.SIGKILL, done.stderr
@@ -276,7 +276,7 @@ def test_clock_that_goes_back(p, whole, tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
-  c = small('simclr', steps=6, log_every=1)
+  c = tiny('simclr', steps=6, log_every=1)
   c['optimizer']['learning_rate'] = 1e30
   with pytest.raises(loop.Stopped, match='lower the learning rate'):
     run(plan(c), tmp_path)
@@ -339,7 +339,7 @@ def test_rolled_back_past_the_batch(poisoned, tmp_path, caplog):
 
 
 def test_collapse_alarm_is_logged_and_stops(tmp_path, caplog):
-  c = small('simclr', steps=8, health_every=2, log_every=2, guard=dict(name='stop', collapse=2))
+  c = tiny('simclr', steps=8, health_every=2, log_every=2, guard=dict(name='stop', collapse=2))
   panels = iter((1.0, 0.0, 1.0, 1.0))
   options = dict(health=lambda phase, train, batch: {'flat': next(panels)}, alarm=lambda figures: ['flat'] if figures['flat'] else [])
   with pytest.raises(loop.Stopped, match='2 health panels in a row raise the collapse alarm at step 8: flat'):
@@ -350,7 +350,7 @@ def test_collapse_alarm_is_logged_and_stops(tmp_path, caplog):
 
 @pytest.mark.parametrize('name', ['a b', "it's {x}*?", 'é%20~$HOME', '-w'])
 def test_any_name_of_a_workdir_works(name, tmp_path):
-  p = plan(small('simclr', steps=2, log_every=1, checkpoint_every=1))
+  p = plan(tiny('simclr', steps=2, log_every=1, checkpoint_every=1))
   assert run(p, tmp_path / name).compiles == 1
   shutil.rmtree(tmp_path / name / 'checkpoints' / '2')
   assert run(p, tmp_path / name).log.rows[-1]['step'] == 2
@@ -358,11 +358,11 @@ def test_any_name_of_a_workdir_works(name, tmp_path):
 
 def test_a_name_that_cannot_work_is_refused_before_the_first_step(tmp_path):
   with pytest.raises(ConfigError, match="cannot have '\\['"):
-    run(plan(small('simclr', steps=2)), tmp_path / '[exp1]' / 'w')
+    run(plan(tiny('simclr', steps=2)), tmp_path / '[exp1]' / 'w')
   assert not (tmp_path / '[exp1]').exists()
 
 
 def test_a_checkpoint_that_lost_its_manifest_is_no_success(tmp_path, monkeypatch):
   monkeypatch.setattr(checkpoint, 'MANIFEST', 'not there')
   with pytest.raises(OSError, match='no manifest'):
-    run(plan(small('simclr', steps=2)), tmp_path / 'w')
+    run(plan(tiny('simclr', steps=2)), tmp_path / 'w')

@@ -11,7 +11,7 @@ from jssl.core.build import plan
 from jssl.parts.memories import centroids
 from jssl.passes.views import nearest
 from jssl.testing import first_batch
-from tests.small import small
+from tests.made import tiny
 
 
 def cos(x, y):
@@ -73,13 +73,13 @@ def test_nearest_rows_come_in_order_and_have_no_gradient(there):
 
 
 def test_a_memory_that_passes_read_takes_the_shapes_of_what_it_is_written_from():
-  p = plan(small('clusterns'))
+  p = plan(tiny('clusterns'))
   _, state = jax.eval_shape(p.method.init, jax.random.key(0))
   assert state['memories']['clusters']['centroids'].shape == (16, 16)
 
 
 def test_micro_batches_see_the_same_centroids():
-  c = small('clusterns')
+  c = tiny('clusterns')
   c['memories']['clusters']['threshold'] = 1.0
   p = plan(c)
   params, state = p.method.init(jax.random.key(0))

@@ -14,7 +14,7 @@ from jssl.core.build import plan
 from jssl.core.mesh import arrange, make_mesh, shardings, share
 from jssl.core.step import init_state
 from jssl.models.layers.blocks import Block, scan, stacked
-from tests.small import small
+from tests.made import tiny
 
 MESH = dict(data=2, fsdp=2, tensor=2)
 
@@ -92,7 +92,7 @@ def test_rules_of_ones_own():
 
 def test_moments_and_teacher_lie_where_the_parameters_do():
   """Stacked layers, a teacher's copy and Adam's moments by one list of rules."""
-  p = plan(small('moco_v3') | dict(backbone=dict(name='vit_micro', width=16, depth=2, heads=2)))
+  p = plan(tiny('moco_v3') | dict(backbone=dict(name='vit_micro', width=16, depth=2, heads=2)))
   places = shardings(jax.eval_shape(lambda: init_state(p.phases[0], jax.random.key(0))), make_mesh(MESH), 'fsdp_tp')
   block = lambda tree: jax.tree.map(lambda s: s.spec, tree['backbone']['blocks'])
   moments = next(x for x in jax.tree.leaves(places.opt, is_leaf=lambda x: hasattr(x, 'mu')) if hasattr(x, 'mu'))
@@ -103,7 +103,7 @@ def test_moments_and_teacher_lie_where_the_parameters_do():
 
 
 def test_queue_is_spread():
-  p = plan(small('moco_v2'))
+  p = plan(tiny('moco_v2'))
   places = shardings(jax.eval_shape(lambda: init_state(p.phases[0], jax.random.key(0))), make_mesh(MESH), 'fsdp')
   assert places.state['memories']['queue']['keys'].spec == P('fsdp', None)
 
@@ -114,15 +114,15 @@ def test_every_layout_gives_what_one_device_gives():
     'fsdp_tp': testing.Layout(MESH, 'fsdp_tp'),
     'own': testing.Layout(MESH, [('kernel', 'tensor'), ('queue/keys', ('fsdp', None)), ('.*', ())]),
   }
-  testing.check_method(small('moco_v2'), layouts=layouts, micro_batches=())
-  c = small('moco_v3') | dict(backbone=dict(name='vit_micro', width=16, depth=2, heads=2))
+  testing.check_method(tiny('moco_v2'), layouts=layouts, micro_batches=())
+  c = tiny('moco_v3') | dict(backbone=dict(name='vit_micro', width=16, depth=2, heads=2))
   layout = testing.Layout(dict(data=2, sequence=2, tensor=2), 'fsdp_tp')
   testing.check_method(c, layouts=dict(sequence=layout), micro_batches=())
 
 
 def test_tokens_that_two_devices_do_not_divide():
   """21 of them; once the gradient of the positions read what filled up the smaller share."""
-  c = small('mlm_u', data=dict(name='mazes', side=3))
+  c = tiny('mlm_u', data=dict(name='mazes', side=3))
   c['passes']['path']['mask']['start'] = 11
   assert plan(c).batch['ids'].shape[1] % 2
   testing.check_method(c, layouts=dict(sequence=testing.Layout(dict(data=2, sequence=2, tensor=2))), micro_batches=())

@@ -13,7 +13,7 @@ from jssl.core.build import plan
 from jssl.core.phases import phase_at
 from jssl.errors import ConfigError
 from jssl.types import Column, Features
-from tests.small import small
+from tests.made import tiny
 
 ONE = jax.devices()[:1]
 
@@ -32,12 +32,12 @@ def trained(config, **options):
 
 
 def simclr(**changes):
-  return small('simclr', log_every=1, **changes)
+  return tiny('simclr', log_every=1, **changes)
 
 
 @pytest.mark.parametrize('name', ['dpo', 'wcord'])
 def test_a_run_of_two_phases_killed_anywhere_ends_in_the_same_bits(name, tmp_path):
-  c = small(name, steps=6, log_every=1, checkpoint_every=1, keep=9)
+  c = tiny(name, steps=6, log_every=1, checkpoint_every=1, keep=9)
   whole = trained(c, workdir=tmp_path)
   boundary = plan(c).phases[1].first
   assert whole.compiles == 2
@@ -51,7 +51,7 @@ def test_a_run_of_two_phases_killed_anywhere_ends_in_the_same_bits(name, tmp_pat
 
 @pytest.mark.parametrize('steps', [2, 5, 9])
 def test_the_reference_of_dpo_is_the_policy_that_imitation_leaves(steps, tmp_path):
-  c = small('dpo', steps=steps, checkpoint_every=1, keep=1, log_every=1)
+  c = tiny('dpo', steps=steps, checkpoint_every=1, keep=1, log_every=1)
   c['phases'] = (dict(steps=1, losses=('told',)), c['phases'][1])
   after = trained(c, workdir=tmp_path)
   first = {**c, 'steps': 1, 'phases': (), 'losses': {'told': c['losses']['told']}}
@@ -62,7 +62,7 @@ def test_the_reference_of_dpo_is_the_policy_that_imitation_leaves(steps, tmp_pat
 
 def test_phases_cost_what_their_own_passes_cost():
   """FLOPs by hand: forward F and backward 2 F of the language model on each answer that is trained on, F where it is a reference."""
-  c = small('dpo', batch_size=32)
+  c = tiny('dpo', batch_size=32)
   c['backbone'] |= dict(width=64, depth=1, heads=2)  # of a scan over layers the compiler counts one round
   p = plan(c)
   n, b, d, v = p.data.spec['answer'].shape[0], 32, 64, p.data.spec['answer'].size
@@ -197,7 +197,7 @@ def test_a_boundary_belongs_to_the_phase_that_ends_there():
 
 
 def test_a_run_of_phases_is_reported_like_any_other():
-  c = {**small('wcord', steps=4), 'name': 'wcord'}
+  c = tiny('wcord', steps=4)
   p, done = plan(c), trained(c)
   results = run.report(p, done, run.choose(p, None), None, True)
   assert 0 <= results['figures']['classify_top1'] <= 1 and set(results['baselines']) == {'random_init'}
@@ -253,7 +253,7 @@ def test_a_surrogate_finds_the_negatives():
 @pytest.mark.long
 @pytest.mark.parametrize('cut', [3, 6])
 def test_a_run_of_six_phases_killed_within_one_or_between_two_ends_in_the_same_bits(cut, tmp_path):
-  c = small('simlm', steps=8, log_every=1, checkpoint_every=1, keep=9)
+  c = tiny('simlm', steps=8, log_every=1, checkpoint_every=1, keep=9)
   assert [phase.first for phase in plan(c).phases] == [0, 2, 4, 5, 6, 7]
   whole = trained(c, workdir=tmp_path)
   for later in range(cut + 1, 9):

@@ -15,7 +15,7 @@ from jssl.core.step import init_state, make_step
 from jssl.data.core.sources import to_device
 from jssl.run import load_config
 from jssl.testing import first_batch
-from tests.small import shrink, small
+from tests.made import tiny
 
 GUARDS = (None, dict(name='skip', most=2, spike=6.0))
 
@@ -23,7 +23,7 @@ GUARDS = (None, dict(name='skip', most=2, spike=6.0))
 @pytest.fixture(params=GUARDS, ids=['no guard', 'guard'])
 def compiled(request):
   """The step of a small system, its state and a batch, under the mesh of eight devices."""
-  p = plan(small('byol', guard=request.param))
+  p = plan(tiny('byol', guard=request.param))
   mesh = make_mesh()
   with jax.set_mesh(mesh):
     programs = Programs(p, mesh)
@@ -52,7 +52,7 @@ def test_the_transfer_guard_would_tell(compiled):
 
 def test_seeds_share_their_programs():
   def programs(seed):
-    mesh, p = make_mesh(), plan(small('byol', seed=seed))
+    mesh, p = make_mesh(), plan(tiny('byol', seed=seed))
     with jax.set_mesh(mesh):
       programs = Programs(p, mesh)
       return programs.create.lower(seed_data(p)).as_text(), programs.lower().as_text()
@@ -73,12 +73,12 @@ def test_compilations_are_counted():
 
 
 def test_a_run_compiles_once():
-  p = plan(small('simclr', steps=4, log_every=1))
+  p = plan(tiny('simclr', steps=4, log_every=1))
   assert loop.run(p, loop.open_source(p), quiet=True).compiles == 1
 
 
 def test_a_run_with_the_programs_of_another_seed_is_its_own_run():
-  p = plan(small('simclr', steps=3))
+  p = plan(tiny('simclr', steps=3))
   other = p._replace(config={**p.config, 'seed': 1})
   fit = lambda p, **options: loop.run(p, loop.open_source(p), quiet=True, **options)
   lent, own = fit(other, programs=fit(p).programs), fit(other)
@@ -88,7 +88,7 @@ def test_a_run_with_the_programs_of_another_seed_is_its_own_run():
 
 
 def test_the_initialisation_has_the_same_bits_however_it_is_compiled(monkeypatch):
-  p, mesh = plan(small('simclr')), make_mesh()
+  p, mesh = plan(tiny('simclr')), make_mesh()
   asked = quick(mesh)
   monkeypatch.delenv('XLA_FLAGS')
   options = quick(mesh)
@@ -107,8 +107,8 @@ KOLEO = '--config.losses.koleo={"name": "koleo", "of": ("views.q",), "over": "vi
 
 
 def test_a_second_loss_from_the_command_line_and_how_the_gradients_of_both_compare():
-  c = load_config('simclr', [KOLEO, '--config.log_gradients=True']).to_dict()
-  p = plan({**shrink(c), 'steps': 4, 'log_every': 2})
+  c = load_config('simclr:tiny', [KOLEO, '--config.log_gradients=True']).to_dict()
+  p = plan({**c, 'steps': 4, 'log_every': 2})
   rows = loop.run(p, loop.open_source(p), quiet=True).log.rows
   names = {'gradients/nce_norm', 'gradients/koleo_norm', 'gradients/koleo_nce_cosine'}
   assert [row['step'] for row in rows] == [2, 4]
@@ -122,7 +122,7 @@ def test_a_second_loss_from_the_command_line_and_how_the_gradients_of_both_compa
 
 
 def test_gradients_are_compared_now_and_then_and_by_what_is_trained():
-  c = shrink(load_config('simclr', [KOLEO]).to_dict())
+  c = load_config('simclr:tiny', [KOLEO]).to_dict()
   c |= dict(freeze=('backbone',), optimizer=dict(name='sgd', learning_rate=0.1))  # Adam blows up gradients that are 0 but for rounding
   phase = plan(c).phases[0]
   train, batch = init_state(phase, jax.random.key(0)), first_batch(plan(c))

@@ -11,7 +11,7 @@ from jssl.core.step import init_state
 from jssl.data.control import rollouts as rollouts_control
 from jssl.envs import rollouts
 from jssl.envs.environments import combination_lock, demonstrator, four_rooms, point_mass, uniform
-from tests.small import small
+from tests.made import tiny
 
 ENVIRONMENTS = {
   'four_rooms': lambda: four_rooms(side=7, copies=2),
@@ -87,7 +87,7 @@ def test_splits_are_the_same_each_time_and_differ():
 
 
 def test_batches_follow_from_seed_number_and_policy():
-  p = plan(small('spr'))
+  p = plan(tiny('spr'))
   start = lambda: init_state(p.phases[0], jax.random.key(0))
   source, again, other = (loop.open_source(p._replace(config={**p.config, 'seed': seed})) for seed in (0, 0, 1))
   first, second = source.next(start()), source.next(start())

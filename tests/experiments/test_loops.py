@@ -8,22 +8,12 @@ import jssl
 from jssl import loops, run
 from jssl.errors import ConfigError
 
-SMALL = dict(
-  cores=dict(upgrades=(3, 6), slots=10, steps=2),
-  musik=dict(horizon=2, actions=3, episodes=64, steps=5, judged=16),
-  tldr=dict(examples=64, steps=2, rewarded=2, rounds=1, best_of=2),
-)
+LOOPS = ('cores', 'musik', 'tldr')
 
 
-def config(name):
-  c = run.load_config(name)
-  c.experiment.update(SMALL[name])
-  return c
-
-
-@pytest.mark.parametrize('name', sorted(SMALL))
+@pytest.mark.parametrize('name', LOOPS)
 def test_a_killed_loop_goes_on_and_its_folder_opens(name, tmp_path):
-  c = config(name)
+  c = run.load_config(f'{name}:tiny')
   results = run.train(c, tmp_path, quiet=True)
   assert results['figures'] and results['baselines']
   states = jssl.load(tmp_path)
@@ -39,7 +29,7 @@ def test_a_killed_loop_goes_on_and_its_folder_opens(name, tmp_path):
 
 
 def test_refuses_what_is_not_there(tmp_path):
-  c = config('cores')
+  c = run.load_config('cores:tiny')
   c.experiment.upgrade = 3
   with pytest.raises(ConfigError, match='upgrade'):
     run.train(c, tmp_path)

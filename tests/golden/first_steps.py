@@ -4,7 +4,7 @@
     python -m tests.golden.first_steps --write       writes it anew
     python -m tests.golden.first_steps simclr dino   some systems alone
 
-A system is made small as in the tests. Its loss and gradient are taken twice from the same start, at the first step and at the
+Systems are of the scale `tiny`. Its loss and gradient are taken twice from the same start, at the first step and at the
 last, where what trains later does. Of each gradient the file keeps, per parameter, a hash of its bits, its norm and its inner
 products with four fixed random vectors, from which the distance to another gradient can be told without keeping it whole.
 """
@@ -23,7 +23,6 @@ import tests.conftest  # noqa: F401  the flags that the tests compile with
 from jssl import configs, run, testing
 from jssl.core.build import plan
 from jssl.errors import DataError
-from tests.small import shrink
 
 FILE = Path(__file__).with_suffix('.json')
 PROJECTIONS = 4
@@ -31,14 +30,13 @@ PROJECTIONS = 4
 
 def cases(name: str) -> dict[str, list[str]]:
   """The system and its variants, each with the settings that make it."""
-  claim = configs.module(name).get_config().get('claim') or {}
+  claim = run.load_config(f'{name}:tiny').get('claim') or {}
   return {name: []} | {f'{name}/{variant}': list(settings) for variant, settings in claim.get('variants', {}).items()}
 
 
 def measure(name: str, settings: list[str]) -> dict[str, Any]:
   """Loss and digests of the gradient, at the first step and at the last."""
-  config = run.load_config(name, [f'--config.{s}' for s in settings]).to_dict()
-  p = plan(shrink(config))
+  p = plan(run.load_config(f'{name}:tiny', settings))
   params, state = jax.jit(lambda: p.method.init(jax.random.key(0)))()
   found = {'init': digest(params)}
   for step in (0, p.steps - 1):
@@ -101,8 +99,7 @@ def work(name: str) -> dict[str, Any]:
 
 
 def trained() -> list[str]:
-  return [name for name in sorted(configs.names()) if not configs.module(name).get_config().get('experiment')
-          and configs.module(name).get_config().get('steps') != 0]  # fmt: skip
+  return [name for name in sorted(configs.names()) if run.load_config(name).get('losses')]
 
 
 def main():

@@ -14,7 +14,7 @@ from jssl.models.text.contextual import ContextualBert
 from jssl.transforms import corpus_context
 from jssl.types import Data, Features
 from tests.contracts.test_systems import needs_data
-from tests.small import small
+from tests.made import tiny
 
 IDS = jnp.array([[2, 7, 8, 3, 0, 0], [2, 9, 3, 0, 0, 0]])
 
@@ -58,7 +58,7 @@ def test_the_corpus_is_embedded_once():
 
 def test_contexts_are_encoded_once_a_batch():
   """FLOPs by hand: forward and backward, 3 F, of the first network on B texts, and of the second on 2 B texts beside B vectors."""
-  c = small('cde', batch_size=32)
+  c = tiny('cde', batch_size=32)
   needs_data(c)
   c['data']['length'] = n = 32
   c['backbone'] |= dict(width=64, depth=1, heads=2, contexts=32)  # of a scan over layers the compiler counts one round
@@ -83,7 +83,7 @@ def test_a_query_is_the_verse_before_its_passage():
 
 @pytest.mark.parametrize('name', ['simlm', 'cde'])
 def test_every_phase_is_traced_with_its_own_networks(name):
-  c = small(name)
+  c = tiny(name)
   needs_data(c)
   p = plan(c)
   trained = [phase.turns[0].trained for phase in p.phases]

@@ -8,7 +8,7 @@ import pytest
 from jssl.core.build import plan
 from jssl.errors import ConfigError
 from jssl.parts import guards
-from tests.small import small
+from tests.made import tiny
 
 
 def course(guard, losses, norms):
@@ -56,9 +56,9 @@ def test_halts_after_so_many_in_a_row_and_moves_no_more(guard, still_at):
 
 
 def test_configs_name_guards():
-  assert plan(small('simclr')).guard == guards.Guard()
-  assert plan(small('simclr', guard=None)).guard is None
-  assert plan(small('simclr', guard=dict(name='skip', spike=5.0, most=3, collapse=2))).guard == guards.Guard(5.0, 3, 0, 2)
+  assert plan(tiny('simclr')).guard == guards.Guard()
+  assert plan(tiny('simclr', guard=None)).guard is None
+  assert plan(tiny('simclr', guard=dict(name='skip', spike=5.0, most=3, collapse=2))).guard == guards.Guard(5.0, 3, 0, 2)
   for wrong, says in (
     (dict(name='skipp'), 'did you mean skip'),
     (dict(name='stop', most=3), "no option 'most'"),
@@ -67,5 +67,5 @@ def test_configs_name_guards():
     (3, 'dict(name='),
   ):
     with pytest.raises(ConfigError) as error:
-      plan(small('simclr', guard=wrong))
+      plan(tiny('simclr', guard=wrong))
     assert says in str(error.value)

@@ -18,8 +18,8 @@ from jssl.passes.masked import masked_encode
 from jssl.testing import first_batch
 from jssl.types import Features, salted
 from jssl.views.gaps import gapped_patches
+from tests.made import tiny
 from tests.passes.by_hand import given
-from tests.small import shrink, small
 
 
 def test_a_hybrid_encodes_each_view_once():
@@ -43,14 +43,14 @@ def test_a_hybrid_encodes_each_view_once():
 
 
 def first_loss(name, **changes):
-  p = plan(small(name, **changes))
+  p = plan(tiny(name, **changes))
   params, state = jax.jit(p.method.init)(jax.random.key(0))
   batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
   return jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
 
 
 def total(name, metrics, losses=None):
-  return sum(spec.get('weight', 1.0) * metrics[f'{loss}/loss'] for loss, spec in (losses or small(name)['losses']).items())
+  return sum(spec.get('weight', 1.0) * metrics[f'{loss}/loss'] for loss, spec in (losses or tiny(name)['losses']).items())
 
 
 def test_macrl_keeps_the_teachers_keys():
@@ -63,7 +63,7 @@ def test_macrl_keeps_the_teachers_keys():
 
 def test_latent_mim_is_the_official_forward_by_hand():
   """The head ends encoder and target, and the decoder reads it: forward, losses and weights as in LMIM.forward, example by example."""
-  p = plan(small('latent_mim'))
+  p = plan(tiny('latent_mim'))
   params, state = jax.jit(p.method.init)(jax.random.key(0))
   (teacher,) = state['target']
   moved = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), state['target'][teacher])
@@ -104,8 +104,8 @@ def test_latent_mim_is_the_official_forward_by_hand():
 @pytest.mark.parametrize('variant', ['', 'with_kl'])
 def test_infodiffusion_is_the_official_loss_by_hand(variant):
   """InfoDiff.forward and loss_fn: which code the denoiser is told, of which MMD is taken, and over what KL is summed."""
-  settings = configs.module('infodiffusion').get_config().claim.variants.get(variant, ())
-  p = plan(shrink(run.load_config('infodiffusion', [f'--config.{s}' for s in settings]).to_dict()))
+  settings = run.load_config('infodiffusion:tiny').claim.variants.get(variant, ())
+  p = plan(run.load_config('infodiffusion:tiny', settings))
   params, state = jax.jit(p.method.init)(jax.random.key(0))
   params = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), params)
   batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
@@ -134,7 +134,7 @@ def test_umd_is_the_official_loss_by_hand():
   """loss_fn of the official trainer: the two parts of a batch by themselves, each pixel of each image, then weighed by their sizes."""
   cases = {0.5: (0.75, 0.375), 0.25: (0.75, 0.375), 1.0: (0.75, 0.375), 0.0: (0.75, 0.0)}
   for share, (high, low) in cases.items():
-    c = small('umd')
+    c = tiny('umd')
     c['passes']['seen'] |= dict(clean=share, mask=[dict(name='random_mask', ratio=r) for r in (high, low)])
     p = plan(c)
     params, state = jax.jit(p.method.init)(jax.random.key(0))
@@ -170,7 +170,7 @@ def test_umd_is_the_official_loss_by_hand():
 
 def test_parts_of_a_batch_are_whole_examples():
   with pytest.raises(ValueError, match='0.3 of 16 examples'):
-    first_loss('umd', passes={'seen': small('umd')['passes']['seen'] | dict(clean=0.3)})
+    first_loss('umd', passes={'seen': tiny('umd')['passes']['seen'] | dict(clean=0.3)})
 
 
 def test_mrm_adds_up():

@@ -14,8 +14,8 @@ from jssl.testing import first_batch
 from jssl.types import Features, salted
 from jssl.views.series import geometric_future
 from jssl.views.shifts import random_shift
+from tests.made import tiny
 from tests.passes.by_hand import given
-from tests.small import small
 
 
 def encoder(x, keys=None):
@@ -137,7 +137,7 @@ def test_later_states_lie_within_the_window():
 
 def test_taco_is_the_official_update_by_hand():
   """TACOAgent.update_taco and the critic's Q in NumPy, one example after another, on the same shifted observations."""
-  p = plan(small('taco'))
+  p = plan(tiny('taco'))
   params, state = jax.jit(p.method.init)(jax.random.key(0))
   data = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
   at = lambda *path: salted(example_keys(jax.random.key(1), data), *path)
@@ -198,7 +198,7 @@ def test_taco_is_the_official_update_by_hand():
 
 def test_keys_of_taco_and_curl_carry_no_gradient():
   """Of what the target projection sees through the keys nothing comes back: the gradient is that with the keys held."""
-  p = plan(small('taco'))
+  p = plan(tiny('taco'))
   params, state = jax.jit(p.method.init)(jax.random.key(0))
   data = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
   curl = jax.jit(p.method.gradients)(params, state, data, jax.random.key(1), jnp.int32(0))['curl']

@@ -1,0 +1,123 @@
+"""Scales of configs: how they are named, what they hold, and the published ones at their full size."""
+
+import ast
+import statistics
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jssl import cli, configs, run, tables, testing
+from jssl.core.build import plan
+from jssl.data.core.records import Columns
+from jssl.ledger import records
+from jssl.options import ConfigError
+from jssl.types import Column, Data
+
+FILES = {name: Path(configs.module(name).__file__) for name in configs.names()}
+
+
+@pytest.mark.parametrize(
+  ('name', 'parts'),
+  [
+    ('simclr', ('simclr', 'small')),
+    ('simclr:tiny', ('simclr', 'tiny')),
+    ('runs:old/mine.py', ('runs:old/mine.py', 'small')),
+    ('runs:old/mine.py:tiny', ('runs:old/mine.py', 'tiny')),
+    ('simclr:', ('simclr:', 'small')),
+  ],
+)
+def test_a_name_is_split_at_its_last_colon(name, parts):
+  assert configs.split(name) == parts
+
+
+@pytest.mark.parametrize('name', sorted(configs.names()))
+def test_tiny_is_eight_steps_of_sixteen_examples(name):
+  small, c = run.load_config(name), run.load_config(f'{name}:tiny')
+  assert small == run.load_config(f'{name}:small') and c.name == name
+  if c.get('losses'):
+    assert (c.batch_size, c.steps) == (16, 8)
+  else:
+    assert c.get('experiment') or c.steps == small.steps == 0
+
+
+def test_a_scale_that_is_not_there_is_told_with_those_that_are(capsys):
+  with pytest.raises(ConfigError, match='simclr has no scale .huge.; there are tiny, small, imagenet'):
+    run.load_config('simclr:huge')
+  with pytest.raises(ConfigError, match='did you mean simclr'):
+    run.load_config('simclrr:tiny')
+  assert cli.main(['train', 'byol:imagenet']) == 2 and 'there are tiny, small' in capsys.readouterr().err
+
+
+def test_a_claim_is_of_small():
+  with pytest.raises(ValueError, match='give simclr alone'):
+    records.begin('simclr:imagenet')
+
+
+def test_files_may_have_scales(tmp_path):
+  plain, scaled = tmp_path / 'plain.py', tmp_path / 'scaled.py'
+  plain.write_text('from jssl.configs import common\n\n\ndef get_config():\n  return common.image()\n')
+  scaled.write_text(
+    "from jssl.configs import common\n\nPUBLISHED = dict(cifar10={})\n\n\ndef get_config(scale='small'):\n"
+    '  return common.image(scale, epochs=common.at(scale)(small=3, cifar10=1000))\n'
+  )
+  assert run.load_config(str(plain)).epochs == 20
+  with pytest.raises(ConfigError, match='no scale .tiny.; there are small'):
+    run.load_config(f'{plain}:tiny')
+  epochs = {scale: run.load_config(f'{scaled}:{scale}').epochs for scale in ('tiny', 'small', 'cifar10')}
+  assert epochs == dict(tiny=1, small=3, cifar10=1000)
+
+
+def test_two_configs_of_one_name_are_refused(tmp_path, monkeypatch):
+  (tmp_path / 'other').mkdir()
+  (tmp_path / 'other' / 'simclr.py').touch()
+  monkeypatch.setattr(configs, '__path__', [*configs.__path__, str(tmp_path)])
+  with pytest.raises(ValueError, match='two configs are called simclr: .*simclr.py and .*simclr.py'):
+    configs.names()
+
+
+def test_what_is_published_says_where_and_at_what_cost():
+  published = {name: getattr(configs.module(name), 'PUBLISHED', {}) for name in FILES}
+  assert 'imagenet' in published['simclr']
+  for name, scales in published.items():
+    for scale, row in scales.items():
+      assert set(row) == {'metric', 'value', 'source', 'hardware', 'hours'} and row['source'].startswith('arXiv:'), (name, scale)
+
+
+def test_simclr_on_imagenet_is_traced_at_full_size(monkeypatch):
+  count, size = dict(train=1_281_167, test=50_000), 256
+
+  def imagenet(*, test: str, resize: int) -> Data:
+    assert (test, resize) == ('validation', size)
+    some = lambda n: Columns(dict(image=np.broadcast_to(np.uint8(0), (n, size, size, 3)), label=np.broadcast_to(np.int32(0), n)))
+    spec = dict(image=Column((size, size, 3), np.uint8), label=Column((), np.int32, 1000))
+    return Data({split: some(n) for split, n in count.items()}, spec, 'image', {})
+
+  monkeypatch.setitem(tables.TABLES['data'], 'imagenet2012', imagenet)
+  c = run.load_config('simclr:imagenet')
+  p = plan(c)
+  params, _ = jax.eval_shape(p.method.init, jax.random.key(0))
+  sizes = {network: sum(x.size for x in jax.tree.leaves(of)) for network, of in params.items()}
+  assert sizes == dict(backbone=23_508_032, projector=2048 * 2048 + 3 * 2048 + 2048 * 128 + 128)  # torchvision's without its classifier
+  assert p.steps == 100 * (count['train'] // 4096)
+  assert c.optimizer.learning_rate.peak == pytest.approx(4.8)
+  testing.check_traces(c)
+
+
+def code_lines(name: str) -> int:
+  """Lines of a config that are neither empty nor of its docstring, its claim or its published scales."""
+  text = FILES[name].read_text()
+  left_out = set()
+  for node in ast.walk(ast.parse(text)):
+    told = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ('c.claim', 'PUBLISHED')
+    if told or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+      left_out |= set(range(node.lineno, node.end_lineno + 1))
+  return sum(bool(line.strip()) for i, line in enumerate(text.splitlines(), 1) if i not in left_out)
+
+
+def test_half_of_the_configs_are_short():
+  lines = {name: code_lines(name) for name in FILES}
+  largest = sorted(lines, key=lines.get)[-5:]
+  print('the largest configs:', *(f'{name} {lines[name]}' for name in largest))
+  assert statistics.median(lines.values()) <= 22
