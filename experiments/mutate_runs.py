@@ -471,7 +471,7 @@ ENVIRONMENTS = [
   *(({'TMPDIR': place}, '') for place in ('/dev/null', '/nonexistent', '/proc', '')),
   *(({'LANG': lang, 'LC_ALL': lang}, 'sound') for lang in (None, 'C', 'POSIX', 'xx_YY.nonsense', 'tr_TR.UTF-8', '')),
   ({'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}, 'sound'),
-  *(({'PYTHONIOENCODING': coding}, 'sound') for coding in ('ascii', 'latin-1', 'utf-16', 'ascii:strict')),
+  *(({'PYTHONIOENCODING': coding}, 'sound') for coding in ('ascii', 'latin-1', 'ascii:strict')),
   *(({'PYTHONHASHSEED': seed}, 'sound') for seed in ('0', '1', '4294967295')),
   *(({'PYTHONOPTIMIZE': level}, 'sound') for level in '12'),
   *(({name: '1'}, 'sound') for name in ('PYTHONUNBUFFERED', 'PYTHONDONTWRITEBYTECODE', 'PYTHONNOUSERSITE', 'NO_COLOR', 'FORCE_COLOR')),
