@@ -2,7 +2,7 @@
 
     python experiments/exactness.py [NAME...] [--again] [--render]
 
-Each system is the small one of the tests. Results go into experiments/exactness.json as they come; a system that is there, and
+Each system is at the scale `tiny`. Results go into experiments/exactness.json as they come; a system that is there, and
 whose code has not changed, is not measured again. --render writes the page alone. Ends with 1 where an error is above the bound
 and REASONS does not say why.
 """
@@ -70,7 +70,7 @@ def render(record: dict) -> str:
   lines = [
     '# Exactness, measured',
     '',
-    f'Written by `experiments/exactness.py`; {len(record)} systems, each small (a batch of 16), float32, JAX {jax.__version__} on '
+    f'Written by `experiments/exactness.py`; {len(record)} systems at the scale `tiny` (a batch of 16), float32, JAX {jax.__version__} on '
     f'{jax.device_count()} simulated CPU devices.',
     'The figures are relative errors of the loss and of the gradient of one step, |a - b| / |a| over all parameters, against one device',
     'and one batch; every device has examples of its own. `fsdp` spreads parameters over 8 devices, `fsdp_tp` over data 2 x fsdp 2 x',

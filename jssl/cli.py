@@ -118,7 +118,7 @@ def make_parser() -> argparse.ArgumentParser:
   listed = command('list', 'every system: paper, kind, config, scales, claim and its state')
   listed.add_argument('--family', help='only this shelf')
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
-  train.add_argument('name', metavar='NAME[:SCALE]', help='a name from `jssl list`, or a file with a get_config()')
+  train.add_argument('name', help='a name from `jssl list`, or a file with a get_config(); name:scale for a scale other than small')
   train.add_argument('--workdir', type=path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')

@@ -99,7 +99,7 @@ def test_simclr_on_imagenet_is_traced_at_full_size(monkeypatch):
   p = plan(c)
   params, _ = jax.eval_shape(p.method.init, jax.random.key(0))
   sizes = {network: sum(x.size for x in jax.tree.leaves(of)) for network, of in params.items()}
-  assert sizes == dict(backbone=23_508_032, projector=2048 * 2048 + 3 * 2048 + 2048 * 128 + 128)  # torchvision's without its classifier
+  assert sizes == dict(backbone=23_508_032, projector=2048 * 2048 + 2 * 2048 + 2048 * 128)  # torchvision's without its classifier
   assert p.steps == 100 * (count['train'] // 4096)
   assert c.optimizer.learning_rate.peak == pytest.approx(4.8)
   testing.check_traces(c)

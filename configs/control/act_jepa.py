@@ -6,7 +6,8 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.demonstrations(scale, side=0, others=4, episodes=50, window=5, batch_size=64)
   c.number = 59
-  c.backbone = dict(name='timeline_encoder', on='data.frame', **common.at(scale)(small=dict(width=32), tiny=dict(width=16, depth=1, heads=2)))
+  shape = common.at(scale)(small=dict(width=32), tiny=dict(width=16, depth=1, heads=2))
+  c.backbone = dict(name='timeline_encoder', on='data.frame', **shape)
   c.heads.predictor = dict(name='action_decoder', length='data.action.length', width=32)
   c.heads.decoder = dict(name='action_decoder', length='data.action.length', dim='data.action.width')
   c.teacher = dict(name='ema', decay=0.996)

@@ -1,7 +1,7 @@
 """SimCLR. Chen, Kornblith, Norouzi, Hinton, ICML 2020. arXiv:2002.05709, Eq. 1 and Algorithm 1.
 
-The scale `imagenet` is the paper's default setting (section 2.3, augmentations in appendix A) at the temperature of the official code
-(0.1, also the best of Table 5). As in that code (model_util.py), the projection head ends in batch normalisation.
+The scale `imagenet` is the paper's default setting (section 2.3, augmentations in appendix A), with the temperature of the official code
+(README, 0.1) and its projection head (model_util.py), which ends in batch normalisation; here without a learned scale.
 Left out: crops of the original files (appendix A): images are first scaled and cut to 256 x 256, as shapes are static. Inference on the
 central 224 of 256 pixels (appendix B.5): the whole image is scaled to 224.
 Deviates: brightness is scaled (paper: shifted), and images are resized linearly (official bicubic), as in torchvision.
@@ -19,7 +19,9 @@ PUBLISHED = dict(
 def get_config(scale='small'):
   at = common.at(scale)
   c = common.imagenet(batch_size=4096, epochs=100) if scale == 'imagenet' else common.image(scale)
-  c.heads.projector = at(small=dict(name='mlp', widths=(256, 64)), imagenet=dict(name='mlp', widths=(2048, 128), final_norm=True))
+  c.heads.projector = dict(name='mlp', widths=(256, 64))
+  if scale == 'imagenet':
+    c.heads.projector = dict(name='mlp', widths=(2048, 128), bias=False, final_bias=False, final_norm=True)
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=at(small=0.2, imagenet=0.1))
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.03, seeds=3)

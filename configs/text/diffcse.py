@@ -11,7 +11,8 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.sentences(scale)
   c.number = 158
-  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(768, 384), tiny=(32, 16)), bias=False, final_bias=False, final_norm=True)
+  widths = common.at(scale)(small=(768, 384), tiny=(32, 16))
+  c.heads.projector = dict(name='mlp', widths=widths, bias=False, final_bias=False, final_norm=True)
   c.heads.generator = dict(name='bert', on='data.ids', width=64, depth=1, heads=4, std=0.1)
   c.heads.lm = dict(name='lm_head', on='generator')
   c.heads.discriminator = common.minilm(scale, on='data.ids', depth=1, dropout=0.1)

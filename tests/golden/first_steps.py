@@ -4,7 +4,7 @@
     python -m tests.golden.first_steps --write       writes it anew
     python -m tests.golden.first_steps simclr dino   some systems alone
 
-Systems are of the scale `tiny`. Its loss and gradient are taken twice from the same start, at the first step and at the
+Each system is at the scale `tiny`. Its loss and gradient are taken twice from the same start, at the first step and at the
 last, where what trains later does. Of each gradient the file keeps, per parameter, a hash of its bits, its norm and its inner
 products with four fixed random vectors, from which the distance to another gradient can be told without keeping it whole.
 """
