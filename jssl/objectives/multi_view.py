@@ -104,8 +104,8 @@ def symile(z: Float[Array, 'b m d'], *, scale: float = 1.0, permutations: Int[Ar
         candidates = (candidates[:, None] * z[:, o]).reshape(-1, z.shape[2])
         own = own * b + jnp.arange(b)
     else:
-      candidates, own = jnp.ones_like(z[:, a]), jnp.arange(b)
-      for o in others:
+      candidates, own = z[permutations[a, others[0]], others[0]], jnp.arange(b)
+      for o in others[1:]:
         candidates = candidates * z[permutations[a, o], o]
     logits = scale * jnp.matmul(z[:, a], candidates.T, precision='highest')
     logits = jnp.where(jnp.arange(len(candidates)) == own[:, None], positive[:, None], logits)
