@@ -17,7 +17,7 @@ from jax.sharding import NamedSharding
 from ml_collections import ConfigDict
 
 import jssl
-from jssl import configs, loops
+from jssl import configs, loops, modules
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json, replace
@@ -43,13 +43,17 @@ def load_config(name: str, overrides: Sequence[str] = ()):
       raise ConfigError(f'no system is called {name!r}{closest(name, configs.names())}') from None
     if not Path(name).exists() and name not in configs.names():
       raise ConfigError(f'there is no config file {name}') from None
-    told = error if isinstance(error, SyntaxError | AttributeError) else f'{type(error).__name__}: {error}'
-    raise ConfigError(f'{name} is not a config: {told}; it needs a function get_config() of no arguments') from error
+    raise ConfigError(f'{name} is not a config: {modules.said(error)}; it needs a function get_config() of no arguments') from error
   if not isinstance(c, ConfigDict):
     raise ConfigError(f'get_config() of {name} gave {type(c).__name__}; expected an ml_collections.ConfigDict')
   c.name = Path(name).stem
   for override in overrides:
     set_option(c, override.removeprefix('--config.'))
+  if any(modules.names(given := c.to_dict())):
+    given['modules'] = given.get('modules') or (str(Path(name).resolve().parent) if name.endswith('.py') else None)
+    modules.look_in(Path.cwd())  # last of all
+    with c.ignore_type():
+      c.modules = modules.use(given)
   return c
 
 

@@ -93,7 +93,7 @@ def measure(
     for name, (sizes, rules) in layouts.items():
       yield f'{place}{name}', _errors(expected, run(whole, mesh=make_mesh(sizes, jax.devices()[:devices]), rules=rules))
     for count in micro_batches:
-      parts = {**dict(config), 'micro_batches': count}
+      parts = {**whole.config, 'micro_batches': count}
       if jax.tree.leaves(start[1]['stats']):
         kept, methods.in_micro_batches = methods.in_micro_batches, _piece_by_piece
         try:

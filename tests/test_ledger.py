@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jssl import cli, configs, run
-from jssl.core.build import DEFAULTS
+from jssl.keys import DEFAULTS
 from jssl.ledger import records as ledger
 
 

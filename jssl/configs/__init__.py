@@ -5,9 +5,10 @@ They stand in the repository's top-level folder `configs/`; a wheel carries them
 
 import importlib
 import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
+
+from jssl.modules import look_in
 
 _here = Path(__file__).parent
 if not (_here / 'common.py').exists():
@@ -30,9 +31,7 @@ def module(name: str) -> ModuleType:
   if name.endswith('.py'):
     if not Path(name).is_file():
       raise FileNotFoundError(name)
-    beside = str(Path(name).resolve().parent)  # its own modules are found as if it were run
-    if beside not in sys.path:
-      sys.path.append(beside)
+    look_in(Path(name).resolve().parent)  # its own modules are found as if it were run
     spec = importlib.util.spec_from_file_location(Path(name).stem, name)
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)

@@ -18,22 +18,11 @@ from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reache
 from jssl.core.method import make_method
 from jssl.core.nets import Network, network
 from jssl.core.phases import Phase, Turn, phase_at
+from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
 from jssl.options import ConfigError, call, closest, lookup, mapping, mentions, natural, option, resolved, signed, told, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
-
-DEFAULTS = dict(
-  epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
-  watch=None, teacher=None, teachers={}, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
-  mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
-  guard=dict(name='stop'), claim=None, kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
-  transform=None, experiment=None,
-)  # fmt: skip
-REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
-# What a phase says for itself, beside its steps and the names of its losses; where it does not, what the config says holds.
-OF_A_PHASE = ('data', 'optimizer', 'teacher', 'teachers', 'freeze', 'train', 'start', 'cycle', 'refresh')
-OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
 
 
 class Plan(NamedTuple):
@@ -138,11 +127,11 @@ def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], in
 
 def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
   """Every network of a config, each on what it stands on."""
-  networks, modules, c = {}, {}, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
+  networks, made, c = {}, {}, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
 
   def add(name: str, above: tuple = ()) -> nnx.Module:
-    if name in modules:
-      return modules[name]
+    if name in made:
+      return made[name]
     place = 'backbone' if name == 'backbone' else f'heads.{name}'
     spec = mapping(place, c['backbone'] if name == 'backbone' else c['heads'][name])
     on = spec.pop('on', f'data.{data.inputs}' if name == 'backbone' else 'backbone')
@@ -158,10 +147,10 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
       factory = on_column(factory, on)
     create = lambda key: factory(on, rngs=nnx.Rngs(key))
     with told(place):
-      networks[name], modules[name] = network(create)
-    if isinstance(on, Column) and None not in (on.size, rows := rows_of(modules[name])) and rows < on.size:
+      networks[name], made[name] = network(create)
+    if isinstance(on, Column) and None not in (on.size, rows := rows_of(made[name])) and rows < on.size:
       raise ConfigError(f'{place} has {rows} vectors, and the column that it looks up has numbers up to {on.size - 1}: give at least {on.size}')
-    return modules[name]
+    return made[name]
 
   for name in ('backbone', *c['heads']):
     add(name)
@@ -378,7 +367,7 @@ def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Lo
     inspect.signature(bound.func).bind(*positional, **keywords, **bound.keywords, **({'key': None} if draws else {}))
   except TypeError as error:
     raise ConfigError(f'{place} ({spec["name"]}): {error}; `of` gives its arrays, which are {_arrays(parameters)}') from None
-  assign = tables.TABLES['assignments'].get(spec['name'])
+  assign = None if ':' in spec['name'] else tables.TABLES['assignments'].get(spec['name'])
   if assign:
     taken = inspect.signature(assign).parameters
     assign = partial(assign, **{key: value for key, value in bound.keywords.items() if key in taken})
@@ -419,32 +408,6 @@ def open_data(spec: Mapping[str, Any]) -> Data:
     bound = option('data', {**spec, 'name': 'tfds'}, 'data')
     return bound(spec['name'])
   return call(option('data', spec, 'data'))
-
-
-def complete(config: Mapping[str, Any]) -> dict[str, Any]:
-  """A config as plain dicts, with every key present and none unknown."""
-  c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
-  if c.get('experiment'):
-    raise ConfigError('this system has a training loop of its own, and no plan: `jssl train` and `jssl reproduce` run it')
-  if 'terms' in c:
-    raise ConfigError('terms have become passes and losses: write c.passes.NAME and c.losses.NAME, as docs/passes.md describes')
-  known = [*REQUIRED, *DEFAULTS]
-  for key in c:
-    if key not in known:
-      raise ConfigError(f'unknown config key {key!r}{closest(key, known)}')
-  if missing := [key for key in REQUIRED if c.get(key) is None]:
-    raise ConfigError(f'the config lacks {missing}; every config has {list(REQUIRED)} and epochs or steps')
-  c = {**DEFAULTS, **c}
-  for key in ('backbone', 'data', 'losses', 'passes', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
-    if not isinstance(c[key], Mapping):
-      raise ConfigError(f'{key} must be a dict, not {c[key]!r}')
-  if c['watch'] is not None and not (isinstance(c['watch'], tuple | list) and len(c['watch']) == 2):
-    raise ConfigError(f"watch must be two references, ('views.q[0]', 'views.k[1]'), not {c['watch']!r}")
-  if not c['losses'] and c['steps'] != 0:
-    raise ConfigError('losses is empty: a method needs at least one; to judge a network as it is set steps=0')
-  if c['losses'] and not c['epochs'] and not c['steps']:
-    raise ConfigError('the config needs epochs or steps')
-  return c
 
 
 def make_optimizer(spec: Mapping[str, Any], clock: Mapping[str, int]) -> tuple[optax.GradientTransformation, Callable]:

@@ -16,8 +16,8 @@ import jax
 import numpy as np
 
 from jssl import experiments, run
-from jssl.core.build import DEFAULTS
 from jssl.core.log import replace
+from jssl.keys import DEFAULTS
 from jssl.model import writable
 
 _here = Path(__file__).parent
