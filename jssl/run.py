@@ -21,7 +21,7 @@ from jssl import configs, loops, modules
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json, replace
-from jssl.core.mesh import BATCH
+from jssl.core.mesh import BATCH, check_batch, make_mesh
 from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
 from jssl.evaluators.baselines import raw_input
@@ -157,6 +157,7 @@ def of_rows(name: str, rows: Mapping[str, dict[str, float]]) -> dict[str, Any]:
 
 def learn(p: Plan, panel: Callable, **options) -> loop.Trained:
   """The run of a plan, watched by its health panel; `options` are those of `loop.run`."""
+  check_batch(p.config['batch_size'], make_mesh(p.config['mesh']), p.config['micro_batches'])  # before data are read
   return loop.run(p, loop.open_source(p), health=panel if p.steps else None, alarm=alarms, **options)
 
 

@@ -15,9 +15,11 @@ from flax import nnx
 
 from jssl import tables
 from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reached
+from jssl.core.mesh import check_layout
 from jssl.core.method import make_method
 from jssl.core.nets import Network, network
 from jssl.core.phases import Phase, Turn, phase_at
+from jssl.data.core.records import home, is_known
 from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
 from jssl.options import ConfigError, call, closest, lookup, mapping, mentions, natural, option, resolved, signed, told, with_facts
 from jssl.parts.guards import Guard
@@ -62,7 +64,7 @@ def build(config: Mapping[str, Any]) -> Method:
 
 
 def plan(config: Mapping[str, Any]) -> Plan:
-  """Everything that a config describes, without loading data or making an array.
+  """Everything that a config describes, without making an array; texts are read, as shapes depend on their vocabulary.
 
   Raises:
     ConfigError: for an unknown key, name or option, or a value of the wrong type or range.
@@ -70,6 +72,8 @@ def plan(config: Mapping[str, Any]) -> Plan:
   c = complete(config)
   data = open_data(c['data'])
   batch_size = natural(c, 'batch_size')
+  with told('mesh'):
+    check_layout(batch_size, c['mesh'], natural(c, 'micro_batches'), c['rules'])
   epoch = batches_of(data, c['data'], batch_size)
   steps = 0 if not c['losses'] else natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
   networks = make_networks(c, data)
@@ -401,12 +405,13 @@ def judges(specs: Mapping[str, Any]) -> dict[str, partial]:
 
 def open_data(spec: Mapping[str, Any]) -> Data:
   """The data set of a config: one of the table, or any of TensorFlow Datasets by its name there."""
-  known = tables.TABLES['data']
-  if isinstance(spec.get('name'), str) and spec['name'] not in known:
-    if difflib.get_close_matches(spec['name'], known, 1, 0.8):
-      raise ConfigError(f'no data set is called {spec["name"]!r}{closest(spec["name"], known)}')
-    bound = option('data', {**spec, 'name': 'tfds'}, 'data')
-    return bound(spec['name'])
+  known, name = tables.TABLES['data'], spec.get('name')
+  if isinstance(name, str) and name not in known:
+    with told('data'):
+      misspelt = difflib.get_close_matches(name, known, 1, 0.8) and not is_known(name, home(spec.get('data_dir')))
+    if misspelt:
+      raise ConfigError(f'no data set is called {name!r}{closest(name, known)}')
+    return option('data', {**spec, 'name': 'tfds'}, 'data')(name)
   return call(option('data', spec, 'data'))
 
 
