@@ -175,7 +175,7 @@ class _Run:
       self._refresh(phase)
     waiting = time.perf_counter()
     given = self._completed(self.source.next(self.train))
-    if phase.data.source and self.guard:
+    if self.guard and not isinstance(self.source, GrainSource):
       self.recent[self.done] = given
     batch = to_device(given, self.examples)
     self.bar.waited += time.perf_counter() - waiting
