@@ -1,5 +1,7 @@
 """Configs that cannot be built are refused in one sentence that names the place and what to do."""
 
+from pathlib import Path
+
 import pytest
 
 from jssl import configs, testing
@@ -132,6 +134,11 @@ def test_options_of_the_source_reach_it():
   assert (source._threads, source._prefetch, source._workers) == (3, 1, 0)
   assert source.next()['image'].shape == p.batch['image'].shape and source._stream is not None
   source.close()
+
+
+def test_two_shelves_have_no_system_of_one_name():
+  files = [f.stem for folder in configs.__path__ for f in Path(folder).glob('*/*.py') if not f.stem.startswith('_')]
+  assert len(files) == len({*files}) == len(configs.names())
 
 
 def test_kinds_of_all_systems_are_known():
