@@ -18,12 +18,14 @@ FLOORS = [
   ['model', 'processes'],
   ['loops'],
   ['core'],
+  ['keys'],
   ['options'],
   ['tables'],
   ['evaluators', 'data', 'parts', 'passes'],
   ['objectives', 'views', 'masks', 'noise', 'negatives', 'models', 'transforms', 'metrics', 'pictures', 'envs'],
   ['ops', 'configs', 'experiments'],
-  ['types', 'errors'],
+  ['types', 'modules'],
+  ['errors'],
 ]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from jssl import experiments
 from jssl.core.log import Log
-from jssl.core.loop import claim_workdir
+from jssl.core.ownership import claim_workdir
 from jssl.core.stored import fingerprint, quiet, short
 from jssl.errors import ConfigError
 from jssl.options import closest

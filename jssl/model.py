@@ -15,7 +15,7 @@ import numpy as np
 
 from jssl import loops
 from jssl.core import checkpoint
-from jssl.core.build import Plan, plan
+from jssl.core.build import Plan, open_data, plan
 from jssl.core.log import replace
 from jssl.core.mesh import make_mesh
 from jssl.core.phases import phase_at
@@ -167,9 +167,7 @@ def read_inputs(where: str, model: Model) -> tuple[Any, list[str] | None]:
   if where.startswith('data:'):
     name, _, split = where[5:].partition('/')
     if name != model.plan.config['data']['name']:
-      from jssl.options import call, option
-
-      data = call(option('INPUT', dict(name=name), 'data'))
+      data = open_data(dict(name=name))
     split = split or 'test'
     if split not in data.splits:
       raise ConfigError(f'{name} has no split {split!r}; it has {sorted(data.splits)}')

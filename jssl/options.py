@@ -57,21 +57,24 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
     raise ConfigError(f'{place} must be dict(name=..., ...), not {spec!r}')
   function = lookup(table, spec['name'], place)
   inner = signed(function)
-  parameters, hints = inspect.signature(inner).parameters, typing.get_type_hints(inner)
+  with told(f'{place} ({spec["name"]})'):  # annotations are evaluated here
+    parameters, hints = inspect.signature(inner).parameters, typing.get_type_hints(inner)
   free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
   options = {}
   for key, value in spec.items():
     if key == 'name':
       continue
     known = [n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY and n not in ('rngs', 'steps', 'epoch', 'key')]
+    if key in parameters and parameters[key].default is not inspect.Parameter.empty and key not in known and ':' in spec['name']:
+      raise ConfigError(f'{place}.{key}: options stand behind a * in the signature of {spec["name"]}, def {inner.__name__}(..., *, {key}=...)')
     if key not in known and not free:
       raise ConfigError(f'{place} ({spec["name"]}) has no option {key!r}{closest(key, known)}')
     options[key] = resolved(f'{place}.{key}', hints.get(key, Any), value, clock)
     if not accepts(hints.get(key, Any), options[key]):
       raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {value!r}')
     options[key] = in_range(f'{place}.{key}', hints.get(key, Any), options[key])
-  if table == 'schedules':
-    options |= clock or {}
+  if table in ('schedules', 'teachers'):  # which may be tied to the length of a phase
+    options |= {name: x for name, x in (clock or {}).items() if name in parameters or free}
   return partial(function, **options)
 
 
@@ -165,11 +168,16 @@ def lookup(table: str, name: Any, place: str) -> Callable:
     hint = f'; it is called {before!r} now' if before else closest(name, entries)
     raise ConfigError(f'{place}: no {kind} is called {name!r}{hint}')
   try:
-    return entries[name]
-  except (ImportError, AttributeError) as error:
+    entry = entries[name]
+  except Exception as error:  # what a user's module raises when it is imported is of any type
+    from jssl import modules
+
     if ':' not in name and not isinstance(error, ImportError):
       raise
-    raise ConfigError(f'{place}: {name!r} cannot be used as a {kind}: {error}') from error
+    raise ConfigError(f'{place}: {name!r} cannot be used as a {kind}: {modules.said(error) if ":" in name else error}') from error
+  if not callable(getattr(entry, 'judge', entry)):
+    raise ConfigError(f'{place}: {name!r} is of type {type(entry).__name__}; expected a function or a class')
+  return entry
 
 
 def call(bound: partial) -> Any:

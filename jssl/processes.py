@@ -1,12 +1,14 @@
 """Several processes: of one run, which find each other and end together; and of many runs, which share the cores."""
 
 import contextlib
+import math
 import multiprocessing
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import jax
 
@@ -101,11 +103,51 @@ def at_once() -> int:
   """How many runs to do at a time: one a core, as far as memory goes, or one where there is an accelerator."""
   if jax.default_backend() != 'cpu':
     return 1
-  if 'SC_PHYS_PAGES' not in getattr(os, 'sysconf_names', {}):  # Windows
-    return len(cores())
-  return max(min(len(cores()), os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // MEMORY), 1)
+  memory, processors = limits()
+  if 'SC_PHYS_PAGES' in getattr(os, 'sysconf_names', {}):  # not on Windows
+    memory = min(memory, os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))
+  return int(max(min(len(cores()), processors, memory // MEMORY), 1))
 
 
 def cores() -> list[int]:
   """Those that this process may use."""
   return sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else list(range(os.cpu_count() or 1))
+
+
+def limits(root: Path = Path('/sys/fs/cgroup'), own: Path = Path('/proc/self/cgroup')) -> tuple[float, float]:
+  """Bytes of memory and processors that the control groups of this process leave it, infinite where none limits them.
+
+  A container sees the memory and the processors of its host; what it may use of them stands in its control group, or in one above.
+
+  Args:
+    root: where control groups are mounted, of version 2 or 1.
+    own: the file that names those of this process.
+  """
+  memory, processors = math.inf, math.inf
+  try:
+    lines = own.read_text().splitlines()
+  except OSError:
+    return memory, processors
+  for line in lines:
+    _, _, rest = line.partition(':')
+    kinds, _, path = rest.partition(':')
+    base = root if not kinds else next((root / name for name in (kinds, *kinds.split(',')) if (root / name).is_dir()), None)
+    if base is None:
+      continue
+    below = base / path.strip('/')  # which a container may see as its root
+    for group in (below, *below.parents):
+      if not group.is_relative_to(base):
+        break
+      memory = min([memory, *_numbers(group / 'memory.max')[:1], *_numbers(group / 'memory.limit_in_bytes')[:1]])
+      quota = _numbers(group / 'cpu.max') or _numbers(group / 'cpu.cfs_quota_us') + _numbers(group / 'cpu.cfs_period_us')
+      if len(quota) == 2 and quota[0] > 0:
+        processors = min(processors, quota[0] / quota[1])
+  return memory, processors
+
+
+def _numbers(path: Path) -> list[float]:
+  """The numbers in a file of a control group, `max` being infinite; none where there is no such file."""
+  try:
+    return [math.inf if word == 'max' else float(word) for word in path.read_text().split()]
+  except (OSError, ValueError):
+    return []

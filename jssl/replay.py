@@ -1,5 +1,6 @@
 """A captured step, run again one operation at a time, to name the first array that is not finite."""
 
+import contextlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -161,14 +162,15 @@ class _Walk:
     inner = params.get('jaxpr', params.get('call_jaxpr'))
     if inner is not None and name != 'scan':  # a call: jit, checkpoint, custom derivatives
       return self.enter(eqn, inner, values)
-    with eqn.ctx.manager:
+    with getattr(getattr(eqn, 'ctx', None), 'manager', None) or contextlib.nullcontext():
       out = eqn.primitive.bind(*(v.x for v in values), **params)
     out = list(out) if eqn.primitive.multiple_results else [out]
     network, parameter = _network(values)
     results = [Value(x, None, network, parameter) for x in out]
     bad = [any(_count(x)) for x in out]
     if any(bad):
-      within = self.scan(eqn, values) if name == 'scan' else None
+      enter = {'scan': self.scan, 'while': self.rounds}.get(name)
+      within = enter(eqn, values) if enter else None
       results = [r._replace(origin=within or self.origin(eqn, values, r)) if b else r for r, b in zip(results, bad, strict=True)]
     return results
 
@@ -194,13 +196,23 @@ class _Walk:
       carry = out[: len(carry)]
     return None
 
+  def rounds(self, eqn: JaxprEqn, values: list[Value]) -> Origin | None:
+    """`scan` for a loop that goes on for as long as its condition holds."""
+    tests = values[: eqn.params['cond_nconsts']]
+    consts, carry = (rest := values[len(tests) :])[: eqn.params['body_nconsts']], rest[eqn.params['body_nconsts'] :]
+    while np.any(self.enter(eqn, eqn.params['cond_jaxpr'], [*tests, *carry])[0].x):
+      carry = self.enter(eqn, eqn.params['body_jaxpr'], [*consts, *carry])
+      if found := next((v.origin for v in carry if v.origin), None):
+        return found
+    return None
+
   def origin(self, eqn: JaxprEqn, values: list[Value], result: Value) -> Origin:
     """Where an array that is not finite comes from: an input that is not, or this very operation."""
     nan, inf = _count(result.x)
     marked = [v for v in values if v.origin]
     if same := [v.origin for v in marked if not nan or _count(v.x)[0]]:
       return same[0]
-    scopes = {name for e in (*self.calls, eqn) for name in re.split(r'[()/]', str(e.source_info.name_stack))}
+    scopes = {name for e in (*self.calls, eqn) for name in re.split(r'[()/]', str(_told(e, 'name_stack')))}
     part = next((p for p in self.parts if p in scopes), None)
     # What JAX itself jits is traced once, and remembers the line that called it then.
     own = next((i for i, e in enumerate(self.calls) if _of_jax(e.params.get('name'))), len(self.calls))
@@ -248,9 +260,14 @@ def _of_jax(name: Any) -> bool:
   return isinstance(name, str) and any(hasattr(m, name.lstrip('_')) for m in (jnp, jnp.linalg, jax.nn, jax.random, jax.scipy.special))
 
 
+def _told(eqn: JaxprEqn, what: str) -> Any:
+  """What an operation remembers of where it was traced, which is no part of JAX's public interface; None where that is gone."""
+  return getattr(getattr(eqn, 'source_info', None), what, None)
+
+
 def _line(eqn: JaxprEqn) -> str | None:
   """The innermost line of the program that is neither JAX's nor Flax's; None where the trace has none."""
-  frames = eqn.source_info.traceback.frames if eqn.source_info.traceback else []
+  frames = getattr(_told(eqn, 'traceback'), 'frames', [])
   library = tuple(str(Path(sys.modules[name].__file__).parent) for name in ('jax', 'flax', 'optax'))
   for frame in frames:
     if not frame.file_name.startswith((*library, '<')):

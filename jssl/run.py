@@ -17,11 +17,11 @@ from jax.sharding import NamedSharding
 from ml_collections import ConfigDict
 
 import jssl
-from jssl import configs, loops
+from jssl import configs, loops, modules
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json, replace
-from jssl.core.mesh import BATCH
+from jssl.core.mesh import BATCH, check_batch, make_mesh
 from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
 from jssl.errors import ConfigError
@@ -47,9 +47,8 @@ def load_config(name: str, overrides: Sequence[str] = ()):
       raise ConfigError(f'no system is called {system!r}{closest(system, configs.names())}') from None
     if not Path(system).exists() and system not in configs.names():
       raise ConfigError(f'there is no config file {system}') from None
-    told = error if isinstance(error, SyntaxError | AttributeError) else f'{type(error).__name__}: {error}'
     raise ConfigError(
-      f"{system} is not a config: {told}; it needs a function get_config() of no arguments, or get_config(scale='small')"
+      f"{system} is not a config: {modules.said(error)}; it needs a function get_config() of no arguments, or get_config(scale='small')"
     ) from error
   if scale not in scales:
     raise ConfigError(f'{system} has no scale {scale!r}; there are {", ".join(scales)}')
@@ -58,6 +57,11 @@ def load_config(name: str, overrides: Sequence[str] = ()):
   c.name = Path(system).stem
   for override in overrides:
     set_option(c, override.removeprefix('--config.'))
+  if any(modules.names(given := c.to_dict())):
+    given['modules'] = given.get('modules') or (str(Path(system).resolve().parent) if system.endswith('.py') else None)
+    modules.look_in(Path.cwd())  # last of all
+    with c.ignore_type():
+      c.modules = modules.use(given)
   return c
 
 
@@ -161,6 +165,7 @@ def of_rows(name: str, rows: Mapping[str, dict[str, float]]) -> dict[str, Any]:
 
 def learn(p: Plan, panel: Callable, **options) -> loop.Trained:
   """The run of a plan, watched by its health panel; `options` are those of `loop.run`."""
+  check_batch(p.config['batch_size'], make_mesh(p.config['mesh']), p.config['micro_batches'])  # before data are read
   return loop.run(p, loop.open_source(p), health=panel if p.steps else None, alarm=alarms, **options)
 
 

@@ -10,6 +10,8 @@ import importlib
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+from jssl.modules import own_name
+
 
 class Table(MutableMapping[str, Any]):
   """What there is of one kind, by name.
@@ -25,12 +27,12 @@ class Table(MutableMapping[str, Any]):
 
   def __getitem__(self, name: str) -> Any:
     """The entry; KeyError where there is none, ImportError or AttributeError where a module or an attribute is not there."""
-    entry = self._entries.get(name, name if _own(name) else None)
+    entry = self._entries.get(name, name if own_name(name) else None)
     if entry is None:
       raise KeyError(name)
     if isinstance(entry, str):
       module, _, attribute = entry.partition(':')
-      entry = getattr(importlib.import_module(module if _own(name) else f'jssl.{self.room}.{module}'), attribute)
+      entry = getattr(importlib.import_module(module if own_name(name) else f'jssl.{self.room}.{module}'), attribute)
     if self.wrap:
       module, _, attribute = self.wrap.partition(':')
       entry = getattr(importlib.import_module(f'jssl.{self.room}.{module}'), attribute)(entry)
@@ -43,19 +45,13 @@ class Table(MutableMapping[str, Any]):
     del self._entries[name]
 
   def __contains__(self, name: object) -> bool:
-    return isinstance(name, str) and (name in self._entries or _own(name))
+    return isinstance(name, str) and (name in self._entries or own_name(name))
 
   def __iter__(self) -> Iterator[str]:
     return iter(self._entries)
 
   def __len__(self) -> int:
     return len(self._entries)
-
-
-def _own(name: str) -> bool:
-  """Whether a name is that of a user's own function: a module, a colon and an attribute."""
-  module, colon, attribute = name.partition(':')
-  return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split('.'))
 
 
 MODELS = Table(

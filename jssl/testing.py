@@ -1,10 +1,15 @@
-"""The contracts that every method passes, as a kit: for the systems of jssl and for methods written outside.
+"""The contracts of every method, as a kit: for the systems of jssl and for methods written outside.
 
-`check_method(config)` runs them all and returns what was measured; `measure` only measures.
+`check_method(config)` checks those that can be told from a config alone: the step traces and keeps its types; a run that is stopped and
+resumed ends in the same bits, and compiles each step once; many devices, and micro-batches, change nothing. What it cannot know is whether
+an objective is its formula: that takes an oracle, written independently. `measure` only measures.
 """
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jssl.core import loop
 from jssl.core import method as methods
 from jssl.core.build import Plan, plan
 from jssl.core.mesh import BATCH, make_mesh, shardings
@@ -34,8 +40,9 @@ def check_method(
   *,
   layouts: Mapping[str, Layout] | None = None,
   micro_batches: Sequence[int] = (2,),
+  steps: int = 4,
 ) -> dict[str, Errors]:
-  """Runs every contract on a small version of a config; raises AssertionError at the first that fails.
+  """Checks a config, which should be small: its step, resuming, devices and micro-batches; AssertionError at the first that fails.
 
   Args:
     config: a config whose batch size the devices and micro-batches divide.
@@ -43,11 +50,14 @@ def check_method(
       XLA_FLAGS=--xla_force_host_platform_device_count=8.
     layouts: how to spread over them, by a name for the report; by default one, examples on all, by the config's rules.
     micro_batches: in how many to cut the batch.
+    steps: of the run that is resumed, as in `check_resumes`; 0 for none.
 
   Returns:
-    The relative errors of each contract.
+    The relative errors of layouts and micro-batches.
   """
   check_traces(config)
+  if steps:
+    check_resumes(config, steps)
   layouts = layouts or {'devices': Layout(rules=config.get('rules', 'replicated'))}
   measured = {}
   for name, errors in measure(config, devices, layouts=layouts, micro_batches=micro_batches):
@@ -67,6 +77,37 @@ def check_traces(config: Mapping[str, Any]) -> None:
       same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), state, after)
       assert jax.tree.all(same), 'the step changes the shape or type of its state'
       assert metrics['loss'].shape == (), f'the loss has shape {metrics["loss"].shape}'
+
+
+def check_resumes(config: Mapping[str, Any], steps: int = 4) -> None:
+  """A run on one device, and its second half again from the checkpoint in the middle: the same bits and figures, each step compiled once.
+
+  Args:
+    config: whose phases, where it has any, are shares of its steps; else it is trained to its own end.
+    steps: how many to train.
+  """
+  c = {**plan(config).config, 'mesh': {}, 'log_every': 1}
+  if all(isinstance(phase.get('steps', '%'), str) and '%' in phase.get('steps', '%') for phase in c['phases']):
+    c |= dict(steps=steps, epochs=None)
+  last = plan(c).steps
+  half = last // 2
+  p = plan({**c, 'checkpoint_every': half, 'keep': last})
+  of = lambda steps: len({(p.at(step).first, p.at(step).turn(step)) for step in steps})
+  bits = lambda tree: [x for x in jax.tree.leaves(tree) if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key)]
+  timeless = lambda rows: [{k: v for k, v in row.items() if k not in ('examples_per_second', 'data_wait')} for row in rows]
+  with tempfile.TemporaryDirectory() as folder:
+    run = lambda: loop.run(p, loop.open_source(p), workdir=Path(folder), quiet=True, devices=jax.devices()[:1])
+    whole = run()
+    for later in range(half + 1, last + 1):  # a phase may end there
+      shutil.rmtree(Path(folder) / 'checkpoints' / str(later), ignore_errors=True)
+    again = run()
+  assert np.isfinite(whole.log.rows[-1]['loss']), f'the loss of step {last} is {whole.log.rows[-1]["loss"]}'
+  for a, b in zip(bits(whole.train), bits(again.train), strict=True):
+    assert np.array_equal(a, b, equal_nan=True), 'a run that is resumed in its middle ends in other bits'
+  assert timeless(whole.log.rows) == timeless(again.log.rows), 'a run that is resumed in its middle has other figures'
+  assert whole.log.rows[:half] == again.log.rows[:half], 'steps that were not run again have other figures'
+  programs = (of(range(last)), of(range(half, last)))
+  assert (whole.compiles, again.compiles) == programs, f'steps were compiled {whole.compiles} and {again.compiles} times, not {programs}'
 
 
 def measure(
@@ -93,7 +134,7 @@ def measure(
     for name, (sizes, rules) in layouts.items():
       yield f'{place}{name}', _errors(expected, run(whole, mesh=make_mesh(sizes, jax.devices()[:devices]), rules=rules))
     for count in micro_batches:
-      parts = {**dict(config), 'micro_batches': count}
+      parts = {**whole.config, 'micro_batches': count}
       if jax.tree.leaves(start[1]['stats']):
         kept, methods.in_micro_batches = methods.in_micro_batches, _piece_by_piece
         try:

@@ -203,13 +203,14 @@ class Source(Protocol):
   """Gives the global batch's share of this process, and can go back to where it was."""
 
   def next(self, train_state: Any) -> Batch: ...  # data sets do not look at the state; rollouts act with its policy
-  def batch(self, step: int) -> Batch: ...  # number `step`, by an untrained policy: what the health panel looks at
-  def save(self) -> dict: ...  # what JSON can hold
+  def batch(self, step: int) -> Batch: ...  # number `step`, or one like it by an untrained policy: what the health panel looks at
+  def save(self) -> dict: ...  # what `restore` asks for, and JSON can hold; nobody else looks into it
   def restore(self, state: Mapping[str, Any]) -> None: ...
+  # def reorder(self, order: np.ndarray | None) -> None, where a refresh of the config makes an order
 
 
 class Examples(Protocol):
-  """Random access: a list of dicts will do."""
+  """Random access: a list of dicts will do. Where there is `take(rows [b]) -> column -> [b ...]` too, several are read by it."""
 
   def __len__(self) -> int: ...
   def __getitem__(self, index: int) -> Mapping[str, Any]: ...

@@ -1,13 +1,18 @@
 """The ledger: when a claim holds, what makes a record stale, and claims that speak of nothing."""
 
 import itertools
+import os
+import shutil
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jssl import cli, configs, run
-from jssl.core.build import DEFAULTS
+from jssl.keys import DEFAULTS
 from jssl.ledger import records as ledger
 
 
@@ -109,3 +114,38 @@ def test_a_claim_that_cannot_be_tried_leaves_the_others(monkeypatch, tmp_path, c
   assert 'simcse: not held: ' in printed.out and (tmp_path / 'simcse.json').exists()
   assert cli.main(['reproduce', 'diffcse', '--jobs', '1']) == 2
   assert capsys.readouterr().err == 'jssl: no data here\n'
+
+
+def test_code_that_only_a_variant_uses_makes_a_record_stale(monkeypatch):
+  c = run.load_config('simclr').to_dict()
+  c['claim'] = {**c['claim'], 'variants': {'other': ('losses.nce.name=vicreg', 'backbone={"name": "dan"}')}}
+  seen = []
+  skeleton = ledger._skeleton
+  monkeypatch.setattr(ledger, '_skeleton', lambda module: seen.append(module) or skeleton(module))
+  ledger.code_hash(c)
+  assert {'jssl.objectives.redundancy', 'jssl.models.text.dan', 'jssl.core.build', 'jssl.core.loop', 'jssl.core.checkpoint'} <= {*seen}
+  assert 'jssl.tables' not in seen
+
+
+def test_what_a_package_offers_is_followed_to_its_module(tmp_path, monkeypatch):
+  lines = ('import jssl.ops.pooling', 'from jssl import replay', 'from jssl.objectives import mmd', 'from jssl.data.core import order')
+  (tmp_path / 'imports_some.py').write_text('\n'.join(lines))
+  monkeypatch.syspath_prepend(str(tmp_path))
+  assert ledger._imported('imports_some') == {'jssl.ops.pooling', 'jssl.replay', 'jssl.objectives.diffusion', 'jssl.data.core.order'}
+
+
+def test_records_without_a_checkout_are_the_users(tmp_path):
+  """As in a wheel: what is shipped is read, and nothing is written beside it."""
+  package = tmp_path / 'site' / 'jssl'
+  shutil.copytree(Path(ledger.__file__).parents[1], package, ignore=shutil.ignore_patterns('__pycache__'))
+  (package / 'records').mkdir()
+  (package / 'records' / 'simclr.json').write_text('{"state": "held"}')
+  code = (
+    'from jssl.core.log import replace; from jssl.ledger import records; import jssl; print(jssl.__file__); print(records._records)\n'
+    'assert records.read("simclr") == {"state": "held"}; records._records.mkdir(parents=True)\n'
+    'replace(records._records / "simclr.json", "{}"); assert records.read("simclr") == {}'
+  )
+  environment = {**os.environ, 'PYTHONPATH': str(tmp_path / 'site'), 'XDG_DATA_HOME': str(tmp_path / 'home')}
+  done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+  assert done.returncode == 0, done.stderr
+  assert done.stdout.splitlines() == [str(package / '__init__.py'), str(tmp_path / 'home' / 'jssl' / 'ledger')]

@@ -59,6 +59,7 @@ def test_an_error_ends_the_workers_and_one_needs_none():
 
 
 def test_as_many_at_once_as_there_are_cores_and_memory(monkeypatch):
+  monkeypatch.setattr(processes, 'limits', lambda: (float('inf'), float('inf')))
   monkeypatch.setattr(processes, 'cores', lambda: list(range(64)))
   monkeypatch.setattr(processes, 'MEMORY', 1)
   assert processes.at_once() == 64
@@ -66,3 +67,36 @@ def test_as_many_at_once_as_there_are_cores_and_memory(monkeypatch):
   assert processes.at_once() == 3
   monkeypatch.setattr(processes, 'MEMORY', 1 << 60)
   assert processes.at_once() == 1
+  monkeypatch.setattr(processes, 'MEMORY', 1 << 30)
+  monkeypatch.setattr(processes, 'limits', lambda: (2.5 * 2**30, 16.0))
+  assert processes.at_once() == 2 or os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') < 2 << 30
+  monkeypatch.setattr(processes, 'MEMORY', 1)
+  monkeypatch.setattr(processes, 'limits', lambda: (float('inf'), 0.5))
+  assert processes.at_once() == 1
+
+
+@pytest.mark.parametrize(
+  'own, files, found',
+  [
+    ('0::/a/b\n', {'a/memory.max': '1000', 'a/b/memory.max': 'max', 'a/b/cpu.max': '150000 100000', 'cpu.max': 'max 100000'}, (1000, 1.5)),
+    ('0::/out/of/sight\n', {'memory.max': '77\n', 'cpu.max': '50000 100000\n'}, (77, 0.5)),  # a container, whose root is its group
+    (
+      '4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/\n',
+      {
+        'memory/memory.limit_in_bytes': '9223372036854771712', 'memory/docker/x/memory.limit_in_bytes': '512',
+        'cpu,cpuacct/docker/x/cpu.cfs_quota_us': '200000', 'cpu,cpuacct/docker/x/cpu.cfs_period_us': '100000',
+        'cpu,cpuacct/cpu.cfs_quota_us': '-1', 'cpu,cpuacct/cpu.cfs_period_us': '100000',
+      },
+      (512, 2.0),
+    ),
+    ('0::/\n', {}, (float('inf'), float('inf'))),
+  ],
+)  # fmt: skip
+def test_a_container_has_less_than_its_host(own, files, found, tmp_path):
+  (tmp_path / 'root').mkdir()
+  for name, text in files.items():
+    (tmp_path / 'root' / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / 'root' / name).write_text(text)
+  (tmp_path / 'own').write_text(own)
+  assert processes.limits(tmp_path / 'root', tmp_path / 'own') == found
+  assert processes.limits(tmp_path / 'root', tmp_path / 'none') == (float('inf'), float('inf'))

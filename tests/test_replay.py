@@ -32,6 +32,8 @@ def test_finite():
     jax.checkpoint(jnp.log),
     lambda x: jax.lax.scan(lambda c, x: (c + jnp.log(x), x), 0.0, x)[0] + x,
     lambda x: jax.lax.map(jnp.log, x),
+    lambda x: jax.lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, jnp.where(s[0] > 0, jnp.log(s[1]), s[1])), (0, x))[1],
+    jax.vmap(lambda x: jax.lax.while_loop(lambda s: s[0] < 3 + x, lambda s: (s[0] + 1, jnp.log(s[1])), (0, x))[1]),
     lambda x: jax.lax.cond(x[1] > 0, jnp.log, jnp.exp, x),
     jax.jit(lambda x: jax.nn.relu(jnp.log(x)) + jnp.log(x)),
   ],
@@ -56,6 +58,13 @@ def test_an_infinity_that_leads_nowhere_is_passed_by():
 
   found = first(loss)
   assert (found.operation, found.part, found.because) == ('sqrt', 'mask', None)
+
+
+def test_without_what_jax_remembers_of_an_operation(monkeypatch):
+  """No part of its public interface: the operation is named all the same."""
+  monkeypatch.setattr('jssl.replay._told', lambda eqn, what: None)
+  found = first(lambda g: jnp.sum(named('nce', jnp.log)(g['x'] @ g['params']['backbone'])))
+  assert (found.operation, found.network, found.part, found.where) == ('log', 'backbone', None, 'an unknown line')
 
 
 def test_gradient_alone():

@@ -11,8 +11,8 @@ import pytest
 from jssl import cli, configs, run, tables, testing
 from jssl.core.build import plan
 from jssl.data.core.records import Columns
+from jssl.errors import ConfigError
 from jssl.ledger import records
-from jssl.options import ConfigError
 from jssl.types import Column, Data
 
 FILES = {name: Path(configs.module(name).__file__) for name in configs.names()}

@@ -1,6 +1,8 @@
 """The house: imports point down, and an objective costs a plain import of jax."""
 
+import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +44,19 @@ def test_long_files_say_why():
 def test_core_is_small():
   lines = sum(len(p.read_text().splitlines()) for p in (ROOT / 'jssl' / 'core').glob('*.py'))
   assert lines <= 2300, f'jssl/core has {lines} lines'
+
+
+def test_every_function_is_used():
+  text = {p: p.read_text() for room in ('jssl', 'configs', 'experiments') for p in (ROOT / room).rglob('*.py')}
+  whole = '\n'.join(text.values())
+  idle = [
+    f'{path.relative_to(ROOT)}: {node.name}'
+    for path, own in text.items() if path.is_relative_to(ROOT / 'jssl')
+    for node in ast.parse(own).body
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) and len(re.findall(rf'\b{node.name}\b', whole)) < 2
+  ]  # fmt: skip
+  # What Python calls, and a formula that only its tests evaluate.
+  assert {*idle} <= {'jssl/__init__.py: __getattr__', 'jssl/__init__.py: __dir__', 'jssl/objectives/spectrum.py: effective_rank'}
 
 
 def test_objectives_import_nothing_heavy():

@@ -7,9 +7,10 @@ trains in seconds, `simclr:small`, or `simclr`, for which its claim is made, and
 import importlib
 import importlib.util
 import inspect
-import sys
 from pathlib import Path
 from types import ModuleType
+
+from jssl.modules import look_in
 
 _here = Path(__file__).parent
 if not (_here / 'common.py').exists():
@@ -48,9 +49,7 @@ def module(name: str) -> ModuleType:
   if name.endswith('.py'):
     if not Path(name).is_file():
       raise FileNotFoundError(name)
-    beside = str(Path(name).resolve().parent)  # its own modules are found as if it were run
-    if beside not in sys.path:
-      sys.path.append(beside)
+    look_in(Path(name).resolve().parent)  # its own modules are found as if it were run
     spec = importlib.util.spec_from_file_location(Path(name).stem, name)
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)

@@ -8,8 +8,10 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from jssl import modules
 from jssl.core.build import Plan
 from jssl.errors import ConfigError
+from jssl.keys import MEANS
 
 PARTS = ('config', 'data', 'code')
 
@@ -39,5 +41,7 @@ def described(plan: Plan) -> tuple[bytes, bytes, bytes]:
   code = hashlib.sha256()
   for path in sorted(root.rglob('*.py')):
     code.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+  for path in modules.files(plan.config):
+    code.update(path.read_bytes())
   text = lambda x: json.dumps(x, sort_keys=True, default=str).encode()
-  return text(plan.config), text([shapes, sizes]), code.digest() + jax.__version__.encode()
+  return text({key: x for key, x in plan.config.items() if key not in MEANS}), text([shapes, sizes]), code.digest() + jax.__version__.encode()

@@ -15,26 +15,17 @@ from flax import nnx
 
 from jssl import tables
 from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reached
+from jssl.core.mesh import check_layout
 from jssl.core.method import make_method
 from jssl.core.nets import Network, network
 from jssl.core.phases import Phase, Turn, phase_at
+from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
+from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
 from jssl.options import call, closest, lookup, mapping, mentions, natural, option, resolved, signed, told, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
-
-DEFAULTS = dict(
-  epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
-  watch=None, teacher=None, teachers={}, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
-  mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
-  guard=dict(name='stop'), claim=None, kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
-  transform=None, experiment=None,
-)  # fmt: skip
-REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
-# What a phase says for itself, beside its steps and the names of its losses; where it does not, what the config says holds.
-OF_A_PHASE = ('data', 'optimizer', 'teacher', 'teachers', 'freeze', 'train', 'start', 'cycle', 'refresh')
-OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
 
 
 class Plan(NamedTuple):
@@ -74,7 +65,7 @@ def build(config: Mapping[str, Any]) -> Method:
 
 
 def plan(config: Mapping[str, Any]) -> Plan:
-  """Everything that a config describes, without loading data or making an array.
+  """Everything that a config describes, without making an array; texts are read, as shapes depend on their vocabulary.
 
   Raises:
     ConfigError: for an unknown key, name or option, or a value of the wrong type or range.
@@ -82,6 +73,8 @@ def plan(config: Mapping[str, Any]) -> Plan:
   c = complete(config)
   data = open_data(c['data'])
   batch_size = natural(c, 'batch_size')
+  with told('mesh'):
+    check_layout(batch_size, c['mesh'], natural(c, 'micro_batches'), c['rules'])
   epoch = batches_of(data, c['data'], batch_size)
   steps = 0 if not c['losses'] else natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
   networks = make_networks(c, data)
@@ -139,11 +132,11 @@ def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], in
 
 def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
   """Every network of a config, each on what it stands on."""
-  networks, modules, c = {}, {}, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
+  networks, made, c = {}, {}, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
 
   def add(name: str, above: tuple = ()) -> nnx.Module:
-    if name in modules:
-      return modules[name]
+    if name in made:
+      return made[name]
     place = 'backbone' if name == 'backbone' else f'heads.{name}'
     spec = mapping(place, c['backbone'] if name == 'backbone' else c['heads'][name])
     on = spec.pop('on', f'data.{data.inputs}' if name == 'backbone' else 'backbone')
@@ -159,10 +152,10 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
       factory = on_column(factory, on)
     create = lambda key: factory(on, rngs=nnx.Rngs(key))
     with told(place):
-      networks[name], modules[name] = network(create)
-    if isinstance(on, Column) and None not in (on.size, rows := rows_of(modules[name])) and rows < on.size:
+      networks[name], made[name] = network(create)
+    if isinstance(on, Column) and None not in (on.size, rows := rows_of(made[name])) and rows < on.size:
       raise ConfigError(f'{place} has {rows} vectors, and the column that it looks up has numbers up to {on.size - 1}: give at least {on.size}')
-    return modules[name]
+    return made[name]
 
   for name in ('backbone', *c['heads']):
     add(name)
@@ -379,7 +372,7 @@ def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Lo
     inspect.signature(bound.func).bind(*positional, **keywords, **bound.keywords, **({'key': None} if draws else {}))
   except TypeError as error:
     raise ConfigError(f'{place} ({spec["name"]}): {error}; `of` gives its arrays, which are {_arrays(parameters)}') from None
-  assign = tables.TABLES['assignments'].get(spec['name'])
+  assign = None if ':' in spec['name'] else tables.TABLES['assignments'].get(spec['name'])
   if assign:
     taken = inspect.signature(assign).parameters
     assign = partial(assign, **{key: value for key, value in bound.keywords.items() if key in taken})
@@ -413,39 +406,14 @@ def judges(specs: Mapping[str, Any]) -> dict[str, partial]:
 
 def open_data(spec: Mapping[str, Any]) -> Data:
   """The data set of a config: one of the table, or any of TensorFlow Datasets by its name there."""
-  known = tables.TABLES['data']
-  if isinstance(spec.get('name'), str) and spec['name'] not in known:
-    if difflib.get_close_matches(spec['name'], known, 1, 0.8):
-      raise ConfigError(f'no data set is called {spec["name"]!r}{closest(spec["name"], known)}')
-    bound = option('data', {**spec, 'name': 'tfds'}, 'data')
-    return bound(spec['name'])
+  known, name = tables.TABLES['data'], spec.get('name')
+  if isinstance(name, str) and name not in known:
+    with told('data'):
+      misspelt = difflib.get_close_matches(name, known, 1, 0.8) and not is_known(name, home(spec.get('data_dir')))
+    if misspelt:
+      raise ConfigError(f'no data set is called {name!r}{closest(name, known)}')
+    return option('data', {**spec, 'name': 'tfds'}, 'data')(name)
   return call(option('data', spec, 'data'))
-
-
-def complete(config: Mapping[str, Any]) -> dict[str, Any]:
-  """A config as plain dicts, with every key present and none unknown."""
-  c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
-  if c.get('experiment'):
-    raise ConfigError('this system has a training loop of its own, and no plan: `jssl train` and `jssl reproduce` run it')
-  if 'terms' in c:
-    raise ConfigError('terms have become passes and losses: write c.passes.NAME and c.losses.NAME, as docs/passes.md describes')
-  known = [*REQUIRED, *DEFAULTS]
-  for key in c:
-    if key not in known:
-      raise ConfigError(f'unknown config key {key!r}{closest(key, known)}')
-  if missing := [key for key in REQUIRED if c.get(key) is None]:
-    raise ConfigError(f'the config lacks {missing}; every config has {list(REQUIRED)} and epochs or steps')
-  c = {**DEFAULTS, **c}
-  for key in ('backbone', 'data', 'losses', 'passes', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
-    if not isinstance(c[key], Mapping):
-      raise ConfigError(f'{key} must be a dict, not {c[key]!r}')
-  if c['watch'] is not None and not (isinstance(c['watch'], tuple | list) and len(c['watch']) == 2):
-    raise ConfigError(f"watch must be two references, ('views.q[0]', 'views.k[1]'), not {c['watch']!r}")
-  if not c['losses'] and c['steps'] != 0:
-    raise ConfigError('losses is empty: a method needs at least one; to judge a network as it is set steps=0')
-  if c['losses'] and not c['epochs'] and not c['steps']:
-    raise ConfigError('the config needs epochs or steps')
-  return c
 
 
 def make_optimizer(spec: Mapping[str, Any], clock: Mapping[str, int]) -> tuple[optax.GradientTransformation, Callable]:

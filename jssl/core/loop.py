@@ -1,7 +1,6 @@
 """The loop: source -> step -> log -> checkpoint. Nothing crosses to the host between two log points."""
 
 import contextlib
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -17,16 +16,16 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jssl.core import checkpoint
 from jssl.core.agreement import agree
 from jssl.core.build import Plan
-from jssl.core.log import Log, replace
+from jssl.core.log import Log
 from jssl.core.mesh import BATCH, check_batch, make_mesh, share
-from jssl.core.ownership import owned
+from jssl.core.ownership import claim_workdir
 from jssl.core.phases import Phase, phase_at
 from jssl.core.programs import Programs, seed_data
 from jssl.core.progress import Bar
 from jssl.core.signals import Compiles, StopSignal
 from jssl.core.step import TrainState
 from jssl.data.core.sources import GrainSource, to_device
-from jssl.errors import ConfigError, Stopped
+from jssl.errors import Stopped
 from jssl.parts.schedules import duration
 from jssl.types import Batch, Source, salted
 
@@ -38,7 +37,8 @@ def open_source(plan: Plan, phase: Phase | None = None) -> Source:
   rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
   if phase.data.source:
     return phase.data.source(size, seed, phase.turns[0].method.networks, rows)
-  return GrainSource(phase.data.splits['train'], size, seed=seed, rows=rows)
+  ways = {name: plan.config['source'][name] for name in ('threads', 'workers', 'prefetch', 'memory')}
+  return GrainSource(phase.data.splits['train'], size, seed=seed, rows=rows, **ways)
 
 
 class Trained(NamedTuple):
@@ -167,7 +167,7 @@ class _Run:
       self._refresh(phase)
     waiting = time.perf_counter()
     given = self._completed(self.source.next(self.train))
-    if phase.data.source and self.guard:
+    if self.guard and not isinstance(self.source, GrainSource):
       self.recent[self.done] = given
     batch = to_device(given, self.examples)
     self.bar.waited += time.perf_counter() - waiting
@@ -296,25 +296,3 @@ def _local(tree: Any) -> Any:
   everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
   whole = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
   return jax.tree.map(lambda x: x.addressable_data(0), whole)
-
-
-def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.ExitStack, take_over: bool) -> None:
-  """Makes the workdir this run's own until `closing` does, or finds that it is.
-
-  Raises:
-    ConfigError: if it cannot be written, is in use, or holds a run of another config.
-  """
-  if '[' in str(workdir.absolute()):
-    raise ConfigError(f"{workdir}: a workdir's path cannot have '[' in it, which the library of checkpoints takes for a pattern; give another")
-  path, text = workdir / 'config.json', json.dumps(config, indent=1, sort_keys=True, default=str)
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    closing.enter_context(owned(workdir, take_over))  # before the config, which another run may be writing
-    if not path.exists():
-      return replace(path, text)
-    held, given = {**json.loads(path.read_text())}, json.loads(text)
-  except (OSError, json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
-    raise ConfigError(f'{workdir} cannot be used as a workdir ({error}); give one that can be read and written') from error
-  if differ := sorted(k for k in {*held, *given} if held.get(k) != given.get(k)):
-    what = f'{workdir} holds a run of another config (differing in {", ".join(differ)})'
-    raise ConfigError(f'{what}; give another --workdir, or the same config to resume it')

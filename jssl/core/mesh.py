@@ -37,18 +37,32 @@ def make_mesh(sizes: Mapping[str, int] | None = None, devices: Sequence[jax.Devi
     ValueError: if the sizes do not multiply to the number of devices, or the slices are not alike.
   """
   devices = jax.devices() if devices is None else devices
-  sizes = {'data': -1, 'fsdp': 1, 'sequence': 1, 'tensor': 1} | dict(sizes or {})
-  if extra := set(sizes) - set(AXES):
-    raise ValueError(f'mesh has no axis {sorted(extra)}; its axes are {list(AXES)}')
-  free = [name for name, size in sizes.items() if size == -1]
-  known = math.prod(size for size in sizes.values() if size != -1)
-  whole = all(isinstance(size, int) and (size > 0 or size == -1) for size in sizes.values())
-  if not whole or len(free) > 1 or len(devices) % known or (not free and known != len(devices)):
+  sizes, known = checked_sizes(sizes)
+  free = -1 in sizes.values()
+  if len(devices) % known or (not free and known != len(devices)):
     raise ValueError(
       f'mesh {sizes} does not fit {len(devices)} devices: the sizes must multiply to {len(devices)}, and one may be -1'
     )
   shape = [len(devices) // known if sizes[name] == -1 else sizes[name] for name in AXES]
   return Mesh(arrange(shape, devices), AXES, axis_types=(AxisType.Auto,) * len(AXES))
+
+
+def checked_sizes(sizes: Mapping[str, int] | None) -> tuple[dict[str, int], int]:
+  """The size of every axis, and the product of those that are given; ValueError where they are none."""
+  sizes = {'data': -1, 'fsdp': 1, 'sequence': 1, 'tensor': 1} | dict(sizes or {})
+  if extra := set(sizes) - set(AXES):
+    raise ValueError(f'mesh has no axis {sorted(extra)}; its axes are {list(AXES)}')
+  whole = all(isinstance(size, int) and not isinstance(size, bool) and (size > 0 or size == -1) for size in sizes.values())
+  if not whole or list(sizes.values()).count(-1) > 1:
+    raise ValueError(f'mesh {sizes}: each size must be a whole number above 0, and one may be -1')
+  return sizes, math.prod(size for size in sizes.values() if size != -1)
+
+
+def check_layout(batch_size: int, sizes: Mapping[str, int], micro_batches: int, rules: Any) -> None:
+  """Raises ValueError where a layout fits no number of devices: what can be told before there are any."""
+  sizes, _ = checked_sizes(sizes)
+  share_out(batch_size, max(sizes['data'], 1), max(sizes['fsdp'], 1), micro_batches)
+  known_rules(rules)
 
 
 def arrange(shape: Sequence[int], devices: Sequence[jax.Device]) -> np.ndarray:
@@ -88,10 +102,7 @@ def shardings(shapes: Any, mesh: Mesh, rules: Sequence[tuple[str, Any]] | str = 
   Raises:
     ValueError: for an unknown preset, pattern or axis, or a rule that names no array or does not fit one.
   """
-  if isinstance(rules, str) and rules not in RULES:
-    raise ValueError(f'rules={rules!r} is no preset: give one of {list(RULES)}, or a list of (pattern, axes)')
-  own = not isinstance(rules, str)
-  rules = [_checked(rule) for rule in (rules if own else RULES[rules])]
+  own, rules = not isinstance(rules, str), known_rules(rules)
   idle = {pattern.pattern for pattern, _ in rules}
 
   def place(path, x):
@@ -107,6 +118,13 @@ def shardings(shapes: Any, mesh: Mesh, rules: Sequence[tuple[str, Any]] | str = 
   if own and idle:
     raise ValueError(f'rules {sorted(idle)} name no array, or only such as an earlier rule names; paths read like "params/backbone/..."')
   return found
+
+
+def known_rules(rules: Any) -> list[tuple[re.Pattern, Any]]:
+  """The rules of a preset, or of one's own; ValueError where they are none."""
+  if not isinstance(rules, list | tuple) and not (isinstance(rules, str) and rules in RULES):
+    raise ValueError(f'rules={rules!r} is no preset: give one of {list(RULES)}, or a list of (pattern, axes)')
+  return [_checked(rule) for rule in (RULES[rules] if isinstance(rules, str) else rules)]
 
 
 def _checked(rule: Any) -> tuple[re.Pattern, Any]:
@@ -136,10 +154,14 @@ def _spec(axes: Any, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
 
 def check_batch(batch_size: int, mesh: Mesh, micro_batches: int) -> None:
   """Raises ValueError unless every device gets the same number of examples in every micro-batch."""
-  share = mesh.shape['data'] * mesh.shape['fsdp'] * micro_batches
-  if batch_size % share:
+  share_out(batch_size, mesh.shape['data'], mesh.shape['fsdp'], micro_batches)
+
+
+def share_out(batch_size: int, data: int, fsdp: int, micro_batches: int) -> None:
+  """`check_batch` by the sizes of the axes."""
+  if batch_size % (share := data * fsdp * micro_batches):
     nearest = max(batch_size // share, 1) * share
     raise ValueError(
-      f'batch_size {batch_size} does not divide over data x fsdp x micro_batches = {mesh.shape["data"]} x '
-      f'{mesh.shape["fsdp"]} x {micro_batches}; take a multiple of {share}, such as {nearest}'
+      f'batch_size {batch_size} does not divide over data x fsdp x micro_batches = {data} x {fsdp} x {micro_batches}; take a multiple '
+      f'of {share}, such as {nearest}'
     )

@@ -8,11 +8,38 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from jssl.core.log import replace
 from jssl.errors import ConfigError
+from jssl.keys import differing
 
 BEAT = 60  # seconds between two signs of life
 SILENCE = 600  # seconds without one, after which an owner on another host counts as dead
+
+
+def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.ExitStack, take_over: bool) -> None:
+  """Makes the workdir this run's own until `closing` does, or finds that it is.
+
+  Raises:
+    ConfigError: if it cannot be written, is in use, or holds a run of another config.
+  """
+  if '[' in str(workdir.absolute()):
+    raise ConfigError(f"{workdir}: a workdir's path cannot have '[' in it, which the library of checkpoints takes for a pattern; give another")
+  path, text = workdir / 'config.json', json.dumps(config, indent=1, sort_keys=True, default=str)
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    closing.enter_context(owned(workdir, take_over))  # before the config, which another run may be writing
+    if not path.exists():
+      return replace(path, text)
+    differ = differing({**json.loads(path.read_text())}, json.loads(text))
+  except (OSError, json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+    raise ConfigError(f'{workdir} cannot be used as a workdir ({error}); give one that can be read and written') from error
+  if differ:
+    what = f'{workdir} holds a run of another config (differing in {", ".join(differ)})'
+    raise ConfigError(f'{what}; give another --workdir, or the same config to resume it')
+  if text != path.read_text():
+    replace(path, text)  # with keys that are new, and modules where they are now
 
 
 @contextlib.contextmanager

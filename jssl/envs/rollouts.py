@@ -6,7 +6,6 @@ came of it, `state` [t k] as it truly was. `frame` [...] is observation 0, what 
 `truth` [k] the state there. When an episode ends, the next one starts in the next step.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -115,7 +114,7 @@ class PolicySource:
     window: int,
   ):
     rows = np.arange(batch_size) if rows is None else rows
-    self._seed, self._batches, self.data_wait = seed, 0, 0.0
+    self._seed, self._batches = seed, 0
 
     def play(policy, seed, number):
       key = jax.random.fold_in(jax.random.key(seed), number)
@@ -128,7 +127,6 @@ class PolicySource:
 
   def next(self, train_state: Any) -> dict[str, np.ndarray]:
     """The next batch, played by the networks of `train_state`."""
-    start = time.perf_counter()
     # Each process plays rows of its own, which is no program for all of them: on one device, by a copy put together from all.
     everywhere = train_state.step.sharding
     here = min(everywhere.addressable_devices, key=lambda device: device.id)
@@ -138,7 +136,6 @@ class PolicySource:
       with jax.set_mesh(Mesh([here], ('data',))):
         batch = jax.device_get(self._play(params, state, self._seed, self._batches))
     self._batches += 1
-    self.data_wait += time.perf_counter() - start
     return batch
 
   def batch(self, step: int) -> dict[str, np.ndarray]:

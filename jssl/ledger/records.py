@@ -3,9 +3,11 @@
 import ast
 import functools
 import hashlib
+import importlib
 import importlib.util
 import inspect
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -14,20 +16,27 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from ml_collections import ConfigDict
 
 from jssl import configs, experiments, run
-from jssl.core.build import DEFAULTS
 from jssl.core.log import replace
+from jssl.keys import DEFAULTS
 from jssl.model import writable
 
-_here = Path(__file__).parent
-_records = _here / 'records'  # in a wheel
+_package = Path(__file__).parents[1]
+_shipped = _package / 'records'  # in a wheel, which nobody writes into
+_checkout = _package.parent / 'experiments' / 'ledger'
+_shipped = _checkout if _checkout.is_dir() else _shipped
 
 
-if not _records.is_dir():
-  _records = _here.parent / 'experiments' / 'ledger'
+def _own() -> Path:
+  """Where a user who has no checkout keeps records."""
+  return Path(os.environ.get('XDG_DATA_HOME') or os.path.expanduser('~/.local/share')) / 'jssl' / 'ledger'
+
+
+_records = _checkout if _checkout.is_dir() else _own()
 # What a figure rests on whatever the config names: from here on, by what these import.
-ROOTS = ('jssl.core.method', 'jssl.core.step', 'jssl.data.core.sources', 'jssl.evaluators.subject')
+ROOTS = ('jssl.core.build', 'jssl.core.loop', 'jssl.core.method', 'jssl.core.step', 'jssl.data.core.sources', 'jssl.evaluators.subject')
 
 
 class Check(NamedTuple):
@@ -54,8 +63,8 @@ def checks(claim: Mapping[str, Any]) -> list[Check]:
 
 def read(name: str) -> dict[str, Any] | None:
   """The record of a system's claim; None where it was never tried."""
-  path = _records / f'{name}.json'
-  return json.loads(path.read_text()) if path.exists() else None
+  path = next((f / f'{name}.json' for f in (_records, _shipped) if (f / f'{name}.json').exists()), None)
+  return json.loads(path.read_text()) if path else None
 
 
 def state(name: str) -> str:
@@ -107,6 +116,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
   variants = {name: (), **claim.get('variants', {})}
   for settings in variants.values():
     run.load_config(name, [f'--config.{s}' for s in settings])  # what cannot be set is told before the others are run
+  _records.mkdir(parents=True, exist_ok=True)
   for file in (f'{name}.json', f'{name}.png'):
     writable(_records / file)
   parts = min(-(-jobs // len(variants)), claim['seeds'])
@@ -142,7 +152,6 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
       name=name, state='held' if all(held) else 'not_held', claim=claim, held=held, figures=rows, curve=curve,
       seconds=seconds, config=config.to_dict(), code=code, versions=run.versions(),
     )  # fmt: skip
-    _records.mkdir(parents=True, exist_ok=True)
     replace(_records / f'{name}.json', json.dumps(record, indent=1, default=str) + '\n')
     from jssl.pictures.claim import claim_picture
 
@@ -198,7 +207,7 @@ def code_hash(config: Mapping[str, Any]) -> str:
   named = set(ROOTS)
   if config.get('experiment'):
     named.add(experiments.module(config['experiment']['name']).__name__)
-  for name in _named({'evaluators': DEFAULTS['evaluators'], **config}):
+  for name in _named({'evaluators': DEFAULTS['evaluators'], **config, 'variants': _variants(config)}):
     for table in tables.TABLES.values():
       if name in [*table] or ':' in name and name in table:
         entry = inspect.unwrap(getattr(table[name], 'judge', table[name]))
@@ -212,6 +221,17 @@ def code_hash(config: Mapping[str, Any]) -> str:
   for module in sorted(seen):
     digest.update(_skeleton(module))
   return digest.hexdigest()[:16]
+
+
+def _variants(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+  """The configs of the variants of a claim, which may name code that the config itself does not."""
+  found = []
+  for settings in ((config.get('claim') or {}).get('variants') or {}).values():
+    c = ConfigDict(dict(config))
+    for setting in settings:
+      run.set_option(c, setting)
+    found.append(c.to_dict())
+  return found
 
 
 def _named(config: Any) -> Iterator[str]:
@@ -237,10 +257,21 @@ def _imported(module: str) -> frozenset[str]:
   """The modules of jssl that a module imports, packages' own tables left out: they only list."""
   found = set()
   for node in ast.walk(_tree(module)):
-    if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('jssl.'):
-      inside = [f'{node.module}.{a.name}' for a in node.names]
-      found |= {m for m in [node.module, *inside] if _is_module(m)}
-  return frozenset(m for m in found if m != 'jssl.tables')
+    if isinstance(node, ast.ImportFrom) and (node.module or '').split('.')[0] == 'jssl':
+      found |= {node.module, *(f'{node.module}.{a.name}' for a in node.names), *(_home_of(node.module, a.name) for a in node.names)}
+    elif isinstance(node, ast.Import):
+      found |= {a.name for a in node.names if a.name.startswith('jssl.')}
+  return frozenset(m for m in found if m != 'jssl.tables' and _is_module(m))
+
+
+@functools.cache
+def _home_of(package: str, name: str) -> str:
+  """The module of what a package offers under a name."""
+  spec = importlib.util.find_spec(package)
+  offers = spec and (spec.origin or '').endswith('__init__.py') and not _is_module(f'{package}.{name}')
+  offered = getattr(importlib.import_module(package), name, None) if offers else None
+  found = getattr(offered, '__module__', None)
+  return found if isinstance(found, str) and found.startswith('jssl.') else package
 
 
 @functools.cache

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.metrics.ranking import products
+from jssl.ops.rows import take
 from jssl.types import Column, Data, Examples, Key, Refresh
 
 _AT_ONCE = 512  # examples that are embedded, or compared, in one call
@@ -30,7 +31,7 @@ def embedded(represent: Callable, data: Data, column: str, by: str | None = None
   found, n = [], len(rows)
   for start in range(0, n, _AT_ONCE):
     some = np.minimum(np.arange(start, start + _AT_ONCE), n - 1)  # one shape, so that it compiles once
-    x = rows.take(some)[column] if hasattr(rows, 'take') else np.stack([rows[int(i)][column] for i in some])
+    x = take(rows, some)[column]
     found.append(np.asarray(represent({data.inputs: x}, network=by).pooled, np.float32))
   z = np.concatenate(found)[:n]
   if not np.isfinite(z).all():
@@ -44,7 +45,7 @@ def tf_idf(rows: Examples, name: str, column: Column) -> np.ndarray:
 
   Reference: Salton, Buckley, Information Processing and Management 1988, doi:10.1016/0306-4573(88)90021-0.
   """
-  ids = rows.take(np.arange(len(rows)))[name] if hasattr(rows, 'take') else np.stack([row[name] for row in rows])
+  ids = take(rows, np.arange(len(rows)))[name]
   counts = np.zeros((len(ids), column.size), np.float32)
   np.add.at(counts, (np.arange(len(ids))[:, None], ids), 1.0)
   if column.pad is not None:
@@ -113,7 +114,7 @@ def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name:
   def make(represent, networks, data: Data, key: Key):
     rows = data.splits['train']
     q, p = (embedded(represent, data, column, by) for column in (query, passage))
-    whole = rows.take(np.arange(len(rows)))[passage] if hasattr(rows, 'take') else np.stack([r[passage] for r in rows])
+    whole = take(rows, np.arange(len(rows)))[passage]
     found, text = [], np.unique(whole.reshape(len(whole), -1), axis=0, return_inverse=True)[1].reshape(-1)
     for start in range(0, len(q), _AT_ONCE):
       score = products(q[start : start + _AT_ONCE], p)

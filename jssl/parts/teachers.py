@@ -3,7 +3,7 @@
 import jax
 import optax
 
-from jssl.parts.schedules import Schedule, value_at
+from jssl.parts.schedules import Duration, Schedule, duration, value_at
 from jssl.types import Teacher
 
 
@@ -20,9 +20,10 @@ def frozen() -> Teacher:
   return lambda teacher, student, step: teacher
 
 
-def periodic(*, every: int) -> Teacher:
-  """A copy of the student every `every` updates, as in deep Q-learning."""
-  return lambda teacher, student, step: optax.periodic_update(student, teacher, step + 1, every)
+def periodic(*, every: Duration, steps: int, epoch: int) -> Teacher:
+  """A copy of the student every so often, 200, '2 epochs' or '10%' of the phase, as in deep Q-learning."""
+  updates = max(1, round(duration(every, steps=steps, epoch=epoch)))
+  return lambda teacher, student, step: optax.periodic_update(student, teacher, step + 1, updates)
 
 
 def copy() -> Teacher:

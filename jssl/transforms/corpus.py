@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jssl.ops.rows import take
 from jssl.types import Transform
 
 
@@ -20,6 +21,6 @@ def corpus_context(*, network: str, count: int, split: str = 'test', seed: int =
   def fit(represent, data):
     rows = data.splits[split]
     drawn = np.random.RandomState(seed).permutation(len(rows))[:count]
-    return represent({data.inputs: rows.take(drawn)[data.inputs]}, network=network).pooled
+    return represent({data.inputs: take(rows, drawn)[data.inputs]}, network=network).pooled
 
   return Transform(fit, lambda represent, context, inputs: represent(inputs, context=context), networks=True)

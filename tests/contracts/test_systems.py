@@ -2,16 +2,12 @@
 
 import ast
 import re
-import shutil
 from importlib import util
 
-import jax
-import numpy as np
 import pytest
 
 from jssl import configs, testing
-from jssl.core import loop
-from jssl.core.build import open_data, plan
+from jssl.core.build import open_data
 from jssl.errors import DataError
 from jssl.tables import MEMORIES, PASSES, TEACHERS
 from tests.made import MADE, tiny
@@ -78,28 +74,11 @@ def test_traces_at_full_size(name):
 
 
 def test_devices_and_micro_batches_change_nothing(name):
-  testing.check_method(config(name))
+  testing.check_method(config(name), steps=0)  # which the next test does
 
 
-def test_trains_resumes_and_compiles_each_step_once(name, tmp_path):
-  """Four steps, or eight of many phases, and the second half again from the checkpoint in the middle: the same bits, and figures."""
-  half = 2 if len(config(name).get('phases', ())) < 3 else 4
-  p = plan(config(name, steps=2 * half, log_every=1, checkpoint_every=half, keep=4))  # a phase may end in the second half
-  run = lambda: loop.run(p, loop.open_source(p), workdir=tmp_path, quiet=True, devices=jax.devices()[:1])
-  whole = run()
-  rows = list(whole.log.rows)
-  for later in range(half + 1, 2 * half + 1):
-    shutil.rmtree(tmp_path / 'checkpoints' / str(later), ignore_errors=True)
-  again = run()
-  assert rows[:half] == again.log.rows[:half], 'steps that are not run again keep even their times'
-  for a, b in zip(jax.tree.leaves(whole.train), jax.tree.leaves(again.train), strict=True):
-    if not jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
-      np.testing.assert_array_equal(a, b)
-  timeless = lambda rows: [{k: v for k, v in r.items() if k not in ('examples_per_second', 'data_wait')} for r in rows]
-  assert timeless(rows) == timeless(again.log.rows)
-  assert np.isfinite(whole.log.rows[-1]['loss'])
-  programs = lambda steps: len({(p.at(step).first, p.at(step).turn(step)) for step in steps})
-  assert (whole.compiles, again.compiles) == (programs(range(2 * half)), programs(range(half, 2 * half)))
+def test_trains_resumes_and_compiles_each_step_once(name):
+  testing.check_resumes(config(name), steps=4 if len(config(name).get('phases', ())) < 3 else 8)
 
 
 @pytest.mark.parametrize('name', CONFIGS)

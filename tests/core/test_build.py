@@ -1,13 +1,18 @@
 """Configs that cannot be built are refused in one sentence that names the place and what to do."""
 
+from pathlib import Path
+
 import pytest
 
 from jssl import configs, testing
-from jssl.core.build import plan
+from jssl.core.build import open_data, plan
+from jssl.core.loop import open_source
 from jssl.core.mesh import check_batch, make_mesh
+from jssl.keys import KINDS
 from jssl.ledger import catalogue
-from jssl.options import accepts
+from jssl.options import accepts, call, option
 from jssl.parts.schedules import Schedule, cosine, duration, linear, rise
+from jssl.tables import TABLES
 from tests.made import tiny
 
 
@@ -72,12 +77,81 @@ def broken(path, value):
     ('optimizer.learning_rate', dict(name='cosine', peak=1.0, warmup='soon'), "'5 epochs' or '10%'"),
     ('teacher', dict(name='ema', decay=0.9, networks=('backbone', 'head')), "teacher.networks names 'head'"),
     ('represent', dict(encoder='head'), 'head'),
+    ('losses.nce.weight', 'heavy', 'losses.nce.weight must be a number or a schedule'),
+    ('micro_batches', '2', 'whole number'),
+    ('micro_batches', 5, 'take a multiple of 5'),
+    ('mesh', dict(data='2'), 'whole number above 0'),
+    ('mesh', dict(date=2), "no axis ['date']"),
+    ('mesh', dict(data=-1, tensor=-1), 'one may be -1'),
+    ('mesh', dict(data=5), 'take a multiple of 5'),
+    ('rules', 'fsdpp', 'is no preset'),
+    ('rules', 3, 'is no preset'),
+    ('rules', (('[', 'fsdp'),), 'is no (pattern, axes)'),
+    ('kind', 'methd', 'did you mean method'),
+    ('source', dict(thread=3), 'did you mean threads'),
+    ('source', dict(threads=0), 'source.threads must be a whole number of at least 1'),
+    ('source', dict(memory='1 GiB'), 'source.memory must be a whole number'),
+    ('source', 4, 'source must be dict'),
   ],
 )
 def test_refuses(path, value, says):
   with pytest.raises(ValueError) as error:
     plan(broken(path, value))
   assert says in str(error.value)
+
+
+def test_a_mask_is_no_view():
+  c = tiny('mae')
+  (of,) = (spec for spec in c['passes'].values() if 'mask' in spec)
+  of['mask'] = dict(name='augment')
+  with pytest.raises(ValueError, match="no mask is called 'augment'"):
+    plan(c)
+
+
+@pytest.mark.parametrize('name, misspelt', [('mnist', False), ('shapes3d', False), ('mnist5', True), ('mnist/x:1.0.0', False)])
+def test_a_name_that_tensorflow_datasets_has_is_no_misspelling(name, misspelt, monkeypatch, tmp_path, capfd):
+  monkeypatch.setenv('JSSL_DATA_DIR', str(tmp_path))
+  opened = []
+  monkeypatch.setitem(TABLES['data'], 'tfds', lambda name: opened.append(name))
+  if misspelt:
+    with pytest.raises(ValueError, match='did you mean mnist5k'):
+      open_data(dict(name=name))
+    (tmp_path / name).mkdir()  # one that was prepared there
+  open_data(dict(name=name))
+  assert opened == [name] and not ''.join(capfd.readouterr())
+
+
+def test_a_data_set_of_ones_own_is_not_looked_for_elsewhere():
+  for name in ('no_such.module:data', 'os.path:no_such_set'):
+    with pytest.raises(ValueError, match=name):
+      plan({**tiny('simclr'), 'data': dict(name=name)})
+
+
+def test_options_of_the_source_reach_it():
+  p = plan({**tiny('simclr'), 'source': dict(memory=0, threads=3, prefetch=1)})
+  assert p.config['source'] == dict(memory=0, threads=3, prefetch=1, workers=0)
+  source = open_source(p)
+  assert (source._threads, source._prefetch, source._workers) == (3, 1, 0)
+  assert source.next()['image'].shape == p.batch['image'].shape and source._stream is not None
+  source.close()
+
+
+def test_two_shelves_have_no_system_of_one_name():
+  files = [f.stem for folder in configs.__path__ for f in Path(folder).glob('*/*.py') if not f.stem.startswith('_')]
+  assert len(files) == len({*files}) == len(configs.names())
+
+
+def test_kinds_of_all_systems_are_known():
+  assert {configs.module(name).get_config().get('kind', 'method') for name in configs.names()} <= {*KINDS}
+
+
+def test_a_teacher_renewed_now_and_then_goes_by_the_length_of_its_phase():
+  made = lambda every: call(option('teacher', dict(name='periodic', every=every), 'teachers', dict(steps=40, epoch=5)))
+  for every, renewed in ((10, 10), ('25%', 10), ('2 epochs', 10)):
+    taught = [float(made(every)(0.0, 1.0, step)) for step in range(20)]
+    assert [i + 1 for i, x in enumerate(taught) if x] == [renewed, 2 * renewed]
+  with pytest.raises(ValueError, match="'5 epochs' or '10%'"):
+    made('now and then')
 
 
 def test_backbones_of_every_kind_fit_joint_embedding():

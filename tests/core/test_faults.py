@@ -157,6 +157,20 @@ def test_another_config_is_refused(finished):
     run(plan(tiny('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6, seed=1)), finished)
 
 
+def test_keys_that_are_newer_than_a_workdir_keep_their_defaults(finished, monkeypatch):
+  """And what tells how a run is carried out, not what comes out of it, may change."""
+  held = json.loads((finished / 'config.json').read_text())
+  for key in ('source', 'modules', 'log_gradients', 'freeze'):
+    del held[key]
+  (finished / 'config.json').write_text(json.dumps(held))
+  c = tiny('simclr', steps=6, checkpoint_every=2, log_every=1, health_every=6)
+  run(plan({**c, 'source': dict(threads=3)}), finished)
+  held = json.loads((finished / 'config.json').read_text())
+  assert held['source']['threads'] == 3 and held['freeze'] == []
+  with pytest.raises(ConfigError, match=r'differing in log_gradients'):
+    run(plan({**c, 'log_gradients': True}), finished)
+
+
 @contextlib.contextmanager
 def mounted(path, options):
   """A small file system in memory; skips where we may not mount one."""
@@ -315,6 +329,28 @@ def test_the_captured_state_is_the_one_before_the_step(poisoned, tmp_path):
     path.write_bytes(held[:at] + bytes([held[at] ^ 1]) + held[at + 1 :])
   with pytest.raises(ValueError, match='holds no captured step that can be read'):
     checkpoint.captured(tmp_path / 'stopped' / 'captures' / str(BAD), before.train, p.batch, place)
+
+
+class Own:
+  """A source that has what the protocol promises, and no more."""
+
+  def __init__(self, source):
+    self.inner = source
+    self.next, self.batch = source.next, source.batch
+
+  def save(self):
+    return {'mine': json.dumps(self.inner.save())}
+
+  def restore(self, state):
+    self.inner.restore(json.loads(state['mine']))
+
+
+def test_a_source_of_ones_own_is_stopped_captured_and_resumed(poisoned, tmp_path):
+  p = plan(poisoned)
+  for _ in range(2):  # the second time from the checkpoint before
+    with pytest.raises(loop.Stopped, match=f'at step {BAD} of 14'):
+      loop.run(p, Own(loop.open_source(p)), workdir=tmp_path, quiet=True, devices=jax.devices()[:1])
+  assert replay(tmp_path)['examples'] == [ROW]
 
 
 def test_skipped_and_resumed_to_the_same_bits(poisoned, tmp_path):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from jssl.data import Columns, GrainSource, arrays, resident
+from jssl.ops.rows import take
 from jssl.types import Column
 
 
@@ -62,3 +63,11 @@ def test_resident_stacks_a_list_and_respects_the_limit():
   assert resident(columns, limit=0) is columns
   with pytest.raises(ValueError, match='pad'):
     resident([dict(x=np.zeros(2)), dict(x=np.zeros(3))])
+
+
+def test_rows_of_a_list_and_of_columns_are_the_same():
+  """A split may be a list of dicts, for evaluators too."""
+  columns = Columns(dict(x=np.arange(12).reshape(4, 3), label=np.arange(4)))
+  for found in (take(columns, np.array([2, 0])), take([columns[i] for i in range(4)], np.array([2, 0]))):
+    np.testing.assert_array_equal(found['x'], [[6, 7, 8], [0, 1, 2]])
+    np.testing.assert_array_equal(found['label'], [2, 0])

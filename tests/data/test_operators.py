@@ -6,7 +6,7 @@ import pytest
 from jssl.core.build import open_data
 from jssl.data import arrays, resident
 from jssl.data.core.operators import few, noised, subset, with_columns
-from jssl.options import ConfigError
+from jssl.errors import ConfigError
 from jssl.types import Column
 
 LABEL = np.repeat(np.arange(4, dtype=np.int32), (30, 20, 10, 3))

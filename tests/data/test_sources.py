@@ -173,17 +173,15 @@ def test_errors_of_a_streamed_example_reach_the_caller():
   s.close()
 
 
-def test_waiting_is_measured():
-  class Slow(Listed):
-    def __getitem__(self, i):
-      time.sleep(0.01)
-      return super().__getitem__(i)
-
-  s = source(Slow(8), 4, memory=0)
-  assert s.data_wait == 0
-  s.next()
-  assert s.data_wait > 0.03
-  s.close()
+@pytest.mark.long
+def test_workers_give_the_same_batches():
+  """Processes that read ahead, each with a part of the steps."""
+  alone, spread = source(Listed(10), 4, memory=0), source(Listed(10), 4, memory=0, workers=2, threads=1, prefetch=2)
+  for _ in range(5):
+    a, b = alone.next(), spread.next()
+    for name in a:
+      np.testing.assert_array_equal(a[name], b[name])
+  spread.close()
 
 
 def test_a_batch_in_memory_takes_less_than_a_millisecond(prepared):

@@ -130,15 +130,6 @@ def test_code_by_layer_finds_the_layer_and_scaling_does_not_move_it(layers):
   assert abs(c['centre_of_gravity'] - d['centre_of_gravity']) > 0.1  # the mixing weights follow the scale
 
 
-def test_similarity_of_similarities():
-  rng = np.random.default_rng(0)
-  a = rng.normal(size=(30, 5))
-  turned = 3 * a @ np.linalg.qr(rng.normal(size=(5, 5)))[0]
-  assert abs(analysis.similarity_of_similarities(a, turned) - 1) < 1e-9
-  assert abs(analysis.similarity_of_similarities(a, rng.normal(size=(30, 5)))) < 0.3
-  assert analysis.similarity_of_similarities(a, np.ones((30, 2))) == 0
-
-
 def test_feet_on_digits():
   """Frozen: blurred pixels; on shots: the same rows, few of them; tuned: pixels as they are."""
   x, y = load_digits(return_X_y=True)
@@ -155,9 +146,6 @@ def test_feet_on_digits():
   assert figures['shots2/accuracy_delta'] < -0.1 < 0.02 < figures['tuned/accuracy_delta']
   assert figures['tuned/f1_delta'] == figures['tuned/f1'] - figures['frozen/f1']
   assert 0.5 < figures['shots2/auroc'] < figures['frozen/auroc'] < figures['tuned/auroc'] <= 1
-  table = analysis.feet_table({'blur': figures})
-  assert table.splitlines()[0] == '| model | frozen | shots2 | tuned |'
-  assert f'{100 * figures["frozen/accuracy"]:.2f} |' in table and '(-' in table and '(+' in table
 
 
 def test_feet_says_what_is_wrong():

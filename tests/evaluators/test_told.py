@@ -39,7 +39,8 @@ def test_what_is_told_builds_on_what_was_told(name):
 def test_late_retrieval_finds_the_passage_with_the_query_in_it():
   passages = np.array([[1, 2, 3], [4, 5, 0], [6, 7, 8]])
   data = arrays(ids=passages, cipher=np.array([[2, 3], [5, 4], [1, 2]]))
-  data = data._replace(splits={'test': data.splits['train']})
+  rows = data.splits['train']
+  data = data._replace(splits={'test': [rows[i] for i in range(len(rows))]})  # a list of dicts will do
   found = PROTOCOLS['late_retrieval'](Subject(data, lambda x: None, dict(backbone=Counter(), projector=lambda x: x)), jax.random.key(0))
   assert found['recall1'] == pytest.approx(2 / 3) and found['mrr'] == pytest.approx((1 + 1 + (1 / 2 + 1 / 3) / 2) / 3)
 

@@ -12,6 +12,7 @@ import io
 import logging
 import math
 import os
+import re
 import shutil
 import socket
 import sys
@@ -197,6 +198,17 @@ def find(name: str, data_dir: Path) -> Any:
     ) from error
   except Exception as error:
     raise DataError(f'data set {name!r} cannot be opened in {data_dir}: {first_line(error)}') from error
+
+
+def is_known(name: str, data_dir: Path) -> bool:
+  """Whether TensorFlow Datasets has a set of that name, or a prepared one lies in the folder."""
+  base = re.split('[/:]', name)[0]
+  if (data_dir / base).is_dir():
+    return True
+  with _aside(quiet=True):  # of a TensorFlow that is not here
+    import tensorflow_datasets as tfds
+
+    return base in tfds.list_builders(with_community_datasets=False)
 
 
 def _keep(columns: Mapping[str, np.ndarray], folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 import functools
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -37,8 +36,9 @@ class GrainSource:
     process_count: P; JAX's unless given.
     rows: of the global batch, the ones that this process reads, where they are not its contiguous slice.
     memory: bytes; a split larger than this when decoded is streamed.
-    threads: batches read at once when streaming.
-    prefetch: batches kept ready when streaming.
+    threads: batches read at once when streaming, in each worker.
+    workers: processes that read when streaming, for splits whose decoding holds Python's lock; 0 for threads of this one alone.
+    prefetch: batches kept ready when streaming, in each worker.
   Raises:
     ValueError: a batch larger than the split, not divisible among the processes, a column called example or epoch, or pictures
       called image that are neither bytes nor float in [0, 1].
@@ -55,6 +55,7 @@ class GrainSource:
     rows: np.ndarray | None = None,
     memory: int = RESIDENT,
     threads: int = 2,
+    workers: int = 0,
     prefetch: int = 4,
   ):
     p = jax.process_index() if process_index is None else process_index
@@ -70,11 +71,10 @@ class GrainSource:
     if taken := {'example', 'epoch'} & set(known):
       raise ValueError(f'the data have columns {sorted(taken)}: a source adds those itself; rename them')
     self.batches_per_epoch = self._n // batch_size
-    self.data_wait = 0.0  # seconds spent in `next` so far
     self._batch_size, self._seed = batch_size, seed
     self._rows = np.arange(batch_size).reshape(count, -1)[p] if rows is None else rows
-    self._threads, self._prefetch = threads, prefetch
-    self._order = functools.lru_cache(2)(functools.partial(permutation, self._n, seed))
+    self._threads, self._workers, self._prefetch = threads, workers, prefetch
+    self._order = _orders(self._n, seed)
     self._order(0)  # refuses a bad seed here and now
     self._given: np.ndarray | None = None
     self._batches = 0
@@ -88,16 +88,12 @@ class GrainSource:
     else:
       i = permutation(self.batches_per_epoch, self._seed, epoch)[i]
       rows = self._given[i * self._batch_size + self._rows]
-    if hasattr(self._examples, 'take'):
-      columns = self._examples.take(rows)
-    else:
-      columns = stack([self._examples[int(row)] for row in rows])
+    columns = self._examples.take(rows) if hasattr(self._examples, 'take') else stack([self._examples[int(row)] for row in rows])
     return {**columns, 'example': rows.astype(np.int32), 'epoch': np.full(len(rows), epoch, np.int32)}
 
   def next(self, train_state: Any = None) -> dict[str, np.ndarray]:
     """The next batch. Data do not depend on the state of training, so `train_state` is not looked at."""
     del train_state
-    start = time.perf_counter()
     if isinstance(self._examples, Columns):
       batch = self.batch(self._batches)
     else:
@@ -105,7 +101,6 @@ class GrainSource:
         self._stream = self._read_ahead(self._batches)
       batch = next(self._stream)
     self._batches += 1
-    self.data_wait += time.perf_counter() - start
     return batch
 
   def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
@@ -159,7 +154,25 @@ class GrainSource:
 
     batches = grain.MapDataset.source(_Steps(self))[step:]
     options = grain.ReadOptions(num_threads=self._threads, prefetch_buffer_size=self._prefetch)
-    return iter(batches.to_iter_dataset(options))
+    read = batches.to_iter_dataset(options)
+    if not self._workers:
+      return iter(read)
+    from absl import flags
+
+    if not flags.FLAGS.is_parsed():  # grain asks them for its workers, and nobody else has
+      flags.FLAGS.mark_as_parsed()
+    return iter(read.mp_prefetch(grain.MultiprocessingOptions(num_workers=self._workers)))
+
+  def __getstate__(self) -> dict[str, Any]:
+    return {**self.__dict__, '_stream': None, '_order': None}  # for a worker
+
+  def __setstate__(self, state: Mapping[str, Any]) -> None:
+    self.__dict__.update(state)
+    self._order = _orders(self._n, self._seed)
+
+
+def _orders(n: int, seed: int):
+  return functools.lru_cache(2)(functools.partial(permutation, n, seed))
 
 
 class _Steps:

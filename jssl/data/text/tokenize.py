@@ -53,34 +53,6 @@ def wordpiece(texts: Iterable[str], *, vocabulary: int):
   return _framed(untrained(vocab=learner.get_vocab()))
 
 
-def bpe(texts: Iterable[str], *, vocabulary: int):
-  """A byte-level BPE tokenizer trained on `texts`: any text comes back from its ids as it was.
-
-  Ids 0 to 4 are as in `wordpiece`; every text comes out as [CLS] text [SEP].
-
-  Args:
-    texts: to train on.
-    vocabulary: number of ids, at most; at least 261, for the bytes.
-
-  Returns:
-    `tokenizers.Tokenizer`.
-
-  Reference: Sennrich, Haddow, Birch, ACL 2016, arXiv:1508.07909; bytes: Radford et al., Language models are
-    unsupervised multitask learners, 2019, section 2.2.
-  """
-  from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-  tokenizer = Tokenizer(models.BPE())
-  tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-  tokenizer.decoder = decoders.ByteLevel()
-  trainer = trainers.BpeTrainer(
-    vocab_size=_bounded(vocabulary), special_tokens=list(SPECIAL), show_progress=False,
-    initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-  )  # fmt: skip
-  tokenizer.train_from_iterator(texts, trainer)
-  return _framed(tokenizer)
-
-
 def load(name: str):
   """A tokenizer from a file tokenizer.json, or one that a package carries.
 

@@ -327,28 +327,6 @@ def mixed_probe(
   return figures | {'centre_of_gravity': centre_of_gravity(weights), 'accuracy': accuracy}
 
 
-def similarity_of_similarities(a: np.ndarray, b: np.ndarray) -> float:
-  """How alike two representations of the same examples are: do the same pairs lie close?
-
-  Pearson correlation of the cosines of all pairs under a with those under b
-
-  Args:
-    a: [n d], such as a layer before fine-tuning.
-    b: [n e], and after.
-
-  Returns:
-    In [-1, 1]; 0 where the cosines of one do not vary.
-
-  Reference: Kriegeskorte, Mur, Bandettini 2008, doi:10.3389/neuro.06.004.2008; as used in arXiv:2109.05958.
-  """
-  pairs = np.triu_indices(len(a), 1)
-  unit = lambda x: x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-  a, b = ((u @ u.T)[pairs] for u in (unit(np.asarray(a, np.float64)), unit(np.asarray(b, np.float64))))
-  a, b = a - a.mean(), b - b.mean()
-  size = np.linalg.norm(a) * np.linalg.norm(b)
-  return float(a @ b / size) if size > 1e-12 else 0.0
-
-
 def few_shot(y: np.ndarray, shots: int, *, seed: int = 0) -> np.ndarray:
   """Rows of `shots` examples of each class, drawn without replacement, [shots * classes] in increasing order.
 
@@ -409,24 +387,3 @@ def _judge(c: Columns, precision: float) -> dict[str, float]:
     auroc=average(roc_auc_score),
     auprc=average(average_precision_score),
   )
-
-
-def feet_table(rows: Mapping[str, Mapping[str, float]], *, metric: str = 'accuracy') -> str:
-  """The figures of several models as a Markdown table of points out of 100, deltas in brackets.
-
-  Args:
-    rows: model -> what `feet` returned.
-    metric: which figure.
-
-  Returns:
-    Text; columns in the order in which the first model has them.
-  """
-  names = [k.removesuffix(f'/{metric}') for k in next(iter(rows.values())) if k.endswith(f'/{metric}')]
-  lines = [f'| model | {" | ".join(names)} |', f'|---|{"---|" * len(names)}']
-  for model, figures in rows.items():
-    cells = []
-    for name in names:
-      delta = figures.get(f'{name}/{metric}_delta')
-      cells.append(f'{100 * figures[f"{name}/{metric}"]:.2f}' + ('' if delta is None else f' ({100 * delta:+.2f})'))
-    lines.append(f'| {model} | {" | ".join(cells)} |')
-  return '\n'.join(lines)

@@ -11,12 +11,13 @@ from jssl.evaluators.needs import PAIRS
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.metrics.ranking import above
+from jssl.ops.rows import take
 from jssl.types import Key
 
 
 def _columns(subject: Subject, split: str = 'test') -> dict[str, np.ndarray]:
   examples = subject.data.splits[split]
-  return examples.take(np.arange(len(examples)))
+  return take(examples, np.arange(len(examples)))
 
 
 @protocol('2', needs=(*PAIRS, 'nets.{encoder}', 'nets.{head}'), raw=False)

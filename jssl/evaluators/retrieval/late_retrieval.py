@@ -9,6 +9,7 @@ from jssl.evaluators.subject import Subject
 from jssl.metrics.retrieval import retrieval_figures
 from jssl.ops.late_interaction import late_interaction
 from jssl.ops.normalize import l2_normalize
+from jssl.ops.rows import take
 from jssl.types import Key
 
 
@@ -38,7 +39,7 @@ def late_retrieval(
   """
   del key
   examples = subject.data.splits[split]
-  batch = examples.take(np.arange(len(examples)))
+  batch = take(examples, np.arange(len(examples)))
   net, project = subject.networks[encoder], subject.networks[head]
   vectors = jax.jit(lambda ids: l2_normalize(project(net(ids).tokens)))
   passages, mask = vectors(batch[passage]), batch[passage] != 0

@@ -8,6 +8,7 @@ from jssl.evaluators.features import finite
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.metrics.ranking import ranks
+from jssl.ops.rows import take
 from jssl.ops.table_structure import table_states
 from jssl.types import Key
 
@@ -41,7 +42,7 @@ def cell_filling(
   del key
   net, cell, ids = subject.networks[encoder], subject.networks[head], subject.data.spec['ids']
   examples = subject.data.splits[split]
-  batch = examples.take(np.arange(len(examples)))
+  batch = take(examples, np.arange(len(examples)))
 
   @jax.jit
   def score(batch):

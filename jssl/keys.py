@@ -1,0 +1,67 @@
+"""The keys of a config: which there are, and what they are unless given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jssl import modules
+from jssl.data.core.arrays import RESIDENT
+from jssl.errors import ConfigError
+from jssl.options import closest, mapping, natural
+
+DEFAULTS = dict(
+  epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
+  watch=None, teacher=None, teachers={}, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
+  mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
+  guard=dict(name='stop'), claim=None, kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
+  transform=None, experiment=None, modules=None,
+  source=dict(threads=2, workers=0, prefetch=4, memory=RESIDENT),
+)  # fmt: skip
+REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
+# What a phase says for itself, beside its steps and the names of its losses; where it does not, what the config says holds.
+OF_A_PHASE = ('data', 'optimizer', 'teacher', 'teachers', 'freeze', 'train', 'start', 'cycle', 'refresh')
+OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
+
+# What a system is: the words of systems.toml, and those for what a method is trained on.
+KINDS = ('method', 'architecture', 'data', 'evaluation', 'analysis', 'theory', 'survey', 'supervised', 'preference', 'multimodal')
+# How a run is carried out, whatever comes out of it: it may be another when the run is resumed.
+MEANS = ('modules', 'source')
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A config as plain dicts, with every key present and none unknown."""
+  c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
+  if c.get('experiment'):
+    raise ConfigError('this system has a training loop of its own, and no plan: `jssl train` and `jssl reproduce` run it')
+  if 'terms' in c:
+    raise ConfigError('terms have become passes and losses: write c.passes.NAME and c.losses.NAME, as docs/passes.md describes')
+  known = [*REQUIRED, *DEFAULTS]
+  for key in c:
+    if key not in known:
+      raise ConfigError(f'unknown config key {key!r}{closest(key, known)}')
+  if missing := [key for key in REQUIRED if c.get(key) is None]:
+    raise ConfigError(f'the config lacks {missing}; every config has {list(REQUIRED)} and epochs or steps')
+  c = {**DEFAULTS, **c, 'modules': modules.use(c)}
+  for key in ('backbone', 'data', 'losses', 'passes', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
+    if not isinstance(c[key], Mapping):
+      raise ConfigError(f'{key} must be a dict, not {c[key]!r}')
+  c['source'] = {**DEFAULTS['source'], **mapping('source', c['source'])}
+  for key in c['source']:
+    if key not in DEFAULTS['source']:
+      raise ConfigError(f'source has no option {key!r}{closest(key, DEFAULTS["source"])}')
+    natural({f'source.{key}': c['source'][key]}, f'source.{key}', least=int(key == 'threads'))
+  if c['kind'] not in KINDS:
+    raise ConfigError(f'kind is {c["kind"]!r}{closest(c["kind"], KINDS)}')
+  if c['watch'] is not None and not (isinstance(c['watch'], tuple | list) and len(c['watch']) == 2):
+    raise ConfigError(f"watch must be two references, ('views.q[0]', 'views.k[1]'), not {c['watch']!r}")
+  if not c['losses'] and c['steps'] != 0:
+    raise ConfigError('losses is empty: a method needs at least one; to judge a network as it is set steps=0')
+  if c['losses'] and not c['epochs'] and not c['steps']:
+    raise ConfigError('the config needs epochs or steps')
+  return c
+
+
+def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+  """The keys in which two configs, as JSON has them, would train differently; a key that one lacks is as it is unless given."""
+  plain = {key: list(value) if isinstance(value, tuple) else value for key, value in DEFAULTS.items()}
+  held, given = {**plain, **held}, {**plain, **given}
+  return sorted(key for key in {*held, *given} - {*MEANS} if held.get(key) != given.get(key))
