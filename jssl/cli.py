@@ -21,7 +21,11 @@ BUG = 70  # the exit status of an error that should not arise, EX_SOFTWARE of sy
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs one command; errors of the user's making end in one line and a non-zero exit."""
   parser = make_parser()
-  arguments, rest = parser.parse_known_args(argv)
+  try:
+    arguments, rest = parser.parse_known_args(argv)
+  except SystemExit:
+    flush()
+    raise
   overrides = [x for x in rest if x.startswith('--config.')]
   if unknown := [x for x in rest if x not in overrides]:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
@@ -97,6 +101,15 @@ def _fail(message: str, code: int) -> int:
   with contextlib.suppress(OSError, ValueError):  # where nobody can be told, the status tells
     print(f'jssl: {message}', file=sys.stderr, flush=True)
   return code
+
+
+def flush() -> None:
+  """Writes out what help said; where that cannot be, ends with one line and not with Python's own at exit."""
+  try:
+    sys.stdout.flush()
+  except OSError as error:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(_fail(f'what was asked for cannot be written ({error.strerror})', 2)) from error
 
 
 def path(text: str) -> Path:
