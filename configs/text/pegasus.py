@@ -25,7 +25,7 @@ def get_config(scale='small'):
     metric='summary_nll', beats=('random sentences', 'no pretraining'), margin=0.02, seeds=3, lower=True,
     variants={
       'random sentences': ('passes.gaps.source=random_ids', 'passes.gaps.text=random_target'),
-      'no pretraining': ('phases=()', 'losses.gaps.weight=0.0', f'steps={c.steps // 5}'),
+      'no pretraining': ('phases=()', 'losses.gaps.weight=0.0', f'steps={common.at(scale)(small=48, tiny=8)}'),
     },
   )  # fmt: skip
   return c
