@@ -57,7 +57,7 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
     raise ConfigError(f'{place} must be dict(name=..., ...), not {spec!r}')
   function = lookup(table, spec['name'], place)
   inner = signed(function)
-  with told(f'{place} ({spec["name"]})'):  # annotations are evaluated here
+  with naming(f'{place} ({spec["name"]})'):  # annotations are evaluated here
     parameters, hints = inspect.signature(inner).parameters, typing.get_type_hints(inner)
   free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
   options = {}
@@ -186,7 +186,7 @@ def call(bound: partial) -> Any:
     inspect.signature(bound.func).bind(*bound.args, **bound.keywords)
   except TypeError as error:
     raise ConfigError(f'{bound.func.__name__}: {error}') from None
-  with told(bound.func.__name__):
+  with naming(bound.func.__name__):
     return bound()
 
 
@@ -237,7 +237,7 @@ def _readable(hint: Any) -> str:
   return hint.__name__ if inspect.isclass(hint) and not typing.get_args(hint) else str(hint).replace('typing.', '')
 
 
-class told:
+class naming:
   """Names the part of the config in errors that building or tracing it raises."""
 
   def __init__(self, place: str):

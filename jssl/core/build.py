@@ -22,7 +22,7 @@ from jssl.core.phases import Phase, Turn, phase_at
 from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
 from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
-from jssl.options import call, closest, lookup, mapping, mentions, natural, option, resolved, signed, told, with_facts
+from jssl.options import call, closest, lookup, mapping, mentions, naming, natural, option, resolved, signed, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
@@ -73,7 +73,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
   c = complete(config)
   data = open_data(c['data'])
   batch_size = natural(c, 'batch_size')
-  with told('mesh'):
+  with naming('mesh'):
     check_layout(batch_size, c['mesh'], natural(c, 'micro_batches'), c['rules'])
   epoch = batches_of(data, c['data'], batch_size)
   steps = 0 if not c['losses'] else natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
@@ -85,7 +85,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
   guard = call(option('guard', c['guard'], 'guards')) if c['guard'] else None
   natural(c, 'keep'), natural(c, 'seed', least=0)
   for key in ('log_every', 'checkpoint_every', 'health_every'):
-    with told(key):
+    with naming(key):
       int(duration(c[key], steps=steps, epoch=epoch))
   clock = dict(steps=steps, epoch=epoch)
   known = with_facts(dict(transform=c['transform'], evaluators=c['evaluators']), columns_of(data))
@@ -116,7 +116,7 @@ def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], in
     known = ('steps', 'losses', *OF_A_PHASE)
     if wrong := [key for key in spec if key not in known]:
       raise ConfigError(f'phases[{i}] has no option {wrong[0]!r}{closest(wrong[0], known)}')
-    with told(f'phases[{i}].steps'):
+    with naming(f'phases[{i}].steps'):
       length = spec.get('steps')
       lengths.append(None if length is None else round(duration(length, steps=steps, epoch=epoch)))
   known = sum(length or 0 for length in lengths)
@@ -151,7 +151,7 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     if isinstance(on, Column):
       factory = on_column(factory, on)
     create = lambda key: factory(on, rngs=nnx.Rngs(key))
-    with told(place):
+    with naming(place):
       networks[name], made[name] = network(create)
     if isinstance(on, Column) and None not in (on.size, rows := rows_of(made[name])) and rows < on.size:
       raise ConfigError(f'{place} has {rows} vectors, and the column that it looks up has numbers up to {on.size - 1}: give at least {on.size}')
@@ -189,7 +189,7 @@ def make_phase(
   for name, given in mapping('refresh', c['refresh']).items():
     given = mapping(f'refresh.{name}', given)
     every = given.pop('every', None)
-    with told(f'refresh.{name}.every'):
+    with naming(f'refresh.{name}.every'):
       every = max(1, round(duration(every, **clock)))
     refreshes[name] = call(option(f'refresh.{name}', given, 'refreshes', clock))._replace(every=every)
   fresh = {name: x for refresh in refreshes.values() for name, x in refresh.columns(data).items()}
@@ -288,7 +288,7 @@ def of_turn(
   if represent['encoder'] not in of:
     raise ConfigError(f'represent.encoder is {represent["encoder"]!r}{closest(represent["encoder"], of)}')
   inputs = option('inputs', c['inputs'] or dict(name='columns', names=(data.inputs,)), 'views')
-  with told('the method'):
+  with naming('the method'):
     return make_method(
       networks, graph, losses,
       columns=columns, batch=batch, inputs=inputs, memories=memories, metrics=metrics, watched=watched, teachers=teachers,
@@ -326,7 +326,7 @@ def make_node(name: str, spec: Any, c: Mapping[str, Any], networks, teachers, cl
   reads = [ref for key, value in spec.items() if mentions(hints.get(key)) and value is not None for ref in references(value)]
   for ref in reads:
     parse(ref, place)
-  with told(place):
+  with naming(place):
     run = call(option(place, spec, 'passes', clock))
   return Node(name, spec['name'], run, tuple(reads), frozen, teacher)
 
@@ -408,7 +408,7 @@ def open_data(spec: Mapping[str, Any]) -> Data:
   """The data set of a config: one of the table, or any of TensorFlow Datasets by its name there."""
   known, name = tables.TABLES['data'], spec.get('name')
   if isinstance(name, str) and name not in known:
-    with told('data'):
+    with naming('data'):
       misspelt = difflib.get_close_matches(name, known, 1, 0.8) and not is_known(name, home(spec.get('data_dir')))
     if misspelt:
       raise ConfigError(f'no data set is called {name!r}{closest(name, known)}')

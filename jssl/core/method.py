@@ -11,7 +11,7 @@ from jssl.core import nets as nnets
 from jssl.core.graph import Graph, look, memories_read, parse, part, stacked
 from jssl.core.nets import Network, bind, stats_of
 from jssl.errors import ConfigError
-from jssl.options import closest, told
+from jssl.options import closest, naming
 from jssl.parts.schedules import at, value_at
 from jssl.types import Array, Batch, Call, Column, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
 
@@ -179,7 +179,7 @@ def make_method(
             parse(text, 'passes'), outputs=outputs, batch=batch, nets=own, memories=remembered, whole=whole
           )
           call = Call(own, target.get(node.teacher), batch, keys, node.name, graph.asked[node.name], columns, read)
-          with told(f'passes.{node.name} ({node.kind})'), jax.named_scope(node.name):
+          with naming(f'passes.{node.name} ({node.kind})'), jax.named_scope(node.name):
             outputs[node.name] = node.run.run(call)
         outputs = {name: {output: outputs[name][output] for output in sorted(names)} for name, names in kept.items()}
         return outputs, (stats_of(nets), {name: stats_of(nets) for name, nets in target.items()})
@@ -195,7 +195,7 @@ def make_method(
     """What is kept, at the start: each from the shapes of what it is written from, where that can be known before it is there."""
 
     def begin(name, *shapes):
-      with told(f'memories.{name}'):
+      with naming(f'memories.{name}'):
         return memories[name][0].init(salted(key, name), *shapes)
 
     values, held = dict.fromkeys(losses, [jnp.zeros(len(batch['example']))]), {}
@@ -244,7 +244,7 @@ def make_method(
     fresh = lambda name: salted(jax.random.fold_in(key, step), name)
     values = {}
     for name, loss in losses.items():
-      with told(f'losses.{name}'), jax.named_scope(name):
+      with naming(f'losses.{name}'), jax.named_scope(name):
         values[name] = judge(loss, outputs, fresh(name), step)
     return outputs, values, {**state, 'stats': stats, 'target_stats': target_stats}, fresh
 
@@ -256,11 +256,11 @@ def make_method(
       total += value_at(losses[name].weight, step) * value
       figures[f'{name}/loss'] = value
     for name, metric in metrics.items():
-      with told(f'metrics.{name}'):
+      with naming(f'metrics.{name}'):
         figures[f'metrics/{name}'] = mean(judge(metric, outputs, fresh(name), step))
     kept = {}
     for name, (memory, _) in memories.items():
-      with told(f'memories.{name}'):
+      with naming(f'memories.{name}'):
         kept[name] = memory.write(state['memories'][name], *sources(name, outputs, values))
     return total, ({**state, 'memories': {**state['memories'], **jax.lax.stop_gradient(kept)}}, figures)
 
