@@ -26,9 +26,7 @@ def base(scale: str = 'small', *, data: str, batch_size: int, epochs: int | None
     c.steps = steps
   for part in ('heads', 'passes', 'losses', 'memories', 'metrics'):
     c[part] = {}
-  c.optimizer = dict(
-    name='adamw', learning_rate=dict(name='cosine', peak=6e-3, warmup='10%'), weight_decay=0.05
-  )
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=6e-3, warmup='10%'), weight_decay=0.05)
   return c
 
 
@@ -112,9 +110,7 @@ def text(
   return c
 
 
-def sentences(
-  scale: str = 'small', *, data: str = 'lee', batch_size: int = 32, steps: int = 16, length: int = 24, **backbone
-) -> ConfigDict:
+def sentences(scale: str = 'small', *, data: str = 'lee', batch_size: int = 32, steps: int = 16, length: int = 24, **backbone) -> ConfigDict:
   """Sentences for the first blocks of MiniLM, a start that knows words; the views are the same sentence twice, under dropout."""
   c = base(scale, data=data, batch_size=batch_size, steps=steps)
   c.data.update(minilm_ids(scale, length))
@@ -148,9 +144,7 @@ def diffusion(scale: str = 'small', *, data: str = 'digits', batch_size: int = 6
 def small_masked(scale: str = 'small', *, data: str = 'digits', patch: int = 2, batch_size: int = 64, epochs: int = 12) -> ConfigDict:
   """Small pictures in patches for a vision transformer of two blocks; views standardise by the same numbers as `inputs`."""
   c = base(scale, data=data, batch_size=batch_size, epochs=epochs)
-  c.backbone = transformer(
-    scale, 'vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0
-  )
+  c.backbone = transformer(scale, 'vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0)
   c.inputs = dict(name='plain', mean=0.3, std=0.35)
   c.optimizer.learning_rate.peak = 3e-3
   c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))

@@ -82,11 +82,7 @@ def main():
 
 def first_step(system: str, cache: str) -> float:
   """Seconds from the start of the process to the end of the first step."""
-  code = (
-    'import time; began = time.perf_counter()\n'
-    'import sys; from jssl import cli\n'
-    'cli.main(sys.argv[1:]); '
-  )
+  code = 'import time; began = time.perf_counter()\nimport sys; from jssl import cli\ncli.main(sys.argv[1:]); '
   began = time.time()
   run = subprocess.run(
     [sys.executable, '-c', code, 'train', system, '--protocol', 'none', '--config.steps=1', '--workdir', f'{cache}/w{began}'],

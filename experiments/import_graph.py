@@ -1,6 +1,6 @@
 """Draws docs/imports.svg: which package of jssl imports which. Arrows only point down.
 
-    python experiments/import_graph.py
+python experiments/import_graph.py
 """
 
 import ast

@@ -1,6 +1,6 @@
 """Writes the table of passes, and of the systems that use each, into docs/passes.md.
 
-    python experiments/passes_page.py
+python experiments/passes_page.py
 """
 
 import inspect

@@ -1,6 +1,6 @@
 """Writes docs/systems.md: every system with its paper, its claim and what became of it, from the configs and the ledger.
 
-    python experiments/systems_page.py
+python experiments/systems_page.py
 """
 
 import ast

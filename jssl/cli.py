@@ -136,7 +136,7 @@ def make_parser() -> argparse.ArgumentParser:
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
   train.add_argument('--take-over', action='store_true', help='take the workdir from another run that has it, and is known to be dead')
-  train.add_argument('--processes', metavar='N', help="processes of one run: their number, or auto on TPU pods and under SLURM")
+  train.add_argument('--processes', metavar='N', help='processes of one run: their number, or auto on TPU pods and under SLURM')
   train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
   train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')
   evaluate = command('evaluate', 'evaluate a trained run by named protocols')

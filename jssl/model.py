@@ -43,9 +43,7 @@ class Model:
     """Features of one batch of columns, all on the device."""
     return self._represent(inputs)
 
-  def encode(
-    self, inputs: Any, *, batch_size: int = 256, normalize_embeddings: bool = False, truncate_dim: int | None = None
-  ) -> np.ndarray:
+  def encode(self, inputs: Any, *, batch_size: int = 256, normalize_embeddings: bool = False, truncate_dim: int | None = None) -> np.ndarray:
     """Pooled features of any number of inputs, in their order.
 
     Args:

@@ -77,9 +77,7 @@ def replay(folder: str | Path) -> dict[str, Any]:
   value = walk(loss, given, parts)[0]
   found = {'loss': value, 'grad_norm': None}
   if value.origin is None:  # the forward pass is quick, the whole step less so
-    one = lambda g: make_step(phase, turn)(
-      train._replace(params=g['params'], state=g['state'], key=g['key'], step=g['step']), g['batch']
-    )[1]
+    one = lambda g: make_step(phase, turn)(train._replace(params=g['params'], state=g['state'], key=g['key'], step=g['step']), g['batch'])[1]
     names = sorted(jax.eval_shape(one, given))
     found = dict(zip(names, walk(one, given, parts), strict=True))
   first = next((found[name].origin for name in ('loss', 'grad_norm') if found[name] and found[name].origin), None)

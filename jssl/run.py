@@ -169,9 +169,7 @@ def learn(p: Plan, panel: Callable, **options) -> loop.Trained:
   return loop.run(p, loop.open_source(p), health=panel if p.steps else None, alarm=alarms, **options)
 
 
-def report(
-  p: Plan, trained: loop.Trained, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool
-) -> dict[str, Any]:
+def report(p: Plan, trained: loop.Trained, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool) -> dict[str, Any]:
   """What came out of a run: the figures of `compare`, and how it went; written to `results.json` where there is a workdir."""
   results, subjects = compare(p, trained.train, trained.start, evaluators, workdir, baselines)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
@@ -339,9 +337,7 @@ def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) ->
   return found
 
 
-def outcomes(
-  config: Any, seeds: Sequence[int], protocols: Sequence[str] | None = None, *, baselines: bool = True
-) -> Iterator[dict[str, Any]]:
+def outcomes(config: Any, seeds: Sequence[int], protocols: Sequence[str] | None = None, *, baselines: bool = True) -> Iterator[dict[str, Any]]:
   """For each seed rows of figures, the system's own under its name; by training it, or by the loop of its own that it has.
 
   The seeds share a plan, and what is traced and compiled for it.

@@ -154,9 +154,7 @@ def _piece_by_piece(encode, count: int):
   return run
 
 
-def loss_and_grad(
-  p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, rules: Any = 'replicated', phase: int = 0
-) -> tuple:
+def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, rules: Any = 'replicated', phase: int = 0) -> tuple:
   """Loss, gradient and new state of the first step of a phase from `start`, the method's parameters and state."""
   places = shardings(dict(zip(('params', 'state'), start, strict=True)), mesh, rules)
   with jax.set_mesh(mesh):

@@ -42,14 +42,14 @@ class Call(NamedTuple):
 
   nets: Mapping[str, Callable]  # the trained networks, bound to their arrays
   target: Mapping[str, Callable] | None  # the teacher's copies; None where there is no teacher
-  batch: "Batch"
-  keys: "Keys"
+  batch: 'Batch'
+  keys: 'Keys'
   name: str  # of the pass
   asked: Mapping[str, frozenset[int] | None]  # output -> which of its views are read; None for all of them
-  columns: Mapping[str, "Column"]  # of the data
+  columns: Mapping[str, 'Column']  # of the data
   read: Callable[[str], Any]  # what a reference stands for: 'seen.tokens', 'batch.label', 'nets.scale', 'memory.queue'
 
-  def key(self, *purpose: str | int) -> "Keys":
+  def key(self, *purpose: str | int) -> 'Keys':
     """Keys for one purpose, one an example: 'view', 'mask', or ('encoder', 2) for the third of several."""
     return salted(self.keys, self.name, *purpose)
 
@@ -192,7 +192,7 @@ class Info(TypedDict, total=False):
 class Data(NamedTuple):
   """A data set: random-access splits of examples, each example a dict of numpy arrays."""
 
-  splits: Mapping[str, "Examples"]  # 'train' and 'test'; evaluators carve their validation split out of 'train'
+  splits: Mapping[str, 'Examples']  # 'train' and 'test'; evaluators carve their validation split out of 'train'
   spec: Mapping[str, Column]  # column -> what one example has there
   inputs: str  # the column a backbone reads unless it says otherwise: 'image', 'text', 'series', ...
   info: Info  # name, licence, citation, and what belongs to no column
@@ -206,6 +206,7 @@ class Source(Protocol):
   def batch(self, step: int) -> Batch: ...  # number `step`, or one like it by an untrained policy: what the health panel looks at
   def save(self) -> dict: ...  # what `restore` asks for, and JSON can hold; nobody else looks into it
   def restore(self, state: Mapping[str, Any]) -> None: ...
+
   # def reorder(self, order: np.ndarray | None) -> None, where a refresh of the config makes an order
 
 

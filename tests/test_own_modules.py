@@ -17,7 +17,7 @@ from jssl.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = {
-  'losses.py': '''
+  'losses.py': """
 import jax
 import jax.numpy as jnp
 
@@ -30,8 +30,8 @@ def hinge(q, k, *, margin: float = 0.5):
 
 def broken(q, k):
   return jnp.log(-1 - jnp.sum((q - k) ** 2, -1))
-''',
-  'data.py': '''
+""",
+  'data.py': """
 import numpy as np
 
 from jssl.data import arrays
@@ -42,8 +42,8 @@ def blobs(*, examples: int = 64):
   label = rng.integers(0, 3, examples)
   x = rng.normal(size=(examples, 6)) + 3 * np.eye(6)[label]
   return arrays(x=x.astype(np.float32), label=label.astype(np.int32), held_out=0.25, inputs='x', facts=dict(label=dict(size=3)))
-''',
-  'parts.py': '''
+""",
+  'parts.py': """
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -83,13 +83,13 @@ class Head(nnx.Module):
 
 def doubled(*, factor: float = 2.0):
   return Transform(lambda x, y: jnp.float32(factor), lambda state, x: state * x)
-''',
-  'judges.py': '''
+""",
+  'judges.py': """
 def spread(subject, key, *, scale: float = 1.0):
   return {'std': scale * float(subject.frozen.test_x.std())}
-''',
+""",
 }
-CONFIG = '''
+CONFIG = """
 from ml_collections import ConfigDict
 
 
@@ -105,7 +105,7 @@ def get_config():
     optimizer=dict(name='adamw', learning_rate=0.01),
     transform=dict(name='mine.parts:doubled'), evaluators=dict(spread=dict(name='mine.judges:spread', scale=2.0)),
   ))
-'''
+"""
 
 
 def write(folder: Path) -> Path:

@@ -25,7 +25,10 @@ def get_config(scale='small'):
   c.optimizer.b2 = 0.95
   c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   c.claim = dict(
-    metric='fewshot_top1_10shot', beats=('random_init', 'frames', 'first_codebook'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot',
+    beats=('random_init', 'frames', 'first_codebook'),
+    margin=0.01,
+    seeds=3,
     variants=dict(
       frames=(  # the log-mel frames themselves in place of their codes
         'losses.codes={"name": "masked_mse", "normalize": False, "of": ("told.out", "seen.patches", "seen.mask")}',

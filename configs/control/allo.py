@@ -13,14 +13,15 @@ def get_config(scale='small'):
   c.heads.head = dict(name='linear', dim=7)
   c.passes.walk = dict(name='embed', view=dict(name='geometric_future'), heads=('head',))
   c.memories.duals = dict(name='duals', of='walk.q[0]')
-  c.losses.slow = dict(
-    name='allo', of=dict(start='walk.q[0]', end='walk.q[1]', duals='memory.duals.duals', barrier='memory.duals.barrier')
-  )
+  c.losses.slow = dict(name='allo', of=dict(start='walk.q[0]', end='walk.q[1]', duals='memory.duals.duals', barrier='memory.duals.barrier'))
   c.watch = ('walk.q[0]', 'walk.q[1]')
   c.evaluators = dict(laplacian=dict(name='laplacian'))
   drawing = lambda **o: f'losses.slow={dict(name="graph_drawing", of=("walk.q[0]", "walk.q[1]"), **o)}'
   c.claim = dict(
-    metric='laplacian_cosine', beats=('generalized', 'plain', 'random_init'), margin=0.2, seeds=3,
+    metric='laplacian_cosine',
+    beats=('generalized', 'plain', 'random_init'),
+    margin=0.2,
+    seeds=3,
     variants=dict(generalized=(drawing(),), plain=(drawing(equal=True),)),
   )
   return c

@@ -19,7 +19,10 @@ def get_config(scale='small'):
   c.losses.dynamics = dict(name='dynamo', of=('ahead.out', 'walk.target[1:]', 'walk.states'))
   c.watch = ('ahead.out[0]', 'walk.target[1]')
   c.claim = dict(
-    metric='state_r2', beats=('random_init',), margin=0.1, seeds=3,
+    metric='state_r2',
+    beats=('random_init',),
+    margin=0.1,
+    seeds=3,
     also=(dict(metric='cloning_return', beats=('random_init',), margin=0.5),),
   )
   return c

@@ -19,7 +19,10 @@ def get_config(scale='small'):
   c.heads.pixels = dict(name='flat', on='data.frame')
   c.heads.decoder = dict(name='mlp', widths=(128, 147), norm='none')
   c.claim = dict(
-    metric='control_return', beats=('random_init', 'values_alone', 'observations'), margin=0.02, seeds=8,
+    metric='control_return',
+    beats=('random_init', 'values_alone', 'observations'),
+    margin=0.02,
+    seeds=8,
     variants=dict(values_alone=('losses.predict.weight=0.0',), observations=observations),
   )
   return c

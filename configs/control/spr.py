@@ -18,7 +18,10 @@ def get_config(scale='small'):
   c.losses.predict = dict(name='spr', of=reached, weight=0.2)
   c.watch = ('ahead.prediction[0]', 'ahead.target[0]')
   c.claim = dict(
-    metric='control_return', beats=('random_init', 'values_alone', 'one_step'), margin=0.02, seeds=8,
+    metric='control_return',
+    beats=('random_init', 'values_alone', 'one_step'),
+    margin=0.02,
+    seeds=8,
     variants=dict(values_alone=('losses.predict.weight=0.0',), one_step=('passes.ahead.horizon=1',)),
   )
   return c

@@ -38,7 +38,10 @@ def get_config(scale='small'):
   c.losses.reward = dict(name='reward_error', of=dict(prediction='earned.score', target='walk.returns', mask='walk.reached'))
   c.losses.curl = dict(name='taco', of=dict(prediction='z.out[0]', target='key.out[0]', weight='nets.bilinear'))
   c.claim = dict(
-    metric='control_return', beats=('random_init', 'values_alone'), margin=0.02, seeds=3,
+    metric='control_return',
+    beats=('random_init', 'values_alone'),
+    margin=0.02,
+    seeds=3,
     variants=dict(values_alone=tuple(f'losses.{name}.weight=0.0' for name in ('taco', 'reward', 'curl'))),
   )
   return c

@@ -27,11 +27,16 @@ def get_config(scale='small'):
   c.losses.mmd = dict(name='mmd', of=('code.pooled[0]', 'drawn.prior'), weight=0.1)
   c.losses.kl = dict(name='gaussian_kl', of=('mean.out', 'spread.out'), summed=True, weight=0.0)
   c.claim = dict(
-    metric='fewshot_top1_10shot', beats=('random_init', 'without_mmd'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot',
+    beats=('random_init', 'without_mmd'),
+    margin=0.01,
+    seeds=3,
     variants=dict(
       without_mmd=('losses.mmd.weight=0.0',),
       with_kl=(
-        "passes.told.on=('noised.x', 'noised.time', 'drawn.z')", "losses.mmd.of=('mean.out', 'drawn.prior')", 'losses.kl.weight=1e-3',
+        "passes.told.on=('noised.x', 'noised.time', 'drawn.z')",
+        "losses.mmd.of=('mean.out', 'drawn.prior')",
+        'losses.kl.weight=1e-3',
       ),
     ),
   )

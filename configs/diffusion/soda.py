@@ -18,7 +18,10 @@ def get_config(scale='small'):
   c.passes.told = dict(name='apply', network='denoiser', on=('noised.x', 'noised.time', 'code.pooled[0]'))
   c.losses.denoise = dict(name='denoising_mse', of=('told.out', 'noised.noise'))
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'same_view'), margin=0.02, seeds=3,
+    metric='linear_top1',
+    beats=('random_init', 'same_view'),
+    margin=0.02,
+    seeds=3,
     # The source is the target, not another view of it: a diffusion autoencoder.
     variants=dict(same_view=('view.views=({}, {})',)),
   )

@@ -16,11 +16,12 @@ def get_config(scale='small'):
   c.heads = dict(decoder=common.transformer(scale, 'dit_decoder', width=32, depth=1, heads=4))
   hidden = lambda *ratios: tuple(dict(name='random_mask', ratio=ratio) for ratio in ratios)
   c.passes.seen = dict(name='masked_and_noised', clean=0.5, noise=dict(name='cosine_noise'), mask=hidden(0.75, 0.375))
-  c.losses.both = dict(
-    name='umd', of=dict(prediction='seen.out', x='seen.patches', noise='seen.noise', mask='seen.mask', clean='seen.clean')
-  )
+  c.losses.both = dict(name='umd', of=dict(prediction='seen.out', x='seen.patches', noise='seen.noise', mask='seen.mask', clean='seen.clean'))
   c.claim = dict(
-    metric='fewshot_top1_10shot', beats=('random_init', 'dit'), margin=0.02, seeds=3,
+    metric='fewshot_top1_10shot',
+    beats=('random_init', 'dit'),
+    margin=0.02,
+    seeds=3,
     also=(dict(metric='fewshot_top1_10shot', beats=('mae',), margin=-0.02),),
     variants=dict(
       dit=('passes.seen.clean=0.0', f'passes.seen.mask={hidden(0.75, 0.0)}'),

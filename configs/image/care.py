@@ -11,9 +11,7 @@ def get_config(scale='small'):
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=0.5)
   c.passes.moved = dict(name='embed', heads=('projector',), view=dict(name='grouped', view=c.view.to_dict(), chunks=8))
-  c.losses.rotation = dict(
-    name='care', of=dict(q='moved.q', k='moved.k', ids='batch.example'), pairs=((0, 1),), chunks=8, weight=0.01
-  )
+  c.losses.rotation = dict(name='care', of=dict(q='moved.q', k='moved.k', ids='batch.example'), pairs=((0, 1),), chunks=8, weight=0.01)
   c.evaluators = dict(rotation=dict(name='equivariance', view=c.view.to_dict()), linear=dict(name='linear'))
   c.claim = dict(
     metric='rotation_residual', beats=('random_init', 'invariant'), margin=0.02, lower=True, seeds=3,

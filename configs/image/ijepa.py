@@ -12,9 +12,7 @@ def get_config(scale='small'):
   c.heads.predictor = dict(name='ijepa_predictor', width=64, depth=2, heads=4)
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.996), networks=('backbone',))
   c.passes.seen = dict(name='masked_encode', mask=dict(name='block_mask'))
-  c.passes.told = dict(
-    name='jepa', context='seen.tokens', keep='seen.keep', targets='seen.targets', weight='seen.weight', x='seen.x'
-  )
+  c.passes.told = dict(name='jepa', context='seen.tokens', keep='seen.keep', targets='seen.targets', weight='seen.weight', x='seen.x')
   c.losses.predict = dict(name='smooth_l1', of=dict(q='told.prediction', k='told.target', mask='told.mask'))
   c.represent = dict(from_teacher=True)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, seeds=3)

@@ -32,11 +32,16 @@ def get_config(scale='small'):
   c.losses.alike_seen = dict(name='patch_similarity', of=('shown.out',), target=falling, weight=0.1)
   c.evaluators.knn = dict(name='knn')
   c.claim = dict(
-    metric='knn_top1', beats=('random_init', 'mae', 'latent_mse'), margin=0.02, seeds=3,
+    metric='knn_top1',
+    beats=('random_init', 'mae', 'latent_mse'),
+    margin=0.02,
+    seeds=3,
     variants=dict(
       mae=(
-        'losses.tell={"name": "masked_mse", "of": ("told.out", "seen.patches", "seen.mask")}', 'losses.alike.weight=0.0',
-        'losses.alike_seen.weight=0.0', 'passes.told={"name": "apply", "network": "predictor", "on": ("seen.tokens", "seen.restore")}',
+        'losses.tell={"name": "masked_mse", "of": ("told.out", "seen.patches", "seen.mask")}',
+        'losses.alike.weight=0.0',
+        'losses.alike_seen.weight=0.0',
+        'passes.told={"name": "apply", "network": "predictor", "on": ("seen.tokens", "seen.restore")}',
         'heads.predictor={"name": "mae_decoder", "width": 48, "depth": 2, "heads": 4, "dim": None}',
       ),
       latent_mse=('losses.tell.name=latent_l2', 'losses.alike.weight=0.0', 'losses.alike_seen.weight=0.0'),

@@ -26,7 +26,10 @@ def get_config(scale='small'):
     name='info_nce_queue', of=dict(q='code.out', k='code.out', negatives='memory.queue'), pairs=((0, 1),), temperature=0.1, weight=0.3
   )
   c.claim = dict(
-    metric='fewshot_top1_10shot', beats=('random_init', 'mae', 'moco'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot',
+    beats=('random_init', 'mae', 'moco'),
+    margin=0.01,
+    seeds=3,
     variants=dict(mae=('losses.contrast.weight=0.0',), moco=('losses.rebuild.weight=0.0',)),
   )
   return c

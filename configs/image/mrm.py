@@ -22,7 +22,10 @@ def get_config(scale='small'):
   c.losses.image = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'), weight=0.1)
   c.losses.text = dict(name='token_cross_entropy', of=('report.out', 'batch.text', 'gaps.mask'))
   c.claim = dict(
-    metric='fewshot_top1_10shot', beats=('random_init', 'image_alone', 'report_alone'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot',
+    beats=('random_init', 'image_alone', 'report_alone'),
+    margin=0.01,
+    seeds=3,
     variants=dict(image_alone=('losses.text.weight=0.0',), report_alone=('losses.image.weight=0.0',)),
   )
   return c

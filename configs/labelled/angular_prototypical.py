@@ -19,9 +19,9 @@ def get_config(scale='small'):
   c.losses.speaker = dict(name='angular_prototypical', of=dict(z='views.q', scale='nets.scale'))
   c.evaluators = dict(verification=dict(name='verification'))
   logits = "passes.views.heads=('projector', 'classifier')"
-  each = lambda name, **of: f"losses.speaker={dict(name=name, of=dict(labels='batch.label', **of), over='views')}"
+  each = lambda name, **of: f'losses.speaker={dict(name=name, of=dict(labels="batch.label", **of), over="views")}'
   margin = lambda name: (each(name, z='views.q', prototypes='nets.speakers.vectors'),)
-  tuples = lambda name: (f"losses.speaker={dict(name=name, of=('views.q',))}",)
+  tuples = lambda name: (f'losses.speaker={dict(name=name, of=("views.q",))}',)
   c.claim = dict(
     metric='verification_eer', beats=('raw_input', 'random_init', 'triplet'), margin=0.05, lower=True, seeds=3,
     also=(dict(metric='verification_eer', beats=('softmax',), margin=0.0, lower=True),),

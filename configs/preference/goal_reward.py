@@ -15,9 +15,7 @@ def get_config(scale='small'):
     at=dict(source='places.source', goal='places.goal', other_source='places.again', other_goal='places.elsewhere'),
   )  # fmt: skip
   c.losses.reward = dict(name='bradley_terry', of=('read.score[0]', 'read.score[1]'))
-  c.losses.goals = dict(
-    name='goal_contrast', of=('states.source', 'states.goal', 'states.other_source', 'states.other_goal'), weight=0.5
-  )
+  c.losses.goals = dict(name='goal_contrast', of=('states.source', 'states.goal', 'states.other_source', 'states.other_goal'), weight=0.5)
   c.metrics.accuracy = dict(name='pair_accuracy', of=('read.score[0]', 'read.score[1]'))
   c.evaluators = dict(half=dict(name='partial_reward'))
   c.claim = dict(

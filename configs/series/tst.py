@@ -19,7 +19,10 @@ def get_config(scale='small'):
   c.optimizer.learning_rate.peak = 2e-3
   c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   c.claim = dict(
-    metric='fewshot_top1_1shot', beats=('random_init', 'bernoulli'), margin=0.005, seeds=3,
+    metric='fewshot_top1_1shot',
+    beats=('random_init', 'bernoulli'),
+    margin=0.005,
+    seeds=3,
     # Runs of mean length 1/(1 - ratio) are values drawn one by one.
     variants=dict(bernoulli=('passes.gaps.mask.length=2.0',)),
     also=(dict(metric='fewshot_top1_1shot', beats=('raw_input',), margin=0.0),),

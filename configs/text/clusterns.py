@@ -25,9 +25,7 @@ def get_config(scale='small'):
   c.passes.near = dict(name='nearest', on='views.q[0]', table='memory.clusters.centroids', valid='memory.clusters.started', count=2)
   c.memories.clusters = dict(name='centroids', of=('views.q[0]', 'views.q[1]'), count=16, rate=0.05, threshold=0.4)
   pair = dict(q='views.q', k='views.k')
-  c.losses.contrast = dict(
-    name='simcse', of=dict(**pair, negatives='near.out[1]', valid='near.valid'), pairs=((0, 1),), temperature=0.05
-  )
+  c.losses.contrast = dict(name='simcse', of=dict(**pair, negatives='near.out[1]', valid='near.valid'), pairs=((0, 1),), temperature=0.05)
   c.losses.alike = dict(name='bidirectional_margin', of=dict(**pair, labels='near.index[0]'), pairs=((0, 1),), weight=1e-2)
   c.metrics.clustered = dict(name='mean_value', of=('near.valid',))  # 1 from the step on at which there are centroids
   c.claim = None

@@ -12,9 +12,7 @@ def get_config(scale='small'):
   c.backbone = common.transformer(scale, 'bert', width=64, depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.projector = dict(name='linear', dim=32, bias=False)
   c.optimizer.learning_rate = dict(name='constant', value=2e-3)
-  vectors = lambda *names: dict(
-    name='embed', view=dict(name='columns', names=names), features='tokens', heads=('projector',), unit=True
-  )
+  vectors = lambda *names: dict(name='embed', view=dict(name='columns', names=names), features='tokens', heads=('projector',), unit=True)
   scores = lambda of, side='q': dict(name='cross', each=f'{of}.{side}[0]', all=f'whole.{of}.{side}[1]', mask='whole.real.ids')
   c.passes.real = dict(name='sample', sampler=dict(name='real_tokens', names=('ids', 'known', 'cipher', 'query')))
   c.passes.english = vectors('query', 'ids')

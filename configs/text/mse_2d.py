@@ -12,8 +12,11 @@ def get_config(scale='small'):
   c.view = dict(name='columns', names=('ids', 'positive'))
   c.passes.views = dict(name='embed')
   c.losses.elastic = dict(
-    name='matryoshka_2d', of=('views.pooled_layers[0]', 'views.pooled_layers[1]'), dims=(8, 16, 32, 64, 128),
-    objective=dict(name='simcse', temperature=0.05), align=dict(name='kl_align'),
+    name='matryoshka_2d',
+    of=('views.pooled_layers[0]', 'views.pooled_layers[1]'),
+    dims=(8, 16, 32, 64, 128),
+    objective=dict(name='simcse', temperature=0.05),
+    align=dict(name='kl_align'),
   )
   c.watch = ('views.pooled[0]', 'views.pooled[1]')
   c.evaluators = dict(shallow=dict(name='sts_layer', layer=1, dims=16, pairs='pairs_test'), **c.evaluators)

@@ -21,7 +21,10 @@ def get_config(scale='small'):
   c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'), over='views', weight=0.85)
   c.losses.contrast = dict(name='nt_xent', of=('code.out', 'code.out'), pairs='all', temperature=0.1, weight=0.15)
   c.claim = dict(
-    metric='fewshot_top1_10shot', beats=('random_init', 'mae', 'simclr'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot',
+    beats=('random_init', 'mae', 'simclr'),
+    margin=0.01,
+    seeds=3,
     variants=dict(
       mae=('losses.contrast.weight=0.0',),
       # Nothing hidden, nothing rebuilt.

@@ -20,7 +20,10 @@ def get_config(scale='small'):
   c.optimizer.b2 = 0.95
   c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
   c.claim = dict(
-    metric='fewshot_top1_10shot', beats=('random_init', 'without_tubes'), margin=0.01, seeds=3,
+    metric='fewshot_top1_10shot',
+    beats=('random_init', 'without_tubes'),
+    margin=0.01,
+    seeds=3,
     variants=dict(without_tubes=('passes.seen.mask.name=random_mask', 'passes.seen.mask.ratio=0.5')),
   )
   return c

@@ -11,7 +11,8 @@ def get_config(scale='small'):
   c.heads.outputs = dict(name='embedding', count='data.noise.size', std=0.0)
   c.heads.positions = dict(name='table', count='data.context.length')
   c.passes.window = dict(
-    name='lookup', sampler=dict(name='cbow_context', negatives=10),
+    name='lookup',
+    sampler=dict(name='cbow_context', negatives=10),
     networks=dict(context='backbone', target='outputs', negatives='outputs'),
   )
   of = {name: f'window.{name}' for name in ('context', 'target', 'negatives', 'mask')}

@@ -25,9 +25,7 @@ from jssl.views.image import augment, plain
 SIDE = 16
 
 
-def loop(
-  *, seed: int, upgrades: tuple[int, ...] = (15, 30, 45, 60), slots: int = 100, steps: int = 150, batch_size: int = 64
-) -> Loop:
+def loop(*, seed: int, upgrades: tuple[int, ...] = (15, 30, 45, 60), slots: int = 100, steps: int = 150, batch_size: int = 64) -> Loop:
   """Rows `cores`, `seen_only` (no corners for classes to come) and `independent` (a classifier of its own each).
 
   A step trains one model: ROW_UPGRADE. A row has compatibility, the share of upgrades whose search of an older gallery beats the

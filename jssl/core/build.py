@@ -174,9 +174,7 @@ def rows_of(module: Any) -> int | None:
   return getattr(module, 'vocabulary', getattr(module, 'count', None))
 
 
-def make_phase(
-  c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps: int, data: Data, networks: Mapping[str, Network]
-) -> Phase:
+def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps: int, data: Data, networks: Mapping[str, Network]) -> Phase:
   """One phase of a config, `steps` long from step `first` on."""
   c = {**c, **{key: spec[key] for key in OF_A_PHASE if key in spec}}
   if 'data' in spec:

@@ -40,9 +40,7 @@ def make_mesh(sizes: Mapping[str, int] | None = None, devices: Sequence[jax.Devi
   sizes, known = checked_sizes(sizes)
   free = -1 in sizes.values()
   if len(devices) % known or (not free and known != len(devices)):
-    raise ValueError(
-      f'mesh {sizes} does not fit {len(devices)} devices: the sizes must multiply to {len(devices)}, and one may be -1'
-    )
+    raise ValueError(f'mesh {sizes} does not fit {len(devices)} devices: the sizes must multiply to {len(devices)}, and one may be -1')
   shape = [len(devices) // known if sizes[name] == -1 else sizes[name] for name in AXES]
   return Mesh(arrange(shape, devices), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 

@@ -18,9 +18,7 @@ from jssl.types import Array, Batch, Call, Column, Key, Keys, Loss, Memory, Meth
 
 def example_keys(key: Key, batch: Batch) -> Keys:
   """One key an example, from (seed, epoch, example) alone: not from its place in the batch, nor from who reads it."""
-  return jax.vmap(lambda epoch, example: jax.random.fold_in(jax.random.fold_in(key, epoch), example))(
-    batch['epoch'], batch['example']
-  )
+  return jax.vmap(lambda epoch, example: jax.random.fold_in(jax.random.fold_in(key, epoch), example))(batch['epoch'], batch['example'])
 
 
 def in_micro_batches(encode, count: int):
@@ -175,9 +173,7 @@ def make_method(
         outputs = {name: dict(of) for name, of in outputs.items()}
         for node in nodes:
           own = Known(f'passes.{node.name}: no network is called', {**nets, **{name: held[name] for name in node.frozen}})
-          read = lambda text, own=own: look(
-            parse(text, 'passes'), outputs=outputs, batch=batch, nets=own, memories=remembered, whole=whole
-          )
+          read = lambda text, own=own: look(parse(text, 'passes'), outputs=outputs, batch=batch, nets=own, memories=remembered, whole=whole)
           call = Call(own, target.get(node.teacher), batch, keys, node.name, graph.asked[node.name], columns, read)
           with naming(f'passes.{node.name} ({node.kind})'), jax.named_scope(node.name):
             outputs[node.name] = node.run.run(call)

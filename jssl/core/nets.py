@@ -37,10 +37,7 @@ def init(networks: Mapping[str, Network], key: Key) -> tuple[Params, Params]:
 
 def bind(networks: Mapping[str, Network], params: Params, stats: Params, *, train: bool = True) -> dict[str, nnx.Module]:
   """Callable networks over these arrays. Statistics that a call moves are read back with `stats_of`."""
-  return {
-    name: nnx.merge(networks[name].train if train else networks[name].eval, params[name], stats[name], copy=True)
-    for name in params
-  }
+  return {name: nnx.merge(networks[name].train if train else networks[name].eval, params[name], stats[name], copy=True) for name in params}
 
 
 def stats_of(nets: Mapping[str, nnx.Module]) -> Params:

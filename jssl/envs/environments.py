@@ -143,9 +143,7 @@ class Lock(NamedTuple):
   state: Array  # [] int32: 0 and 1 are good, 2 is lost for good
 
 
-def combination_lock(
-  *, horizon: int = 5, actions: int = 4, noise: float = 0.1, decoy: float = 0.1, seed: int = 0
-) -> Environment:
+def combination_lock(*, horizon: int = 5, actions: int = 4, noise: float = 0.1, decoy: float = 0.1, seed: int = 0) -> Environment:
   """A lock of `horizon` layers with three states each: one action leads on from either good state, the rest to a dead end.
 
   From a good state the right action leads to one of the two good states of the next layer with equal chance. Reward 1

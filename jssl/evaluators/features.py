@@ -66,9 +66,7 @@ def extract(
   if len(examples) == 0:
     raise ValueError('extract was given an empty split; expected at least one example. Check how the data is split.')
   if column not in ('pooled', 'tokens'):
-    raise ValueError(
-      f"extract was given column={column!r}; expected 'pooled' or 'tokens', the fields that are [b ...]."
-    )
+    raise ValueError(f"extract was given column={column!r}; expected 'pooled' or 'tokens', the fields that are [b ...].")
   first = examples[0]
   if label is not None and label not in first:
     raise ValueError(f'extract found no column {label!r} among {sorted(first)}; name the label, or pass label=None.')
@@ -89,9 +87,7 @@ def extract(
   return finite(np.concatenate(features), what or f'the {column} features'), None if label is None else np.concatenate(labels)
 
 
-def frozen(
-  represent: Callable, data: Data, *, batch_size: int = 512, column: str = 'pooled', label: str = 'label'
-) -> Frozen:
+def frozen(represent: Callable, data: Data, *, batch_size: int = 512, column: str = 'pooled', label: str = 'label') -> Frozen:
   """Features and labels of data's 'train' and 'test', checked: whole-number labels, finite features.
 
   Raises:
@@ -105,9 +101,7 @@ def frozen(
     x, y = extract(represent, data.splits[name], batch_size, column, label, f'the features of {name!r}')
     y = y.reshape(len(y)) if y.size == len(y) else y
     if y.ndim != 1 or y.dtype.kind not in 'iu' or y.min() < 0:
-      raise ValueError(
-        f'The labels of {name!r} are {y.dtype} {list(y.shape)}; expected one class index from 0 up an example.'
-      )
+      raise ValueError(f'The labels of {name!r} are {y.dtype} {list(y.shape)}; expected one class index from 0 up an example.')
     columns += [x, y.astype(np.int32)]
   return Frozen(*columns, classes=int(max(columns[1].max(), columns[3].max())) + 1)
 
@@ -134,9 +128,7 @@ def holdout(labels: np.ndarray, fraction: float = 0.1, seed: int = 0) -> np.ndar
     rows = random.permutation(np.flatnonzero(labels == c))
     mask[rows[: max(1, round(fraction * len(rows))) if len(rows) > 1 else 0]] = True
   if not mask.any():
-    raise ValueError(
-      f'holdout was given {len(labels)} labels, no two alike; expected a class with two examples or more.'
-    )
+    raise ValueError(f'holdout was given {len(labels)} labels, no two alike; expected a class with two examples or more.')
   return mask
 
 

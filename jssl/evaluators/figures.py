@@ -43,9 +43,4 @@ def accuracy(right: np.ndarray) -> dict[str, float]:
 
 def flatten(results: Mapping[str, Mapping]) -> dict[str, float]:
   """{'knn': {'top1': .9, 'k': 5, 'version': '1'}} -> {'knn_top1': .9}: the floats only, named by their protocol."""
-  return {
-    f'{protocol}_{name}': figure
-    for protocol, result in results.items()
-    for name, figure in result.items()
-    if isinstance(figure, float)
-  }
+  return {f'{protocol}_{name}': figure for protocol, result in results.items() for name, figure in result.items() if isinstance(figure, float)}

@@ -105,7 +105,7 @@ def classes(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
   for split in ('train', 'test'):
     label = np.asarray(subject.data.splits[split][0]['label'])
     if label.size != 1 or label.dtype.kind not in 'iu':
-      yield f"the labels of {split!r} are {label.dtype} {list(label.shape)}; expected one class index from 0 up an example"
+      yield f'the labels of {split!r} are {label.dtype} {list(label.shape)}; expected one class index from 0 up an example'
       return
   known = _labels(subject)
   clusters = options.get('clusters')

@@ -56,9 +56,7 @@ class Check(NamedTuple):
 
 def checks(claim: Mapping[str, Any]) -> list[Check]:
   """A claim's checks: its own, and those of `also`."""
-  return [
-    Check(c['metric'], tuple(c['beats']), c['margin'], bool(c.get('lower', False))) for c in (claim, *claim.get('also', ()))
-  ]
+  return [Check(c['metric'], tuple(c['beats']), c['margin'], bool(c.get('lower', False))) for c in (claim, *claim.get('also', ()))]
 
 
 def read(name: str) -> dict[str, Any] | None:
@@ -161,9 +159,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
   return finish
 
 
-def _outcomes(
-  name: str, labels: Sequence[str], seeds: Sequence[int], settings: Sequence[str], baselines: bool
-) -> list[dict[str, Any]]:
+def _outcomes(name: str, labels: Sequence[str], seeds: Sequence[int], settings: Sequence[str], baselines: bool) -> list[dict[str, Any]]:
   """The runs of one variant of a claim; a function of its own, so that another process can be asked for them."""
   config = run.load_config(name, [f'--config.{s}' for s in settings])
   found, began = [], time.perf_counter()

@@ -30,9 +30,7 @@ class Blocks(NamedTuple):
   weight: Array  # [b k t] float32: 1 for a token of the block, 0 where a smaller block repeats itself to fill t
 
 
-def random_mask(
-  keys: Keys, *, n: int | None = None, grid: tuple[int, int] | None = None, ratio: float = 0.75
-) -> Masked:
+def random_mask(keys: Keys, *, n: int | None = None, grid: tuple[int, int] | None = None, ratio: float = 0.75) -> Masked:
   """Hides a uniformly drawn share of the tokens.
 
   The n tokens are ordered by noise, and the first int(n (1 - ratio)) of them stay.

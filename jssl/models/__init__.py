@@ -1,6 +1,5 @@
 """Backbones and heads."""
 
-
 from jssl.models.layers.attention import Attention, attention
 from jssl.models.layers.blocks import Block, FeedForward, scan, stacked
 from jssl.models.layers.convolution import Conv, convolve

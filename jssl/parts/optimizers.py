@@ -30,16 +30,12 @@ def sgd(
   return _clipped(clip, optax.chain(decay, optax.sgd(learning_rate, momentum, nesterov)))
 
 
-def lars(
-  *, learning_rate: Rate, weight_decay: float = 1e-6, momentum: float = 0.9, trust: float = 0.001
-) -> optax.GradientTransformation:
+def lars(*, learning_rate: Rate, weight_decay: float = 1e-6, momentum: float = 0.9, trust: float = 0.001) -> optax.GradientTransformation:
   """LARS (You et al. 2017), biases and scales left alone as in SimCLR and BYOL."""
   return optax.lars(learning_rate, weight_decay, matrices, trust, momentum=momentum, trust_ratio_mask=matrices)
 
 
-def lamb(
-  *, learning_rate: Rate, weight_decay: float = 0.05, b1: float = 0.9, b2: float = 0.999
-) -> optax.GradientTransformation:
+def lamb(*, learning_rate: Rate, weight_decay: float = 0.05, b1: float = 0.9, b2: float = 0.999) -> optax.GradientTransformation:
   """LAMB (You et al. 2020)."""
   return optax.lamb(learning_rate, b1, b2, weight_decay=weight_decay, mask=matrices)
 

@@ -8,9 +8,7 @@ from jssl.ops.look_up import pick
 from jssl.types import Array, Call, Keys, Pass, Ref, TokenMask, fold
 
 
-def masked_lm(
-  *, mask: TokenMask, column: str = 'ids', encoder: str = 'backbone', head: str = 'lm', decoder: str | None = None
-) -> Pass:
+def masked_lm(*, mask: TokenMask, column: str = 'ids', encoder: str = 'backbone', head: str = 'lm', decoder: str | None = None) -> Pass:
   """Hidden tokens are replaced by [MASK], and predicted from the tokens around them.
 
   Logits are computed at hidden places alone: over a vocabulary they are the largest thing there is.
@@ -45,9 +43,7 @@ def masked_lm(
   return Pass(run, ('logits', 'labels', 'valid', 'mask', 'tokens'))
 
 
-def replace_tokens(
-  *, mask: TokenMask, column: str = 'ids', generator: str = 'generator', head: str = 'lm', sample: bool = False
-) -> Pass:
+def replace_tokens(*, mask: TokenMask, column: str = 'ids', generator: str = 'generator', head: str = 'lm', sample: bool = False) -> Pass:
   """A generator fills hidden tokens in; no gradient reaches it.
 
   Args:

@@ -19,9 +19,7 @@ LEAST = 4  # examples
 
 
 @partial(jax.jit, static_argnames=('perplexity', 'steps', 'exaggerated'))
-def tsne(
-  x: Array, *, perplexity: float = 30.0, exaggeration: float = 12.0, steps: int = 500, exaggerated: int = 150
-) -> Array:
+def tsne(x: Array, *, perplexity: float = 30.0, exaggeration: float = 12.0, steps: int = 500, exaggerated: int = 150) -> Array:
   """t-SNE, exact: all n x n pairs at once, which for a few thousand points is faster than a tree.
 
   Starts from the first two columns of x, so give it principal components: the same input, the same map.

@@ -41,9 +41,7 @@ def _gap(h: Array, labels: Array) -> Array:
   """Mean of the positives minus mean of the negatives, [d]; 0 where one of them is missing."""
   positive = (labels > 0).astype(jnp.float32)
   p, n = jnp.sum(positive), jnp.sum(1 - positive)
-  gap = jnp.matmul(positive, h, precision='highest') / jnp.maximum(p, 1) - jnp.matmul(
-    1 - positive, h, precision='highest'
-  ) / jnp.maximum(n, 1)
+  gap = jnp.matmul(positive, h, precision='highest') / jnp.maximum(p, 1) - jnp.matmul(1 - positive, h, precision='highest') / jnp.maximum(n, 1)
   return jnp.where((p > 0) & (n > 0), gap, 0.0)
 
 
@@ -189,9 +187,7 @@ def project_out(h: Array, direction: Direction, *, mask: Array | None = None) ->
   return _where(h, -along * direction.vector, mask)
 
 
-def contrast(
-  h: Array, positive: Array, negative: Array, strength: float | Array = 1.0, *, mask: Array | None = None
-) -> Array:
+def contrast(h: Array, positive: Array, negative: Array, strength: float | Array = 1.0, *, mask: Array | None = None) -> Array:
   """Control by contrast: h + c (h+ - h-), the states of the same input under two prompts.
 
   Args:

@@ -35,6 +35,4 @@ def corrupted_graph(
     return Graph(nodes * seen, adjacency * kept)
 
   one = jax.vmap(corrupt, (0, 0, 0, None, None))
-  return tuple(
-    one(fold(keys, i), batch['nodes'], batch['adjacency'], *p) for i, p in enumerate(zip(edges, features, strict=True))
-  )
+  return tuple(one(fold(keys, i), batch['nodes'], batch['adjacency'], *p) for i, p in enumerate(zip(edges, features, strict=True)))

@@ -358,9 +358,7 @@ def _luma(x: Array) -> Array:
 
 def _has_colour(x: Array, what: str) -> bool:
   if x.shape[3] not in (1, 3):
-    raise ValueError(
-      f'{what} needs 3 channels (or 1, which it leaves alone), but the images have {x.shape[3]}; leave it out'
-    )
+    raise ValueError(f'{what} needs 3 channels (or 1, which it leaves alone), but the images have {x.shape[3]}; leave it out')
   return x.shape[3] == 3
 
 

@@ -1,6 +1,6 @@
 """One process of several that train a small system; what `test_processes.py` starts.
 
-    python -m tests.contracts.one_of_several FOLDER SYSTEM CHANGES COUNT COORDINATOR PROCESS
+python -m tests.contracts.one_of_several FOLDER SYSTEM CHANGES COUNT COORDINATOR PROCESS
 """
 
 import json

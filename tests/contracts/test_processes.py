@@ -27,8 +27,11 @@ def start(processes: int, devices: int, command, log: Path) -> list[subprocess.P
   flags = os.environ['XLA_FLAGS'].replace('device_count=8', f'device_count={devices}')
   return [
     subprocess.Popen(
-      [sys.executable, '-m', *command(coordinator, i)], cwd=ROOT, env={**os.environ, 'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'},
-      stdout=(out := (log / f'log{processes}_{i}').open('w')), stderr=out,
+      [sys.executable, '-m', *command(coordinator, i)],
+      cwd=ROOT,
+      env={**os.environ, 'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'},
+      stdout=(out := (log / f'log{processes}_{i}').open('w')),
+      stderr=out,
     )  # fmt: skip
     for i in range(processes)
   ]

@@ -400,4 +400,3 @@ def test_the_objective_is_that_of_the_embeddings(objective):
   np.testing.assert_allclose(noted['q'], embed(x[0]), rtol=1e-4, atol=1e-5)
   np.testing.assert_allclose(noted['k'], embed(x[1]), rtol=1e-4, atol=1e-5)
   np.testing.assert_allclose(value, np.mean(np.sum((l2_normalize(embed(x[0])) - l2_normalize(embed(x[1]))) ** 2, 1)), rtol=1e-4)
-

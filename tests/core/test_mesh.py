@@ -39,9 +39,7 @@ def test_unknown_axis():
     make_mesh(dict(model=2))
 
 
-@pytest.mark.parametrize(
-  ('shape', 'outer'), [((8, 1, 1, 1), 0), ((2, 4, 1, 1), 0), ((1, 8, 1, 1), 1), ((1, 4, 1, 2), 1)], ids=str
-)
+@pytest.mark.parametrize(('shape', 'outer'), [((8, 1, 1, 1), 0), ((2, 4, 1, 1), 0), ((1, 8, 1, 1), 1), ((1, 4, 1, 2), 1)], ids=str)
 def test_slices_are_outermost(shape, outer):
   """Along the first axis that the slices divide, the halves are the two slices; along all others one stays within."""
   of_slice = np.vectorize(lambda d: d.slice_index)(arrange(shape, fake(8, 2)))
@@ -85,9 +83,7 @@ def test_rules_that_do_not_fit(rules, message):
 def test_rules_of_ones_own():
   shapes = {'blocks': {'kernel': jnp.zeros((3, 4, 8)), 'bias': jnp.zeros((3, 8))}, 'scale': jnp.zeros(5)}
   found = shardings(shapes, make_mesh(MESH), [('kernel', ('fsdp', 'tensor')), ('bias', ('tensor',))])
-  assert jax.tree.map(lambda s: s.spec, found) == {
-    'blocks': {'kernel': P(None, 'fsdp', 'tensor'), 'bias': P(None, 'tensor')}, 'scale': P(None)
-  }
+  assert jax.tree.map(lambda s: s.spec, found) == {'blocks': {'kernel': P(None, 'fsdp', 'tensor'), 'bias': P(None, 'tensor')}, 'scale': P(None)}
 
 
 def test_moments_and_teacher_lie_where_the_parameters_do():

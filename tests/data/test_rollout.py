@@ -96,6 +96,4 @@ def test_batches_follow_from_seed_number_and_policy():
     np.testing.assert_array_equal(column, second[name])
   assert (first['action'] != second['action']).any() and (other.next(start())['action'] != first['action']).any()
   assert source.save() == again.save() == {'batches': 2}
-  assert {n: (x.shape[1:], x.dtype) for n, x in first.items() if n in p.data.spec} == {
-    n: (x.shape, x.dtype) for n, x in p.data.spec.items()
-  }
+  assert {n: (x.shape[1:], x.dtype) for n, x in first.items() if n in p.data.spec} == {n: (x.shape, x.dtype) for n, x in p.data.spec.items()}

@@ -49,9 +49,7 @@ def test_rankings_find_the_planted_neurons(neurons, ranking):
 def test_f_statistic_and_l1_are_those_of_sklearn(neurons):
   x, _, y = neurons
   np.testing.assert_allclose(analysis.by_f_statistic(x, y), f_classif(x, y)[0], rtol=1e-3)
-  theirs = LogisticRegression(
-    l1_ratio=1.0, solver='saga', C=0.1, class_weight='balanced', max_iter=500, tol=1e-6, random_state=0
-  )
+  theirs = LogisticRegression(l1_ratio=1.0, solver='saga', C=0.1, class_weight='balanced', max_iter=500, tol=1e-6, random_state=0)
   if 'penalty' in theirs.get_params() and theirs.get_params()['penalty'] == 'l2':
     theirs.set_params(penalty='l1')
   theirs.fit(x, y)

@@ -56,9 +56,7 @@ def test_deviation_is_one_on_the_sphere_and_zero_at_a_point():
 def test_alignment_and_uniformity_by_loops():
   z1, z2 = random.randn(2, 6, 5)
   unit = [z / np.linalg.norm(z, axis=1, keepdims=True) for z in (z1, z2)]
-  np.testing.assert_allclose(
-    alignment(z1, z2), np.mean([((a - b) ** 2).sum() for a, b in zip(*unit, strict=True)]), rtol=1e-5
-  )
+  np.testing.assert_allclose(alignment(z1, z2), np.mean([((a - b) ** 2).sum() for a, b in zip(*unit, strict=True)]), rtol=1e-5)
   pairs = [np.exp(-2 * ((unit[0][i] - unit[0][j]) ** 2).sum()) for i in range(6) for j in range(i)]
   np.testing.assert_allclose(uniformity(z1), np.log(np.mean(pairs)), rtol=1e-5)
   np.testing.assert_allclose(uniformity(np.eye(7)), -4, rtol=1e-5)

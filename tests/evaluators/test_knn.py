@@ -31,9 +31,7 @@ def test_blocks_change_nothing(digits):
   whole = neighbours(train_x, test_x, 7)
   for sizes in (dict(bank_block=7, query_block=300), dict(bank_block=1200, query_block=597)):
     some = neighbours(train_x[:600], test_x[:300], 7, **sizes)
-    similarity = np.einsum(
-      'md,nd->mn', *(a / np.linalg.norm(a, axis=1, keepdims=True) for a in (test_x[:300], train_x[:600]))
-    )
+    similarity = np.einsum('md,nd->mn', *(a / np.linalg.norm(a, axis=1, keepdims=True) for a in (test_x[:300], train_x[:600])))
     np.testing.assert_array_equal(some[1], np.argsort(-similarity, 1)[:, :7])
   assert whole[0].shape == (597, 7) and (np.diff(whole[0]) <= 0).all()
 

@@ -25,9 +25,7 @@ def test_principal_keeps_distances_and_pads():
     z = _principal(x)
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     assert z.shape == (n, 50)
-    np.testing.assert_allclose(
-      np.linalg.norm(z[:, None] - z, axis=-1), np.linalg.norm(unit[:, None] - unit, axis=-1), atol=1e-3
-    )
+    np.testing.assert_allclose(np.linalg.norm(z[:, None] - z, axis=-1), np.linalg.norm(unit[:, None] - unit, axis=-1), atol=1e-3)
 
 
 def test_embedding_map_writes_a_png(tmp_path):

@@ -24,8 +24,19 @@ TABLE = {
   'resnet50': partial(models.resnet50, width=2, depths=(1, 1), stem='imagenet', norm='group'),
   'vit': VIT,
   'vit_hybrid': partial(VIT, patch=1, stem=(4, 8)),
-  'vit_all': partial(VIT, pool='mean', positions='sincos', registers=2, dropout=0.1, drop_path=0.2, layer_scale=0.1,
-                     qk_norm=True, std=0., rescale=True, remat=True),
+  'vit_all': partial(
+    VIT,
+    pool='mean',
+    positions='sincos',
+    registers=2,
+    dropout=0.1,
+    drop_path=0.2,
+    layer_scale=0.1,
+    qk_norm=True,
+    std=0.0,
+    rescale=True,
+    remat=True,
+  ),
 }
 EACH = pytest.mark.parametrize('name', TABLE)
 
@@ -76,8 +87,7 @@ def count(create, shape=(224, 224, 3)):
 def test_shapes_and_dtypes(name, dtype):
   net = nnx.eval_shape(lambda: TABLE[name](SHAPE, dtype=dtype, rngs=nnx.Rngs(0)))
   graphdef, params, rest = split(net)
-  tokens, pooled, layers = jax.eval_shape(
-    lambda params, rest, x: nnx.merge(graphdef, params, rest, copy=True)(x), params, rest, images())
+  tokens, pooled, layers = jax.eval_shape(lambda params, rest, x: nnx.merge(graphdef, params, rest, copy=True)(x), params, rest, images())
   n = net.grid[0] * net.grid[1] if hasattr(net, 'grid') else 1
   assert tokens.shape == (4, n, net.dim) and pooled.shape == (4, net.dim)
   assert tokens.dtype == pooled.dtype == jnp.dtype(dtype)
@@ -97,8 +107,8 @@ def test_splits_merges_and_learns(name):
     def loss(params):
       net = nnx.merge(graphdef, params, rest, copy=True)
       features = net(images(), keys=keys())
-      return jnp.mean(jnp.sin(features.pooled)) + jnp.mean(features.tokens ** 2), nnx.to_pure_dict(
-        nnx.state(net, nnx.Not(nnx.Param)))
+      return jnp.mean(jnp.sin(features.pooled)) + jnp.mean(features.tokens**2), nnx.to_pure_dict(nnx.state(net, nnx.Not(nnx.Param)))
+
     return jax.value_and_grad(loss, has_aux=True)(params)
 
   (_, new), grads = step(params, rest)
@@ -143,8 +153,7 @@ def test_eight_devices_are_one(name):
   net.train()
   graphdef, params, rest = split(net)
   x = images(8)
-  loss = jax.jit(jax.value_and_grad(
-    lambda params, x: jnp.mean(jnp.sin(3 * nnx.merge(graphdef, params, rest, copy=True)(x).pooled))))
+  loss = jax.jit(jax.value_and_grad(lambda params, x: jnp.mean(jnp.sin(3 * nnx.merge(graphdef, params, rest, copy=True)(x).pooled))))
   spread = jax.device_put(x, NamedSharding(Mesh(np.array(jax.devices()[:8]), ('data',)), PartitionSpec('data')))
   for a, b in zip(jax.tree.leaves(loss(params, x)), jax.tree.leaves(loss(params, spread)), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-5)
@@ -158,8 +167,7 @@ def test_what_is_hidden_does_not_matter(name):
   n = net.grid[0] * net.grid[1]
   x = images()
   np.testing.assert_array_equal(run(net, x, mask=jnp.zeros((4, n), bool)).pooled, run(net, x).pooled)
-  np.testing.assert_allclose(
-    run(net, x, mask=jnp.ones((4, n), bool)).pooled, run(net, x + 1, mask=jnp.ones((4, n), bool)).pooled, atol=1e-5)
+  np.testing.assert_allclose(run(net, x, mask=jnp.ones((4, n), bool)).pooled, run(net, x + 1, mask=jnp.ones((4, n), bool)).pooled, atol=1e-5)
 
 
 @pytest.mark.parametrize('name', ['convnet', 'mlp', 'resnet18'])
@@ -189,10 +197,18 @@ def test_images_have_three_axes(create):
 # Parameters.
 
 
-@pytest.mark.parametrize('create, expected', [
-  (models.resnet18, 11_176_512), (models.resnet34, 21_284_672), (models.resnet50, 23_508_032),
-  (models.vit_tiny, 5_524_416), (models.vit_small, 21_665_664), (models.vit_base, 85_798_656),
-  (models.vit_large, 303_301_632)])
+@pytest.mark.parametrize(
+  'create, expected',
+  [
+    (models.resnet18, 11_176_512),
+    (models.resnet34, 21_284_672),
+    (models.resnet50, 23_508_032),
+    (models.vit_tiny, 5_524_416),
+    (models.vit_small, 21_665_664),
+    (models.vit_base, 85_798_656),
+    (models.vit_large, 303_301_632),
+  ],
+)
 def test_published_sizes(create, expected):
   """Those of torchvision and timm without the classifier; a mask token is here, a position of the class token there."""
   assert count(create) == expected
@@ -200,22 +216,46 @@ def test_published_sizes(create, expected):
 
 def test_names_of_parameters_stay():
   norm = ['bias', 'scale']
-  assert paths(make('convnet')) == [
-    'conv1/kernel', 'conv2/kernel', 'norm1/bias', 'norm1/scale', 'norm2/bias', 'norm2/scale']
+  assert paths(make('convnet')) == ['conv1/kernel', 'conv2/kernel', 'norm1/bias', 'norm1/scale', 'norm2/bias', 'norm2/scale']
   assert paths(make('mlp')) == [
-    'linear1/bias', 'linear1/kernel', 'linear2/bias', 'linear2/kernel', 'norm1/bias', 'norm1/scale', 'norm2/bias',
-    'norm2/scale']
+    'linear1/bias',
+    'linear1/kernel',
+    'linear2/bias',
+    'linear2/kernel',
+    'norm1/bias',
+    'norm1/scale',
+    'norm2/bias',
+    'norm2/scale',
+  ]
   assert [p for p in paths(make('resnet18')) if p.startswith(('conv', 'norm', 'stage2_block1'))] == [
-    'conv/kernel', 'norm/bias', 'norm/scale', *[f'stage2_block1/{p}' for p in [
-      'conv1/kernel', 'conv2/kernel', *[f'norm{i}/{p}' for i in (1, 2) for p in norm], 'shortcut/conv/kernel',
-      *[f'shortcut/norm/{p}' for p in norm]]]]
+    'conv/kernel',
+    'norm/bias',
+    'norm/scale',
+    *[
+      f'stage2_block1/{p}'
+      for p in [
+        'conv1/kernel',
+        'conv2/kernel',
+        *[f'norm{i}/{p}' for i in (1, 2) for p in norm],
+        'shortcut/conv/kernel',
+        *[f'shortcut/norm/{p}' for p in norm],
+      ]
+    ],
+  ]
   linear = ['bias', 'kernel']
   inner = [f'attention/{m}/{p}' for m in ('proj', 'qkv') for p in linear]
   inner += [f'mlp/{m}/{p}' for m in ('fc1', 'fc2') for p in linear]
   inner += [f'{m}/{p}' for m in ('norm1', 'norm2') for p in norm]
   assert paths(make('vit')) == [
-    *[f'blocks/{p}' for p in inner], 'cls', 'embed/bias', 'embed/kernel', 'mask_token', 'norm/bias', 'norm/scale',
-    'positions']
+    *[f'blocks/{p}' for p in inner],
+    'cls',
+    'embed/bias',
+    'embed/kernel',
+    'mask_token',
+    'norm/bias',
+    'norm/scale',
+    'positions',
+  ]
 
 
 # ConvNet and ResNet.
@@ -253,7 +293,7 @@ def layer_norm(x, p):
 def by_hand(params, image, patch, heads):
   """One image through a ViT with a class token, from the equations of the paper, one head and patch at a time."""
   h, w, _ = image.shape
-  x = np.stack([image[i:i + patch, j:j + patch].reshape(-1) for i in range(0, h, patch) for j in range(0, w, patch)])
+  x = np.stack([image[i : i + patch, j : j + patch].reshape(-1) for i in range(0, h, patch) for j in range(0, w, patch)])
   x = x @ params['embed']['kernel'] + params['embed']['bias'] + params['positions']
   x = np.concatenate([params['cls'], x])
   layers = [x]
@@ -328,8 +368,12 @@ def test_patches_for_the_image():
     options = dict(width=8, depth=1, heads=1)
     params = jax.eval_shape(lambda: split(models.ViT((side, side, 3), rngs=nnx.Rngs(0), **options))[1])  # noqa: B023
     assert params['embed']['kernel'].shape[0] == patch * patch * 3
-  for wrong, match in [(dict(patch=5), 'do not divide'), (dict(pool='max'), 'pool'),
-                       (dict(positions='rope'), 'positions'), (dict(heads=3), 'heads')]:
+  for wrong, match in [
+    (dict(patch=5), 'do not divide'),
+    (dict(pool='max'), 'pool'),
+    (dict(positions='rope'), 'positions'),
+    (dict(heads=3), 'heads'),
+  ]:
     with pytest.raises(ValueError, match=match):
       make('vit', **wrong)
 
@@ -344,7 +388,7 @@ def test_rematerialising_changes_nothing():
 
 
 def test_blocks_at_scale_zero_are_nothing():
-  features = run(make('vit', layer_scale=0.), images())
+  features = run(make('vit', layer_scale=0.0), images())
   for layer in features.layers[1:]:
     np.testing.assert_array_equal(layer, features.layers[0])
 

@@ -64,7 +64,7 @@ def test_neurons_lead_to_the_next_layer():
 
 
 def test_a_push_is_added_behind_its_block():
-  net, by = make(), jnp.arange(8.)
+  net, by = make(), jnp.arange(8.0)
   before, after = net(IDS).layers, net.pushed(0, by)(IDS).layers
   np.testing.assert_allclose(after[0], before[0], atol=1e-6)
   np.testing.assert_allclose(after[1], before[1] + by, atol=1e-5)
@@ -100,9 +100,15 @@ def test_stacked_layers_differ():
   assert kernel.shape == (2, 8, 32) and not np.allclose(kernel[0], kernel[1])
 
 
-@pytest.mark.parametrize('given, message', [
-  (dict(on=(6, 2)), 'ids of shape'), (dict(length=5), '5 positions'), (dict(pool='max'), "'first_last' or 'cls'"), (dict(heads=3), 'divide'),
-])
+@pytest.mark.parametrize(
+  'given, message',
+  [
+    (dict(on=(6, 2)), 'ids of shape'),
+    (dict(length=5), '5 positions'),
+    (dict(pool='max'), "'first_last' or 'cls'"),
+    (dict(heads=3), 'divide'),
+  ],
+)
 def test_complaints(given, message):
   given = dict(on=(6,), vocabulary=12, width=8, depth=1, heads=2, rngs=nnx.Rngs(0)) | given
   with pytest.raises(ValueError, match=message):

@@ -103,9 +103,7 @@ def test_grid_on_two_axes_is_a_vit():
 
 def test_patches_of_clips_are_the_loop():
   x = np.arange(2 * 4 * 4 * 6 * 1).reshape(2, 4, 4, 6, 1)
-  expected = [
-    [x[i, t : t + 2, r : r + 2, c : c + 3].reshape(-1) for t in (0, 2) for r in (0, 2) for c in (0, 3)] for i in range(2)
-  ]
+  expected = [[x[i, t : t + 2, r : r + 2, c : c + 3].reshape(-1) for t in (0, 2) for r in (0, 2) for c in (0, 3)] for i in range(2)]
   np.testing.assert_array_equal(patchify(jnp.asarray(x), (2, 2, 3)), expected)
   table = positions.sincos((2, 3, 4), 12)
   assert table.shape == (24, 12) and len(np.unique(table.round(4), axis=0)) == 24

@@ -37,6 +37,7 @@ def gradient(net, *args):
   @jax.jit
   def loss(p, args):
     return jnp.mean(jnp.sin(nnx.merge(graphdef, p, rest, copy=True)(*args).astype(jnp.float32)))
+
   return jax.grad(loss)(nnx.to_pure_dict(p), args)
 
 
@@ -71,18 +72,28 @@ def test_on_what():
 
 def test_names_of_parameters_stay():
   assert paths(TABLE['mlp'](16, nnx.Rngs(0))) == [
-    'linear/bias', 'linear/kernel', *[f'linear{i}/{p}' for i in (1, 2) for p in ('bias', 'kernel')],
-    *[f'norm{i}/{p}' for i in (1, 2) for p in ('bias', 'scale')]]
+    'linear/bias',
+    'linear/kernel',
+    *[f'linear{i}/{p}' for i in (1, 2) for p in ('bias', 'kernel')],
+    *[f'norm{i}/{p}' for i in (1, 2) for p in ('bias', 'scale')],
+  ]
   assert paths(TABLE['simsiam'](16, nnx.Rngs(0))) == ['linear/kernel', 'linear1/kernel', 'norm1/bias', 'norm1/scale']
   assert paths(TABLE['dino'](16, nnx.Rngs(0))) == [
-    'linear/bias', 'linear/kernel', 'linear1/bias', 'linear1/kernel', 'linear2/bias', 'linear2/kernel',
-    'prototypes/kernel']
-  block = [f'blocks/{m}/{p}' for m in ('attention/proj', 'attention/qkv', 'mlp/fc1', 'mlp/fc2') for p in
-           ('bias', 'kernel')] + [f'blocks/norm{i}/{p}' for i in (1, 2) for p in ('bias', 'scale')]
+    'linear/bias',
+    'linear/kernel',
+    'linear1/bias',
+    'linear1/kernel',
+    'linear2/bias',
+    'linear2/kernel',
+    'prototypes/kernel',
+  ]
+  block = [f'blocks/{m}/{p}' for m in ('attention/proj', 'attention/qkv', 'mlp/fc1', 'mlp/fc2') for p in ('bias', 'kernel')] + [
+    f'blocks/norm{i}/{p}' for i in (1, 2) for p in ('bias', 'scale')
+  ]
   outer = ['embed/bias', 'embed/kernel', 'mask_token', 'norm/bias', 'norm/scale']
   assert paths(mae()) == [*block, *outer, 'pixels/bias', 'pixels/kernel']
   assert paths(ijepa()) == [*block, *outer, 'proj/bias', 'proj/kernel']
-  assert paths(scale.Scale(4, bias=-10., rngs=nnx.Rngs(0))) == ['bias', 'log_scale']
+  assert paths(scale.Scale(4, bias=-10.0, rngs=nnx.Rngs(0))) == ['bias', 'log_scale']
 
 
 def test_the_final_norm_has_nothing_to_learn():
@@ -152,19 +163,19 @@ def test_pixels():
 
 
 def test_a_scale_rests_at_its_cap_and_comes_back():
-  net = scale.Scale(1, init=10., max=10., rngs=nnx.Rngs(0))
+  net = scale.Scale(1, init=10.0, max=10.0, rngs=nnx.Rngs(0))
   graphdef, p = nnx.split(net)
   p = nnx.to_pure_dict(p)
 
   def output(p, sign):
     return sign * nnx.merge(graphdef, p, copy=True)(jnp.ones(()))
 
-  for over in (0., 1.):
+  for over in (0.0, 1.0):
     q = {'log_scale': p['log_scale'] + over}
-    np.testing.assert_allclose(output(q, 1.), 10., rtol=1e-5)
-    np.testing.assert_allclose(jax.grad(output)(q, -1.)['log_scale'], 0)  # wants to grow
-    np.testing.assert_allclose(jax.grad(output)(q, 1.)['log_scale'], 10, rtol=1e-5)  # wants to shrink
+    np.testing.assert_allclose(output(q, 1.0), 10.0, rtol=1e-5)
+    np.testing.assert_allclose(jax.grad(output)(q, -1.0)['log_scale'], 0)  # wants to grow
+    np.testing.assert_allclose(jax.grad(output)(q, 1.0)['log_scale'], 10, rtol=1e-5)  # wants to shrink
   np.testing.assert_allclose(scale.Scale(1, rngs=nnx.Rngs(0))(jnp.ones(2)), 1 / 0.07, rtol=1e-5)
-  np.testing.assert_allclose(scale.Scale(1, init=10., bias=-10., rngs=nnx.Rngs(0))(jnp.ones(2)), 0, atol=1e-5)
+  np.testing.assert_allclose(scale.Scale(1, init=10.0, bias=-10.0, rngs=nnx.Rngs(0))(jnp.ones(2)), 0, atol=1e-5)
   with pytest.raises(ValueError, match='cap 100'):
-    scale.Scale(1, init=1000., rngs=nnx.Rngs(0))
+    scale.Scale(1, init=1000.0, rngs=nnx.Rngs(0))

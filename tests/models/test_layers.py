@@ -45,7 +45,7 @@ def test_dropping_keeps_the_mean_and_rests_without_keys(drop):
   assert set(np.unique(y).round(4)) == {0, np.float32(1 / 0.7).round(4)}
   assert abs(float(y.mean()) - 1) < 0.05
   np.testing.assert_array_equal(drop(x, None, 0.3), x)
-  np.testing.assert_array_equal(drop(x, keys(4000), 0.), x)
+  np.testing.assert_array_equal(drop(x, keys(4000), 0.0), x)
   assert drop(x.astype(jnp.bfloat16), keys(4000), 0.3).dtype == jnp.bfloat16
 
 
@@ -64,7 +64,7 @@ def loop(x, kernel, stride, pads):
   y = np.zeros((len(x), rows, columns, kernel.shape[-1]))
   for i in range(rows):
     for j in range(columns):
-      window = x[:, i * stride:i * stride + k, j * stride:j * stride + k]
+      window = x[:, i * stride : i * stride + k, j * stride : j * stride + k]
       y[:, i, j] = np.einsum('bijc,ijcd->bd', window, kernel)
   return y
 
@@ -95,8 +95,7 @@ def test_gradients_are_the_accelerators(k, stride):
     return jnp.sum(jnp.sin(convolution.convolve(x, kernel, stride=stride)))
 
   def theirs(x, kernel):
-    return jnp.sum(jnp.sin(lax.conv_general_dilated(
-      x, kernel, (stride, stride), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))))
+    return jnp.sum(jnp.sin(lax.conv_general_dilated(x, kernel, (stride, stride), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))))
 
   for g, h in zip(jax.grad(own, (0, 1))(x, kernel), jax.grad(theirs, (0, 1))(x, kernel), strict=True):
     np.testing.assert_allclose(g, h, atol=1e-4)
@@ -154,21 +153,24 @@ def test_norms_by_name():
     normalization.normalization('instance', 4, rngs=nnx.Rngs(0))
 
 
-@pytest.mark.parametrize('make', [
-  lambda: normalization.normalization('layer', 4, rngs=nnx.Rngs(0)),
-  lambda: normalization.normalization('group', 1, rngs=nnx.Rngs(0)),
-  lambda: normalization.normalization('batch', 1, rngs=nnx.Rngs(0)),
-  lambda: models.Attention(4, heads=1, qk_norm=True, rngs=nnx.Rngs(0)).norm_q,
-  lambda: models.Block(4, heads=1, rngs=nnx.Rngs(0)).norm1,
-  lambda: models.Bert((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
-  lambda: transformer.LmHead(4, vocabulary=3, rngs=nnx.Rngs(0)).norm,
-  lambda: transformer.CausalLm((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
-])
-@pytest.mark.parametrize('mean', [0., 300., 3000., -1e5])
+@pytest.mark.parametrize(
+  'make',
+  [
+    lambda: normalization.normalization('layer', 4, rngs=nnx.Rngs(0)),
+    lambda: normalization.normalization('group', 1, rngs=nnx.Rngs(0)),
+    lambda: normalization.normalization('batch', 1, rngs=nnx.Rngs(0)),
+    lambda: models.Attention(4, heads=1, qk_norm=True, rngs=nnx.Rngs(0)).norm_q,
+    lambda: models.Block(4, heads=1, rngs=nnx.Rngs(0)).norm1,
+    lambda: models.Bert((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
+    lambda: transformer.LmHead(4, vocabulary=3, rngs=nnx.Rngs(0)).norm,
+    lambda: transformer.CausalLm((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
+  ],
+)
+@pytest.mark.parametrize('mean', [0.0, 300.0, 3000.0, -1e5])
 def test_normalising_about_a_large_mean(make, mean):
   net = make()
   shape = {'BatchNorm': (4, 1), 'GroupNorm': (1, 4, 1)}.get(type(net).__name__, (1, 4))
-  y = net(mean + jnp.arange(4.).reshape(shape))
+  y = net(mean + jnp.arange(4.0).reshape(shape))
   np.testing.assert_allclose(np.ravel(y), (np.arange(4) - 1.5) / 1.25**0.5, rtol=1e-4)
 
 

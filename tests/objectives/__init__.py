@@ -1,4 +1,3 @@
-
 from jssl import tables
 
 # Those that take other objectives have tests of their own.

@@ -40,9 +40,7 @@ def evaluator(name, moving, learned, static):
 def evaluate(name, case, dtype=jnp.float32):
   """Mean, loss and gradient; the gradient's entries stand in the order that `directional` uses."""
   args, kwargs = case
-  numbers = {
-    n: p.default for n, p in inspect.signature(OBJECTIVES[name]).parameters.items() if isinstance(p.default, float)
-  }
+  numbers = {n: p.default for n, p in inspect.signature(OBJECTIVES[name]).parameters.items() if isinstance(p.default, float)}
   options = {n: jnp.asarray(x) for n, x in {**numbers, **kwargs}.items() if not isinstance(x, int | bool)}
   static = tuple((n, x) for n, x in kwargs.items() if n not in options)
   learned = ORACLES[name].learned

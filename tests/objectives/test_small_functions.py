@@ -21,9 +21,7 @@ def test_score(name):
   for args, options in SCORES[name].cases(rng):
     score = o.SCORES[name](*args, **options)
     np.testing.assert_allclose(score, SCORES[name].function(None, *args, **options), rtol=2e-5, atol=1e-6)
-    gradient = jax.grad(lambda a, options=options: jnp.mean(o.SCORES[name](*a, **options)))(
-      tuple(map(jnp.asarray, args))
-    )
+    gradient = jax.grad(lambda a, options=options: jnp.mean(o.SCORES[name](*a, **options)))(tuple(map(jnp.asarray, args)))
     directions = [[rng.normal(size=x.shape) for x in args] for _ in range(4)]
     found = [sum(np.sum(g * v) for g, v in zip(gradient, vs, strict=True)) for vs in directions]
     np.testing.assert_allclose(found, directional(SCORES[name], (args, options), directions), rtol=1e-4, atol=1e-5)

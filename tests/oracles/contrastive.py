@@ -208,9 +208,7 @@ ORACLES = {
       (pair(rng), dict(zip(('surrogate_q', 'surrogate_k'), pair(rng, 6, 4), strict=True), temperature=0.1, margin=0.2)),
     ],
   ),
-  'in_batch_softmax': Oracle(
-    in_batch_softmax, lambda rng: [(pair(rng), {}), (pair(rng, 7, 3), {}), (pair(rng), dict(ids=IDS))]
-  ),
+  'in_batch_softmax': Oracle(in_batch_softmax, lambda rng: [(pair(rng), {}), (pair(rng, 7, 3), {}), (pair(rng), dict(ids=IDS))]),
   'info_nce_queue': Oracle(
     info_nce_queue,
     lambda rng: [

@@ -9,9 +9,7 @@ from tests.oracles.shared import TOKENS, normal, sizes
 
 
 def denoising_mse(sg, prediction, noise):
-  return np.array(
-    [sum((x - y) ** 2) / len(x) for x, y in zip(*(z.reshape(len(z), -1) for z in (prediction, noise)), strict=True)]
-  )
+  return np.array([sum((x - y) ** 2) / len(x) for x, y in zip(*(z.reshape(len(z), -1) for z in (prediction, noise)), strict=True)])
 
 
 def gaussian_kl(sg, mean, log_variance, summed=False):
@@ -68,8 +66,10 @@ ORACLES = {
   'mmd': Oracle(mmd, lambda rng: [((normal(rng, 6, 3, scale=2.0), normal(rng, 8, 3)), {})]),
   'umd': Oracle(
     umd,
-    lambda rng: [(patches(rng), half(clean=clean)) for clean in ((1, 0, 0, 1), (0, 1, 1, 1), (1,) * 4, (0,) * 4)]
-    + [(patches(rng), half(TOKENS & False, (0,) * 4))],
+    lambda rng: (
+      [(patches(rng), half(clean=clean)) for clean in ((1, 0, 0, 1), (0, 1, 1, 1), (1,) * 4, (0,) * 4)]
+      + [(patches(rng), half(TOKENS & False, (0,) * 4))]
+    ),
     sizes(lambda rng: (patches(rng), half()), lambda rng: (patches(rng), half(TOKENS & False))),
   ),
 }

@@ -73,9 +73,7 @@ def wcord_local(sg, q, k, epsilon=0.05, iterations=20):
 
 
 ORACLES = {
-  'kl_logits': Oracle(
-    kl_logits, lambda rng: [(pair(rng), dict(temperature=4.0)), (pair_of_tokens(rng), {}), (pair(rng, scale=5.0), {})]
-  ),
+  'kl_logits': Oracle(kl_logits, lambda rng: [(pair(rng), dict(temperature=4.0)), (pair_of_tokens(rng), {}), (pair(rng, scale=5.0), {})]),
   'ranking_distillation': Oracle(
     ranking_distillation,
     lambda rng: [
@@ -87,9 +85,13 @@ ORACLES = {
   'token_alignment': Oracle(
     token_alignment,
     lambda rng: [
-      (pair_of_tokens(rng), {}), (pair_of_tokens(rng, n=6), {}),
-      masked_tokens(rng), masked_tokens(rng, m=3), masked_tokens(rng, n=3),
-      (masked_tokens(rng)[0], dict(student_mask=masked_tokens(rng)[1]['student_mask'])), (masked_tokens(rng, m=3)[0], {}),
+      (pair_of_tokens(rng), {}),
+      (pair_of_tokens(rng, n=6), {}),
+      masked_tokens(rng),
+      masked_tokens(rng, m=3),
+      masked_tokens(rng, n=3),
+      (masked_tokens(rng)[0], dict(student_mask=masked_tokens(rng)[1]['student_mask'])),
+      (masked_tokens(rng, m=3)[0], {}),
     ],
   ),  # fmt: skip
   'wcord_global': Oracle(

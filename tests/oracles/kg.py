@@ -46,9 +46,7 @@ SCORES = {
 
 
 def margin_ranking(sg, positive, negatives, margin=1.0):
-  return np.array(
-    [sum(max(0, margin - p + n) for n in row) / len(row) for p, row in zip(positive, negatives, strict=True)]
-  )
+  return np.array([sum(max(0, margin - p + n) for n in row) / len(row) for p, row in zip(positive, negatives, strict=True)])
 
 
 def self_adversarial(sg, positive, negatives, margin=9.0, adversarial_temperature=1.0):

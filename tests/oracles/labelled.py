@@ -184,9 +184,7 @@ ORACLES = {
   'paired_cross_entropy': Oracle(
     paired_cross_entropy, lambda rng: [((normal(rng, 5, 5, scale=2.0),), {})], sizes(lambda rng: ((normal(rng, 4, 4),), {}))
   ),
-  'prototypical': Oracle(
-    prototypical, lambda rng: [(views(rng), {}), (views(rng, 4, 2), {})], sizes(lambda rng: (views(rng), {}))
-  ),
+  'prototypical': Oracle(prototypical, lambda rng: [(views(rng), {}), (views(rng, 4, 2), {})], sizes(lambda rng: (views(rng), {}))),
   'angular_prototypical': Oracle(
     angular_prototypical,
     lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(scale=3.0))],
@@ -257,9 +255,7 @@ ORACLES = {
     cosine_regression, lambda rng: [(pair(rng), dict(labels=GRADES)), (pair(rng), dict(labels=GRADES, weights=GRADES > 0))]
   ),
   'cosent': Oracle(cosent, lambda rng: [(pair(rng), dict(labels=GRADES)), (pair(rng), dict(labels=GRADES, scale=2.0))]),
-  'angle': Oracle(
-    angle, lambda rng: [(pair(rng, d=6), dict(labels=GRADES)), (pair(rng, d=4), dict(labels=GRADES, scale=2.0))]
-  ),
+  'angle': Oracle(angle, lambda rng: [(pair(rng, d=6), dict(labels=GRADES)), (pair(rng, d=4), dict(labels=GRADES, scale=2.0))]),
   'entity_recovery': Oracle(
     entity_recovery,
     lambda rng: [

@@ -21,9 +21,7 @@ def likelihood(z, i, a, target, tau):
 def poly_view_geometric(sg, z, temperature=0.1):
   z, (b, v, _) = units(z), z.shape
   pairs = list(itertools.permutations(range(v), 2))
-  return np.array(
-    [-sum(math.log(likelihood(z, i, a, z[i, c], temperature)) for a, c in pairs) / len(pairs) for i in range(b)]
-  )
+  return np.array([-sum(math.log(likelihood(z, i, a, z[i, c], temperature)) for a, c in pairs) / len(pairs) for i in range(b)])
 
 
 def poly_view_arithmetic(sg, z, temperature=0.1):
@@ -51,12 +49,7 @@ def care(sg, q, k, chunks=8, ids=None):
   q, k = unit(q), unit(k)
   n = len(q) // chunks
   chunk = [i // n for i in range(len(q))] if ids is None else [x % chunks for x in ids]
-  return np.array(
-    [
-      2 * sum((q[i] @ q[j] - k[i] @ k[j]) ** 2 for j in range(len(q)) if j != i and chunk[j] == chunk[i])
-      for i in range(len(q))
-    ]
-  )
+  return np.array([2 * sum((q[i] @ q[j] - k[i] @ k[j]) ** 2 for j in range(len(q)) if j != i and chunk[j] == chunk[i]) for i in range(len(q))])
 
 
 def symile(sg, z, scale=1.0, permutations=None):
@@ -161,12 +154,8 @@ def permutations(rng, m=3, b=5):
 
 
 ORACLES = {
-  'poly_view_geometric': Oracle(
-    poly_view_geometric, lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(temperature=0.5))]
-  ),
-  'poly_view_arithmetic': Oracle(
-    poly_view_arithmetic, lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(temperature=0.5))]
-  ),
+  'poly_view_geometric': Oracle(poly_view_geometric, lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(temperature=0.5))]),
+  'poly_view_arithmetic': Oracle(poly_view_arithmetic, lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(temperature=0.5))]),
   'poly_view_statistics': Oracle(
     poly_view_statistics,
     lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(temperature=0.5)), (views(rng), dict(normalize=False))],
@@ -206,9 +195,7 @@ ORACLES = {
     lambda rng: [(pair_of_tokens(rng), {}), (pair_of_tokens(rng), dict(temperature=0.5, eps=0.1))],
     sizes(lambda rng: (pair_of_tokens(rng), {}), lambda rng: (pair_of_tokens(rng, n=1), {})),
   ),
-  'patch_similarity': Oracle(
-    patch_similarity, lambda rng: [(pair_of_tokens(rng)[:1], {}), (views(rng), dict(target=0.25))]
-  ),
+  'patch_similarity': Oracle(patch_similarity, lambda rng: [(pair_of_tokens(rng)[:1], {}), (views(rng), dict(target=0.25))]),
   'simcse': Oracle(
     simcse,
     lambda rng: [

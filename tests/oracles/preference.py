@@ -129,9 +129,7 @@ def lengths(rng, b=5):
 
 
 def preference(loss, **options):
-  return Oracle(
-    pairwise(loss), lambda rng: [(answers(rng), {}), (answers(rng), options)], sizes(lambda rng: (answers(rng), {}))
-  )
+  return Oracle(pairwise(loss), lambda rng: [(answers(rng), {}), (answers(rng), options)], sizes(lambda rng: (answers(rng), {})))
 
 
 def apart(rng, below=False):
@@ -174,13 +172,12 @@ ORACLES = {
     ],
   ),
   'kto_unpaired': Oracle(
-    kto_unpaired, lambda rng: [marked(rng, beta=0.5, desirable_weight=1.3, undesirable_weight=0.8)],
+    kto_unpaired,
+    lambda rng: [marked(rng, beta=0.5, desirable_weight=1.3, undesirable_weight=0.8)],
     sizes(lambda rng: marked(rng)),
   ),
   'rrhf': reference_free(rrhf, ranking_weight=3.0),
   'orpo': reference_free(orpo, odds_weight=0.7),
   'simpo': reference_free(simpo, beta=3.0, gamma=0.4),
-  'ppo_clip': Oracle(
-    ppo_clip, lambda rng: [(written(rng), {}), ((*written(rng), rng.random((5, 4)) < 0.7), dict(clip=0.4))]
-  ),
+  'ppo_clip': Oracle(ppo_clip, lambda rng: [(written(rng), {}), ((*written(rng), rng.random((5, 4)) < 0.7), dict(clip=0.4))]),
 }

@@ -73,9 +73,7 @@ def test_the_encoder_of_a_masked_autoencoder_does_not_see_what_is_hidden(nets):
 def test_leaving_tokens_unattended_is_leaving_them_out():
   net = bert(0)
   x, seen = net.embed(IDS[:1]), jnp.arange(N) != 4
-  np.testing.assert_allclose(
-    net.encode(x, seen[None]).tokens[:, seen], net.encode(x[:, seen], jnp.ones((1, N - 1), bool)).tokens, atol=1e-5
-  )
+  np.testing.assert_allclose(net.encode(x, seen[None]).tokens[:, seen], net.encode(x[:, seen], jnp.ones((1, N - 1), bool)).tokens, atol=1e-5)
 
 
 CONTRAST = dict(name='simcse', of=('sentence.q', 'sentence.k'), pairs=((0, 1),))

@@ -51,9 +51,7 @@ def voices(
     speech=train[:, 0],
     utterances=train,
     label=who[:speakers],
-    info=dict(
-      name='voices', description='Generated voices.', licence='none needed: generated', citation='Fant 1960; Peterson, Barney 1952'
-    ),
+    info=dict(name='voices', description='Generated voices.', licence='none needed: generated', citation='Fant 1960; Peterson, Barney 1952'),
   )
   each = dict(
     speech=test.reshape(-1, *test.shape[2:]),

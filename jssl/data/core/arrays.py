@@ -37,9 +37,7 @@ def stack(examples: list[Mapping[str, Any]]) -> dict[str, np.ndarray]:
   for name in examples[0]:
     values = [np.asarray(example[name]) for example in examples]
     if len(shapes := {value.shape for value in values}) > 1:
-      raise ValueError(
-        f'column {name!r} has examples of shapes {sorted(shapes)[:3]}: expected one shape; pad or resize'
-      )
+      raise ValueError(f'column {name!r} has examples of shapes {sorted(shapes)[:3]}: expected one shape; pad or resize')
     columns[name] = np.stack(values)
   return columns
 

@@ -193,8 +193,7 @@ def find(name: str, data_dir: Path) -> Any:
     known = tfds.list_builders(with_community_datasets=False)
     close = difflib.get_close_matches(name.split('/')[0].split(':')[0], known, 3, cutoff=0)
     raise DataError(
-      f'unknown data set {name!r}: expected a name of TensorFlow Datasets or a folder in {data_dir}; closest:'
-      f' {", ".join(close)}'
+      f'unknown data set {name!r}: expected a name of TensorFlow Datasets or a folder in {data_dir}; closest: {", ".join(close)}'
     ) from error
   except Exception as error:
     raise DataError(f'data set {name!r} cannot be opened in {data_dir}: {first_line(error)}') from error
@@ -271,7 +270,4 @@ def _advice(builder: Any, data_dir: Path, error: Exception) -> str:
       f'run `tfds build {builder.name} --data_dir={data_dir} --file_format={FORMAT}` where there are a network and'
       ' TensorFlow (most sets need it to be prepared, none to be read)'
     )
-  return (
-    f'data set {builder.info.full_name} is not in {data_dir} and cannot be prepared: {first_line(error)}.'
-    f' One of: {"; ".join(todo)}'
-  )
+  return f'data set {builder.info.full_name} is not in {data_dir} and cannot be prepared: {first_line(error)}. One of: {"; ".join(todo)}'

@@ -137,9 +137,7 @@ class GrainSource:
     """
     state = {name: int(value) for name, value in state.items()}
     if (expected := self.save() | dict(batches=state.get('batches'))) != state:
-      raise ValueError(
-        f'state {state} is not of this source: expected {expected}; build it with the same data and options'
-      )
+      raise ValueError(f'state {state} is not of this source: expected {expected}; build it with the same data and options')
     self.close()
     self._batches = state['batches']
 

@@ -4,7 +4,6 @@ Every set has the columns head, relation and tail, numbers of `info['entities']`
 'train', 'valid' and 'test'.
 """
 
-
 import numpy as np
 
 from jssl.data.core.arrays import Columns, arrays

@@ -11,9 +11,7 @@ PAD, ZERO, EQUALS, START = 0, 1, 11, 12  # ids; the digit d is ZERO + d
 VOCABULARY = 13
 
 
-def chains(
-  *, terms: int = 5, train: int = 2048, test: int = 512, slips: float = 0.3, human: int = 100, seed: int = 0
-) -> Data:
+def chains(*, terms: int = 5, train: int = 2048, test: int = 512, slips: float = 0.3, human: int = 100, seed: int = 0) -> Data:
   """Sums of digits modulo 10 with their running totals: `^ 3 9 4 = 3 2 6`. A slip is a total that does not follow from the one
   written before it.
 

@@ -118,7 +118,5 @@ def _framed(tokenizer):
 
   tokenizer.add_special_tokens(list(SPECIAL))
   ends = [(token, tokenizer.token_to_id(token)) for token in ('[CLS]', '[SEP]')]
-  tokenizer.post_processor = TemplateProcessing(
-    single='[CLS] $A [SEP]', pair='[CLS] $A [SEP] $B:1 [SEP]:1', special_tokens=ends
-  )
+  tokenizer.post_processor = TemplateProcessing(single='[CLS] $A [SEP]', pair='[CLS] $A [SEP] $B:1 [SEP]:1', special_tokens=ends)
   return tokenizer

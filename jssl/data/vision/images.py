@@ -95,16 +95,12 @@ def tfds(
   if resize is not None:
     size = (resize, resize) if isinstance(resize, int) else tuple(resize)
   if None in (*size, c) or len(size) != 2 or min(size) < 1:
-    raise DataError(
-      f'{name} with resize={resize} has images of size {(*size, c)}: expected a fixed size; give resize=224'
-    )
+    raise DataError(f'{name} with resize={resize} has images of size {(*size, c)}: expected a fixed size; give resize=224')
   spec = {'image': Column((*size, c), np.uint8)}
   classes = ()
   if label is not None:
     if None in features[label].shape or np.dtype(features[label].np_dtype).kind not in 'iub':
-      raise DataError(
-        f'feature {label!r} of {name} is {features[label]}: expected whole numbers; say which with label='
-      )
+      raise DataError(f'feature {label!r} of {name} is {features[label]}: expected whole numbers; say which with label=')
     classes = tuple(getattr(features[label], 'names', None) or ())
     spec['label'] = Column(features[label].shape, np.int32, size=getattr(features[label], 'num_classes', None), classes=classes)
   info = builder.info

@@ -32,9 +32,7 @@ def control(subject: Subject, key: Key, *, head: str = 'q', encoder: str = 'back
 
 
 @protocol('1', needs=('info.play', 'nets.{encoder}', 'nets.{decoder}'), raw=False)
-def chunk_control(
-  subject: Subject, key: Key, *, decoder: str = 'decoder', encoder: str = 'backbone', episodes: int = 256
-) -> dict[str, float]:
+def chunk_control(subject: Subject, key: Key, *, decoder: str = 'decoder', encoder: str = 'backbone', episodes: int = 256) -> dict[str, float]:
   """Protocol chunk_control: the return of a policy that decodes a chunk of actions at each step and takes the first."""
   act = lambda x: subject.networks[decoder](subject.networks[encoder](x).tokens)
   return _played(subject, lambda observation, state, key: act(observation[None])[0, 0], key, episodes)

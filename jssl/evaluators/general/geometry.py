@@ -17,9 +17,7 @@ from jssl.types import Key, View
 
 
 @protocol('2', needs=(*TRAIN, *TEST, 'nets.{heads}'), raw=False, fits=needs.classes)
-def class_consistency(
-  subject: Subject, key: Key, *, heads: tuple[str, ...] = ('projector',), keep: int = 64
-) -> dict[str, float]:
+def class_consistency(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('projector',), keep: int = 64) -> dict[str, float]:
   """Protocol dimensions: do single non-negative dimensions stand for classes?
 
   Args:
@@ -51,9 +49,7 @@ def class_consistency(
 
 
 @protocol('2', needs=('test.{inputs}', 'nets.{heads}'))
-def equivariance(
-  subject: Subject, key: Key, *, view: View, heads: tuple[str, ...] = ('projector',), draws: int = 8
-) -> dict[str, float]:
+def equivariance(subject: Subject, key: Key, *, view: View, heads: tuple[str, ...] = ('projector',), draws: int = 8) -> dict[str, float]:
   """Protocol rotation: does one rotation of the embedding undo the difference of two augmentations, for all images?
 
   min_R |Z_2 - Z_1 R| / |Z_2 - mean Z_2|,  R orthogonal, Z_a [n d] the embeddings of the test images under augmentation a

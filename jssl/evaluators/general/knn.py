@@ -57,9 +57,7 @@ def neighbours(
   return np.concatenate(similarity)[:m], np.concatenate(index)[:m]
 
 
-def vote(
-  similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float, classes: int, equal: np.ndarray | None = None
-) -> Votes:
+def vote(similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float, classes: int, equal: np.ndarray | None = None) -> Votes:
   """Votes of the k nearest among the neighbours given.
 
   Args:

@@ -22,9 +22,7 @@ def classify(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('classifie
 
 
 @protocol('2', needs=(*TRAIN, *TEST, '{split}.{inputs}', 'nets.{heads}'), raw=False, fits=needs.classes)
-def ood(
-  subject: Subject, key: Key, *, heads: tuple[str, ...] = ('classifier',), split: str = 'outside'
-) -> dict[str, float]:
+def ood(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('classifier',), split: str = 'outside') -> dict[str, float]:
   """Protocol outside: does the evidence of a Dirichlet tell examples that are of no class, and its own mistakes?
 
   a = softplus(logits) + 1, A = sum_j a_j; areas under the receiver operating characteristic

@@ -213,9 +213,7 @@ def _codes(layers, y, *, classes, key, fractions, precision) -> list[Code]:
   for x in layers:
     x = jnp.asarray(_standardizer(x)(x))
     bits = [ends[0] * np.log2(classes)]
-    bits += [
-      float(_block_bits(x, one_hot, int(a), int(b), precision)) for a, b in zip(ends[:-1], ends[1:], strict=True)
-    ]
+    bits += [float(_block_bits(x, one_hot, int(a), int(b), precision)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
     uniform = n * np.log2(classes)
     found.append(Code(float(sum(bits)), float(uniform), float(uniform / sum(bits)), np.array(bits)))
   return found

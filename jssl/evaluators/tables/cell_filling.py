@@ -16,8 +16,14 @@ from jssl.types import Key
 @protocol(
   '2',
   needs=(
-    '{split}.ids', '{split}.row', '{split}.column', '{split}.place', '{split}.answer', '{split}.others',
-    'nets.{encoder}.table', 'nets.{head}',
+    '{split}.ids',
+    '{split}.row',
+    '{split}.column',
+    '{split}.place',
+    '{split}.answer',
+    '{split}.others',
+    'nets.{encoder}.table',
+    'nets.{head}',
   ),
   raw=False,
 )

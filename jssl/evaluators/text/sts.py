@@ -38,9 +38,7 @@ def sts(
 
 
 @protocol('2', needs=('{texts}.{inputs}', '{pairs}.a', '{pairs}.b', '{pairs}.score', 'layers'), raw=False, fits=needs.within)
-def sts_layer(
-  subject: Subject, key: Key, *, layer: int, texts: str = 'test', pairs: str = 'pairs', dims: int | None = None
-) -> dict[str, Any]:
+def sts_layer(subject: Subject, key: Key, *, layer: int, texts: str = 'test', pairs: str = 'pairs', dims: int | None = None) -> dict[str, Any]:
   """`sts` of the mean state after block `layer`, 0 for the embedding of the words.
 
   Args:

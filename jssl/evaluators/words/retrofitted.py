@@ -34,7 +34,4 @@ def retrofitted(subject: Subject, key: Key, *, transform: Transform | None = Non
   x, _ = extract(subject.represent, subject.data.splits['train'], 64, label=None)
   if transform:
     x = finite(transform.apply(transform.fit(x, jnp.asarray(subject.data.info['edges'])), x), 'the transformed vectors')
-  return {
-    name: correlations(cosines(x, pairs), scores)['spearman']
-    for name, (pairs, scores) in subject.data.info['similarity'].items()
-  }
+  return {name: correlations(cosines(x, pairs), scores)['spearman'] for name, (pairs, scores) in subject.data.info['similarity'].items()}

@@ -143,8 +143,19 @@ class WindowTransformer(nnx.Module):
     rngs: as nnx asks for.
   """
 
-  def __init__(self, on: int | nnx.Module, *, extra: int = 0, dim: int | None = None, length: int = 16, width: int = 64,
-               depth: int = 2, heads: int = 4, causal: bool = False, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int | nnx.Module,
+    *,
+    extra: int = 0,
+    dim: int | None = None,
+    length: int = 16,
+    width: int = 64,
+    depth: int = 2,
+    heads: int = 4,
+    causal: bool = False,
+    rngs: nnx.Rngs,
+  ):
     self.dim, self.depth = dim or width_of(on), depth
     self.embed = nnx.Linear(width_of(on) + extra, width, rngs=rngs)
     self.positions = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (length, width)))
@@ -199,8 +210,9 @@ class ActionDecoder(nnx.Module):
   Reference: Zhao, Kumar, Levine, Finn (ACT), RSS 2023, arXiv:2304.13705, section 4 and appendix C.
   """
 
-  def __init__(self, on: int | nnx.Module, *, length: int, dim: int | None = None, width: int = 64, depth: int = 1,
-               heads: int = 4, rngs: nnx.Rngs):
+  def __init__(
+    self, on: int | nnx.Module, *, length: int, dim: int | None = None, width: int = 64, depth: int = 1, heads: int = 4, rngs: nnx.Rngs
+  ):
     self.dim, self.depth = dim or width_of(on), depth
     self.queries = nnx.Param(nnx.initializers.normal(1.0)(rngs.params(), (length, width)))
     for i in range(1, depth + 1):

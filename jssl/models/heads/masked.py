@@ -35,8 +35,19 @@ class MaeDecoder(nnx.Module):
     class token, which is not among the tokens here.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 8, heads: int = 16, dim: int | None = None,
-               std: float = 0., remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: nnx.Module,
+    *,
+    width: int = 512,
+    depth: int = 8,
+    heads: int = 16,
+    dim: int | None = None,
+    std: float = 0.0,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     self.grid, pixels = patches_of(on, 'a MaeDecoder')
     self.dim = dim or pixels
     self.width, self.remat, self.temperature = width, remat, temperature_of(on)
@@ -90,15 +101,24 @@ class IJepaPredictor(nnx.Module):
     ViT-L). Kernels that write into the residual stream are divided by sqrt(2 l), as in the official code.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int = 384, depth: int = 6, heads: int = 12, std: float = 0.02,
-               remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: nnx.Module,
+    *,
+    width: int = 384,
+    depth: int = 6,
+    heads: int = 12,
+    std: float = 0.02,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     self.grid, _ = patches_of(on, 'an IJepaPredictor')
     self.dim, self.remat, self.temperature = on.dim, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
-    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=std, dtype=dtype, rngs=rngs), depth, rescale=True,
-                          rngs=rngs)
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=std, dtype=dtype, rngs=rngs), depth, rescale=True, rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
     self.proj = nnx.Linear(width, self.dim, **options)
 
@@ -118,7 +138,7 @@ class IJepaPredictor(nnx.Module):
     table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature).astype(x.dtype))
     x = jnp.concatenate([x + table[context], self.mask_token[...].astype(x.dtype) + table[target]], 1)
     x, _ = scan(self.blocks, x, remat=self.remat)
-    return self.proj(self.norm(x[:, context.shape[1]:]))
+    return self.proj(self.norm(x[:, context.shape[1] :]))
 
 
 class Pixels(nnx.Module):

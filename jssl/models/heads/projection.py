@@ -45,9 +45,20 @@ class ProjectionMlp(nnx.Module):
   Kernels are N(0, 1 / fan-in), truncated, as in the official code of SimCLR and BYOL.
   """
 
-  def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (2048, 128), norm: str = 'batch',
-               act: str = 'relu', bias: bool = True, final_bias: bool = True,
-               final_norm: bool | str = False, final_act: str | None = None, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int | nnx.Module,
+    *,
+    widths: tuple[int, ...] = (2048, 128),
+    norm: str = 'batch',
+    act: str = 'relu',
+    bias: bool = True,
+    final_bias: bool = True,
+    final_norm: bool | str = False,
+    final_act: str | None = None,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     if wrong := {act, final_act or act} - {*ACTIVATIONS}:
       raise ValueError(f'unknown activation {min(wrong)!r}: choose one of {", ".join(ACTIVATIONS)}')
     on, options = width_of(on), dict(dtype=dtype, rngs=rngs)
@@ -79,8 +90,7 @@ class Linear(nnx.Module):
     rngs: as nnx asks for.
   """
 
-  def __init__(self, on: int | nnx.Module, *, dim: int | None = None, bias: bool = True, dtype: str = 'float32',
-               rngs: nnx.Rngs):
+  def __init__(self, on: int | nnx.Module, *, dim: int | None = None, bias: bool = True, dtype: str = 'float32', rngs: nnx.Rngs):
     self.dim = dim or width_of(on)
     self.linear = nnx.Linear(width_of(on), self.dim, use_bias=bias, dtype=dtype, rngs=rngs)
 

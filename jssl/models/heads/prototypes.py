@@ -54,8 +54,18 @@ class DinoHead(nnx.Module):
   Reference: Caron et al., ICCV 2021, arXiv:2104.14294, section 3.1 and appendix C. Kernels of the MLP N(0, 0.02^2).
   """
 
-  def __init__(self, on: int | nnx.Module, *, k: int = 65536, hidden: int = 2048, bottleneck: int = 256,
-               layers: int = 3, norm: str = 'none', dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int | nnx.Module,
+    *,
+    k: int = 65536,
+    hidden: int = 2048,
+    bottleneck: int = 256,
+    layers: int = 3,
+    norm: str = 'none',
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     on, options = width_of(on), dict(kernel_init=nnx.initializers.normal(0.02), dtype=dtype, rngs=rngs)
     for i in range(1, layers):
       setattr(self, f'linear{i}', nnx.Linear(on, hidden, **options))

@@ -27,15 +27,16 @@ class Scale(nnx.Module):
     arXiv:2303.15343, Algorithm 1.
   """
 
-  def __init__(self, on: int | nnx.Module, *, init: float = 1 / 0.07, max: float = 100., bias: float | None = None,
-               rngs: nnx.Rngs | None = None):
+  def __init__(
+    self, on: int | nnx.Module, *, init: float = 1 / 0.07, max: float = 100.0, bias: float | None = None, rngs: nnx.Rngs | None = None
+  ):
     if not 0 < init <= max:
       raise ValueError(f'a scale must start above 0 and at most at its cap {max}, and starts at {init}')
     self.log_scale = nnx.Param(jnp.array(math.log(init)))
     self.bias = None if bias is None else nnx.Param(jnp.array(float(bias)))
     self.dim, self.max = width_of(on), max
 
-  def __call__(self, x: Array | float = 1., *, keys: Keys | None = None) -> Array:
+  def __call__(self, x: Array | float = 1.0, *, keys: Keys | None = None) -> Array:
     """[...] -> [...], float32; without input the scale itself."""
     x = jnp.asarray(x, jnp.float32) * jnp.exp(_capped(self.log_scale[...], math.log(self.max)))
     return x if self.bias is None else x + self.bias[...]
@@ -44,6 +45,6 @@ class Scale(nnx.Module):
 @jax.custom_vjp
 def _capped(x: Array, cap: float) -> Array:
   return jnp.minimum(x, cap)
-_capped.defvjp(
-  lambda x, cap: (jnp.minimum(x, cap), (x, cap)),
-  lambda saved, g: (jnp.where((saved[0] < saved[1]) | (g > 0), g, 0), None))
+
+
+_capped.defvjp(lambda x, cap: (jnp.minimum(x, cap), (x, cap)), lambda saved, g: (jnp.where((saved[0] < saved[1]) | (g > 0), g, 0), None))

@@ -32,4 +32,4 @@ def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, ...], int]:
 
 def temperature_of(on: nnx.Module) -> float:
   """That of a backbone's sine-cosine positions, so that those of its heads agree with them."""
-  return getattr(on, 'temperature', 10_000.)
+  return getattr(on, 'temperature', 10_000.0)

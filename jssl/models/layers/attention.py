@@ -12,8 +12,17 @@ from jssl.models.layers.normalization import LayerNorm
 from jssl.types import Array, Keys
 
 
-def attention(q: Array, k: Array, v: Array, *, mask: Array | None = None, bias: Array | None = None,
-              causal: bool = False, keys: Keys | None = None, rate: float = 0.) -> Array:
+def attention(
+  q: Array,
+  k: Array,
+  v: Array,
+  *,
+  mask: Array | None = None,
+  bias: Array | None = None,
+  causal: bool = False,
+  keys: Keys | None = None,
+  rate: float = 0.0,
+) -> Array:
   """softmax(q k^T / sqrt(d) + bias) v, softmax in float32. A faster kernel is put in here, and nowhere else.
 
   Args:
@@ -62,8 +71,19 @@ class Attention(nnx.Module):
   Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.2.2.
   """
 
-  def __init__(self, on: int, *, heads: int, context: int | None = None, qk_norm: bool = False, causal: bool = False,
-               dropout: float = 0., std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int,
+    *,
+    heads: int,
+    context: int | None = None,
+    qk_norm: bool = False,
+    causal: bool = False,
+    dropout: float = 0.0,
+    std: float = 0.02,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     if on % heads:
       raise ValueError(f'{heads} heads do not divide a width of {on}')
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
@@ -80,8 +100,9 @@ class Attention(nnx.Module):
     self.heads, self.cross, self.qk_norm, self.causal = heads, context is not None, qk_norm, causal
     self.dropout = dropout
 
-  def __call__(self, x: Array, context: Array | None = None, *, mask: Array | None = None,
-               bias: Array | None = None, keys: Keys | None = None) -> Array:
+  def __call__(
+    self, x: Array, context: Array | None = None, *, mask: Array | None = None, bias: Array | None = None, keys: Keys | None = None
+  ) -> Array:
     """[b n d] (and a context [b m e]) -> [b n d]; mask, bias and keys as in `attention`."""
     if self.cross:
       q, (k, v) = self.q(x), jnp.split(self.kv(context), 2, -1)

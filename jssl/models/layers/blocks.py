@@ -18,8 +18,9 @@ from jssl.types import Array, Keys, fold
 class FeedForward(nnx.Module):
   """Linear, GELU (exact, or approximated by tanh), linear."""
 
-  def __init__(self, on: int, *, width: int, dropout: float = 0., tanh: bool = False, std: float = 0.02,
-               dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self, on: int, *, width: int, dropout: float = 0.0, tanh: bool = False, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs
+  ):
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.fc1 = nnx.Linear(on, width, **options)
     self.fc2 = nnx.Linear(width, on, **options)
@@ -48,21 +49,33 @@ class Block(nnx.Module):
   Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 2 and 3.
   """
 
-  def __init__(self, on: int, *, heads: int, ratio: float = 4., dropout: float = 0., attention_dropout: float = 0.,
-               layer_scale: float | None = None, qk_norm: bool = False, causal: bool = False, tanh: bool = False,
-               epsilon: float = 1e-6, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int,
+    *,
+    heads: int,
+    ratio: float = 4.0,
+    dropout: float = 0.0,
+    attention_dropout: float = 0.0,
+    layer_scale: float | None = None,
+    qk_norm: bool = False,
+    causal: bool = False,
+    tanh: bool = False,
+    epsilon: float = 1e-6,
+    std: float = 0.02,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     options = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     self.norm1 = LayerNorm(on, **options)
-    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype,
-                               rngs=rngs)
+    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype, rngs=rngs)
     self.norm2 = LayerNorm(on, **options)
     self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, tanh=tanh, std=std, dtype=dtype, rngs=rngs)
     self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.dropout = dropout
 
-  def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None,
-               rate: float | Array | None = None) -> Array:
+  def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None, rate: float | Array | None = None) -> Array:
     """[b n d] -> [b n d]; `rate` of stochastic depth, None for none."""
     key = (lambda i: None) if keys is None else partial(fold, keys)
 
@@ -94,7 +107,7 @@ def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool
   params = jax.vmap(lambda key: nnx.to_pure_dict(nnx.state(make(nnx.Rngs(key)))))(keys)
   if rescale:
     layers = jnp.full(depth, depth) if rescale == 'depth' else jnp.arange(1, depth + 1)
-    scale = 1 / jnp.sqrt(2. * layers)[:, None, None]
+    scale = 1 / jnp.sqrt(2.0 * layers)[:, None, None]
     for layer in (params['attention']['proj'], params['mlp']['fc2']):
       layer['kernel'] *= scale
   return nnx.merge(graphdef, params)
@@ -107,8 +120,16 @@ def spread(x: Array) -> Array:
   return jax.lax.with_sharding_constraint(x, PartitionSpec(('data', 'fsdp'), 'sequence'))
 
 
-def scan(blocks: nnx.Module, x: Array, *, mask: Array | None = None, keys: Keys | None = None, drop_path: float = 0.,
-         remat: bool = False, **given: Array | None) -> tuple[Array, Array]:
+def scan(
+  blocks: nnx.Module,
+  x: Array,
+  *,
+  mask: Array | None = None,
+  keys: Keys | None = None,
+  drop_path: float = 0.0,
+  remat: bool = False,
+  **given: Array | None,
+) -> tuple[Array, Array]:
   """Run stacked blocks one after another.
 
   Args:
@@ -132,7 +153,8 @@ def scan(blocks: nnx.Module, x: Array, *, mask: Array | None = None, keys: Keys 
     params, rate, i = layer
     x = spread(x)
     y = nnx.merge(graphdef, params, copy=True)(
-      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given)
+      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given
+    )
     y = spread(y)
     return y, y
 

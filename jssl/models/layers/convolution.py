@@ -32,13 +32,14 @@ def convolve(x: Array, kernel: Array, *, stride: int = 1, padding: int | str = '
   if k == stride:
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     rows, columns = x.shape[1] // k, x.shape[2] // k
-    x = patchify(x[:, :rows * k, :columns * k], k)
+    x = patchify(x[:, : rows * k, : columns * k], k)
     return (x @ kernel.reshape(k * k * c, -1)).reshape(-1, rows, columns, kernel.shape[-1])
   return lax.platform_dependent(
-    x, kernel,
+    x,
+    kernel,
     cpu=lambda x, kernel: _gathered(x, kernel, stride, pads),
-    default=lambda x, kernel: lax.conv_general_dilated(
-      x, kernel, (stride, stride), pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC')))
+    default=lambda x, kernel: lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC')),
+  )
 
 
 def _pads(size: int, k: int, stride: int, padding: int | str) -> tuple[int, int]:
@@ -54,9 +55,10 @@ def _gathered(x: Array, kernel: Array, stride: int, pads: Sequence[tuple[int, in
   b, h, w, c = x.shape
   rows, columns = (h - k) // stride + 1, (w - k) // stride + 1
   taps = [
-    lax.slice(x, (0, i, j, 0), (b, i + (rows - 1) * stride + 1, j + (columns - 1) * stride + 1, c),
-              (1, stride, stride, 1))
-    for i in range(k) for j in range(k)]
+    lax.slice(x, (0, i, j, 0), (b, i + (rows - 1) * stride + 1, j + (columns - 1) * stride + 1, c), (1, stride, stride, 1))
+    for i in range(k)
+    for j in range(k)
+  ]
   x = jnp.concatenate(taps, -1).reshape(-1, k * k * c)
   return (x @ kernel.reshape(k * k * c, -1)).reshape(b, rows, columns, -1)
 
@@ -67,9 +69,19 @@ class Conv(nnx.Module):
   Reference: He, Zhang, Ren, Sun, ICCV 2015, arXiv:1502.01852, Eq. 14 (the fan-out form, as torchvision has it).
   """
 
-  def __init__(self, on: int, width: int, *, kernel: int = 3, stride: int = 1, padding: int | str = 'SAME',
-               bias: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
-    init = nnx.initializers.variance_scaling(2., 'fan_out', 'normal')
+  def __init__(
+    self,
+    on: int,
+    width: int,
+    *,
+    kernel: int = 3,
+    stride: int = 1,
+    padding: int | str = 'SAME',
+    bias: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
+    init = nnx.initializers.variance_scaling(2.0, 'fan_out', 'normal')
     self.kernel = nnx.Param(init(rngs.params(), (kernel, kernel, on, width)))
     self.bias = nnx.Param(jnp.zeros(width)) if bias else None
     self.stride, self.padding, self.dtype = stride, padding, dtype

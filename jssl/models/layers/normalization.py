@@ -21,8 +21,7 @@ class Identity(nnx.Module):
     return x
 
 
-def normalization(kind: str, width: int, *, zero: bool = False, affine: bool = True, dtype: str = 'float32',
-         rngs: nnx.Rngs) -> nnx.Module:
+def normalization(kind: str, width: int, *, zero: bool = False, affine: bool = True, dtype: str = 'float32', rngs: nnx.Rngs) -> nnx.Module:
   """A normalisation by name.
 
   Args:

@@ -8,7 +8,7 @@ import numpy as np
 from jssl.types import Array
 
 
-def sincos(grid: tuple[int, ...], dim: int, temperature: float = 10_000.) -> np.ndarray:
+def sincos(grid: tuple[int, ...], dim: int, temperature: float = 10_000.0) -> np.ndarray:
   """Fixed sine-cosine positions on a grid.
 
   For a coordinate p on a grid of a axes, (sin(p w_i), cos(p w_i)) with w_i = temperature^(-2 a i / d), i < d / 2a. On two

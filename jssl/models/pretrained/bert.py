@@ -46,8 +46,17 @@ BUFFERS = ('embeddings.position_ids', 'embeddings.token_type_ids')  # tensors th
 MINILM = dict(vocabulary=30522, width=384, depth=6, heads=12, hidden=1536, length=512, types=2, epsilon=1e-12)
 
 
-def bert(on, *, folder: str, pool: str | None = None, dropout: float = 0., mask_id: int | None = None, remat: bool = False,
-         dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
+def bert(
+  on,
+  *,
+  folder: str,
+  pool: str | None = None,
+  dropout: float = 0.0,
+  mask_id: int | None = None,
+  remat: bool = False,
+  dtype: str = 'float32',
+  rngs: nnx.Rngs,
+) -> Bert:
   """A Bert with the weights of a folder, whose files are checked now and read when the arrays are made.
 
   Args:
@@ -66,8 +75,17 @@ def bert(on, *, folder: str, pool: str | None = None, dropout: float = 0., mask_
   return _filled(folder, net)
 
 
-def minilm(on, *, depth: int = 6, pool: str = 'mean', dropout: float = 0., mask_id: int | None = 103, remat: bool = False,
-           dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
+def minilm(
+  on,
+  *,
+  depth: int = 6,
+  pool: str = 'mean',
+  dropout: float = 0.0,
+  mask_id: int | None = 103,
+  remat: bool = False,
+  dtype: str = 'float32',
+  rngs: nnx.Rngs,
+) -> Bert:
   """all-MiniLM-L6-v2: six blocks of width 384, distilled from BERT and fine-tuned on a billion pairs of sentences.
 
   Args:
@@ -215,8 +233,7 @@ def write(folder: str | Path, net: Bert, *, tokenizer: str | Path, normalize: bo
     'config.json': config,
     '1_Pooling/config.json': pooling,
     'modules.json': [
-      dict(idx=i, name=str(i), path=f'{i}_{kind}' if i else '', type=f'sentence_transformers.models.{kind}')
-      for i, kind in enumerate(modules)
+      dict(idx=i, name=str(i), path=f'{i}_{kind}' if i else '', type=f'sentence_transformers.models.{kind}') for i, kind in enumerate(modules)
     ],
     'config_sentence_transformers.json': dict(similarity_fn_name='cosine', prompts={}, default_prompt_name=None),
     'sentence_bert_config.json': dict(max_seq_length=net.length, do_lower_case=False),

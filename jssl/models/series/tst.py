@@ -16,8 +16,8 @@ class BatchNormBlock(nnx.Module):
   """norm(x + attention(x)), then norm(x + mlp(x)), normalised over batch and time."""
 
   def __init__(self, on: int, *, heads: int, ratio: float, dropout: float, rngs: nnx.Rngs):
-    self.attention = Attention(on, heads=heads, dropout=dropout, std=0., rngs=rngs)
-    self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=0., rngs=rngs)
+    self.attention = Attention(on, heads=heads, dropout=dropout, std=0.0, rngs=rngs)
+    self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=0.0, rngs=rngs)
     self.norm1, self.norm2 = normalization('batch', on, rngs=rngs), normalization('batch', on, rngs=rngs)
     self.dropout = dropout
 
@@ -45,8 +45,7 @@ class TST(nnx.Module):
     classifies by the concatenation of all steps.
   """
 
-  def __init__(self, on, *, width: int = 64, depth: int = 3, heads: int = 8, ratio: float = 4., dropout: float = 0.1,
-               rngs: nnx.Rngs):
+  def __init__(self, on, *, width: int = 64, depth: int = 3, heads: int = 8, ratio: float = 4.0, dropout: float = 0.1, rngs: nnx.Rngs):
     t, c = shape_of(on)
     self.embed = nnx.Linear(c, width, rngs=rngs)
     self.positions = nnx.Param(jax.random.uniform(rngs.params(), (t, width), minval=-0.02, maxval=0.02))
@@ -54,8 +53,7 @@ class TST(nnx.Module):
       setattr(self, f'block{i}', BatchNormBlock(width, heads=heads, ratio=ratio, dropout=dropout, rngs=rngs))
     self.dim, self.depth, self.channels = width, depth, c
 
-  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
-               keys: Keys | None = None) -> Features:
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """x [b t c]; values of `mask` [b t c] are set to 0 -> tokens [b t d], pooled [b d]."""
     whole(keep, 'a TST')
     real = jnp.any(x != 0, -1)

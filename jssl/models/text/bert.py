@@ -31,8 +31,18 @@ class PostNormBlock(nnx.Module):
     the same rate, as in BERT's official code.
   """
 
-  def __init__(self, on: int, *, heads: int, hidden: int, dropout: float = 0., std: float = 0.02, epsilon: float = 1e-12,
-               dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int,
+    *,
+    heads: int,
+    hidden: int,
+    dropout: float = 0.0,
+    std: float = 0.02,
+    epsilon: float = 1e-12,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     norm = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     self.attention = Attention(on, heads=heads, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
     self.norm1 = LayerNorm(on, **norm)
@@ -82,9 +92,27 @@ class Bert(nnx.Module):
     EMNLP 2021, arXiv:2104.01767, section 2; the root: Cer et al. (USE) 2018, arXiv:1803.11175, section 2.2.
   """
 
-  def __init__(self, on, *, vocabulary: int, width: int, depth: int, heads: int, hidden: int | None = None, length: int | None = None,
-               types: int = 2, pool: str = 'mean', dropout: float = 0., mask_id: int | None = None,
-               pad: int | None = 0, std: float = 0.02, epsilon: float = 1e-12, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on,
+    *,
+    vocabulary: int,
+    width: int,
+    depth: int,
+    heads: int,
+    hidden: int | None = None,
+    length: int | None = None,
+    types: int = 2,
+    pool: str = 'mean',
+    dropout: float = 0.0,
+    mask_id: int | None = None,
+    pad: int | None = 0,
+    std: float = 0.02,
+    epsilon: float = 1e-12,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     shape, hidden = shape_of(on), hidden or 4 * width
     length = length or shape[0]
     if len(shape) != 1 or shape[0] > length:
@@ -100,8 +128,16 @@ class Bert(nnx.Module):
     options = dict(heads=heads, hidden=hidden, dropout=dropout, std=std, epsilon=epsilon, dtype=dtype)
     self.blocks = stacked(lambda rngs: PostNormBlock(width, rngs=rngs, **options), depth, rngs=rngs)
 
-  def __call__(self, x: Array, *, types: Array | None = None, mask: Array | None = None, visible: Array | None = None,
-               keep: Array | None = None, keys: Keys | None = None) -> Features:
+  def __call__(
+    self,
+    x: Array,
+    *,
+    types: Array | None = None,
+    mask: Array | None = None,
+    visible: Array | None = None,
+    keep: Array | None = None,
+    keys: Keys | None = None,
+  ) -> Features:
     """Encode token ids.
 
     Args:

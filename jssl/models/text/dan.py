@@ -26,8 +26,18 @@ class Dan(nnx.Module):
   Reference: Iyyer et al., ACL 2015, doi:10.3115/v1/P15-1162; pairs: Cer et al. 2018, arXiv:1803.11175, section 2.3.
   """
 
-  def __init__(self, on, *, vocabulary: int, buckets: int = 20_000, width: int = 128, widths: tuple[int, ...] = (256, 512),
-               std: float = 0.1, pad: int = 0, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on,
+    *,
+    vocabulary: int,
+    buckets: int = 20_000,
+    width: int = 128,
+    widths: tuple[int, ...] = (256, 512),
+    std: float = 0.1,
+    pad: int = 0,
+    rngs: nnx.Rngs,
+  ):
     del on
     embed = lambda count: nnx.Embed(count, width, embedding_init=nnx.initializers.normal(std), rngs=rngs)
     self.word, self.pair = embed(vocabulary), embed(buckets) if buckets else None

@@ -29,7 +29,7 @@ class MaskedTextDecoder(nnx.Module):
     normal = lambda *shape: nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), shape))
     self.tokens, self.mask_token, self.positions = normal(vocabulary, width), normal(width), normal(length, width)
     self.image = nnx.Linear(width_of(on), width, rngs=rngs)
-    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=0., rngs=rngs), depth, rngs=rngs)
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=0.0, rngs=rngs), depth, rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.words = nnx.Linear(width, vocabulary, rngs=rngs)
     self.dim = vocabulary

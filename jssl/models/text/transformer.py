@@ -44,16 +44,32 @@ class CausalLm(nnx.Module):
     the official code (epsilon 1e-5, GELU by tanh); Press, Wolf, EACL 2017, arXiv:1608.05859 (tied tables).
   """
 
-  def __init__(self, on, *, vocabulary: int, width: int, depth: int, heads: int, ratio: float = 4., dropout: float = 0.,
-               pad: int | None = 0, tied: bool = True, std: float = 0.02, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on,
+    *,
+    vocabulary: int,
+    width: int,
+    depth: int,
+    heads: int,
+    ratio: float = 4.0,
+    dropout: float = 0.0,
+    pad: int | None = 0,
+    tied: bool = True,
+    std: float = 0.02,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     self.length, self.dim, self.vocabulary = sequence_length(on), width, vocabulary
     self.dropout, self.pad, self.remat, self.dtype = dropout, pad, remat, dtype
     normal = nnx.initializers.normal(std)
     self.table = nnx.Param(normal(rngs.params(), (vocabulary, width)))
     self.positions = nnx.Param(normal(rngs.params(), (self.length, width)))
     self.output = None if tied else nnx.Param(normal(rngs.params(), (vocabulary, width)))
-    options = dict(heads=heads, ratio=ratio, dropout=dropout, attention_dropout=dropout, causal=True, tanh=True, epsilon=1e-5,
-                   std=std, dtype=dtype)
+    options = dict(
+      heads=heads, ratio=ratio, dropout=dropout, attention_dropout=dropout, causal=True, tanh=True, epsilon=1e-5, std=std, dtype=dtype
+    )
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale='depth', rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)
 
@@ -103,8 +119,20 @@ class CrossBlock(nnx.Module):
   Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.1, with the normalisation first.
   """
 
-  def __init__(self, on: int, *, context: int, heads: int, ratio: float = 4., dropout: float = 0., causal: bool = True,
-               norm_context: bool = False, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int,
+    *,
+    context: int,
+    heads: int,
+    ratio: float = 4.0,
+    dropout: float = 0.0,
+    causal: bool = True,
+    norm_context: bool = False,
+    std: float = 0.02,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     norm = dict(epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
     options = dict(heads=heads, std=std, dtype=dtype, rngs=rngs)
     self.norm1, self.norm2, self.norm3 = (LayerNorm(on, **norm) for _ in range(3))
@@ -114,8 +142,9 @@ class CrossBlock(nnx.Module):
     self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, std=std, dtype=dtype, rngs=rngs)
     self.dropout = dropout
 
-  def __call__(self, x: Array, context: Array, *, mask: Array | None = None, context_mask: Array | None = None,
-               keys: Keys | None = None, rate: None = None) -> Array:
+  def __call__(
+    self, x: Array, context: Array, *, mask: Array | None = None, context_mask: Array | None = None, keys: Keys | None = None, rate: None = None
+  ) -> Array:
     """[b n d] and a context [b m e] -> [b n d]; the masks [b n] and [b m] are True where there are tokens."""
     drop = lambda y, i: dropout(y, None if keys is None else fold(keys, i), self.dropout)
     x = x + drop(self.attention(self.norm1(x), mask=mask), 0)
@@ -143,19 +172,31 @@ class Decoder(nnx.Module):
   Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.1.
   """
 
-  def __init__(self, on: int | nnx.Module, *, width: int | None = None, depth: int, heads: int, ratio: float = 4.,
-               dropout: float = 0., causal: bool = True, std: float = 0.02, remat: bool = False, dtype: str = 'float32',
-               rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int | nnx.Module,
+    *,
+    width: int | None = None,
+    depth: int,
+    heads: int,
+    ratio: float = 4.0,
+    dropout: float = 0.0,
+    causal: bool = True,
+    std: float = 0.02,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     self.dim, self.remat, self.dtype = width or width_of(on), remat, dtype
     options = dict(context=width_of(on), heads=heads, ratio=ratio, dropout=dropout, causal=causal, std=std, dtype=dtype)
     self.blocks = stacked(lambda rngs: CrossBlock(self.dim, rngs=rngs, **options), depth, rngs=rngs)
     self.norm = LayerNorm(self.dim, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
 
-  def __call__(self, x: Array, context: Array, *, mask: Array | None = None, context_mask: Array | None = None,
-               keys: Keys | None = None) -> Array:
+  def __call__(
+    self, x: Array, context: Array, *, mask: Array | None = None, context_mask: Array | None = None, keys: Keys | None = None
+  ) -> Array:
     """[b n d] and a context [b m e] -> [b n d]; the masks [b n] and [b m] are True where there are tokens."""
-    x, _ = scan(self.blocks, x.astype(self.dtype), mask=mask, keys=keys, remat=self.remat,
-                context=context, context_mask=context_mask)
+    x, _ = scan(self.blocks, x.astype(self.dtype), mask=mask, keys=keys, remat=self.remat, context=context, context_mask=context_mask)
     return self.norm(x)
 
 
@@ -177,8 +218,19 @@ class TokenDecoder(nnx.Module):
     section 3.1.
   """
 
-  def __init__(self, on: int | nnx.Module, *, depth: int, heads: int, ratio: float = 4., dropout: float = 0., post_norm: bool = False,
-               std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int | nnx.Module,
+    *,
+    depth: int,
+    heads: int,
+    ratio: float = 4.0,
+    dropout: float = 0.0,
+    post_norm: bool = False,
+    std: float = 0.02,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     self.dim, self.dtype = width_of(on), dtype
     options = dict(heads=heads, dropout=dropout, std=std, dtype=dtype)
     options |= dict(hidden=int(ratio * self.dim)) if post_norm else dict(ratio=ratio)
@@ -210,8 +262,16 @@ class LmHead(nnx.Module):
     transform and the bias; Press, Wolf, EACL 2017, arXiv:1608.05859 (tied tables).
   """
 
-  def __init__(self, on: int | nnx.Module, *, vocabulary: int | None = None, transform: bool = True, tied: bool = True,
-               dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int | nnx.Module,
+    *,
+    vocabulary: int | None = None,
+    transform: bool = True,
+    tied: bool = True,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     d, self.dim, self.dtype = width_of(on), vocabulary or getattr(on, 'vocabulary', None), dtype
     if self.dim is None:
       raise ValueError(f'an LmHead on {type(on).__name__} needs to know how many ids there are: give vocabulary')

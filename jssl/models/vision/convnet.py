@@ -31,8 +31,17 @@ class ConvNet(nnx.Module):
     for along each side; None where that is not a whole number).
   """
 
-  def __init__(self, on, *, widths: tuple[int, ...] = (32, 64, 128, 128), kernel: int | tuple[int, ...] = (4, 2),
-               stride: int | tuple[int, ...] = 2, norm: str = 'batch', dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on,
+    *,
+    widths: tuple[int, ...] = (32, 64, 128, 128),
+    kernel: int | tuple[int, ...] = (4, 2),
+    stride: int | tuple[int, ...] = 2,
+    norm: str = 'batch',
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     h, w, c = image_shape(on)
     self.widths, self.dim, self.channels, self.grid = tuple(widths), widths[-1], c, (h, w)
     layers = zip(widths, _repeat(kernel, len(widths)), _repeat(stride, len(widths)), strict=True)
@@ -42,8 +51,7 @@ class ConvNet(nnx.Module):
       c, self.grid = width, tuple(-(-side // s) for side in self.grid)
     self.patch = patch_of((h, w), self.grid)
 
-  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
-               keys: Keys | None = None) -> Features:
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """[b h w c] -> tokens [b n d], pooled [b d]; cells of `mask` [b n] are blanked in the image."""
     whole(keep, 'a ConvNet')
     x = hide(x, mask, self.grid)

@@ -35,15 +35,14 @@ class CrossDecoder(nnx.Module):
     which is not among the tokens here.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 3, heads: int = 16, dim: int | None = None,
-               rngs: nnx.Rngs):
+  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 3, heads: int = 16, dim: int | None = None, rngs: nnx.Rngs):
     self.grid, _ = patches_of(on, 'a CrossDecoder')
     self.dim, self.temperature = dim or on.dim, temperature_of(on)
-    options = dict(kernel_init=kernel_init(0.), rngs=rngs)
+    options = dict(kernel_init=kernel_init(0.0), rngs=rngs)
     self.embed = nnx.Linear(self.dim, width, **options)
     self.mask_token = nnx.Param(jnp.zeros(width))
     self.cls = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
-    block = dict(context=width, heads=heads, causal=False, norm_context=True, std=0.)
+    block = dict(context=width, heads=heads, causal=False, norm_context=True, std=0.0)
     self.blocks = stacked(lambda rngs: CrossBlock(width, rngs=rngs, **block), depth, rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
     self.proj = nnx.Linear(width, self.dim, **options)

@@ -24,12 +24,11 @@ class ModulatedBlock(nnx.Module):
   def __init__(self, on: int, *, heads: int, rngs: nnx.Rngs):
     norm = dict(epsilon=1e-6, use_scale=False, use_bias=False, rngs=rngs)
     self.norm1, self.norm2 = LayerNorm(on, **norm), LayerNorm(on, **norm)
-    self.attention = Attention(on, heads=heads, std=0., rngs=rngs)
-    self.mlp = FeedForward(on, width=4 * on, std=0., rngs=rngs)
+    self.attention = Attention(on, heads=heads, std=0.0, rngs=rngs)
+    self.mlp = FeedForward(on, width=4 * on, std=0.0, rngs=rngs)
     self.modulation = nnx.Linear(on, 6 * on, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
-  def __call__(self, x: Array, *, time: Array, mask: Array | None = None, keys: Keys | None = None,
-               rate: float | Array | None = None) -> Array:
+  def __call__(self, x: Array, *, time: Array, mask: Array | None = None, keys: Keys | None = None, rate: float | Array | None = None) -> Array:
     """x [b n d], time [b d] -> [b n d]; there is no dropout and no stochastic depth, so `keys` and `rate` do nothing."""
     s1, b1, g1, s2, b2, g2 = jnp.split(self.modulation(jax.nn.silu(time))[:, None], 6, -1)
     x = x + g1 * self.attention((1 + s1) * self.norm1(x) + b1, mask=mask)
@@ -55,8 +54,7 @@ class DiT(nnx.Module):
     arXiv:2406.17688, section 3.
   """
 
-  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int, temperature: float = 10_000.,
-               rngs: nnx.Rngs):
+  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int, temperature: float = 10_000.0, rngs: nnx.Rngs):
     h, w, c = image_shape(on)
     if h % patch or w % patch:
       raise ValueError(f'patches of {patch} do not divide an image of {h}x{w}: choose a patch that does')
@@ -67,8 +65,7 @@ class DiT(nnx.Module):
     self.blocks = stacked(lambda rngs: ModulatedBlock(width, heads=heads, rngs=rngs), depth, rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
 
-  def __call__(self, x: Array, *, keep: Array | None = None, time: Array | None = None,
-               keys: Keys | None = None) -> Features:
+  def __call__(self, x: Array, *, keep: Array | None = None, time: Array | None = None, keys: Keys | None = None) -> Features:
     """x [b h w c], keep [b m] as in `ViT`, time [b] (None for no noise) -> tokens [b m d], pooled [b d]."""
     places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature))
     x = patchify(x, self.patch)

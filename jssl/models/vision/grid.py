@@ -37,21 +37,31 @@ class GridTransformer(nnx.Module):
     section 3.2; Tong, Song, Wang, Wang (VideoMAE), NeurIPS 2022, arXiv:2203.12602, section 3.
   """
 
-  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | tuple[int, ...], dropout: float = 0.,
-               drop_path: float = 0., temperature: float = 10_000., rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on,
+    *,
+    width: int,
+    depth: int,
+    heads: int,
+    patch: int | tuple[int, ...],
+    dropout: float = 0.0,
+    drop_path: float = 0.0,
+    temperature: float = 10_000.0,
+    rngs: nnx.Rngs,
+  ):
     *sides, c = shape_of(on)
     self.patch = patch_sides(patch, len(sides))
     if len(self.patch) != len(sides) or any(side % p for side, p in zip(sides, self.patch, strict=True)):
       raise ValueError(f'patches of {self.patch} do not divide {tuple(sides)}: give one side an axis that divides it')
     self.grid = tuple(side // p for side, p in zip(sides, self.patch, strict=True))
     self.dim, self.channels, self.drop_path, self.temperature = width, c, drop_path, temperature
-    self.embed = nnx.Linear(math.prod(self.patch) * c, width, kernel_init=kernel_init(0.), rngs=rngs)
+    self.embed = nnx.Linear(math.prod(self.patch) * c, width, kernel_init=kernel_init(0.0), rngs=rngs)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
-    self.blocks = stacked(lambda rngs: Block(width, heads=heads, dropout=dropout, std=0., rngs=rngs), depth, rngs=rngs)
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, dropout=dropout, std=0.0, rngs=rngs), depth, rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
 
-  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
-               keys: Keys | None = None) -> Features:
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """x [b *sides c] -> tokens [b n d] (or [b m d]), pooled [b d], layers; `mask`, `keep` and `keys` as in `ViT`."""
     places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature))[None]
     x = patchify(x.astype(jnp.float32), self.patch)

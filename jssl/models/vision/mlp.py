@@ -25,18 +25,17 @@ class Mlp(nnx.Module):
   Kernels are drawn as He et al. do for ReLU (arXiv:1502.01852, Eq. 10).
   """
 
-  def __init__(self, on, *, widths: tuple[int, ...] = (512, 256), norm: str = 'batch', dropout: float = 0.,
-               dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self, on, *, widths: tuple[int, ...] = (512, 256), norm: str = 'batch', dropout: float = 0.0, dtype: str = 'float32', rngs: nnx.Rngs
+  ):
     on = math.prod(shape_of(on))
     for i, width in enumerate(widths, 1):
-      setattr(self, f'linear{i}', nnx.Linear(
-        on, width, kernel_init=nnx.initializers.he_normal(), dtype=dtype, rngs=rngs))
+      setattr(self, f'linear{i}', nnx.Linear(on, width, kernel_init=nnx.initializers.he_normal(), dtype=dtype, rngs=rngs))
       setattr(self, f'norm{i}', normalization(norm, width, dtype=dtype, rngs=rngs))
       on = width
     self.dim, self.depth, self.dropout = on, len(widths), dropout
 
-  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
-               keys: Keys | None = None) -> Features:
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """[b ...] -> tokens [b 1 d], pooled [b d]."""
     whole(keep, 'an Mlp')
     if mask is not None:

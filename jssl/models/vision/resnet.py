@@ -64,7 +64,7 @@ class Shortcut(nnx.Module):
     self.stride = stride
 
   def __call__(self, x: Array) -> Array:
-    return self.norm(self.conv(x[:, ::self.stride, ::self.stride]))
+    return self.norm(self.conv(x[:, :: self.stride, :: self.stride]))
 
 
 class ResNet(nnx.Module):
@@ -94,9 +94,20 @@ class ResNet(nnx.Module):
     arXiv:1803.08494.
   """
 
-  def __init__(self, on, *, block: type, depths: tuple[int, ...], width: int = 64, factor: int = 1,
-               stem: str | None = None, norm: str = 'batch', zero: bool = True, dtype: str = 'float32',
-               rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on,
+    *,
+    block: type,
+    depths: tuple[int, ...],
+    width: int = 64,
+    factor: int = 1,
+    stem: str | None = None,
+    norm: str = 'batch',
+    zero: bool = True,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     h, w, c = image_shape(on)
     stem = stem or ('cifar' if min(h, w) < 64 else 'imagenet')
     if stem not in ('cifar', 'imagenet'):
@@ -115,11 +126,10 @@ class ResNet(nnx.Module):
       width *= 2
     self.dim = on
     halvings = len(depths) - 1 + (2 if stem == 'imagenet' else 0)
-    self.grid = tuple(-(-side // 2 ** halvings) for side in (h, w))
+    self.grid = tuple(-(-side // 2**halvings) for side in (h, w))
     self.patch = patch_of((h, w), self.grid)
 
-  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
-               keys: Keys | None = None) -> Features:
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """[b h w c] -> tokens [b n d], pooled [b d]; cells of `mask` [b n] are blanked in the image."""
     whole(keep, 'a ResNet')
     x = jax.nn.relu(self.norm(self.conv(hide(x, mask, self.grid))))

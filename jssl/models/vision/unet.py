@@ -57,8 +57,9 @@ class UNet(nnx.Module):
     channels: Hoogeboom, Heek, Salimans, ICML 2023, arXiv:2301.11093.
   """
 
-  def __init__(self, on, *, code: int, widths: tuple[int, ...] = (32, 64), patch: int = 1, sections: int = 1,
-               drop: float = 0., rngs: nnx.Rngs):
+  def __init__(
+    self, on, *, code: int, widths: tuple[int, ...] = (32, 64), patch: int = 1, sections: int = 1, drop: float = 0.0, rngs: nnx.Rngs
+  ):
     h, w, c = image_shape(on)
     step = patch * 2 ** (len(widths) - 1)
     if h % step or w % step:

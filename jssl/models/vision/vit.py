@@ -60,11 +60,30 @@ class ViT(nnx.Module):
     what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
   """
 
-  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int | None = None,
-               stem: tuple[int, ...] = (), pool: str = 'cls',
-               positions: str = 'learned', temperature: float = 10_000., ratio: float = 4., registers: int = 0, dropout: float = 0.,
-               drop_path: float = 0., layer_scale: float | None = None, qk_norm: bool = False, std: float = 0.02,
-               rescale: bool = False, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on,
+    *,
+    width: int,
+    depth: int,
+    heads: int,
+    patch: int | None = None,
+    stem: tuple[int, ...] = (),
+    pool: str = 'cls',
+    positions: str = 'learned',
+    temperature: float = 10_000.0,
+    ratio: float = 4.0,
+    registers: int = 0,
+    dropout: float = 0.0,
+    drop_path: float = 0.0,
+    layer_scale: float | None = None,
+    qk_norm: bool = False,
+    std: float = 0.02,
+    rescale: bool = False,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     h, w, c = image_shape(on)
     self.channels, self.stem = c, len(stem)
     for i, d in enumerate(stem):
@@ -90,13 +109,11 @@ class ViT(nnx.Module):
     self.mask_token = tokens()
     self.cls = tokens(1) if pool == 'cls' else None
     self.register = tokens(registers) if registers else None
-    options = dict(heads=heads, ratio=ratio, dropout=dropout, layer_scale=layer_scale, qk_norm=qk_norm, std=std,
-                   dtype=dtype)
+    options = dict(heads=heads, ratio=ratio, dropout=dropout, layer_scale=layer_scale, qk_norm=qk_norm, std=std, dtype=dtype)
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale=rescale, rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
 
-  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None,
-               keys: Keys | None = None) -> Features:
+  def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """Encode images.
 
     Args:

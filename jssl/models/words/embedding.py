@@ -25,8 +25,7 @@ class Embedding(nnx.Module):
     rngs: as nnx asks for.
   """
 
-  def __init__(self, on, *, count: int, dim: int | None = None, std: float | None = None, unit: bool = False,
-               rngs: nnx.Rngs):
+  def __init__(self, on, *, count: int, dim: int | None = None, std: float | None = None, unit: bool = False, rngs: nnx.Rngs):
     dim = dim or on.dim
     std = 1 / math.sqrt(dim) if std is None else std
     self.embedding = nnx.Param(std * nnx.initializers.normal(1.0)(rngs.params(), (count, dim)))
@@ -50,8 +49,7 @@ class EmbeddingBag(Embedding):
     pad: the number of padding, which has no part in the mean.
   """
 
-  def __init__(self, on, *, count: int, dim: int | None = None, std: float | None = None, unit: bool = False, pad: int = 0,
-               rngs: nnx.Rngs):
+  def __init__(self, on, *, count: int, dim: int | None = None, std: float | None = None, unit: bool = False, pad: int = 0, rngs: nnx.Rngs):
     super().__init__(on, count=count, dim=dim, std=std, unit=unit, rngs=rngs)
     self.pad = pad
 
