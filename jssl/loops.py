@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,14 @@ def make(config: Mapping[str, Any]) -> Loop:
     raise ConfigError(f'experiment {name}: {error}') from error
 
 
-def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True) -> dict[str, Any]:
+def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True, mine: Callable[[], None] = lambda: None) -> dict[str, Any]:
   """Every state of a loop by name; those that `workdir` holds are read from there.
 
   Args:
     loop: its steps.
     workdir: where states are kept, and the seconds of each in metrics.jsonl; None keeps nothing.
     quiet: say nothing of progress.
+    mine: raises where the workdir is another run's by now; asked before a state is written.
   """
   states: dict[str, Any] = {}
   log = Log(workdir)
@@ -61,6 +62,7 @@ def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True) -> dict[
     began = time.perf_counter()
     states[name] = jax.block_until_ready(step(states))
     if folder:
+      mine()
       write(folder, states[name])
       log.write(i, {'seconds': time.perf_counter() - began})
     if not quiet:
@@ -72,10 +74,11 @@ def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True) -> dict[
 def train(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = False, take_over: bool = False) -> dict[str, dict[str, float]]:
   """Rows of figures of the loop that a config names, resuming what `workdir` holds."""
   loop = make(config)
+  mine = lambda: None
   with contextlib.ExitStack() as closing:
     if workdir:
-      claim_workdir(workdir, dict(config), closing, take_over)
-    return loop.rows(run(loop, workdir, quiet=quiet))
+      mine = claim_workdir(workdir, dict(config), closing, take_over)
+    return loop.rows(run(loop, workdir, quiet=quiet, mine=mine))
 
 
 def states(workdir: Path) -> dict[str, Any]:

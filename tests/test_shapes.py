@@ -147,6 +147,7 @@ CALLS = {
   'ops.table_structure.token_types': call(TABLE),
   'ops.table_structure.visibility': call(TABLE),
   'ops.triple_scores.bilinear': call(real(6, 4), real(6, 4, 4), real(6, 4)),
+  'ops.rows.take': call([dict(x=np.arange(3)), dict(x=np.arange(3))], np.array([1, 0, 1])),
   'ops.triple_scores.complex_': call(real(6, 4), real(6, 4), real(6, 4)),
   'ops.triple_scores.distmult': call(real(6, 4), real(6, 4), real(6, 4)),
   'ops.triple_scores.rotate': call(real(6, 4), real(6, 2), real(6, 4)),

@@ -109,6 +109,7 @@ class _Run:
     self.sources = {0: source}  # the first phase of those that share one -> source
     self.columns: dict[str, np.ndarray] = {}  # made from the networks; 'order' is that of the source
     self.checkpoints, self.saved, train = None, None, None
+    self.mine = lambda: None  # asked before anything is written: another run may have been told to take over
     if workdir:
       train = self._open(workdir, closing, take_over)
     self.train = jax.tree.map(jax.numpy.copy, self.start) if train is None else train  # the step donates; the start is kept
@@ -122,7 +123,7 @@ class _Run:
   def _open(self, workdir: Path, closing, take_over: bool) -> TrainState | None:
     """Makes the workdir this run's own, and goes to its newest checkpoint; the state there, None where there is none."""
     if self.lead:
-      claim_workdir(workdir, self.plan.config, closing, take_over)
+      self.mine = claim_workdir(workdir, self.plan.config, closing, take_over)
     multihost_utils.sync_global_devices('workdir')
     ends = [phase.last for phase in self.plan.phases[:-1]]  # what a later phase begins from stays
     self.checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', self.plan.config['keep'], ends)
@@ -196,6 +197,7 @@ class _Run:
         self._look(health, alarm)
       if saving:
         position = {str(own): source.save() for own, source in self.sources.items()}
+        self.mine()
         self.saved = None  # where saving fails, its error says why
         checkpoint.save(self.checkpoints, self.train, position, self.columns)
         self.saved = self.done
@@ -239,6 +241,7 @@ class _Run:
     with jax.transfer_guard('allow'):
       phase = self.plan.at(at - 1)
       rate = float(phase.turns[phase.turn(at - 1)].learning_rate(phase.count(at - 1)))
+    self.mine()
     self.log.write(at, {**figures, 'learning_rate': rate, **self.bar.show(at, figures['loss'])})
     return False
 
@@ -246,6 +249,7 @@ class _Run:
     """Writes the health panel and what it warns of."""
     figures = health(self.now, self.train, self._completed(self.source.batch(0)))
     warnings = alarm(figures)
+    self.mine()
     self.log.write(self.done, {**{f'health/{name}': x for name, x in figures.items()}, 'health/alarms': len(warnings)})
     for line in warnings:
       logging.getLogger('jssl').warning('collapse alarm at step %d: %s', self.done, line)

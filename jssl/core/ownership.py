@@ -6,20 +6,23 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from jssl.core.log import replace
-from jssl.errors import ConfigError
+from jssl.errors import ConfigError, Stopped
 from jssl.keys import differing
 
 BEAT = 60  # seconds between two signs of life
 SILENCE = 600  # seconds without one, after which an owner on another host counts as dead
 
 
-def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.ExitStack, take_over: bool) -> None:
+def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.ExitStack, take_over: bool) -> Callable[[], None]:
   """Makes the workdir this run's own until `closing` does, or finds that it is.
+
+  Returns:
+    What raises ConfigError once another run has taken it over: to be asked before anything is written.
 
   Raises:
     ConfigError: if it cannot be written, is in use, or holds a run of another config.
@@ -29,9 +32,10 @@ def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.Exi
   path, text = workdir / 'config.json', json.dumps(config, indent=1, sort_keys=True, default=str)
   try:
     workdir.mkdir(parents=True, exist_ok=True)
-    closing.enter_context(owned(workdir, take_over))  # before the config, which another run may be writing
+    mine = closing.enter_context(owned(workdir, take_over))  # before the config, which another run may be writing
     if not path.exists():
-      return replace(path, text)
+      replace(path, text)
+      return mine
     differ = differing({**json.loads(path.read_text())}, json.loads(text))
   except (OSError, json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
     raise ConfigError(f'{workdir} cannot be used as a workdir ({error}); give one that can be read and written') from error
@@ -40,10 +44,11 @@ def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.Exi
     raise ConfigError(f'{what}; give another --workdir, or the same config to resume it')
   if text != path.read_text():
     replace(path, text)  # with keys that are new, and modules where they are now
+  return mine
 
 
 @contextlib.contextmanager
-def owned(workdir: Path, take_over: bool = False) -> Iterator[None]:
+def owned(workdir: Path, take_over: bool = False) -> Iterator[Callable[[], None]]:
   """Makes this process the one that writes into `workdir`, by a file `lock` in it, until it leaves.
 
   The lock of a process that has died is taken over: on this host that is known, on another one it counts as dead after ten minutes
@@ -52,6 +57,9 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[None]:
   Args:
     workdir: which is there.
     take_over: take the lock from whoever has it.
+
+  Yields:
+    What raises ConfigError once another run has taken the lock.
 
   Raises:
     ConfigError: another run has it.
@@ -71,10 +79,18 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[None]:
       _remove_if_dead(path, take_over)
   else:
     raise ConfigError(f'{path} cannot be had: other runs take it again and again; give another --workdir')
+
+  def mine() -> None:
+    held = me
+    with contextlib.suppress(OSError, ValueError):  # a lock that cannot be read may be ours
+      held = json.loads(path.read_text())
+    if held != me:
+      raise Stopped(f'{workdir} was taken over by another run; this one has stopped and wrote nothing since')
+
   stop = threading.Event()
   threading.Thread(target=_beat, args=(path, stop), daemon=True).start()
   try:
-    yield
+    yield mine
   finally:
     stop.set()
     with contextlib.suppress(OSError, ValueError):

@@ -1,12 +1,13 @@
 """Examples of a split by number."""
 
+from typing import Any
+
 import numpy as np
+from jaxtyping import Int, Shaped
 
-from jssl.types import Examples
 
-
-def take(examples: Examples, rows: np.ndarray) -> dict[str, np.ndarray]:
-  """The examples `rows` [b], stacked: column -> [b ...]; by the split's own `take` where it has one."""
+def take(examples: Any, rows: Int[np.ndarray, ' b']) -> dict[str, Shaped[np.ndarray, 'b ...']]:
+  """The examples `rows` [b] of a split, stacked: column -> [b ...]; by the split's own `take` where it has one."""
   if hasattr(examples, 'take'):
     return examples.take(rows)
   found = [examples[int(row)] for row in rows]

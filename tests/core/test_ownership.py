@@ -11,7 +11,7 @@ import pytest
 
 from jssl.core import ownership
 from jssl.core.ownership import owned
-from jssl.errors import ConfigError
+from jssl.errors import ConfigError, Stopped
 
 
 def lock(folder, age=0.0, **fields):
@@ -73,6 +73,16 @@ def test_a_living_owner_can_be_told_to_be_dead(tmp_path):
   lock(tmp_path)
   with owned(tmp_path, take_over=True):
     assert json.loads((tmp_path / 'lock').read_text())['process'] == os.getpid()
+
+
+def test_whose_lock_was_taken_writes_no_more(tmp_path):
+  with owned(tmp_path) as mine:
+    mine()
+    with owned(tmp_path, take_over=True):
+      pass
+    (tmp_path / 'lock').write_text(json.dumps(dict(process=1, host='elsewhere')))
+    with pytest.raises(Stopped, match='was taken over by another run'):
+      mine()
 
 
 def test_whose_lock_was_taken_does_not_remove_it(tmp_path):

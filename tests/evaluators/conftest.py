@@ -20,5 +20,5 @@ def subject():
     ids[:, 5] = 0
     splits[split] = [dict(ids=a, label=b) for a, b in zip(ids, label, strict=True)]
   net = Bert((6,), vocabulary=20, width=16, depth=2, heads=2, std=0.3, rngs=nnx.Rngs(0))
-  spec = dict(ids=Column((6,), np.int32), label=Column((), np.int32))
+  spec = dict(ids=Column((6,), np.int32, pad=0), label=Column((), np.int32))
   return Subject(Data(splits, spec, 'ids', {}), lambda x: net(x['ids']), {'backbone': net})

@@ -23,7 +23,7 @@ def represent(columns):
 
 
 def subject(**splits):
-  return Subject(data(dict(train=dict(ids=IDS), test=dict(ids=IDS)) | splits, {}), represent)
+  return Subject(data(dict(train=dict(ids=IDS), test=dict(ids=IDS)) | splits, dict(ids=dict(pad=0))), represent)
 
 
 def judge(name, of, **options):
