@@ -23,9 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser = make_parser()
   try:
     arguments, rest = parser.parse_known_args(argv)
-  except SystemExit:
-    flush()
-    raise
+  except SystemExit as asked:  # of help
+    try:
+      flush()
+    except OSError as error:
+      return _fail(f'what was asked for cannot be written ({error.strerror})', 2)
+    raise asked
   overrides = [x for x in rest if x.startswith('--config.')]
   if unknown := [x for x in rest if x not in overrides]:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
@@ -37,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   settle()
   try:
     COMMANDS[arguments.command](arguments, overrides)
+    flush()
   except KeyboardInterrupt:
     ahead = '; the same command with --workdir goes on from the last checkpoint' if arguments.command == 'train' else ''
     return _fail(f'interrupted{ahead}', 130)
@@ -98,18 +102,24 @@ def keep_memory() -> None:
 
 
 def _fail(message: str, code: int) -> int:
+  with contextlib.suppress(OSError, ValueError):
+    flush()
   with contextlib.suppress(OSError, ValueError):  # where nobody can be told, the status tells
     print(f'jssl: {message}', file=sys.stderr, flush=True)
   return code
 
 
 def flush() -> None:
-  """Writes out what help said; where that cannot be, ends with one line and not with Python's own at exit."""
+  """Writes out what was printed.
+
+  Raises:
+    OSError: it cannot be written; Python does not try again at its end, and tell of it in its own way.
+  """
   try:
     sys.stdout.flush()
-  except OSError as error:
+  except OSError:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(_fail(f'what was asked for cannot be written ({error.strerror})', 2)) from error
+    raise
 
 
 def path(text: str) -> Path:
