@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from jssl import modules, run, testing
+from jssl.core.agreement import described
 from jssl.core.build import plan
 from jssl.errors import ConfigError
 
@@ -285,3 +286,20 @@ def test_the_page_that_shows_this(tmp_path, monkeypatch):
   with c.ignore_type():
     c.losses.hinge = dict(name='shown.losses:hinge', of=('views.q', 'views.k'), pairs='all')
   assert set(run.train(c, quiet=True)['figures']) == {'s_std'}
+
+
+def test_processes_compare_the_users_code_and_not_where_it_lies(tmp_path, monkeypatch):
+  monkeypatch.setattr(sys, 'path', [*sys.path])
+  (tmp_path / 'compared_here').mkdir()
+  (tmp_path / 'compared_here' / 'losses.py').write_text('def hinge(q, k): return (q - k).sum(-1)\n')
+  c = dict(
+    data=dict(name='digits'), batch_size=8, steps=2, backbone=dict(name='mlp_backbone'), optimizer=dict(name='sgd', learning_rate=0.1),
+    passes=dict(views=dict(name='embed', view=dict(name='plain'))), modules=str(tmp_path),
+    losses=dict(near=dict(name='compared_here.losses:hinge', of=('views.q', 'views.k'))),
+  )  # fmt: skip
+  p = plan(c)
+  before = described(p)
+  assert described(p._replace(config={**p.config, 'modules': '/elsewhere', 'source': {}})) == before
+  (tmp_path / 'compared_here' / 'more.py').write_text('x = 1\n')
+  after = described(p)
+  assert after[:2] == before[:2] and after[2] != before[2]
