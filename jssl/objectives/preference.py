@@ -294,10 +294,9 @@ def kto(
   Reference: Ethayarajh et al. 2024, arXiv:2402.01306, Eq. 8 (lambda - v), and z_0 below it. Stop-gradient on the reference
   and on z. The official code counts the mismatched pairs whose log-ratio is not exactly 0.
   """
-  z = _reference_point(mismatched, mismatched_reference)
-  good = _float(chosen) - jax.lax.stop_gradient(_float(reference_chosen))
-  bad = _float(rejected) - jax.lax.stop_gradient(_float(reference_rejected))
-  return (desirable_weight * jax.nn.sigmoid(beta * (z - good)) + undesirable_weight * jax.nn.sigmoid(beta * (bad - z))) / 2
+  options = dict(beta=beta, desirable_weight=desirable_weight, undesirable_weight=undesirable_weight)
+  of = lambda x, reference, good: kto_unpaired(x, reference, mismatched, mismatched_reference, desirable=jnp.full(x.shape, good), **options)
+  return (of(chosen, reference_chosen, True) + of(rejected, reference_rejected, False)) / 2
 
 
 def kto_unpaired(
