@@ -30,7 +30,16 @@ def chains(*, terms: int = 5, train: int = 2048, test: int = 512, slips: float =
   Returns:
     Data with columns chosen, rejected, cheap_chosen, cheap_rejected [2k + 2] int32, and answer [2k + 2], one of unknown quality.
     They start at the answer's first token. info: mark, ids [n 2k + 2] -> which steps are slips, [n k].
+
+  Raises:
+    ValueError: fewer than two terms, whose halves cannot differ, fewer than one example or pair, or slips so rare or so common that
+      two answers hardly ever differ in their number.
   """
+  if terms < 2 or min(train, test, human) < 1 or not 0.01 <= slips <= 0.99:
+    raise ValueError(
+      f'chains(terms={terms}, train={train}, test={test}, human={human}, slips={slips}): expected terms of 2 or more, slips in [0.01, 0.99], '
+      'and at least one example and one pair'
+    )
   random = np.random.RandomState(seed)
   splits = [_columns(random, n, terms, slips, pairs) for n, pairs in ((train, human), (test, test))]
   info = dict(

@@ -268,6 +268,8 @@ def _one(random: np.random.RandomState, wanted: np.ndarray, known: np.ndarray, n
   """One of `wanted`; where there is none, one of n that is not known."""
   if len(wanted):
     return random.choice(wanted)
+  if len(np.unique(known)) >= n:
+    raise ValueError(f'all {n} documents are cited by one of them or near it, so that none is left as a negative: ask for more documents')
   while (i := random.randint(n)) in known:
     pass
   return i

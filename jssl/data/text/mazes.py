@@ -36,11 +36,24 @@ def mazes(*, side: int = 4, train: int = 4096, test: int = 512, seed: int = 0) -
 
 
 def drawn(draw: Callable[[], Sequence[int] | None], side: int, train: int, test: int, described: dict[str, str]) -> Data:
-  """As many different mazes of s x s cells as are asked for; where `draw` gives None it is asked again."""
+  """As many different mazes of s x s cells as are asked for; where `draw` gives None it is asked again.
+
+  Raises:
+    ValueError: there are hardly as many, or none are asked for.
+  """
+  if side < 2 or min(train, test) < 1:
+    raise ValueError(f'{train} and {test} mazes of {side} x {side} cells: expected at least one of each, of 2 x 2 cells or more')
   rows: dict[tuple[int, ...], None] = {}  # in the order in which they were drawn
+  idle = 0  # draws since the last new one
   while len(rows) < train + test:
-    if row := draw():
+    before, row = len(rows), draw()
+    if row:
       rows[tuple(row)] = None
+    idle = 0 if len(rows) > before else idle + 1
+    if idle == 20000:
+      raise ValueError(
+        f'{train + test} mazes of {side} x {side} cells are asked for, and {idle} draws gave none beside {len(rows)}: ask for fewer'
+      )
   ids = np.array(list(rows), np.int32)
   facts = dict(size=WAYS + 16 + side**2, pad=0, mask=MASK, first=MASK + 1, start=side**2 + 2)
   info = dict(licence='none needed: generated', citation='', **described)

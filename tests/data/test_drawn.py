@@ -1,8 +1,11 @@
-"""Worked sums: what is marked is what is wrong, and pairs are in order."""
+"""Sets that are drawn until they fit: sums, mazes, citations."""
 
 import numpy as np
+import pytest
 
 from jssl.data.preference.chains import EQUALS, START, ZERO, chains, slips_of
+from jssl.data.retrieval.citations import _one
+from jssl.data.text.mazes import mazes
 
 
 def _ids(digits, totals):
@@ -28,3 +31,22 @@ def test_the_chosen_answer_has_fewer_slips_to_the_same_question():
   assert len(np.unique(train['chosen'], axis=0)) <= 20 < len(np.unique(train['cheap_chosen'], axis=0))
   assert abs(slips_of(train['answer'], 4).mean() - 0.3) < 0.05
   np.testing.assert_array_equal(data.info['mark'](train['chosen']), slips_of(train['chosen'], 4))
+
+
+@pytest.mark.parametrize('wrong', [dict(terms=1), dict(slips=0.0), dict(slips=1.0), dict(human=0), dict(train=0)])
+def test_answers_that_cannot_differ_are_refused(wrong):
+  """A second answer is drawn until it differs from the first, which here would be for ever."""
+  with pytest.raises(ValueError, match='expected terms of 2 or more'):
+    chains(**wrong)
+
+
+def test_more_mazes_than_there_are_are_refused():
+  with pytest.raises(ValueError, match='draws gave none beside 48: ask for fewer'):
+    mazes(side=2)
+  with pytest.raises(ValueError, match='2 x 2 cells or more'):
+    mazes(side=1)
+
+
+def test_documents_that_all_cite_each_other_have_no_negative():
+  with pytest.raises(ValueError, match='ask for more documents'):
+    _one(np.random.RandomState(0), (), [0, 1, 2], 3)
