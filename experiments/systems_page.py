@@ -1,40 +1,89 @@
-"""Writes docs/systems.md: every system with its paper, its claim and what became of it, from the configs and the ledger.
+"""Writes docs/systems.md: every system with its paper, its parts, its claim and what became of it, from the configs and the ledger.
 
 python experiments/systems_page.py
 """
 
-import ast
+from collections import Counter
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from jssl.ledger import catalogue, records
+from jssl import run
+from jssl.ledger import catalogue, claims, records
+from jssl.ledger.fidelity import parts
 
 ROOT = Path(__file__).resolve().parents[1]
+INTRODUCTION = """\
+A claim is registered before it is run: its figures, rivals, margin, data and budget, with a hash. It is run over final seeds, each of which
+draws its data or their split anew where these are drawn, and is tuned on development seeds and validation data alone. With L and U the
+one-sided 95 % bounds of the paired difference and m the margin, it is *held* where L > m, *contradicted* where U < 0, *not held* where
+0 <= U < m, and *undecided* otherwise; "not below by m" is bounded in the same way. A system that draws nothing is judged by resampled test
+items. `jssl.ledger.claims` has the rules. An *edit* is a registration after the first, a *try* a configuration scored while tuning, a *look*
+a run of final seeds under a new hash of config and code. *Stale* says that code or config has changed since. Fidelity is *faithful* where all
+of the paper's parts are built but for its scale, data or hardware, and *partial* where more is left out."""
 
 
 def page() -> str:
   rows = sorted(catalogue.systems(), key=lambda row: (row['family'], row['name']))
-  states = [row['claim']['state'] for row in rows]
-  count = {state: states.count(state) for state in ('held', 'not_held', 'stale', 'untried')}
-  lines = [
-    '# Systems',
-    '',
-    f'{len(rows)} systems. Of their claims {count["held"]} held, {count["not_held"]} did not, {count["stale"]} did or did not with code '
-    f'that has changed since, and {count["untried"]} have not been put to the test. Made by '
-    '`experiments/systems_page.py` from the configs and the ledger; a figure is the mean over seeds, with its 95 % interval.',
-  ]
+  held = {row['name']: records.read(row['name']) for row in rows}
+  lines = ['# Systems', '', f'{len(rows)} systems. Made by `experiments/systems_page.py` from the configs and the ledger.', '']
+  lines += _counts('claims', Counter(row['claim']['state'] for row in rows), ('held', 'undecided', 'not_held', 'contradicted', 'untried'))
+  lines += ['', f'{sum(row["claim"]["stale"] for row in rows)} of these are stale.', '']
+  lines += _counts('fidelity', Counter(row['fidelity'] for row in rows), ('faithful', 'partial', 'unstated'))
+  lines += ['', *INTRODUCTION.split('\n')]
+  changed = [line for row in rows for line in _changes(held[row['name']])]
+  lines += ['', '## Claims whose state changed', '', *(changed or ['None.'])]
   for family, members in groupby(rows, key=lambda row: row['family']):
-    lines += ['', f'## {family}', '', '| system | paper | claim | state | figures |', '|---|---|---|---|---|']
+    lines += ['', f'## {family}', '', '| system | paper | fidelity | claim | state | figures |', '|---|---|---|---|---|---|']
     for row in members:
-      record = records.read(row['name'])
-      state = row['claim']['state'].replace('_', ' ')
-      state += f' ({record["state"].replace("_", " ")})' if state == 'stale' else ''
-      picture = f'[{state}](../experiments/ledger/{row["name"]}.png)' if record else state
-      figures = records.summary(record) if record else ''
-      told = ' '.join(ast.get_docstring(ast.parse((ROOT / 'configs' / row['config']).read_text())).split('\n\n', 1)[1:])
-      figures += f'. {" ".join(told.split())}' if record and record['state'] == 'not_held' and told else ''
-      lines.append(f'| [{row["name"]}](../configs/{row["config"]}) | {row["paper"]} | {row["claim"]["text"]} | {picture} | {figures} |')
+      record = held[row['name']]
+      lines.append(
+        f'| [{row["name"]}](../configs/{row["config"]}) | {row["paper"]} | {_fidelity(row)} | {row["claim"]["text"]} | {_state(row, record)} '
+        f'| {records.summary(record)} |'
+      )
   return '\n'.join(lines) + '\n'
+
+
+def _counts(what: str, count: Mapping[str, int], names: tuple[str, ...]) -> list[str]:
+  return [f'| {what} | {" | ".join(name.replace("_", " ") for name in names)} |', '|' + '---|' * (1 + len(names)),
+          '| | ' + ' | '.join(str(count.get(name, 0)) for name in names) + ' |']  # fmt: skip
+
+
+def _fidelity(row: Mapping[str, Any]) -> str:
+  left = [f'{number} {part.text} ({part.out}: {part.why})' for number, part in enumerate(parts(run.load_config(row['name'])), 1) if part.out]
+  return row['fidelity'] + (f'; left out: {"; ".join(left)}' if left else '')
+
+
+def _state(row: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+  claim = row['claim']
+  state = claim['state'].replace('_', ' ')
+  if not record['looks']:
+    return state
+  drawn = 'data drawn by seed' if record['looks'][-1].get('drawn') else 'data fixed'
+  counts = f'{_many(len(record["looks"]), "look")}, {_many(claim["tries"], "try")}, {_many(len(record["registrations"]) - 1, "edit")}, {drawn}'
+  return f'[{state}](../experiments/ledger/{row["name"]}.png){", stale" if claim["stale"] else ""} ({counts})'
+
+
+def _many(n: int, one: str) -> str:
+  return f'{n} {one}' if n == 1 else f'{n} {"tries" if one == "try" else one + "s"}'
+
+
+def _changes(record: Mapping[str, Any]) -> list[str]:
+  """How the state of a claim went, where it changed, and what had changed with it."""
+  looks = [dict(state=b['state'], why='earlier rules: means over seeds') for b in record.get('before', ())]
+  order, at = [r['hash'] for r in record['registrations']], 0
+  for i, look in enumerate(record['looks']):
+    now = order.index(look['registration'])
+    edited = dict.fromkeys(key for r in record['registrations'][at + 1 : now + 1] for key in r['changed'])
+    looks.append(dict(state=look['state'], why='first look under these rules' if i == 0 else f'{" and ".join(edited) or "code"} changed'))
+    at = now
+  if len({look['state'] for look in looks}) < 2 or not record['looks']:
+    return []
+  steps = ' -> '.join(f'{look["state"].replace("_", " ")} ({look["why"]})' for look in looks)
+  worst = min(record['looks'][-1]['comparisons'], key=lambda c: claims.STATES.index(c['state']))
+  bounds = f'difference in [{worst["low"]:+.3f}, {worst["high"]:+.3f}], margin {worst["margin"]:g}'
+  return [f'- {record["name"]}: {steps}. {worst["metric"]} against {worst["other"].replace("_", " ")}: {bounds}.']
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, evaluate, embed, reproduce, replay."""
+"""The command line: jssl list, train, evaluate, embed, reproduce, sweep, replay."""
 
 import argparse
 import contextlib
@@ -165,6 +165,17 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce.add_argument('--stale', action='store_true', help='only those whose code has changed since, or that were never tried')
   default = 'one a core, as far as memory goes, or one where there is an accelerator'
   reproduce.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
+  sweep = command(
+    'sweep', 'score settings of a system on development seeds and validation data, at most 8 of a row; tries are counted in the ledger'
+  )
+  sweep.add_argument('name', metavar='NAME')
+  sweep.add_argument(
+    '--over', action='append', default=[], metavar='x.y=a,b,c', help='values of an option; again for another, and all combinations'
+  )
+  sweep.add_argument('--tune', action='store_true', help='count them as tries')
+  sweep.add_argument('--row', metavar='VARIANT', help='tune a rival, one of the variants of the claim')
+  sweep.add_argument('--seeds', type=int, default=3, metavar='N', help='development seeds a try (default: 3)')
+  sweep.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
   replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
   replay.add_argument('folder', type=path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser
@@ -180,12 +191,14 @@ def list_systems(arguments, overrides) -> None:
     known = {row['family'] for row in catalogue.systems()}
     raise UsageError(f'no family is called {arguments.family!r}{closest(arguments.family, known)}')
   if arguments.json:
-    print(json.dumps(rows))
+    print(json.dumps({'systems': rows}))
     return
   shown = [(row, ' '.join(row['scales'])) for row in rows]
+  state = lambda claim: claim['state'].replace('_', ' ') + (' (stale)' if claim['stale'] else '')
   wide, wider = max(len(row['name']) for row in rows), max(len(scales) for _, scales in shown)
   for row, scales in shown:
-    print(f'{row["name"]:{wide}}  {row["family"]:8}  {row["kind"]:10}  {scales:{wider}}  {row["claim"]["state"]:8}  {row["paper"]}')
+    what = f'{row["name"]:{wide}}  {row["family"]:8}  {row["kind"]:10}  {scales:{wider}}'
+    print(f'{what}  {row["fidelity"]:8}  {state(row["claim"]):20}  {row["paper"]}')
 
 
 def train(arguments, overrides) -> None:
@@ -244,6 +257,7 @@ def reproduce(arguments, overrides) -> None:
   from jssl import configs, processes
   from jssl.core.log import as_json
   from jssl.ledger import records as ledger
+  from jssl.ledger import trials
   from jssl.run import load_config
 
   if bool(arguments.names) == arguments.all:
@@ -255,10 +269,11 @@ def reproduce(arguments, overrides) -> None:
   for name in names:
     load_config(name)  # an unknown name is told before hours are spent on the others
   if arguments.stale:
-    names = [name for name in names if ledger.state(name) in ('stale', 'untried')]
+    current = lambda c: (record := ledger.read(c.name))['looks'] and not ledger.stale(record, c.to_dict())
+    names = [name for name in names if not current(load_config(name))]
   records, lost = [], []
   with processes.workers(jobs, ready=settle) as spread:
-    claims = {name: ledger.begin(name, map=spread, jobs=jobs) for name in names}  # all at once, so that no core waits for a claim's end
+    claims = {name: trials.begin(name, map=spread, jobs=jobs) for name in names}  # all at once, so that no core waits for a claim's end
     for name, finish in claims.items():
       try:
         record = finish(lambda line: print(line, file=sys.stderr, flush=True))
@@ -271,7 +286,9 @@ def reproduce(arguments, overrides) -> None:
         continue
       records.append(record)
       if not arguments.json:
-        print(f'{name}: {record["state"].replace("_", " ")}: {ledger.summary(record)} ({record["seconds"]:.0f} s)', flush=True)
+        last = record['looks'][-1]
+        spent = f'{sum(last["seconds"].values()):.0f} s in all, look {len(record["looks"])}'
+        print(f'{record["name"]}: {last["state"].replace("_", " ")}: {ledger.summary(record)} ({spent})', flush=True)
   if arguments.json:
     print(as_json(records, default=str))
   if lost:
@@ -287,7 +304,53 @@ def replay(arguments, overrides) -> None:
   print(as_json(found) if arguments.json else describe(found))
 
 
-COMMANDS = {'reproduce': reproduce, 'list': list_systems, 'train': train, 'evaluate': evaluate, 'embed': embed, 'replay': replay}
+def sweep(arguments, overrides) -> None:
+  import ast
+
+  from jssl import processes
+  from jssl.core.log import as_json
+  from jssl.ledger import tuning
+  from jssl.run import load_config
+
+  if not arguments.tune:
+    raise UsageError('a sweep is made to tune a system: give --tune; it reads development seeds and validation data alone')
+  jobs = processes.at_once() if arguments.jobs is None else arguments.jobs
+  if jobs < 1:
+    raise UsageError(f'--jobs {jobs}: at least one run at a time is needed')
+  load_config(arguments.name)
+  over = {}
+  for text in arguments.over:
+    key, equals, values = text.partition('=')
+    if not (key and equals and values):
+      raise UsageError(f'--over {text}: write --over x.y=a,b,c')
+    try:
+      given = ast.literal_eval(f'({values},)')
+    except (ValueError, SyntaxError):
+      given = values.split(',')  # words need no quotes
+    over[key] = given
+  say = lambda line: print(line, file=sys.stderr, flush=True)
+  with processes.workers(jobs, ready=settle) as spread:
+    tries = tuning.tune(arguments.name, over, row=arguments.row, seeds=arguments.seeds, map=spread, say=say)
+  if arguments.json:
+    print(as_json({'tries': tries}))
+    return
+  metrics = list(tries[0]['figures'])
+  table = _table(arguments.row or arguments.name, *metrics)
+  for each in tries:
+    table.add_row(' '.join(each['settings']) or 'as it is', *(f'{sum(x) / len(x):.4f}' for x in each['figures'].values()))
+  _print(table)
+  print(f'{len(tries)} of {tuning.TRIES} tries; figures are of validation data, the mean over seeds {tries[-1]["seeds"]}')
+
+
+COMMANDS = {
+  'sweep': sweep,
+  'reproduce': reproduce,
+  'list': list_systems,
+  'train': train,
+  'evaluate': evaluate,
+  'embed': embed,
+  'replay': replay,
+}
 
 
 def _protocols(arguments) -> list[str] | None:

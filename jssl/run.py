@@ -26,7 +26,7 @@ from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
 from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input
-from jssl.evaluators.figures import flatten
+from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, health
 from jssl.model import read_config, restore, writable
@@ -169,9 +169,12 @@ def learn(p: Plan, panel: Callable, **options) -> loop.Trained:
   return loop.run(p, loop.open_source(p), health=panel if p.steps else None, alarm=alarms, **options)
 
 
-def report(p: Plan, trained: loop.Trained, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool) -> dict[str, Any]:
+def report(
+  p: Plan, trained: loop.Trained, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool,
+  items: dict[str, dict[str, Items]] | None = None,
+) -> dict[str, Any]:  # fmt: skip
   """What came out of a run: the figures of `compare`, and how it went; written to `results.json` where there is a workdir."""
-  results, subjects = compare(p, trained.train, trained.start, evaluators, workdir, baselines)
+  results, subjects = compare(p, trained.train, trained.start, evaluators, workdir, baselines, items)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
@@ -275,9 +278,17 @@ def usable(workdir: Path) -> None:
 
 
 def compare(
-  p: Plan, trained: TrainState, start: TrainState, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool = True
+  p: Plan,
+  trained: TrainState,
+  start: TrainState,
+  evaluators: Mapping[str, Callable],
+  workdir: Path | None,
+  baselines: bool = True,
+  items: dict[str, dict[str, Items]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Subject]]:
   """Figures of the trained representation and, as baselines, of the same network before training and of the input as it is.
+
+  `items`, where it is given, is filled: row -> figure -> the test items that it is made of.
 
   Returns:
     name, figures and baselines, and what was judged, by row. In `workdir` a record is written for each evaluator.
@@ -292,6 +303,9 @@ def compare(
   for row, subject in subjects.items():
     asked = {label: judge for label, judge in evaluators.items() if row != 'raw_input' or judge.func.raw}
     found[row] = {label: judge(subject, jax.random.key(p.config['seed'])) for label, judge in asked.items()}
+    made_of = {f'{label}_{name}': x for label, result in found[row].items() for name, x in result.pop('items', {}).items()}
+    if items is not None:
+      items[row] = made_of
   rows = {row: flatten(result) for row, result in found.items()}
   results['figures'] = rows[name]
   results['baselines'] = {row: figures for row, figures in rows.items() if row != name}
@@ -337,24 +351,38 @@ def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) ->
   return found
 
 
-def outcomes(config: Any, seeds: Sequence[int], protocols: Sequence[str] | None = None, *, baselines: bool = True) -> Iterator[dict[str, Any]]:
-  """For each seed rows of figures, the system's own under its name; by training it, or by the loop of its own that it has.
+def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, baselines: bool = True) -> Iterator[dict[str, Any]]:
+  """For each config rows of figures, the system's own under its name; by training it, or by the loop of its own that it has.
 
-  The seeds share a plan, and what is traced and compiled for it.
+  The configs are of one system, alike but for seeds: those whose data have the same columns share what is traced and compiled.
+
+  Yields:
+    rows: row -> figure -> number; items: row -> figure -> test items; curve: (step, loss); alarms of collapse.
   """
-  name = config.name
-  if not config.get('experiment'):
-    p, programs = plan(config), None
-    asked, panel = choose(p, protocols), make_panel(p)
-    for seed in seeds:
-      p = p._replace(config={**p.config, 'seed': seed})
-      trained = learn(p, panel, quiet=True, programs=programs)
-      programs = trained.programs
-      results = report(p, trained, asked, None, baselines)
-      yield dict(rows={**results['baselines'], name: results['figures']}, curve=results['curve'], alarms=results['alarms'])
-    return
-  for seed in seeds:
-    yield dict(rows=loops.train({**config.to_dict(), 'seed': seed}, None, quiet=True), curve=[], alarms=[])
+  first = programs = None
+  for config in configs:
+    name = config['name']
+    if config.get('experiment'):
+      yield dict(rows=loops.train(config, None, quiet=True), items={}, curve=[], alarms=[])
+      continue
+    p = plan(config)
+    if first is not None and same_programs(first, p):
+      phases = zip(first.phases, p.phases, strict=True)
+      p = p._replace(phases=tuple(a._replace(data=b.data, refreshes=b.refreshes) for a, b in phases))
+    else:
+      first, programs, panel = p, None, make_panel(p)
+    asked, items = choose(p, protocols), {}
+    trained = learn(p, panel, quiet=True, programs=programs)
+    programs = trained.programs
+    results = report(p, trained, asked, None, baselines, items)
+    rows = {**results['baselines'], name: results['figures']}
+    yield dict(rows=rows, items=items, curve=results['curve'], alarms=results['alarms'])
+
+
+def same_programs(p: Plan, other: Plan) -> bool:
+  """Whether what is compiled for one plan serves another: both are of one config but for seeds, on data with the same columns."""
+  shape = lambda plan: [(phase.first, phase.steps, phase.epoch, phase.batch, phase.data.spec) for phase in plan.phases]
+  return shape(p) == shape(other)
 
 
 def versions() -> dict[str, str]:

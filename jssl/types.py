@@ -183,10 +183,19 @@ class Info(TypedDict, total=False):
   similarity: Mapping[str, tuple[Any, Any]]  # name -> pairs of rows [k 2], judgements [k]
   analogies: Mapping[str, Any]  # kind -> rows [k 4]
   edges: Any  # pairs of rows [m 2] that mean the same
+  split: str  # 'random' where 'train' and 'test' were drawn at random from the same examples, and could be drawn anew
   environment: Any  # where policies play, as in `envs.environments`
   play: Callable  # (policy, key, episodes) -> returns [episodes]
   mark: Callable  # answers [n t] -> which of their steps are wrong, [n k]
   shares: Sequence[float]  # of the variance that each codebook explains
+
+
+class Judged(NamedTuple):
+  """What of a data set figures are judged on, and what takes its place while a system is tuned."""
+
+  carved: str | None = 'train'  # a share of this split takes the place of 'test'; None where tuning may read 'test', or `instead` has it
+  instead: Mapping[str, str | None] = {}  # split -> the split that takes its place; None takes it away
+  halved: tuple[str, ...] = ()  # splits, or keys of `info`, of which tuning reads one half and final figures the other
 
 
 class Data(NamedTuple):
@@ -197,6 +206,7 @@ class Data(NamedTuple):
   inputs: str  # the column a backbone reads unless it says otherwise: 'image', 'text', 'series', ...
   info: Info  # name, licence, citation, and what belongs to no column
   source: Callable | None = None  # (batch_size, seed, Method.networks, rows of this process or None) -> Source: rollouts
+  judged: Judged | None = None  # needed where there are splits beside 'train' and 'test', or judgements in `info`
 
 
 class Source(Protocol):

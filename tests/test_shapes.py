@@ -105,6 +105,7 @@ CALLS = {
   'metrics.ranking.likeliest': call(KEY, real(6, 4)),
   'metrics.ranking.products': call(real(6, 4), real(5, 4)),
   'metrics.ranking.ranks': call(real(6, 4), whole(6), truth(6, 4)),
+  'metrics.rates.rate_gap': call(truth(40), whole(40), whole(40, below=2)),
   'metrics.retrieval.mean_average_precision': call(real(6, 4), np.array([0, 0, 1, 1, 2, 2])),
   'metrics.retrieval.retrieval_figures': call(np.ones((3, 5)), real(3, 5)),
   'metrics.rouge.rouge_f1': call(['a', 'b'], ['a', 'c']),

@@ -13,7 +13,7 @@ def get_config(scale='small'):
   c.transform = dict(name='inlp', labels='gender', rounds=20, l2=1e-3)
   c.evaluators = dict(guard=dict(name='erasure', attribute='gender', l2=1e-1))
   c.claim = dict(
-    metric='guard_tpr_gap', beats=('unguarded', 'random'), margin=0.05, lower=True, seeds=1,
+    metric='guard_tpr_gap', beats=('unguarded', 'random'), margin=0.05, lower=True, seeds='items',
     variants=dict(
       unguarded=('transform=None',),
       random=('transform.name=random_directions', 'transform.dim=20'),

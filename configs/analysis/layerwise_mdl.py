@@ -8,7 +8,7 @@ def get_config(scale='small'):
   c.number = 170
   c.evaluators = dict(profile=dict(name='description_length'))
   c.claim = dict(
-    metric='profile_moved', beats=('mixing_weights',), margin=0.2, lower=True, seeds=3,
+    metric='profile_moved', beats=('mixing_weights',), margin=0.2, lower=True,
     variants=dict(mixing_weights=('evaluators.profile.name=mixing_weights',)),
   )  # fmt: skip
   return c

@@ -15,7 +15,7 @@ def get_config(scale='small'):
     steer=dict(name='steering', examples=256, transform=dict(name='lat')),
   )
   c.claim = dict(
-    metric='steer_effect', beats=('random',), margin=0.2, seeds=3,
+    metric='steer_effect', beats=('random',), margin=0.2,
     variants=dict(random=('evaluators.read.transform.name=random_direction', 'evaluators.steer.transform.name=random_direction')),
     also=(dict(metric='read_accuracy', beats=('random',), margin=0.1),),
   )  # fmt: skip

@@ -10,11 +10,20 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.base(scale, data='counted_words', batch_size=64, epochs=1)
   c.number = 266
+  c.parts = (
+    'update of each vector to the mean of its neighbours and its own start, alpha 1 and beta 1 / degree, 10 rounds',
+    'words without an edge stay as they are',
+    'a graph of the same degrees as the control',
+    dict(part='WordNet, PPDB and FrameNet as lexicons', out='data', why="no package ships them; Roget's thesaurus is one"),
+    dict(part='skip-gram, GloVe and other vectors', out='data', why='vectors of counted contexts here'),
+    dict(part='the lexicon as a prior during training', out='open', why='a rival of the paper that is not built'),
+  )
   c.steps, c.kind = 0, 'analysis'
   c.backbone = dict(name='flat')
   c.evaluators = dict(words=dict(name='retrofitted', transform=dict(name='retrofit')))
   c.claim = dict(
-    metric='words_simlex', beats=('plain', 'rewired'), margin=0.02, seeds=1,
+    metric='words_simlex', beats=('plain', 'rewired'), margin=0.02, seeds='items', without='plain',
+    manipulation=dict(metric='words_edges', beats=('plain',), margin=0.05),
     variants=dict(
       plain=('evaluators.words.transform=None',),
       rewired=('evaluators.words.transform.name=retrofit_random',),

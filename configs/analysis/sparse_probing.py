@@ -8,7 +8,7 @@ def get_config(scale='small'):
   c.number = 264
   c.evaluators = dict(neurons=dict(name='sparse', examples=256))
   c.claim = dict(
-    metric='neurons_k1_f1', beats=('random',), margin=0.1, seeds=3,
+    metric='neurons_k1_f1', beats=('random',), margin=0.1,
     variants=dict(random=('evaluators.neurons.name=random_neurons', 'evaluators.neurons.examples=256')),
   )  # fmt: skip
   return c

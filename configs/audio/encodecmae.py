@@ -28,7 +28,6 @@ def get_config(scale='small'):
     metric='fewshot_top1_10shot',
     beats=('random_init', 'frames', 'first_codebook'),
     margin=0.01,
-    seeds=3,
     variants=dict(
       frames=(  # the log-mel frames themselves in place of their codes
         'losses.codes={"name": "masked_mse", "normalize": False, "of": ("told.out", "seen.patches", "seen.mask")}',

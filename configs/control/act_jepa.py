@@ -25,7 +25,6 @@ def get_config(scale='small'):
     metric='control_return',
     beats=('random_init', 'actions_alone'),
     margin=0.3,
-    seeds=3,
     variants=dict(actions_alone=('losses.chunk.state_weight=0.0',)),
     also=(dict(metric='future_r2', beats=('actions_alone',), margin=0.005),),
   )

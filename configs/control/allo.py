@@ -21,7 +21,6 @@ def get_config(scale='small'):
     metric='laplacian_cosine',
     beats=('generalized', 'plain', 'random_init'),
     margin=0.2,
-    seeds=3,
     variants=dict(generalized=(drawing(),), plain=(drawing(equal=True),)),
   )
   return c

@@ -22,7 +22,6 @@ def get_config(scale='small'):
     metric='state_r2',
     beats=('random_init',),
     margin=0.1,
-    seeds=3,
     also=(dict(metric='cloning_return', beats=('random_init',), margin=0.5),),
   )
   return c

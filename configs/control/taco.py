@@ -41,7 +41,6 @@ def get_config(scale='small'):
     metric='control_return',
     beats=('random_init', 'values_alone'),
     margin=0.02,
-    seeds=3,
     variants=dict(values_alone=tuple(f'losses.{name}.weight=0.0' for name in ('taco', 'reward', 'curl'))),
   )
   return c

@@ -30,7 +30,6 @@ def get_config(scale='small'):
     metric='fewshot_top1_10shot',
     beats=('random_init', 'without_mmd'),
     margin=0.01,
-    seeds=3,
     variants=dict(
       without_mmd=('losses.mmd.weight=0.0',),
       with_kl=(

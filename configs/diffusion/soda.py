@@ -21,7 +21,6 @@ def get_config(scale='small'):
     metric='linear_top1',
     beats=('random_init', 'same_view'),
     margin=0.02,
-    seeds=3,
     # The source is the target, not another view of it: a diffusion autoencoder.
     variants=dict(same_view=('view.views=({}, {})',)),
   )

@@ -21,7 +21,6 @@ def get_config(scale='small'):
     metric='fewshot_top1_10shot',
     beats=('random_init', 'dit'),
     margin=0.02,
-    seeds=3,
     also=(dict(metric='fewshot_top1_10shot', beats=('mae',), margin=-0.02),),
     variants=dict(
       dit=('passes.seen.clean=0.0', f'passes.seen.mask={hidden(0.75, 0.0)}'),

@@ -20,7 +20,7 @@ def get_config(scale='small'):
   c.optimizer.weight_decay = 0.01
   c.evaluators = dict(retrieval=dict(name='retrieval', queries='test', documents='test'))
   c.claim = dict(
-    metric='retrieval_map', beats=('raw_input', 'random_init'), margin=0.01, seeds=3,
+    metric='retrieval_map', beats=('raw_input', 'random_init'), margin=0.01,
     also=(dict(metric='retrieval_map', beats=('random_negatives',), margin=0.0),),
     variants=dict(random_negatives=('data.hard=0', 'data.easy=5')),
   )  # fmt: skip

@@ -35,7 +35,6 @@ def get_config(scale='small'):
     metric='knn_top1',
     beats=('random_init', 'mae', 'latent_mse'),
     margin=0.02,
-    seeds=3,
     variants=dict(
       mae=(
         'losses.tell={"name": "masked_mse", "of": ("told.out", "seen.patches", "seen.mask")}',

@@ -29,7 +29,6 @@ def get_config(scale='small'):
     metric='fewshot_top1_10shot',
     beats=('random_init', 'mae', 'moco'),
     margin=0.01,
-    seeds=3,
     variants=dict(mae=('losses.contrast.weight=0.0',), moco=('losses.rebuild.weight=0.0',)),
   )
   return c

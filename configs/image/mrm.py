@@ -25,7 +25,6 @@ def get_config(scale='small'):
     metric='fewshot_top1_10shot',
     beats=('random_init', 'image_alone', 'report_alone'),
     margin=0.01,
-    seeds=3,
     variants=dict(image_alone=('losses.text.weight=0.0',), report_alone=('losses.image.weight=0.0',)),
   )
   return c

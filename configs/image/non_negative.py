@@ -12,7 +12,7 @@ def get_config(scale='small'):
   c.losses.nce = dict(name='non_negative', of=('views.q', 'views.k'), pairs='all', temperature=0.2)
   c.evaluators = dict(dimensions=dict(name='class_consistency', keep=64), linear=dict(name='linear'))
   c.claim = dict(
-    metric='dimensions_consistency', beats=('random_init', 'signed'), margin=0.05, seeds=3,
+    metric='dimensions_consistency', beats=('random_init', 'signed'), margin=0.05,
     also=(
       dict(metric='dimensions_sparsity', beats=('signed',), margin=0.1),
       dict(metric='dimensions_map', beats=('signed',), margin=0.0),

@@ -17,7 +17,7 @@ def get_config(scale='small'):
   c.optimizer = dict(name='adagrad', learning_rate=0.1)
   c.evaluators = dict(links=dict(name='link_prediction'))
   c.claim = dict(
-    metric='links_mrr', beats=('random_init', 'transe'), margin=0.05, seeds=3,
+    metric='links_mrr', beats=('random_init', 'transe'), margin=0.05,
     variants=dict(transe=('heads.relations.name=transe', 'heads.relations.count=data.relation.size')),
   )  # fmt: skip
   return c

@@ -20,7 +20,7 @@ def get_config(scale='small'):
   c.losses.evidence = dict(name='i_edl', **judged, fisher_weight=0.005, kl_weight=kl)
   c.evaluators = dict(outside=dict(name='ood'))
   c.claim = dict(
-    metric='outside_auroc_evidence', beats=('random_init', 'edl'), margin=0.01, seeds=3,
+    metric='outside_auroc_evidence', beats=('random_init', 'edl'), margin=0.01,
     also=(dict(metric='outside_top1', beats=('edl',), margin=-0.01),),
     variants=dict(edl=(f"losses.evidence={dict(name='edl', **judged, kl_weight=weaker)}",)),
   )  # fmt: skip

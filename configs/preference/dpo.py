@@ -30,7 +30,7 @@ def get_config(scale='small'):
   c.evaluators = dict(answers=dict(name='answers'))
   instead = lambda of=of, **objective: (f'losses.pairs={dict(of=of, **objective)}',)
   c.claim = dict(
-    metric='answers_right', beats=('random_init', 'imitation'), margin=0.05, seeds=3,
+    metric='answers_right', beats=('random_init', 'imitation'), margin=0.05,
     variants=dict(
       imitation=('phases=()', 'losses.pairs.weight=0.0'),
       ipo=instead(name='ipo', tau=0.3),

@@ -19,7 +19,7 @@ def get_config(scale='small'):
   c.metrics.accuracy = dict(name='pair_accuracy', of=('read.score[0]', 'read.score[1]'))
   c.evaluators = dict(half=dict(name='partial_reward'))
   c.claim = dict(
-    metric='half_goal_auroc', beats=('random_init', 'bradley_terry'), margin=0.03, seeds=3,
+    metric='half_goal_auroc', beats=('random_init', 'bradley_terry'), margin=0.03,
     also=(dict(metric='half_accuracy', beats=('bradley_terry',), margin=-0.02),),
     variants=dict(bradley_terry=('losses.goals.weight=0.0',)),
   )  # fmt: skip

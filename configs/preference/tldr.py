@@ -14,7 +14,7 @@ def get_config(scale='small'):
   sizes = common.at(scale)(small={}, tiny=dict(examples=64, steps=2, rewarded=2, rounds=1, best_of=2))
   c.experiment = dict(name='tldr', **sizes)
   c.claim = dict(
-    metric='gold', beats=('supervised',), margin=0.05, seeds=3,
+    metric='gold', beats=('supervised',), margin=0.05,
     also=(dict(metric='kl', beats=('beta_0',), margin=0.0, lower=True),),
   )  # fmt: skip
   return c

@@ -22,7 +22,6 @@ def get_config(scale='small'):
     metric='fewshot_top1_1shot',
     beats=('random_init', 'bernoulli'),
     margin=0.005,
-    seeds=3,
     # Runs of mean length 1/(1 - ratio) are values drawn one by one.
     variants=dict(bernoulli=('passes.gaps.mask.length=2.0',)),
     also=(dict(metric='fewshot_top1_1shot', beats=('raw_input',), margin=0.0),),

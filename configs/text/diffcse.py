@@ -26,5 +26,5 @@ def get_config(scale='small'):
   c.losses.detect = dict(name='replaced_token_detection', of=('logits.score', 'corrupt.replaced', 'corrupt.real'), weight=0.05)
   c.losses.mlm = dict(name='token_cross_entropy', of=('mlm.logits', 'mlm.labels', 'mlm.valid'))
   c.metrics.replaced = dict(name='share', of=('corrupt.replaced', 'corrupt.real'))
-  c.claim = dict(metric='sts_spearman', beats=('simcse',), margin=0.005, seeds=3, variants={'simcse': ('losses.detect.weight=0.0',)})
+  c.claim = dict(metric='sts_spearman', beats=('simcse',), margin=0.005, variants={'simcse': ('losses.detect.weight=0.0',)})
   return c

@@ -20,7 +20,7 @@ def get_config(scale='small'):
   c.optimizer.learning_rate.peak = 1e-4
   c.evaluators = dict(linear=dict(name='linear'))
   c.claim = dict(
-    metric='linear_top1', beats=('random_init', 'classes'), margin=0.02, seeds=3,
+    metric='linear_top1', beats=('random_init', 'classes'), margin=0.02,
     variants={
       'classes': (
         "passes.text.heads=('classifier',)",

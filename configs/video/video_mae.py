@@ -23,7 +23,6 @@ def get_config(scale='small'):
     metric='fewshot_top1_10shot',
     beats=('random_init', 'without_tubes'),
     margin=0.01,
-    seeds=3,
     variants=dict(without_tubes=('passes.seen.mask.name=random_mask', 'passes.seen.mask.ratio=0.5')),
   )
   return c

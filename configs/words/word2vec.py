@@ -19,7 +19,7 @@ def get_config(scale='small'):
   c.optimizer = dict(name='sgd', learning_rate=dict(name='linear', start=40.0, end=0.0), momentum=0.0, weight_decay=0.0)
   c.evaluators = dict(words=dict(name='word_similarity'))
   c.claim = dict(
-    metric='words_analogy_mrr', beats=('random_init',), margin=0.02, seeds=3,
+    metric='words_analogy_mrr', beats=('random_init',), margin=0.02,
     also=(dict(metric='words_analogy_mrr', beats=('every_occurrence',), margin=0.0),),
     variants=dict(every_occurrence=('data.subsample=1.0',)),
   )  # fmt: skip

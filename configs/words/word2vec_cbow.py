@@ -14,7 +14,7 @@ def get_config(scale='small'):
   c.optimizer = dict(name='adamw', learning_rate=dict(name='linear', start=1e-2, end=0.0), weight_decay=0.0)
   c.evaluators = dict(words=dict(name='word_similarity'))
   c.claim = dict(
-    metric='words_analogy_syntactic_mrr', beats=('random_init', 'skip_gram'), margin=0.005, seeds=3,
+    metric='words_analogy_syntactic_mrr', beats=('random_init', 'skip_gram'), margin=0.005,
     variants=dict(skip_gram=('passes.path.sampler.name=huffman_path_from_one',)),
   )  # fmt: skip
   return c

@@ -1,8 +1,38 @@
-"""What stands around a figure: its interval, and its name in a flat record."""
+"""What stands around a figure: its interval, its name in a flat record, and the test items that it is made of."""
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from jssl.metrics.ranking import correlations
+from jssl.metrics.rates import rate_gap
+
+STATISTICS = dict(mean=np.mean, spearman=lambda x, y: correlations(x, y)['spearman'], rate_gap=rate_gap)
+
+
+class Items(NamedTuple):
+  """What a figure is made of, test item by test item, so that it can be computed again of items that are drawn again.
+
+  A protocol gives them beside its figures, as `items`: figure -> Items.
+  """
+
+  statistic: str  # of STATISTICS
+  columns: tuple[np.ndarray, ...]  # its arguments, [n] each
+
+  def figure(self, rows: np.ndarray) -> float:
+    """Of some items."""
+    return float(STATISTICS[self.statistic](*(x[rows] for x in self.columns)))
+
+
+def plain_items(items: Mapping[str, Items]) -> dict[str, Any]:
+  """Items as JSON can hold them."""
+  return {name: [x.statistic, *(np.asarray(column).tolist() for column in x.columns)] for name, x in items.items()}
+
+
+def read_items(held: Mapping[str, Any]) -> dict[str, Items]:
+  """What `plain_items` made."""
+  return {name: Items(statistic, tuple(map(np.array, columns))) for name, (statistic, *columns) in held.items()}
 
 
 def interval(values: np.ndarray, level: float = 0.95, draws: int = 2000, seed: int = 0) -> tuple[float, float]:

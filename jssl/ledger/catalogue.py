@@ -5,17 +5,19 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from jssl import configs
-from jssl.ledger import records as ledger
+from jssl import configs, run
+from jssl.ledger import claims, records
+from jssl.ledger.fidelity import fidelity, parts
 
 
 def systems() -> list[dict[str, Any]]:
-  """A row a system: name, paper, number in the list of papers, family, kind, config, scales, claim."""
+  """A row a system: name, paper, number in the list of papers, family, kind, config, scales, fidelity, claim."""
   rows = []
   for name, module in configs.names().items():
     path = Path(util.find_spec(module).origin)
     found = configs.module(name)
-    c = found.get_config()
+    c = run.load_config(name)
+    record = records.read(name)
     rows.append(
       dict(
         name=name,
@@ -25,20 +27,14 @@ def systems() -> list[dict[str, Any]]:
         kind=c.get('kind', 'method'),
         config=f'{path.parent.name}/{path.name}',
         scales=configs.scales(found),
-        claim=dict(text=claim_text(c.get('claim')), state=ledger.state(name)),
+        fidelity=fidelity(parts(c)),
+        claim=dict(
+          text=claims.text(c.get('claim')),
+          state=records.state(record),
+          stale=records.stale(record, c.to_dict()),
+          tries=sum(records.tries(record).values()),
+          looks=len(record['looks']),
+        ),
       )
     )
   return rows
-
-
-def claim_text(claim: Any) -> str:
-  """A claim in words."""
-  if not claim:
-    return ''
-  return '; '.join(check_text(check) for check in ledger.checks(claim)) + f' over {claim["seeds"]} seeds'
-
-
-def check_text(check: ledger.Check) -> str:
-  """One thing that must hold, in words."""
-  others = ' and '.join(name.replace('_', ' ') for name in check.beats)
-  return f'{check.metric} {"below" if check.lower else "above"} {others} by {check.margin:g}'

@@ -1,32 +1,29 @@
-"""The ledger: what became of each system's claim, with all that the figures rest on."""
+"""The ledger: for each system what was claimed before it was run, how often it was edited, tried and looked at, and what came out.
 
-import ast
-import functools
+A record is one JSON file:
+
+    registrations   claim, data, budget and method with their hashes, in the order in which they were registered; the last one is current
+    tries           configurations that were scored on development seeds while the system was tuned
+    looks           runs of final seeds, each under the hash of config and code that it rests on; the last one is current
+    before          what earlier rules made of the system
+"""
+
 import hashlib
-import importlib
-import importlib.util
-import inspect
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import numpy as np
-from ml_collections import ConfigDict
-
-from jssl import configs, experiments, run
 from jssl.core.log import replace
-from jssl.keys import DEFAULTS
-from jssl.model import writable
+from jssl.keys import DEFAULTS, OF_A_PHASE
+from jssl.ledger import claims
+from jssl.ledger.reach import code_hash
 
 _package = Path(__file__).parents[1]
-_shipped = _package / 'records'  # in a wheel, which nobody writes into
 _checkout = _package.parent / 'experiments' / 'ledger'
-_shipped = _checkout if _checkout.is_dir() else _shipped
+_shipped = _checkout if _checkout.is_dir() else _package / 'records'  # in a wheel, which nobody writes into
 
 
 def _own() -> Path:
@@ -35,254 +32,136 @@ def _own() -> Path:
 
 
 _records = _checkout if _checkout.is_dir() else _own()
-# What a figure rests on whatever the config names: from here on, by what these import.
-ROOTS = ('jssl.core.build', 'jssl.core.loop', 'jssl.core.method', 'jssl.core.step', 'jssl.data.core.sources', 'jssl.evaluators.subject')
+EMPTY = dict(registrations=[], tries=[], looks=[])
+BUDGET = ('epochs', 'steps', 'batch_size')
+NO_FIGURE = (
+  'claim',
+  'parts',
+  'number',
+  'name',
+  'kind',
+  'seed',
+  'log_every',
+  'log_gradients',
+  'checkpoint_every',
+  'health_every',
+  'keep',
+  'source',
+)
 
 
-class Check(NamedTuple):
-  """One thing that a claim says: over the seeds, the mean of `metric` lies beyond that of each of `beats` by `margin`."""
-
-  metric: str
-  beats: tuple[str, ...]
-  margin: float
-  lower: bool  # the less the better
-
-  def holds(self, name: str, rows: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether it does, for the system `name` among rows of figures."""
-    sign = -1 if self.lower else 1
-    mean = lambda row: sign * rows[row][self.metric]['mean']
-    return all(mean(name) - mean(other) >= self.margin for other in self.beats)
+def folder() -> Path:
+  """Where records are written."""
+  return _records
 
 
-def checks(claim: Mapping[str, Any]) -> list[Check]:
-  """A claim's checks: its own, and those of `also`."""
-  return [Check(c['metric'], tuple(c['beats']), c['margin'], bool(c.get('lower', False))) for c in (claim, *claim.get('also', ()))]
-
-
-def read(name: str) -> dict[str, Any] | None:
-  """The record of a system's claim; None where it was never tried."""
+def read(name: str) -> dict[str, Any]:
+  """The record of a system; one without registrations, tries and looks where it was never tried."""
   path = next((f / f'{name}.json' for f in (_records, _shipped) if (f / f'{name}.json').exists()), None)
-  return json.loads(path.read_text()) if path else None
+  return {'name': name, **EMPTY, **(json.loads(path.read_text()) if path else {})}
 
 
-def state(name: str) -> str:
-  """held or not_held, stale where the code has changed since, or untried."""
-  record = read(name)
-  if record is None:
-    return 'untried'
-  return record['state'] if record['code'] == code_hash(run.load_config(name).to_dict()) else 'stale'
-
-
-def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
-  """Runs a system's claim over its seeds and writes the record, and a picture of it beside.
-
-  A claim is dict(metric, beats, margin, seeds) and, where needed, `lower`, `variants` and `also`. What is to be beaten is
-  raw_input, random_init, or one of `variants`, which are named settings 'x.y=v' of the same config: the part that
-  the paper adds, taken out.
-
-  Raises:
-    LookupError: if there is no such system.
-    ValueError: if its config has no claim, or the claim names a row or a figure that does not come out.
-  """
-  return begin(name)(say)
-
-
-def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callable[[str], None]], dict[str, Any]]:
-  """Asks for the runs of a claim; what it returns waits for them and does the rest of `reproduce`.
-
-  The seeds of a variant share its programs, so that they are run together, where there are variants enough for all jobs.
-
-  Args:
-    name: of the system.
-    map: carries out the runs; that of `processes.workers` starts at once, and does several at a time.
-    jobs: how many; the seconds of a record are those of all its runs over this number.
-  """
-  if (system := configs.split(name)[0]) != name:
-    raise ValueError(f'{name}: claims are of the scale {configs.SMALL}; give {system} alone')
-  config = run.load_config(name)
-  if not config.get('claim'):
-    raise ValueError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin, seeds)')
-  claim = config.claim.to_dict()
-  said = checks(claim)
-  known = config.get('evaluators') or DEFAULTS['evaluators']
-  labels = sorted({label for check in said for label in known if check.metric.startswith(f'{label}_')})
-  for check in () if config.get('experiment') else said:
-    if not any(check.metric.startswith(f'{label}_') for label in labels):
-      raise ValueError(f'the claim of {name} speaks of {check.metric}, which none of its evaluators finds: {sorted(known)}')
-    if other := [row for row in check.beats if row not in ('raw_input', 'random_init', *claim.get('variants', {}))]:
-      raise ValueError(f'the claim of {name} is to beat {other[0]}, which is neither raw_input, random_init nor one of its variants')
-  variants = {name: (), **claim.get('variants', {})}
-  for settings in variants.values():
-    run.load_config(name, [f'--config.{s}' for s in settings])  # what cannot be set is told before the others are run
+def write(record: Mapping[str, Any]) -> None:
+  """Writes a record; whoever reads it, even after a crash, finds the old one or the new one."""
   _records.mkdir(parents=True, exist_ok=True)
-  for file in (f'{name}.json', f'{name}.png'):
-    writable(_records / file)
-  parts = min(-(-jobs // len(variants)), claim['seeds'])
-  runs = [(variant, range(part, claim['seeds'], parts)) for part in range(parts) for variant in variants]
-  outcomes = map(partial(_outcomes, name, labels), *zip(*((seeds, variants[v], v == name) for v, seeds in runs), strict=True))
-  code = code_hash(config.to_dict())
-
-  def finish(say: Callable[[str], None]) -> dict[str, Any]:
-    found: dict[str, dict[int, dict[str, float]]] = {}  # row -> seed -> figures
-    curve, seconds = [], 0.0
-    each = ((seed, variant, r) for (variant, seeds), of in zip(runs, outcomes, strict=True) for seed, r in zip(seeds, of, strict=True))
-    for seed, variant, results in each:
-      for row, figures in results['rows'].items():
-        if row == name:
-          found.setdefault(variant, {})[seed] = figures
-        elif variant == name:  # the baselines are the same beside every variant
-          found.setdefault(row, {})[seed] = figures
-      curve = results['curve'] if (seed, variant) == (0, name) else curve
-      seconds += results['seconds'] / jobs
-      told = ', '.join(f'{c.metric} {results["rows"][name].get(c.metric, np.nan):.3f}' for c in said)
-      say(f'{name}: seed {seed}, {variant}: {told}' + ''.join(f'; {a}' for a in results['alarms']))
-    for check in said:
-      for row in (name, *check.beats):
-        if row not in found or any(check.metric not in figures for figures in found[row].values()):
-          known = {r: sorted(of[0]) for r, of in found.items()}
-          raise ValueError(f'the claim of {name} speaks of {check.metric} of {row}, which does not come out; there are {known}')
-    rows = {
-      row: {c.metric: _over_seeds([of[s][c.metric] for s in sorted(of)]) for c in said if all(c.metric in f for f in of.values())}
-      for row, of in found.items()
-    }
-    held = [check.holds(name, rows) for check in said]
-    record = dict(
-      name=name, state='held' if all(held) else 'not_held', claim=claim, held=held, figures=rows, curve=curve,
-      seconds=seconds, config=config.to_dict(), code=code, versions=run.versions(),
-    )  # fmt: skip
-    replace(_records / f'{name}.json', json.dumps(record, indent=1, default=str) + '\n')
-    from jssl.pictures.claim import claim_picture
-
-    claim_picture(record, said, _records / f'{name}.png')
-    return record
-
-  return finish
+  text = json.dumps(record, indent=1, default=str)
+  flat = re.sub(r'\[\s+((?:-?[\d.eE+-]+|NaN|null|true|false)(?:,\s+(?:-?[\d.eE+-]+|NaN|null|true|false))*)\s+\]', _in_a_line, text)
+  replace(_records / f'{record["name"]}.json', flat + '\n')
 
 
-def _outcomes(name: str, labels: Sequence[str], seeds: Sequence[int], settings: Sequence[str], baselines: bool) -> list[dict[str, Any]]:
-  """The runs of one variant of a claim; a function of its own, so that another process can be asked for them."""
-  config = run.load_config(name, [f'--config.{s}' for s in settings])
-  found, began = [], time.perf_counter()
-  for results in run.outcomes(config, seeds, labels, baselines=baselines):
-    found.append(dict(results, seconds=time.perf_counter() - began))
-    began = time.perf_counter()
-  jax.clear_caches()  # the programs of a hundred claims would use up a process's memory maps
+def _in_a_line(found: re.Match) -> str:
+  return '[' + re.sub(r'\s+', ' ', found[1]) + ']'
+
+
+def registration(config: Mapping[str, Any]) -> dict[str, Any]:
+  """What has to stand before a claim is run: the claim, the data and the budget, and a hash of these and of the method."""
+  config = _plain(config)
+  phases = config.get('phases') or []
+  parts = dict(
+    claim=config['claim'],
+    data=[config.get('data'), *(phase['data'] for phase in phases if phase.get('data'))],
+    budget={key: config[key] for key in BUDGET if config.get(key) is not None}
+    | dict(seeds=config['claim'].get('seeds', claims.SEEDS))
+    | ({'phases': [phase.get('steps') for phase in phases]} if phases else {}),
+  )
+  method = {key: x for key, x in config.items() if key not in (*NO_FIGURE, *BUDGET, 'data', 'phases')}
+  method['phases'] = [{key: x for key, x in phase.items() if key in (*OF_A_PHASE, 'losses') and key != 'data'} for phase in phases]
+  hashes = {key: digest(x) for key, x in {**parts, 'method': method}.items()}
+  return dict(hash=digest(hashes), hashes=hashes, **parts)
+
+
+def register(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+  """The record of a system with its claim registered as it stands now; an edit since the last registration is kept, and said.
+
+  Returns:
+    The record, as written.
+  """
+  record, new = read(name), registration(config)
+  last = record['registrations'][-1] if record['registrations'] else None
+  if last is None or last['hash'] != new['hash']:
+    changed = [key for key, x in new['hashes'].items() if last and last['hashes'][key] != x]
+    record['registrations'] = [*record['registrations'], dict(new, changed=changed)]
+    write(record)
+  return record
+
+
+def look(record: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+  """The record with what a run of the final seeds found. Under the hash of an earlier look it is that look, run again."""
+  looks = list(record['looks'])
+  same = next((i for i, earlier in enumerate(looks) if earlier['code'] == found['code']), None)
+  if same is None:
+    looks.append(dict(found, runs=1))
+  else:
+    looks.append(dict(found, runs=looks.pop(same)['runs'] + 1))
+  return dict(record, looks=looks)
+
+
+def digest(value: Any) -> str:
+  """A hash of what JSON can hold."""
+  return hashlib.sha256(json.dumps(_plain(value), sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+  """As it comes back from JSON."""
+  value = value.to_dict() if hasattr(value, 'to_dict') else value
+  return json.loads(json.dumps(value, default=str))
+
+
+def state(record: Mapping[str, Any]) -> str:
+  """held, undecided, not_held, contradicted, or untried."""
+  return record['looks'][-1]['state'] if record['looks'] else 'untried'
+
+
+def stale(record: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+  """Whether the config, or code that the figures rest on, has changed since the last look."""
+  return bool(record['looks']) and record['looks'][-1]['code'] != code_hash(config)
+
+
+def tries(record: Mapping[str, Any]) -> dict[str, int]:
+  """Row -> how many configurations were scored while it was tuned."""
+  found: dict[str, int] = {}
+  for each in record['tries']:
+    found[each['row']] = found.get(each['row'], 0) + 1
   return found
+
+
+def evaluators_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+  return config.get('evaluators') or DEFAULTS['evaluators']
 
 
 def summary(record: Mapping[str, Any]) -> str:
-  """The figures of a record in a line."""
+  """The figures of the last look in a line."""
+  if not record['looks']:
+    return ''
+  last = record['looks'][-1]
   texts = []
-  for check in checks(record['claim']):
-    of = lambda row, m=check.metric: record['figures'][row][m]
-    rows = (record['name'], *check.beats)
-    texts.append(f'{check.metric} ' + ', '.join(f'{r} {of(r)["mean"]:.3f} [{of(r)["low"]:.3f}, {of(r)["high"]:.3f}]' for r in rows))
-  return '; '.join(texts)
+  for c in last['comparisons']:
+    sign = '-' if c['lower'] else ''
+    mine, other = (_mean(last['rows'][row][c['metric']]) for row in (record['name'], c['other']))
+    bounds = f'{sign}difference in [{c["low"]:+.3f}, {c["high"]:+.3f}], margin {c["margin"]:g}: {c["state"].replace("_", " ")}'
+    texts.append(f'{c["metric"]} {mine:.3f}, {c["other"].replace("_", " ")} {other:.3f}, {bounds}')
+  return '; '.join([*texts, *(f'flag: {flag}' for flag in last['flags'])])
 
 
-def _over_seeds(values: Sequence[float]) -> dict[str, Any]:
-  return dict(zip(('mean', 'low', 'high'), interval(values), strict=True), values=list(values))
-
-
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-  """Mean and 95 % interval over seeds, by Student's t."""
-  from scipy.stats import t
-
-  x = np.asarray(values, np.float64)
-  half = t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else 0.0
-  return float(x.mean()), float(x.mean() - half), float(x.mean() + half)
-
-
-def code_hash(config: Mapping[str, Any]) -> str:
-  """A hash of the config and of all code that its figures rest on: the step, what the config names, what these import.
-
-  Code is hashed as it parses, without docstrings, so that a comment makes no record stale.
-  """
-  from jssl import tables
-
-  named = set(ROOTS)
-  if config.get('experiment'):
-    named.add(experiments.module(config['experiment']['name']).__name__)
-  for name in _named({'evaluators': DEFAULTS['evaluators'], **config, 'variants': _variants(config)}):
-    for table in tables.TABLES.values():
-      if name in [*table] or ':' in name and name in table:
-        entry = inspect.unwrap(getattr(table[name], 'judge', table[name]))
-        named.add((entry.func if isinstance(entry, partial) else entry).__module__)
-  seen: set[str] = set()
-  while named - seen:
-    module = (named - seen).pop()
-    seen.add(module)
-    named |= _imported(module)
-  digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-  for module in sorted(seen):
-    digest.update(_skeleton(module))
-  return digest.hexdigest()[:16]
-
-
-def _variants(config: Mapping[str, Any]) -> list[dict[str, Any]]:
-  """The configs of the variants of a claim, which may name code that the config itself does not."""
-  found = []
-  for settings in ((config.get('claim') or {}).get('variants') or {}).values():
-    c = ConfigDict(dict(config))
-    for setting in settings:
-      run.set_option(c, setting)
-    found.append(c.to_dict())
-  return found
-
-
-def _named(config: Any) -> Iterator[str]:
-  """Every name in a config that a table may hold."""
-  if isinstance(config, Mapping):
-    for value in config.values():
-      yield from _named(value)
-  elif isinstance(config, list | tuple):
-    for value in config:
-      yield from _named(value)
-  elif isinstance(config, str):
-    yield config
-
-
-@functools.cache
-def _tree(module: str) -> ast.Module:
-  spec = importlib.util.find_spec(module)
-  return ast.parse(Path(spec.origin).read_text() if spec and spec.origin else '')
-
-
-@functools.cache
-def _imported(module: str) -> frozenset[str]:
-  """The modules of jssl that a module imports, packages' own tables left out: they only list."""
-  found = set()
-  for node in ast.walk(_tree(module)):
-    if isinstance(node, ast.ImportFrom) and (node.module or '').split('.')[0] == 'jssl':
-      found |= {node.module, *(f'{node.module}.{a.name}' for a in node.names), *(_home_of(node.module, a.name) for a in node.names)}
-    elif isinstance(node, ast.Import):
-      found |= {a.name for a in node.names if a.name.startswith('jssl.')}
-  return frozenset(m for m in found if m != 'jssl.tables' and _is_module(m))
-
-
-@functools.cache
-def _home_of(package: str, name: str) -> str:
-  """The module of what a package offers under a name."""
-  spec = importlib.util.find_spec(package)
-  offers = spec and (spec.origin or '').endswith('__init__.py') and not _is_module(f'{package}.{name}')
-  offered = getattr(importlib.import_module(package), name, None) if offers else None
-  found = getattr(offered, '__module__', None)
-  return found if isinstance(found, str) and found.startswith('jssl.') else package
-
-
-@functools.cache
-def _is_module(name: str) -> bool:
-  try:
-    spec = importlib.util.find_spec(name)
-  except ModuleNotFoundError:
-    return False
-  return bool(spec and spec.origin and not spec.origin.endswith('__init__.py'))
-
-
-@functools.cache
-def _skeleton(module: str) -> bytes:
-  tree = _tree(module)
-  for node in ast.walk(tree):
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-      node.body = node.body[1:] or [ast.Pass()]
-  return ast.dump(tree).encode()
+def _mean(values: list[float]) -> float:
+  return sum(values) / len(values)

@@ -3,9 +3,11 @@
 import numpy as np
 
 from jssl.data.audio import voices
+from jssl.data.core.operators import few
 from jssl.data.multimodal import shifted_digits
-from jssl.data.vision import few_labels, glyphs
+from jssl.data.vision import glyphs
 from jssl.data.vision import outside as outside_vision
+from jssl.data.vision.images import mnist5k
 
 
 def test_speakers_of_the_test_are_new_and_recognisable():
@@ -48,7 +50,7 @@ def test_two_of_digit_shift_and_sum_tell_the_third(prepared, monkeypatch):
 
 def test_few_labels_are_as_many_as_said_and_right(prepared, monkeypatch):
   monkeypatch.setenv('JSSL_DATA_DIR', str(prepared))
-  train = few_labels.mnist5k_few(shots=3, train=300).splits['train']
+  train = few(of=mnist5k(train=300), shots=3).splits['train']
   rows = [train[i] for i in range(len(train))]
   known = [(int(r['few']), int(r['label'])) for r in rows if r['few'] >= 0]
   assert all(few == label for few, label in known)

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from jssl.data.core.arrays import Columns, arrays
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 # First three formants of five vowels, in Hz, of an adult male.
 _VOWELS = np.array([[730, 1090, 2440], [530, 1840, 2480], [270, 2290, 3010], [570, 840, 2410], [300, 870, 2240]])
@@ -58,7 +58,7 @@ def voices(
     utterances=np.repeat(test, utterances, 0),
     label=np.repeat(who[speakers:], utterances),
   )
-  return data._replace(splits={**data.splits, 'test': Columns(each)})
+  return data._replace(splits={**data.splits, 'test': Columns(each)}, judged=Judged(carved=None))
 
 
 @functools.lru_cache(2)

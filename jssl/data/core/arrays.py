@@ -110,10 +110,11 @@ def arrays(
     rows = permutation(n, seed)
     cut = round(held_out * n)
     splits = {'train': Columns(splits['train'].take(rows[cut:])), 'test': Columns(splits['train'].take(rows[:cut]))}
+  info = {**(info or {}), **({'split': 'random'} if held_out else {})}
   facts = dict(facts or {})
-  if 'label' in train and (info or {}).get('classes'):
+  if 'label' in train and info.get('classes'):
     facts.setdefault('label', dict(classes=info['classes']))
-  return Data(splits=splits, spec=described(splits, facts), inputs=inputs or next(iter(train)), info=dict(info or {}))
+  return Data(splits=splits, spec=described(splits, facts), inputs=inputs or next(iter(train)), info=info)
 
 
 def described(splits: Mapping[str, Columns], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Column]:

@@ -64,7 +64,9 @@ def with_columns(data: Data, make: Callable[[str, Mapping[str, np.ndarray]], Map
     spec: what these are.
   """
   beside = lambda split: lambda columns: make(split, columns)
-  return data._replace(splits={name: Beside(split, beside(name)) for name, split in data.splits.items()}, spec={**data.spec, **spec})
+  splits = {name: Beside(split, beside(name)) for name, split in data.splits.items()}
+  info = {key: x for key, x in data.info.items() if key != 'split'}  # columns made for a split do not go with its rows into another
+  return data._replace(splits=splits, spec={**data.spec, **spec}, info=info)
 
 
 def few(*, of: Data, shots: int = 10, column: str = 'label', seed: int = 0) -> Data:

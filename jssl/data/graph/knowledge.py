@@ -8,7 +8,7 @@ import numpy as np
 
 from jssl.data.core.arrays import Columns, arrays
 from jssl.data.core.packaged import package
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 LICENCE = 'distributed with pykeen (MIT)'
 
@@ -63,7 +63,8 @@ def triples(names: dict[str, np.ndarray], **info) -> Data:
   info = dict(info, entities=entities.tolist(), relations=relations.tolist())
   facts = dict(head=dict(size=len(entities)), tail=dict(size=len(entities)), relation=dict(size=len(relations)))
   data = arrays(test=number(names['test']), inputs='head', facts=facts, info=info, **number(train))
-  return data._replace(splits=data.splits | {'valid': Columns({k: x.astype(np.int32) for k, x in number(names['valid']).items()})})
+  valid = Columns({name: x.astype(np.int32) for name, x in number(names['valid']).items()})
+  return data._replace(splits=data.splits | {'valid': valid}, judged=Judged(carved=None, instead={'test': 'valid'}))
 
 
 def _packaged(name: str, citation: str) -> Data:

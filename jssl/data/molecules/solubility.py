@@ -10,7 +10,7 @@ import numpy as np
 from jssl.data.core.arrays import Columns
 from jssl.data.core.packaged import package
 from jssl.data.text.corpora import data
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 FIRST = 5  # ids below are padding, unknown, two that are not used, and [MASK], as for words
 UNKNOWN, MASK = 1, 4
@@ -56,7 +56,7 @@ def solubility(*, notation: str = 'selfies', length: int = 48, unlabelled: int |
   )  # fmt: skip
   made = data({'train': dict(ids=np.concatenate([ids['labelled'], ids['others']]))}, info)
   labelled = {split: Columns(dict(ids=ids[split], truth=truth(rows))) for split, rows in (('labelled', known), ('test', test))}
-  return made._replace(splits={**made.splits, **labelled})
+  return made._replace(splits={**made.splits, **labelled}, judged=Judged(carved='labelled'))
 
 
 def _known(split: str) -> list[tuple[str, float]]:

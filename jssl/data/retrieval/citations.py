@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jssl.data.core.arrays import Columns, arrays
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 CLS, FIRST = 1, 2  # ids: 0 is padding, then the token that documents begin with, then words
 
@@ -233,7 +233,7 @@ def _documents(draw: Callable, make: Callable, *, seed: int = 0, **options) -> D
   )  # fmt: skip
   query = np.repeat(np.arange(len(test.ids), dtype=np.int32), test.cited.shape[1])
   relevance = dict(query=query, document=test.cited.ravel().astype(np.int32), relevance=np.ones(len(query), np.float32))
-  return data._replace(splits=data.splits | {'relevance': Columns(relevance)})
+  return data._replace(splits=data.splits | {'relevance': Columns(relevance)}, judged=Judged(carved=None, halved=('relevance',)))
 
 
 def _words(random: np.random.RandomState, n: int, vocabulary: int, own: int) -> np.ndarray:

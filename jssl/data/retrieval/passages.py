@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from jssl.data.text.corpora import KING_JAMES, data, king_james_verses, tokenized
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 
 @functools.lru_cache(maxsize=2)
@@ -48,4 +48,4 @@ def king_james_passages(
   own = np.arange(len(parts['test']))
   columns['queries'] = dict(ids=ids['test_queries'])
   columns['relevance'] = dict(query=own, document=own, relevance=np.ones(len(own), np.float32))
-  return data(columns, {**info, 'name': 'king_james_passages'})
+  return data(columns, {**info, 'name': 'king_james_passages'})._replace(judged=Judged(carved=None, halved=('relevance',)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from jssl.data.graph.knowledge import umls
 from jssl.data.text.corpora import data
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 MASK, FIRST = 1, 2  # ids: padding is 0; then relations, then entities
 
@@ -63,7 +63,7 @@ def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int
   for split in splits.values():
     split |= {name: np.tile(where[:, i], (len(split['ids']), 1)) for i, name in enumerate(('row', 'column'))}
   facts = dict(ids=dict(size=first + e, pad=0, mask=MASK, first=first), row=dict(size=rows + 1), column=dict(size=columns + 1))
-  return data(splits, {**graph.info, 'name': 'umls_tables'}, facts)
+  return data(splits, {**graph.info, 'name': 'umls_tables'}, facts)._replace(judged=Judged(carved=None, instead={'test': 'valid'}))
 
 
 def _some(random: np.random.RandomState, wanted: set[int], others: set[int], count: int) -> list[int]:

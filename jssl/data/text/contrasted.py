@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from jssl.data.text import corpora as text
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 TEMPLATES = ('this is a wonderful film. {}', 'this is a terrible film. {}')
 
@@ -31,4 +31,4 @@ def contrasted_reviews(*, pairs: int = 512, length: int = 32, vocabulary: int = 
   ids, _ = text.tokenized(text.ROTTEN_TOMATOES, dict(train=train, stimuli=stimuli), length, vocabulary, tokenizer)
   split = text.data(dict(train=dict(ids=ids['stimuli'], label=np.tile([1, 0], pairs))), {}).splits['train']
   texts = data.info['texts'] | dict(stimuli=stimuli)
-  return data._replace(splits=data.splits | dict(stimuli=split), info=data.info | dict(texts=texts))
+  return data._replace(splits=data.splits | dict(stimuli=split), info=data.info | dict(texts=texts), judged=Judged())

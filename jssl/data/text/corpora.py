@@ -19,7 +19,7 @@ from jssl.data.core.arrays import Columns, described
 from jssl.data.core.order import permutation
 from jssl.data.core.packaged import package
 from jssl.data.text import tokenize
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 LEE = dict(
   name='lee',
@@ -80,7 +80,7 @@ def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = Non
     pairs_test=_all_pairs(np.sort(drawn[20:]), judged),
     pairs_validation=_all_pairs(np.sort(drawn[:20]), judged),
   )
-  return data(splits, info)
+  return data(splits, info)._replace(judged=Judged(carved=None, instead={'pairs_test': 'pairs_validation', 'pairs': None}))
 
 
 def _all_pairs(rows: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:

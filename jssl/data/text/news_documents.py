@@ -27,4 +27,4 @@ def lee_documents(*, length: int = 128, vocabulary: int = 4096, tokenizer: str |
   texts = dict(train=[line for line in lines if line.strip()], test=made.info['texts']['test'])
   ids, info = text.tokenized(text.LEE, texts, length, vocabulary, tokenizer)
   documents = text.data({split: dict(ids=rows) for split, rows in ids.items()}, info)
-  return documents._replace(splits={**made.splits, **documents.splits})
+  return documents._replace(splits={**made.splits, **documents.splits}, judged=made.judged)

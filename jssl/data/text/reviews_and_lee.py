@@ -3,7 +3,7 @@
 from jssl.data.core.arrays import Columns
 from jssl.data.text import corpora as text
 from jssl.data.text.few_reviews import few_reviews
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 
 def reviews_and_lee(*, shots: int = 100, tests: int = 600, length: int = 32, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
@@ -22,4 +22,5 @@ def reviews_and_lee(*, shots: int = 100, tests: int = 600, length: int = 32, voc
   reviews = few_reviews(shots=shots, tests=tests, length=length, vocabulary=vocabulary, tokenizer=tokenizer)
   lee = text.lee(length=length, vocabulary=vocabulary, tokenizer=tokenizer).splits
   pairs = {name: lee[name] for name in ('pairs', 'pairs_test', 'pairs_validation')}
-  return reviews._replace(splits={**reviews.splits, 'documents': Columns(dict(ids=lee['test'].columns['ids'])), **pairs})
+  judged = Judged(instead={'pairs_test': 'pairs_validation', 'pairs': None})
+  return reviews._replace(splits={**reviews.splits, 'documents': Columns(dict(ids=lee['test'].columns['ids'])), **pairs}, judged=judged)

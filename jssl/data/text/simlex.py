@@ -6,7 +6,7 @@ import numpy as np
 
 from jssl.data.core.packaged import package
 from jssl.data.text import corpora as text
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 SIMLEX = dict(
   name='simlex', description='SimLex-999: 999 pairs of words, judged for likeness, not for association, as gensim packages them.',
@@ -39,4 +39,6 @@ def simlex(*, length: int = 8, vocabulary: int = 2048, tokenizer: str | None = N
   ids, info = text.tokenized(SIMLEX, dict(train=words, test=words), length, vocabulary, tokenizer)
   a, b, score = zip(*((number[first], number[second], float(score)) for first, second, score in rows), strict=True)
   splits = {split: dict(ids=rows) for split, rows in ids.items()}
-  return text.data({**splits, 'pairs': dict(a=np.array(a), b=np.array(b), score=np.array(score))}, info)
+  return text.data({**splits, 'pairs': dict(a=np.array(a), b=np.array(b), score=np.array(score))}, info)._replace(
+    judged=Judged(carved=None, halved=('pairs',))
+  )

@@ -135,6 +135,7 @@ def _packaged(card: Card, builder, data_dir, train: int | None) -> Data:
     dict(
       name=card.name,
       version=card.version,
+      split='random',
       classes=card.classes,
       description=card.description,
       licence=card.licence,

@@ -3,7 +3,7 @@
 from jssl.data.core.arrays import Columns
 from jssl.data.vision.glyphs import glyphs
 from jssl.data.vision.images import mnist5k
-from jssl.types import Data
+from jssl.types import Data, Judged
 
 
 def mnist5k_glyphs(*, train: int | None = None) -> Data:
@@ -17,4 +17,4 @@ def mnist5k_glyphs(*, train: int | None = None) -> Data:
   """
   data = mnist5k(train=train)
   images, labels = glyphs()
-  return data._replace(splits={**data.splits, 'outside': Columns(dict(image=images, label=labels))})
+  return data._replace(splits={**data.splits, 'outside': Columns(dict(image=images, label=labels))}, judged=Judged(halved=('outside',)))

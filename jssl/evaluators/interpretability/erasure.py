@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from jssl.evaluators.features import extract
+from jssl.evaluators.figures import Items
 from jssl.evaluators.needs import TEST, TRAIN
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
@@ -41,11 +42,9 @@ def erasure(subject: Subject, key: Key, *, attribute: str, l2: float = 1e-4) -> 
   fit = jax.jit(partial(logistic, l2=l2))
   says = lambda labels, of: hits(logits(fit(a, jax.nn.one_hot(labels, int(max(labels.max(), of.max())) + 1)), b), of, 1e-6)
   right = says(y, truth)
-  of = lambda value, c: right[(truth == c) & (hidden == value)]
-  gaps = [of(1, c).mean() - of(0, c).mean() for c in np.unique(truth) if len(of(1, c)) and len(of(0, c))]
-  if not gaps:
-    raise ValueError(f'no label of the test split has examples with {attribute!r} 0 and 1 both; expected both, to compare their rates')
-  return dict(
-    attribute_top1=float(says(z, hidden).mean()), label_top1=float(right.mean()),
-    tpr_gap=float(np.sqrt(np.mean(np.square(gaps)))),
-  )  # fmt: skip
+  items = dict(
+    attribute_top1=Items('mean', (says(z, hidden),)),
+    label_top1=Items('mean', (right,)),
+    tpr_gap=Items('rate_gap', (right, truth, hidden)),
+  )
+  return {**{name: x.figure(slice(None)) for name, x in items.items()}, 'items': items}

@@ -6,6 +6,7 @@ import numpy as np
 
 from jssl.evaluators import needs
 from jssl.evaluators.features import extract
+from jssl.evaluators.figures import Items
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.metrics.ranking import correlations
@@ -65,4 +66,4 @@ def _correlation(subject, represent, texts, pairs, dims, angular=False):
   a, b, score = (np.array([row[name] for row in rows]) for name in ('a', 'b', 'score'))
   cosine = np.sum(x[a] * x[b], 1)
   cosine = 1 - np.arccos(np.clip(cosine, -1, 1)) / np.pi if angular else cosine
-  return {**correlations(cosine, score), 'pairs': len(score)}
+  return {**correlations(cosine, score), 'pairs': len(score), 'items': dict(spearman=Items('spearman', (cosine, score)))}

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.evaluators.features import extract, finite
+from jssl.evaluators.figures import Items
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
-from jssl.metrics.ranking import correlations
 from jssl.types import Key, Transform
 
 
@@ -16,7 +16,7 @@ def cosines(x: np.ndarray, pairs: np.ndarray) -> np.ndarray:
   return np.sum(x[pairs[:, 0]] * x[pairs[:, 1]], 1)
 
 
-@protocol('2', needs=('train.{inputs}', 'info.similarity', 'info.edges if transform'), raw=False)
+@protocol('2', needs=('train.{inputs}', 'info.similarity', 'info.edges'), raw=False)
 def retrofitted(subject: Subject, key: Key, *, transform: Transform | None = None) -> dict[str, float]:
   """Correlation of cosines of words with human judgements, once a graph has pulled at them.
 
@@ -26,7 +26,7 @@ def retrofitted(subject: Subject, key: Key, *, transform: Transform | None = Non
     transform: of the vectors [n d] by the edges, such as `retrofit`; None leaves them as they are.
 
   Returns:
-    Spearman's correlation of each set of pairs, 0 for constant vectors.
+    Spearman's correlation of each set of pairs, 0 for constant vectors; edges, the mean cosine of the words of an edge.
 
   Reference: Faruqui et al. 2015, arXiv:1411.4166, section 4.1.
   """
@@ -34,4 +34,7 @@ def retrofitted(subject: Subject, key: Key, *, transform: Transform | None = Non
   x, _ = extract(subject.represent, subject.data.splits['train'], 64, label=None)
   if transform:
     x = finite(transform.apply(transform.fit(x, jnp.asarray(subject.data.info['edges'])), x), 'the transformed vectors')
-  return {name: correlations(cosines(x, pairs), scores)['spearman'] for name, (pairs, scores) in subject.data.info['similarity'].items()}
+  judged = subject.data.info['similarity'].items()
+  items = {name: Items('spearman', (cosines(x, pairs), scores)) for name, (pairs, scores) in judged}
+  items['edges'] = Items('mean', (cosines(x, np.asarray(subject.data.info['edges'])),))
+  return {**{name: x.figure(slice(None)) for name, x in items.items()}, 'items': items}

@@ -1,0 +1,74 @@
+"""Which seeds and which data a run may have: tuning and final figures share neither."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jssl import tables
+from jssl.errors import ConfigError
+from jssl.options import signed
+
+FIRST_FINAL = 1000  # final seeds from here on; those below are for development
+ROLES = ('development', 'final')
+
+
+def final_seeds(count: int) -> range:
+  """The seeds of a claim."""
+  return range(FIRST_FINAL, FIRST_FINAL + count)
+
+
+def development_seeds(count: int) -> range:
+  """The seeds of a try."""
+  return range(count)
+
+
+def settled(config: Any, seed: int, role: str) -> dict[str, Any]:
+  """A config for one run: its seed is also that of the data, which are those of the role.
+
+  Args:
+    config: of a system.
+    seed: below 1000 for 'development', from 1000 on for 'final'.
+    role: 'development' or 'final'.
+
+  Raises:
+    ConfigError: a seed of the other role, or a loop that has no data for development.
+  """
+  if role not in ROLES or (seed >= FIRST_FINAL) != (role == 'final'):
+    raise ConfigError(f'seed {seed} is not for {role} runs: those of development lie below {FIRST_FINAL}, final ones from there on')
+  c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
+  c['seed'] = seed
+  if c.get('experiment'):
+    from jssl import experiments
+
+    if role == 'development':
+      taken = inspect.signature(experiments.module(c['experiment']['name']).loop).parameters
+      if 'development' not in taken:
+        raise ConfigError(
+          f"{c['name']} has a loop of its own without an option 'development', so that it would read what final figures rest on"
+        )
+      c['experiment'] = {**c['experiment'], 'development': True}
+    return c
+  c['data'] = data_for(c['data'], seed, role)
+  c['phases'] = tuple({**phase, 'data': data_for(phase['data'], seed, role)} if phase.get('data') else phase for phase in c.get('phases', ()))
+  return c
+
+
+def data_for(spec: Mapping[str, Any], seed: int, role: str) -> dict[str, Any]:
+  """The data of a config in one role: drawn by the seed, and its innermost set put into `development` or `final`."""
+  drawn = {'seed': seed} if spec['name'] in tables.DATA and 'seed' in inspect.signature(signed(tables.DATA[spec['name']])).parameters else {}
+  if isinstance(spec.get('of'), Mapping):
+    return {**spec, **drawn, 'of': data_for(spec['of'], seed, role)}
+  return dict(name=role, of={**spec, **drawn}, seed=seed)
+
+
+def is_drawn(specs: Sequence[Mapping[str, Any]]) -> bool:
+  """Whether a data set differs from seed to seed: it, or its split, is drawn by a seed."""
+  from jssl.core.build import open_data
+
+  for spec in specs:
+    for inner in (spec, *([spec['of']] if isinstance(spec.get('of'), Mapping) else [])):
+      if 'seed' in inspect.signature(signed(tables.DATA[inner['name']])).parameters if inner['name'] in tables.DATA else False:
+        return True
+    if open_data(spec).info.get('split') == 'random':
+      return True
+  return False

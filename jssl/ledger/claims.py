@@ -1,0 +1,232 @@
+"""Claims: what a system is said to reach, and what figures over seeds, or over test items, make of it.
+
+A claim is `c.claim` of a config, a dict of
+
+    metric, beats, margin    the system's figure lies above that of each row of `beats` by more than the margin; a margin below 0 is a
+                             tolerance: not worse by more than that. `lower=True`: below
+    also                     further checks, dicts of these four
+    variants                 row -> settings of the same config, 'x.y=v'
+    without                  the variant that lacks the paper's idea, at equal compute
+    ceiling                  variants that show the head room, such as an oracle; nobody has to beat them
+    manipulation             a check of the quantity that the paper's idea acts on
+    seeds                    how many, at least 5, the default; 'items' where nothing is drawn, so that test items are resampled
+
+Rows are the system, its variants, and `raw_input` and `random_init` wherever these can be judged. Systems with a loop of their own have
+the rows that it gives.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jssl.errors import ConfigError
+from jssl.evaluators.figures import Items
+from jssl.options import closest
+
+AUTOMATIC = ('raw_input', 'random_init')
+KEYS = ('metric', 'beats', 'margin', 'lower', 'also', 'variants', 'without', 'ceiling', 'manipulation', 'seeds')
+OF_A_CHECK = ('metric', 'beats', 'margin', 'lower')
+STATES = ('contradicted', 'not_held', 'undecided', 'held')  # a claim is as good as its worst comparison
+SEEDS, DRAWS = 5, 2000
+LEVEL = 0.95
+
+
+class Check(NamedTuple):
+  """One thing that a claim says."""
+
+  metric: str
+  beats: tuple[str, ...]
+  margin: float
+  lower: bool = False  # the less the better
+
+
+class Comparison(NamedTuple):
+  """The system's figure less that of another row, the other way about where less is better, with one-sided 95 % bounds."""
+
+  metric: str
+  other: str
+  margin: float
+  lower: bool
+  mean: float
+  low: float
+  high: float
+  state: str
+  differences: list[float]  # by seed; none where items were resampled
+
+
+class Verdict(NamedTuple):
+  """What became of a claim."""
+
+  state: str
+  comparisons: list[Comparison]
+  manipulation: list[Comparison]
+  automatic: list[Comparison]  # with raw input and the untrained network, where the claim does not speak of them
+  flags: list[str]  # what a reader of the state should know
+
+
+def checks(claim: Mapping[str, Any]) -> list[Check]:
+  """A claim's checks: its own, and those of `also`."""
+  return [_check(c) for c in (claim, *claim.get('also', ()))]
+
+
+def manipulation(claim: Mapping[str, Any]) -> list[Check]:
+  """The check of the quantity that the idea acts on, where there is one."""
+  return [_check(claim['manipulation'])] if claim.get('manipulation') else []
+
+
+def _check(c: Mapping[str, Any]) -> Check:
+  return Check(c['metric'], tuple(c['beats']), float(c['margin']), bool(c.get('lower', False)))
+
+
+def seeds(claim: Mapping[str, Any]) -> int:
+  """How many seeds a claim is run over; 1 where test items are resampled."""
+  return 1 if claim.get('seeds') == 'items' else claim.get('seeds', SEEDS)
+
+
+def settings(claim: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+  """Variant -> the settings of the config that make it."""
+  return {name: tuple(of) for name, of in claim.get('variants', {}).items()}
+
+
+def validate(name: str, claim: Mapping[str, Any], loop: bool) -> None:
+  """Sees that a claim can be put to the test.
+
+  Args:
+    name: of the system.
+    claim: that of its config.
+    loop: it has a loop of its own, whose rows are known when it has run.
+
+  Raises:
+    ConfigError: it cannot.
+  """
+  wrong = None
+  if unknown := [key for key in claim if key not in KEYS]:
+    wrong = f'it has no key {unknown[0]!r}{closest(unknown[0], KEYS)}'
+  elif lacking := [key for c in _dicts(claim) for key in ('metric', 'beats', 'margin') if key not in c]:
+    wrong = f'a check lacks {lacking[0]!r}; give metric, beats and margin'
+  elif alien := [key for c in [*_dicts(claim)][1:] for key in c if key not in OF_A_CHECK]:
+    wrong = f'a check has no key {alien[0]!r}{closest(alien[0], OF_A_CHECK)}'
+  elif claim.get('seeds') != 'items' and not (isinstance(seeds(claim), int) and seeds(claim) >= SEEDS):
+    wrong = f"seeds is {claim['seeds']!r}; give {SEEDS} or more, or 'items' where nothing is drawn"
+  elif not loop:
+    known = (*AUTOMATIC, *settings(claim))
+    named = [row for check in (*checks(claim), *manipulation(claim)) for row in check.beats]
+    named += [*claim.get('ceiling', ()), *([claim['without']] if claim.get('without') else [])]
+    if strange := [row for row in named if row not in known]:
+      wrong = f'it speaks of {strange[0]!r}, which is neither raw_input, random_init nor one of its variants'
+  if wrong:
+    raise ConfigError(f'the claim of {name}: {wrong}')
+
+
+def _dicts(claim: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+  return (claim, *claim.get('also', ()), *([claim['manipulation']] if claim.get('manipulation') else ()))
+
+
+def bounds(differences: Sequence[float]) -> tuple[float, float]:
+  """One-sided 95 % bounds of the mean of paired differences, below and above, by Student's t."""
+  from scipy.stats import t
+
+  x = np.asarray(differences, np.float64)
+  half = t.ppf(LEVEL, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+  return float(x.mean() - half), float(x.mean() + half)
+
+
+def resampled(mine: Items, other: Items, sign: int = 1, draws: int = DRAWS) -> tuple[float, float]:
+  """One-sided 95 % bounds of the difference of two figures on the same test items, which are drawn again: percentile bootstrap.
+
+  Reference: Efron, Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
+  """
+  n = len(mine.columns[0])
+  if mine.statistic != other.statistic or len(other.columns[0]) != n:
+    raise ValueError(f'{mine.statistic} of {n} items cannot be paired with {other.statistic} of {len(other.columns[0])}; judge the same items')
+  random = np.random.RandomState(0)
+  rows = (random.randint(n, size=n) for _ in range(draws))
+  found = [sign * (mine.figure(r) - other.figure(r)) for r in rows]
+  low, high = np.quantile(found, [1 - LEVEL, LEVEL])
+  return float(low), float(high)
+
+
+def state(low: float, high: float, margin: float) -> str:
+  """What bounds say of a margin: held where low > margin, contradicted where high < 0, not held where high < margin.
+
+  A margin below 0 is a tolerance: held where low > margin, contradicted where high < margin. Whatever is left is undecided.
+  """
+  if low > margin:
+    return 'held'
+  if high < min(margin, 0.0):
+    return 'contradicted'
+  return 'not_held' if high < margin else 'undecided'
+
+
+def compare(check: Check, name: str, rows: Mapping[str, Any], items: Mapping[str, Mapping[str, Items]], over_items: bool) -> list[Comparison]:
+  """A system held against each row of a check.
+
+  Args:
+    check: with rows to be beaten.
+    name: of the system's row.
+    rows: row -> figure -> values by seed.
+    items: row -> figure -> the test items, where these are resampled.
+    over_items: resample items in place of seeds.
+  """
+  found, sign = [], -1 if check.lower else 1
+  for other in check.beats:
+    differences = [sign * (a - b) for a, b in zip(rows[name][check.metric], rows[other][check.metric], strict=True)]
+    if over_items:
+      low, high = resampled(items[name][check.metric], items[other][check.metric], sign)
+    else:
+      low, high = bounds(differences)
+    stated = state(low, high, check.margin)
+    shown = [] if over_items else differences
+    found.append(Comparison(check.metric, other, check.margin, check.lower, float(np.mean(differences)), low, high, stated, shown))
+  return found
+
+
+def judge(name: str, claim: Mapping[str, Any], rows: Mapping[str, Any], items: Mapping[str, Mapping[str, Items]]) -> Verdict:
+  """What became of a claim.
+
+  Args:
+    name: of the system's row.
+    claim: what was said.
+    rows: row -> figure -> values by seed.
+    items: row -> figure -> test items, for a claim over items.
+  """
+  over_items = claim.get('seeds') == 'items'
+  against = lambda check: compare(check, name, rows, items, over_items)
+  said = checks(claim)
+  comparisons = [c for check in said for c in against(check)]
+  acts = [c for check in manipulation(claim) for c in against(check)]
+  missing = lambda check: tuple(row for row in AUTOMATIC if row not in check.beats and check.metric in rows.get(row, {}))
+  automatic = [c for check in said for c in against(check._replace(beats=missing(check), margin=0.0))]
+  flags = [
+    f'{c.other} is better in {c.metric} by {-c.mean:.3g}'
+    for c in (*comparisons, *automatic) if c.mean < 0
+  ]  # fmt: skip
+  flags += [f'the idea does not move its own quantity: {c.metric} against {c.other} {c.state}' for c in acts if c.state != 'held']
+  if not claim.get('without'):
+    flags.append('no row without the idea')
+  for row in claim.get('ceiling', ()):
+    rivals = {check.metric: [float(np.mean(rows[other][check.metric])) for other in check.beats if other != row] for check in said}
+    for check in said:
+      if rivals[check.metric] and check.metric in rows.get(row, {}):
+        sign = -1 if check.lower else 1
+        room = sign * float(np.mean(rows[row][check.metric])) - max(sign * x for x in rivals[check.metric])
+        flags += [f'{row} leaves {room:.3g} of head room in {check.metric}'] if room <= max(check.margin, 0.0) else []
+  worst = min((c.state for c in comparisons), key=STATES.index)
+  return Verdict(worst, comparisons, acts, automatic, list(dict.fromkeys(flags)))
+
+
+def text(claim: Any) -> str:
+  """A claim in words."""
+  if not claim:
+    return ''
+  over = 'over test items' if claim.get('seeds') == 'items' else f'over {seeds(claim)} seeds'
+  return '; '.join(map(check_text, checks(claim))) + f' {over}'
+
+
+def check_text(check: Check) -> str:
+  """One thing that must hold, in words."""
+  others = ' and '.join(name.replace('_', ' ') for name in check.beats)
+  if check.margin < 0:
+    return f'{check.metric} not {"above" if check.lower else "below"} {others} by {-check.margin:g}'
+  return f'{check.metric} {"below" if check.lower else "above"} {others} by {check.margin:g}'

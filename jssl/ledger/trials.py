@@ -1,0 +1,169 @@
+"""Claims put to the test: final seeds and final data, every row of the claim, resumed where a run was done before."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jssl import configs, run
+from jssl.core.log import replace
+from jssl.errors import ConfigError
+from jssl.evaluators.figures import plain_items, read_items
+from jssl.ledger import blind, claims, records
+from jssl.ledger.reach import code_hash
+from jssl.model import writable
+
+
+def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
+  """Runs a system's claim over its seeds and writes the record, and a picture of it beside.
+
+  The claim is registered first. Runs that were done under the same hash are not done again, so that one that was stopped goes on.
+
+  Raises:
+    ConfigError: there is no such system, its config has no claim, or the claim speaks of a row or a figure that does not come out.
+  """
+  return begin(name)(say)
+
+
+def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callable[[str], None]], dict[str, Any]]:
+  """Asks for the runs of a claim; what it returns waits for them and does the rest of `reproduce`.
+
+  The seeds of a variant share its programs, so that they are run together, where there are variants enough for all jobs.
+
+  Args:
+    name: of the system.
+    map: carries out the runs; that of `processes.workers` starts at once, and does several at a time.
+    jobs: how many.
+  """
+  if (system := configs.split(name)[0]) != name:
+    raise ConfigError(f'{name}: claims are of the scale {configs.SMALL}; give {system} alone')
+  config, labels = prepared(name)
+  own, claim = config['name'], config['claim']
+  for file in (f'{own}.json', f'{own}.png'):
+    writable(records.folder() / file)
+  variants = {own: (), **claims.settings(claim)}
+  for settings in variants.values():
+    run.load_config(name, [f'--config.{s}' for s in settings])  # what cannot be set is told before the others are run
+  registered = records.register(own, config)['registrations'][-1]['hash']
+  code = code_hash(config)
+  done = records.folder() / 'runs' / own / code
+  done.mkdir(parents=True, exist_ok=True)
+  seeds = list(blind.final_seeds(claims.seeds(claim)))
+  parts = min(-(-jobs // len(variants)), len(seeds))
+  asked = [(variant, settings, seeds[part::parts]) for part in range(parts) for variant, settings in variants.items()]
+  work = partial(_runs, name, labels, done)
+  outcomes = map(work, *zip(*asked, strict=True))
+
+  def finish(say: Callable[[str], None]) -> dict[str, Any]:
+    for (variant, _, some), seconds in zip(asked, outcomes, strict=True):
+      for seed in some:
+        figures = _read(done, variant, seed)['rows'][own]
+        told = ', '.join(f'{c.metric} {figures.get(c.metric, np.nan):.3f}' for c in claims.checks(claim))
+        say(f'{own}: seed {seed}, {variant.replace("_", " ")}: {told} ({seconds:.0f} s with the other seeds of its process)')
+    found = dict(collect(config, done, seeds), registration=registered, code=code, versions=run.versions())
+    record = records.look(records.read(own), found)
+    records.write(record)
+    from jssl.pictures.claim import claim_picture
+
+    claim_picture(record, records.folder() / f'{own}.png')
+    shutil.rmtree(done)
+    return record
+
+  return finish
+
+
+def prepared(name: str) -> tuple[dict[str, Any], list[str]]:
+  """The config of a system whose claim can be put to the test, and the evaluators that it speaks of.
+
+  Raises:
+    ConfigError: it has no claim, or one that speaks of what there is not.
+  """
+  config = run.load_config(name).to_dict()
+  if not (claim := config.get('claim')):
+    raise ConfigError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin)')
+  claims.validate(name, claim, loop=bool(config.get('experiment')))
+  said = [*claims.checks(claim), *claims.manipulation(claim)]
+  known = records.evaluators_of(config)
+  labels = sorted({label for check in said for label in known if check.metric.startswith(f'{label}_')})
+  for check in () if config.get('experiment') else said:
+    if not any(check.metric.startswith(f'{label}_') for label in labels):
+      raise ConfigError(f'the claim of {name} speaks of {check.metric}, which none of its evaluators finds: {sorted(known)}')
+  return config, labels
+
+
+def _runs(name: str, labels: Sequence[str], done: Path, variant: str, settings: Sequence[str], seeds: Sequence[int]) -> float:
+  """The runs of one variant that are not done, each written as it ends; a function of its own, for other processes to be asked for.
+
+  Returns:
+    How many seconds that took.
+  """
+  began = time.perf_counter()
+  left = [seed for seed in seeds if not _path(done, variant, seed).exists()]
+  of = (blind.settled(run.load_config(name, [f'--config.{s}' for s in settings]), seed, 'final') for seed in left)
+  at = began
+  for seed, results in zip(left, run.outcomes(of, labels, baselines=not settings), strict=True):
+    items = {row: plain_items(x) for row, x in results['items'].items()}
+    text = json.dumps({**results, 'items': items, 'seconds': time.perf_counter() - at})
+    replace(_path(done, variant, seed), text)
+    at = time.perf_counter()
+  jax.clear_caches()  # the programs of a hundred claims would use up a process's memory maps
+  return time.perf_counter() - began
+
+
+def _path(done: Path, variant: str, seed: int) -> Path:
+  return done / f'{"".join(x if x.isalnum() else "_" for x in variant)}.{seed}.json'
+
+
+def _read(done: Path, variant: str, seed: int) -> dict[str, Any]:
+  return json.loads(_path(done, variant, seed).read_text())
+
+
+def collect(config: Mapping[str, Any], done: Path, seeds: Sequence[int]) -> dict[str, Any]:
+  """What the runs of a claim found, and what that makes of it.
+
+  Raises:
+    ConfigError: the claim speaks of a figure that did not come out.
+  """
+  name, claim = config['name'], config['claim']
+  rows: dict[str, dict[str, list[float]]] = {}
+  items: dict[str, dict[str, Any]] = {}
+  seconds: dict[str, float] = {}
+  said = [*claims.checks(claim), *claims.manipulation(claim)]
+  alarms: list[str] = []
+  for variant in (name, *claims.settings(claim)):
+    for seed in seeds:
+      results = _read(done, variant, seed)
+      seconds[variant] = seconds.get(variant, 0.0) + results['seconds']
+      alarms += [f'{variant}, seed {seed}: {alarm}' for alarm in results['alarms']]
+      for row, figures in results['rows'].items():
+        if row != name and variant != name:
+          continue  # the baselines are the same beside every variant
+        of = variant if row == name else row
+        for metric in dict.fromkeys(check.metric for check in said):
+          if metric in figures:
+            rows.setdefault(of, {}).setdefault(metric, []).append(figures[metric])
+        items[of] = read_items(results['items'].get(row, {}))
+  for check in said:
+    for row in (name, *check.beats):
+      if len(rows.get(row, {}).get(check.metric, ())) != len(seeds):
+        known = {r: sorted(of) for r, of in rows.items()}
+        raise ConfigError(f'the claim of {name} speaks of {check.metric} of {row}, which does not come out; there are {known}')
+      if claim.get('seeds') == 'items' and check.metric not in items[row]:
+        raise ConfigError(f"the claim of {name} has seeds='items', and its protocol gives no items of {check.metric}; run it over seeds")
+  verdict = claims.judge(name, claim, rows, items)
+  kinds = dict(comparisons=verdict.comparisons, manipulation=verdict.manipulation, automatic=verdict.automatic)
+  told = {kind: [c._asdict() for c in of] for kind, of in kinds.items()}
+  curve = _read(done, name, seeds[0])['curve']
+  drawn = (
+    None if config.get('experiment') else blind.is_drawn([config['data'], *(p['data'] for p in config.get('phases', ()) if p.get('data'))])
+  )
+  return dict(
+    state=verdict.state, **told, flags=verdict.flags, claim=records._plain(claim), seeds=list(seeds), rows=rows, seconds=seconds, curve=curve,
+    alarms=alarms, drawn=drawn,
+  )  # fmt: skip
