@@ -103,10 +103,11 @@ def test_encode_refuses_what_the_model_was_not_trained_on(trained):
 
 def test_list_json():
   done = jssl('list', '--json')
-  rows = json.loads(done.stdout)
-  assert {'name', 'paper', 'number', 'family', 'kind', 'config', 'scales', 'claim'} <= set(rows[0])
+  rows = json.loads(done.stdout)['systems']
+  assert {'name', 'paper', 'number', 'family', 'kind', 'config', 'scales', 'fidelity', 'claim'} <= set(rows[0])
   assert {tuple(row['scales']) for row in rows if row['name'] in ('simclr', 'byol')} == {('tiny', 'small', 'imagenet'), ('tiny', 'small')}
-  assert all(row['claim']['state'] in ('held', 'not_held', 'stale', 'untried') for row in rows)
+  assert all(row['claim']['state'] in ('held', 'undecided', 'not_held', 'contradicted', 'untried') for row in rows)
+  assert all({'text', 'state', 'stale', 'tries', 'looks'} == set(row['claim']) for row in rows)
 
 
 @pytest.mark.long  # contracts/test_kill.py does this without the command line

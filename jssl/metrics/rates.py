@@ -1,10 +1,10 @@
 """Rates by group."""
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Shaped
 
 
-def rate_gap(right: Num[np.ndarray, ' n'], labels: Num[np.ndarray, ' n'], attribute: Num[np.ndarray, ' n']) -> float:
+def rate_gap(right: Shaped[np.ndarray, ' n'], labels: Shaped[np.ndarray, ' n'], attribute: Shaped[np.ndarray, ' n']) -> float:
   """Root mean square over labels of the difference of true positive rates between the two groups of an attribute.
 
       gap_y = P(right | attribute 1, label y) - P(right | attribute 0, label y)
