@@ -32,11 +32,6 @@ def test_the_interval_is_students():
   assert mean == 2 and np.isclose(high - mean, 4.3027 / np.sqrt(3), atol=1e-4) and np.isclose(mean - low, high - mean)
 
 
-def test_a_record_is_stale_when_its_config_is_another():
-  c = run.load_config('simclr').to_dict()
-  assert ledger.code_hash(c) == ledger.code_hash(c) != ledger.code_hash(c | dict(epochs=3))
-
-
 @pytest.mark.parametrize('name', [name for name in sorted(configs.names()) if run.load_config(name).get('claim')])
 def test_claims_speak_of_figures_that_come_out(name):
   c = run.load_config(name)
@@ -114,24 +109,6 @@ def test_a_claim_that_cannot_be_tried_leaves_the_others(monkeypatch, tmp_path, c
   assert 'simcse: not held: ' in printed.out and (tmp_path / 'simcse.json').exists()
   assert cli.main(['reproduce', 'diffcse', '--jobs', '1']) == 2
   assert capsys.readouterr().err == 'jssl: no data here\n'
-
-
-def test_code_that_only_a_variant_uses_makes_a_record_stale(monkeypatch):
-  c = run.load_config('simclr').to_dict()
-  c['claim'] = {**c['claim'], 'variants': {'other': ('losses.nce.name=vicreg', 'backbone={"name": "dan"}')}}
-  seen = []
-  skeleton = ledger._skeleton
-  monkeypatch.setattr(ledger, '_skeleton', lambda module: seen.append(module) or skeleton(module))
-  ledger.code_hash(c)
-  assert {'jssl.objectives.redundancy', 'jssl.models.text.dan', 'jssl.core.build', 'jssl.core.loop', 'jssl.core.checkpoint'} <= {*seen}
-  assert 'jssl.tables' not in seen
-
-
-def test_what_a_package_offers_is_followed_to_its_module(tmp_path, monkeypatch):
-  lines = ('import jssl.ops.pooling', 'from jssl import replay', 'from jssl.objectives import mmd', 'from jssl.data.core import order')
-  (tmp_path / 'imports_some.py').write_text('\n'.join(lines))
-  monkeypatch.syspath_prepend(str(tmp_path))
-  assert ledger._imported('imports_some') == {'jssl.ops.pooling', 'jssl.replay', 'jssl.objectives.diffusion', 'jssl.data.core.order'}
 
 
 def test_records_without_a_checkout_are_the_users(tmp_path):
