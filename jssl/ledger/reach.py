@@ -50,6 +50,16 @@ def code() -> 'Code':
   return Code()
 
 
+def source(module: str) -> bytes:
+  """The text of a module of jssl."""
+  return code().texts[module]
+
+
+def tells(module: str) -> bool:
+  """Whether a module only tells of a run."""
+  return f'{module}.'.startswith(tuple(f'{telling}.' for telling in TELLING))
+
+
 class Definition(NamedTuple):
   """One definition of a module; JSON keeps it as a list.
 
@@ -79,8 +89,8 @@ class Code:
   """
 
   def __init__(self, overlay: Mapping[str, str] = {}):
-    self._texts = {name: path.read_bytes() for name, path in _files().items()} | {m: text.encode() for m, text in overlay.items()}
-    self._modules = _analysed(self._texts, write=not overlay)
+    self.texts = {name: path.read_bytes() for name, path in _files().items()} | {m: text.encode() for m, text in overlay.items()}
+    self._modules = _analysed(self.texts, write=not overlay)
     self._tops = {'jssl'}
     self._edges: dict[str, frozenset[str]] = {}
     self._entries: dict[str, list[str]] = {}  # name -> dotted names of the entries of all tables that are called so
@@ -100,7 +110,7 @@ class Code:
     roots = [*(roots or (LOOP if config.get('experiment') else FIGURES))]
     if config.get('experiment'):
       roots.append(f'jssl.experiments.{config["experiment"]["name"]}.loop')
-    todo = [at for root in roots for at in self._resolved(root)]
+    todo = [at for root in roots for at in self.resolved(root)]
     for name in {*_strings({**DEFAULTS, **config}), *_of_variants(config)}:
       todo += self._named(name)
     seen: set[str] = set()
@@ -116,7 +126,7 @@ class Code:
       module, _, name = at.partition(':')
       found = {f'{module}:{REST}'} if name != REST and REST in self._modules[module].definitions else set()
       for ref in self._definition(at).refs:
-        found |= self._resolved(ref)
+        found |= self.resolved(ref)
       for text in () if at == KEYS else self._definition(at).names:  # a config that gives another default reaches that
         found |= self._named(text)
       self._edges[at] = frozenset(found)
@@ -130,16 +140,16 @@ class Code:
     """The entries of tables of that name; one of the user's own is 'package.module:name'."""
     if own_name(name):
       self._tops.add(name.partition('.')[0].partition(':')[0])
-    return {x for ref in ([name.replace(':', '.')] if own_name(name) else self._entries.get(name, ())) for x in self._resolved(ref)}
+    return {x for ref in ([name.replace(':', '.')] if own_name(name) else self._entries.get(name, ())) for x in self.resolved(ref)}
 
-  def _resolved(self, ref: str, above: tuple[str, ...] = ()) -> set[str]:
+  def resolved(self, ref: str, above: tuple[str, ...] = ()) -> set[str]:
     """The definitions that a dotted name stands for: none where it is not of jssl or tells only of a run."""
     parts = ref.split('.')
     if parts[0] not in self._tops or ref in above:
       return set()
     cut = next((i for i in range(len(parts), 0, -1) if self._module('.'.join(parts[:i]))), 0)
     module, rest = '.'.join(parts[:cut]), parts[cut:]
-    if not cut or any(f'{module}.'.startswith(f'{telling}.') for telling in TELLING):
+    if not cut or tells(module):
       return set()
     known = self._modules[module]
     if module == TABLES and rest[:1] != ['Table']:
@@ -147,21 +157,30 @@ class Code:
     if rest and rest[0] in known.definitions:
       return {f'{module}:{rest[0]}'}
     if rest and rest[0] in known.imports:
-      return self._resolved('.'.join([known.imports[rest[0]], *rest[1:]]), (*above, ref))
+      return self.resolved('.'.join([known.imports[rest[0]], *rest[1:]]), (*above, ref))
     # The module as such, or what it has by other means: all of it.
-    offered = [x for target in known.imports.values() for x in self._resolved(target, (*above, ref))]
+    offered = [x for target in known.imports.values() for x in self.resolved(target, (*above, ref))]
     return {f'{module}:{name}' for name in known.definitions} | {*offered}
 
   def _module(self, name: str) -> Module | None:
     """A module by its name, a user's own too."""
     if name not in self._modules and name.partition('.')[0] in self._tops - {'jssl'}:
-      try:
-        spec = importlib.util.find_spec(name)
-      except (ImportError, ValueError):
-        spec = None
-      if spec and (spec.origin or '').endswith('.py'):
-        self._modules[name] = analyse(name, Path(spec.origin).read_bytes(), package=bool(spec.submodule_search_locations))
+      path = _own_file(name)
+      if path:
+        self._modules[name] = analyse(name, path.read_bytes(), package=path.name == '__init__.py')
     return self._modules.get(name)
+
+
+def _own_file(module: str) -> Path | None:
+  """The file of a user's module, found without importing anything."""
+  top, *parts = module.split('.')
+  spec = importlib.util.find_spec(top)
+  if spec is None or not (spec.origin or '').endswith('.py'):
+    return None
+  if not parts:
+    return Path(spec.origin)
+  base = Path(spec.origin).parent.joinpath(*parts) if spec.submodule_search_locations else Path()
+  return next((path for path in (base / '__init__.py', base.with_suffix('.py')) if base.name and path.is_file()), None)
 
 
 def _files() -> dict[str, Path]:
@@ -184,7 +203,8 @@ def _analysed(texts: Mapping[str, bytes], write: bool) -> dict[str, Module]:
   try:
     held = json.loads(file.read_text())
   except (OSError, ValueError):
-    held = {}
+    held = None
+  held = held if isinstance(held, dict) else {}
   new = {of[name]: analyse(name, text, package=name in packages) for name, text in texts.items() if of[name] not in held}
   if new and write:
     held = {key: held.get(key) or new[key] for key in of.values()}
