@@ -135,12 +135,13 @@ def test_a_damaged_cache_is_made_anew(tmp_path, monkeypatch):
 
 @contextmanager
 def calls():
-  """The functions of jssl that are called, as 'module:name', but for what those that only tell of a run call."""
+  """The functions of jssl that are called, as 'module:name', but by imports and by what only tells of a run."""
   found = set()
 
   def told(frame) -> bool:
     while frame:
-      if reach.tells(frame.f_globals.get('__name__') or ''):
+      name = frame.f_globals.get('__name__') or ''
+      if reach.tells(name) or name.startswith('jssl.') and frame.f_code.co_name == '<module>':
         return True
       frame = frame.f_back
     return False

@@ -174,13 +174,18 @@ class Code:
 def _own_file(module: str) -> Path | None:
   """The file of a user's module, found without importing anything."""
   top, *parts = module.split('.')
-  spec = importlib.util.find_spec(top)
+  try:
+    spec = importlib.util.find_spec(top)
+  except ValueError:  # of what has no file, as a notebook's __main__
+    spec = None
   if spec is None or not (spec.origin or '').endswith('.py'):
     return None
   if not parts:
     return Path(spec.origin)
-  base = Path(spec.origin).parent.joinpath(*parts) if spec.submodule_search_locations else Path()
-  return next((path for path in (base / '__init__.py', base.with_suffix('.py')) if base.name and path.is_file()), None)
+  if not spec.submodule_search_locations:
+    return None
+  base = Path(spec.origin).parent.joinpath(*parts)
+  return next((path for path in (base / '__init__.py', base.with_name(f'{base.name}.py')) if path.is_file()), None)
 
 
 def _files() -> dict[str, Path]:
