@@ -27,6 +27,8 @@ REST = '*'  # statements of a module that define nothing: they belong to every d
 # What computes figures whatever the config names; of a system with a loop of its own, that loop.
 FIGURES = ('jssl.core.build.plan', 'jssl.run.choose', 'jssl.run.make_panel', 'jssl.run.learn', 'jssl.run.compare', 'jssl.tables.Table')
 LOOP = ('jssl.loops.make', 'jssl.loops.run', 'jssl.tables.Table')
+# key of a config -> package of what the things under it are called.
+ROOMS = dict(evaluators='evaluators', heads='models', losses='objectives', memories='parts', metrics='metrics', passes='passes')
 # What tells of a run, keeps it or guards its folder: figures are the same without.
 TELLING = (
   'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.core.progress',
@@ -111,8 +113,8 @@ class Code:
     if config.get('experiment'):
       roots.append(f'jssl.experiments.{config["experiment"]["name"]}.loop')
     todo = [at for root in roots for at in self.resolved(root)]
-    for name in {*_strings({**DEFAULTS, **config}), *_of_variants(config)}:
-      todo += self._named(name)
+    for room, name in {*_names({**DEFAULTS, **config}), *(('', name) for name in _of_variants(config))}:
+      todo += self._named(name, room)
     seen: set[str] = set()
     while todo:
       if (at := todo.pop()) not in seen:
@@ -136,11 +138,13 @@ class Code:
     module, _, name = at.partition(':')
     return self._modules[module].definitions[name]
 
-  def _named(self, name: str) -> set[str]:
-    """The entries of tables of that name; one of the user's own is 'package.module:name'."""
+  def _named(self, name: str, room: str = '') -> set[str]:
+    """The entries of tables of that name, of one package or of any; one of the user's own is 'package.module:name'."""
     if own_name(name):
       self._tops.add(name.partition('.')[0].partition(':')[0])
-    return {x for ref in ([name.replace(':', '.')] if own_name(name) else self._entries.get(name, ())) for x in self.resolved(ref)}
+      return self.resolved(name.replace(':', '.'))
+    refs = (ref for ref in self._entries.get(name, ()) if ref.startswith(f'jssl.{room}.' if room else 'jssl.'))
+    return {x for ref in refs for x in self.resolved(ref)}
 
   def resolved(self, ref: str, above: tuple[str, ...] = ()) -> set[str]:
     """The definitions that a dotted name stands for: none where it is not of jssl or tells only of a run."""
@@ -226,6 +230,18 @@ def _analysed(texts: Mapping[str, bytes], write: bool) -> dict[str, Module]:
 def _read(kept: Any) -> Module:
   definitions, imports, tables = kept
   return Module({name: Definition(*x) for name, x in definitions.items()}, imports, tables)
+
+
+def _names(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+  """Every text in a config that may name an entry of a table, with the package of the entry where it is known, else ''."""
+  for key, value in config.items():
+    if key in ROOMS and isinstance(value, Mapping):
+      for spec in value.values():
+        spec = dict(spec) if isinstance(spec, Mapping) else {'name': spec}
+        yield from ((ROOMS[key], name) for name in _strings(spec.pop('name', None)))
+        yield from (('', name) for name in _strings(spec))
+    else:
+      yield from (('', name) for name in _strings(value))
 
 
 def _strings(config: Any) -> Iterator[str]:
