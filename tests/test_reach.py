@@ -41,7 +41,7 @@ def test_roots_are_definitions(root):
   assert len(reach.code().resolved(root)) == 1
 
 
-@pytest.mark.parametrize('module', reach.TELLING)
+@pytest.mark.parametrize('module', reach.LEFT_OUT)
 def test_what_is_left_out_is_there(module):
   assert reach.source(module)
 
@@ -107,7 +107,6 @@ def idle():
 def test_names_are_followed_as_python_does(tmp_path, monkeypatch):
   (tmp_path / 'made_up.py').write_text(SOURCE)
   monkeypatch.syspath_prepend(str(tmp_path))
-  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
   found = reach.Code().reached(config(losses=dict(one=dict(name='made_up:own')), passes={}))
   without = reach.Code().reached(config(losses={}, passes={}))
   assert {name for name in found if name.startswith('made_up')} == {'made_up:own', 'made_up:helper', 'made_up:LEVELS'}
@@ -123,25 +122,27 @@ def test_a_module_as_such_is_all_of_it():
   assert {name for name in reach.code().resolved('jssl.ops.pooling')} <= found
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path, monkeypatch):
+def test_what_is_kept_of_modules_is_made_anew_where_it_is_damaged(tmp_path, monkeypatch):
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-  expected = reach.Code().hash(config())
+  texts = {name: reach.source(name) for name in ('jssl.errors', 'jssl.core.phases')}
+  expected = reach.analysed(texts, write=True)
   (kept,) = tmp_path.rglob('*.json')
-  for damage in ('[1]', kept.read_text()[:1000]):
+  for damage in ('[1]', kept.read_text()[:1000], kept.read_text()):
     kept.write_text(damage)
-    assert reach.Code().hash(config()) == expected
-  assert reach.Code().hash(config()) == expected == reach.code_hash(config())
+    assert reach.analysed(texts, write=True) == expected
+  monkeypatch.setattr(reach, 'analyse', lambda *_, **__: pytest.fail('it is kept'))
+  assert reach.analysed(texts, write=True) == expected
 
 
 @contextmanager
 def calls():
-  """The functions of jssl that are called, as 'module:name', but by imports and by what only tells of a run."""
+  """The functions of jssl that are called, as 'module:name', but by imports and by what is left out."""
   found = set()
 
   def told(frame) -> bool:
     while frame:
       name = frame.f_globals.get('__name__') or ''
-      if reach.tells(name) or name.startswith('jssl.') and frame.f_code.co_name == '<module>':
+      if reach.within(name, reach.LEFT_OUT) or name.startswith('jssl.') and frame.f_code.co_name == '<module>':
         return True
       frame = frame.f_back
     return False

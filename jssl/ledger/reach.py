@@ -2,9 +2,11 @@
 
 A definition is a function, class or assignment at the top of a module. It refers to the names in its body that are definitions of jssl, its
 decorators and default values among them. From the functions that compute figures, and the entries of tables that the config names, all that is
-referred to is reached. A change of any other definition leaves the hash as it is, and so do comments, docstrings and annotations' homes.
+referred to is reached. A change of any other definition leaves the hash as it is, and so do comments and docstrings. Names in annotations are
+not followed, but stay part of the text.
 
-What is done with an object cannot be told from its text: a method belongs to its class, and whoever makes an object refers to that class.
+What is done with an object cannot be told from its text: a method belongs to its class, and whoever makes an object refers to that class. Nor
+can a name that is put together: code names an entry of a table by a literal, in `dict(name='...')`, a look-up or a default value.
 """
 
 import ast
@@ -18,19 +20,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jssl import experiments
-from jssl.keys import DEFAULTS
 from jssl.modules import own_name
 
 _package = Path(__file__).parents[1]
-TABLES, KEYS = 'jssl.tables', 'jssl.keys:DEFAULTS'
+TABLES, KEYS = 'jssl.tables', 'jssl.keys'
 REST = '*'  # statements of a module that define nothing: they belong to every definition of it
 # What computes figures whatever the config names; of a system with a loop of its own, that loop.
-FIGURES = ('jssl.core.build.plan', 'jssl.run.choose', 'jssl.run.make_panel', 'jssl.run.learn', 'jssl.run.compare', 'jssl.tables.Table')
-LOOP = ('jssl.loops.make', 'jssl.loops.run', 'jssl.tables.Table')
+FIGURES = ('jssl.core.build.plan', 'jssl.run.choose', 'jssl.run.make_panel', 'jssl.run.learn', 'jssl.run.compare')
+LOOP = ('jssl.loops.make', 'jssl.loops.run')
 # key of a config -> package of what the things under it are called.
 ROOMS = dict(evaluators='evaluators', heads='models', losses='objectives', memories='parts', metrics='metrics', passes='passes')
-# What tells of a run, keeps it or guards its folder: figures are the same without.
-TELLING = (
+# What reports on a run, stores it or guards its folder: figures are the same without.
+LEFT_OUT = (
   'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.core.progress',
   'jssl.core.signals', 'jssl.core.stored', 'jssl.errors', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures',
 )  # fmt: skip
@@ -57,9 +58,9 @@ def source(module: str) -> bytes:
   return code().texts[module]
 
 
-def tells(module: str) -> bool:
-  """Whether a module only tells of a run."""
-  return f'{module}.'.startswith(tuple(f'{telling}.' for telling in TELLING))
+def within(module: str, places: Iterable[str]) -> bool:
+  """Whether a module is one of some, or in one of some packages."""
+  return f'{module}.'.startswith(tuple(f'{place}.' for place in places))
 
 
 class Definition(NamedTuple):
@@ -80,7 +81,8 @@ class Module(NamedTuple):
 
   definitions: dict[str, Definition]
   imports: dict[str, str]
-  tables: list[tuple[str, dict[str, str], str | None]]  # room, entries and wrap of the literal tables
+  tables: list[tuple[str, dict[str, str], str | None]]  # of jssl.tables: room, entries and wrap of each
+  defaults: dict[str, list[str]]  # of jssl.keys: the texts in what a key is unless given
 
 
 class Code:
@@ -88,11 +90,13 @@ class Code:
 
   Args:
     overlay: module -> text in the place of what its file holds.
+    left_out: modules and packages whose definitions do not count.
   """
 
-  def __init__(self, overlay: Mapping[str, str] = {}):
+  def __init__(self, overlay: Mapping[str, str] = {}, left_out: Iterable[str] = LEFT_OUT):
+    self.left_out = tuple(left_out)
     self.texts = {name: path.read_bytes() for name, path in _files().items()} | {m: text.encode() for m, text in overlay.items()}
-    self._modules = _analysed(self.texts, write=not overlay)
+    self._modules = analysed(self.texts, write=not overlay)
     self._tops = {'jssl'}
     self._edges: dict[str, frozenset[str]] = {}
     self._entries: dict[str, list[str]] = {}  # name -> dotted names of the entries of all tables that are called so
@@ -109,11 +113,13 @@ class Code:
 
   def reached(self, config: Mapping[str, Any], roots: Iterable[str] = ()) -> frozenset[str]:
     """The definitions that are referred to from the roots and from all that a config names."""
-    roots = [*(roots or (LOOP if config.get('experiment') else FIGURES))]
+    roots = [f'{TABLES}.Table', *(roots or (LOOP if config.get('experiment') else FIGURES))]
     if config.get('experiment'):
       roots.append(f'jssl.experiments.{config["experiment"]["name"]}.loop')
     todo = [at for root in roots for at in self.resolved(root)]
-    for room, name in {*_names({**DEFAULTS, **config}), *(('', name) for name in _of_variants(config))}:
+    defaults = self._modules[KEYS].defaults
+    unless = ((ROOMS.get(key, ''), name) for key in defaults.keys() - config.keys() for name in defaults[key])
+    for room, name in {*_names(config), *unless, *(('', name) for name in _of_variants(config))}:
       todo += self._named(name, room)
     seen: set[str] = set()
     while todo:
@@ -129,7 +135,7 @@ class Code:
       found = {f'{module}:{REST}'} if name != REST and REST in self._modules[module].definitions else set()
       for ref in self._definition(at).refs:
         found |= self.resolved(ref)
-      for text in () if at == KEYS else self._definition(at).names:  # a config that gives another default reaches that
+      for text in () if at == f'{KEYS}:DEFAULTS' else self._definition(at).names:  # a config that gives another default reaches that
         found |= self._named(text)
       self._edges[at] = frozenset(found)
     return self._edges[at]
@@ -147,13 +153,13 @@ class Code:
     return {x for ref in refs for x in self.resolved(ref)}
 
   def resolved(self, ref: str, above: tuple[str, ...] = ()) -> set[str]:
-    """The definitions that a dotted name stands for: none where it is not of jssl or tells only of a run."""
+    """The definitions that a dotted name stands for: none where it is not of jssl, or left out."""
     parts = ref.split('.')
     if parts[0] not in self._tops or ref in above:
       return set()
     cut = next((i for i in range(len(parts), 0, -1) if self._module('.'.join(parts[:i]))), 0)
     module, rest = '.'.join(parts[:cut]), parts[cut:]
-    if not cut or tells(module):
+    if not cut or within(module, self.left_out):
       return set()
     known = self._modules[module]
     if module == TABLES and rest[:1] != ['Table']:
@@ -202,7 +208,7 @@ def _files() -> dict[str, Path]:
   return found | {f'jssl.experiments.{path.stem}': path for path in map(Path, loops) if path.exists()}
 
 
-def _analysed(texts: Mapping[str, bytes], write: bool) -> dict[str, Module]:
+def analysed(texts: Mapping[str, bytes], write: bool) -> dict[str, Module]:
   """All modules, those that have not changed since the last time out of a cache."""
   own = Path(__file__)
   folder = Path(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')) / 'jssl' / 'reach'
@@ -228,8 +234,8 @@ def _analysed(texts: Mapping[str, bytes], write: bool) -> dict[str, Module]:
 
 
 def _read(kept: Any) -> Module:
-  definitions, imports, tables = kept
-  return Module({name: Definition(*x) for name, x in definitions.items()}, imports, tables)
+  definitions, *others = kept
+  return Module({name: Definition(*x) for name, x in definitions.items()}, *others)
 
 
 def _names(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -303,7 +309,8 @@ def analyse(name: str, text: bytes, package: bool = False) -> Module:
           reading.refs |= {*_bound_by([statement], here)[0].values()}
       digest = hashlib.sha256(''.join(map(_text, statements)).encode()).hexdigest()[:16]
       found[own] = Definition(digest, sorted(reading.refs - {f'{name}.{own}'}), sorted(reading.names))
-  return Module(found, imports, [*filter(None, map(_table, tree.body))] if name == TABLES else [])
+  tables = [*filter(None, map(_table, tree.body))] if name == TABLES else []
+  return Module(found, imports, tables, _defaults(parts['DEFAULTS'][0]) if name == KEYS else {})
 
 
 _OWN_SCOPE = (
@@ -360,6 +367,12 @@ def _table(node: ast.stmt) -> tuple[str, dict[str, str], str | None] | None:
     return None
   room, entries, *_ = map(ast.literal_eval, node.value.args)
   return room, entries, next((ast.literal_eval(k.value) for k in node.value.keywords if k.arg == 'wrap'), None)
+
+
+def _defaults(node: Any) -> dict[str, list[str]]:
+  """The texts in each argument of `DEFAULTS = dict(key=...)`."""
+  texts = lambda part: [x.value for x in ast.walk(part) if isinstance(x, ast.Constant) and isinstance(x.value, str)]
+  return {keyword.arg: texts(keyword.value) for keyword in node.value.keywords}
 
 
 def _text(node: Any) -> str:

@@ -79,10 +79,16 @@ def hashes() -> dict[Case, str]:
   return {(contract, name): hashed(contract, name) for contract in CONTRACTS for name in systems(contract)}
 
 
-def hashed(contract: str, name: str, code: reach.Code | None = None) -> str:
+@functools.cache
+def code() -> reach.Code:
+  """All of jssl: a run that is resumed rests on checkpoints and logs too."""
+  return reach.Code(left_out=())
+
+
+def hashed(contract: str, name: str, of: reach.Code | None = None) -> str:
   """A hash of what a case rests on; no contract judges features or compares figures."""
   c = CONFIGS[name].to_dict() if contract == 'traces_at_full_size' else config(name)
-  return (code or reach.code()).hash({**c, 'evaluators': {}, 'claim': None}, CONTRACTS[contract])
+  return (of or code()).hash({**c, 'evaluators': {}, 'claim': None}, CONTRACTS[contract])
 
 
 def tree() -> str:
