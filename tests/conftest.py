@@ -20,6 +20,12 @@ os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path.home() / '.cache' / 
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 
 
+def pytest_configure(config):
+  from tests.contracts import plugin
+
+  plugin.pytest_configure(config)
+
+
 @pytest.fixture(autouse=True, scope='module')
 def _forget():
   """Programs of a module of tests go with it: thousands of them in one process use up its memory maps."""

@@ -17,7 +17,6 @@ from jssl.errors import ConfigError, UsageError
 from jssl.evaluators.figures import Items
 from jssl.ledger import blind, claims, records, trials, tuning
 from jssl.ledger.fidelity import fidelity, parts
-from jssl.ledger.reach import code_hash
 
 CONFIG = """
 from ml_collections import ConfigDict
@@ -153,7 +152,7 @@ def test_a_second_look_is_counted_and_an_unchanged_hash_is_no_look(ledger, monke
   assert [(look['runs'], look['state']) for look in record['looks']] == [(1, 'undecided')]
   record = trials.reproduce('small.py', say=str)
   assert [look['runs'] for look in record['looks']] == [2], 'run again, and looked at once'
-  monkeypatch.setattr(trials, 'code_hash', lambda config: 'of other code')
+  monkeypatch.setattr(records, 'code_hash', lambda config: 'of other code')
   drawn(monkeypatch, of=lambda name, row, seed: 0.8 if row == name else 0.5 + 0.01 * (seed % 2))
   record = trials.reproduce('small.py', say=str)
   assert [look['state'] for look in record['looks']] == ['undecided', 'held'], 'what was found before is kept'
@@ -167,7 +166,7 @@ def test_a_record_is_stale_when_its_config_is_another(ledger, monkeypatch):
   assert records.state(records.read('small')) == 'untried' and not records.stale(records.read('small'), c)
   record = trials.reproduce('small.py', say=str)
   assert not records.stale(record, c) and records.stale(record, {**c, 'steps': 5})
-  assert code_hash(c) == code_hash(c)
+  assert records.code_hash(c) == records.code_hash({**c, 'parts': ('all',), 'keep': 3, 'number': 7}), 'no figure rests on these'
 
 
 def test_runs_that_were_done_are_not_done_again(ledger, monkeypatch):

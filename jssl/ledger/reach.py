@@ -1,115 +1,479 @@
-"""TEMPORARY."""
+"""What the figures of a config rest on, definition by definition, and a hash of it.
+
+A definition is a function, class or assignment at the top of a module. It refers to the names in its body that are definitions of jssl, its
+decorators and default values among them. From the functions that compute figures, and the entries of tables that the config names, all that is
+referred to is reached. A change of any other definition leaves the hash as it is, and so do comments and docstrings. Names in annotations are
+not followed, but stay part of the text.
+
+What is done with an object cannot be told from its text: a method belongs to its class, and whoever makes an object refers to that class. Nor
+can a name that is put together: code names an entry of a table by a literal, in `dict(name='...')`, a look-up or a default value.
+"""
 
 import ast
 import functools
 import hashlib
-import importlib
 import importlib.util
-import inspect
 import json
-from collections.abc import Iterator, Mapping
-from functools import partial
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ml_collections import ConfigDict
+from jssl import experiments
+from jssl.modules import own_name
 
-from jssl import experiments, run
-from jssl.keys import DEFAULTS
-
-ROOTS = ('jssl.core.build', 'jssl.core.loop', 'jssl.core.method', 'jssl.core.step', 'jssl.data.core.sources', 'jssl.evaluators.subject')
+_package = Path(__file__).parents[1]
+TABLES, KEYS = 'jssl.tables', 'jssl.keys'
+REST = '*'  # statements of a module that define nothing: they belong to every definition of it
+# What computes figures whatever the config names; of a system with a loop of its own, that loop.
+CLAIM = ('jssl.ledger.blind.settled', 'jssl.ledger.claims.judge')
+FIGURES = (
+  'jssl.core.build.plan', 'jssl.run.choose', 'jssl.run.make_panel', 'jssl.run.learn', 'jssl.run.compare', 'jssl.data.core.roles.final', *CLAIM,
+)  # fmt: skip
+LOOP = ('jssl.loops.make', 'jssl.loops.run', *CLAIM)
+# key of a config -> package of what the things under it are called.
+ROOMS = dict(evaluators='evaluators', heads='models', losses='objectives', memories='parts', metrics='metrics', passes='passes')
+# What reports on a run, stores it or guards its folder: figures are the same without.
+LEFT_OUT = (
+  'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.core.progress',
+  'jssl.core.signals', 'jssl.core.stored', 'jssl.errors', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures',
+)  # fmt: skip
 
 
 def code_hash(config: Mapping[str, Any]) -> str:
-  """A hash of the config and of all code that its figures rest on: the step, what the config names, what these import.
+  """A hash of a config and of all definitions that its figures rest on."""
+  return code().hash(config)
 
-  Code is hashed as it parses, without docstrings, so that a comment makes no record stale.
+
+def reached(config: Mapping[str, Any]) -> frozenset[str]:
+  """The definitions that the figures of a config rest on, as 'module:name'."""
+  return code().reached(config)
+
+
+@functools.cache
+def code() -> 'Code':
+  """The sources as they are when they are first asked for."""
+  return Code()
+
+
+def source(module: str) -> bytes:
+  """The text of a module of jssl."""
+  return code().texts[module]
+
+
+def within(module: str, places: Iterable[str]) -> bool:
+  """Whether a module is one of some, or in one of some packages."""
+  return f'{module}.'.startswith(tuple(f'{place}.' for place in places))
+
+
+class Definition(NamedTuple):
+  """One definition of a module; JSON keeps it as a list.
+
+  digest: of its text, without docstrings and comments.
+  refs: dotted names that it refers to, 'jssl.core.loop.run'.
+  names: texts in it that may name entries of tables.
   """
-  from jssl import tables
 
-  named = set(ROOTS)
-  if config.get('experiment'):
-    named.add(experiments.module(config['experiment']['name']).__name__)
-  for name in _named({'evaluators': DEFAULTS['evaluators'], **config, 'variants': _variants(config)}):
-    for table in tables.TABLES.values():
-      if name in [*table] or ':' in name and name in table:
-        entry = inspect.unwrap(getattr(table[name], 'judge', table[name]))
-        named.add((entry.func if isinstance(entry, partial) else entry).__module__)
-  seen: set[str] = set()
-  while named - seen:
-    module = (named - seen).pop()
-    seen.add(module)
-    named |= _imported(module)
-  digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-  for module in sorted(seen):
-    digest.update(_skeleton(module))
-  return digest.hexdigest()[:16]
+  digest: str
+  refs: list[str]
+  names: list[str]
 
 
-def _variants(config: Mapping[str, Any]) -> list[dict[str, Any]]:
-  """The configs of the variants of a claim, which may name code that the config itself does not."""
-  found = []
-  for settings in ((config.get('claim') or {}).get('variants') or {}).values():
-    c = ConfigDict(dict(config))
-    for setting in settings:
-      run.set_option(c, setting)
-    found.append(c.to_dict())
-  return found
+class Module(NamedTuple):
+  """What is known of a module: its definitions, and what else it binds, by the dotted names that these were imported as."""
+
+  definitions: dict[str, Definition]
+  imports: dict[str, str]
+  tables: list[tuple[str, dict[str, str], str | None]]  # of jssl.tables: room, entries and wrap of each
+  defaults: dict[str, list[str]]  # of jssl.keys: the texts in what a key is unless given
 
 
-def _named(config: Any) -> Iterator[str]:
-  """Every name in a config that a table may hold."""
+class Code:
+  """Sources, and what they refer to.
+
+  Args:
+    overlay: module -> text in the place of what its file holds.
+    left_out: modules and packages whose definitions do not count.
+  """
+
+  def __init__(self, overlay: Mapping[str, str] = {}, left_out: Iterable[str] = LEFT_OUT):
+    self.left_out = tuple(left_out)
+    self.texts = {name: path.read_bytes() for name, path in _files().items()} | {m: text.encode() for m, text in overlay.items()}
+    self._modules = analysed(self.texts, write=not overlay)
+    self._tops = {'jssl'}
+    self._edges: dict[str, frozenset[str]] = {}
+    self._entries: dict[str, list[str]] = {}  # name -> dotted names of the entries of all tables that are called so
+    for room, entries, wrap in self._modules[TABLES].tables:
+      for name, entry in entries.items():
+        self._entries.setdefault(name, []).extend(f'jssl.{room}.{e.replace(":", ".")}' for e in (entry, wrap) if e)
+
+  def hash(self, config: Mapping[str, Any], roots: Iterable[str] = ()) -> str:
+    """A hash of a config and of what it reaches; of other roots than those of figures where they are given."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    for name in sorted(self.reached(config, roots)):
+      digest.update(f'{name} {self._definition(name).digest}\n'.encode())
+    return digest.hexdigest()[:16]
+
+  def reached(self, config: Mapping[str, Any], roots: Iterable[str] = ()) -> frozenset[str]:
+    """The definitions that are referred to from the roots and from all that a config names."""
+    roots = [f'{TABLES}.Table', *(roots or (LOOP if config.get('experiment') else FIGURES))]
+    if config.get('experiment'):
+      roots.append(f'jssl.experiments.{config["experiment"]["name"]}.loop')
+    todo = [at for root in roots for at in self.resolved(root)]
+    defaults = self._modules[KEYS].defaults
+    unless = ((ROOMS.get(key, ''), name) for key in defaults.keys() - config.keys() for name in defaults[key])
+    for room, name in {*_names(config), *unless, *(('', name) for name in _of_variants(config))}:
+      todo += self._named(name, room)
+    seen: set[str] = set()
+    while todo:
+      if (at := todo.pop()) not in seen:
+        seen.add(at)
+        todo += self._referred(at) - seen
+    return frozenset(seen)
+
+  def _referred(self, at: str) -> frozenset[str]:
+    """The definitions that one refers to."""
+    if at not in self._edges:
+      module, _, name = at.partition(':')
+      found = {f'{module}:{REST}'} if name != REST and REST in self._modules[module].definitions else set()
+      for ref in self._definition(at).refs:
+        found |= self.resolved(ref)
+      for text in () if at == f'{KEYS}:DEFAULTS' else self._definition(at).names:  # a config that gives another default reaches that
+        found |= self._named(text)
+      self._edges[at] = frozenset(found)
+    return self._edges[at]
+
+  def _definition(self, at: str) -> Definition:
+    module, _, name = at.partition(':')
+    return self._modules[module].definitions[name]
+
+  def _named(self, name: str, room: str = '') -> set[str]:
+    """The entries of tables of that name, of one package or of any; one of the user's own is 'package.module:name'."""
+    if own_name(name):
+      self._tops.add(name.partition('.')[0].partition(':')[0])
+      return self.resolved(name.replace(':', '.'))
+    refs = (ref for ref in self._entries.get(name, ()) if ref.startswith(f'jssl.{room}.' if room else 'jssl.'))
+    return {x for ref in refs for x in self.resolved(ref)}
+
+  def resolved(self, ref: str, above: tuple[str, ...] = ()) -> set[str]:
+    """The definitions that a dotted name stands for: none where it is not of jssl, or left out."""
+    parts = ref.split('.')
+    if parts[0] not in self._tops or ref in above:
+      return set()
+    cut = next((i for i in range(len(parts), 0, -1) if self._module('.'.join(parts[:i]))), 0)
+    module, rest = '.'.join(parts[:cut]), parts[cut:]
+    if not cut or within(module, self.left_out):
+      return set()
+    known = self._modules[module]
+    if module == TABLES and rest[:1] != ['Table']:
+      return set()  # they only list; what is named of them is looked up by its name
+    if rest and rest[0] in known.definitions:
+      return {f'{module}:{rest[0]}'}
+    if rest and rest[0] in known.imports:
+      return self.resolved('.'.join([known.imports[rest[0]], *rest[1:]]), (*above, ref))
+    # The module as such, or what it has by other means: all of it.
+    offered = [x for target in known.imports.values() for x in self.resolved(target, (*above, ref))]
+    return {f'{module}:{name}' for name in known.definitions} | {*offered}
+
+  def _module(self, name: str) -> Module | None:
+    """A module by its name, a user's own too."""
+    if name not in self._modules and name.partition('.')[0] in self._tops - {'jssl'}:
+      path = _own_file(name)
+      if path:
+        self._modules[name] = analyse(name, path.read_bytes(), package=path.name == '__init__.py')
+    return self._modules.get(name)
+
+
+def _own_file(module: str) -> Path | None:
+  """The file of a user's module, found without importing anything."""
+  top, *parts = module.split('.')
+  try:
+    spec = importlib.util.find_spec(top)
+  except ValueError:  # of what has no file, as a notebook's __main__
+    spec = None
+  if spec is None or not (spec.origin or '').endswith('.py'):
+    return None
+  if not parts:
+    return Path(spec.origin)
+  if not spec.submodule_search_locations:
+    return None
+  base = Path(spec.origin).parent.joinpath(*parts)
+  return next((path for path in (base / '__init__.py', base.with_name(f'{base.name}.py')) if path.is_file()), None)
+
+
+def _files() -> dict[str, Path]:
+  """The modules of jssl and the loops of experiments, by name."""
+  found = {}
+  for path in sorted(_package.rglob('*.py')):
+    parts = path.relative_to(_package.parent).with_suffix('').parts
+    found['.'.join(parts[:-1] if parts[-1] == '__init__' else parts)] = path
+  loops = (f'{folder}/{name}.py' for name in experiments.names() for folder in experiments.__path__)
+  return found | {f'jssl.experiments.{path.stem}': path for path in map(Path, loops) if path.exists()}
+
+
+def analysed(texts: Mapping[str, bytes], write: bool) -> dict[str, Module]:
+  """All modules, those that have not changed since the last time out of a cache."""
+  own = Path(__file__)
+  folder = Path(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')) / 'jssl' / 'reach'
+  file = folder / f'{hashlib.sha256(str(own).encode()).hexdigest()[:16]}.json'  # one a checkout
+  packages = {name for name in texts if any(other.startswith(f'{name}.') for other in texts)}
+  of = {name: hashlib.sha256(own.read_bytes() + name.encode() + text).hexdigest()[:32] for name, text in texts.items()}
+  try:
+    held = json.loads(file.read_text())
+  except (OSError, ValueError):
+    held = None
+  held = held if isinstance(held, dict) else {}
+  new = {of[name]: analyse(name, text, package=name in packages) for name, text in texts.items() if of[name] not in held}
+  if new and write:
+    held = {key: held.get(key) or new[key] for key in of.values()}
+    try:
+      folder.mkdir(parents=True, exist_ok=True)
+      part = file.with_suffix(f'.{os.getpid()}')
+      part.write_text(json.dumps(held))
+      part.replace(file)
+    except OSError:  # it is only slower without
+      pass
+  return {name: _read(new.get(of[name]) or held[of[name]]) for name in texts}
+
+
+def _read(kept: Any) -> Module:
+  definitions, *others = kept
+  return Module({name: Definition(*x) for name, x in definitions.items()}, *others)
+
+
+def _names(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+  """Every text in a config that may name an entry of a table, with the package of the entry where it is known, else ''."""
+  for key, value in config.items():
+    if key in ROOMS and isinstance(value, Mapping):
+      for spec in value.values():
+        spec = dict(spec) if isinstance(spec, Mapping) else {'name': spec}
+        yield from ((ROOMS[key], name) for name in _strings(spec.pop('name', None)))
+        yield from (('', name) for name in _strings(spec))
+    else:
+      yield from (('', name) for name in _strings(value))
+
+
+def _strings(config: Any) -> Iterator[str]:
+  """Every text in a config: each may be a name that a table holds."""
   if isinstance(config, Mapping):
-    for value in config.values():
-      yield from _named(value)
-  elif isinstance(config, list | tuple):
-    for value in config:
-      yield from _named(value)
+    config = config.values()
   elif isinstance(config, str):
     yield config
+    return
+  if isinstance(config, Iterable):
+    for value in config:
+      yield from _strings(value)
 
 
-@functools.cache
-def _tree(module: str) -> ast.Module:
-  spec = importlib.util.find_spec(module)
-  return ast.parse(Path(spec.origin).read_text() if spec and spec.origin else '')
+def _of_variants(config: Mapping[str, Any]) -> Iterator[str]:
+  """The texts in the settings 'x.y=v' of a claim's variants, which may name what the config itself does not."""
+  for settings in ((config.get('claim') or {}).get('variants') or {}).values():
+    for setting in settings:
+      text = setting.partition('=')[2]
+      try:
+        yield from _strings(ast.literal_eval(text))
+      except (ValueError, SyntaxError):
+        yield text
 
 
-@functools.cache
-def _imported(module: str) -> frozenset[str]:
-  """The modules of jssl that a module imports, packages' own tables left out: they only list."""
-  found = set()
-  for node in ast.walk(_tree(module)):
-    if isinstance(node, ast.ImportFrom) and (node.module or '').split('.')[0] == 'jssl':
-      found |= {node.module, *(f'{node.module}.{a.name}' for a in node.names), *(_home_of(node.module, a.name) for a in node.names)}
-    elif isinstance(node, ast.Import):
-      found |= {a.name for a in node.names if a.name.startswith('jssl.')}
-  return frozenset(m for m in found if m != 'jssl.tables' and _is_module(m))
+# --- one module -----------------------------------------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def _home_of(package: str, name: str) -> str:
-  """The module of what a package offers under a name."""
-  spec = importlib.util.find_spec(package)
-  offers = spec and (spec.origin or '').endswith('__init__.py') and not _is_module(f'{package}.{name}')
-  offered = getattr(importlib.import_module(package), name, None) if offers else None
-  found = getattr(offered, '__module__', None)
-  return found if isinstance(found, str) and found.startswith('jssl.') else package
+def analyse(name: str, text: bytes, package: bool = False) -> Module:
+  """The definitions of a module, and what each refers to."""
+  tree = ast.parse(text)
+  here = name.split('.') if package else name.split('.')[:-1]
+  imports: dict[str, str] = {}
+  parts: dict[str, list[ast.stmt]] = {}  # name -> the statements that define it
+  for statement in tree.body:
+    imported, bound = _bound_by([statement], here)
+    imports |= imported
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+      continue
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign | ast.AugAssign) and bound:
+      owners = bound
+    elif (owner := _changed_by(statement)) in parts:
+      owners = {owner}  # f.defvjp(...), NAMES['x'] = ...
+    elif isinstance(statement, ast.If | ast.Try | ast.With) and not bound and all(_only_imports(s) for s in ast.iter_child_nodes(statement)):
+      continue
+    else:
+      owners = {REST, *bound}
+    for owner in owners:
+      parts.setdefault(owner, []).append(statement)
+  parts[REST] = [s for s in parts.get(REST, ()) if not _is_text(s)]
+  scope = {**imports, **{own: f'{name}.{own}' for own in parts}}
+  found = {}
+  for own, statements in parts.items():
+    if statements:
+      reading = _Reading(scope, here)
+      for statement in statements:
+        reading.visit(statement)
+        if isinstance(statement, ast.If | ast.Try | ast.With):  # try: from a import x, except ImportError: x = None
+          reading.refs |= {*_bound_by([statement], here)[0].values()}
+      digest = hashlib.sha256(''.join(map(_text, statements)).encode()).hexdigest()[:16]
+      found[own] = Definition(digest, sorted(reading.refs - {f'{name}.{own}'}), sorted(reading.names))
+  tables = [*filter(None, map(_table, tree.body))] if name == TABLES else []
+  return Module(found, imports, tables, _defaults(parts['DEFAULTS'][0]) if name == KEYS else {})
 
 
-@functools.cache
-def _is_module(name: str) -> bool:
-  try:
-    spec = importlib.util.find_spec(name)
-  except ModuleNotFoundError:
-    return False
-  return bool(spec and spec.origin and not spec.origin.endswith('__init__.py'))
+_OWN_SCOPE = (
+  ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
 
 
-@functools.cache
-def _skeleton(module: str) -> bytes:
-  tree = _tree(module)
-  for node in ast.walk(tree):
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-      node.body = node.body[1:] or [ast.Pass()]
-  return ast.dump(tree).encode()
+def _bound_by(nodes: list[ast.AST], here: list[str]) -> tuple[dict[str, str], set[str]]:
+  """What statements bind in their own scope: imports, with the dotted names of what they stand for, and other names."""
+  imported: dict[str, str] = {}
+  bound: set[str] = set()
+  todo = [*nodes]
+  while todo:
+    node = todo.pop()
+    if isinstance(node, ast.Import):
+      imported |= {a.asname or a.name.partition('.')[0]: a.name if a.asname else a.name.partition('.')[0] for a in node.names}
+    elif isinstance(node, ast.ImportFrom):
+      base = [*here[: len(here) - node.level + 1], *filter(None, [node.module])] if node.level else [node.module]
+      imported |= {a.asname or a.name: '.'.join([*base, a.name]) for a in node.names}
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+      bound.add(node.name)
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+      bound.add(node.id)
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+      bound.add(node.name)
+    if not isinstance(node, _OWN_SCOPE):
+      todo += ast.iter_child_nodes(node)
+  return imported, bound
+
+
+def _changed_by(node: ast.stmt) -> str | None:
+  """The name whose object a statement without a definition changes, as far as that is told: f of `f.defvjp(...)`."""
+  node = node.targets[0] if isinstance(node, ast.Assign) else node.value.func if _is_call(node) else None
+  while isinstance(node, ast.Attribute | ast.Subscript):
+    node = node.value
+  return node.id if isinstance(node, ast.Name) else None
+
+
+def _is_call(node: ast.stmt) -> bool:
+  return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute)
+
+
+def _is_text(node: ast.AST) -> bool:
+  return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _only_imports(node: ast.AST) -> bool:
+  return isinstance(node, ast.Import | ast.ImportFrom | ast.expr | ast.Pass)
+
+
+def _table(node: ast.stmt) -> tuple[str, dict[str, str], str | None] | None:
+  """Room, entries and wrap of `NAME = Table(room, {...}, wrap=...)`."""
+  if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)):
+    return None
+  room, entries, *_ = map(ast.literal_eval, node.value.args)
+  return room, entries, next((ast.literal_eval(k.value) for k in node.value.keywords if k.arg == 'wrap'), None)
+
+
+def _defaults(node: Any) -> dict[str, list[str]]:
+  """The texts in each argument of `DEFAULTS = dict(key=...)`."""
+  texts = lambda part: [x.value for x in ast.walk(part) if isinstance(x, ast.Constant) and isinstance(x.value, str)]
+  return {keyword.arg: texts(keyword.value) for keyword in node.value.keywords}
+
+
+def _text(node: Any) -> str:
+  """A node as text, the same in every version of Python: no places, no docstrings, no fields that are empty."""
+  if isinstance(node, ast.AST):
+    fields = ((field, getattr(node, field, None)) for field in node._fields)
+    return f'{type(node).__name__}({",".join(f"{f}={_text(x)}" for f, x in fields if x is not None and x != [] and f != "kind")})'
+  if isinstance(node, list):
+    return f'[{",".join(_text(x) for x in node if not _is_text(x))}]'
+  return repr(node)
+
+
+class _Reading(ast.NodeVisitor):
+  """What the statements of a definition refer to.
+
+  Args:
+    scope: the names of the module, with the dotted names of what they stand for.
+    here: the package that relative imports start from.
+  """
+
+  def __init__(self, scope: Mapping[str, str], here: list[str]):
+    self.refs: set[str] = set()
+    self.names: set[str] = set()
+    self._scope, self._here = scope, here
+
+  def _within(self, inner: Mapping[str, str], nodes: Iterable[ast.AST]) -> None:
+    """Reads what has names of its own, which hide those outside."""
+    outer, self._scope = self._scope, {**self._scope, **inner}
+    for node in nodes:
+      self.visit(node)
+    self._scope = outer
+
+  def visit_FunctionDef(self, node: Any) -> None:
+    for decorator in getattr(node, 'decorator_list', ()):
+      self.visit(decorator)
+    arguments, body = node.args, node.body if isinstance(node.body, list) else [node.body]
+    for default in filter(None, [*arguments.defaults, *arguments.kw_defaults]):
+      self.visit(default)
+      self.names |= {x.value for x in ast.walk(default) if isinstance(x, ast.Constant) and isinstance(x.value, str)}
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    inner = {a.arg: '' for a in every if a}
+    shared = {name for x in ast.walk(node) if isinstance(x, ast.Global) for name in x.names}
+    imported, bound = _bound_by(body, self._here)
+    inner |= {name: '' for name in bound - shared} | imported
+    self._within(inner, [s for s in body if not _is_text(s)])
+
+  visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
+
+  def _visit_comprehension(self, node: Any) -> None:
+    self.visit(node.generators[0].iter)
+    bound = {name: '' for g in node.generators for name in _bound_by([g.target], self._here)[1]}
+    self._within(bound, ast.iter_child_nodes(node))
+
+  visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _visit_comprehension
+
+  def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+    for part in filter(None, (node.target, node.value)):
+      self.visit(part)
+    if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+      self.names.add(node.value.value)  # the default of a field
+
+  def visit_Name(self, node: ast.Name) -> None:
+    if isinstance(node.ctx, ast.Load):
+      self._refer(node.id, '')
+
+  def visit_Attribute(self, node: ast.Attribute) -> None:
+    chain, at = '', node
+    while isinstance(at, ast.Attribute):
+      chain, at = f'.{at.attr}{chain}', at.value
+    if isinstance(at, ast.Name):
+      self._refer(at.id, chain)
+    else:
+      self.visit(at)
+
+  def _refer(self, name: str, chain: str) -> None:
+    if target := self._scope.get(name):
+      self.refs.add(target + chain)
+
+  def visit_Subscript(self, node: ast.Subscript) -> None:
+    if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str) and self._is_table(node.value):
+      self.names.add(node.slice.value)
+    self.generic_visit(node)
+
+  def visit_Dict(self, node: ast.Dict) -> None:
+    for key, value in zip(node.keys, node.values, strict=True):
+      if isinstance(key, ast.Constant) and key.value == 'name' and isinstance(value, ast.Constant):
+        self.names.add(value.value)
+    self.generic_visit(node)
+
+  def visit_Call(self, node: ast.Call) -> None:
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, 'id', '')
+    told = [k.value for k in node.keywords if k.arg == 'name'] if called == 'dict' else []
+    told += node.args if called in ('lookup', 'option') or called == 'get' and self._is_table(node.func.value) else []
+    self.names |= {x.value for x in told if isinstance(x, ast.Constant) and isinstance(x.value, str)}
+    self.generic_visit(node)
+
+  def _is_table(self, node: ast.expr) -> bool:
+    """Whether an expression is one of the tables: EVALUATORS, tables.DATA, TABLES['data']."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+      node = node.value
+    return isinstance(node, ast.Name) and self._scope.get(node.id, '').startswith(TABLES)

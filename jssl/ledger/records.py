@@ -18,8 +18,7 @@ from typing import Any
 
 from jssl.core.log import replace
 from jssl.keys import DEFAULTS, OF_A_PHASE
-from jssl.ledger import claims
-from jssl.ledger.reach import code_hash
+from jssl.ledger import claims, reach
 
 _package = Path(__file__).parents[1]
 _checkout = _package.parent / 'experiments' / 'ledger'
@@ -135,6 +134,11 @@ def state(record: Mapping[str, Any]) -> str:
 def stale(record: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
   """Whether the config, or code that the figures rest on, has changed since the last look."""
   return bool(record['looks']) and record['looks'][-1]['code'] != code_hash(config)
+
+
+def code_hash(config: Mapping[str, Any]) -> str:
+  """A hash of a config, as far as figures rest on it, and of the code that they rest on."""
+  return reach.code_hash({key: x for key, x in config.items() if key == 'claim' or key not in NO_FIGURE})
 
 
 def tries(record: Mapping[str, Any]) -> dict[str, int]:

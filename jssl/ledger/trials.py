@@ -16,7 +16,6 @@ from jssl.core.log import replace
 from jssl.errors import ConfigError
 from jssl.evaluators.figures import plain_items, read_items
 from jssl.ledger import blind, claims, records
-from jssl.ledger.reach import code_hash
 from jssl.model import writable
 
 
@@ -51,7 +50,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
   for settings in variants.values():
     run.load_config(name, [f'--config.{s}' for s in settings])  # what cannot be set is told before the others are run
   registered = records.register(own, config)['registrations'][-1]['hash']
-  code = code_hash(config)
+  code = records.code_hash(config)
   done = records.folder() / 'runs' / own / code
   done.mkdir(parents=True, exist_ok=True)
   seeds = list(blind.final_seeds(claims.seeds(claim)))

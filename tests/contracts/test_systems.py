@@ -1,4 +1,4 @@
-"""The contracts, over the table of systems: a new config is tested by being there."""
+"""The contracts, over the table of systems: a new config is tested by being there. Which of them are run, `cases.py` tells."""
 
 import ast
 import re
@@ -10,43 +10,11 @@ from jssl import configs, testing
 from jssl.core.build import open_data
 from jssl.errors import DataError
 from jssl.tables import MEMORIES, PASSES, TEACHERS
-from tests.made import MADE, tiny
-
-CONFIGS = {name: configs.module(name).get_config() for name in sorted(configs.names())}
-SYSTEMS = [name for name, c in CONFIGS.items() if c.get('losses')]  # others train nothing, or in a loop of their own
+from tests.contracts.cases import CONFIGS, CONTRACTS, SYSTEMS, config, parts, representatives
+from tests.made import MADE
 
 
-def config(name: str, **changes) -> dict:
-  """A tiny version of a system, or of what no paper's config has."""
-  return {**MADE[name](), **changes} if name in MADE else tiny(name, **changes)
-
-
-def parts(name: str) -> set[tuple[str, str]]:
-  """What a system is made of: ('pass', 'embed'), ('teacher', 'ema'), ..."""
-  c = CONFIGS[name].to_dict() if name in CONFIGS else config(name)
-  phases = [c, *c.get('phases', ())]
-  teachers = [spec for of in phases for spec in (of.get('teacher'), *of.get('teachers', {}).values()) if spec]
-  found = {'pass': c['passes'].values(), 'memory': c['memories'].values(), 'teacher': teachers}
-  own = {(kind, spec['name']) for kind, specs in found.items() for spec in specs}
-  return own | {(key, 'yes') for key in ('phases', 'cycle', 'refresh') if c.get(key)}
-
-
-def representatives() -> set[str]:
-  """Systems that between them have every pass, teacher and memory, and phases."""
-  covered, chosen = set(), set()
-  for name in ('simclr', 'moco_v2', 'dino', 'w_mse', *SYSTEMS, *MADE):
-    if parts(name) - covered:
-      covered |= parts(name)
-      chosen.add(name)
-  return chosen
-
-
-REPRESENTATIVES = representatives()
-# The others are held to the same by `pytest -m long`, and their figures are those of docs/exactness.md.
-COMPILED = [pytest.param(name, marks=() if name in REPRESENTATIVES else pytest.mark.long) for name in (*SYSTEMS, *MADE)]
-
-
-@pytest.fixture(params=COMPILED)
+@pytest.fixture(params=[*SYSTEMS, *MADE])
 def name(request):
   needs_data(config(request.param))
   return request.param
@@ -61,7 +29,7 @@ def needs_data(c):
 
 
 def test_representatives_have_every_part():
-  covered = set().union(*map(parts, REPRESENTATIVES))
+  covered = set().union(*map(parts, representatives()))
   tables = {'pass': PASSES, 'teacher': TEACHERS, 'memory': MEMORIES}
   assert {(kind, name) for kind, table in tables.items() for name in table} <= covered
   assert {('phases', 'yes'), ('cycle', 'yes')} <= covered
@@ -81,12 +49,21 @@ def test_trains_resumes_and_compiles_each_step_once(name):
   testing.check_resumes(config(name), steps=4 if len(config(name).get('phases', ())) < 3 else 8)
 
 
+def test_every_contract_has_a_test():
+  assert {f'test_{contract}' for contract in CONTRACTS} <= {*globals()}
+
+
 @pytest.mark.parametrize('name', CONFIGS)
 def test_config_says_where_it_comes_from(name):
   source = open(util.find_spec(configs.names()[name]).origin).read()
-  paper = ast.get_docstring(ast.parse(source), clean=False) or ''
+  tree = ast.parse(source)
+  paper = ast.get_docstring(tree, clean=False) or ''
   assert re.search(r'(arXiv:\d{4}\.\d{4,5}|doi:10\.)', paper), 'the first line names the paper with its arXiv number or DOI'
-  code = sum(bool(line.strip()) for line in source.replace(paper, '').splitlines())
-  assert code <= (60 if configs.module(name).get_config().get('phases') else 40), 'beside the docstring'
-  claim = configs.module(name).get_config().claim
-  assert claim is None or {'metric', 'beats', 'margin', 'seeds'} <= set(claim)  # without one it is untried
+  apart = [range(node.lineno, node.end_lineno + 1) for node in ast.walk(tree) if isinstance(node, ast.Assign) and _is_beside(node.targets[0])]
+  code = [line for i, line in enumerate(source.splitlines(), 1) if line.strip() and not any(i in lines for lines in apart)]
+  count = len(code) - len([line for line in paper.splitlines() if line.strip()])
+  assert count <= (60 if configs.module(name).get_config().get('phases') else 40), 'beside docstring, claim and parts'
+
+
+def _is_beside(target: ast.expr) -> bool:
+  return isinstance(target, ast.Attribute) and target.attr in ('claim', 'parts')
