@@ -1,6 +1,5 @@
 """A run from config to figures: train, evaluate beside the baselines, write down what came out."""
 
-import ast
 import importlib.util
 import inspect
 import logging
@@ -14,10 +13,10 @@ from typing import Any
 
 import jax
 from jax.sharding import NamedSharding
-from ml_collections import ConfigDict
 
 import jssl
-from jssl import configs, loops, modules
+from jssl import loops
+from jssl.configs import load_config as load_config
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json, replace
@@ -30,61 +29,9 @@ from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, health
 from jssl.model import read_config, restore, writable
-from jssl.options import closest, lookup
+from jssl.options import lookup
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.tables import EVALUATORS
-
-
-def load_config(name: str, overrides: Sequence[str] = ()):
-  """The config of `NAME`, `NAME:SCALE` or `FILE.py[:SCALE]`, with `--config.x.y=v` settings applied in order."""
-  system, scale = configs.split(name)
-  try:
-    module = configs.module(system)
-    scales = configs.scales(module)
-    c = None if scale not in scales else module.get_config(scale) if len(scales) > 1 else module.get_config()
-  except Exception as error:  # what a user's file raises is of any type
-    if not system.endswith('.py') and system not in configs.names():
-      raise ConfigError(f'no system is called {system!r}{closest(system, configs.names())}') from None
-    if not Path(system).exists() and system not in configs.names():
-      raise ConfigError(f'there is no config file {system}') from None
-    raise ConfigError(
-      f"{system} is not a config: {modules.said(error)}; it needs a function get_config() of no arguments, or get_config(scale='small')"
-    ) from error
-  if scale not in scales:
-    raise ConfigError(f'{system} has no scale {scale!r}; there are {", ".join(scales)}')
-  if not isinstance(c, ConfigDict):
-    raise ConfigError(f'get_config() of {system} gave {type(c).__name__}; expected an ml_collections.ConfigDict')
-  c.name = Path(system).stem
-  for override in overrides:
-    set_option(c, override.removeprefix('--config.'))
-  if any(modules.names(given := c.to_dict())):
-    given['modules'] = given.get('modules') or (str(Path(system).resolve().parent) if system.endswith('.py') else None)
-    modules.look_in(Path.cwd())  # last of all
-    with c.ignore_type():
-      c.modules = modules.use(given)
-  return c
-
-
-def set_option(c: Any, setting: str) -> None:
-  """Sets one `x.y=v`. A new `name` takes with it the options that belonged to the old one."""
-  path, equals, text = setting.partition('=')
-  if not equals:
-    raise ConfigError(f'--config.{setting} has no value; write --config.{setting}=VALUE')
-  *parents, last = path.split('.')
-  for key in parents:
-    if key not in c or not hasattr(c[key], 'to_dict'):
-      raise ConfigError(f'--config.{path}: there is no {key!r} to set{closest(key, c.keys())}')
-    c = c[key]
-  try:
-    value = ast.literal_eval(text)
-  except (ValueError, SyntaxError):
-    value = text  # a word needs no quotes
-  if last == 'name' and c.get('name') != value:
-    for key in list(c.keys()):
-      if key not in ('on', 'of', 'pairs', 'over', 'weight', 'networks'):
-        del c[key]
-  with c.ignore_type():
-    c[last] = value
 
 
 def train(

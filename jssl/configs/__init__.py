@@ -4,13 +4,20 @@ They stand in the repository's top-level folder `configs/`; a wheel carries them
 trains in seconds, `simclr:small`, or `simclr`, for which its claim is made, and those that its module publishes, `simclr:imagenet`.
 """
 
+import ast
 import importlib
 import importlib.util
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from jssl.modules import look_in
+from ml_collections import ConfigDict
+
+from jssl import modules
+from jssl.errors import ConfigError
+from jssl.options import closest
 
 _here = Path(__file__).parent
 if not (_here / 'common.py').exists():
@@ -49,7 +56,7 @@ def module(name: str) -> ModuleType:
   if name.endswith('.py'):
     if not Path(name).is_file():
       raise FileNotFoundError(name)
-    look_in(Path(name).resolve().parent)  # its own modules are found as if it were run
+    modules.look_in(Path(name).resolve().parent)  # its own modules are found as if it were run
     spec = importlib.util.spec_from_file_location(Path(name).stem, name)
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
@@ -65,3 +72,55 @@ def scales(config: ModuleType) -> tuple[str, ...]:
   if 'scale' not in inspect.signature(config.get_config).parameters:
     return (SMALL,)
   return ('tiny', SMALL, *getattr(config, 'PUBLISHED', {}))
+
+
+def load_config(name: str, overrides: Sequence[str] = ()):
+  """The config of `NAME`, `NAME:SCALE` or `FILE.py[:SCALE]`, with `--config.x.y=v` settings applied in order."""
+  system, scale = split(name)
+  try:
+    of = module(system)
+    known = scales(of)
+    c = None if scale not in known else of.get_config(scale) if len(known) > 1 else of.get_config()
+  except Exception as error:  # what a user's file raises is of any type
+    if not system.endswith('.py') and system not in names():
+      raise ConfigError(f'no system is called {system!r}{closest(system, names())}') from None
+    if not Path(system).exists() and system not in names():
+      raise ConfigError(f'there is no config file {system}') from None
+    raise ConfigError(
+      f"{system} is not a config: {modules.said(error)}; it needs a function get_config() of no arguments, or get_config(scale='small')"
+    ) from error
+  if scale not in known:
+    raise ConfigError(f'{system} has no scale {scale!r}; there are {", ".join(known)}')
+  if not isinstance(c, ConfigDict):
+    raise ConfigError(f'get_config() of {system} gave {type(c).__name__}; expected an ml_collections.ConfigDict')
+  c.name = Path(system).stem
+  for override in overrides:
+    set_option(c, override.removeprefix('--config.'))
+  if any(modules.names(given := c.to_dict())):
+    given['modules'] = given.get('modules') or (str(Path(system).resolve().parent) if system.endswith('.py') else None)
+    modules.look_in(Path.cwd())  # last of all
+    with c.ignore_type():
+      c.modules = modules.use(given)
+  return c
+
+
+def set_option(c: Any, setting: str) -> None:
+  """Sets one `x.y=v`. A new `name` takes with it the options that belonged to the old one."""
+  path, equals, text = setting.partition('=')
+  if not equals:
+    raise ConfigError(f'--config.{setting} has no value; write --config.{setting}=VALUE')
+  *parents, last = path.split('.')
+  for key in parents:
+    if key not in c or not hasattr(c[key], 'to_dict'):
+      raise ConfigError(f'--config.{path}: there is no {key!r} to set{closest(key, c.keys())}')
+    c = c[key]
+  try:
+    value = ast.literal_eval(text)
+  except (ValueError, SyntaxError):
+    value = text  # a word needs no quotes
+  if last == 'name' and c.get('name') != value:
+    for key in list(c.keys()):
+      if key not in ('on', 'of', 'pairs', 'over', 'weight', 'networks'):
+        del c[key]
+  with c.ignore_type():
+    c[last] = value

@@ -5,7 +5,7 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from jssl import configs, run
+from jssl import configs
 from jssl.ledger import claims, records
 from jssl.ledger.fidelity import fidelity, parts
 
@@ -16,7 +16,7 @@ def systems() -> list[dict[str, Any]]:
   for name, module in configs.names().items():
     path = Path(util.find_spec(module).origin)
     found = configs.module(name)
-    c = run.load_config(name)
+    c = configs.load_config(name)
     record = records.read(name)
     rows.append(
       dict(
