@@ -27,11 +27,12 @@ def claim_picture(record: Mapping[str, Any], path: Path) -> Path:
   from matplotlib.figure import Figure
 
   look, name = record['looks'][-1], record['name']
-  against = [*look['comparisons'], *look['manipulation'], *look['automatic']]
+  automatic = {(c['metric'], c['other']): c for c in look['automatic']}  # one for several checks of a figure
+  against = [*look['comparisons'], *look['manipulation'], *automatic.values()]
   metrics = list(dict.fromkeys(c['metric'] for c in against))
   rows = [row for row in look['rows'] if row != name] + [name]
   most = max(sum(c['metric'] == metric for c in against) for metric in metrics)
-  panels = len(metrics) + bool(look['curve'])
+  panels = len(metrics) + bool(look['curve'] or look['flags'])
   figure = Figure((4.6 * panels, 0.34 * (len(rows) + most) + 2.4), dpi=110, facecolor='white', layout='constrained')
   FigureCanvasAgg(figure)
   axes = figure.subplots(2, panels, squeeze=False, height_ratios=[len(rows) + 0.5, most + 0.5])
@@ -42,10 +43,15 @@ def claim_picture(record: Mapping[str, Any], path: Path) -> Path:
     axes[0, -1].plot(*zip(*look['curve'], strict=True), color=SYSTEM, linewidth=1.2)
     axes[0, -1].set_title('loss by step, first seed', fontsize=9, loc='left')
     axes[0, -1].spines[['top', 'right']].set_visible(False)
+  elif look['flags']:
+    axes[0, -1].set_axis_off()
+  if panels > len(metrics):
     axes[1, -1].set_axis_off()
     axes[1, -1].text(0, 1, _wrapped(look['flags']), va='top', fontsize=7.5)
   tried = sum(t['row'] == name for t in record['tries'])
-  counts = f'{len(record["looks"])} looks, {tried} tries, {max(len(record["registrations"]) - 1, 0)} edits'
+  many = lambda n, one, several: f'{n} {one if n == 1 else several}'
+  edits = len(record['registrations']) - 1
+  counts = ', '.join((many(len(record['looks']), 'look', 'looks'), many(tried, 'try', 'tries'), many(edits, 'edit', 'edits')))
   figure.suptitle(f'{name.replace("_", " ")}: {look["state"].replace("_", " ")}   ({counts})', fontsize=11, x=0.01, ha='left')
   figure.savefig(path)
   return path
@@ -76,7 +82,7 @@ def _differences(ax, against, look) -> None:
     if c not in look['automatic']:
       ax.plot([c['margin']] * 2, [y - 0.4, y + 0.4], color='#333333', linewidth=1, linestyle='--')
   ax.axvline(0, color='#BBBBBB', linewidth=0.8, zorder=0)
-  what = lambda c: '' if c in look['automatic'] else 'acts: ' if c in look['manipulation'] else ''
+  what = lambda c: '' if c in look['automatic'] else 'idea acts: ' if c in look['manipulation'] else ''
   state = lambda c: '' if c in look['automatic'] else f': {c["state"].replace("_", " ")}'
   ax.set_yticks(range(len(against)), [f'{what(c)}{c["other"].replace("_", " ")}{state(c)}' for c in reversed(against)], fontsize=7.5)
   ax.set_ylim(-0.6, len(against) - 0.4)
