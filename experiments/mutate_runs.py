@@ -1,7 +1,8 @@
 """The command line under damaged circumstances: each trial ends in a sound result, or is refused in one clear line.
 
 `python experiments/mutate.py --end-to-end` runs it. A trial draws one of CIRCUMSTANCES, each a function of the trial that starts
-`jssl` one or more times and says how it ended; `Wrong` is what must not be.
+`jssl` one or more times and says how it ended; `Wrong` is what must not be. One file, since trials share what they start from and how
+an end is read, and none is of use alone.
 """
 
 import contextlib

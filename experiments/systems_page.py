@@ -29,7 +29,9 @@ def page() -> str:
   held = {row['name']: records.read(row['name']) for row in rows}
   lines = ['# Systems', '', f'{len(rows)} systems. Made by `experiments/systems_page.py` from the configs and the ledger.', '']
   lines += _counts('claims', Counter(row['claim']['state'] for row in rows), ('held', 'undecided', 'not_held', 'contradicted', 'untried'))
-  lines += ['', f'{sum(row["claim"]["stale"] for row in rows)} of these are stale.', '']
+  before = Counter(b['state'] for row in rows if row['claim']['state'] == 'untried' for b in held[row['name']].get('before', ()))
+  earlier = f'Of the untried, {before["held"]} were held and {before["not_held"]} not held under earlier rules.'
+  lines += ['', f'{sum(row["claim"]["stale"] for row in rows)} of these are stale. {earlier}', '']
   lines += _counts('fidelity', Counter(row['fidelity'] for row in rows), ('faithful', 'partial', 'unstated'))
   lines += ['', *INTRODUCTION.split('\n')]
   changed = [line for row in rows for line in _changes(held[row['name']])]
@@ -59,7 +61,7 @@ def _state(row: Mapping[str, Any], record: Mapping[str, Any]) -> str:
   claim = row['claim']
   state = claim['state'].replace('_', ' ')
   if not record['looks']:
-    return state
+    return state + ''.join(f' (under earlier rules: {before["state"].replace("_", " ")})' for before in record.get('before', ()))
   drawn = 'data drawn by seed' if record['looks'][-1].get('drawn') else 'data fixed'
   counts = f'{_many(len(record["looks"]), "look")}, {_many(claim["tries"], "try")}, {_many(len(record["registrations"]) - 1, "edit")}, {drawn}'
   return f'[{state}](../experiments/ledger/{row["name"]}.png){", stale" if claim["stale"] else ""} ({counts})'

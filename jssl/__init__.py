@@ -7,7 +7,9 @@ Stable names:
 
   objectives                            pure functions of arrays
   load_config, build, plan              from a name to a config, and from a config to a Method or a Plan
-  train, evaluate                       a run, and protocols on a run
+  train, Run                            training in a line, and the run that comes of it
+  evaluate                              protocols on a run that was kept
+  systems                               every system with its paper, scales and claim
   load, Model                           a trained model; `Model.encode` gives features
   arrays, Column, Data                  data of one's own, and their types
   Features, Method                      what a backbone returns, and what a config is built to
@@ -24,10 +26,13 @@ from jssl.errors import ConfigError, DataError, JsslError
 
 if TYPE_CHECKING:
   from jssl import objectives
+  from jssl.api import Run, train
+  from jssl.configs import load_config
   from jssl.core.build import build, plan
   from jssl.data.core.arrays import arrays
+  from jssl.ledger.catalogue import systems
   from jssl.model import Model, load
-  from jssl.run import evaluate, load_config, train
+  from jssl.run import evaluate
   from jssl.types import Column, Data, Features, Method
 
 __version__ = '0.1.0'
@@ -41,6 +46,7 @@ __all__ = [
   'JsslError',
   'Method',
   'Model',
+  'Run',
   'arrays',
   'build',
   'evaluate',
@@ -48,6 +54,7 @@ __all__ = [
   'load_config',
   'objectives',
   'plan',
+  'systems',
   'train',
 ]
 
@@ -58,13 +65,15 @@ _LAZY = {
   'Features': 'jssl.types',
   'Method': 'jssl.types',
   'Model': 'jssl.model',
+  'Run': 'jssl.api',
   'arrays': 'jssl.data.core.arrays',
   'build': 'jssl.core.build',
   'evaluate': 'jssl.run',
   'load': 'jssl.model',
-  'load_config': 'jssl.run',
+  'load_config': 'jssl.configs',
   'plan': 'jssl.core.build',
-  'train': 'jssl.run',
+  'systems': 'jssl.ledger.catalogue',
+  'train': 'jssl.api',
 }
 
 

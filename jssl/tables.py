@@ -223,6 +223,7 @@ DATA = Table(
     'few': 'core.operators:few',
     'subset': 'core.operators:subset',
     'noised': 'core.operators:noised',
+    'memory': 'core.memory:memory',
     'development': 'core.roles:development',
     'final': 'core.roles:final',
     'voices': 'audio.voices:voices',

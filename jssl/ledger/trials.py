@@ -1,5 +1,6 @@
 """Claims put to the test: final seeds and final data, every row of the claim, resumed where a run was done before."""
 
+import contextlib
 import json
 import shutil
 import time
@@ -72,6 +73,8 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
 
     claim_picture(record, records.folder() / f'{own}.png')
     shutil.rmtree(done)
+    with contextlib.suppress(OSError):  # runs under another hash, which were stopped, stay
+      done.parent.rmdir()
     return record
 
   return finish

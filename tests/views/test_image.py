@@ -1,4 +1,4 @@
-"""Image views against Pillow, SciPy, Matplotlib and slow loops written from the definitions."""
+"""Image views against Pillow, SciPy, Matplotlib and slow loops written from the definitions. One file, since all views share the oracles."""
 
 import itertools
 import math

@@ -1,0 +1,165 @@
+"""Training from Python in a line, and the run that comes of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from jssl import run
+from jssl.configs import load_config, set_option
+from jssl.core.build import plan
+from jssl.core.loop import Trained
+from jssl.data.core.arrays import arrays
+from jssl.data.core.memory import hold
+from jssl.errors import ConfigError, DataError
+from jssl.model import Model
+from jssl.types import Data
+
+HELD_OUT = 0.2  # of arrays without a test split
+
+
+class Run:
+  """A run that has ended.
+
+  Attributes:
+    results: figures, baselines, alarms, seconds and versions, as in `results.json`.
+    model: the trained `Model`: `run.model.encode(x)` gives features.
+    log: a dict a logged step, with its figures by name.
+    workdir: the folder of the run; None where nothing was kept.
+  """
+
+  def __init__(self, results: dict[str, Any], model: Model, trained: Trained, workdir: Path | None):
+    self.results, self.model, self.workdir = results, model, workdir
+    self.log = trained.log.rows
+
+  @property
+  def figures(self) -> dict[str, float]:
+    """What the protocols found, by name: `knn_top1`, `linear_top1`, ..."""
+    return self.results['figures']
+
+  def frame(self) -> Any:
+    """The log as a pandas DataFrame, a row a logged step."""
+    import pandas
+
+    return pandas.DataFrame(self.log).set_index('step')
+
+  def plot(self, path: str | Path | None = None) -> Any:
+    """The loss, the learning rate and the health of the features by step.
+
+    Args:
+      path: of a picture to write; None only draws.
+
+    Returns:
+      A matplotlib Figure, which notebooks show.
+    """
+    from jssl.pictures.run import log_picture
+
+    return log_picture(self.log, self.results['name'], path)
+
+  def __repr__(self) -> str:
+    figures = ', '.join(f'{name} {x:.3f}' for name, x in self.figures.items() if not name.endswith(('_low', '_high', '_validation')))
+    return f'Run({self.results["name"]}: {figures or "no figures"}; {self.workdir or "not kept"})'
+
+  def _repr_html_(self) -> str:
+    rows = {**self.results['baselines'], self.results['name']: self.figures}
+    names = [name for name in self.figures if not name.endswith(('_low', '_high', '_validation'))]
+    cell = lambda row, name: f'{row[name]:.3f}' if name in row else ''
+    head = ''.join(f'<th>{name}</th>' for name in ('', *names))
+    body = ''.join(f'<tr><th>{row}</th>{"".join(f"<td>{cell(x, name)}</td>" for name in names)}</tr>' for row, x in rows.items())
+    return f'<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def train(
+  method: str | Mapping[str, Any],
+  data: Any = None,
+  *,
+  backbone: str | Mapping[str, Any] | None = None,
+  epochs: int | None = None,
+  steps: int | None = None,
+  batch_size: int | None = None,
+  seed: int | None = None,
+  settings: Mapping[str, Any] | None = None,
+  workdir: str | Path | None = None,
+  protocols: Sequence[str] | None = None,
+  baselines: bool = True,
+  quiet: bool = False,
+) -> Run:
+  """Trains a method and evaluates it beside raw input and random initialisation.
+
+      run = jssl.train('simclr', data=images, backbone='resnet18', epochs=20)      # images [n h w c], uint8 or in [0, 1]
+      run.figures, run.model.encode(new_images)
+
+  Args:
+    method: a system, 'simclr' or 'simclr:tiny', a file with a `get_config`, or a config.
+    data: an array [n ...], a dict of arrays [n ...] by column ('label' holds classes), a `Data`, the name of a data set, or a dict of
+      its name and options; None for that of the config. Of arrays a fifth is held out for evaluation.
+    backbone: the name of a network, or dict(name=..., **options).
+    epochs, steps: how long; one of the two.
+    batch_size, seed: as in the config.
+    settings: other options by their path, {'losses.nce.temperature': 0.1}.
+    workdir: where checkpoints, figures and pictures go, and from where a run that was stopped goes on; None keeps nothing.
+    protocols: evaluations at the end, by name; None for the config's own, () for none.
+    baselines: whether to evaluate raw input and random initialisation too.
+    quiet: show no progress.
+
+  Returns:
+    A Run.
+
+  Raises:
+    ConfigError: for a config that cannot be built, or data that do not fit it.
+  """
+  config = load_config(method) if isinstance(method, str) else ConfigDict(dict(method))
+  if epochs is not None and steps is not None:
+    raise ConfigError(f'epochs={epochs} and steps={steps}: give one of them')
+  given = dict(epochs=epochs, steps=steps, batch_size=batch_size, seed=seed)
+  with config.ignore_type():
+    if data is not None:
+      config.data = named(data)
+    if epochs is not None or steps is not None:
+      config.epochs = config.steps = None
+    for key, value in given.items():
+      if value is not None:
+        config[key] = value
+  if isinstance(backbone, str):
+    set_option(config, f'backbone.name={backbone}')
+  elif backbone is not None:
+    config.backbone = dict(backbone)
+  for path, value in (settings or {}).items():
+    set_option(config, f'{path}={value!r}' if not isinstance(value, str) else f'{path}={value}')
+  if config.get('experiment'):
+    raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
+  workdir = run.local(workdir) if workdir else None
+  p = plan(config)
+  asked = run.choose(p, protocols)
+  if workdir:
+    run.usable(workdir)
+  trained = run.learn(p, run.make_panel(p), workdir=workdir, quiet=quiet)
+  results = run.report(p, trained, asked, workdir, baselines)
+  return Run(results, Model(p, trained.train), trained, workdir)
+
+
+def named(data: Any) -> dict[str, Any]:
+  """The `data` of a config for whatever `train` takes as data.
+
+  Raises:
+    DataError: it takes no such thing.
+  """
+  if isinstance(data, str | Path):
+    return dict(name=str(data))
+  if isinstance(data, Mapping) and isinstance(data.get('name'), str):
+    return dict(data)
+  if isinstance(data, Data):
+    return hold(data)
+  if isinstance(data, Mapping):
+    columns = {name: np.asarray(x) for name, x in data.items()}
+  elif hasattr(data, '__array__'):
+    x = np.asarray(data)
+    columns = {'image' if x.ndim in (3, 4) else 'vector': x[..., None] if x.ndim == 3 else x}
+  else:
+    raise DataError(f'data of type {type(data).__name__}: expected an array, a dict of arrays, a Data, or the name of a data set')
+  try:
+    return hold(arrays(**columns, held_out=HELD_OUT))
+  except ValueError as error:
+    raise DataError(f'data: {error}') from error
