@@ -5,7 +5,7 @@ imported when it is first used.
 
 Stable names:
 
-  objectives                            pure functions of arrays
+  objectives, gathered                  pure functions of arrays; the same within shard_map and pmap
   load_config, build, plan              from a name to a config, and from a config to a Method or a Plan
   train, Run                            training in a line, and the run that comes of it
   evaluate                              protocols on a run that was kept
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
   from jssl.data.core.arrays import arrays
   from jssl.ledger.catalogue import systems
   from jssl.model import Model, load
+  from jssl.ops.gathered import gathered
   from jssl.run import evaluate
   from jssl.types import Column, Data, Features, Method
 
@@ -50,6 +51,7 @@ __all__ = [
   'arrays',
   'build',
   'evaluate',
+  'gathered',
   'load',
   'load_config',
   'objectives',
@@ -69,6 +71,7 @@ _LAZY = {
   'arrays': 'jssl.data.core.arrays',
   'build': 'jssl.core.build',
   'evaluate': 'jssl.run',
+  'gathered': 'jssl.ops.gathered',
   'load': 'jssl.model',
   'load_config': 'jssl.configs',
   'plan': 'jssl.core.build',

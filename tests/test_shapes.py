@@ -125,6 +125,7 @@ CALLS = {
   'ops.draws.sides': call(real(6), real(6)),
   'ops.draws.uniform': call(jax.random.split(KEY, 6), 2, 3),
   'ops.draws.wide': call(real(6), 3),
+  'ops.gathered.gathered': call(info_nce, 'data'),
   'ops.graphs.normalized_adjacency': call(real(6, 4, 4)),
   'ops.late_interaction.late_interaction': call(real(2, 3, 4), real(5, 6, 4), truth(5, 6)),
   'ops.logistic.logistic': call(real(6, 4), real(6, 3), real(6)),
