@@ -22,7 +22,7 @@ from jssl.core.phases import Phase, Turn, phase_at
 from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
 from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
-from jssl.options import call, closest, lookup, mapping, mentions, naming, natural, option, resolved, signed, with_facts
+from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, signed, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
@@ -342,6 +342,7 @@ def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Lo
   weight = resolved(f'{place}.weight', float, spec.pop('weight', 1.0), clock)
   if not isinstance(weight, int | float | Schedule) or isinstance(weight, bool):
     raise ConfigError(f'{place}.weight must be a number or a schedule, not {weight!r}')
+  weight = in_range(f'{place}.weight', float, weight)
   pairs, over = spec.pop('pairs', None), spec.pop('over', None)
   bound = option(place, spec, table, clock)
   wrong = None

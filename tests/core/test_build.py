@@ -196,3 +196,11 @@ def test_a_view_that_is_not_drawn_is_refused_by_its_number():
   c['losses']['nce']['pairs'] = ((0, 2),)
   with pytest.raises(ValueError, match='view 2 of .views. is asked for, and there are 2'):
     testing.check_traces(c)
+
+
+@pytest.mark.parametrize('weight', [10**30, float('nan'), float('inf')])
+def test_a_weight_that_no_float32_holds_is_refused(weight):
+  c = tiny('simclr')
+  c['losses']['nce']['weight'] = weight
+  with pytest.raises(ConfigError, match=r'losses\.nce\.weight is .* expected a finite number'):
+    plan(c)
