@@ -20,6 +20,9 @@ BUG = 70  # the exit status of an error that should not arise, EX_SOFTWARE of sy
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs one command; errors of the user's making end in one line and a non-zero exit."""
+  for name in ('stdout', 'stderr'):
+    if getattr(sys, name) is None:  # it was closed before Python began, and libraries do not expect that
+      setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115 - as long as the process lives
   parser = make_parser()
   try:
     arguments, rest = parser.parse_known_args(argv)

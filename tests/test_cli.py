@@ -371,3 +371,11 @@ def test_a_first_step_that_is_not_finite_is_told_by_its_cause(tmp_path, capsys):
   assert cli.main(['train', 'simclr', f'--workdir={tmp_path / "w"}', *QUICK, '--config.losses.nce.temperature=0.0']) == 2
   said = capsys.readouterr().err
   assert 'div made' in said and 'of part nce' in said and 'learning rate' not in said and len(said.strip().splitlines()) == 1
+
+
+def test_closed_streams_are_no_obstacle(monkeypatch):
+  """As a shell leaves them after `>&-`: Python has None in their place."""
+  monkeypatch.setattr(sys, 'stdout', None)
+  assert cli.main(['list']) == 0
+  monkeypatch.setattr(sys, 'stderr', None)
+  assert cli.main(['list', '--family', 'nope']) == 2
