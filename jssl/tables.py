@@ -78,6 +78,7 @@ MODELS = Table(
     'bert_averaged': 'text.averaged:AveragedBert',
     'contextual_bert': 'text.contextual:ContextualBert',
     'bert_from': 'pretrained.bert:bert',
+    'gpt2_from': 'pretrained.gpt2:gpt2',
     'minilm': 'pretrained.bert:minilm',
     'dit': 'vision.dit:DiT',
     'frame_transformer': 'vision.grid:frame_transformer',
