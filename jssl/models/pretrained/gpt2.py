@@ -112,7 +112,9 @@ def write(folder: str | Path, net: CausalLm, *, tokenizer: str | Path, dtype: st
     layer_norm_epsilon=1e-5, resid_pdrop=net.dropout, embd_pdrop=net.dropout, attn_pdrop=net.dropout, pad_token_id=net.pad,
     bos_token_id=None, eos_token_id=None,
   )  # fmt: skip
-  (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
+  read_by = dict(tokenizer_class='PreTrainedTokenizerFast', model_max_length=len(params['positions']))
+  for name, content in {'config.json': config, 'tokenizer_config.json': read_by}.items():
+    (folder / name).write_text(json.dumps(content, indent=2) + '\n')
   shutil.copyfile(tokenizer, folder / 'tokenizer.json')
 
 
