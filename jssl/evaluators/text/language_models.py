@@ -17,7 +17,7 @@ COUNTED = 200_000  # training texts that tokens are counted in, at most
 STRENGTH = 100.0  # how many counts the unigram is worth in the bigram
 
 
-@protocol('1', needs=('train.ids', '{split}.ids', 'nets.{encoder}', 'nets.{head}'), raw=False)
+@protocol('1', needs=('train.ids', '{split}.ids', 'nets.{encoder}.table', 'nets.{head}'), raw=False)
 def masked_tokens(
   subject: Subject, key: Key, *, split: str = 'test', texts: int = 1000, ratio: float = 0.15, encoder: str = 'backbone', head: str = 'lm'
 ) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def masked_tokens(
     hidden = mask_tokens(keys, column.maskable(ids), ratio=ratio)
     logits = lm(jnp.take_along_axis(net(ids, mask=hidden.mask).tokens, hidden.places[..., None], 1), net.table)
     labels = jnp.take_along_axis(ids, hidden.places, 1)
-    return pick(jax.nn.log_softmax(logits), labels), jnp.argmax(logits, -1) == labels, labels, hidden.valid
+    return *_judged(logits, labels), labels, hidden.valid
 
   ids = _ids(subject, split, texts)
   log_p, right, labels, valid = _in_batches(told, ids, jax.random.split(key, len(ids)))
@@ -80,7 +80,7 @@ def next_tokens(subject: Subject, key: Key, *, split: str = 'test', texts: int =
   @jax.jit
   def told(ids):
     logits = net.logits(net(ids).tokens[:, :-1])
-    return pick(jax.nn.log_softmax(logits), ids[:, 1:]), jnp.argmax(logits, -1) == ids[:, 1:], column.real(ids[:, 1:])
+    return *_judged(logits, ids[:, 1:]), column.real(ids[:, 1:])
 
   ids, train = _ids(subject, split, texts), _ids(subject, 'train', COUNTED)
   log_p, right, valid = _in_batches(told, ids)
@@ -90,6 +90,12 @@ def next_tokens(subject: Subject, key: Key, *, split: str = 'test', texts: int =
     perplexity=perplexity(finite(log_p[valid][:, None], 'the log-probabilities')), top1=float(right[valid].mean()),
     unigram_perplexity=perplexity(np.log(unigram)), bigram_perplexity=perplexity(np.log(bigram)), tokens=int(valid.sum()),
   )  # fmt: skip
+
+
+def _judged(logits, labels):
+  """Log-probability of the label, and the chance that it is chosen, one of several equals being drawn."""
+  best = logits == jnp.max(logits, -1, keepdims=True)
+  return pick(jax.nn.log_softmax(logits), labels), pick(best / jnp.sum(best, -1, keepdims=True), labels)
 
 
 def _ids(subject: Subject, split: str, texts: int) -> np.ndarray:
