@@ -8,7 +8,7 @@ from jssl.configs import common
 
 
 def get_config(scale='small'):
-  c = common.image_masked(scale, epochs=8)
+  c = common.image_masked(scale, epochs=24, width=192)
   c.heads.decoder = common.mae_decoder(scale, width=64, depth=2, heads=4)
   c.passes.seen = dict(name='masked_encode', mask=dict(name='random_mask', ratio=0.75))
   c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))

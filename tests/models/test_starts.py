@@ -21,7 +21,7 @@ from jssl.models.pretrained import bert, gpt2, starts  # noqa: E402
 from jssl.tables import EVALUATORS, MODELS  # noqa: E402
 
 ON = dict(masked_lm=(12,), causal_lm=(12,), image_encoder=(28, 28, 1))
-WIDTH, DEPTH = dict(masked_lm=96, causal_lm=128, image_encoder=96), dict(masked_lm=2, causal_lm=3, image_encoder=2)
+WIDTH, DEPTH = dict(masked_lm=96, causal_lm=128, image_encoder=192), dict(masked_lm=2, causal_lm=3, image_encoder=2)
 TEXTS = [
   'And he said unto them, Go ye into all the world.', 'It is one of the best films of the year.',
   'The capital of the state is the largest city.',
@@ -141,14 +141,11 @@ def test_a_damaged_folder_is_refused_in_a_line(name, tmp_path, monkeypatch):
   whole, tensors = path.read_bytes(), load_file(path)
   on = WIDTH['masked_lm'] if name == 'masked_lm_head' else ON[name]
   made = jax.jit(lambda: params(MODELS[f'{name}_start'](on, rngs=nnx.Rngs(0))))
-  other = next(key for key in tensors if key.endswith('LayerNorm.bias' if folder == 'masked_lm' else 'bias'))
-  if name == 'masked_lm_head':
-    other = 'cls.predictions.bias'
+  other = next(iter(tensors))
   for damage, match in (
-    (lambda: path.write_bytes(whole[:-1]), 'get it again'),
-    (lambda: path.unlink(), 'never read'),
-    (lambda: save_file(tensors | {other: np.zeros(3, np.float16)}, path), r'\(3,\)'),
-    (lambda: save_file({key: x for key, x in tensors.items() if key != other}, path), other.removeprefix('bert.')),
+    (lambda: path.write_bytes(whole[:-1]), 'is damaged'),
+    (lambda: path.unlink(), 'cannot be read'),
+    (lambda: save_file(tensors | {other: tensors[other] + 1}, path), 'is damaged'),
     (lambda: path.write_bytes(whole) and (tmp_path / folder / 'config.json').write_text('{'), 'not JSON'),
   ):
     damage()

@@ -63,6 +63,7 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], dtype: str = 'float16')
   from safetensors.numpy import save_file
 
   save_file({name: np.ascontiguousarray(x, dtype) for name, x in tensors.items()}, path, metadata={'format': 'pt'})
+  path.chmod(0o644)  # the writer lets nobody else read it
 
 
 def read_json(path: Path, kind: type = dict) -> Any:

@@ -4,6 +4,7 @@ Each is a folder of `starts/` with its weights in 16 bits, its tokenizer where i
 trained on. `experiments/make_starts.py` makes them.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from jssl.models.text.transformer import CausalLm, LmHead
 from jssl.models.vision.vit import ViT
 
 FOLDER = Path(__file__).parent / 'starts'
+# name -> the beginning of the SHA-256 of its weights: with other weights the code is another, and records that rest on them are stale.
+WEIGHTS = dict(masked_lm='9b5bb75388e15760', causal_lm='bcb2dda9543987c8', image_encoder='66dfc14de1a4c67a')
 # path in the parameters of an LmHead -> name of the tensor; kernels of Hugging Face are [out, in]
 HEAD = {
   'bias': 'cls.predictions.bias',
@@ -55,7 +58,7 @@ def masked_lm(
   Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3.1, task 1.
   """
   options = dict(depth=depth, pool=pool, dropout=dropout, mask_id=mask_id, remat=remat, dtype=dtype)
-  return bert(on, folder=str(FOLDER / 'masked_lm'), **options, rngs=rngs)
+  return bert(on, folder=str(folder_of('masked_lm')), **options, rngs=rngs)
 
 
 def masked_lm_head(on: int | nnx.Module, *, dtype: str = 'float32', rngs: nnx.Rngs) -> LmHead:
@@ -68,7 +71,7 @@ def masked_lm_head(on: int | nnx.Module, *, dtype: str = 'float32', rngs: nnx.Rn
   Raises:
     PretrainedError: the folder is damaged, or has another width.
   """
-  path = FOLDER / 'masked_lm' / 'model.safetensors'
+  path = folder_of('masked_lm') / 'model.safetensors'
   net = LmHead(on, vocabulary=files.read_json(path.with_name('config.json')).get('vocab_size'), dtype=dtype, rngs=rngs)
   return files.fill(net, path, head_tensors, lambda tensors: files.nested({path: _turned(path, tensors[name]) for path, name in HEAD.items()}))
 
@@ -95,7 +98,7 @@ def causal_lm(
 
   Reference: Radford et al. 2019, as in `CausalLm`; Brown et al. 2020, arXiv:2005.14165, section 2.1.
   """
-  return gpt2(on, folder=str(FOLDER / 'causal_lm'), depth=depth, dropout=dropout, pad=pad, remat=remat, dtype=dtype, rngs=rngs)
+  return gpt2(on, folder=str(folder_of('causal_lm')), depth=depth, dropout=dropout, pad=pad, remat=remat, dtype=dtype, rngs=rngs)
 
 
 def image_encoder(
@@ -113,7 +116,7 @@ def image_encoder(
 
   Reference: He, Chen, Xie, Li, Dollar, Girshick, CVPR 2022, arXiv:2111.06377, section 3.
   """
-  folder = FOLDER / 'image_encoder'
+  folder = folder_of('image_encoder')
   config = files.read_json(folder / 'config.json')
   if config.get('network') != 'vit' or not isinstance(config.get('options'), dict):
     raise PretrainedError(f"{folder}/config.json describes {config.get('network')!r}: expected the options of a 'vit'")
@@ -122,6 +125,22 @@ def image_encoder(
   except TypeError as error:
     raise PretrainedError(f'{folder}/config.json has options that a ViT does not take ({error}): get it again') from error
   return files.fill(net, folder / 'model.safetensors', flat, files.nested)
+
+
+def folder_of(name: str) -> Path:
+  """The folder of one of them.
+
+  Raises:
+    PretrainedError: its weights are not those that were shipped.
+  """
+  path = FOLDER / name / 'model.safetensors'
+  try:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+  except OSError as error:
+    raise PretrainedError(f'{path} cannot be read ({error.strerror}): install jssl again') from error
+  if found != WEIGHTS[name]:
+    raise PretrainedError(f'{path} is damaged: its SHA-256 begins with {found}, expected {WEIGHTS[name]}; install jssl again')
+  return path.parent
 
 
 def flat(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
