@@ -53,6 +53,26 @@ def minilm_ids(scale: str, length: int) -> dict:
   return at(scale)(small=dict(tokenizer='minilm', length=length), tiny=dict(tokenizer=None, vocabulary=600, length=8))
 
 
+def start(scale: str, name: str, **options) -> dict:
+  """A network that jssl ships trained, and not by contrast: 'masked_lm', its 'masked_lm_head', 'causal_lm' or 'image_encoder'.
+
+  At `tiny`: two narrow blocks, not trained.
+  """
+  if scale == 'tiny':
+    shape = dict(width=16, depth=2, heads=2)
+    untrained = dict(
+      masked_lm=dict(name='bert', std=0.2, **shape), causal_lm=dict(name='causal_lm', std=0.2, **shape), masked_lm_head=dict(name='lm_head'),
+      image_encoder=dict(name='vit', patch=4, pool='mean', positions='sincos', **shape),
+    )  # fmt: skip
+    return untrained[name] | options
+  return dict(name=f'{name}_start', **options)
+
+
+def start_ids(scale: str, length: int) -> dict:
+  """Options of a data set of texts, read as the language models of `start` read them. At `tiny`: as `minilm_ids`."""
+  return minilm_ids(scale, length) | at(scale)(small=dict(tokenizer='starts'), tiny={})
+
+
 def image(
   scale: str = 'small', *, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20, widths: tuple[int, ...] = (32, 64, 128, 128)
 ) -> ConfigDict:
@@ -107,6 +127,14 @@ def text(
   c.data.update(length=at(scale)(small=length, tiny=8), vocabulary=vocabulary)
   c.backbone = transformer(scale, 'bert', width=64, depth=3, heads=4, dropout=0.1, std=0.1)
   c.optimizer.learning_rate.peak = 2e-3
+  return c
+
+
+def english(scale: str = 'small', *, batch_size: int = 32, steps: int = 2000, length: int = 48, vocabulary: int = 4096) -> ConfigDict:
+  """Passages of English for a language model; its word pieces are found in the passages. At `tiny`: of news alone, 8 of 600."""
+  c = base(scale, data='english', batch_size=batch_size, epochs=None, steps=steps)
+  c.data.update(at(scale)(small=dict(length=length, vocabulary=vocabulary), tiny=dict(name='lee', length=8, vocabulary=600)))
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=2e-3, warmup='5%'), weight_decay=0.01)
   return c
 
 

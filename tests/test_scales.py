@@ -12,7 +12,7 @@ from jssl import cli, configs, run, tables, testing
 from jssl.core.build import plan
 from jssl.data.core.records import Columns
 from jssl.errors import ConfigError
-from jssl.ledger import records
+from jssl.ledger import trials
 from jssl.types import Column, Data
 
 FILES = {name: Path(configs.module(name).__file__) for name in configs.names()}
@@ -52,7 +52,7 @@ def test_a_scale_that_is_not_there_is_told_with_those_that_are(capsys):
 
 def test_a_claim_is_of_small():
   with pytest.raises(ValueError, match='give simclr alone'):
-    records.begin('simclr:imagenet')
+    trials.begin('simclr:imagenet')
 
 
 def test_files_may_have_scales(tmp_path):

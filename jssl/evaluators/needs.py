@@ -67,7 +67,8 @@ def lacks(needs: Sequence[str], subject: Subject) -> Iterator[str]:
       if name not in subject.networks:
         clause = f'there is no network {name!r}, but {_few(subject.networks)}'
       else:
-        clause = '' if all(hasattr(subject.networks[name], x) for x in has) else f'the network {name!r} has no `{has[0]}`'
+        net = subject.networks[name]  # a property of a network without arrays cannot be read
+        clause = '' if all(hasattr(type(net), x) or hasattr(net, x) for x in has) else f'the network {name!r} has no `{has[0]}`'
     elif source not in data.splits:
       clause = f'the data have no split {source!r}, but {_few(data.splits)}'
     elif not len(data.splits[source]):

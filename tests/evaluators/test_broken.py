@@ -191,6 +191,8 @@ CASES = {
   'token_rank': (texts, {}, equal(rank=1)),
   'fill_masked': (texts, {}, lambda f: f['exact'] == 0 and abs(f['tokens'] - 1 / VOCABULARY) < 0.05),
   'greedy_decode': (texts, {}, lambda f: f['exact'] == 0 and abs(f['tokens'] - 1 / VOCABULARY) < 0.05),
+  'masked_tokens': (texts, {}, equal(top1=near(1 / VOCABULARY), loss=near(np.log(VOCABULARY)))),
+  'next_tokens': (texts, {}, equal(top1=near(1 / VOCABULARY), perplexity=pytest.approx(VOCABULARY, rel=1e-5))),
   'summaries': (written, {}, lambda f: f['rouge1'] < 0.2 and f['accuracy'] == near(1 / 20) and f['nll'] == pytest.approx(np.log(20), rel=1e-5)),
   'cell_filling': (tables, {}, equal(hits1=0, hits10=0, mrr=near(1 / 15.5))),  # the middle of 30
   'late_retrieval': (passages, {}, equal(recall1=near(1 / 16), mrr=near(ranked(16)), map=near(ranked(16)))),

