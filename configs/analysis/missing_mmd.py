@@ -27,7 +27,7 @@ def get_config(scale='small'):
     estimator=dict(name='doubly_robust'), classes='data.label.size', diagonal=False, weight=5.0,
   )  # fmt: skip
   c.optimizer.learning_rate.peak = 2e-3
-  c.evaluators = dict(head=dict(name='prediction'), colour=dict(name='erasure', attribute='nuisance'))
+  c.evaluators = dict(head=dict(name='classify'), colour=dict(name='erasure', attribute='nuisance'))
   only = ('losses.gap.estimator.name=observed_only', f'losses.gap.of={observed}')
   c.claim = dict(
     metric='head_top1', beats=('erm', 'observed_only'), margin=0.02, without='erm', ceiling=('oracle',),

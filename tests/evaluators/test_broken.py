@@ -196,7 +196,6 @@ CASES = {
   'summaries': (written, {}, lambda f: f['rouge1'] < 0.2 and f['accuracy'] == near(1 / 20) and f['nll'] == pytest.approx(np.log(20), rel=1e-5)),
   'cell_filling': (tables, {}, equal(hits1=0, hits10=0, mrr=near(1 / 15.5))),  # the middle of 30
   'late_retrieval': (passages, {}, equal(recall1=near(1 / 16), mrr=near(ranked(16)), map=near(ranked(16)))),
-  'prediction': (images, {}, equal(top1=0.25)),
   'sparse': (texts, {}, equal(k1_f1=near(0.5), dense_f1=near(0.5))),  # a coin
   'random_neurons': (texts, {}, equal(k1_f1=near(0.5), dense_f1=near(0.5))),
   'description_length': (texts, {}, lambda f: 0.7 < f['layer0_compression'] < 1.01 and f['moved'] < 1e-6),  # no bit is saved
@@ -314,7 +313,7 @@ def test_all_that_is_declared_is_read_and_asked_for_before(name):
 
 
 HEADS = [
-  'link_prediction', 'fill_masked', 'summaries', 'cell_filling', 'late_retrieval', 'prediction', 'verification', 'classify', 'ood',
+  'link_prediction', 'fill_masked', 'summaries', 'cell_filling', 'late_retrieval', 'verification', 'classify', 'ood',
   'class_consistency', 'equivariance', 'modality_completion', 'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian',
 ]  # fmt: skip
 

@@ -72,4 +72,4 @@ def test_the_gap_is_that_of_what_a_classifier_leans_on(people, leans_on, gap):
 
 def test_a_head_is_judged_as_it_was_trained(people):
   subject = vectors(people, networks={'classifier': lambda x: x[:, :1] * np.array([-1.0, 1.0]) - np.array([-1.0, 1.0])})
-  assert 0.75 < PROTOCOLS['prediction'](subject, jax.random.key(0))['top1'] < 0.95
+  assert 0.75 < PROTOCOLS['classify'](subject, jax.random.key(0))['top1'] < 0.95
