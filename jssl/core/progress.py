@@ -37,7 +37,8 @@ class Bar:
     seconds = time.perf_counter() - self.began
     rate = (step - self.start) * self.examples / max(seconds, 1e-9)
     waited = self.waited / max(seconds, 1e-9)
-    figures = f'loss {loss:.4f}  {rate:.0f} examples/s  data wait {waited:.0%}'
+    short = f'{loss:.4f}' if abs(loss) < 1e6 else f'{loss:.4g}'  # a line that is too wide would be broken in two
+    figures = f'loss {short}  {rate:.0f} examples/s  data wait {waited:.0%}'
     self.progress.update(self.task, completed=step, figures=figures)
     if not self.live and (step == self.total or step - self.said >= self.total / 10):
       left = seconds / max(step - self.start, 1) * (self.total - step)
