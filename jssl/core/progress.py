@@ -43,6 +43,6 @@ class Bar:
     if not self.live and (step == self.total or step - self.said >= self.total / 10):
       left = seconds / max(step - self.start, 1) * (self.total - step)
       with contextlib.suppress(OSError):  # nor does it end with the place that it is told to
-        self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False)
+        self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False, soft_wrap=True)
       self.said = step
     return {'examples_per_second': rate, 'data_wait': waited}
