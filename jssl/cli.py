@@ -15,7 +15,7 @@ from typing import Any
 
 from jssl.errors import UsageError
 
-SOURCES = "folder:PATH, PATH.jsonl, .csv, .parquet, .npy or .npz, tar:PATTERN, tfds:NAME, packed:PATH, or a data set's name"
+SOURCES = "folder:PATH, PATH.jsonl, .csv, .parquet, .npy or .npz, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, or a data set's name"
 BUG = 70  # the exit status of an error that should not arise, EX_SOFTWARE of sysexits.h
 
 

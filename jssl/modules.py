@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-SCHEMES = ('folder', 'tar', 'tfds', 'packed')  # 'folder:photos' is where data are, and no function of a module `folder`
+SCHEMES = ('folder', 'tar', 'hf', 'tfds', 'packed')  # 'folder:photos' is where data are, and no function of a module `folder`
 _here = str(Path(__file__).parent)
 _added: list[str] = []  # folders that this process looks in because a config has them
 
@@ -55,7 +55,7 @@ class OwnData:
     """The name of a user's own data as it is from any folder."""
     scheme, where = self.place(name) or ('', '')
     there = Path(where).expanduser().absolute()
-    if not scheme or scheme == 'tfds':
+    if not scheme or scheme == 'tfds' or scheme == 'hf' and not there.is_dir():
       return name
     return str(there) if scheme.startswith('.') else f'{scheme}:{there}'
 

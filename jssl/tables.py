@@ -252,6 +252,7 @@ DATA = Sources(
   own={
     'folder': 'own.folder:folder',
     'tar': 'own.tars:tar',
+    'hf': 'own.hub:hub',
     'tfds': 'vision.images:tfds',
     'packed': 'own.packed:packed',
     '.jsonl': 'own.tables:table',

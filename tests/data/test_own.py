@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 import tarfile
 
 import numpy as np
@@ -59,7 +60,7 @@ def lines(path, rows):
 def test_places_are_no_modules():
   assert not own_name('folder:photos') and own_name('mine.folder:photos')
   assert 'folder:photos' in DATA and 'pairs.jsonl' in DATA and 'pairs.txt' not in DATA and 'folder:' not in DATA
-  assert [DATA.absolute(name) for name in ('mnist5k', 'tfds:cifar10')] == ['mnist5k', 'tfds:cifar10']
+  assert [DATA.absolute(name) for name in ('mnist5k', 'tfds:cifar10', 'hf:mnist')] == ['mnist5k', 'tfds:cifar10', 'hf:mnist']
   assert os.path.isabs(DATA.absolute('folder:photos').removeprefix('folder:')) and os.path.isabs(DATA.absolute('a.csv'))
 
 
@@ -185,6 +186,21 @@ def test_tars_are_read_at_random(tmp_path):
   name, found = data.splits['test'].names[0], data.splits['test'][0]
   np.testing.assert_array_equal(found['image'], np.asarray(picture(int(name.split('_')[1]))))
   assert found['label'] == int(name.split('_')[1]) % 2
+
+
+def test_data_sets_of_hugging_face(tmp_path, monkeypatch):
+  with monkeypatch.context() as without:
+    without.setitem(sys.modules, 'datasets', None)
+    with pytest.raises(DataError, match='datasets, which is not here: pip install'):
+      open_data(dict(name='hf:mnist'))
+  datasets = pytest.importorskip('datasets')
+  features = datasets.Features(dict(img=datasets.Image(), label=datasets.ClassLabel(names=['a', 'b'])))
+  rows = dict(img=[picture(i) for i in range(8)], label=[i % 2 for i in range(8)])
+  of = datasets.Dataset.from_dict(rows, features=features)
+  datasets.DatasetDict(dict(train=of, validation=of)).save_to_disk(str(tmp_path / 'set'))
+  data = open_data(dict(name=f'hf:{tmp_path / "set"}'))
+  assert data.spec['label'].classes == ('a', 'b') and len(data.splits['test']) == 8
+  np.testing.assert_array_equal(data.splits['train'][3]['image'], np.asarray(picture(3)))
 
 
 def test_packed_data_are_what_they_were(photos, tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +22,12 @@ class Slice(NamedTuple):
   size: int
 
 
-def content(place: str | bytes | Slice) -> bytes:
-  """What is in a file, or in a piece of one; bytes are their own content."""
+def content(place: str | bytes | Slice | Callable[[], bytes]) -> bytes:
+  """What is in a file, or in a piece of one, or what a function reads; bytes are their own content."""
   if isinstance(place, bytes):
     return place
+  if callable(place):
+    return place()
   if isinstance(place, Slice):
     with open(place.path, 'rb') as file:
       file.seek(place.offset)

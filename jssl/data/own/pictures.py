@@ -12,7 +12,7 @@ import numpy as np
 
 from jssl.data.core.arrays import Columns
 from jssl.data.core.pictures import MODES, decode, first_line
-from jssl.data.own.files import Slice, content
+from jssl.data.own.files import content
 from jssl.errors import DataError
 
 MOST = 224  # pixels a side, unless more are asked for
@@ -37,7 +37,7 @@ def headers(places: Sequence[Any]) -> list[Header]:
   """What the files of pictures say of themselves; nothing is decoded."""
   from PIL import Image
 
-  def look(place: str | bytes | Slice) -> Header:
+  def look(place: Any) -> Header:
     try:
       file = open(place, 'rb') if isinstance(place, str) else io.BytesIO(content(place))
       with file:
@@ -89,7 +89,7 @@ class Pictures:
   stands in its place, and its name and the reason are put down in `unread`.
 
   Args:
-    places: of the pictures: a file's path, a piece of a file, or its bytes.
+    places: of the pictures: a file's path, a piece of a file, its bytes, or what reads these.
     names: of the pictures, for messages.
     others: column -> [n ...].
     shape: h w c.

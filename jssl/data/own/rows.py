@@ -143,7 +143,7 @@ def textual(x: Sequence[Any]) -> bool:
 def pictures(x: Sequence[Any]) -> bool:
   """Whether entries are pictures: paths that end as those of pictures do, their contents, or where in a file these are."""
   entry = sample(x)
-  return isinstance(entry, bytes | tuple | Mapping) or isinstance(entry, str) and entry.lower().endswith(PICTURES)
+  return isinstance(entry, bytes | tuple | Mapping) or callable(entry) or isinstance(entry, str) and entry.lower().endswith(PICTURES)
 
 
 def numeric(x: Sequence[Any]) -> bool:
