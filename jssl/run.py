@@ -225,11 +225,14 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
     no_protocols(protocols)
     return of_rows(config['name'], loops.rows(Path(workdir)))
   p, trained, start = restore(Path(workdir))
-  asked = choose(p, fitting(p) if protocols is None else protocols)
-  usable(Path(workdir))
-  results, subjects = compare(p, trained, start, asked, Path(workdir))
-  draw(p, results, subjects, Path(workdir))
-  return results
+  try:
+    asked = choose(p, fitting(p) if protocols is None else protocols)
+    usable(Path(workdir))
+    results, subjects = compare(p, trained, start, asked, Path(workdir))
+    draw(p, results, subjects, Path(workdir))
+    return results
+  finally:
+    tell(p.data.info.get('unread', {}))
 
 
 def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
