@@ -224,6 +224,8 @@ def train(arguments, overrides) -> None:
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     config = run.load_config(arguments.name, [*of_data(arguments.data), *overrides])
+    if arguments.data and config.get('experiment'):
+      raise UsageError(f'--data: {arguments.name} has a loop of its own, on data of its own; train another system on yours')
     if arguments.data and any('data' in phase for phase in config.get('phases', ())):
       raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
     options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over)
@@ -244,6 +246,8 @@ def of_data(source: str | None) -> list[str]:
   """The setting that puts data of a user's own in the place of a config's."""
   from jssl.tables import DATA
 
+  if source is not None and (not source or source.endswith(':')):
+    raise UsageError(f'--data {source} does not say where the data are; give one of {SOURCES}')
   return [] if source is None else [f'--config.data={dict(name=DATA.absolute(source))!r}']
 
 

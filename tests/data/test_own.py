@@ -95,6 +95,21 @@ def test_a_folder_is_read_lazily_and_all_pictures_alike(photos, caplog):
     open_data(dict(name=f'folder:{photos}', rezise=8))
 
 
+@pytest.mark.parametrize(
+  ('arguments', 'says'),
+  [
+    (['simclr:tiny', '--data', 'folder:'], 'does not say where'),
+    (['use:tiny', '--data', 'a.csv'], 'have data of their own'),
+    (['simclr:tiny', '--data', 'folder:nowhere'], 'does not exist'),
+    (['simclr:tiny', '--data', 'cifra10'], 'cifra10'),
+    (['musik:tiny', '--data', 'a.csv'], 'a loop of its own'),
+  ],
+)
+def test_sources_that_cannot_be(arguments, says, capsys):
+  assert cli.main(['train', *arguments]) == 2
+  assert says in capsys.readouterr().err
+
+
 def test_another_file_moves_none(photos):
   before = names(open_data(dict(name=f'folder:{photos}')))
   assert before['test'] and not before['train'] & before['test']
@@ -237,7 +252,12 @@ def test_no_labels_leave_protocols_out(tmp_path, caplog):
     (lambda at: (at / 'a.npz').write_text('x'), '{}/a.npz', 'cannot be read as arrays'),
     (lambda at: lines(at / 'a.jsonl', [dict(positive='x')] * 9), '{}/a.jsonl', 'none that it goes with'),
     (lambda at: lines(at / 'a.jsonl', [dict(text='x')] * 3), '{}/a.jsonl', 'leaves a split empty'),
-    (lambda at: lines(at / 'a.jsonl', [dict(text=f'{i}' if i % 9 else None) for i in range(40)]), '{}/a.jsonl', "has no text in 'text'"),
+    (
+      lambda at: lines(at / 'a.jsonl', [dict(text=f'{i}' if i % 9 else None) for i in range(40)]),
+      '{}/a.jsonl',
+      "row 0 of 'train'.* no 'text'",
+    ),
+    (lambda at: (at / 'a.csv').write_text('a,a\n1,2\n'), '{}/a.csv', "two columns 'a'"),
     (lambda at: None, 'tar:{}/*.tar', 'no file is called'),
     (lambda at: None, 'packed:{}', 'no packed data'),
   ],
@@ -252,6 +272,11 @@ def test_what_cannot_be_read_costs_one_line(make, source, says, tmp_path):
 def test_labels_that_are_no_classes(tmp_path, caplog):
   source = lines(tmp_path / 'a.jsonl', [dict(text=f'text {i}', label=['a'], mine=f'{i % 4}') for i in range(40)])
   assert 'label' not in open_data(dict(name=source)).spec and 'the columns label, mine are not read' in caplog.text
+  rows = [dict(text=f'text {i}', id=i * 10**12) for i in range(40)]
+  assert {*open_data(dict(name=lines(tmp_path / 'b.jsonl', rows))).spec} == {'ids'} and 'do not fit 32 bits' in caplog.text
+  lines(tmp_path / 'c_test.jsonl', [dict(text='a', n=0.5), dict(text='b', n=1.0)])
+  data = open_data(dict(name=lines(tmp_path / 'c.jsonl', [dict(text='a', n=1), dict(text='b', n=2)])))
+  assert {x[0]['n'].dtype for x in data.splits.values()} == {data.spec['n'].dtype} == {np.dtype(np.float32)}
   assert open_data(dict(name=source, label='mine')).spec['label'].size == 4
   with pytest.raises(DataError, match='expected texts or whole numbers'):
     open_data(dict(name=source, label='label'))

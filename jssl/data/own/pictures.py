@@ -145,4 +145,6 @@ def tell(unread: Mapping[str, str]) -> None:
 
 
 def _why(error: Exception) -> str:
+  if isinstance(error, OSError) and error.strerror:
+    return error.strerror
   return 'no picture' if type(error).__name__ == 'UnidentifiedImageError' else first_line(error)

@@ -63,16 +63,19 @@ def made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapp
     raise DataError(f'{source}: the split {next(k for k, v in found.items() if not len(v.names))!r} has no rows; give some')
   roles = roles_of(source, found['train'].columns, options)
   for split, part in found.items():
-    if missing := [name for name in roles.values() if name not in part.columns]:
+    read = [name for name, x in found['train'].columns.items() if name in roles.values() or numeric(x) or vector(x)]
+    if missing := [name for name in read if name not in part.columns]:
       raise DataError(f'{source}: {split!r} has no column {missing[0]!r}, which train has; it has {sorted(part.columns)}')
+    for name, x in part.columns.items():
+      needed = name in (roles.get(role) for role in (*TEXTS, *ANSWERS)) or name not in roles.values() and (numeric(x) or vector(x))
+      if needed and (row := next((i for i, entry in enumerate(x) if entry is None), None)) is not None:
+        raise DataError(f'{source}: row {row} of {split!r}, counted from 0, has no {name!r}; fill it in, or leave the row or the column out')
   unread: dict[str, str] = {}
   parts, shape = pictured(source, found, roles, options, unread)
   facts, info = {}, dict(name=source, fingerprint=dict(stamps), unread=unread)
   if 'test' not in parts:
     parts, info['split'] = divided(parts['train'], options.held_out), 'random'
-  columns: dict[str, dict[str, np.ndarray]] = {split: {} for split in parts}
-  for split, x in columns.items():
-    x |= numbers(source, parts[split], roles, has_other='image' in roles or any(r in roles for r in (*TEXTS, *ANSWERS)))
+  columns = numbers(source, parts, roles)
   if any(role in roles for role in (*TEXTS, *ANSWERS)):
     from jssl.data.own.texts import encoded
 
@@ -182,25 +185,30 @@ def pictured(source: str, found: Mapping[str, Found], roles: Mapping[str, str], 
   return parts, shape_of(source, whole, options.resize, options.channels)
 
 
-def numbers(source: str, part: Found, roles: Mapping[str, str], has_other: bool) -> dict[str, np.ndarray]:
-  """Columns of numbers and vectors by their names; numbers together are `numbers` [d] where there is nothing else to read."""
-  taken = {name for role, name in roles.items() if role != 'score'}
+def numbers(source: str, parts: Mapping[str, Found], roles: Mapping[str, str]) -> dict[str, dict[str, np.ndarray]]:
+  """Columns of numbers and vectors by their names, of each split; numbers are `numbers` [d] where there is nothing else to read.
+
+  Raises:
+    DataError: vectors are of several lengths.
+  """
+  taken = {*roles, *roles.values()} - {'score', roles.get('score')}
   single, several = {}, {}
-  for name, x in part.columns.items():
-    if name in taken or not (numeric(x) or vector(x)):
-      continue
-    if (row := next((i for i, entry in enumerate(x) if entry is None), None)) is not None:
-      raise DataError(f'{source}: row {row} has no {name!r}; fill it in, or leave the row or the column out')
-    if numeric(x):
-      single['score' if roles.get('score') == name else name] = np.asarray(x)
-    elif len(shapes := {np.shape(entry) for entry in x}) > 1:
-      raise DataError(f'{source}: the column {name!r} has vectors of shapes {sorted(shapes)[:3]}; expected one shape')
+  for name in (name for name, x in parts['train'].columns.items() if name not in taken and (numeric(x) or vector(x))):
+    x = [entry for part in parts.values() for entry in part.columns[name]]  # of all splits, so that they are alike
+    if len(shapes := {np.shape(entry) for entry in x}) > 1:
+      raise DataError(f'{source}: the column {name!r} has entries of shapes {sorted(shapes)[:3]}; expected one shape')
+    if (found := np.asarray(x)).dtype.kind not in 'biuf' or found.dtype.kind != 'f' and np.abs(found).max(initial=0) >= 2**31:
+      logging.getLogger('jssl').warning('%s: the column %s is not read, as its numbers do not fit 32 bits', source, name)
+    elif found.ndim == 1:
+      single['score' if roles.get('score') == name else name] = found
     else:
-      several[name] = np.asarray(x)
-  if single and not has_other and not several:
+      several[name] = found
+  if single and not several and not {*roles} - {'score', 'label'}:
     several, single = {'numbers': np.stack([*single.values()], 1).astype(float)}, {k: x for k, x in single.items() if k == 'score'}
   narrow = lambda x: x.astype(np.float32 if x.dtype.kind == 'f' else np.int32)
-  return {name: narrow(x) for name, x in {**several, **single}.items()}
+  cuts = np.cumsum([len(part.names) for part in parts.values()])[:-1]
+  cut = {name: np.split(narrow(x), cuts) for name, x in {**several, **single}.items()}
+  return {split: {name: pieces[i] for name, pieces in cut.items()} for i, split in enumerate(parts)}
 
 
 def labels(source: str, parts: Mapping[str, Found], name: str, names: Sequence[str] | None, columns: dict) -> tuple[str, ...]:

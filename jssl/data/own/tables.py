@@ -1,6 +1,7 @@
 """Tables in files: JSON lines, CSV and Parquet, a row an example."""
 
 import functools
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,6 +90,8 @@ def _read(path: Path, _stamp: str) -> dict[str, list]:
     raise DataError(f'{path} is read by pyarrow, which is not here: pip install pyarrow') from error
   except Exception as error:  # of damaged files, pyarrow's errors are of many types
     raise DataError(f'{path} cannot be read ({first_line(error)}); expected a table, a row an example') from error
+  if twice := [name for name in found.column_names if found.column_names.count(name) > 1]:
+    raise DataError(f'{path} has two columns {twice[0]!r}; give each a name of its own')
   return {name: found[name].to_pylist() for name in found.column_names}
 
 
@@ -97,4 +100,6 @@ def read(path: Path) -> dict[str, list]:
   columns = dict(_read(path, next(iter(stamps([path]).values()))))
   if not columns or not len(next(iter(columns.values()))):
     raise DataError(f'{path} has no rows; expected a table, a row an example')
-  return {name: x for name, x in columns.items() if any(entry is not None for entry in x)}
+  if empty := [name for name, x in columns.items() if all(entry is None for entry in x)]:
+    logging.getLogger('jssl').warning('%s: the columns %s are empty, and are not read', path, ', '.join(empty))
+  return {name: x for name, x in columns.items() if name not in empty}

@@ -48,5 +48,5 @@ def whole(source: str, part, name: str) -> Sequence[str]:
   """The texts of a column; DataError where a row has none."""
   found = part.columns[name]
   if (row := next((i for i, text in enumerate(found) if not isinstance(text, str)), None)) is not None:
-    raise DataError(f'{source}: row {row} has no text in {name!r}, but {found[row]!r}; fill it in, or leave the row out')
+    raise DataError(f'{source} has {found[row]!r} in {name!r}; expected texts')
   return list(found)
