@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from jssl import cli
-from jssl.core.build import open_data
+from jssl.core.build import open_data, plan
 from jssl.data.core.arrays import resident
 from jssl.data.own.files import held_out
 from jssl.data.own.packed import pack
 from jssl.errors import ConfigError, DataError
 from jssl.modules import own_name
-from jssl.run import load_config, train
+from jssl.run import fitting, load_config, train
 from jssl.tables import DATA
 
 FORMATS = ('png', 'jpg', 'webp', 'gif', 'tiff', 'bmp')
@@ -239,6 +239,15 @@ def test_no_labels_leave_protocols_out(tmp_path, caplog):
   assert train(c, quiet=True)['figures'] == {} and 'not evaluated, as the data lack what is needed: knn' in caplog.text
   with pytest.raises(ConfigError, match="no column 'label'"):
     train(c, quiet=True, protocols=['knn'])
+
+
+def test_examples_without_a_label_among_others(photos, caplog):
+  for i in range(4):
+    picture(i).save(photos / f'{i}.png')
+  c = load_config('simclr:tiny').to_dict() | dict(data=dict(name=f'folder:{photos}', resize=16))
+  p = plan(c)
+  assert p.data.spec['label'].pad == -1 and '4 examples have no label' in caplog.text
+  assert fitting(p) == [] and "the labels of 'train' begin at -1" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -91,13 +91,13 @@ class Pictures:
   Args:
     places: of the pictures: a file's path, a piece of a file, its bytes, or what reads these.
     names: of the pictures, for messages.
-    others: column -> [n ...].
+    columns: the others, name -> [n ...].
     shape: h w c.
     unread: name -> why it cannot be read; written to.
   """
 
-  def __init__(self, places: Sequence[Any], names: Sequence[str], others: Mapping[str, np.ndarray], shape: tuple, unread: dict[str, str]):
-    self.places, self.names, self.others, self.shape, self.unread = places, names, dict(others), shape, unread
+  def __init__(self, places: Sequence[Any], names: Sequence[str], columns: Mapping[str, np.ndarray], shape: tuple, unread: dict[str, str]):
+    self.places, self.names, self.columns, self.shape, self.unread = places, names, dict(columns), shape, unread
     self._held: Columns | None = None
 
   def __len__(self) -> int:
@@ -117,11 +117,11 @@ class Pictures:
       rows[i], images[i] = next(((row, image) for row, image in others if image is not None), (0, None))
       if images[i] is None:
         raise DataError(f'none of {len(self)} pictures can be read; {self.names[0]}: {self.unread[self.names[0]]}')
-    return {'image': np.stack(images), **{name: column[rows] for name, column in self.others.items()}}
+    return {'image': np.stack(images), **{name: column[rows] for name, column in self.columns.items()}}
 
   def decoded(self, limit: int) -> Columns | None:
     """The whole split in memory, or None where it takes more than `limit` bytes."""
-    if self._held is None and len(self) * int(np.prod(self.shape)) + sum(x.nbytes for x in self.others.values()) <= limit:
+    if self._held is None and len(self) * int(np.prod(self.shape)) + sum(x.nbytes for x in self.columns.values()) <= limit:
       pieces = [self.take(rows) for rows in np.array_split(np.arange(len(self)), -(-len(self) // 4096))]
       self._held = Columns({name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]})
     return self._held
