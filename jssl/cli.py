@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, evaluate, embed, reproduce, sweep, replay."""
+"""The command line: jssl list, train, evaluate, embed, data, reproduce, sweep, replay."""
 
 import argparse
 import contextlib
@@ -15,6 +15,7 @@ from typing import Any
 
 from jssl.errors import UsageError
 
+SOURCES = "folder:PATH, PATH.jsonl, .csv, .parquet, .npy or .npz, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, or a data set's name"
 BUG = 70  # the exit status of an error that should not arise, EX_SOFTWARE of sysexits.h
 
 
@@ -145,6 +146,7 @@ def make_parser() -> argparse.ArgumentParser:
   listed.add_argument('--family', help='only this shelf')
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
   train.add_argument('name', help='a name from `jssl list`, or a file with a get_config(); name:scale for a scale other than small')
+  train.add_argument('--data', metavar='SOURCE', help=f"train on data of your own instead of the config's: {SOURCES}")
   train.add_argument('--workdir', type=path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
@@ -162,6 +164,11 @@ def make_parser() -> argparse.ArgumentParser:
     'output', type=path, metavar='OUT', help='.npy, or .parquet with a column embedding; names of files: in STEM.names.json, or a column name'
   )
   embed.add_argument('--batch_size', type=int, default=256, metavar='N', help='inputs a call')
+  data = command('data', 'pack a data set into shards for random access, to be read as packed:OUT')
+  data.add_argument('action', choices=['pack'])
+  data.add_argument('source', metavar='SOURCE', help=SOURCES)
+  data.add_argument('output', type=path, metavar='OUT', help='a folder that is not there yet')
+  data.add_argument('options', nargs='*', metavar='KEY=VALUE', help='options of the data, such as resize=64')
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
@@ -219,7 +226,11 @@ def train(arguments, overrides) -> None:
   workdir = run.local(workdir)
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
-    config = run.load_config(arguments.name, overrides)
+    config = run.load_config(arguments.name, [*of_data(arguments.data), *overrides])
+    if arguments.data and config.get('experiment'):
+      raise UsageError(f'--data: {arguments.name} has a loop of its own, on data of its own; train another system on yours')
+    if arguments.data and any('data' in phase for phase in config.get('phases', ())):
+      raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
     options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over)
     try:
       results = run.train(config, workdir, protocols=_protocols(arguments), **options)
@@ -232,6 +243,33 @@ def train(arguments, overrides) -> None:
       raise UsageError(f'{stopped}. {describe(run_again(stopped.capture))}') from stopped
     if jax.process_index() == 0:
       _show(results, workdir, arguments.json)
+
+
+def of_data(source: str | None) -> list[str]:
+  """The setting that puts data of a user's own in the place of a config's."""
+  from jssl.tables import DATA
+
+  if source is not None and (not source or source.endswith(':')):
+    raise UsageError(f'--data {source} does not say where the data are; give one of {SOURCES}')
+  return [] if source is None else [f'--config.data={dict(name=DATA.absolute(source))!r}']
+
+
+def data(arguments, overrides) -> None:
+  from ml_collections import ConfigDict
+
+  from jssl.configs import set_option
+  from jssl.core.build import open_data
+  from jssl.data.own.packed import pack
+  from jssl.data.own.pictures import tell
+
+  spec = ConfigDict(dict(name=arguments.source))
+  for setting in arguments.options:
+    set_option(spec, setting)
+  opened = open_data(spec.to_dict())
+  splits = pack(opened, arguments.output)
+  tell(opened.info.get('unread', {}))
+  told = ', '.join(f'{n} of {split}' for split, n in splits.items())
+  print(json.dumps(dict(output=str(arguments.output), splits=splits)) if arguments.json else f'{told} in packed:{arguments.output}')
 
 
 def evaluate(arguments, overrides) -> None:
@@ -352,6 +390,7 @@ COMMANDS = {
   'train': train,
   'evaluate': evaluate,
   'embed': embed,
+  'data': data,
   'replay': replay,
 }
 

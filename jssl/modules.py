@@ -1,18 +1,23 @@
-"""Modules of a user's own: what 'mine.losses:hinge' in a config names, found from whatever folder a run is opened in.
+"""What a config names of a user's own: functions of modules, 'mine.losses:hinge', and data by where they are, 'folder:photos'.
+
+Modules are found from whatever folder a run is opened in.
 
 An installed module comes first, then one in the folders that the config has under `modules`: those in which its modules were found
 when it was read.
 """
 
+import importlib
 import importlib.util
 import os
 import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+SCHEMES = ('folder', 'tar', 'hf', 'tfds', 'packed')  # 'folder:photos' is where data are, and no function of a module `folder`
 _here = str(Path(__file__).parent)
 _added: list[str] = []  # folders that this process looks in because a config has them
 
@@ -20,7 +25,48 @@ _added: list[str] = []  # folders that this process looks in because a config ha
 def own_name(name: str) -> bool:
   """Whether a name is that of a user's own function: a module, a colon and an attribute."""
   module, colon, attribute = name.partition(':')
-  return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split('.'))
+  return bool(colon) and module not in SCHEMES and attribute.isidentifier() and all(part.isidentifier() for part in module.split('.'))
+
+
+class OwnData:
+  """Before a table of data sets: names that say where data of a user's own are, by a scheme, or by the ending of a file's name.
+
+  Args:
+    room, entries: of the table.
+    own: what reads such data, by the scheme or the ending: 'module:attribute' within the room, of a function whose one positional argument
+      says where they are.
+  """
+
+  def __init__(self, room: str, entries: dict[str, Any], own: dict[str, str]):
+    super().__init__(room, entries)
+    self.room, self.entries, self.own = room, entries, own
+
+  def place(self, name: object) -> tuple[str, str] | None:
+    """The scheme, or the ending, of a user's own data, and where they are; None for the name of a data set."""
+    if not isinstance(name, str) or name in self.entries or own_name(name):
+      return None
+    scheme, colon, where = name.partition(':')
+    if colon and scheme in SCHEMES:
+      return (scheme, where) if where else None
+    ending = Path(name).suffix.lower()
+    return (ending, name) if ending in self.own else None
+
+  def absolute(self, name: str) -> str:
+    """The name of a user's own data as it is from any folder."""
+    scheme, where = self.place(name) or ('', '')
+    there = Path(where).expanduser().absolute()
+    if not scheme or scheme == 'tfds' or scheme == 'hf' and not there.is_dir():
+      return name
+    return str(there) if scheme.startswith('.') else f'{scheme}:{there}'
+
+  def __getitem__(self, name: str) -> Any:
+    if (place := self.place(name)) is None:
+      return super().__getitem__(name)
+    module, _, attribute = self.own[place[0]].partition(':')
+    return partial(getattr(importlib.import_module(f'jssl.{self.room}.{module}'), attribute), place[1])
+
+  def __contains__(self, name: object) -> bool:
+    return super().__contains__(name) or self.place(name) is not None
 
 
 def names(config: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import json
 import logging
 import platform
 import time
@@ -23,6 +24,7 @@ from jssl.core.log import as_json, replace
 from jssl.core.mesh import BATCH, check_batch, make_mesh
 from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
+from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import Items, flatten
@@ -67,12 +69,71 @@ def train(
     no_protocols(protocols)
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
   p = plan(config)
-  asked = choose(p, protocols)
-  if workdir and jax.process_index() == 0:
-    usable(workdir)
-  trained = learn(p, make_panel(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard, take_over=take_over)
-  workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-  return report(p, trained, asked, workdir, baselines)
+  try:
+    asked = choose(p, fitting(p) if protocols is None else protocols)
+    if workdir and jax.process_index() == 0:
+      usable(workdir)
+      own_data(p, workdir)
+    trained = learn(p, make_panel(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard, take_over=take_over)
+    workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
+    return report(p, trained, asked, workdir, baselines)
+  finally:
+    tell(p.data.info.get('unread', {}))
+
+
+def own_data(p: Plan, workdir: Path) -> None:
+  """Keeps the stamps of data of the user's own in the workdir, and holds them against those that are there.
+
+  Raises:
+    ConfigError: the run in the workdir was trained on other data than are there now.
+  """
+  now = {file: stamp for phase in p.phases for file, stamp in phase.data.info.get('fingerprint', {}).items()}
+  path = workdir / 'data.json'
+  if not now:
+    return
+  if not path.exists():
+    workdir.mkdir(parents=True, exist_ok=True)
+    replace(path, as_json(now, indent=1))
+    return
+  try:
+    before = json.loads(path.read_text())
+    resumed = json.loads((workdir / 'config.json').read_text())['data'] == json.loads(as_json(p.config['data']))
+  except (OSError, ValueError, KeyError):  # of no run that could be resumed
+    before, resumed = {}, False
+  if before == now or not resumed:
+    return replace(path, as_json(now, indent=1)) if not (workdir / 'config.json').exists() else None
+  changed = sum(before[file] != now[file] for file in before.keys() & now.keys())
+  counts = dict(added=len(now.keys() - before.keys()), gone=len(before.keys() - now.keys()), changed=changed)
+  raise ConfigError(
+    f'the data of the run in {workdir} are no longer what they were ({", ".join(f"{n} {what}" for what, n in counts.items())}: files of '
+    f'{p.data.info["name"]}); give another --workdir, or put the files back as they were to resume it'
+  )
+
+
+def fitting(p: Plan) -> list[str] | None:
+  """The config's own evaluators that data of the user's own have all for, such as labels; the others are named in a line.
+
+  None where the data are a data set's: the config's evaluators are made for it, and what they lack is an error.
+  """
+  if 'fingerprint' not in p.data.info:
+    return None
+  pretrained = [x['name'] for x in (p.config['backbone'], *p.config['heads'].values()) if x['name'] in ('minilm', 'bert_from')]
+  if pretrained and p.data.info.get('tokenizer', '').endswith('trained on train'):
+    raise ConfigError(
+      f'{pretrained[0]} is pretrained and knows the ids of its own tokenizer alone, and one was trained on these data: give '
+      "--config.data.tokenizer=minilm, or the path of the network's tokenizer.json"
+    )
+  kept, left = [], {}
+  for label, judge in p.evaluators.items():
+    try:
+      check(p, {label: judge})
+      kept.append(label)
+    except ConfigError as error:
+      left[label] = str(error.__cause__ or error)
+  if left:
+    told = '; '.join(f'{label} ({why})' for label, why in left.items())
+    logging.getLogger('jssl').warning('not evaluated, as the data lack what is needed: %s', told)
+  return kept
 
 
 def local(path: str | Path) -> Path:
@@ -164,11 +225,14 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
     no_protocols(protocols)
     return of_rows(config['name'], loops.rows(Path(workdir)))
   p, trained, start = restore(Path(workdir))
-  asked = choose(p, protocols)
-  usable(Path(workdir))
-  results, subjects = compare(p, trained, start, asked, Path(workdir))
-  draw(p, results, subjects, Path(workdir))
-  return results
+  try:
+    asked = choose(p, fitting(p) if protocols is None else protocols)
+    usable(Path(workdir))
+    results, subjects = compare(p, trained, start, asked, Path(workdir))
+    draw(p, results, subjects, Path(workdir))
+    return results
+  finally:
+    tell(p.data.info.get('unread', {}))
 
 
 def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:

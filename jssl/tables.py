@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from jssl.modules import own_name
+from jssl.modules import OwnData, own_name
 
 
 class Table(MutableMapping[str, Any]):
@@ -52,6 +52,10 @@ class Table(MutableMapping[str, Any]):
 
   def __len__(self) -> int:
     return len(self._entries)
+
+
+class Sources(OwnData, Table):
+  """Data sets by name, and a user's own by where they are: 'folder:photos', 'tar:shards/*.tar', 'pairs.jsonl'."""
 
 
 MODELS = Table(
@@ -198,7 +202,7 @@ NEGATIVES = Table(
     'corrupted_triples': 'triples:corrupted_triples',
   },
 )
-DATA = Table(
+DATA = Sources(
   'data',
   {
     'mnist5k': 'vision.images:mnist5k',
@@ -251,6 +255,18 @@ DATA = Table(
     'unseen_books': 'retrieval.unseen_books:unseen_books',
     'sentence_tasks': 'text.sentence_tasks:sentence_tasks',
     'reviews_and_lee': 'text.reviews_and_lee:reviews_and_lee',
+  },
+  own={
+    'folder': 'own.folder:folder',
+    'tar': 'own.tars:tar',
+    'hf': 'own.hub:hub',
+    'tfds': 'vision.images:tfds',
+    'packed': 'own.packed:packed',
+    '.jsonl': 'own.tables:table',
+    '.csv': 'own.tables:table',
+    '.parquet': 'own.tables:table',
+    '.npy': 'own.arrays:array',
+    '.npz': 'own.arrays:array',
   },
 )
 OBJECTIVES = Table(

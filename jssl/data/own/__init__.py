@@ -1,0 +1,1 @@
+"""Data of a user's own: folders of pictures, tables, arrays, tars, packed shards, by what a config calls them."""

@@ -1,0 +1,85 @@
+"""Files of a user's own: what of them is in which split, and what tells that they have changed."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jssl.errors import DataError
+
+LISTED = 20_000  # files whose stamps are kept one by one; of more, their number and one digest
+SPLITS = dict(test='test', validation='validation', valid='validation', val='validation')
+
+
+class Slice(NamedTuple):
+  """A piece of a file, as of a member of a tar."""
+
+  path: str
+  offset: int
+  size: int
+
+
+def content(place: str | bytes | Slice | Callable[[], bytes]) -> bytes:
+  """What is in a file, or in a piece of one, or what a function reads; bytes are their own content."""
+  if isinstance(place, bytes):
+    return place
+  if callable(place):
+    return place()
+  if isinstance(place, Slice):
+    with open(place.path, 'rb') as file:
+      file.seek(place.offset)
+      return file.read(place.size)
+  return Path(place).read_bytes()
+
+
+def stamps(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
+  """File -> size and time of its last change; of very many files their number and one digest of all stamps."""
+  found = {str(path): f'{(told := os.stat(path)).st_size}-{told.st_mtime_ns}' for path in sorted({*map(str, paths)})}
+  if len(found) <= LISTED:
+    return found
+  return {f'{len(found)} files': hashlib.sha256(''.join(f'{k}\0{v}\n' for k, v in found.items()).encode()).hexdigest()}
+
+
+def held_out(names: Sequence[str | bytes], share: float) -> np.ndarray:
+  """[n] bool: which examples are held out, by a hash of each one's name, so that another example moves none.
+
+  Raises:
+    DataError: the share is none, or leaves a split empty.
+  """
+  if not 0 < share < 1:
+    raise DataError(f'held_out={share}: expected a share of the examples between 0 and 1')
+  digest = lambda name: hashlib.blake2b(name.encode() if isinstance(name, str) else name, digest_size=8).digest()
+  held = np.array([int.from_bytes(digest(name)) < share * 2**64 for name in names], bool)
+  if held.all() or not held.any():
+    raise DataError(f'held_out={share} of {len(held)} examples leaves a split empty; give more examples, another share, or a test split')
+  return held
+
+
+def parts(path: Path) -> dict[str, Path]:
+  """Split -> where it is: the folders train and test (or val) in a folder, else PATH_test (or PATH_val) beside PATH.
+
+  Raises:
+    DataError: nothing is there.
+  """
+  if not path.exists():
+    raise DataError(f'{path} does not exist; give the path of your data')
+  found = {}
+  if path.is_dir() and (path / 'train').is_dir():
+    found = {split: path / name for name, split in SPLITS.items() if (path / name).is_dir()}
+    return with_test({'train': path / 'train', **found})
+  stem = path.stem.removesuffix('_train') if path.is_file() else path.name.removesuffix('_train')
+  suffix = path.suffix if path.is_file() else ''
+  for name, split in SPLITS.items():
+    if (beside := path.with_name(f'{stem}_{name}{suffix}')).exists() and beside != path:
+      found[split] = beside
+  return with_test({'train': path, **found})
+
+
+def with_test(found: dict) -> dict:
+  """Splits by name; a validation split is what figures are read on where there is no test split."""
+  if 'test' not in found and 'validation' in found:
+    found['test'] = found.pop('validation')
+  return found

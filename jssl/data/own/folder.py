@@ -1,0 +1,48 @@
+"""Folders of pictures: classes are the folders within, if any."""
+
+import os
+from pathlib import Path
+
+from jssl.data.own.files import parts, stamps
+from jssl.data.own.rows import Found, Options, made
+from jssl.errors import DataError
+from jssl.types import Data
+
+
+def folder(path: str, *, resize: int | tuple[int, int] | None = None, channels: int | None = None, held_out: float = 0.2) -> Data:
+  """Pictures in a folder; those in folders within it have these as their classes.
+
+  Args:
+    path: PATH of 'folder:PATH'. With folders `train` and `test` (or `val`) in it, or another PATH_test beside it, these are the splits.
+    resize: pixels, side or (height, width): pictures are scaled to cover it and cut at the centre. None: see `own.pictures.shape_of`.
+    channels: 1 grey, 3 RGB, 4 RGB and alpha; None for grey where all pictures are, else RGB.
+    held_out: share of the pictures in 'test', by a hash of each one's name, where there is no folder for it.
+
+  Returns:
+    Data with image [h w c] uint8, and label [] int32 where there are classes.
+
+  Raises:
+    DataError: there is no folder, or no picture in it.
+  """
+  source, where = f'folder:{path}', Path(path).expanduser()
+  if where.exists() and not where.is_dir():
+    raise DataError(f'{where} is no folder; give folder:PATH of one')
+  files, found = [], {}
+  for split, of in (of_split := parts(where)).items():
+    names = listed(of)
+    if not names:
+      raise DataError(f'{of} holds no files; expected pictures such as .png, .jpg or .webp, flat or in a folder a class')
+    files += (places := [os.path.join(of, name) for name in names])
+    classes = [Path(name).parts[0] if os.sep in name else None for name in names]
+    columns = {'image': places, **({'label': classes} if any(classes) else {})}
+    found[split] = Found(columns, names if len(of_split) == 1 else [f'{of.name}/{name}' for name in names])
+  return made(source, found, Options(image='image', resize=resize, channels=channels, held_out=held_out), stamps(files))
+
+
+def listed(where: Path) -> list[str]:
+  """Files in a folder and in those within it, as relative names in order; hidden ones are left out."""
+  found = []
+  for folder, within, names in os.walk(where, followlinks=True):
+    within[:] = sorted(name for name in within if not name.startswith('.'))
+    found += [os.path.relpath(os.path.join(folder, name), where) for name in names if not name.startswith('.')]
+  return sorted(found)

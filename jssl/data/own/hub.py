@@ -1,0 +1,75 @@
+"""Data sets of Hugging Face: saved in a folder, or by their name on the hub."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jssl.data.core.pictures import first_line
+from jssl.data.own.files import SPLITS, stamps, with_test
+from jssl.data.own.rows import Found, Options, made
+from jssl.errors import DataError
+from jssl.types import Data
+
+
+def hub(
+  name: str,
+  *,
+  subset: str | None = None,
+  image: str | None = None,
+  text: str | None = None,
+  label: str | None = None,
+  resize: int | tuple[int, int] | None = None,
+  channels: int | None = None,
+  tokenizer: str | None = None,
+  length: int | None = None,
+  vocabulary: int = 4096,
+  held_out: float = 0.2,
+) -> Data:
+  """A data set of the package `datasets`, which is imported here alone; columns are what they are in a `table`.
+
+  Args:
+    name: a folder that `save_to_disk` wrote, or a name on the hub, which needs a network unless the set is in its cache.
+    subset: the configuration on the hub.
+    image, text, label, resize, channels, tokenizer, length, vocabulary, held_out: as in `table`.
+
+  Returns:
+    Data.
+
+  Raises:
+    DataError: the package is not installed, or the set cannot be read.
+  """
+  try:
+    import datasets
+  except ImportError as error:
+    raise DataError(f'hf:{name} is read by the package datasets, which is not here: pip install jssl[hf], or datasets') from error
+  where = Path(name).expanduser()
+  try:
+    opened = datasets.load_from_disk(str(where)) if where.is_dir() else datasets.load_dataset(name, subset)
+  except Exception as error:  # files, network, and whatever else
+    raise DataError(f'hf:{name} cannot be read ({first_line(error)}); give a name on the hub, or a folder that save_to_disk wrote') from error
+  opened = dict(opened) if isinstance(opened, datasets.DatasetDict) else {'train': opened}
+  opened = with_test({SPLITS.get(split, split): x for split, x in opened.items() if split in ('train', *SPLITS)})
+  if 'train' not in opened:
+    raise DataError(f'hf:{name} has no split train; give one that has')
+  features, found = opened['train'].features, {}
+  columns = {key: 'image' if isinstance(x, datasets.Image) else key for key, x in features.items()}
+  classes = next((tuple(features[key].names) for key in ([label] if label in features else features) if hasattr(features[key], 'names')), None)
+  for split, x in opened.items():
+    read = {own: list(x[key]) for key, own in columns.items() if own != 'image'}
+    for key in (key for key, own in columns.items() if own == 'image'):
+      files = x.select_columns([key]).cast_column(key, datasets.Image(decode=False))
+      read['image'] = [partial(encoded, files, key, i) for i in range(len(x))]
+    found[split] = Found(read, [f'{split} {i}' for i in range(len(x))])
+  own = next((key for key in features if hasattr(features[key], 'names')), None)
+  given = Options(columns.get(image, image), text, label or own, resize, channels, tokenizer, length, vocabulary, held_out, classes)
+  files = [path for path in sorted(where.rglob('*')) if path.is_file()] if where.is_dir() else []
+  seen = stamps(files) or {split: x._fingerprint for split, x in opened.items()}
+  return made(f'hf:{name}', found, given, seen)
+
+
+def encoded(files: Any, key: str, row: int) -> bytes:
+  """The contents of one picture's file."""
+  entry = files[row][key]
+  if entry is None:
+    return b''
+  return entry['bytes'] if entry['bytes'] is not None else Path(entry['path']).read_bytes()

@@ -1,0 +1,150 @@
+"""Pictures in files of any size and format, decoded when they are read."""
+
+import functools
+import io
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jssl.data.core.arrays import Columns
+from jssl.data.core.pictures import MODES, decode, first_line
+from jssl.data.own.files import content
+from jssl.errors import DataError
+
+MOST = 224  # pixels a side, unless more are asked for
+_GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
+
+
+class Header(NamedTuple):
+  """What a picture's file says before its pixels; `wrong` is why it cannot be read."""
+
+  width: int = 0
+  height: int = 0
+  grey: bool = False
+  wrong: str = ''
+
+
+@functools.cache
+def pool() -> ThreadPoolExecutor:
+  return ThreadPoolExecutor(min(16, os.cpu_count() or 1))
+
+
+def headers(places: Sequence[Any]) -> list[Header]:
+  """What the files of pictures say of themselves; nothing is decoded."""
+  from PIL import Image
+
+  def look(place: Any) -> Header:
+    try:
+      file = open(place, 'rb') if isinstance(place, str) else io.BytesIO(content(place))
+      with file:
+        if not file.read(1):
+          return Header(wrong='empty')
+        file.seek(0)
+        with Image.open(file) as image:
+          return Header(*image.size, image.mode in _GREY or image.mode.startswith('I;16'))
+    except Exception as error:  # decoders' errors are of many types
+      return Header(wrong=_why(error))
+
+  return list(pool().map(look, places))
+
+
+def shape_of(source: str, found: Sequence[Header], resize: int | Sequence[int] | None, channels: int | None) -> tuple[int, int, int]:
+  """[h w c] of the pictures of a set: what is asked for, else what they have in common, told in the log.
+
+  Pictures of one size of at most 224 pixels keep it; others are scaled to cover a square whose side is the median of their shorter
+  sides, at most 224, and cut. Pictures are grey where all of them are, and RGB else.
+
+  Raises:
+    DataError: sizes or channels that no picture has.
+  """
+  log, sizes = logging.getLogger('jssl'), {(x.height, x.width) for x in found}
+  if resize is not None:
+    size = (resize, resize) if isinstance(resize, int) else tuple(resize)
+    if len(size) != 2 or not all(isinstance(x, int) and x >= 1 for x in size):
+      raise DataError(f'resize={resize!r}: expected a side, or (height, width), of 1 pixel or more')
+  elif len(sizes) == 1 and max(*sizes) and max(next(iter(sizes))) <= MOST:
+    size = next(iter(sizes))
+  else:
+    side = round(float(np.median([min(x.width, x.height) for x in found])))
+    size = (min(MOST, max(8, round(side / 8) * 8)),) * 2
+    log.warning('%s: pictures of %d sizes are scaled to cover %d x %d and cut; resize=SIDE gives another size', source, len(sizes), *size)
+  grey = sum(x.grey for x in found)
+  if channels is None:
+    channels = 1 if grey == len(found) else 3
+    if 0 < grey < len(found):
+      log.warning('%s: %d of %d pictures are grey; all are read as RGB, channels=1 reads all as grey', source, grey, len(found))
+  elif channels not in MODES:
+    raise DataError(f'channels={channels}: expected 1 (grey), 3 (RGB) or 4 (RGB and alpha)')
+  return (*size, channels)
+
+
+class Pictures:
+  """A split of pictures in files, with the other columns in memory.
+
+  A file whose header is whole and whose pixels are not is known when it is read: the next example of the split that can be read
+  stands in its place, and its name and the reason are put down in `unread`.
+
+  Args:
+    places: of the pictures: a file's path, a piece of a file, its bytes, or what reads these.
+    names: of the pictures, for messages.
+    columns: the others, name -> [n ...].
+    shape: h w c.
+    unread: name -> why it cannot be read; written to.
+  """
+
+  def __init__(self, places: Sequence[Any], names: Sequence[str], columns: Mapping[str, np.ndarray], shape: tuple, unread: dict[str, str]):
+    self.places, self.names, self.columns, self.shape, self.unread = places, names, dict(columns), shape, unread
+    self._held: Columns | None = None
+
+  def __len__(self) -> int:
+    return len(self.places)
+
+  def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    return {name: column[0] for name, column in self.take(np.array([index])).items()}
+
+  def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The examples `rows` [b], decoded and stacked: column -> [b ...]."""
+    if self._held is not None:
+      return self._held.take(rows)
+    rows = np.array(rows)
+    images = list(pool().map(self._picture, rows.tolist()))
+    for i in (i for i, image in enumerate(images) if image is None):
+      others = ((row % len(self), self._picture(row % len(self))) for row in range(rows[i] + 1, rows[i] + len(self)))
+      rows[i], images[i] = next(((row, image) for row, image in others if image is not None), (0, None))
+      if images[i] is None:
+        raise DataError(f'none of {len(self)} pictures can be read; {self.names[0]}: {self.unread[self.names[0]]}')
+    return {'image': np.stack(images), **{name: column[rows] for name, column in self.columns.items()}}
+
+  def decoded(self, limit: int) -> Columns | None:
+    """The whole split in memory, or None where it takes more than `limit` bytes."""
+    if self._held is None and len(self) * int(np.prod(self.shape)) + sum(x.nbytes for x in self.columns.values()) <= limit:
+      pieces = [self.take(rows) for rows in np.array_split(np.arange(len(self)), -(-len(self) // 4096))]
+      self._held = Columns({name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]})
+    return self._held
+
+  def _picture(self, row: int) -> np.ndarray | None:
+    if (name := self.names[row]) in self.unread:
+      return None
+    try:
+      return decode(content(self.places[row]), self.shape)
+    except Exception as error:  # decoders' errors are of many types
+      self.unread[name] = _why(error)
+      return None
+
+
+def tell(unread: Mapping[str, str]) -> None:
+  """Names the files that could not be read, in one warning."""
+  if unread:
+    few, more = list(unread.items())[:50], len(unread) - 50
+    listed = ', '.join(f'{name} ({why})' for name, why in few) + (f' and {more} more' if more > 0 else '')
+    logging.getLogger('jssl').warning('%d files could not be read and were left out: %s', len(unread), listed)
+
+
+def _why(error: Exception) -> str:
+  if isinstance(error, OSError) and error.strerror:
+    return error.strerror
+  return 'no picture' if type(error).__name__ == 'UnidentifiedImageError' else first_line(error)

@@ -1,0 +1,242 @@
+"""From named columns as they are found in files to `Data`: which is the picture, the label, a text, a number."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jssl.data.core.arrays import Columns, described
+from jssl.data.own.files import held_out as drawn
+from jssl.data.own.pictures import Pictures, headers, shape_of, tell
+from jssl.errors import DataError
+from jssl.types import Column, Data, Judged
+
+IMAGE = ('image', 'image_path', 'filepath', 'file_path', 'file_name', 'filename', 'file', 'path', 'img', 'jpg', 'png')
+PICTURES = ('.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.bmp', '.avif', '.ppm')
+LABEL = ('label', 'class', 'category', 'target', 'labels', 'y')
+# The column of a text -> what it may be called in a file, the first that is there.
+TEXTS = dict(
+  ids=('anchor', 'query', 'sentence1', 'sentence', 'text', 'caption', 'premise', 'question', 'document'),
+  positive=('positive', 'pos', 'sentence2', 'hypothesis', 'answer'),
+  negative=('negative', 'neg'),
+)
+ANSWERS = ('prompt', 'chosen', 'rejected')
+SCORE = ('score', 'similarity', 'similarity_score')
+
+
+class Found(NamedTuple):
+  """The rows of one split as they are found."""
+
+  columns: Mapping[str, Sequence[Any]]  # name -> entries [n]
+  names: Sequence[str]  # of the rows, by which they are held out and named in messages
+
+
+class Options(NamedTuple):
+  """How rows are read; the options of data sets of a user's own."""
+
+  image: str | None = None
+  text: str | None = None
+  label: str | None = None
+  resize: int | Sequence[int] | None = None
+  channels: int | None = None
+  tokenizer: str | None = None
+  length: int | None = None
+  vocabulary: int = 4096
+  held_out: float = 0.2
+  classes: Sequence[str] | None = None  # names of whole numbers from 0 on
+
+
+def made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapping[str, str]) -> Data:
+  """Data of rows: pictures are read when they are asked for, everything else is in memory.
+
+  Args:
+    source: what the config calls it.
+    found: split -> its rows; where there is no 'test', a share of 'train' is held out.
+    options: which columns are what, and how they are read.
+    stamps: file -> what tells that it has changed.
+
+  Raises:
+    DataError: no rows, columns that are missing or of no known kind, entries that are missing.
+  """
+  if not all(len(part.names) for part in found.values()):
+    raise DataError(f'{source}: the split {next(k for k, v in found.items() if not len(v.names))!r} has no rows; give some')
+  roles = roles_of(source, found['train'].columns, options)
+  for split, part in found.items():
+    read = [name for name, x in found['train'].columns.items() if name in roles.values() or numeric(x) or vector(x)]
+    if missing := [name for name in read if name not in part.columns]:
+      raise DataError(f'{source}: {split!r} has no column {missing[0]!r}, which train has; it has {sorted(part.columns)}')
+    for name, x in part.columns.items():
+      needed = name in (roles.get(role) for role in (*TEXTS, *ANSWERS)) or name not in roles.values() and (numeric(x) or vector(x))
+      if needed and (row := next((i for i, entry in enumerate(x) if entry is None), None)) is not None:
+        raise DataError(f'{source}: row {row} of {split!r}, counted from 0, has no {name!r}; fill it in, or leave the row or the column out')
+  unread: dict[str, str] = {}
+  parts, shape = pictured(source, found, roles, options, unread)
+  facts, info = {}, dict(name=source, fingerprint=dict(stamps), unread=unread)
+  if 'test' not in parts:
+    parts, info['split'] = divided(parts['train'], options.held_out), 'random'
+  columns = numbers(source, parts, roles)
+  if any(role in roles for role in (*TEXTS, *ANSWERS)):
+    from jssl.data.own.texts import encoded
+
+    ids, facts, told = encoded(source, parts, roles, options)
+    columns, info = {split: {**ids[split], **x} for split, x in columns.items()}, info | told
+  if 'label' in roles and (classes := labels(source, parts, roles['label'], options.classes, columns)):
+    short = any((x['label'] < 0).any() for x in columns.values())
+    facts['label'], info['classes'] = dict(classes=classes, **(dict(pad=-1) if short else {})), classes
+  if not shape and not columns['train']:
+    raise DataError(
+      f'{source}: none of its columns {sorted(found["train"].columns)} is a picture, a text or a number; name one by image= or text='
+    )
+  splits = {split: Columns(x) for split, x in columns.items()}
+  spec = described(splits, facts) if columns['train'] else {}
+  if shape:
+    spec = {'image': Column(shape, np.uint8), **spec}
+    splits = {k: Pictures(part.columns[roles['image']], part.names, columns[k], shape, unread) for k, part in parts.items()}
+  inputs = next(name for name in ('image', 'ids', 'chosen', *spec) if name in spec)
+  judged = Judged(carved=None, instead={'test': 'validation', 'validation': None}) if 'validation' in splits else None
+  return Data(splits=splits, spec=spec, inputs=inputs, info=info, judged=judged)
+
+
+def divided(part: Found, share: float) -> dict[str, Found]:
+  """The rows of 'train' and 'test'."""
+  held = drawn(part.names, share)
+  some = lambda x, rows: [x[i] for i in rows]
+  rows = dict(train=np.flatnonzero(~held), test=np.flatnonzero(held))
+  return {split: Found({name: some(x, of) for name, x in part.columns.items()}, some(part.names, of)) for split, of in rows.items()}
+
+
+def roles_of(source: str, columns: Mapping[str, Any], options: Options) -> dict[str, str]:
+  """Column of the data -> the column of the file that it is made of.
+
+  Raises:
+    DataError: one that is named in the options is not there.
+  """
+  for option in ('image', 'text', 'label'):
+    if (name := getattr(options, option)) is not None and name not in columns:
+      raise DataError(f'{source} has no column {name!r} ({option}={name!r}); it has {sorted(columns)}')
+  first = lambda names, fits: next((name for name in names if name in columns and fits(columns[name])), None)
+  roles = {'image': options.image or first(IMAGE, pictures), 'label': options.label or first(LABEL, labelling)}
+  roles |= {role: first(names, textual) for role, names in TEXTS.items()}
+  roles |= {name: first((name,), textual) for name in ANSWERS} | {'score': first(SCORE, numeric)}
+  if options.text:
+    roles['ids'] = options.text
+  if not (roles['chosen'] and roles['rejected']):
+    roles |= dict.fromkeys(ANSWERS)
+    roles['ids'] = roles['ids'] or first(('prompt',), textual)
+  roles = {role: name for role, name in roles.items() if name}
+  if 'positive' in roles and 'ids' not in roles:
+    raise DataError(
+      f'{source} has a column {roles["positive"]!r} and none that it goes with, {" or ".join(TEXTS["ids"][:4])}; name it by text='
+    )
+  used = {*roles.values()}
+  if left := [name for name in columns if name not in used and not numeric(columns[name]) and not vector(columns[name])]:
+    logging.getLogger('jssl').warning('%s: the columns %s are not read; text=, label= or image= names one to read', source, ', '.join(left))
+  return roles
+
+
+def sample(x: Sequence[Any]) -> Any:
+  return next((entry for entry in x if entry is not None), None)
+
+
+def textual(x: Sequence[Any]) -> bool:
+  return isinstance(sample(x), str)
+
+
+def pictures(x: Sequence[Any]) -> bool:
+  """Whether entries are pictures: paths that end as those of pictures do, their contents, or where in a file these are."""
+  entry = sample(x)
+  return isinstance(entry, bytes | tuple | Mapping) or callable(entry) or isinstance(entry, str) and entry.lower().endswith(PICTURES)
+
+
+def numeric(x: Sequence[Any]) -> bool:
+  return isinstance(sample(x), int | float | np.number) and not isinstance(sample(x), bool)
+
+
+def vector(x: Sequence[Any]) -> bool:
+  return isinstance(entry := sample(x), list | np.ndarray) and np.asarray(entry).dtype.kind in 'iuf'
+
+
+def labelling(x: Sequence[Any]) -> bool:
+  """Whether entries can be classes: texts, truth values or whole numbers."""
+  known = [entry for entry in x if entry is not None]
+  fits = lambda entry: isinstance(entry, str | bool | int | np.integer) or isinstance(entry, float) and entry.is_integer()
+  return bool(known) and all(map(fits, known))
+
+
+def pictured(source: str, found: Mapping[str, Found], roles: Mapping[str, str], options: Options, unread: dict[str, str]):
+  """The rows whose pictures have a header that can be read, and the shape of all pictures; None for that where there are none."""
+  if 'image' not in roles:
+    return found, None
+  heads, parts = {}, {}
+  for split, part in found.items():
+    places = part.columns[roles['image']]
+    heads[split] = headers([b'' if place is None else place for place in places])
+    unread |= {part.names[i]: head.wrong for i, head in enumerate(heads[split]) if head.wrong}
+    rows = [i for i, head in enumerate(heads[split]) if not head.wrong]
+    if not rows:
+      tell(unread)
+      raise DataError(f'{source}: none of the {len(places)} pictures of {split!r} can be read')
+    parts[split] = Found({name: [x[i] for i in rows] for name, x in part.columns.items()}, [part.names[i] for i in rows])
+  if unread:
+    n = sum(map(len, heads.values()))
+    logging.getLogger('jssl').warning('%s: %d of %d files cannot be read as pictures; info["unread"] names them', source, len(unread), n)
+  whole = [head for split in heads for head in heads[split] if not head.wrong]
+  return parts, shape_of(source, whole, options.resize, options.channels)
+
+
+def numbers(source: str, parts: Mapping[str, Found], roles: Mapping[str, str]) -> dict[str, dict[str, np.ndarray]]:
+  """Columns of numbers and vectors by their names, of each split; numbers are `numbers` [d] where there is nothing else to read.
+
+  Raises:
+    DataError: vectors are of several lengths.
+  """
+  taken = {*roles, *roles.values()} - {'score', roles.get('score')}
+  single, several = {}, {}
+  for name in (name for name, x in parts['train'].columns.items() if name not in taken and (numeric(x) or vector(x))):
+    x = [entry for part in parts.values() for entry in part.columns[name]]  # of all splits, so that they are alike
+    if len(shapes := {np.shape(entry) for entry in x}) > 1:
+      raise DataError(f'{source}: the column {name!r} has entries of shapes {sorted(shapes)[:3]}; expected one shape')
+    if (found := np.asarray(x)).dtype.kind not in 'biuf' or found.dtype.kind != 'f' and np.abs(found).max(initial=0) >= 2**31:
+      logging.getLogger('jssl').warning('%s: the column %s is not read, as its numbers do not fit 32 bits', source, name)
+    elif found.ndim == 1:
+      single['score' if roles.get('score') == name else name] = found
+    else:
+      several[name] = found
+  if single and not several and not {*roles} - {'score', 'label'}:
+    several, single = {'numbers': np.stack([*single.values()], 1).astype(float)}, {k: x for k, x in single.items() if k == 'score'}
+  narrow = lambda x: x.astype(np.float32 if x.dtype.kind == 'f' else np.int32)
+  cuts = np.cumsum([len(part.names) for part in parts.values()])[:-1]
+  cut = {name: np.split(narrow(x), cuts) for name, x in {**several, **single}.items()}
+  return {split: {name: pieces[i] for name, pieces in cut.items()} for i, split in enumerate(parts)}
+
+
+def labels(source: str, parts: Mapping[str, Found], name: str, names: Sequence[str] | None, columns: dict) -> tuple[str, ...]:
+  """The classes, whose numbers are written to `label` of each split; -1 where an example has none.
+
+  Raises:
+    DataError: labels of several kinds, or of none that is known.
+  """
+  given = {split: part.columns[name] for split, part in parts.items()}
+  for split, x in given.items():
+    if (wrong := next((entry for entry in x if entry is not None and not labelling([entry])), None)) is not None:
+      raise DataError(f'{source}: {split!r} has labels such as {wrong!r} in {name!r}; expected texts or whole numbers')
+  known = {entry for x in given.values() for entry in x if entry is not None}
+  if len(kinds := {isinstance(entry, str) for entry in known}) > 1:
+    raise DataError(f'{source}: the labels in {name!r} are texts and numbers; write all of them as texts')
+  if len(known) < 2:
+    logging.getLogger('jssl').warning('%s: all examples are of one class, %r, so that labels are left out', source, next(iter(known)))
+    return ()
+  if kinds == {False} and names and max(known) < len(names):
+    numbered = {i: i for i in range(len(names))}
+    classes = tuple(names)
+  elif kinds == {False} and min(known) == 0 and max(known) < 2 * len(known):
+    numbered, classes = {i: i for i in range(int(max(known)) + 1)}, tuple(str(i) for i in range(int(max(known)) + 1))
+  else:
+    numbered = {entry: i for i, entry in enumerate(sorted(known))}
+    classes = tuple(str(int(entry) if isinstance(entry, float) else entry) for entry in sorted(known))
+  for split, x in given.items():
+    columns[split]['label'] = np.array([-1 if entry is None else numbered[entry] for entry in x], np.int32)
+  if missing := sum(entry is None for x in given.values() for entry in x):
+    logging.getLogger('jssl').warning('%s: %d examples have no label, -1', source, missing)
+  return classes

@@ -1,0 +1,105 @@
+"""Tables in files: JSON lines, CSV and Parquet, a row an example."""
+
+import functools
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jssl.data.core.pictures import first_line
+from jssl.data.own.files import parts, stamps
+from jssl.data.own.rows import IMAGE, Found, Options, made, pictures
+from jssl.errors import DataError
+from jssl.types import Data
+
+
+def table(
+  path: str,
+  *,
+  image: str | None = None,
+  text: str | None = None,
+  label: str | None = None,
+  resize: int | tuple[int, int] | None = None,
+  channels: int | None = None,
+  tokenizer: str | None = None,
+  length: int | None = None,
+  vocabulary: int = 4096,
+  held_out: float = 0.2,
+) -> Data:
+  """Rows of a .jsonl, .csv or .parquet file; what a column is follows from its name and its entries.
+
+  image (or path, filename, ...) is a picture, by its path from the file's folder on; label (class, category, ...) a class; text, anchor,
+  query or sentence1 becomes `ids`, positive or sentence2 `positive`, negative `negative`; prompt, chosen and rejected become `chosen` and
+  `rejected`, which start after the prompt; score, and whatever else is a number or a list of them, keep their names.
+
+  Args:
+    path: of the file. PATH_test.SUFFIX beside it is the test split.
+    image, text, label: the columns of these, where they are called otherwise.
+    resize, channels: of pictures, as in `folder`.
+    tokenizer: 'minilm' or the path of a tokenizer.json; None for one that is trained on the texts.
+    length: tokens a text; None for what most texts need, at most 128.
+    vocabulary: ids of a tokenizer that is trained.
+    held_out: share of the rows in 'test', by a hash of their contents, where there is no file for it.
+
+  Returns:
+    Data; inputs is image, else ids, else chosen, else vectors, else `numbers` [d] of all numbers.
+
+  Raises:
+    DataError: a file, or a column that is named, is not there or cannot be read, or rows lack entries.
+  """
+  where, found, files = Path(path).expanduser(), {}, []
+  for split, of in parts(where).items():
+    columns = read(of)
+    names, files = [repr(row) for row in zip(*columns.values(), strict=True)], [*files, of]
+    if key := image or next((name for name in IMAGE if name in columns and pictures(columns[name])), None):
+      folder, rows = of.absolute().parent, columns.get(key, [])
+      columns |= {key: (places := [located(folder, entry) for entry in rows])} if rows else {}
+      names = [os.path.relpath(x, folder) if isinstance(x, str) else f'{of.name}, row {row}' for row, x in enumerate(places)] if rows else names
+      files += [x for x in places if isinstance(x, str) and os.path.isfile(x)] if rows else []
+    found[split] = Found(columns, names)
+  given = Options(image, text, label, resize, channels, tokenizer, length, vocabulary, held_out)
+  return made(path, found, given, stamps(files))
+
+
+def located(folder: Path, entry: Any) -> Any:
+  """Where a picture is: in a file, or in the entry itself, as Hugging Face's tables have it."""
+  if isinstance(entry, Mapping):
+    return entry['bytes'] if entry.get('bytes') is not None else located(folder, entry.get('path'))
+  return os.path.join(folder, entry) if isinstance(entry, str) else entry
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, _stamp: str) -> dict[str, list]:
+  try:
+    if path.suffix == '.parquet':
+      import pyarrow.parquet as pq
+
+      found = pq.read_table(path)
+    elif path.suffix == '.csv':
+      import pyarrow.csv as pc
+
+      found = pc.read_csv(
+        path, parse_options=pc.ParseOptions(newlines_in_values=True), convert_options=pc.ConvertOptions(strings_can_be_null=True)
+      )
+    else:
+      import pyarrow.json as pj
+
+      found = pj.read_json(path)
+  except ImportError as error:
+    raise DataError(f'{path} is read by pyarrow, which is not here: pip install pyarrow') from error
+  except Exception as error:  # of damaged files, pyarrow's errors are of many types
+    raise DataError(f'{path} cannot be read ({first_line(error)}); expected a table, a row an example') from error
+  if twice := [name for name in found.column_names if found.column_names.count(name) > 1]:
+    raise DataError(f'{path} has two columns {twice[0]!r}; give each a name of its own')
+  return {name: found[name].to_pylist() for name in found.column_names}
+
+
+def read(path: Path) -> dict[str, list]:
+  """The columns of a file; DataError where it cannot be read or has no rows."""
+  columns = dict(_read(path, next(iter(stamps([path]).values()))))
+  if not columns or not len(next(iter(columns.values()))):
+    raise DataError(f'{path} has no rows; expected a table, a row an example')
+  if empty := [name for name, x in columns.items() if all(entry is None for entry in x)]:
+    logging.getLogger('jssl').warning('%s: the columns %s are empty, and are not read', path, ', '.join(empty))
+  return {name: x for name, x in columns.items() if name not in empty}

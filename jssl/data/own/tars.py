@@ -1,0 +1,108 @@
+"""Tars as WebDataset writes them: files of one name but for the suffix are an example."""
+
+import functools
+import glob
+import json
+import os
+import re
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from jssl.data.core.pictures import first_line
+from jssl.data.own.files import SPLITS, Slice, content, stamps, with_test
+from jssl.data.own.rows import PICTURES, Found, Options, made
+from jssl.errors import DataError
+from jssl.types import Data
+
+
+def tar(
+  pattern: str,
+  *,
+  label: str | None = None,
+  text: str | None = None,
+  resize: int | tuple[int, int] | None = None,
+  channels: int | None = None,
+  tokenizer: str | None = None,
+  length: int | None = None,
+  vocabulary: int = 4096,
+  held_out: float = 0.2,
+) -> Data:
+  """Examples of tars: key.png (.jpg, ...) is the picture, key.cls the class, key.txt a caption, key.json further columns.
+
+  Args:
+    pattern: of the tars' paths: 'shards/{000..012}.tar', 'shards/*.tar'. Tars with 'test' or 'val' in their names are those splits where
+      the others have 'train' in theirs.
+    label, text: the columns of these, where they are called otherwise.
+    resize, channels: of pictures, as in `folder`.
+    tokenizer, length, vocabulary: of texts, as in `table`.
+    held_out: share of the examples in 'test', by a hash of their keys, where there are no tars for it.
+
+  Returns:
+    Data. Tars are read by random access, and only their headers when they are opened.
+
+  Raises:
+    DataError: no file is called so, or one cannot be read.
+  """
+  paths = sorted({path for part in braces(os.path.expanduser(pattern)) for path in glob.glob(part)})
+  if not paths:
+    raise DataError(f'no file is called {pattern}; give the paths of tars, as in tar:shards/*.tar')
+  splits: dict[str, list[str]] = {}
+  told = any(re.search(r'(^|[-_.])train', Path(path).name) for path in paths)
+  for path in paths:
+    of = re.search(r'(?:^|[-_.])(test|validation|valid|val)(?![a-z])', Path(path).name) if told else None
+    splits.setdefault(SPLITS[of[1]] if of else 'train', []).append(path)
+  found = {split: found_in(some) for split, some in with_test(splits).items()}
+  given = Options(None, text, label, resize, channels, tokenizer, length, vocabulary, held_out)
+  return made(f'tar:{pattern}', found, given, stamps(paths))
+
+
+def braces(pattern: str) -> list[str]:
+  """'{00..12}' and '{a,b}' of a pattern, written out."""
+  if not (found := re.search(r'{([^{}]*)}', pattern)):
+    return [pattern]
+  if span := re.fullmatch(r'(\d+)\.\.(\d+)', found[1]):
+    options = [f'{i:0{len(span[1])}d}' for i in range(int(span[1]), int(span[2]) + 1)]
+  else:
+    options = found[1].split(',')
+  return [x for option in options for x in braces(pattern[: found.start()] + option + pattern[found.end() :])]
+
+
+def found_in(paths: list[str]) -> Found:
+  """The examples of tars, as columns; a column that an example lacks is None there."""
+  examples = [(key, example) for path in paths for key, example in members(path, os.stat(path).st_mtime_ns)]
+  names = list(dict.fromkeys(name for _, example in examples for name in example))
+  if not names:
+    raise DataError(f'{paths[0]} holds no examples: expected files such as KEY.png and KEY.cls in it')
+  return Found({name: [example.get(name) for _, example in examples] for name in names}, [key for key, _ in examples])
+
+
+@functools.lru_cache(maxsize=1024)
+def members(path: str, _stamp: int) -> list[tuple[str, dict[str, Any]]]:
+  """(key, example) of a tar in order; pictures are where they are in the file."""
+  found: dict[str, dict[str, Any]] = {}
+  try:
+    with tarfile.open(path, 'r:') as opened:
+      for member in opened:
+        folder, _, base = member.name.rpartition('/')
+        key, dot, suffix = base.partition('.')
+        if not member.isfile() or not key or not dot:
+          continue
+        example, place = found.setdefault(f'{folder}/{key}' if folder else key, {}), Slice(path, member.offset_data, member.size)
+        if f'.{(kind := suffix.lower())}'.endswith(PICTURES):
+          example['image'] = place
+        elif kind == 'cls':
+          example['label'] = number(content(place).decode().strip())
+        elif kind in ('txt', 'text', 'caption'):
+          example['caption'] = content(place).decode().strip()
+        elif kind == 'json':
+          example |= {name: x for name, x in json.loads(content(place)).items() if not isinstance(x, dict)}
+  except (OSError, tarfile.TarError, ValueError, AttributeError) as error:
+    raise DataError(
+      f'{path} cannot be read ({first_line(error)}); expected an uncompressed tar of files such as KEY.png and KEY.cls'
+    ) from error
+  return list(found.items())
+
+
+def number(text: str) -> int | str:
+  return int(text) if text.isdigit() else text
