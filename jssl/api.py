@@ -15,6 +15,7 @@ from jssl.data.core.arrays import arrays
 from jssl.data.core.memory import hold
 from jssl.errors import ConfigError, DataError
 from jssl.model import Model
+from jssl.tables import DATA
 from jssl.types import Data
 
 HELD_OUT = 0.2  # of arrays without a test split
@@ -93,8 +94,9 @@ def train(
 
   Args:
     method: a system, 'simclr' or 'simclr:tiny', a file with a `get_config`, or a config.
-    data: an array [n ...], a dict of arrays [n ...] by column ('label' holds classes), a `Data`, the name of a data set, or a dict of
-      its name and options; None for that of the config. Of arrays a fifth is held out for evaluation.
+    data: an array [n ...]; a dict of arrays [n ...] by column, where 'label' holds classes; a `Data`; where data are, 'folder:photos' or
+      'pairs.jsonl', as on the command line; the name of a data set, or a dict of its name and options; None for that of the config. Of
+      arrays a fifth is held out for evaluation.
     backbone: the name of a network, or dict(name=..., **options).
     epochs, steps: how long; one of the two.
     batch_size, seed: as in the config.
@@ -132,11 +134,7 @@ def train(
     raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
   workdir = run.local(workdir) if workdir else None
   p = plan(config)
-  asked = run.choose(p, protocols)
-  if workdir:
-    run.usable(workdir)
-  trained = run.learn(p, run.make_panel(p), workdir=workdir, quiet=quiet)
-  results = run.report(p, trained, asked, workdir, baselines)
+  results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet)
   return Run(results, Model(p, trained.train), trained, workdir)
 
 
@@ -147,7 +145,7 @@ def named(data: Any) -> dict[str, Any]:
     DataError: it takes no such thing.
   """
   if isinstance(data, str | Path):
-    return dict(name=str(data))
+    return dict(name=DATA.absolute(str(data)))
   if isinstance(data, Mapping) and isinstance(data.get('name'), str):
     return dict(data)
   if isinstance(data, Data):

@@ -68,15 +68,21 @@ def train(
   if config.get('experiment'):
     no_protocols(protocols)
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
-  p = plan(config)
+  return carried_out(plan(config), workdir, protocols, baselines, quiet=quiet, tensorboard=tensorboard, take_over=take_over)[0]
+
+
+def carried_out(
+  p: Plan, workdir: Path | None, protocols: Sequence[str] | None, baselines: bool, **options
+) -> tuple[dict[str, Any], loop.Trained]:  # fmt: skip
+  """The results of a plan and what it has trained; `options` are those of `loop.run`."""
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
     if workdir and jax.process_index() == 0:
       usable(workdir)
       own_data(p, workdir)
-    trained = learn(p, make_panel(p), workdir=workdir, quiet=quiet, tensorboard=tensorboard, take_over=take_over)
+    trained = learn(p, make_panel(p), workdir=workdir, **options)
     workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-    return report(p, trained, asked, workdir, baselines)
+    return report(p, trained, asked, workdir, baselines), trained
   finally:
     tell(p.data.info.get('unread', {}))
 

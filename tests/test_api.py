@@ -34,7 +34,8 @@ def test_options_reach_the_config(images):
   run = jssl.train('simclr:tiny', x, backbone=dict(name='flat'), settings={'losses.nce.temperature': 0.1, 'losses.nce.name': 'dcl'}, **QUICK)
   c = run.model.plan.config
   assert c['backbone'] == dict(name='flat') and c['losses']['nce']['name'] == 'dcl' and c['steps'] == 3 and c['epochs'] is None
-  grey = jssl.train('simclr:tiny', x[..., 0], epochs=1, batch_size=16, protocols=(), quiet=True)
+  grey = jssl.train('simclr:tiny', x[..., 0], epochs=1, batch_size=16, quiet=True)
+  assert grey.figures == {}, 'there are no labels, so that nothing is judged by them'
   assert grey.model.plan.data.spec['image'].shape == (12, 12, 1) and grey.workdir is None
 
 

@@ -16,7 +16,7 @@ _held: dict[str, Data] = {}  # of this process, by fingerprint
 def hold(data: Data) -> dict[str, Any]:
   """Keeps data for this process; the `data` of a config that names them."""
   fingerprint = fingerprint_of(data)
-  _held[fingerprint] = data
+  _held[fingerprint] = data._replace(info={**data.info, 'fingerprint': {'arrays in memory': fingerprint}})
   return dict(name='memory', fingerprint=fingerprint)
 
 
