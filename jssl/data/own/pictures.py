@@ -141,7 +141,7 @@ def tell(unread: Mapping[str, str]) -> None:
   if unread:
     few, more = list(unread.items())[:50], len(unread) - 50
     listed = ', '.join(f'{name} ({why})' for name, why in few) + (f' and {more} more' if more > 0 else '')
-    logging.getLogger('jssl').warning('%d files could not be read and were left out: %s', len(unread), listed)
+    logging.getLogger('jssl').warning('%d files could not be read and are not in the data: %s', len(unread), listed)
 
 
 def _why(error: Exception) -> str:
