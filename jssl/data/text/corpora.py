@@ -197,6 +197,21 @@ def tokenizer_of(texts: tuple[str, ...], vocabulary: int, name: str | None):
   return tokenize.wordpiece(texts, vocabulary=vocabulary), f'WordPiece, at most {vocabulary} ids, lower case, trained on train'
 
 
+def tokenizer_in(info: Mapping) -> Any:
+  """The tokenizer that ids of a data set were made by: that in `info`, or one loaded or trained again as `info` says; None where it cannot."""
+  how = info.get('tokenizer', '')
+  if info.get('tokenizer_json'):
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_str(info['tokenizer_json'])
+  if how.endswith(', loaded'):
+    return tokenize.load(how.removesuffix(', loaded'))
+  trained = re.fullmatch(r'WordPiece, at most (\d+) ids, lower case, trained on train', how)
+  if not trained or 'train' not in info.get('texts', {}):
+    return None
+  return tokenizer_of(tuple(info['texts']['train']), int(trained[1]), None)[0]  # the same texts give the same tokenizer
+
+
 def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping, facts: Mapping[str, Mapping[str, Any]] | None = None) -> Data:
   """Data of columns in memory, whole numbers as int32; 'train' says the shape of an example.
 
