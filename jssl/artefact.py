@@ -8,6 +8,7 @@ README.md           a card
 
 import importlib
 import json
+import logging
 import mmap
 import os
 import shutil
@@ -24,7 +25,7 @@ from flax import nnx
 
 from jssl import configs, modules
 from jssl.core import nets
-from jssl.core.build import Plan, columns_of, make_networks
+from jssl.core.build import Plan, columns_of, make_networks, open_data
 from jssl.core.graph import Graph
 from jssl.core.log import as_json
 from jssl.core.method import make_method
@@ -36,7 +37,7 @@ from jssl.errors import ConfigError
 from jssl.evaluators.subject import Subject
 from jssl.models.pretrained import bert
 from jssl.options import option, resolved, with_facts
-from jssl.types import Column, Data, Params, Transform
+from jssl.types import Column, Data, Features, Params, Transform
 
 FORMAT = 1  # goes up when a folder can no longer be read by code that reads the format before it
 MARK = 'jssl_model'  # the key of config.json that holds the format; that of a run lacks it
@@ -84,7 +85,7 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
   config = json.loads(as_json(config))
   networks, represent, transform = _built(config, p.data)
   fitted = _fit(transform, partial(jax.jit(represent, static_argnames='network'), params, {'stats': stats}), p.data) if transform else None
-  return Artefact(config, p.data, networks, represent, params, stats, transform, fitted, corpora.tokenizer_in(p.data.info))
+  return Artefact(config, p.data, networks, represent, params, stats, transform, fitted, _tokenizer_for(p))
 
 
 def write(folder: str | Path, artefact: Artefact) -> None:
@@ -165,7 +166,7 @@ def read(folder: str | Path) -> Artefact:
 
 
 def features_of(artefact: Artefact) -> Callable:
-  """(columns [b ...], network=None) -> Features, or the array that a head gives; the transform belongs to the encoder alone."""
+  """(columns [b ...], network=None) -> Features, or what a head gives of pooled features; the transform belongs to the encoder alone."""
   config, data = artefact.config, artefact.data
 
   def through(params, state, batch, network):
@@ -173,7 +174,8 @@ def features_of(artefact: Artefact) -> Callable:
     if on == f'data.{data.inputs}':
       return artefact.represent(params, state, batch, network=network)
     net = nets.bind({network: artefact.networks[network]}, {network: params[network]}, {network: state['stats'][network]}, train=False)[network]
-    return net(batch[on[5:]] if on.startswith('data.') else through(params, state, batch, on))
+    x = batch[on[5:]] if on.startswith('data.') else through(params, state, batch, on)
+    return net(x.pooled if isinstance(x, Features) else x)
 
   arrays = artefact.params, {'stats': artefact.stats}
   encode, tower = jax.jit(artefact.represent, static_argnames='network'), jax.jit(through, static_argnames='network')
@@ -247,6 +249,20 @@ def _about(p: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
   figures = dict(own=own, baselines=results.get('baselines', {})) if own else {}
   told = {'name': p.config['data']['name'], **{key: p.data.info[key] for key in CARD if p.data.info.get(key)}}
   return dict(name=name, method=text, data=told, data_config=p.config['data'], figures=figures, versions=results.get('versions', {}))
+
+
+def _tokenizer_for(p: Plan) -> Any:
+  """The tokenizer that made the ids which a model reads; None where it reads something else, or it is not known."""
+  spec, data = p.config['data'], p.data
+  while (made := corpora.tokenizer_in(data.info)) is not None and not corpora.made_by(made, p.data):
+    if not isinstance(spec.get('of'), Mapping):
+      logging.getLogger('jssl').warning(
+        'the tokenizer of %s is not among what is known of the data: the model reads ids, and no texts', data.info['name']
+      )
+      return None
+    spec = spec['of']  # an operator may have left out texts that the tokenizer was trained on
+    data = open_data(spec)
+  return made
 
 
 def _from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module], key: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from jssl.core.phases import phase_at
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
 from jssl.data.core.arrays import stack, within
-from jssl.data.core.pictures import is_picture, like
+from jssl.data.core.pictures import first_line, is_picture, like
 from jssl.errors import ConfigError
 from jssl.evaluators.features import finite
 from jssl.inputs import any_raw, is_raw, is_tokens, made_of
@@ -166,10 +166,15 @@ class Model:
     return jax.tree.map(lambda x: x, self._artefact.params)
 
   def _pooled(self, batch: Mapping[str, np.ndarray], network: str | None) -> np.ndarray:
-    found = self._features(batch, network)
+    if network is None:
+      return np.asarray(self._features(batch).pooled, np.float32)
+    try:
+      found = self._features(batch, network)
+    except Exception as error:  # of a decoder, or a predictor that asks for more, of any type
+      raise ValueError(f'{network!r} cannot be called on its input alone ({first_line(error)}); choose a tower, or a head on one') from error
     pooled = found.pooled if isinstance(found, Features) else found
     if getattr(pooled, 'ndim', 0) != 2:
-      raise ValueError(f'the network {network!r} gives no vector for each input; choose another of {sorted(self._artefact.networks)}')
+      raise ValueError(f'{network!r} gives no vector for each input; choose a tower, or a head on one')
     return np.asarray(pooled, np.float32)
 
   def _compared(self, *given: Any) -> list[jax.Array]:
