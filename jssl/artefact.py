@@ -6,6 +6,7 @@ tokenizer.json      where texts are read
 README.md           a card
 """
 
+import contextlib
 import importlib
 import json
 import logging
@@ -41,7 +42,7 @@ from jssl.types import Column, Data, Features, Params, Transform
 
 FORMAT = 1  # goes up when a folder can no longer be read by code that reads the format before it
 MARK = 'jssl_model'  # the key of config.json that holds the format; that of a run lacks it
-WEIGHTS, TOKENIZER = 'model.safetensors', 'tokenizer.json'
+FILES = CONFIG, WEIGHTS, TOKENIZER, CARD = 'config.json', 'model.safetensors', 'tokenizer.json', 'README.md'
 BUILT = ('backbone', 'heads', 'inputs', 'transform', 'modules')  # keys of config.json that name functions
 NEEDED = (*BUILT, 'encoder', 'input', 'columns', 'fitted', 'similarity', 'sums', 'about')
 
@@ -96,7 +97,8 @@ def write(folder: str | Path, artefact: Artefact) -> None:
     OSError: it cannot be written.
   """
   folder = Path(folder)
-  if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and MARK not in _peek(folder):
+  held = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name} if folder.exists() else set()
+  if held and (MARK not in peek(folder) or held - {*FILES}):
     raise ConfigError(f'{folder} holds something other than a model of jssl, and is left as it is; give another folder')
   _safetensors()
   from safetensors.numpy import save_file
@@ -111,8 +113,8 @@ def write(folder: str | Path, artefact: Artefact) -> None:
     if artefact.tokenizer is not None:
       (part / TOKENIZER).write_text(artefact.tokenizer.to_str(), 'utf-8')
     config = {**artefact.config, 'fitted': layout, 'sums': {path.name: _sum(path) for path in sorted(part.iterdir())}}
-    (part / 'config.json').write_text(as_json(config, indent=1) + '\n')
-    (part / 'README.md').write_text(card(config), 'utf-8')
+    (part / CONFIG).write_text(as_json(config, indent=1) + '\n')
+    (part / CARD).write_text(card(config), 'utf-8')
     if folder.exists():
       shutil.rmtree(folder)
     os.replace(part, folder)
@@ -123,6 +125,15 @@ def write(folder: str | Path, artefact: Artefact) -> None:
     raise
 
 
+def remove(folder: Path) -> None:
+  """Takes a model away, and its folder where nothing else is in it."""
+  if MARK in peek(folder):
+    for name in FILES:
+      (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+      folder.rmdir()
+
+
 def read(folder: str | Path) -> Artefact:
   """The model in a folder; needs neither the data that it was trained on nor the place where it was.
 
@@ -130,7 +141,7 @@ def read(folder: str | Path) -> Artefact:
     ConfigError: a file is missing or damaged, does not fit the others, or was written by a later version.
   """
   folder = Path(folder)
-  config = _peek(folder)
+  config = peek(folder)
   if not isinstance(config.get(MARK), int):
     raise ConfigError(f'{folder} holds no model that can be read; give a folder that Model.save has written')
   if config[MARK] > FORMAT:
@@ -223,14 +234,14 @@ def card(config: Mapping[str, Any]) -> str:
     f'Reads {reads}{scaled}. They pass through the view {config["inputs"]["name"]}({options}) and the network `{config["encoder"]}` '
     f'({config[config["encoder"]]["name"] if config["encoder"] == "backbone" else config["heads"][config["encoder"]]["name"]})'
     + (f', then the transform {config["transform"]["name"]}' if config['transform'] else '') + '.',
-    '## Data\n\n' + '\n'.join(f'- {key}: {" ".join(str(data[key]).split())}' for key in CARD if data.get(key)),
+    '## Data\n\n' + '\n'.join(f'- {key}: {" ".join(str(data[key]).split())}' for key in TOLD if data.get(key)),
     figures and '## Figures\n\n' + _table({about['name']: figures['own'], **figures['baselines']}),
     '## Versions\n\n' + ', '.join(f'{name} {number}' for name, number in about['versions'].items()),
   ]  # fmt: skip
   return '\n\n'.join(part for part in parts if part) + '\n'
 
 
-CARD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')
+TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')
 
 
 def _table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
@@ -247,7 +258,7 @@ def _about(p: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
   text = (configs.module(name).__doc__ or '').strip() if name in configs.names() else ''
   own = {n: x for n, x in results.get('figures', {}).items()}
   figures = dict(own=own, baselines=results.get('baselines', {})) if own else {}
-  told = {'name': p.config['data']['name'], **{key: p.data.info[key] for key in CARD if p.data.info.get(key)}}
+  told = {'name': p.config['data']['name'], **{key: p.data.info[key] for key in TOLD if p.data.info.get(key)}}
   return dict(name=name, method=text, data=told, data_config=p.config['data'], figures=figures, versions=results.get('versions', {}))
 
 
@@ -369,10 +380,10 @@ def _tokenizer(folder: Path) -> Any:
     raise ConfigError(f'{folder / TOKENIZER} cannot be read as a tokenizer ({error}); copy the folder again') from error
 
 
-def _peek(folder: Path) -> dict[str, Any]:
+def peek(folder: Path) -> dict[str, Any]:
   """config.json of a folder; nothing where it has none."""
   try:
-    config = json.loads((folder / 'config.json').read_text())
+    config = json.loads((folder / CONFIG).read_text())
   except (OSError, ValueError):
     return {}
   return config if isinstance(config, dict) else {}

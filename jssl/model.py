@@ -5,7 +5,6 @@ import importlib.util
 import json
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -354,7 +353,8 @@ def save_run(planned: Plan, train: TrainState, workdir: Path, results: Mapping[s
   try:
     artefacts.write(workdir / SAVED, artefacts.of_run(planned, train, results))
   except (ValueError, OSError) as error:
-    shutil.rmtree(workdir / SAVED, ignore_errors=True)  # that of an earlier state
+    with contextlib.suppress(OSError):
+      artefacts.remove(workdir / SAVED)  # that of an earlier state
     logging.getLogger('jssl').warning('the model is not saved in %s: %s', workdir / SAVED, error)
 
 

@@ -343,6 +343,18 @@ def test_a_folder_of_something_else_is_left_as_it_is(trained, tmp_path):
   opened.save(tmp_path / 'm')
   opened.save(tmp_path / 'm')  # in the place of the one before
   assert sorted(p.name for p in tmp_path.iterdir()) == ['m', 'mine.txt']
+  (tmp_path / 'm' / 'notes.txt').write_text('kept')
+  with pytest.raises(ConfigError, match='left as it is'):
+    opened.save(tmp_path / 'm')
+
+
+def test_a_model_that_cannot_be_saved_is_told_and_none_of_an_earlier_state_stays(trained, tmp_path, monkeypatch, caplog):
+  p, train, _ = model.restore(trained)
+  model.save_run(p, train, tmp_path, {})
+  assert (tmp_path / 'model' / 'model.safetensors').exists()
+  monkeypatch.setattr(artefact.util, 'find_spec', lambda name: None)
+  model.save_run(p, train, tmp_path, {})
+  assert 'safetensors, which is not installed' in caplog.text and not (tmp_path / 'model').exists()
 
 
 def test_the_command_line_reads_texts_and_finds_neighbours(texts, tmp_path, hidden, capsys):
