@@ -16,7 +16,7 @@ FLOORS = [
   ['ledger'],
   ['run', 'replay'],
   ['model', 'processes'],
-  ['loops'],
+  ['loops', 'artefact', 'inputs'],
   ['core'],
   ['keys', 'configs'],
   ['options'],

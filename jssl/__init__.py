@@ -10,7 +10,7 @@ Stable names:
   train, Run                            training in a line, and the run that comes of it
   evaluate                              protocols on a run that was kept
   systems                               every system with its paper, scales and claim
-  load, Model                           a trained model; `Model.encode` gives features
+  load, Model                           a trained model: `encode` gives features, `save` writes a folder that `load` opens
   arrays, Column, Data                  data of one's own, and their types
   Features, Method                      what a backbone returns, and what a config is built to
   JsslError, ConfigError, DataError     errors; all of them are in `jssl.errors`
@@ -90,4 +90,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-  return sorted({*globals(), *__all__})
+  return sorted([*__all__, '__all__', '__doc__', '__file__', '__name__', '__path__', '__spec__', '__version__'])

@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jssl import run
+from jssl.artefact import of_run
 from jssl.configs import load_config, set_option
 from jssl.core.build import plan
 from jssl.core.loop import Trained
@@ -135,7 +136,7 @@ def train(
   workdir = run.local(workdir) if workdir else None
   p = plan(config)
   results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet)
-  return Run(results, Model(p, trained.train), trained, workdir)
+  return Run(results, Model(of_run(p, trained.train, results), p), trained, workdir)
 
 
 def named(data: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, evaluate, embed, data, reproduce, sweep, replay."""
+"""The command line: jssl list, train, evaluate, embed, neighbours, data, reproduce, sweep, replay."""
 
 import argparse
 import contextlib
@@ -158,8 +158,10 @@ def make_parser() -> argparse.ArgumentParser:
   evaluate.add_argument('workdir', type=path)
   evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
   embed = command('embed', 'representations of new data')
-  embed.add_argument('workdir', type=path, metavar='D')
-  embed.add_argument('input', metavar='INPUT', help='an .npy array, a folder of pictures, read as in training, or data:NAME[/SPLIT]')
+  of = 'the workdir of a run, or the folder of a saved model'
+  source = 'an .npy array, a folder of pictures, read as in training, texts in .txt or .jsonl, one a line, or data:NAME[/SPLIT]'
+  embed.add_argument('workdir', type=path, metavar='D', help=of)
+  embed.add_argument('input', metavar='INPUT', help=source)
   embed.add_argument(
     'output', type=path, metavar='OUT', help='.npy, or .parquet with a column embedding; names of files: in STEM.names.json, or a column name'
   )
@@ -169,6 +171,14 @@ def make_parser() -> argparse.ArgumentParser:
   data.add_argument('source', metavar='SOURCE', help=SOURCES)
   data.add_argument('output', type=path, metavar='OUT', help='a folder that is not there yet')
   data.add_argument('options', nargs='*', metavar='KEY=VALUE', help='options of the data, such as resize=64')
+  neighbours = command('neighbours', 'the most similar of some inputs, by their representations')
+  neighbours.add_argument('workdir', type=path, metavar='D', help=of)
+  neighbours.add_argument('input', metavar='INPUT', help=source)
+  neighbours.add_argument(
+    '--query', nargs='+', metavar='ITEM', help='row numbers or names of files of INPUT, or another text or path (default: every row)'
+  )
+  neighbours.add_argument('--k', type=int, default=5, metavar='N', help='neighbours a query (default: 5)')
+  neighbours.add_argument('--batch_size', type=int, default=256, metavar='N', help='inputs a call')
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
@@ -279,19 +289,54 @@ def evaluate(arguments, overrides) -> None:
 
 
 def embed(arguments, overrides) -> None:
-  from jssl.model import Model, check_output, load, read_inputs, write_features
+  from jssl.model import check_output, write_features
+
+  check_output(arguments.output)
+  _, _, names, features = _encoded(arguments)
+  write_features(features, arguments.output, names)
+  summary = dict(output=str(arguments.output), examples=len(features), dim=int(features.shape[-1]))
+  print(json.dumps(summary) if arguments.json else f'{len(features)} vectors of {features.shape[-1]} in {arguments.output}')
+
+
+def neighbours(arguments, overrides) -> None:
+  if arguments.k < 1:
+    raise UsageError(f'--k={arguments.k}: at least one neighbour is needed')
+  model, inputs, names, z = _encoded(arguments)
+  names = names or (inputs if model.reads_texts() and isinstance(inputs[0], str) else None)
+  rows = {name: i for i, name in reversed(list(enumerate(names or [])))} | {str(i): i for i in range(len(z))}
+  asked = arguments.query or [str(i) for i in range(len(z))]
+  others = [item for item in asked if item not in rows]
+  if others and not model.reads_texts() and (wrong := [item for item in others if not Path(item).is_file()]):
+    raise UsageError(f'--query {wrong[0]}: expected a row from 0 to {len(z) - 1}, the name of a file of INPUT or the path of a picture')
+  more = dict(zip(others, model.encode(others, batch_size=arguments.batch_size), strict=True)) if others else {}
+  index, scores = model.neighbours([more[item] if item in more else z[rows[item]] for item in asked], z, min(arguments.k + 1, len(z)))
+  label = lambda i: names[i] if names else int(i)
+  found = []
+  for item, near, of in zip(asked, index, scores, strict=True):
+    kept = [(int(i), float(x)) for i, x in zip(near, of, strict=True) if i != rows.get(item)][: arguments.k]
+    query = label(rows[item]) if item in rows else item
+    found.append(dict(query=query, neighbours=[dict(row=i, **({'name': names[i]} if names else {}), score=x) for i, x in kept]))
+  if arguments.json:
+    print(json.dumps({'found': found}))
+    return
+  for each in found:
+    print(each['query'])
+    for near in each['neighbours']:
+      print(f'  {near["score"]:.4f}  {near.get("name", near["row"])}')
+
+
+def _encoded(arguments) -> tuple:
+  """The model, the inputs of a command, their names and their features."""
+  from jssl.inputs import read_inputs
+  from jssl.model import Model, load
 
   if arguments.batch_size < 1:
     raise UsageError(f'--batch_size={arguments.batch_size}: at least one input a call is needed')
-  check_output(arguments.output)
   model = load(arguments.workdir)
   if not isinstance(model, Model):
     raise UsageError(f'{arguments.workdir} is of a system with a loop of its own, which embeds nothing; jssl.load gives its states by name')
   inputs, names = read_inputs(arguments.input, model)
-  features = model.encode(inputs, batch_size=arguments.batch_size)
-  write_features(features, arguments.output, names)
-  summary = dict(output=str(arguments.output), examples=len(features), dim=int(features.shape[-1]))
-  print(json.dumps(summary) if arguments.json else f'{len(features)} vectors of {features.shape[-1]} in {arguments.output}')
+  return model, inputs, names, model.encode(inputs, batch_size=arguments.batch_size)
 
 
 def reproduce(arguments, overrides) -> None:
@@ -391,6 +436,7 @@ COMMANDS = {
   'evaluate': evaluate,
   'embed': embed,
   'data': data,
+  'neighbours': neighbours,
   'replay': replay,
 }
 

@@ -1,60 +1,109 @@
-"""A trained run, opened for use: representations of new data."""
+"""A trained model, opened for use: representations of new data."""
 
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
+from jssl import artefact as artefacts
 from jssl import loops
-from jssl.core import checkpoint
-from jssl.core.build import Plan, open_data, plan
+from jssl.artefact import Artefact
+from jssl.core import checkpoint, nets
+from jssl.core.build import Plan, plan
 from jssl.core.log import replace
 from jssl.core.mesh import make_mesh
 from jssl.core.phases import phase_at
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
 from jssl.data.core.arrays import stack, within
-from jssl.data.core.pictures import first_line, is_picture, like, read_folder
+from jssl.data.core.pictures import first_line, is_picture, like
 from jssl.errors import ConfigError
 from jssl.evaluators.features import finite
-from jssl.evaluators.subject import Subject
-from jssl.options import natural
+from jssl.inputs import any_raw, is_raw, is_tokens, made_of
+from jssl.options import closest, natural
 from jssl.types import Column, Features
+
+PRECISIONS = dict(float32=np.float32, float16=np.float16, bfloat16=jnp.bfloat16, int8=np.int8)
+SAVED = 'model'  # the folder of a workdir that holds the model
+QUERIES, ROWS = 1024, 8192  # compared at a time by `neighbours`
 
 
 class Model:
-  """A plan with trained arrays."""
+  """A trained model: representations of new data.
 
-  def __init__(self, plan: Plan, train: TrainState):
-    self.plan, self.train = plan, train
-    method = plan.method_of(int(train.step))
-    represent = partial(jax.jit(method.represent, static_argnames='network'), train.params, train.state)
-    self._represent = Subject(plan.data, represent, method.networks(train.params, train.state), plan.transform).represent
+  `jssl.load` opens one, of a run or of a folder that `save` has written.
+
+  Attributes:
+    config: of the networks and what encoding needs, as config.json holds it.
+    data: the columns that it was trained on, `data.spec`, and which of them it reads, `data.inputs`; of a run, the data set.
+    plan: of the run that it was opened from; None of a model that was saved.
+  """
+
+  def __init__(self, artefact: Artefact, plan: Plan | None = None):
+    self.config, self.data, self.plan = artefact.config, artefact.data, plan
+    self._artefact, self._features = artefact, artefacts.features_of(artefact)
+
+  def __repr__(self) -> str:
+    of = self.data.spec[self.data.inputs]
+    return f'Model({self.config["about"]["name"]!r}, reads {self.data.inputs!r} {list(of.shape)} {of.dtype})'
+
+  def save(self, folder: str | Path) -> None:
+    """Writes the model as a folder, which `jssl.load` opens anywhere: config.json, model.safetensors, a tokenizer and a card.
+
+    Args:
+      folder: is made where it is not there; a model that it holds is replaced.
+
+    Raises:
+      ConfigError: the folder holds something else.
+      OSError: it cannot be written.
+    """
+    artefacts.write(folder, self._artefact)
 
   def represent(self, inputs: Mapping[str, Any]) -> Features:
     """Features of one batch of columns, all on the device."""
-    return self._represent(inputs)
+    return self._features(inputs)
 
-  def encode(self, inputs: Any, *, batch_size: int = 256, normalize_embeddings: bool = False, truncate_dim: int | None = None) -> np.ndarray:
+  def encode(
+    self,
+    inputs: Any,
+    *,
+    batch_size: int = 256,
+    normalize_embeddings: bool = False,
+    truncate_dim: int | None = None,
+    show_progress_bar: bool = False,
+    precision: str = 'float32',
+    network: str | None = None,
+  ) -> np.ndarray:
     """Pooled features of any number of inputs, in their order.
 
     Args:
-      inputs: an array [n ...] of the data set's input column, a dict of columns, or a sequence of examples. Pictures are uint8, or
-        float in [0, 1], of the size that the model was trained on.
+      inputs: an array [n ...] of the input column, a dict of columns, or a sequence: of texts, where the model reads texts; of paths
+        of pictures or PIL images, where it reads pictures; of arrays, or of dicts of columns. A single text, path or image is a
+        sequence of one. Arrays of pictures are uint8, or float in [0, 1], of the size that the model was trained on; files and images
+        of another size are scaled to cover it and cut at the centre, as in training.
       batch_size: inputs a call, 1 or more; the last call is padded, so one shape is compiled.
       normalize_embeddings: scale each to unit length.
-      truncate_dim: keep only the first dimensions.
+      truncate_dim: keep only the first dimensions, before the scaling.
+      show_progress_bar: on stderr.
+      precision: 'float32', 'float16', 'bfloat16', or 'int8': each dimension is scaled so that its smallest value among these inputs
+        is -128 and its largest 127, as `quantize_embeddings` of Sentence Transformers does. What was encoded by two calls has two
+        scales.
+      network: whose features; the encoder of the model unless given, and a transform belongs to that alone. A network on another
+        column reads that column: the tower of a second modality.
 
     Returns:
-      [n d] float32.
+      [n d] of the precision.
 
     Raises:
       ValueError: if the inputs have another shape or type than the model was trained on, or pictures another range, or features are
@@ -63,28 +112,92 @@ class Model:
     natural(dict(batch_size=batch_size), 'batch_size')
     if truncate_dim is not None:
       natural(dict(truncate_dim=truncate_dim), 'truncate_dim')
-    columns = self._columns(inputs)
+    if precision not in PRECISIONS:
+      raise ValueError(f'precision is {precision!r}{closest(precision, PRECISIONS)}')
+    network = None if network == self.config['encoder'] else network
+    if network is not None and network not in self._artefact.networks:
+      raise ValueError(f'no network is called {network!r}{closest(network, self._artefact.networks)}')
+    columns = self._columns(inputs, artefacts.column_of(self.config, network) if network else self.data.inputs)
     n = len(next(iter(columns.values())))
     batch_size = min(batch_size, max(n, 256))  # no more padding than for the default
-    found = []
-    for i in range(0, n, batch_size):
+    found, parts = [], range(0, n, batch_size)
+    for i in _shown(parts) if show_progress_bar else parts:
       part = {name: x[i : i + batch_size] for name, x in columns.items()}
       short = batch_size - len(next(iter(part.values())))
       padded = {name: np.pad(x, [(0, short)] + [(0, 0)] * (x.ndim - 1), mode='edge') for name, x in part.items()}
-      found.append(np.asarray(self.represent(padded).pooled, np.float32)[: batch_size - short])
+      found.append(self._pooled(padded, network)[: batch_size - short])
     z = finite(np.concatenate(found), 'the features')[:, :truncate_dim]
-    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12) if normalize_embeddings else z
+    z = z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12) if normalize_embeddings else z
+    return _int8(z) if precision == 'int8' else z.astype(PRECISIONS[precision], copy=False)
 
-  def _columns(self, inputs: Any) -> dict[str, np.ndarray]:
-    column = self.plan.data.inputs
-    if isinstance(inputs, np.ndarray | jax.Array):
+  def similarity(self, a: Any, b: Any) -> np.ndarray:
+    """How alike embeddings are: a [n d] and b [m d] -> [n m] float32.
+
+    The cosine, or the dot product where `config['similarity']` is 'dot'.
+    """
+    a, b = self._compared(a, b)
+    return np.asarray(_products(a, b))
+
+  def neighbours(self, query: Any, of: Any, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """The most similar embeddings, all of them compared, in pieces on the device.
+
+    Args:
+      query: [q d] embeddings.
+      of: [n d] embeddings among which neighbours are looked for; a query that is one of them finds itself.
+      k: neighbours, 1 to n.
+
+    Returns:
+      indices [q k] into `of` and scores [q k], by `similarity`, the best first; of equal scores the lower index.
+    """
+    query, of = self._compared(query, of)
+    if natural(dict(k=k), 'k') > len(of):
+      raise ValueError(f'k is {k}, and there are {len(of)} to choose from; ask for fewer')
+    found = [_nearest(query[i : i + QUERIES], of, k) for i in range(0, len(query), QUERIES)]
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+
+  def backbone(self) -> nnx.Module:
+    """The encoder as an NNX module with the trained arrays, in evaluation mode: for code of one's own."""
+    encoder, of = self.config['encoder'], self._artefact
+    return nets.bind({encoder: of.networks[encoder]}, {encoder: of.params[encoder]}, {encoder: of.stats[encoder]}, train=False)[encoder]
+
+  def params(self) -> dict[str, Any]:
+    """The trained arrays: network -> nested dict."""
+    return jax.tree.map(lambda x: x, self._artefact.params)
+
+  def _pooled(self, batch: Mapping[str, np.ndarray], network: str | None) -> np.ndarray:
+    if network is None:
+      return np.asarray(self._features(batch).pooled, np.float32)
+    try:
+      found = self._features(batch, network)
+    except Exception as error:  # of a decoder, or a predictor that asks for more, of any type
+      raise ValueError(f'{network!r} cannot be called on its input alone ({first_line(error)}); choose a tower, or a head on one') from error
+    pooled = found.pooled if isinstance(found, Features) else found
+    if getattr(pooled, 'ndim', 0) != 2:
+      raise ValueError(f'{network!r} gives no vector for each input; choose a tower, or a head on one')
+    return np.asarray(pooled, np.float32)
+
+  def _compared(self, *given: Any) -> list[jax.Array]:
+    """Embeddings as they are multiplied."""
+    given = [np.asarray(x, np.float32) for x in given]
+    if any(x.ndim != 2 or not len(x) for x in given) or given[0].shape[1] != given[1].shape[1]:
+      raise ValueError(f'embeddings have shapes {[list(x.shape) for x in given]}; expected [n, d] and [m, d], as encode gives them')
+    given = [jnp.asarray(finite(x, 'the embeddings')) for x in given]
+    return given if self.config['similarity'] == 'dot' else [_unit(x) for x in given]
+
+  def _columns(self, inputs: Any, column: str) -> dict[str, np.ndarray]:
+    spec = self.data.spec
+    if is_raw(inputs):
+      inputs = [inputs]
+    if isinstance(inputs, np.ndarray | jax.Array) and not (inputs.dtype.kind in 'UT' and inputs.ndim == 1):
       inputs = {column: inputs}
     elif not isinstance(inputs, Mapping):
       examples = list(inputs)
       if lacking := [sorted(example) for example in examples if isinstance(example, Mapping) and column not in example]:
         raise ValueError(f'the model reads the column {column!r}, and an example has {lacking[0]}; give examples with that column')
-      inputs = stack([{column: example[column] if isinstance(example, Mapping) else example} for example in examples]) if examples else {}
-    columns, spec = {name: np.asarray(x) for name, x in inputs.items()}, self.plan.data.spec
+      values = [example[column] if isinstance(example, Mapping) else example for example in examples]
+      inputs = {column: values if any_raw(values) else stack([{column: x} for x in values])[column]} if examples else {}
+    read = lambda name, x: made_of(name, x, spec[name], self._artefact.tokenizer) if name in spec and any_raw(x) else np.asarray(x)
+    columns = {name: read(name, x) for name, x in inputs.items()}
     if column not in columns or not columns[column].ndim or not len(columns[column]):
       given = {name: x.shape for name, x in columns.items()}
       raise ValueError(f'inputs must be an array [n, {", ".join(map(str, spec[column].shape))}] of {column!r}, not {given}')
@@ -104,6 +217,10 @@ class Model:
       raise ValueError(f'the columns have {lengths} rows; expected as many of each')
     return columns
 
+  def reads_texts(self, name: str | None = None) -> bool:
+    """Whether a column, the input column unless named, is made of texts by the tokenizer of the model."""
+    return is_tokens(self.data.spec[name or self.data.inputs], self._artefact.tokenizer)
+
   def _typed(self, name: str, x: np.ndarray, want: Column) -> np.ndarray:
     """A column as the model reads it; ValueError where numbers of its type, or out of its range, cannot be meant."""
     kinds = 'biu' if np.issubdtype(want.dtype, np.integer) else 'biuf'
@@ -113,6 +230,47 @@ class Model:
     return x
 
 
+def _int8(z: np.ndarray) -> np.ndarray:
+  low, high = z.min(0), z.max(0)
+  step = np.where(high > low, (high - low) / 255, 1)
+  return np.clip((z - low) / step - 128, -128, 127).astype(np.int8)
+
+
+def _shown(parts: Sequence[int]) -> Iterator[int]:
+  """The same, with a bar on stderr."""
+  from rich.console import Console
+  from rich.progress import track
+
+  return track(parts, 'encoding', console=Console(stderr=True))
+
+
+@jax.jit
+def _unit(x: jax.Array) -> jax.Array:
+  return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+@jax.jit
+def _products(a: jax.Array, b: jax.Array) -> jax.Array:
+  return jnp.matmul(a, b.T, precision='highest')
+
+
+def _nearest(query: jax.Array, of: jax.Array, k: int) -> tuple[np.ndarray, np.ndarray]:
+  """Indices and scores [q k]; the best so far stand first, so that of equal scores the lower index stays."""
+  best = jnp.zeros((len(query), 0)), jnp.zeros((len(query), 0), jnp.int32)
+  for first in range(0, len(of), ROWS):
+    best = _better(*best, query, of[first : first + ROWS], first, k)
+  return np.asarray(best[1]), np.asarray(best[0])
+
+
+@partial(jax.jit, static_argnames='k')
+def _better(scores, rows, query, part, first, k):
+  new = _products(query, part)
+  scores = jnp.concatenate([scores, new], 1)
+  rows = jnp.concatenate([rows, jnp.broadcast_to(first + jnp.arange(len(part)), new.shape)], 1)
+  scores, at = jax.lax.top_k(scores, min(k, scores.shape[1]))
+  return scores, jnp.take_along_axis(rows, at, 1)
+
+
 def read_config(workdir: Path) -> dict[str, Any]:
   """The config of the run in `workdir`; ConfigError if there is none."""
   try:
@@ -120,7 +278,9 @@ def read_config(workdir: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
       raise ValueError(f'config.json holds {type(config).__name__}')
   except (OSError, ValueError) as error:
-    raise ConfigError(f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`') from error
+    raise ConfigError(
+      f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`, or the folder of a saved model'
+    ) from error
   return config
 
 
@@ -151,46 +311,51 @@ def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
   return planned, found[0], programs.create(seed_data(planned))
 
 
-def load(workdir: str | Path) -> Model | dict[str, Any]:
-  """The trained model in `workdir`, with `encode(...)`; of a system with a loop of its own, its states by name."""
-  if read_config(Path(workdir)).get('experiment'):
-    return loops.states(Path(workdir))
-  planned, train, _ = restore(Path(workdir))
-  return Model(planned, train)
+def load(where: str | Path) -> Model | dict[str, Any]:
+  """Opens a trained model, to `encode` new data with.
 
+  Args:
+    where: the workdir of a run, or a folder that `Model.save` has written. A run opens with its data set; where that is not here, the
+      model that `jssl train` has left in WORKDIR/model is opened in its place, which needs neither data nor packages of data.
 
-def read_inputs(where: str, model: Model) -> tuple[Any, list[str] | None]:
-  """Inputs for `encode`: an .npy array, a folder of pictures, or data:NAME[/SPLIT]; and the names of files, where they are files."""
-  data = model.plan.data
-  if where.startswith('data:'):
-    name, _, split = where[5:].partition('/')
-    if name != model.plan.config['data']['name']:
-      data = open_data(dict(name=name))
-    split = split or 'test'
-    if split not in data.splits:
-      raise ConfigError(f'{name} has no split {split!r}; it has {sorted(data.splits)}')
-    return [data.splits[split][i] for i in range(len(data.splits[split]))], None
-  path, want = Path(where), data.spec[data.inputs]
-  if not where or not path.exists():
-    raise ConfigError(f'INPUT {where!r} does not exist; give an .npy file, a folder of pictures or data:NAME')
-  if path.suffix == '.npy' and path.is_file():
-    return read_array(path), None
-  if path.is_dir():
-    if not is_picture(data.inputs, want.shape, want.dtype):
-      raise ConfigError(f'{where} is a folder, but the model reads {data.inputs!r} {list(want.shape)}, no pictures; give an .npy file')
-    return read_folder(path, want.shape)
-  raise ConfigError(f'INPUT must be an .npy file, a folder of pictures or data:NAME, not {where!r}')
+  Returns:
+    The model; of a system with a loop of its own, its states by name.
 
-
-def read_array(path: Path) -> np.ndarray:
-  """The array in an .npy file; ConfigError where there is none of numbers."""
+  Raises:
+    ConfigError: there is no run or model, or one that cannot be opened.
+  """
+  where = Path(where)
+  config = read_config(where)
+  if artefacts.MARK in config:
+    return Model(artefacts.read(where))
+  if config.get('experiment'):
+    return loops.states(where)
   try:
-    x = np.load(path, allow_pickle=False)
-  except Exception as error:  # of a file that is something else, NumPy's errors are of many types
-    raise ConfigError(f'{path} cannot be read as an array of numbers ({first_line(error)}); save one by numpy.save') from error
-  if not isinstance(x, np.ndarray):
-    raise ConfigError(f'{path} holds several arrays, as numpy.savez writes them; save one by numpy.save')
-  return x
+    planned, train, _ = restore(where)
+  except ConfigError as error:
+    if not (where / SAVED / 'config.json').is_file():
+      raise
+    logging.getLogger('jssl').warning('%s; its saved model %s is used', error, where / SAVED)
+    return Model(artefacts.read(where / SAVED))
+  return Model(artefacts.of_run(planned, train, _results(where)), planned)
+
+
+def _results(workdir: Path) -> dict[str, Any]:
+  """What results.json holds; nothing where there is none."""
+  try:
+    return dict(json.loads((workdir / 'results.json').read_text()))
+  except (OSError, ValueError):
+    return {}
+
+
+def save_run(planned: Plan, train: TrainState, workdir: Path, results: Mapping[str, Any]) -> None:
+  """Leaves the model of a run in WORKDIR/model; a warning where it cannot be saved, as the run itself is."""
+  try:
+    artefacts.write(workdir / SAVED, artefacts.of_run(planned, train, results))
+  except (ValueError, OSError) as error:
+    with contextlib.suppress(OSError):
+      artefacts.remove(workdir / SAVED)  # that of an earlier state
+    logging.getLogger('jssl').warning('the model is not saved in %s: %s', workdir / SAVED, error)
 
 
 def writable(path: Path) -> None:

@@ -30,7 +30,7 @@ from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, health
-from jssl.model import read_config, restore, writable
+from jssl.model import read_config, restore, save_run, writable
 from jssl.options import lookup
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.tables import EVALUATORS
@@ -201,6 +201,8 @@ def report(
   )
   if workdir:
     replace(workdir / 'results.json', as_json(results, indent=1))
+    if jax.process_count() == 1:  # the arrays of several are not all here
+      save_run(p, trained.train, workdir, results)
     draw(p, results, subjects, workdir)
   return results
 

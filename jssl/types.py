@@ -176,6 +176,7 @@ class Info(TypedDict, total=False):
   classes: Sequence[str]  # names of the labels; `spec['label'].classes` has them too
   texts: Mapping[str, Sequence[str]]  # split -> the texts that ids were made of
   tokenizer: str  # how ids were made
+  tokenizer_json: str  # the tokenizer itself, as a file tokenizer.json has it
   tokens: Sequence[str]  # strings of a vocabulary that no tokenizer made, from the first id that is not special on
   words: Sequence[str]  # in the order of the split 'words'
   entities: Sequence[str]  # of a knowledge graph, by number

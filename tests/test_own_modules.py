@@ -159,8 +159,9 @@ def test_evaluate_from_another_folder(trained):
 def test_embed_from_another_folder(trained):
   folder, _ = trained
   np.save(folder / 'x.npy', np.ones((3, 6), np.float32))
-  for source, rows in ((folder / 'x.npy', 3), ('data:mine.data:blobs/train', 60)):
-    done = jssl('embed', folder / 'run', source, folder / 'z.npy', cwd=elsewhere(folder / 'c'))
+  run = folder / 'run'
+  for of, source, rows in ((run, folder / 'x.npy', 3), (run, 'data:mine.data:blobs/train', 60), (run / 'model', folder / 'x.npy', 3)):
+    done = jssl('embed', of, source, folder / 'z.npy', cwd=elsewhere(folder / 'c'))
     assert done.returncode == 0, done.stderr
     assert np.load(folder / 'z.npy').shape == (rows, 8)
 

@@ -206,6 +206,38 @@ def tokenizer_of(texts: tuple[str, ...], vocabulary: int, name: str | None):
   return tokenize.wordpiece(texts, vocabulary=vocabulary), f'WordPiece, at most {vocabulary} ids, lower case, trained on train'
 
 
+def tokenizer_in(info: Mapping) -> Any:
+  """The tokenizer of a data set: that in `info`, or one loaded, or trained on `info['texts']['train']` again, as `info` says; else None.
+
+  Operators take texts away and leave the rest of `info` as it is; what is trained on fewer texts is another tokenizer. `made_by` tells.
+  """
+  how = info.get('tokenizer', '')
+  if info.get('tokenizer_json'):
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_str(info['tokenizer_json'])
+  if how.endswith(', loaded'):
+    return tokenize.load(how.removesuffix(', loaded'))
+  trained = re.fullmatch(r'WordPiece, at most (\d+) ids, lower case, trained on train', how)
+  if not trained or 'train' not in info.get('texts', {}):
+    return None
+  return tokenizer_of(tuple(info['texts']['train']), int(trained[1]), None)[0]  # the same texts give the same tokenizer
+
+
+def made_by(tokenizer: Any, data: Data) -> bool:
+  """Whether the ids of a data set, 1,000 rows of them, are what a tokenizer makes of its texts; True where there are no texts."""
+  texts = data.info.get('texts', {}).get('train', ())
+  if not len(texts):
+    return True
+  rows, length = data.splits['train'], data.spec[data.inputs].length
+  at = np.unique(np.linspace(0, len(rows) - 1, 1000).astype(int))
+  some = rows.take(at)[data.inputs]
+  if len(texts) == len(rows) and np.array_equal(tokenize.encode(tokenizer, [texts[i] for i in at], length), some):
+    return True
+  made = {row.tobytes() for row in tokenize.encode(tokenizer, texts, length)}
+  return all(row.astype(np.int32).tobytes() in made for row in some)
+
+
 def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping, facts: Mapping[str, Mapping[str, Any]] | None = None) -> Data:
   """Data of columns in memory, whole numbers as int32; 'train' says the shape of an example.
 

@@ -63,7 +63,7 @@ def sentence_tasks(
     said=again(encode([a for a, _ in turns])), reply=again(encode([b for _, b in turns])), turn=again(np.arange(len(turns))),
     first=again(encode(first)), second=again(encode(second)), relation=again(relation),
   )  # fmt: skip
-  info = {**CARD, 'tokenizer': how, 'ids': tokenize.facts(made)}
+  info = {**CARD, 'tokenizer': how, 'tokenizer_json': made.to_str(), 'ids': tokenize.facts(made)}
   return text.data(dict(train=train, test=dict(ids=train['ids'])), info)
 
 

@@ -257,6 +257,12 @@ def write(folder: str | Path, net: Bert, *, tokenizer: str | Path, normalize: bo
   shutil.copyfile(tokenizer, folder / 'tokenizer.json')
 
 
+def options_of(net: Bert) -> dict[str, Any]:
+  """The options by which `Bert` makes a network that takes the parameters of this one and computes the same."""
+  told = ('vocabulary', 'depth', 'heads', 'hidden', 'length', 'types', 'pool', 'dropout', 'mask_id', 'pad', 'epsilon', 'remat')
+  return dict(width=net.dim, dtype=np.dtype(net.word.dtype).name, **{option: getattr(net, option) for option in told})
+
+
 def tensors_of(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
   """The inverse of `read_params`: tensors by the names that Hugging Face gives them."""
   return {name: np.ascontiguousarray(x, np.float32) for name, x in _named(params).items()}

@@ -1,0 +1,402 @@
+"""A trained model as a folder: the networks, their arrays, and what encoding needs; nothing of how it was trained.
+
+config.json         networks, inputs, columns, transform; where the model comes from
+model.safetensors   parameters, statistics, the state of a fitted transform
+tokenizer.json      where texts are read
+README.md           a card
+"""
+
+import contextlib
+import importlib
+import json
+import logging
+import mmap
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import util
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+from jssl import configs, modules
+from jssl.core import nets
+from jssl.core.build import Plan, columns_of, make_networks, open_data
+from jssl.core.graph import Graph
+from jssl.core.log import as_json
+from jssl.core.method import make_method
+from jssl.core.phases import phase_at
+from jssl.core.step import TrainState
+from jssl.data.core.pictures import is_picture
+from jssl.data.text import corpora
+from jssl.errors import ConfigError
+from jssl.evaluators.subject import Subject
+from jssl.models.pretrained import bert
+from jssl.options import option, resolved, with_facts
+from jssl.types import Column, Data, Features, Params, Transform
+
+FORMAT = 1  # goes up when a folder can no longer be read by code that reads the format before it
+MARK = 'jssl_model'  # the key of config.json that holds the format; that of a run lacks it
+FILES = CONFIG, WEIGHTS, TOKENIZER, CARD = 'config.json', 'model.safetensors', 'tokenizer.json', 'README.md'
+BUILT = ('backbone', 'heads', 'inputs', 'transform', 'modules')  # keys of config.json that name functions
+NEEDED = (*BUILT, 'encoder', 'input', 'columns', 'fitted', 'similarity', 'sums', 'about')
+
+
+class Artefact(NamedTuple):
+  """A model, opened."""
+
+  config: dict[str, Any]  # config.json
+  data: Data  # columns and the input column; of a run, its splits too
+  networks: Mapping[str, nets.Network]
+  represent: Callable  # Method.represent
+  params: Params  # by network, the teacher's where the run represents by it
+  stats: Params
+  transform: Transform | None
+  fitted: Any  # the state of the transform
+  tokenizer: Any  # tokenizers.Tokenizer, or None
+
+
+def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None) -> Artefact:
+  """The model of a run: of its networks the arrays that represent, and of its config what encoding needs.
+
+  Args:
+    p: of the run.
+    train: its state.
+    results: of the run, for the card.
+  """
+  method, data = p.method_of(int(train.step)), p.phases[phase_at(p.phases, int(train.step))].data
+  held = {name: train.state[name] for name in ('stats', 'target', 'target_stats')}
+  params, held = jax.device_put(jax.device_get((train.params, held)), jax.devices()[0])
+  bound = method.networks(params, held)
+  params, stats = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in bound.items()}, nets.stats_of(bound)
+  told = with_facts({key: p.config[key] for key in BUILT[:-1]}, columns_of(p.data))
+  told['inputs'] = told['inputs'] or dict(name='columns', names=(data.inputs,))
+  told |= {key: _from_scratch(told[key], bound, key) for key in ('backbone', 'heads')}
+  config = {
+    MARK: FORMAT, **told, 'modules': modules.use({**told, 'modules': p.config['modules']}),
+    'encoder': p.config['represent'].get('encoder', 'backbone'), 'input': p.data.inputs,
+    'columns': {name: dict(shape=x.shape, dtype=x.dtype.name, **x.facts) for name, x in p.data.spec.items()},
+    'similarity': 'cosine', 'about': _about(p, results or {}),
+  }  # fmt: skip
+  config = json.loads(as_json(config))
+  networks, represent, transform = _built(config, p.data)
+  fitted = _fit(transform, partial(jax.jit(represent, static_argnames='network'), params, {'stats': stats}), p.data) if transform else None
+  return Artefact(config, p.data, networks, represent, params, stats, transform, fitted, _tokenizer_for(p))
+
+
+def write(folder: str | Path, artefact: Artefact) -> None:
+  """Writes a model as a folder, in the place of a model that is there.
+
+  Raises:
+    ConfigError: the folder holds something else, safetensors is not installed, or the transform's state cannot be kept.
+    OSError: it cannot be written.
+  """
+  folder = Path(folder)
+  held = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name} if folder.exists() else set()
+  if held and (MARK not in peek(folder) or held - {*FILES}):
+    raise ConfigError(f'{folder} holds something other than a model of jssl, and is left as it is; give another folder')
+  _safetensors()
+  from safetensors.numpy import save_file
+
+  layout, state = _laid_out(artefact.fitted)
+  arrays = _named(dict(params=artefact.params, stats=artefact.stats, transform=state))
+  part = folder.absolute().with_name(f'{folder.absolute().name}.part')
+  try:
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    save_file({name: np.array(_numbers(x), order='C') for name, x in arrays.items()}, part / WEIGHTS, metadata={'format': 'jssl'})
+    if artefact.tokenizer is not None:
+      (part / TOKENIZER).write_text(artefact.tokenizer.to_str(), 'utf-8')
+    config = {**artefact.config, 'fitted': layout, 'sums': {path.name: _sum(path) for path in sorted(part.iterdir())}}
+    (part / CONFIG).write_text(as_json(config, indent=1) + '\n')
+    (part / CARD).write_text(card(config), 'utf-8')
+    if folder.exists():
+      shutil.rmtree(folder)
+    os.replace(part, folder)
+  except Exception as error:
+    shutil.rmtree(part, ignore_errors=True)
+    if isinstance(error, OSError) or type(error).__name__ == 'SafetensorError':  # which a full disk gives too
+      raise OSError(f'the model cannot be written to {folder} ({error}); make room, or give another place') from error
+    raise
+
+
+def remove(folder: Path) -> None:
+  """Takes a model away, and its folder where nothing else is in it."""
+  if MARK in peek(folder):
+    for name in FILES:
+      (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+      folder.rmdir()
+
+
+def read(folder: str | Path) -> Artefact:
+  """The model in a folder; needs neither the data that it was trained on nor the place where it was.
+
+  Raises:
+    ConfigError: a file is missing or damaged, does not fit the others, or was written by a later version.
+  """
+  folder = Path(folder)
+  config = peek(folder)
+  if not isinstance(config.get(MARK), int):
+    raise ConfigError(f'{folder} holds no model that can be read; give a folder that Model.save has written')
+  if config[MARK] > FORMAT:
+    raise ConfigError(f'the model in {folder} has format {config[MARK]}, and this version reads {FORMAT}: install a newer jssl')
+  if missing := [key for key in NEEDED if key not in config]:
+    raise ConfigError(f'{folder}/config.json lacks {missing[0]!r}; copy the folder again')
+  for name in sorted({WEIGHTS, *config['sums']}):
+    if not (folder / name).is_file():
+      raise ConfigError(f'{folder} lacks {name}; copy the folder again')
+    if _sum(folder / name) != config['sums'].get(name):
+      raise ConfigError(f'{folder / name} is damaged or of another model: its checksum differs from that in config.json; copy the folder again')
+  try:
+    modules.use({key: config[key] for key in BUILT})
+    spec = {name: Column(**facts) for name, facts in config['columns'].items()}
+    data = Data({'train': ()}, spec, config['input'], config['about']['data'])
+    networks, represent, transform = _built(config, data)
+  except (ValueError, TypeError, LookupError, ImportError) as error:
+    raise ConfigError(f'the model in {folder} cannot be opened: {error}; it needs the jssl and the modules that it was saved with') from error
+  _safetensors()
+  from safetensors import SafetensorError, safe_open
+
+  try:
+    with safe_open(folder / WEIGHTS, 'numpy') as file:
+      found = {name: file.get_tensor(name) for name in file.keys()}
+  except (OSError, SafetensorError) as error:
+    raise ConfigError(f'{folder / WEIGHTS} cannot be read as safetensors ({error}); copy the folder again') from error
+  shapes = dict(zip(('params', 'stats'), jax.eval_shape(lambda: nets.init(networks, jax.random.key(0))), strict=True))
+  held = {name: found.pop(name) for name in [*found] if name.startswith('transform.')}
+  arrays = _filled(folder, shapes, found)
+  return Artefact(
+    config, data, networks, represent, arrays['params'], arrays['stats'], transform, _put_back(folder, config, held), _tokenizer(folder)
+  )
+
+
+def features_of(artefact: Artefact) -> Callable:
+  """(columns [b ...], network=None) -> Features, or what a head gives of pooled features; the transform belongs to the encoder alone."""
+  config, data = artefact.config, artefact.data
+
+  def through(params, state, batch, network):
+    on = stands_on(config, network)
+    if on == f'data.{data.inputs}':
+      return artefact.represent(params, state, batch, network=network)
+    net = nets.bind({network: artefact.networks[network]}, {network: params[network]}, {network: state['stats'][network]}, train=False)[network]
+    x = batch[on[5:]] if on.startswith('data.') else through(params, state, batch, on)
+    return net(x.pooled if isinstance(x, Features) else x)
+
+  arrays = artefact.params, {'stats': artefact.stats}
+  encode, tower = jax.jit(artefact.represent, static_argnames='network'), jax.jit(through, static_argnames='network')
+  apply, given = artefact.transform and jax.jit(artefact.transform.apply), artefact.fitted
+
+  def features(batch: Mapping[str, Any], network: str | None = None) -> Any:
+    if network is not None:
+      return tower(*arrays, batch, network=network)
+    represent = partial(encode, *arrays)
+    if artefact.transform is None:
+      return represent(batch)
+    if artefact.transform.networks:
+      return artefact.transform.apply(represent, given, batch)
+    found = represent(batch)
+    return found._replace(pooled=apply(given, found.pooled))
+
+  return features
+
+
+def stands_on(config: Mapping[str, Any], network: str) -> str:
+  """What a network reads: another network, or 'data.COLUMN'."""
+  spec = config['backbone'] if network == 'backbone' else config['heads'][network]
+  return spec.get('on', f'data.{config["input"]}' if network == 'backbone' else 'backbone')
+
+
+def column_of(config: Mapping[str, Any], network: str) -> str:
+  """The column that a network reads, itself or through those that it stands on."""
+  on = stands_on(config, network)
+  return on[5:] if on.startswith('data.') else column_of(config, on)
+
+
+def card(config: Mapping[str, Any]) -> str:
+  """What a model is, for people."""
+  about, column = config['about'], Column(**config['columns'][config['input']])
+  data, figures = about['data'], about['figures']
+  shape = ' x '.join(map(str, column.shape)) or 'one number'
+  kind = 'pictures, height x width x channels' if is_picture(config['input'], column.shape, column.dtype) else 'arrays'
+  reads = f'`{config["input"]}`: {kind}, {shape}, {column.dtype}'
+  scaled = '; files of another size are scaled to cover it and cut at the centre' if kind != 'arrays' else ''
+  options = ', '.join(f'{key}={value!r}' for key, value in config['inputs'].items() if key != 'name')
+  parts = [
+    f'# {about["name"]}',
+    about['method'],
+    f'## Use\n\n```python\nimport jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)\n```\n\n'
+    f'Reads {reads}{scaled}. They pass through the view {config["inputs"]["name"]}({options}) and the network `{config["encoder"]}` '
+    f'({config[config["encoder"]]["name"] if config["encoder"] == "backbone" else config["heads"][config["encoder"]]["name"]})'
+    + (f', then the transform {config["transform"]["name"]}' if config['transform'] else '') + '.',
+    '## Data\n\n' + '\n'.join(f'- {key}: {" ".join(str(data[key]).split())}' for key in TOLD if data.get(key)),
+    figures and '## Figures\n\n' + _table({about['name']: figures['own'], **figures['baselines']}),
+    '## Versions\n\n' + ', '.join(f'{name} {number}' for name, number in about['versions'].items()),
+  ]  # fmt: skip
+  return '\n\n'.join(part for part in parts if part) + '\n'
+
+
+TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')
+
+
+def _table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
+  """Figures of the first row, one a line, beside those of the others."""
+  shown = lambda x: '' if x is None else f'{x:.4g}'
+  lines = [('figure', *rows), ['---'] * (1 + len(rows))]
+  lines += [(name, *(shown(row.get(name)) for row in rows.values())) for name in next(iter(rows.values()))]
+  return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def _about(p: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
+  """Where a model comes from."""
+  name = p.config['name'] or 'trained'
+  text = (configs.module(name).__doc__ or '').strip() if name in configs.names() else ''
+  own = {n: x for n, x in results.get('figures', {}).items()}
+  figures = dict(own=own, baselines=results.get('baselines', {})) if own else {}
+  told = {'name': p.config['data']['name'], **{key: p.data.info[key] for key in TOLD if p.data.info.get(key)}}
+  return dict(name=name, method=text, data=told, data_config=p.config['data'], figures=figures, versions=results.get('versions', {}))
+
+
+def _tokenizer_for(p: Plan) -> Any:
+  """The tokenizer that made the ids which a model reads; None where it reads something else, or it is not known."""
+  spec, data = p.config['data'], p.data
+  while (made := corpora.tokenizer_in(data.info)) is not None and not corpora.made_by(made, p.data):
+    if not isinstance(spec.get('of'), Mapping):
+      logging.getLogger('jssl').warning(
+        'the tokenizer of %s is not among what is known of the data: the model reads ids, and no texts', data.info['name']
+      )
+      return None
+    spec = spec['of']  # an operator may have left out texts that the tokenizer was trained on
+    data = open_data(spec)
+  return made
+
+
+def _from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module], key: str) -> dict[str, Any]:
+  """Specs of networks in which one with pretrained weights, which the model has, is a network of the same sizes."""
+  if key == 'heads':
+    return {name: _from_scratch(spec, {'backbone': bound[name]}, 'backbone') for name, spec in specs.items()}
+  if specs['name'] not in ('bert_from', 'minilm'):
+    return dict(specs)
+  return dict(name='bert', **bert.options_of(bound['backbone']), **({'on': specs['on']} if 'on' in specs else {}))
+
+
+def _built(config: Mapping[str, Any], data: Data) -> tuple[dict[str, nets.Network], Callable, Transform | None]:
+  networks, columns = make_networks(config, data), columns_of(data)
+  inputs = option('inputs', config['inputs'], 'views')
+  method = make_method(networks, Graph((), {}, ()), {}, columns=columns, batch={}, inputs=inputs, encoder=config['encoder'])
+  return networks, method.represent, resolved('transform', Transform, config['transform'], None) if config['transform'] else None
+
+
+def _fit(transform: Transform, represent: Callable, data: Data) -> Any:
+  """The state that a transform is fitted to, as evaluators fit it."""
+  states = []
+  Subject(data, represent, None, transform._replace(fit=lambda *given: states.append(transform.fit(*given)) or states[-1]))
+  return states[-1]
+
+
+def _laid_out(state: Any) -> tuple[Any, Any]:
+  """A transform's state as what JSON can hold of it, and nested dicts of its arrays."""
+  if state is None or isinstance(state, bool | int | float | str):
+    return {'value': state}, {}
+  if isinstance(state, jax.Array | np.ndarray):
+    return {'array': True}, {'array': state}
+  if not isinstance(state, tuple | list | Mapping):
+    raise ConfigError(f'the state of the transform holds {type(state).__name__}, which cannot be saved: expected arrays, tuples and dicts')
+  named = hasattr(state, '_fields')
+  items = state._asdict() if named else state if isinstance(state, Mapping) else {str(i): x for i, x in enumerate(state)}
+  kind = f'{type(state).__module__}:{type(state).__name__}' if named else 'dict' if isinstance(state, Mapping) else 'tuple'
+  laid = {name: _laid_out(x) for name, x in items.items()}
+  return {'kind': kind, 'of': {name: layout for name, (layout, _) in laid.items()}}, {name: arrays for name, (_, arrays) in laid.items()}
+
+
+def _put_back(folder: Path, config: Mapping[str, Any], held: dict[str, np.ndarray]) -> Any:
+  """The state of the transform; the inverse of `_laid_out`."""
+
+  def state(layout: Mapping[str, Any], at: str) -> Any:
+    if 'value' in layout:
+      return layout['value']
+    if 'array' in layout:
+      return jax.numpy.asarray(held[f'{at}.array'])
+    found = {name: state(x, f'{at}.{name}') for name, x in layout['of'].items()}
+    if layout['kind'] in ('dict', 'tuple'):
+      return found if layout['kind'] == 'dict' else tuple(found.values())
+    module, _, name = layout['kind'].partition(':')
+    if module.partition('.')[0] not in ('jssl', config['transform']['name'].partition(':')[0].partition('.')[0]):
+      raise ValueError(f'{layout["kind"]} is of another package than the transform')
+    return getattr(importlib.import_module(module), name)(**found)
+
+  try:
+    return state(config['fitted'], 'transform')
+  except (LookupError, ValueError, TypeError, AttributeError, ImportError) as error:
+    raise ConfigError(f'the state of the transform in {folder} cannot be read ({error}); copy the folder again') from error
+
+
+def _named(tree: Mapping[str, Any]) -> dict[str, Any]:
+  """Nested dicts as one, of names with dots."""
+  leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+  return {'.'.join(str(part.key) for part in path): x for path, x in leaves}
+
+
+def _numbers(x: Any) -> np.ndarray:
+  """An array on the host; of random keys, their data."""
+  return np.asarray(jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
+
+
+def _filled(folder: Path, shapes: Any, found: Mapping[str, np.ndarray]) -> Any:
+  """Arrays in the place of shapes; ConfigError where they do not fit."""
+  expected = _named(shapes)
+  path = folder / WEIGHTS
+  for what, names in (('lacks', expected.keys() - found.keys()), ('has', found.keys() - expected.keys())):
+    if names:
+      raise ConfigError(f'{path} {what} {min(names)!r}, unlike the networks in config.json; both must be of one model: copy the folder again')
+
+  def array(name: str, want: Any) -> jax.Array:
+    x, key = found[name], jax.dtypes.issubdtype(want.dtype, jax.dtypes.prng_key)
+    x = jax.random.wrap_key_data(x, impl=want.dtype._impl.name) if key else jax.numpy.asarray(x)
+    if (x.shape, x.dtype) != (want.shape, want.dtype):
+      given, asked = (f'{of.dtype} {list(of.shape)}' for of in (x, want))
+      raise ConfigError(f'{name!r} in {path} is {given}, and the networks in config.json have {asked}; both must be of one model')
+    return x
+
+  _, tree = jax.tree.flatten(shapes)
+  return jax.tree.unflatten(tree, [array(name, want) for name, want in expected.items()])
+
+
+def _tokenizer(folder: Path) -> Any:
+  if not (folder / TOKENIZER).exists():
+    return None
+  try:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(folder / TOKENIZER))
+  except ImportError as error:
+    raise ConfigError("the model reads texts by tokenizers, which is not installed: pip install 'jssl[text]'") from error
+  except Exception as error:  # the parser's errors are plain Exceptions
+    raise ConfigError(f'{folder / TOKENIZER} cannot be read as a tokenizer ({error}); copy the folder again') from error
+
+
+def peek(folder: Path) -> dict[str, Any]:
+  """config.json of a folder; nothing where it has none."""
+  try:
+    config = json.loads((folder / CONFIG).read_text())
+  except (OSError, ValueError):
+    return {}
+  return config if isinstance(config, dict) else {}
+
+
+def _sum(path: Path) -> str:
+  with path.open('rb') as file:
+    if not path.stat().st_size:
+      return '0'
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+      return f'{zlib.crc32(whole):08x}'
+
+
+def _safetensors() -> None:
+  if util.find_spec('safetensors') is None:
+    raise ConfigError("models are kept as safetensors, which is not installed: pip install 'jssl[text]'")
