@@ -280,7 +280,7 @@ def _from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module], key
   """Specs of networks in which one with pretrained weights, which the model has, is a network of the same sizes."""
   if key == 'heads':
     return {name: _from_scratch(spec, {'backbone': bound[name]}, 'backbone') for name, spec in specs.items()}
-  if specs['name'] not in ('bert_from', 'minilm'):
+  if specs['name'] not in ('bert_from', 'minilm', 'masked_lm_start'):
     return dict(specs)
   return dict(name='bert', **bert.options_of(bound['backbone']), **({'on': specs['on']} if 'on' in specs else {}))
 
