@@ -108,8 +108,12 @@ def keep_memory() -> None:
 def _fail(message: str, code: int) -> int:
   with contextlib.suppress(OSError, ValueError):
     flush()
-  with contextlib.suppress(OSError, ValueError):  # where nobody can be told, the status tells
+  try:
     print(f'jssl: {message}', file=sys.stderr, flush=True)
+  except OSError:  # where nobody can be told, the status tells; Python would try again at its end, and end with another
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+  except ValueError:
+    pass
   return code
 
 
@@ -127,10 +131,13 @@ def flush() -> None:
 
 
 def path(text: str) -> Path:
-  """A path that is given; an empty one, as an unset variable of a shell leaves, would be the folder that one is in."""
+  """A path that is given, `~` being the home directory.
+
+  An empty one, as an unset variable of a shell leaves, would be the folder that one is in.
+  """
   if not text:
     raise argparse.ArgumentTypeError('a path must not be empty')
-  return Path(text)
+  return Path(os.path.expanduser(text))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -335,7 +342,7 @@ def _encoded(arguments) -> tuple:
   model = load(arguments.workdir)
   if not isinstance(model, Model):
     raise UsageError(f'{arguments.workdir} is of a system with a loop of its own, which embeds nothing; jssl.load gives its states by name')
-  inputs, names = read_inputs(arguments.input, model)
+  inputs, names = read_inputs(os.path.expanduser(arguments.input), model)
   return model, inputs, names, model.encode(inputs, batch_size=arguments.batch_size)
 
 

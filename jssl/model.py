@@ -324,7 +324,7 @@ def load(where: str | Path) -> Model | dict[str, Any]:
   Raises:
     ConfigError: there is no run or model, or one that cannot be opened.
   """
-  where = Path(where)
+  where = Path(where).expanduser()
   config = read_config(where)
   if artefacts.MARK in config:
     return Model(artefacts.read(where))

@@ -57,7 +57,7 @@ def replay(folder: str | Path) -> dict[str, Any]:
   Raises:
     ConfigError: if there is no captured step.
   """
-  folder = Path(folder)
+  folder = Path(folder).expanduser()
   if (folder / 'config.json').exists():
     steps = [int(f.name) for f in (folder / 'captures').glob('*') if f.name.isdigit()]
     if not steps:

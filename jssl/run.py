@@ -228,16 +228,17 @@ def alarms(figures: Mapping[str, float]) -> list[str]:
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:
   """Judges the run in `workdir` by named protocols; one JSON a protocol in its folder `evaluations`."""
-  config = read_config(Path(workdir))
+  workdir = local(workdir)
+  config = read_config(workdir)
   if config.get('experiment'):
     no_protocols(protocols)
-    return of_rows(config['name'], loops.rows(Path(workdir)))
-  p, trained, start = restore(Path(workdir))
+    return of_rows(config['name'], loops.rows(workdir))
+  p, trained, start = restore(workdir)
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
-    usable(Path(workdir))
-    results, subjects = compare(p, trained, start, asked, Path(workdir))
-    draw(p, results, subjects, Path(workdir))
+    usable(workdir)
+    results, subjects = compare(p, trained, start, asked, workdir)
+    draw(p, results, subjects, workdir)
     return results
   finally:
     tell(p.data.info.get('unread', {}))

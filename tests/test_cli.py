@@ -379,3 +379,11 @@ def test_closed_streams_are_no_obstacle(monkeypatch):
   assert cli.main(['list']) == 0
   monkeypatch.setattr(sys, 'stderr', None)
   assert cli.main(['list', '--family', 'nope']) == 2
+
+
+def test_every_command_takes_a_home_directory(tmp_path, monkeypatch, capsys):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  (tmp_path / 'w').mkdir()
+  for command in (['evaluate', '~/w'], ['embed', '~/w', 'data:digits', '~/o.npy'], ['neighbours', '~/w', 'data:digits'], ['replay', '~/w']):
+    assert cli.main(command) == 2
+    assert str(tmp_path / 'w') in capsys.readouterr().err
