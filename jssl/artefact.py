@@ -43,6 +43,7 @@ from jssl.types import Column, Data, Features, Params, Transform
 FORMAT = 1  # goes up when a folder can no longer be read by code that reads the format before it
 MARK = 'jssl_model'  # the key of config.json that holds the format; that of a run lacks it
 FILES = CONFIG, WEIGHTS, TOKENIZER, CARD = 'config.json', 'model.safetensors', 'tokenizer.json', 'README.md'
+TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')  # of the data, in the card
 BUILT = ('backbone', 'heads', 'inputs', 'transform', 'modules')  # keys of config.json that name functions
 NEEDED = (*BUILT, 'encoder', 'input', 'columns', 'fitted', 'similarity', 'sums', 'about')
 
@@ -223,25 +224,27 @@ def card(config: Mapping[str, Any]) -> str:
   about, column = config['about'], Column(**config['columns'][config['input']])
   data, figures = about['data'], about['figures']
   shape = ' x '.join(map(str, column.shape)) or 'one number'
-  kind = 'pictures, height x width x channels' if is_picture(config['input'], column.shape, column.dtype) else 'arrays'
-  reads = f'`{config["input"]}`: {kind}, {shape}, {column.dtype}'
-  scaled = '; files of another size are scaled to cover it and cut at the centre' if kind != 'arrays' else ''
+  if is_picture(config['input'], column.shape, column.dtype):
+    kind, read = 'pictures, height x width x channels', '; files of another size are scaled to cover it and cut at the centre'
+  elif TOKENIZER in config['sums']:
+    kind, read = 'token ids', f'; texts are cut or padded to {shape} tokens of {TOKENIZER}'
+  else:
+    kind, read = 'arrays', ''
   options = ', '.join(f'{key}={value!r}' for key, value in config['inputs'].items() if key != 'name')
+  encoder = config['encoder']
+  network = (config['backbone'] if encoder == 'backbone' else config['heads'][encoder])['name']
+  passed = f'It passes through the view {config["inputs"]["name"]}({options}) and the network `{encoder}` ({network})'
+  passed += f', then the transform {config["transform"]["name"]}' if config['transform'] else ''
   parts = [
     f'# {about["name"]}',
     about['method'],
-    f'## Use\n\n```python\nimport jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)\n```\n\n'
-    f'Reads {reads}{scaled}. They pass through the view {config["inputs"]["name"]}({options}) and the network `{config["encoder"]}` '
-    f'({config[config["encoder"]]["name"] if config["encoder"] == "backbone" else config["heads"][config["encoder"]]["name"]})'
-    + (f', then the transform {config["transform"]["name"]}' if config['transform'] else '') + '.',
+    '## Use\n\n```python\nimport jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)\n```',
+    f'Reads `{config["input"]}`: {kind}, {shape}, {column.dtype}{read}. {passed}.',
     '## Data\n\n' + '\n'.join(f'- {key}: {" ".join(str(data[key]).split())}' for key in TOLD if data.get(key)),
     figures and '## Figures\n\n' + _table({about['name']: figures['own'], **figures['baselines']}),
-    '## Versions\n\n' + ', '.join(f'{name} {number}' for name, number in about['versions'].items()),
+    about['versions'] and '## Versions\n\n' + ', '.join(f'{name} {number}' for name, number in about['versions'].items()),
   ]  # fmt: skip
   return '\n\n'.join(part for part in parts if part) + '\n'
-
-
-TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')
 
 
 def _table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
@@ -256,7 +259,7 @@ def _about(p: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
   """Where a model comes from."""
   name = p.config['name'] or 'trained'
   text = (configs.module(name).__doc__ or '').strip() if name in configs.names() else ''
-  own = {n: x for n, x in results.get('figures', {}).items()}
+  own = results.get('figures')
   figures = dict(own=own, baselines=results.get('baselines', {})) if own else {}
   told = {'name': p.config['data']['name'], **{key: p.data.info[key] for key in TOLD if p.data.info.get(key)}}
   return dict(name=name, method=text, data=told, data_config=p.config['data'], figures=figures, versions=results.get('versions', {}))

@@ -287,6 +287,8 @@ def read_config(workdir: Path) -> dict[str, Any]:
 def read_plan(workdir: Path) -> Plan:
   """The plan of the run in `workdir`; ConfigError if there is none, or something that it was trained with is not here."""
   config = read_config(workdir)
+  if artefacts.MARK in config:
+    raise ConfigError(f'{workdir} holds a model and no run; it embeds and finds neighbours: give the --workdir of a `jssl train` for this')
   try:
     return plan(config)
   except (ValueError, OSError, ImportError) as error:

@@ -340,6 +340,8 @@ def test_a_folder_of_something_else_is_left_as_it_is(trained, tmp_path):
     opened.save(tmp_path)
   with pytest.raises(ConfigError, match='left as it is'):
     opened.save(trained)
+  with pytest.raises(ConfigError, match='a model and no run'):
+    run.evaluate(trained / 'model')
   opened.save(tmp_path / 'm')
   opened.save(tmp_path / 'm')  # in the place of the one before
   assert sorted(p.name for p in tmp_path.iterdir()) == ['m', 'mine.txt']
