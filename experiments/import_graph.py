@@ -24,7 +24,7 @@ FLOORS = [
   ['evaluators', 'data', 'parts', 'passes'],
   ['objectives', 'views', 'masks', 'noise', 'negatives', 'models', 'transforms', 'metrics', 'pictures', 'envs'],
   ['ops', 'experiments'],
-  ['types', 'modules'],
+  ['types', 'modules', 'arguments'],
   ['errors'],
 ]
 

@@ -1,0 +1,85 @@
+"""The arguments of the command line."""
+
+import argparse
+import os
+from pathlib import Path
+
+SOURCES = "folder:PATH, PATH.jsonl, .csv, .parquet, .npy or .npz, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, or a data set's name"
+
+
+def path(text: str) -> Path:
+  """A path that is given, `~` being the home directory.
+
+  An empty one, as an unset variable of a shell leaves, would be the folder that one is in.
+  """
+  if not text:
+    raise argparse.ArgumentTypeError('a path must not be empty')
+  return Path(os.path.expanduser(text))
+
+
+def make_parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser('jssl', description='Representation learning and self-supervised learning in JAX.')
+  commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+
+  def command(name: str, help: str) -> argparse.ArgumentParser:
+    made = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+    made.add_argument('--json', action='store_true', help='print one JSON object and nothing else')
+    return made
+
+  listed = command('list', 'every system: paper, kind, config, scales, claim and its state')
+  listed.add_argument('--family', help='only this shelf')
+  train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
+  train.add_argument('name', help='a name from `jssl list`, or a file with a get_config(); name:scale for a scale other than small')
+  train.add_argument('--data', metavar='SOURCE', help=f"train on data of your own instead of the config's: {SOURCES}")
+  train.add_argument('--workdir', type=path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
+  train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
+  train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
+  train.add_argument('--take-over', action='store_true', help='take the workdir from another run that has it, and is known to be dead')
+  train.add_argument('--processes', metavar='N', help='processes of one run: their number, or auto on TPU pods and under SLURM')
+  train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
+  train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')
+  evaluate = command('evaluate', 'evaluate a trained run by named protocols')
+  evaluate.add_argument('workdir', type=path)
+  evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
+  embed = command('embed', 'representations of new data')
+  of = 'the workdir of a run, or the folder of a saved model'
+  source = 'an .npy array, a folder of pictures, read as in training, texts in .txt or .jsonl, one a line, or data:NAME[/SPLIT]'
+  embed.add_argument('workdir', type=path, metavar='D', help=of)
+  embed.add_argument('input', metavar='INPUT', help=source)
+  embed.add_argument(
+    'output', type=path, metavar='OUT', help='.npy, or .parquet with a column embedding; names of files: in STEM.names.json, or a column name'
+  )
+  embed.add_argument('--batch_size', type=int, default=256, metavar='N', help='inputs a call')
+  data = command('data', 'pack a data set into shards for random access, to be read as packed:OUT')
+  data.add_argument('action', choices=['pack'])
+  data.add_argument('source', metavar='SOURCE', help=SOURCES)
+  data.add_argument('output', type=path, metavar='OUT', help='a folder that is not there yet')
+  data.add_argument('options', nargs='*', metavar='KEY=VALUE', help='options of the data, such as resize=64')
+  neighbours = command('neighbours', 'the most similar of some inputs, by their representations')
+  neighbours.add_argument('workdir', type=path, metavar='D', help=of)
+  neighbours.add_argument('input', metavar='INPUT', help=source)
+  neighbours.add_argument(
+    '--query', nargs='+', metavar='ITEM', help='row numbers or names of files of INPUT, or another text or path (default: every row)'
+  )
+  neighbours.add_argument('--k', type=int, default=5, metavar='N', help='neighbours a query (default: 5)')
+  neighbours.add_argument('--batch_size', type=int, default=256, metavar='N', help='inputs a call')
+  reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
+  reproduce.add_argument('names', nargs='*', metavar='NAME')
+  reproduce.add_argument('--all', action='store_true', help='every system that has a claim')
+  reproduce.add_argument('--stale', action='store_true', help='only those whose code has changed since, or that were never tried')
+  default = 'one a core, as far as memory goes, or one where there is an accelerator'
+  reproduce.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
+  sweep = command(
+    'sweep', 'score settings of a system on development seeds and validation data, at most 8 of a row; tries are counted in the ledger'
+  )
+  sweep.add_argument('name', metavar='NAME')
+  sweep.add_argument(
+    '--over', action='append', default=[], metavar='x.y=a,b,c', help='values of an option; again for another, and all combinations'
+  )
+  sweep.add_argument('--tune', action='store_true', help='count them as tries')
+  sweep.add_argument('--row', metavar='VARIANT', help='tune a rival, one of the variants of the claim')
+  sweep.add_argument('--seeds', type=int, default=3, metavar='N', help='development seeds a try (default: 3)')
+  sweep.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
+  replay = command('replay', 'run a step that went wrong again, operation by operation, and name the first array that is not finite')
+  replay.add_argument('folder', type=path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
+  return parser
