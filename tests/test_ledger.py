@@ -108,7 +108,7 @@ def test_a_claim_is_as_good_as_its_worst_comparison_and_flags_stand_beside():
   rows['mine']['y'], rows['a']['y'] = near(0.3), near(0.25)
   verdict = claims.judge('mine', claim, rows, {})
   assert verdict.state == 'held' and [c.state for c in verdict.manipulation] == ['not_held']
-  assert verdict.flags[1:3] == ['the idea does not move its own quantity: y against a not_held', 'no row without the idea']
+  assert verdict.flags[1:3] == ['the idea is not shown to move its own quantity by 0.1: y against a: not held', 'no row without the idea']
 
 
 @pytest.mark.parametrize(

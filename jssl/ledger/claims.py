@@ -196,13 +196,19 @@ def judge(name: str, claim: Mapping[str, Any], rows: Mapping[str, Any], items: M
   said = checks(claim)
   comparisons = [c for check in said for c in against(check)]
   acts = [c for check in manipulation(claim) for c in against(check)]
-  missing = lambda check: tuple(row for row in AUTOMATIC if row not in check.beats and check.metric in rows.get(row, {}))
-  automatic = [c for check in said for c in against(check._replace(beats=missing(check), margin=0.0))]
+  named = {(check.metric, row) for check in said for row in check.beats}
+  missing = lambda check: tuple(row for row in AUTOMATIC if (check.metric, row) not in named and check.metric in rows.get(row, {}))
+  each = {check.metric: check for check in said}.values()
+  automatic = [c for check in each for c in against(check._replace(beats=missing(check), margin=0.0))]
   flags = [
     f'{c.other} is better in {c.metric} by {-c.mean:.3g}'
     for c in (*comparisons, *automatic) if c.mean < 0
   ]  # fmt: skip
-  flags += [f'the idea does not move its own quantity: {c.metric} against {c.other} {c.state}' for c in acts if c.state != 'held']
+  flags += [
+    f'the idea is not shown to move its own quantity by {c.margin:g}: {c.metric} against {c.other}: {c.state.replace("_", " ")}'
+    for c in acts
+    if c.state != 'held'
+  ]
   if not claim.get('without'):
     flags.append('no row without the idea')
   for row in claim.get('ceiling', ()):
