@@ -39,8 +39,8 @@ def gathered(objective: Callable, axis: str, *, whole: Collection[str] = ()) -> 
       rows = rows or len(x)
       return jax.lax.all_gather(x, axis, tiled=True)
 
-    args = [everything(name, x) for name, x in zip(names, args, strict=False)]
-    loss = objective(*args, **{name: everything(name, x) for name, x in options.items()})
+    given = [everything(name, x) for name, x in zip(names, args, strict=False)]
+    loss = objective(*given, **{name: everything(name, x) for name, x in options.items()})
     if not jnp.ndim(loss):
       return loss
     return jax.lax.dynamic_slice_in_dim(loss, jax.lax.axis_index(axis) * rows, rows)
