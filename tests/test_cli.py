@@ -1,6 +1,7 @@
 """The command line, as a person uses it: each mistake costs one line and a non-zero exit."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -387,3 +388,19 @@ def test_every_command_takes_a_home_directory(tmp_path, monkeypatch, capsys):
   for command in (['evaluate', '~/w'], ['embed', '~/w', 'data:digits', '~/o.npy'], ['neighbours', '~/w', 'data:digits'], ['replay', '~/w']):
     assert cli.main(command) == 2
     assert str(tmp_path / 'w') in capsys.readouterr().err
+
+
+def test_the_status_is_the_same_where_standard_error_is_broken(tmp_path):
+  read, write = os.pipe()
+  os.close(read)
+  done = subprocess.run([sys.executable, '-m', 'jssl', 'evaluate', 'nothing'], stderr=write, cwd=tmp_path)
+  os.close(write)
+  assert done.returncode == 2, 'and not 120, as when Python tries again at its end'
+
+
+def test_a_line_of_progress_is_one_line(capsys):
+  from jssl.core.progress import Bar
+
+  with Bar(3, 0, examples=1, quiet=False) as bar:
+    bar.show(3, 1.7e28)
+  assert len(capsys.readouterr().err.strip().splitlines()) == 1
