@@ -116,6 +116,7 @@ def test_a_claim_is_as_good_as_its_worst_comparison_and_flags_stand_beside():
   [
     (dict(seeds=3), 'seeds is 3; give 5 or more'), (dict(margins=1), "no key 'margins'"), (dict(beats=('cold',)), "speaks of 'cold'"),
     (dict(also=(dict(metric='x', beats=('hot',)),)), "lacks 'margin'"), (dict(ceiling=('oracle',)), "speaks of 'oracle'"),
+    (dict(variants=dict(hot=(), mine=())), "a variant is called 'mine'"), (dict(variants=dict(hot=(), raw_input=())), "called 'raw_input'"),
     (dict(manipulation=dict(metric='x', beats=('hot',), margin=0, seeds=5)), "no key 'seeds'"),
   ],
 )  # fmt: skip
@@ -187,6 +188,12 @@ def test_runs_that_were_done_are_not_done_again(ledger, monkeypatch):
   assert len(asked) == len({*asked}) == 10
   assert sorted(p.name for p in (records.folder()).iterdir()) == ['runs', 'small.json', 'small.png']
   assert not [*(records.folder() / 'runs').iterdir()]
+
+
+def test_variants_of_like_names_have_runs_of_their_own(tmp_path):
+  names = ('next token', 'next_token', 'next/token', 'next.token')
+  assert len({trials._path(tmp_path, name, 1000) for name in names}) == 4
+  assert all(trials._path(tmp_path, name, 1000).parent == tmp_path for name in names)
 
 
 def test_final_seeds_draw_other_data_and_share_a_program(ledger):

@@ -12,7 +12,7 @@ def get_config(scale='small'):
   c.losses.simcse = dict(name='info_nce', of=('views.q', 'views.k'), pairs=((0, 1),), temperature=0.05)
   c.losses.rank = dict(name='rank_penalty', of=('again.q', 'again.k'), pairs=((0, 1),), weight=0.1)
   c.optimizer.learning_rate.peak = 1e-3
-  c.evaluators = dict(sts=dict(name='sts'))
+  c.evaluators = dict(sts=dict(name='sts', pairs='pairs_test'))  # 'pairs' has those of validation too
   c.claim = dict(
     metric='sts_spearman', beats=('without', 'random_init'), margin=0.01,
     variants=dict(without=('losses.rank.weight=0.0',)),

@@ -109,6 +109,8 @@ def validate(name: str, claim: Mapping[str, Any], loop: bool) -> None:
     wrong = f'a check has no key {alien[0]!r}{closest(alien[0], OF_A_CHECK)}'
   elif claim.get('seeds') != 'items' and not (isinstance(seeds(claim), int) and seeds(claim) >= SEEDS):
     wrong = f"seeds is {claim['seeds']!r}; give {SEEDS} or more, or 'items' where nothing is drawn"
+  elif taken := [row for row in settings(claim) if row in (name, *AUTOMATIC)]:
+    wrong = f'a variant is called {taken[0]!r}, which is a row of its own; give it another name'
   elif not loop:
     known = (*AUTOMATIC, *settings(claim))
     named = [row for check in (*checks(claim), *manipulation(claim)) for row in check.beats]

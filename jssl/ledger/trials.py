@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jax
 import numpy as np
@@ -89,7 +90,7 @@ def prepared(name: str) -> tuple[dict[str, Any], list[str]]:
   config = run.load_config(name).to_dict()
   if not (claim := config.get('claim')):
     raise ConfigError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin)')
-  claims.validate(name, claim, loop=bool(config.get('experiment')))
+  claims.validate(config['name'], claim, loop=bool(config.get('experiment')))
   said = [*claims.checks(claim), *claims.manipulation(claim)]
   known = records.evaluators_of(config)
   labels = sorted({label for check in said for label in known if check.metric.startswith(f'{label}_')})
@@ -119,7 +120,7 @@ def _runs(name: str, labels: Sequence[str], done: Path, variant: str, settings: 
 
 
 def _path(done: Path, variant: str, seed: int) -> Path:
-  return done / f'{"".join(x if x.isalnum() else "_" for x in variant)}.{seed}.json'
+  return done / f'{quote(variant, safe=" ")}.{seed}.json'  # two variants never share a file
 
 
 def _read(done: Path, variant: str, seed: int) -> dict[str, Any]:

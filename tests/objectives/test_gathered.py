@@ -48,7 +48,7 @@ def local(case, w, x, y, labels, queue):
 
 def same(found, expected):
   for a, b in zip(found, expected, strict=True):
-    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=2e-4, atol=2e-6)
+    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize('case', CASES)
