@@ -402,4 +402,4 @@ def _sum(path: Path) -> str:
 
 def _safetensors() -> None:
   if util.find_spec('safetensors') is None:
-    raise ConfigError("models are kept as safetensors, which is not installed: pip install safetensors")
+    raise ConfigError('models are kept as safetensors, which is not installed: pip install safetensors')
