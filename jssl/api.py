@@ -16,6 +16,7 @@ from jssl.data.core.arrays import arrays
 from jssl.data.core.memory import hold
 from jssl.errors import ConfigError, DataError
 from jssl.model import Model
+from jssl.starting import continued
 from jssl.tables import DATA
 from jssl.types import Data
 
@@ -83,7 +84,9 @@ def train(
   batch_size: int | None = None,
   seed: int | None = None,
   settings: Mapping[str, Any] | None = None,
+  start: Any = None,
   workdir: str | Path | None = None,
+  resume_with: Mapping[str, Any] | None = None,
   protocols: Sequence[str] | None = None,
   baselines: bool = True,
   quiet: bool = False,
@@ -102,7 +105,10 @@ def train(
     epochs, steps: how long; one of the two.
     batch_size, seed: as in the config.
     settings: other options by their path, {'losses.nce.temperature': 0.1}.
+    start: where the encoder begins: the workdir of a run or the folder of a model, a Run that was kept, or dict(of=FOLDER, networks=(...),
+      layers=(first, last + 1)).
     workdir: where checkpoints, figures and pictures go, and from where a run that was stopped goes on; None keeps nothing.
+    resume_with: settings that the run in `workdir` goes on with, dict(epochs=40).
     protocols: evaluations at the end, by name; None for the config's own, () for none.
     baselines: whether to evaluate raw input and random initialisation too.
     quiet: show no progress.
@@ -130,13 +136,33 @@ def train(
   elif backbone is not None:
     config.backbone = dict(backbone)
   for path, value in (settings or {}).items():
-    set_option(config, f'{path}={value!r}' if not isinstance(value, str) else f'{path}={value}')
+    set_option(config, setting(path, value))
+  if start is not None:
+    with config.ignore_type():
+      config.start = begun(start)
   if config.get('experiment'):
     raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
   workdir = run.local(workdir) if workdir else None
-  p = plan(config)
+  p = plan(continued(config, workdir, [setting(*item) for item in (resume_with or {}).items()]))
   results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet)
   return Run(results, Model(of_run(p, trained.train, results), p), trained, workdir)
+
+
+def setting(path: str, value: Any) -> str:
+  return f'{path}={value}' if isinstance(value, str) else f'{path}={value!r}'
+
+
+def begun(start: Any) -> dict[str, Any]:
+  """The `start` of a config for whatever `train` takes as one."""
+  if isinstance(start, Mapping):
+    return dict(start)
+  of = start.workdir if isinstance(start, Run) else start
+  if not isinstance(of, str | Path):
+    raise ConfigError(
+      f'start={start!r} is in no folder: expected a workdir, the folder of a saved model, or a Run with a workdir; give that run a workdir, '
+      'or save its model with run.model.save(FOLDER)'
+    )
+  return dict(of=str(of))
 
 
 def named(data: Any) -> dict[str, Any]:

@@ -35,6 +35,9 @@ def make_parser() -> argparse.ArgumentParser:
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
   train.add_argument('--take-over', action='store_true', help='take the workdir from another run that has it, and is known to be dead')
+  train.add_argument(
+    '--resume-with', action='append', default=[], metavar='k=v', help='go on with the run in --workdir, with this setting changed: epochs=40'
+  )
   train.add_argument('--processes', metavar='N', help='processes of one run: their number, or auto on TPU pods and under SLURM')
   train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
   train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')

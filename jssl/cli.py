@@ -164,12 +164,14 @@ def train(arguments, overrides) -> None:
   workdir = run.local(workdir)
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
+    if arguments.resume_with and not arguments.workdir:
+      raise UsageError('--resume-with goes on with the run in a workdir: give --workdir')
     config = run.load_config(arguments.name, [*of_data(arguments.data), *overrides])
     if arguments.data and config.get('experiment'):
       raise UsageError(f'--data: {arguments.name} has a loop of its own, on data of its own; train another system on yours')
     if arguments.data and any('data' in phase for phase in config.get('phases', ())):
       raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
-    options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over)
+    options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over, resume_with=arguments.resume_with)
     try:
       results = run.train(config, workdir, protocols=_protocols(arguments), **options)
     except run.loop.Stopped as stopped:

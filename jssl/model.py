@@ -24,7 +24,7 @@ from jssl.core.build import Plan, plan
 from jssl.core.log import replace
 from jssl.core.mesh import make_mesh
 from jssl.core.phases import phase_at
-from jssl.core.programs import Programs, seed_data
+from jssl.core.programs import Programs
 from jssl.core.step import TrainState
 from jssl.data.core.arrays import stack, within
 from jssl.data.core.pictures import first_line, is_picture, like
@@ -164,6 +164,10 @@ class Model:
     """The trained arrays: network -> nested dict."""
     return jax.tree.map(lambda x: x, self._artefact.params)
 
+  def statistics(self) -> dict[str, Any]:
+    """The running statistics: network -> nested dict."""
+    return jax.tree.map(lambda x: x, self._artefact.stats)
+
   def _pooled(self, batch: Mapping[str, np.ndarray], network: str | None) -> np.ndarray:
     if network is None:
       return np.asarray(self._features(batch).pooled, np.float32)
@@ -298,8 +302,8 @@ def read_plan(workdir: Path) -> Plan:
     ) from error
 
 
-def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
-  """The plan, the trained state and the state before training of the run in `workdir`.
+def restore(workdir: Path) -> tuple[Plan, TrainState, Programs]:
+  """The plan and the trained state of the run in `workdir`, and the programs that make the state before training again.
 
   Raises:
     ConfigError: if there is no run there, or it has no checkpoint yet.
@@ -310,7 +314,7 @@ def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
   found = checkpoint.restore(checkpoint.open_checkpoints(Path(workdir) / 'checkpoints'), abstract)
   if not found:
     raise ConfigError(f'{workdir} has no checkpoint yet; train it further first')
-  return planned, found[0], programs.create(seed_data(planned))
+  return planned, found[0], programs
 
 
 def load(where: str | Path) -> Model | dict[str, Any]:

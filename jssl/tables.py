@@ -535,6 +535,8 @@ EVALUATORS = Table(
     'knn': 'general.knn:neighbour_vote',
     'linear': 'general.probe:linear',
     'fewshot': 'general.probe:fewshot',
+    'finetune': 'general.finetune:finetune',
+    'panel': 'general.panel:panel',
     'clustering': 'general.clustering:clustering',
     'link_prediction': 'graph.link_prediction:link_prediction',
     'retrieval': 'retrieval.retrieval:retrieval',

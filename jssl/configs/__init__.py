@@ -24,6 +24,7 @@ if not (_here / 'common.py').exists():
   __path__.append(str(_here.parents[1] / 'configs'))
 
 SMALL = 'small'
+OPEN = ('start', 'mesh', 'source', 'represent', 'evaluators', 'metrics')  # keys whose entries may be set where a config has none of them
 
 
 def names() -> dict[str, str]:
@@ -110,6 +111,9 @@ def set_option(c: Any, setting: str) -> None:
   if not equals:
     raise ConfigError(f'--config.{setting} has no value; write --config.{setting}=VALUE')
   *parents, last = path.split('.')
+  if parents and parents[0] in OPEN and parents[0] not in c:
+    with c.ignore_type():
+      c[parents[0]] = {}
   for key in parents:
     if key not in c or not hasattr(c[key], 'to_dict'):
       raise ConfigError(f'--config.{path}: there is no {key!r} to set{closest(key, c.keys())}')
