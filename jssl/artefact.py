@@ -269,12 +269,12 @@ def _tokenizer_for(p: Plan) -> Any:
   """The tokenizer that made the ids which a model reads; None where it reads something else, or it is not known."""
   spec, data = p.config['data'], p.data
   while (made := corpora.tokenizer_in(data.info)) is not None and not corpora.made_by(made, p.data):
-    if not isinstance(spec.get('of'), Mapping):
+    spec = corpora.trained_on(spec)  # an operator may have left out texts that the tokenizer was trained on
+    if spec is None:
       logging.getLogger('jssl').warning(
         'the tokenizer of %s is not among what is known of the data: the model reads ids, and no texts', data.info['name']
       )
       return None
-    spec = spec['of']  # an operator may have left out texts that the tokenizer was trained on
     data = open_data(spec)
   return made
 

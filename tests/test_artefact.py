@@ -138,7 +138,8 @@ def test_texts_are_read_as_the_ids_of_the_data(texts, tmp_path, hidden):
   [
     (dict(name='king_james_cipher', verses=300, length=16, vocabulary=600, query=6, labelled=50), True),
     (dict(name='subset', of=dict(name='simlex', length=8, vocabulary=600), train=50), True),
-    (dict(name='few_reviews', length=8, vocabulary=600, shots=20), False),
+    (dict(name='few_reviews', length=8, vocabulary=600, shots=20), True),
+    (dict(name='subset', of=dict(name='reviews_and_lee', length=8, vocabulary=600, shots=20), train=9), True),
     (dict(name='digits'), False),
   ],
 )
