@@ -36,7 +36,7 @@ from jssl.data.core.pictures import is_picture
 from jssl.data.text import corpora
 from jssl.errors import ConfigError
 from jssl.evaluators.subject import Subject
-from jssl.models.pretrained import bert
+from jssl.models.pretrained import bert, gpt2, starts
 from jssl.options import option, resolved, with_facts
 from jssl.types import Column, Data, Features, Params, Transform
 
@@ -46,6 +46,14 @@ FILES = CONFIG, WEIGHTS, TOKENIZER, CARD = 'config.json', 'model.safetensors', '
 TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')  # of the data, in the card
 BUILT = ('backbone', 'heads', 'inputs', 'transform', 'modules')  # keys of config.json that name functions
 NEEDED = (*BUILT, 'encoder', 'input', 'columns', 'fitted', 'similarity', 'sums', 'about')
+
+# network with the weights of a folder or a package -> one without, and the options by which it takes the same parameters
+PRETRAINED = {
+  **dict.fromkeys(('bert_from', 'minilm', 'masked_lm_start'), ('bert', bert.options_of)),
+  **dict.fromkeys(('gpt2_from', 'causal_lm_start'), ('gpt2', gpt2.options_of)),
+  'masked_lm_head_start': ('lm_head', lambda net: dict(vocabulary=net.dim, dtype=net.dtype)),
+  'image_encoder_start': ('vit', starts.image_options_of),
+}
 
 
 class Artefact(NamedTuple):
@@ -241,6 +249,7 @@ def card(config: Mapping[str, Any]) -> str:
     '## Use\n\n```python\nimport jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)\n```',
     f'Reads `{config["input"]}`: {kind}, {shape}, {column.dtype}{read}. {passed}.',
     '## Data\n\n' + '\n'.join(f'- {key}: {" ".join(str(data[key]).split())}' for key in TOLD if data.get(key)),
+    about.get('starts') and '## Start\n\n' + '\n'.join(f'- `{key}`: the weights of {of}' for key, of in about['starts'].items()),
     figures and '## Figures\n\n' + _table({about['name']: figures['own'], **figures['baselines']}),
     about['versions'] and '## Versions\n\n' + ', '.join(f'{name} {number}' for name, number in about['versions'].items()),
   ]  # fmt: skip
@@ -261,8 +270,19 @@ def _about(p: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
   text = (configs.module(name).__doc__ or '').strip() if name in configs.names() else ''
   own = results.get('figures')
   figures = dict(own=own, baselines=results.get('baselines', {})) if own else {}
+  specs = {'backbone': p.config['backbone'], **p.config['heads']}
+  begun = {key: _weights_of(spec) for key, spec in specs.items() if spec['name'] in PRETRAINED}
   told = {'name': p.config['data']['name'], **{key: p.data.info[key] for key in TOLD if p.data.info.get(key)}}
-  return dict(name=name, method=text, data=told, data_config=p.config['data'], figures=figures, versions=results.get('versions', {}))
+  return dict(
+    name=name, method=text, data=told, data_config=p.config['data'], starts=begun, figures=figures, versions=results.get('versions', {})
+  )
+
+
+def _weights_of(spec: Mapping[str, Any]) -> str:
+  """Whose weights a network of `PRETRAINED` begins with."""
+  if spec['name'] == 'minilm':
+    return 'all-MiniLM-L6-v2, Apache-2.0'
+  return f'the folder {Path(spec["folder"]).name}' if 'folder' in spec else f'{spec["name"].removesuffix("_start")} of jssl, CC BY-SA 4.0'
 
 
 def _tokenizer_for(p: Plan) -> Any:
@@ -283,9 +303,10 @@ def _from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module], key
   """Specs of networks in which one with pretrained weights, which the model has, is a network of the same sizes."""
   if key == 'heads':
     return {name: _from_scratch(spec, {'backbone': bound[name]}, 'backbone') for name, spec in specs.items()}
-  if specs['name'] not in ('bert_from', 'minilm', 'masked_lm_start'):
+  if specs['name'] not in PRETRAINED:
     return dict(specs)
-  return dict(name='bert', **bert.options_of(bound['backbone']), **({'on': specs['on']} if 'on' in specs else {}))
+  name, options_of = PRETRAINED[specs['name']]
+  return dict(name=name, **options_of(bound['backbone']), **({'on': specs['on']} if 'on' in specs else {}))
 
 
 def _built(config: Mapping[str, Any], data: Data) -> tuple[dict[str, nets.Network], Callable, Transform | None]:
