@@ -14,7 +14,7 @@ import mmap
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import util
 from pathlib import Path
@@ -44,9 +44,9 @@ FORMAT = 1  # goes up when a folder can no longer be read by code that reads the
 MARK = 'jssl_model'  # the key of config.json that holds the format; that of a run lacks it
 FILES = CONFIG, WEIGHTS, TOKENIZER, CARD = 'config.json', 'model.safetensors', 'tokenizer.json', 'README.md'
 TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')  # of the data, in the card
+USE = 'import jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)'
 BUILT = ('backbone', 'heads', 'inputs', 'transform', 'modules')  # keys of config.json that name functions
 NEEDED = (*BUILT, 'encoder', 'input', 'columns', 'fitted', 'similarity', 'sums', 'about')
-
 # network with the weights of a folder or a package -> one without, and the options by which it takes the same parameters
 PRETRAINED = {
   **dict.fromkeys(('bert_from', 'minilm', 'masked_lm_start'), ('bert', bert.options_of)),
@@ -114,16 +114,27 @@ def write(folder: str | Path, artefact: Artefact) -> None:
 
   layout, state = _laid_out(artefact.fitted)
   arrays = _named(dict(params=artefact.params, stats=artefact.stats, transform=state))
-  part = folder.absolute().with_name(f'{folder.absolute().name}.part')
-  try:
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+  with whole(folder) as part:
     save_file({name: np.array(_numbers(x), order='C') for name, x in arrays.items()}, part / WEIGHTS, metadata={'format': 'jssl'})
     if artefact.tokenizer is not None:
       (part / TOKENIZER).write_text(artefact.tokenizer.to_str(), 'utf-8')
     config = {**artefact.config, 'fitted': layout, 'sums': {path.name: _sum(path) for path in sorted(part.iterdir())}}
     (part / CONFIG).write_text(as_json(config, indent=1) + '\n')
-    (part / CARD).write_text(card(config), 'utf-8')
+    (part / CARD).write_text(card(config, texts=artefact.tokenizer is not None), 'utf-8')
+
+
+@contextlib.contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+  """Another folder to write in, which takes the place of `folder` when all is written.
+
+  Raises:
+    OSError: it cannot be written.
+  """
+  part = folder.absolute().with_name(f'{folder.absolute().name}.part')
+  try:
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
     if folder.exists():
       shutil.rmtree(folder)
     os.replace(part, folder)
@@ -193,7 +204,7 @@ def features_of(artefact: Artefact) -> Callable:
     on = stands_on(config, network)
     if on == f'data.{data.inputs}':
       return artefact.represent(params, state, batch, network=network)
-    net = nets.bind({network: artefact.networks[network]}, {network: params[network]}, {network: state['stats'][network]}, train=False)[network]
+    net = network_of(artefact._replace(params=params, stats=state['stats']), network)
     x = batch[on[5:]] if on.startswith('data.') else through(params, state, batch, on)
     return net(x.pooled if isinstance(x, Features) else x)
 
@@ -215,6 +226,12 @@ def features_of(artefact: Artefact) -> Callable:
   return features
 
 
+def network_of(artefact: Artefact, name: str) -> nnx.Module:
+  """A network with the trained arrays, in evaluation mode."""
+  net, params, stats = artefact.networks[name], artefact.params[name], artefact.stats[name]
+  return nets.bind({name: net}, {name: params}, {name: stats}, train=False)[name]
+
+
 def stands_on(config: Mapping[str, Any], network: str) -> str:
   """What a network reads: another network, or 'data.COLUMN'."""
   spec = config['backbone'] if network == 'backbone' else config['heads'][network]
@@ -227,14 +244,20 @@ def column_of(config: Mapping[str, Any], network: str) -> str:
   return on[5:] if on.startswith('data.') else column_of(config, on)
 
 
-def card(config: Mapping[str, Any]) -> str:
-  """What a model is, for people."""
+def card(config: Mapping[str, Any], *, texts: bool, use: str = USE) -> str:
+  """What a model is, for people.
+
+  Args:
+    config: config.json.
+    texts: whether it has a tokenizer.
+    use: code that encodes with the model.
+  """
   about, column = config['about'], Column(**config['columns'][config['input']])
   data, figures = about['data'], about['figures']
   shape = ' x '.join(map(str, column.shape)) or 'one number'
   if is_picture(config['input'], column.shape, column.dtype):
     kind, read = 'pictures, height x width x channels', '; files of another size are scaled to cover it and cut at the centre'
-  elif TOKENIZER in config['sums']:
+  elif texts:
     kind, read = 'token ids', f'; texts are cut or padded to {shape} tokens of {TOKENIZER}'
   else:
     kind, read = 'arrays', ''
@@ -246,7 +269,7 @@ def card(config: Mapping[str, Any]) -> str:
   parts = [
     f'# {about["name"]}',
     about['method'],
-    '## Use\n\n```python\nimport jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)\n```',
+    f'## Use\n\n```python\n{use}\n```',
     f'Reads `{config["input"]}`: {kind}, {shape}, {column.dtype}{read}. {passed}.',
     '## Data\n\n' + '\n'.join(f'- {key}: {" ".join(str(data[key]).split())}' for key in TOLD if data.get(key)),
     about.get('starts') and '## Start\n\n' + '\n'.join(f'- `{key}`: the weights of {of}' for key, of in about['starts'].items()),
