@@ -39,6 +39,11 @@ FORMATS = {
   ),
 }
 
+IDS = (
+  'from transformers import AutoModel\n\nmodel = AutoModel.from_pretrained("FOLDER", add_pooling_layer=False)\n'
+  'tokens = model(input_ids=ids, attention_mask=ids != model.config.pad_token_id).last_hidden_state'
+)
+
 
 def write(artefact: Artefact, folder: str | Path, format: str, *, network: str | None = None, normalize: bool = False) -> None:
   """Writes a text encoder as a folder of another library.
@@ -74,7 +79,7 @@ def write(artefact: Artefact, folder: str | Path, format: str, *, network: str |
       bert.write(part, net, **given, normalize=normalize, similarity=artefact.config['similarity'])
     else:
       bert.write_network(part, net, **given)
-    (part / artefacts.CARD).write_text(_card(artefact, name, format), 'utf-8')
+    (part / artefacts.CARD).write_text(_card(artefact, name, format, tokenizer is not None), 'utf-8')
 
 
 def _unlike(artefact: Artefact, name: str, net: object, format: str) -> str | None:
@@ -87,8 +92,9 @@ def _unlike(artefact: Artefact, name: str, net: object, format: str) -> str | No
     return f'its network {name!r} stands on {on!r}, and such a folder holds one network, on token ids'
   if artefact.transform is not None and name == config['encoder']:
     return f'its features pass through the transform {config["transform"]["name"]!r}; train it with transform=None'
-  if on == f'data.{data.inputs}' and (view['name'], list(view.get('names', ())), view.get('lists')) != ('columns', [data.inputs], None):
-    return f'its inputs pass through the view {view["name"]!r}, and such a folder gives the network ids as they are'
+  viewed = name == config['encoder'] or on == f'data.{data.inputs}'
+  if viewed and (view['name'], list(view.get('names', ())), view.get('lists') or None) != ('columns', [on[5:]], None):
+    return f'its inputs pass through the view {view["name"]!r}, and such a folder gives the network the ids of {on[5:]!r} as they are'
   tokens, column = artefact.tokenizer, data.spec[on[5:]]
   if not is_tokens(column, tokens):
     return None if format == PLAIN else f'it reads {on[5:]!r} as ids, and the tokenizer that made them is not known'
@@ -99,8 +105,9 @@ def _unlike(artefact: Artefact, name: str, net: object, format: str) -> str | No
   return None
 
 
-def _card(artefact: Artefact, name: str, format: str) -> str:
-  """A card with the head that the Hugging Face hub reads."""
+def _card(artefact: Artefact, name: str, format: str, texts: bool) -> str:
+  """A card with the head that the Hugging Face hub reads; `texts`: the folder has a tokenizer."""
   library, task, use = FORMATS[format]
-  config = {**artefact.config, 'encoder': name, 'input': artefacts.column_of(artefact.config, name)}
-  return f'---\nlibrary_name: {library}\npipeline_tag: {task}\n---\n\n' + artefacts.card(config, texts=artefact.tokenizer is not None, use=use)
+  column = artefacts.column_of(artefact.config, name)
+  config = {**artefact.config, 'encoder': name, 'input': column, 'inputs': dict(name='columns', names=[column]), 'transform': None}
+  return f'---\nlibrary_name: {library}\npipeline_tag: {task}\n---\n\n' + artefacts.card(config, texts=texts, use=use if texts else IDS)

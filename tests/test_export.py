@@ -118,6 +118,7 @@ def test_ids_without_a_tokenizer_make_a_plain_folder(tmp_path, monkeypatch):
   assert sorted(path.name for path in tmp_path.glob('hf/*')) == ['README.md', 'config.json', 'model.safetensors']
   net = bert.bert((7,), folder=str(tmp_path / 'hf'), rngs=nnx.Rngs(0))
   np.testing.assert_allclose(jax.jit(lambda x: net(x).pooled)(ids), model.encode(ids), atol=1e-5)
+  assert 'model(input_ids=ids' in (tmp_path / 'hf' / 'README.md').read_text()
   with pytest.raises(ConfigError, match='the tokenizer that made them is not known'):
     model.export(tmp_path / 'st', 'sentence-transformers')
   assert not (tmp_path / 'st').exists()
@@ -136,6 +137,7 @@ def test_the_tower_of_a_caption_is_exported_by_its_name(tmp_path, monkeypatch):
   model.export(tmp_path / 'st', 'sentence-transformers', network='text')
   net = bert.bert((12,), folder=str(tmp_path / 'st'), rngs=nnx.Rngs(0))
   np.testing.assert_allclose(jax.jit(lambda x: net(x).pooled)(ids), model.encode(ids, network='text'), atol=1e-5)
+  assert 'the view columns(names=[' in (tmp_path / 'st' / 'README.md').read_text()
   for name, says in ((None, 'is a ConvNet, and'), ('end', 'is a ProjectionMlp, and'), ('txt', 'did you mean text')):
     with pytest.raises(ConfigError, match=says):
       model.export(tmp_path / 'other', 'sentence-transformers', network=name)
