@@ -16,6 +16,7 @@ FLOORS = [
   ['ledger'],
   ['run', 'replay'],
   ['model', 'processes'],
+  ['export'],
   ['loops', 'artefact', 'inputs'],
   ['core'],
   ['keys', 'configs'],

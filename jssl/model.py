@@ -17,9 +17,9 @@ import numpy as np
 from flax import nnx
 
 from jssl import artefact as artefacts
-from jssl import loops
+from jssl import export, loops
 from jssl.artefact import Artefact
-from jssl.core import checkpoint, nets
+from jssl.core import checkpoint
 from jssl.core.build import Plan, plan
 from jssl.core.log import replace
 from jssl.core.mesh import make_mesh
@@ -69,6 +69,22 @@ class Model:
       OSError: it cannot be written.
     """
     artefacts.write(folder, self._artefact)
+
+  def export(self, folder: str | Path, format: str, *, network: str | None = None, normalize: bool = False) -> None:
+    """Writes a BERT encoder of texts as a folder that another library opens.
+
+    Args:
+      folder: is not there yet, or empty.
+      format: 'sentence-transformers', for `SentenceTransformer(folder)`, whose `encode` gives what `encode` gives here; or 'hf', a
+        BertModel without pooling, for `AutoModel.from_pretrained(folder)`.
+      network: which of the networks, such as the tower of a caption; the encoder of the model unless given.
+      normalize: scale embeddings to unit length, as `normalize_embeddings` of `encode` does; only with 'sentence-transformers'.
+
+    Raises:
+      ConfigError: the model has no such form, which the message gives the reason of, or the folder is there.
+      OSError: it cannot be written.
+    """
+    export.write(self._artefact, folder, format, network=network, normalize=normalize)
 
   def represent(self, inputs: Mapping[str, Any]) -> Features:
     """Features of one batch of columns, all on the device."""
@@ -157,8 +173,7 @@ class Model:
 
   def backbone(self) -> nnx.Module:
     """The encoder as an NNX module with the trained arrays, in evaluation mode: for code of one's own."""
-    encoder, of = self.config['encoder'], self._artefact
-    return nets.bind({encoder: of.networks[encoder]}, {encoder: of.params[encoder]}, {encoder: of.stats[encoder]}, train=False)[encoder]
+    return artefacts.network_of(self._artefact, self.config['encoder'])
 
   def params(self) -> dict[str, Any]:
     """The trained arrays: network -> nested dict."""

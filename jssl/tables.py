@@ -82,6 +82,7 @@ MODELS = Table(
     'bert_averaged': 'text.averaged:AveragedBert',
     'contextual_bert': 'text.contextual:ContextualBert',
     'bert_from': 'pretrained.bert:bert',
+    'gpt2': 'pretrained.gpt2:sized',
     'gpt2_from': 'pretrained.gpt2:gpt2',
     'minilm': 'pretrained.bert:minilm',
     'masked_lm_start': 'pretrained.starts:masked_lm',
