@@ -85,7 +85,7 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
   params, stats = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in bound.items()}, nets.stats_of(bound)
   told = with_facts({key: p.config[key] for key in BUILT[:-1]}, columns_of(p.data))
   told['inputs'] = told['inputs'] or dict(name='columns', names=(data.inputs,))
-  told |= {key: _from_scratch(told[key], bound, key) for key in ('backbone', 'heads')}
+  told |= from_scratch(told, bound)
   config = {
     MARK: FORMAT, **told, 'modules': modules.use({**told, 'modules': p.config['modules']}),
     'encoder': p.config['represent'].get('encoder', 'backbone'), 'input': p.data.inputs,
@@ -322,14 +322,22 @@ def _tokenizer_for(p: Plan) -> Any:
   return made
 
 
-def _from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module], key: str) -> dict[str, Any]:
-  """Specs of networks in which one with pretrained weights, which the model has, is a network of the same sizes."""
-  if key == 'heads':
-    return {name: _from_scratch(spec, {'backbone': bound[name]}, 'backbone') for name, spec in specs.items()}
-  if specs['name'] not in PRETRAINED:
-    return dict(specs)
-  name, options_of = PRETRAINED[specs['name']]
-  return dict(name=name, **options_of(bound['backbone']), **({'on': specs['on']} if 'on' in specs else {}))
+def from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module]) -> dict[str, Any]:
+  """`backbone` and `heads` of a config in which a network with pretrained weights is a network of the same sizes without them.
+
+  Args:
+    specs: a config.
+    bound: its networks.
+  """
+
+  def plain(spec: Mapping[str, Any], net: nnx.Module) -> dict[str, Any]:
+    if spec['name'] not in PRETRAINED:
+      return dict(spec)
+    name, options_of = PRETRAINED[spec['name']]
+    return dict(name=name, **options_of(net), **({'on': spec['on']} if 'on' in spec else {}))
+
+  heads = {name: plain(spec, bound[name]) for name, spec in specs['heads'].items()}
+  return dict(backbone=plain(specs['backbone'], bound['backbone']), heads=heads)
 
 
 def _built(config: Mapping[str, Any], data: Data) -> tuple[dict[str, nets.Network], Callable, Transform | None]:

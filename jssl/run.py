@@ -17,12 +17,13 @@ from jax.sharding import NamedSharding
 
 import jssl
 from jssl import loops
+from jssl.artefact import PRETRAINED, from_scratch
 from jssl.configs import load_config as load_config
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json, replace
 from jssl.core.mesh import BATCH, check_batch, make_mesh
-from jssl.core.programs import seed_data
+from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
 from jssl.data.own.pictures import tell
@@ -131,11 +132,12 @@ def fitting(p: Plan) -> list[str] | None:
   """
   if 'fingerprint' not in p.data.info:
     return None
-  pretrained = [x['name'] for x in (p.config['backbone'], *p.config['heads'].values()) if x['name'] in ('minilm', 'bert_from')]
+  of = (p.config['backbone'], *p.config['heads'].values())
+  pretrained = [x['name'] for x in of if x['name'] in PRETRAINED and p.data.spec[p.data.inputs].size]
   if pretrained and p.data.info.get('tokenizer', '').endswith('trained on train'):
     raise ConfigError(
       f'{pretrained[0]} is pretrained and knows the ids of its own tokenizer alone, and one was trained on these data: give '
-      "--config.data.tokenizer=minilm, or the path of the network's tokenizer.json"
+      "that one: --config.data.tokenizer=minilm, starts, or the path of the network's tokenizer.json"
     )
   kept, left = [], {}
   for label, judge in p.evaluators.items():
@@ -196,7 +198,7 @@ def report(
   items: dict[str, dict[str, Items]] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
   """What came out of a run: the figures of `compare`, and how it went; written to `results.json` where there is a workdir."""
-  starts = {'random_init': trained.untrained, **({'start': trained.start} if trained.given else {})} if evaluators and baselines else {}
+  starts = starts_of(p, trained.start, trained.untrained if trained.given else None) if evaluators and baselines else {}
   results, subjects = compare(p, trained.train, starts, evaluators, workdir, baselines, items)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
@@ -245,7 +247,7 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
     return of_rows(config['name'], loops.rows(workdir))
   p, trained, programs = restore(workdir)
   given = networks_for(p, workdir).get(0)
-  starts = {'random_init': programs.start(seed_data(p)), **({'start': programs.start(seed_data(p), given)} if given else {})}
+  starts = starts_of(p, programs.start(seed_data(p), given), programs.start(seed_data(p)) if given else None)
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
     usable(workdir)
@@ -321,8 +323,8 @@ def compare(
 ) -> tuple[dict[str, Any], dict[str, Subject]]:
   """Figures of the trained representation and, as baselines, of the same network before training and of the input as it is.
 
-  `starts` are states before training by their row: `random_init`, which was never trained, and `start`, where the run began as another has
-  ended. What evaluators of kind `panel` find less of than at the start is given as `forgetting`.
+  `starts` are states before training by their row, from `starts_of`. How much worse than the start the figures of evaluators called `panel`
+  have become is given as `forgetting`.
 
   `items`, where it is given, is filled: row -> figure -> the test items that it is made of.
 
@@ -356,6 +358,21 @@ def compare(
       record = {row: result[label] for row, result in found.items() if label in result}
       replace(workdir / 'evaluations' / f'{label}.json', as_json(record, indent=1))
   return results, subjects
+
+
+def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[str, TrainState]:
+  """The states before training by their row: `random_init`, which was never trained, and `start`, where a run began with trained networks.
+
+  Args:
+    p: the plan.
+    start: where the run began.
+    untrained: what that would have been without the networks of another run; None where there were none.
+  """
+  plain = from_scratch(p.config, p.method.networks(start.params, start.state))
+  if plain == {key: p.config[key] for key in plain}:
+    return {'random_init': start} if untrained is None else {'random_init': untrained, 'start': start}
+  fresh = plan({**p.config, **plain})  # without the pretrained weights that its config names
+  return {'random_init': Programs(fresh, make_mesh(devices=jax.devices()[:1])).start(seed_data(fresh)), 'start': start}
 
 
 def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path) -> None:
