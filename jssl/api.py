@@ -16,7 +16,7 @@ from jssl.data.core.arrays import arrays
 from jssl.data.core.memory import hold
 from jssl.errors import ConfigError, DataError
 from jssl.model import Model
-from jssl.starting import continued
+from jssl.resume import continued
 from jssl.tables import DATA
 from jssl.types import Data
 

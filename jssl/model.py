@@ -32,7 +32,7 @@ from jssl.errors import ConfigError
 from jssl.evaluators.features import finite
 from jssl.inputs import any_raw, is_raw, is_tokens, made_of
 from jssl.options import closest, natural
-from jssl.types import Column, Features
+from jssl.types import Column, Features, Params
 
 PRECISIONS = dict(float32=np.float32, float16=np.float16, bfloat16=jnp.bfloat16, int8=np.int8)
 SAVED = 'model'  # the folder of a workdir that holds the model
@@ -178,10 +178,6 @@ class Model:
   def params(self) -> dict[str, Any]:
     """The trained arrays: network -> nested dict."""
     return jax.tree.map(lambda x: x, self._artefact.params)
-
-  def statistics(self) -> dict[str, Any]:
-    """The running statistics: network -> nested dict."""
-    return jax.tree.map(lambda x: x, self._artefact.stats)
 
   def _pooled(self, batch: Mapping[str, np.ndarray], network: str | None) -> np.ndarray:
     if network is None:
@@ -359,6 +355,18 @@ def load(where: str | Path) -> Model | dict[str, Any]:
     logging.getLogger('jssl').warning('%s; its saved model %s is used', error, where / SAVED)
     return Model(artefacts.read(where / SAVED))
   return Model(artefacts.of_run(planned, train, _results(where)), planned)
+
+
+def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]:
+  """The config of a model, its parameters and its statistics by network.
+
+  Raises:
+    ConfigError: there is none, or it is of a system with a loop of its own.
+  """
+  model = load(where)
+  if not isinstance(model, Model):
+    raise ConfigError(f'{where} is of a system with a loop of its own, whose states are no networks; give another run or model to start from')
+  return model.config, model._artefact.params, model._artefact.stats
 
 
 def _results(workdir: Path) -> dict[str, Any]:

@@ -32,10 +32,10 @@ from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, health
-from jssl.model import read_config, restore, save_run, writable
+from jssl.model import read_config, restore, save_run, trained_networks, writable
 from jssl.options import lookup
 from jssl.pictures.embedding import LEAST, embedding_map
-from jssl.starting import continued, networks_for
+from jssl.resume import continued, networks_for
 from jssl.tables import EVALUATORS
 
 
@@ -89,7 +89,7 @@ def carried_out(
     if workdir and jax.process_index() == 0:
       usable(workdir)
       own_data(p, workdir)
-    trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir), **options)
+    trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir, trained_networks), **options)
     workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
     return report(p, trained, asked, workdir, baselines), trained
   finally:
@@ -246,7 +246,7 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
     no_protocols(protocols)
     return of_rows(config['name'], loops.rows(workdir))
   p, trained, programs = restore(workdir)
-  given = networks_for(p, workdir).get(0)
+  given = networks_for(p, workdir, trained_networks).get(0)
   starts = starts_of(p, programs.start(seed_data(p), given), programs.start(seed_data(p)) if given else None)
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)

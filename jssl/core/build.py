@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl import tables
+from jssl import starts, tables
 from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reached
 from jssl.core.mesh import check_layout
 from jssl.core.method import make_method
@@ -20,10 +20,8 @@ from jssl.core.phases import Phase, Turn, phase_at
 from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
 from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
-from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, signed, with_facts
-from jssl.parts import starts
+from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, scheduled, signed, with_facts
 from jssl.parts.guards import Guard
-from jssl.parts.optimizers import scheduled
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
 

@@ -13,7 +13,7 @@ from jssl.core.nets import Network, bind, stats_of
 from jssl.errors import ConfigError
 from jssl.options import closest, naming
 from jssl.parts.schedules import at, value_at
-from jssl.parts.starts import filled, origin
+from jssl.starts import filled, origin
 from jssl.types import Array, Batch, Call, Column, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import optax
 
-from jssl.parts.starts import Outside
+from jssl.starts import Outside
 from jssl.types import Array, Batch, Data, Method, Refresh
 
 

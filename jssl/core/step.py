@@ -10,7 +10,7 @@ import optax
 
 from jssl.core.phases import Phase
 from jssl.parts import guards
-from jssl.parts.starts import without
+from jssl.starts import without
 from jssl.types import Array, Batch, Given, Key, Metrics, Params, salted
 
 

@@ -2,29 +2,16 @@
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import jax
-import jax.numpy as jnp
 import optax
 
-from jssl.errors import ConfigError
-from jssl.options import call, option
 from jssl.parts.schedules import Schedule
 from jssl.types import Params
 
 Rate = float | Schedule
 DECAYED = ('kernel', 'embedding')
-
-
-def scheduled(spec: Mapping[str, Any], clock: Mapping[str, int]) -> tuple[optax.GradientTransformation, Callable]:
-  """The optimiser of a config, and its learning rate as a function of the step."""
-  bound = option('optimizer', spec, 'optimizers', clock)
-  rate = bound.keywords.get('learning_rate')
-  if not isinstance(rate, int | float | Schedule | None):
-    raise ConfigError(f'optimizer.learning_rate must be a number or a schedule, not {rate!r}')
-  return call(bound), rate if isinstance(rate, Schedule) else lambda step: jnp.float32(rate or 0.0)
 
 
 def matrices(params: Params) -> Params:

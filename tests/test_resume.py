@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 import jssl
-from jssl import run
+from jssl import run, starts
 from jssl.configs import load_config
 from jssl.core.build import plan
 from jssl.errors import ConfigError
-from jssl.parts import starts
 
 NO_FIGURES = dict(protocols=(), quiet=True)
 

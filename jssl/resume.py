@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,9 @@ from jssl.core.programs import Programs
 from jssl.core.stored import fingerprint
 from jssl.errors import ConfigError
 from jssl.keys import differing
-from jssl.model import Model, load, read_config
 from jssl.options import closest
-from jssl.parts.starts import BLOCKS
-from jssl.types import Given
+from jssl.starts import BLOCKS
+from jssl.types import Given, Params
 
 # What a run may go on with another value of. Data, networks, seed and batch size make a run what it is.
 CHANGES = (
@@ -31,11 +30,16 @@ CHANGES = (
 )  # fmt: skip
 
 
-def networks_for(p: Plan, workdir: Path | None) -> dict[int, Given]:
+def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[dict, Params, Params]]) -> dict[int, Given]:
   """phase -> the networks that it begins with, of each phase that begins as another run has ended.
 
   What was begun with is kept as a fingerprint in `start.json`. A run that has a checkpoint of the phase goes on without the other run, and
   then its figures are not compared with that start.
+
+  Args:
+    p: the plan.
+    workdir: of the run.
+    trained: folder -> config, parameters and statistics of the networks there.
 
   Raises:
     ConfigError: the other run cannot be opened, or its networks do not fit.
@@ -50,7 +54,7 @@ def networks_for(p: Plan, workdir: Path | None) -> dict[int, Given]:
   for i, phase in asked.items():
     entered = done is not None and (i == 0 or done > phase.first)
     try:
-      given = networks_of(phase)
+      given = networks_of(phase, *trained(phase.begin.of))
       prints[str(i)] = fingerprint(given)
       if entered and str(i) in held and held[str(i)] != prints[str(i)]:
         raise ConfigError(f'{phase.begin.of} has other networks than this run began with')
@@ -66,19 +70,16 @@ def networks_for(p: Plan, workdir: Path | None) -> dict[int, Given]:
   return found
 
 
-def networks_of(phase: Phase) -> Given:
-  """The parameters and statistics of the networks that a phase begins with, on the host."""
+def networks_of(phase: Phase, config: Mapping[str, Any], trained: Params, statistics: Params) -> Given:
+  """The parameters and statistics of the networks that a phase begins with, on the host, out of all that are trained."""
   begin, method = phase.begin, phase.turns[0].method
-  model = load(begin.of)
-  if not isinstance(model, Model):
-    raise ConfigError(f'start.of={begin.of} is of a system with a loop of its own, whose states are no networks; give another run or model')
   params, state = jax.eval_shape(method.init, jax.random.key(0))
   given = {}, {}
   for here, there in begin.networks.items():
-    if there not in model.params():
-      raise ConfigError(f'start.networks: {begin.of} has no network {there!r}{closest(there, model.params())}')
-    spec = model.config['backbone'] if there == 'backbone' else model.config['heads'][there]
-    for kind, own, of in zip(given, (params, state['stats']), (model.params(), model.statistics()), strict=True):
+    if there not in trained:
+      raise ConfigError(f'start.networks: {begin.of} has no network {there!r}{closest(there, trained)}')
+    spec = config['backbone'] if there == 'backbone' else config['heads'][there]
+    for kind, own, of in zip(given, (params, state['stats']), (trained, statistics), strict=True):
       kind[here] = _fitting(here, begin.of, spec, own[here], of[there], begin.layers)
   return given
 
@@ -135,7 +136,7 @@ def continued(config: Mapping[str, Any], workdir: Path | None, settings: Sequenc
     raise ConfigError(f'--resume-with {settings[0]}: {workdir or "a run that is not kept"} holds no run; it is for one that is there')
   if not there:
     return config
-  held, c = read_config(workdir), ConfigDict(config.to_dict() if hasattr(config, 'to_dict') else dict(config))
+  held, c = _read(workdir / 'config.json'), ConfigDict(config.to_dict() if hasattr(config, 'to_dict') else dict(config))
   before = [*held.get('resumed', ())]
   for change in before:
     changed(c, change['settings'])
@@ -152,6 +153,13 @@ def continued(config: Mapping[str, Any], workdir: Path | None, settings: Sequenc
     with c.ignore_type():
       c.resumed = tuple(before)
   return c
+
+
+def _read(path: Path) -> dict[str, Any]:
+  try:
+    return dict(json.loads(path.read_text()))
+  except (OSError, ValueError, TypeError) as error:
+    raise ConfigError(f'{path} cannot be read ({error}); give a workdir that holds a run') from error
 
 
 def changed(c: ConfigDict, settings: Sequence[str]) -> None:
