@@ -1,5 +1,6 @@
 """Training from Python in a line, and the run that comes of it."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from jssl.data.core.arrays import arrays
 from jssl.data.core.memory import hold
 from jssl.errors import ConfigError, DataError
 from jssl.model import Model
+from jssl.pictures.live import drawn
 from jssl.tables import DATA
 from jssl.types import Data
 
@@ -135,7 +137,8 @@ def train(
     raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
   workdir = run.local(workdir) if workdir else None
   p = plan(config)
-  results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet)
+  with contextlib.nullcontext() if quiet else drawn(p.config['name'], p.steps, p.config['batch_size']) as drawing:
+    results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet or drawing)
   return Run(results, Model(of_run(p, trained.train, results), p), trained, workdir)
 
 
