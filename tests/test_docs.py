@@ -1,7 +1,8 @@
 """The code of README and of the documentation runs: page by page, from top to bottom, in a folder of the page's own.
 
 - Python blocks share one namespace. A block that begins with the name of a file of this repository is an excerpt of it; one that begins
-  with another file name is written there, too. A config `c`, or one that `get_config` gives, is built.
+  with another file name is written there, too. A config `c`, or one that `get_config` gives, is built,
+  for batches of 16 examples.
 - In shell blocks each `jssl` command runs in this process. `short` makes training short, and nothing else is changed.
 - What cannot run here is listed in NOT_RUN with the reason; the arguments of a `jssl` command are parsed all the same.
 - Blocks of output are marked as `text`.
@@ -17,12 +18,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from flax import nnx
 
 import jssl
 from jssl import cli
+from jssl.api import train
 from jssl.arguments import make_parser
 from jssl.configs import split
 from jssl.core.build import plan
+from jssl.models.pretrained import bert
+from jssl.models.text import bert as text
 from tests.photos import digits
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,33 +44,35 @@ NOT_RUN = {
   'host0$': 'needs two hosts; tests/test_processes.py runs two processes',
   'host1$': 'needs two hosts',
   'drive.mount': 'is a cell of Colab',
+  '!jssl': 'is a cell of Colab',
   "processes.joined('auto')": 'needs a pod or a cluster; tests/test_processes.py runs it with a number',
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
   'jssl sweep': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
 }
 # What ends with another status than 0, as the page says.
-STATUS = {'temperature=1e-40': 2}
-# What takes more than seconds, and runs with the long tests.
-LONG = ('check_method(', 'jssl train repe')
+STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
+# What takes more than a few seconds, most of it to compile, and runs with the long tests.
+LONG = (
+  'check_method(', 'jssl train repe', 'jssl evaluate runs/hinge', 'backbone.name=vit_micro', 'backbone.folder=FOLDER', '--workdir t', 'jssl neighbours t ',
+)  # fmt: skip
 
 
 def short(argv: list[str]) -> list[str]:
-  """The same command for two steps of 16 examples: at the scale `tiny` unless it names one, and of data of jssl's without evaluation."""
+  """The same command for two steps of 16 examples, at the scale `tiny` unless it names one.
+
+  It is evaluated where it names protocols; tests/test_newcomer.py has the evaluation of a run on pictures.
+  """
   if argv[0] != 'train':
     return argv
   name = argv[1] if argv[1].endswith('.py') or split(argv[1])[0] != argv[1] else f'{argv[1]}:tiny'
-  quick = [] if any(x.startswith(('--data', '--protocol')) for x in argv) else ['--protocol=none']
+  quick = [] if any(x.startswith('--protocol') for x in argv) else ['--protocol=none']
   return ['train', name, *argv[2:], *quick, '--config.steps=2', '--config.batch_size=16']
 
 
 def short_train(method, data=None, **options):
   """`jssl.train`, as `short` shortens the command."""
-  quick = {} if data is not None or 'protocols' in options else dict(protocols=())
   tiny = f'{method}:tiny' if isinstance(method, str) and not method.endswith('.py') and split(method)[0] == method else method
-  return run_of_python(tiny, data, **{**options, **quick, 'epochs': None, 'steps': 2, 'batch_size': 16})
-
-
-run_of_python = jssl.train
+  return train(tiny, data, **{'protocols': (), **options, 'epochs': None, 'steps': 2, 'batch_size': 16})
 
 
 @pytest.fixture(scope='module')
@@ -76,8 +83,10 @@ def given(tmp_path_factory):
   digits(folder / 'more', 24, first=700, broken=False)
   shutil.copy(next((folder / 'more').rglob('*.png')), folder / 'a.png')
   shutil.copy(next((folder / 'more').rglob('*.jpg')), folder / 'b.jpg')
+  (folder / 'texts.txt').write_text('an apple\na basket of apples\n')
   (folder / 'pairs.jsonl').write_text(''.join(f'{{"text": "{i} apples", "positive": "a basket of {i} apples"}}\n' for i in range(40)))
-  shutil.copytree(ROOT / 'tests' / 'models' / 'tiny_bert', folder / 'FOLDER')
+  tokenizer = bert.minilm_folder() / 'tokenizer.json'
+  bert.write(folder / 'FOLDER', text.Bert((8,), vocabulary=30522, width=16, depth=1, heads=2, rngs=nnx.Rngs(0)), tokenizer=tokenizer)
   return folder
 
 
@@ -130,7 +139,7 @@ def run_python(block: str, page: str, names: dict) -> None:
     make = names['get_config']
     plan(make('tiny') if inspect.signature(make).parameters else make())
   elif re.search(r'^c\b', block, re.M):
-    plan(names['c'])
+    plan({**names['c'].to_dict(), 'batch_size': 16})
 
 
 def run_page(page: str, given: Path, folder: Path, monkeypatch, long: bool) -> None:
