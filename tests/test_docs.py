@@ -53,7 +53,8 @@ NOT_RUN = {
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
 # What takes more than a few seconds, most of it to compile, and runs with the long tests.
 LONG = (
-  'check_method(', 'jssl train repe', 'jssl evaluate runs/hinge', 'backbone.name=vit_micro', 'backbone.folder=FOLDER', '--workdir t', 'jssl neighbours t ',
+  'check_method(', 'jssl train repe', 'jssl evaluate runs/hinge', 'backbone.name=vit_micro', 'backbone.folder=FOLDER',
+  '--workdir t', 'jssl neighbours t ',
 )  # fmt: skip
 
 
