@@ -26,11 +26,14 @@ def drawn(name: str, steps: int, examples: int) -> Iterator[bool]:
     examples: a step.
   """
   display = notebook()
-  token = watching.set(display and _Drawing(display, name, steps, examples))
+  drawing = display and _Drawing(display, name, steps, examples)
+  token = watching.set(drawing)
   try:
-    yield display is not None
+    yield drawing is not None
   finally:
     watching.reset(token)
+    if drawing:
+      drawing.finish()
 
 
 def notebook() -> Callable | None:
@@ -49,19 +52,27 @@ class _Drawing:
 
   def __init__(self, display: Callable, name: str, steps: int, examples: int):
     self.display, self.name, self.steps, self.examples = display, name, steps, examples
-    self.handle, self.next = None, 0.0
+    self.handle, self.next, self.rows, self.shown = None, 0.0, [], 0
 
   def __call__(self, rows: Rows) -> None:
+    self.rows = rows
+    if time.monotonic() >= self.next or rows[-1]['step'] == self.steps:
+      self.show(rows)
+
+  def finish(self) -> None:
+    """Draws what came since, where a run has been stopped."""
+    if len(self.rows) > self.shown:
+      self.show(self.rows)
+
+  def show(self, rows: Rows) -> None:
     began = time.monotonic()
-    if began < self.next and rows[-1]['step'] < self.steps:
-      return
     figure = log_picture(rows, self._title(rows), panels=LIVE)
     if self.handle is None:
       self.handle = self.display(figure, display_id=True)
     else:
       self.handle.update(figure)
-    took = time.monotonic() - began
-    self.next = began + max(SECONDS, took / SHARE)
+    self.next = began + max(SECONDS, (time.monotonic() - began) / SHARE)
+    self.shown = len(rows)
 
   def _title(self, rows: Rows) -> str:
     step = rows[-1]['step']
