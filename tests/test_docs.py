@@ -53,19 +53,21 @@ NOT_RUN = {
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
 # What takes more than a few seconds, most of it to compile, and runs with the long tests.
 LONG = (
-  'check_method(', 'jssl train repe', 'jssl evaluate runs/hinge', 'backbone.name=vit_micro', 'backbone.folder=FOLDER',
+  'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'backbone.name=vit_micro', 'backbone.folder=FOLDER',
   '--workdir t', 'jssl neighbours t ',
 )  # fmt: skip
 
 
 def short(argv: list[str]) -> list[str]:
-  """The same command for two steps of 16 examples, at the scale `tiny` unless it names one.
+  """The same command at the scale `tiny`, unless it names one, for two steps of 16 examples where it trains.
 
   It is evaluated where it names protocols; tests/test_newcomer.py has the evaluation of a run on pictures.
   """
   if argv[0] != 'train':
     return argv
   name = argv[1] if argv[1].endswith('.py') or split(argv[1])[0] != argv[1] else f'{argv[1]}:tiny'
+  if not jssl.load_config(name).losses:
+    return ['train', name, *argv[2:]]
   quick = [] if any(x.startswith('--protocol') for x in argv) else ['--protocol=none']
   return ['train', name, *argv[2:], *quick, '--config.steps=2', '--config.batch_size=16']
 
