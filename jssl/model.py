@@ -329,17 +329,20 @@ def restore(workdir: Path) -> tuple[Plan, TrainState, Programs]:
 
 
 def load(where: str | Path) -> Model | dict[str, Any]:
-  """Opens a trained model, to `encode` new data with.
+  """Opens a trained model.
+
+      model = jssl.load('mine')
+      features = model.encode(['a.png', 'b.png'])     # [2 d]
 
   Args:
-    where: the workdir of a run, or a folder that `Model.save` has written. A run opens with its data set; where that is not here, the
-      model that `jssl train` has left in WORKDIR/model is opened in its place, which needs neither data nor packages of data.
+    where: a folder that `Model.save` has written, or the workdir of a run. A workdir is opened with the data set of the run; if that is
+      missing, the model in WORKDIR/model is opened instead, which needs no data.
 
   Returns:
-    The model; of a system with a loop of its own, its states by name.
+    A `Model`. For a system with a training loop of its own, a dict of its states by name.
 
   Raises:
-    ConfigError: there is no run or model, or one that cannot be opened.
+    ConfigError: the folder holds no run or model, or one that cannot be opened.
   """
   where = Path(where).expanduser()
   config = read_config(where)

@@ -239,7 +239,18 @@ def alarms(figures: Mapping[str, float]) -> list[str]:
 
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:
-  """Judges the run in `workdir` by named protocols; one JSON a protocol in its folder `evaluations`."""
+  """Evaluates the run in a workdir, as `jssl evaluate` does.
+
+  Args:
+    workdir: of a finished or stopped run.
+    protocols: names such as ('knn', 'linear'); None for those of the run's config.
+
+  Returns:
+    name, figures and baselines, as in `results.json`. Each protocol is written to `WORKDIR/evaluations/PROTOCOL.json`, too.
+
+  Raises:
+    ConfigError: there is no such run or protocol, or the data lack what the protocol needs.
+  """
   workdir = local(workdir)
   config = read_config(workdir)
   if config.get('experiment'):

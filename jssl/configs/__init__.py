@@ -76,7 +76,20 @@ def scales(config: ModuleType) -> tuple[str, ...]:
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):
-  """The config of `NAME`, `NAME:SCALE` or `FILE.py[:SCALE]`, with `--config.x.y=v` settings applied in order."""
+  """Reads the config of a system or of a file.
+
+      c = jssl.load_config('simclr:tiny', ['losses.nce.temperature=0.1'])
+
+  Args:
+    name: 'simclr', 'simclr:tiny', or a file with a function `get_config`: 'my_method.py'.
+    overrides: settings 'x.y=value', which are applied in order; `--config.` before them is left out.
+
+  Returns:
+    An ml_collections.ConfigDict.
+
+  Raises:
+    ConfigError: there is no such system, file, scale or option.
+  """
   system, scale = split(name)
   try:
     of = module(system)

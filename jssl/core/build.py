@@ -58,7 +58,7 @@ class Plan(NamedTuple):
 
 
 def build(config: Mapping[str, Any]) -> Method:
-  """The method that a config describes."""
+  """Returns the method that a config describes: its networks, passes and losses as pure functions."""
   return plan(config).method
 
 
