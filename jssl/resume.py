@@ -167,9 +167,7 @@ def changed(c: ConfigDict, settings: Sequence[str]) -> None:
   for setting in settings:
     key = setting.partition('=')[0].partition('.')[0]
     if key not in CHANGES:
-      raise ConfigError(
-        f'a run cannot go on with another {key}{closest(key, CHANGES)}; begin another one from it: --config.start="dict(of=WORKDIR)"'
-      )
+      raise ConfigError(f'a run cannot go on with another {key}{closest(key, CHANGES)}; begin another run from it: --config.start.of=WORKDIR')
     if key in ('epochs', 'steps'):  # one of them is the length
       with c.ignore_type():
         c.epochs = c.steps = None
@@ -192,5 +190,6 @@ def check(old: Plan, new: Plan, done: int) -> None:
   told = [{jax.tree_util.keystr(path, simple=True, separator='/'): (x.shape, x.dtype) for path, x in of} for of in shapes]
   if differ := sorted(name for name in told[0].keys() | told[1].keys() if told[0].get(name) != told[1].get(name)):
     raise ConfigError(
-      f'the state of the run would be another one (differing in {differ[0]}); begin another run from it: start=dict(of=WORKDIR)'
+      f'the state of the run would be another one (differing in {differ[0]}): a schedule stays a schedule, so change its options, as in '
+      'optimizer.learning_rate.peak=1e-4; for another optimiser begin another run from this one: --config.start.of=WORKDIR'
     )

@@ -54,7 +54,7 @@ STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a
 # What takes more than a few seconds, most of it to compile, and runs with the long tests.
 LONG = (
   'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'backbone.name=vit_micro', 'backbone.folder=FOLDER',
-  '--workdir t', 'jssl neighbours t ',
+  '--workdir t', 'jssl neighbours t ', 'jssl embed t ', 'jssl export t ',
 )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def reason(text: str) -> str | None:
 
 def parse(text: str) -> None:
   """Sees that the parser takes the `jssl` command in a line, whatever stands before it."""
-  if found := re.search(r"(?:^|[\s!/'])jssl ((?:train|evaluate|embed|neighbours|data|reproduce|sweep|replay|list) [^']*)", text):
+  if found := re.search(r"(?:^|[\s!/'])jssl ((?:train|evaluate|embed|neighbours|export|data|reproduce|sweep|replay|list) [^']*)", text):
     known, rest = make_parser().parse_known_args(shlex.split(found[1]))
     assert all(x.startswith('--config.') for x in rest), f'{text}: {rest}'
 
