@@ -16,7 +16,7 @@ FLOORS = [
   ['ledger'],
   ['run', 'replay'],
   ['model', 'processes'],
-  ['loops', 'artefact', 'inputs'],
+  ['loops', 'artefact', 'inputs', 'adapt'],
   ['core'],
   ['keys', 'configs'],
   ['options'],

@@ -1,5 +1,6 @@
 """Training from Python in a line, and the run that comes of it."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jssl import run
+from jssl.adapt import adapt, tokenizer_of
 from jssl.artefact import of_run
 from jssl.configs import load_config, set_option
 from jssl.core.build import plan
 from jssl.core.loop import Trained
 from jssl.data.core.arrays import arrays
 from jssl.data.core.memory import hold
+from jssl.data.own.rows import IMAGE, PICTURES, Found, Options, made
 from jssl.errors import ConfigError, DataError
+from jssl.inputs import encoded, is_raw
 from jssl.model import Model
 from jssl.tables import DATA
 from jssl.types import Data
@@ -95,9 +99,10 @@ def train(
 
   Args:
     method: a system, 'simclr' or 'simclr:tiny', a file with a `get_config`, or a config.
-    data: an array [n ...]; a dict of arrays [n ...] by column, where 'label' holds classes; a `Data`; where data are, 'folder:photos' or
+    data: an array [n ...]; a dict of arrays [n ...] by column, where 'label' holds classes; a list of texts, of paths of pictures, of PIL
+      images, or of dicts, an example each, with the keys of the columns of a table; a `Data`; where data are, 'folder:photos' or
       'pairs.jsonl', as on the command line; the name of a data set, or a dict of its name and options; None for that of the config. Of
-      arrays a fifth is held out for evaluation.
+      arrays and lists a fifth is held out for evaluation. Texts go through the tokenizer of a pretrained encoder, or one trained on them.
     backbone: the name of a network, or dict(name=..., **options).
     epochs, steps: how long; one of the two.
     batch_size, seed: as in the config.
@@ -119,7 +124,7 @@ def train(
   given = dict(epochs=epochs, steps=steps, batch_size=batch_size, seed=seed)
   with config.ignore_type():
     if data is not None:
-      config.data = named(data)
+      config.data = named(data, tokenizer_of(config.to_dict()))
     if epochs is not None or steps is not None:
       config.epochs = config.steps = None
     for key, value in given.items():
@@ -133,14 +138,19 @@ def train(
     set_option(config, f'{path}={value!r}' if not isinstance(value, str) else f'{path}={value}')
   if config.get('experiment'):
     raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
+  adapt(config)
   workdir = run.local(workdir) if workdir else None
   p = plan(config)
   results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet)
   return Run(results, Model(of_run(p, trained.train, results), p), trained, workdir)
 
 
-def named(data: Any) -> dict[str, Any]:
+def named(data: Any, tokenizer: str | None = None) -> dict[str, Any]:
   """The `data` of a config for whatever `train` takes as data.
+
+  Args:
+    data: as in `train`.
+    tokenizer: of texts among it; None for one that is trained on them.
 
   Raises:
     DataError: it takes no such thing.
@@ -153,12 +163,61 @@ def named(data: Any) -> dict[str, Any]:
     return hold(data)
   if isinstance(data, Mapping):
     columns = {name: np.asarray(x) for name, x in data.items()}
-  elif hasattr(data, '__array__'):
+    if any(x.dtype.kind in 'UTO' for x in columns.values()):
+      return hold(of_rows(columns_of(data), tokenizer))
+  elif hasattr(data, '__array__') and not is_raw(data):
     x = np.asarray(data)
     columns = {'image' if x.ndim in (3, 4) else 'vector': x[..., None] if x.ndim == 3 else x}
+  elif isinstance(data, Sequence) and data:
+    return hold(of_rows(columns_of(data), tokenizer))
   else:
-    raise DataError(f'data of type {type(data).__name__}: expected an array, a dict of arrays, a Data, or the name of a data set')
+    what = 'an empty list' if isinstance(data, Sequence) else f'type {type(data).__name__}'
+    raise DataError(
+      f'data of {what}: expected an array, a dict of arrays, a list of texts, images, paths or dicts, a Data, or the name of a data set'
+    )
   try:
     return hold(arrays(**columns, held_out=HELD_OUT))
   except ValueError as error:
     raise DataError(f'data: {error}') from error
+
+
+def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
+  """A list of texts, images, paths, arrays or dicts, or a dict of lists, as columns; an entry that an example lacks is None.
+
+  Raises:
+    DataError: its entries are of several kinds, or of one that is not read.
+  """
+  if isinstance(data, Mapping):
+    lengths = {name: len(x) for name, x in data.items()}
+    if len({*lengths.values()}) > 1:
+      raise DataError(f'data: the columns have {lengths} rows; expected as many of each')
+    return {name: [*map(entry, x)] for name, x in data.items()}
+  if all(isinstance(x, Mapping) for x in data):
+    names = dict.fromkeys(name for x in data for name in x)
+    return {name: [entry(x.get(name)) for x in data] for name in names}
+  found = [*map(entry, data)]
+  if all(isinstance(x, str) for x in found):
+    return {'image' if all(x.lower().endswith(PICTURES) for x in found) else 'text': found}
+  if all(isinstance(x, bytes) for x in found):
+    return {'image': found}
+  kinds = sorted({type(x).__name__ for x in data})
+  raise DataError(f'data: a list of {" and ".join(kinds)}; expected texts, paths of pictures, PIL images or dicts, all of one kind')
+
+
+def entry(x: Any) -> Any:
+  """An entry of a list as rows of files have it: paths as texts, images as the contents of a file."""
+  if isinstance(x, Path):
+    return str(x)
+  if is_raw(x) and not isinstance(x, str):
+    return encoded(x)
+  return x.item() if isinstance(x, np.generic) else x
+
+
+def of_rows(columns: dict[str, list[Any]], tokenizer: str | None) -> Data:
+  """Data of columns in memory, as of a table in a file."""
+  pictures = next((name for name in IMAGE if name in columns), None)
+  if pictures and any(isinstance(x, np.ndarray) for x in columns[pictures]):
+    columns = {**columns, pictures: [x if x is None else encoded(x) for x in columns[pictures]]}
+  names = [repr(row) for row in zip(*columns.values(), strict=True)]
+  digest = hashlib.sha256('\n'.join(names).encode()).hexdigest()
+  return made('data', {'train': Found(columns, names)}, Options(tokenizer=tokenizer, held_out=HELD_OUT), {'rows in memory': digest})

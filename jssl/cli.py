@@ -153,6 +153,7 @@ def train(arguments, overrides) -> None:
   import jax
 
   from jssl import configs, processes, run
+  from jssl.adapt import adapt
 
   if arguments.processes and not arguments.workdir:
     raise UsageError('several processes need one --workdir, on a file system that all of them see')
@@ -169,6 +170,7 @@ def train(arguments, overrides) -> None:
       raise UsageError(f'--data: {arguments.name} has a loop of its own, on data of its own; train another system on yours')
     if arguments.data and any('data' in phase for phase in config.get('phases', ())):
       raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
+    adapt(config)
     options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over)
     try:
       results = run.train(config, workdir, protocols=_protocols(arguments), **options)
