@@ -200,6 +200,8 @@ def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
     return {'image' if all(x.lower().endswith(PICTURES) for x in found) else 'text': found}
   if all(isinstance(x, bytes) for x in found):
     return {'image': found}
+  if all(isinstance(x, np.ndarray) and x.ndim in (2, 3) for x in found):
+    return {'image': [*map(encoded, found)]}
   kinds = sorted({type(x).__name__ for x in data})
   raise DataError(f'data: a list of {" and ".join(kinds)}; expected texts, paths of pictures, PIL images or dicts, all of one kind')
 
