@@ -14,7 +14,8 @@ def get_config(scale='small'):
     'cross entropy over all pairs of a batch, of texts given images and of images given texts',
     'learned temperature, that starts at 0.07 and stays above 0.01',
     'zero-shot classification by texts that name the classes, the mean of several prompts',
-    dict(part='the text at its last token; ResNets with attention pooling, and ViTs', out='scale', why='a mean over a small BERT, a convnet'),
+    dict(part='a causal transformer, read at the last token of a text', out='open', why='a BERT, whose tokens are averaged'),
+    dict(part='ResNets with attention pooling, and ViTs', out='scale', why='a convnet'),
     dict(part='400 million pairs of the web', out='data', why='not published'),
   )
   c.kind = 'multimodal'

@@ -22,7 +22,7 @@ COUNTS = (
   'ks', 'shots', 'clusters', 'restarts', 'episodes', 'examples', 'pairs', 'draws', 'trees', 'depth', 'keep', 'batch_size', 'dims', 'texts',
 )  # fmt: skip
 WEIGHTS = ('temperature', 'l2', 'ridge', 'tau')
-SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'doses', 'columns', 'towers', 'prompts')
+SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'doses', 'columns', 'towers')
 
 
 # What several protocols need.
