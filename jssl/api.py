@@ -123,8 +123,6 @@ def train(
     raise ConfigError(f'epochs={epochs} and steps={steps}: give one of them')
   given = dict(epochs=epochs, steps=steps, batch_size=batch_size, seed=seed)
   with config.ignore_type():
-    if data is not None:
-      config.data = named(data, tokenizer_of(config.to_dict()))
     if epochs is not None or steps is not None:
       config.epochs = config.steps = None
     for key, value in given.items():
@@ -134,6 +132,9 @@ def train(
     set_option(config, f'backbone.name={backbone}')
   elif backbone is not None:
     config.backbone = dict(backbone)
+  if data is not None:
+    with config.ignore_type():
+      config.data = named(data, tokenizer_of(config.to_dict()))
   for path, value in (settings or {}).items():
     set_option(config, f'{path}={value!r}' if not isinstance(value, str) else f'{path}={value}')
   if config.get('experiment'):

@@ -27,15 +27,6 @@ QUICK = dict(steps=3, batch_size=16, quiet=True, baselines=False)
 COLOURS = dict(red=(220, 30, 30), green=(30, 200, 30), blue=(30, 30, 220))
 
 
-@pytest.fixture(autouse=True, scope='module')
-def one_device():
-  """Simulated devices that are more than the cores can wait for each other's collectives for ever."""
-  first = jax.devices()[:1]
-  with pytest.MonkeyPatch.context() as patched:
-    patched.setattr(jax, 'devices', lambda *_: first)
-    yield
-
-
 def lines(path, rows):
   path.write_text('\n'.join(map(json.dumps, rows)))
   return str(path)
