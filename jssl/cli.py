@@ -232,7 +232,7 @@ def neighbours(arguments, overrides) -> None:
   if arguments.k < 1:
     raise UsageError(f'--k={arguments.k}: at least one neighbour is needed')
   model, inputs, names, z = _encoded(arguments)
-  names = names or (inputs if model.reads_texts() and isinstance(inputs[0], str) else None)
+  names = names or (inputs if isinstance(inputs, list) and isinstance(inputs[0], str) else None)
   rows = {name: i for i, name in reversed(list(enumerate(names or [])))} | {str(i): i for i in range(len(z))}
   asked = arguments.query or [str(i) for i in range(len(z))]
   others = [item for item in asked if item not in rows]

@@ -275,6 +275,12 @@ def test_texts_of_any_source_are_embedded_with_names(scored, tmp_path, capsys):
   assert cli.main(['neighbours', str(scored / 'run'), str(tmp_path / 'a.csv'), '--query', 'q1', 'one two', '--k', '2', '--json']) == 0
   found = json.loads(capsys.readouterr().out)['found']
   assert found[0]['query'] == 'q1' and len(found[0]['neighbours']) == 2 and found[1]['neighbours'][0]['name'] == 'q0'
+  command = ['neighbours', str(scored / 'run'), f'{scored / "pairs.csv"}', '--query', '0', '--k', '1', '--json']
+  assert cli.main(command) == 0 and json.loads(capsys.readouterr().out)['found'][0]['neighbours'][0]['score'] <= 1.0001
+  data = open_data(dict(name=str(scored / 'pairs.csv'), length=load(scored / 'run').data.spec['ids'].length))
+  pack(data, tmp_path / 'packed')
+  assert cli.main(['neighbours', str(scored / 'run'), f'packed:{tmp_path / "packed"}', '--query', '0', '--k', '1', '--json']) == 0
+  capsys.readouterr()
   (tmp_path / 'none.csv').write_text('number\n1\n')
   for source, says in {'none.csv': 'reads texts', 'a.xyz': 'does not exist', 'mnist5k/far': 'no split', 'folder:.': 'no pictures'}.items():
     assert cli.main(['embed', str(scored / 'run'), str(tmp_path / source) if 'csv' in source else source, str(tmp_path / 'o.npy')]) == 2
