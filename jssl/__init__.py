@@ -1,19 +1,25 @@
 """Representation learning and self-supervised learning in JAX.
 
-`from jssl import objectives` gives pure functions of arrays and costs a plain `import jax`; `import jssl` costs less. Everything else is
-imported when it is first used.
+    import jssl
 
-Stable names:
+    run = jssl.train('simclr', data=images, epochs=20)    # images [n h w c], 'folder:photos', ...
+    features = run.model.encode(images)                   # [n d]
+    run.model.save('mine')
+    model = jssl.load('mine')
 
-  objectives, gathered                  pure functions of arrays; the same within shard_map and pmap
-  load_config, build, plan              from a name to a config, and from a config to a Method or a Plan
-  train, Run                            training in a line, and the run that comes of it
-  evaluate                              protocols on a run that was kept
-  systems                               every system with its paper, scales and claim
-  load, Model                           a trained model: `encode` gives features, `save` writes a folder that `load` opens
-  arrays, Column, Data                  data of one's own, and their types
-  Features, Method                      what a backbone returns, and what a config is built to
+Public names:
+
+  train, Run                            trains a method and evaluates it; what it returns
+  load, Model                           opens a trained model: `encode` gives features, `save` writes it
+  systems                               lists every method with its paper, scales and claim
+  evaluate                              evaluates a run in a workdir
+  objectives, gathered                  losses as pure functions of arrays; `gathered` for use within shard_map and pmap
+  load_config, build, plan              reads a config by name; builds a Method, or a Plan with data and evaluation, from it
+  arrays, Data, Column                  a data set from arrays, its type, and the type of its columns
+  Method, Features                      what `build` returns; what a backbone returns
   JsslError, ConfigError, DataError     errors; all of them are in `jssl.errors`
+
+`import jssl` imports nothing heavy, and `from jssl import objectives` costs an import of JAX. Other names are imported on first use.
 
 These names and their signatures stay until 1.0 at least. What is to be removed or renamed gives a DeprecationWarning for one minor release
 before. Names that are not listed here may change with any release.
@@ -90,4 +96,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-  return sorted([*__all__, '__all__', '__doc__', '__file__', '__name__', '__path__', '__spec__', '__version__'])
+  return sorted([*__all__, '__version__'])

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from jssl.data.own.rows import IMAGE, PICTURES, Found, Options, made
 from jssl.errors import ConfigError, DataError
 from jssl.inputs import encoded, is_raw
 from jssl.model import Model
+from jssl.pictures.live import drawn
+from jssl.resume import continued
 from jssl.tables import DATA
 from jssl.types import Data
 
@@ -27,13 +30,21 @@ HELD_OUT = 0.2  # of arrays without a test split
 
 
 class Run:
-  """A run that has ended.
+  """A finished run, as `jssl.train` returns it.
+
+      run = jssl.train('simclr', data=images)
+      run.figures['linear_top1']       # a number; run.results has all of them, and the baselines
+      run.plot('log.png')              # loss, health, learning rate
+      run.model.encode(new_images)     # features
+      run.model.save('mine')           # opened again by jssl.load('mine')
+
+  A notebook shows a run as a table of its figures beside those of the baselines.
 
   Attributes:
-    results: figures, baselines, alarms, seconds and versions, as in `results.json`.
-    model: the trained `Model`: `run.model.encode(x)` gives features.
-    log: a dict a logged step, with its figures by name.
-    workdir: the folder of the run; None where nothing was kept.
+    results: what `results.json` holds: name, figures, baselines, alarms of collapse, seconds, versions.
+    model: the trained `Model`.
+    log: a list with one dict for each logged step: 'step', and figures such as 'loss' and 'health/rankme' by name.
+    workdir: the folder of the run, or None where nothing was kept.
   """
 
   def __init__(self, results: dict[str, Any], model: Model, trained: Trained, workdir: Path | None):
@@ -42,23 +53,23 @@ class Run:
 
   @property
   def figures(self) -> dict[str, float]:
-    """What the protocols found, by name: `knn_top1`, `linear_top1`, ..."""
+    """The figures of the evaluation protocols by name, such as 'knn_top1' and 'linear_top1'."""
     return self.results['figures']
 
   def frame(self) -> Any:
-    """The log as a pandas DataFrame, a row a logged step."""
+    """Returns the log as a pandas DataFrame with one row for each logged step."""
     import pandas
 
     return pandas.DataFrame(self.log).set_index('step')
 
   def plot(self, path: str | Path | None = None) -> Any:
-    """The loss, the learning rate and the health of the features by step.
+    """Plots the losses, the health of the features, the gradient norm and the learning rate by step.
 
     Args:
-      path: of a picture to write; None only draws.
+      path: where to write the picture, such as 'log.png'; None writes nothing.
 
     Returns:
-      A matplotlib Figure, which notebooks show.
+      A matplotlib Figure, which a notebook shows.
     """
     from jssl.pictures.run import log_picture
 
@@ -87,15 +98,21 @@ def train(
   batch_size: int | None = None,
   seed: int | None = None,
   settings: Mapping[str, Any] | None = None,
+  start: Any = None,
   workdir: str | Path | None = None,
+  resume_with: Mapping[str, Any] | None = None,
   protocols: Sequence[str] | None = None,
   baselines: bool = True,
   quiet: bool = False,
 ) -> Run:
-  """Trains a method and evaluates it beside raw input and random initialisation.
+  """Trains a method and evaluates its features, beside those of the raw input and of the untrained network.
 
-      run = jssl.train('simclr', data=images, backbone='resnet18', epochs=20)      # images [n h w c], uint8 or in [0, 1]
-      run.figures, run.model.encode(new_images)
+      run = jssl.train('simclr', data=images, backbone='resnet18', epochs=20)  # images [n h w c], uint8 or float in [0, 1]
+      run.figures                                                              # {'knn_top1': ..., 'linear_top1': ...}
+      features = run.model.encode(new_images)                                  # [n d]
+
+  `jssl.systems()` lists the methods. Progress is shown as a bar; a notebook draws loss and health instead, as the run goes on. Labels are
+  used by evaluation, and for training by supervised methods alone; without labels, protocols that need them are left out.
 
   Args:
     method: a system, 'simclr' or 'simclr:tiny', a file with a `get_config`, or a config.
@@ -104,19 +121,27 @@ def train(
       'pairs.jsonl', as on the command line; the name of a data set, or a dict of its name and options; None for that of the config. Of
       arrays and lists a fifth is held out for evaluation. Texts go through the tokenizer of a pretrained encoder, or one trained on them.
     backbone: the name of a network, or dict(name=..., **options).
-    epochs, steps: how long; one of the two.
-    batch_size, seed: as in the config.
-    settings: other options by their path, {'losses.nce.temperature': 0.1}.
-    workdir: where checkpoints, figures and pictures go, and from where a run that was stopped goes on; None keeps nothing.
-    protocols: evaluations at the end, by name; None for the config's own, () for none.
-    baselines: whether to evaluate raw input and random initialisation too.
-    quiet: show no progress.
+    epochs: length of the run in passes over the data. Give epochs or steps; None for both takes that of the config.
+    steps: length of the run in updates.
+    batch_size: examples in an update; None for that of the config.
+    seed: of initialisation, augmentation and the order of the data; None for that of the config.
+    settings: any other options of the config by their path: {'losses.nce.temperature': 0.1}.
+    start: where the encoder begins: the workdir of a run, the folder of a model, a Run that was kept, or dict(of=FOLDER, networks=(...),
+      layers=(first, last + 1)). See docs/starting.md.
+    workdir: folder for checkpoints, results and the model. A run that was stopped is resumed from there by the same call. None keeps
+      nothing.
+    resume_with: settings with which the run in `workdir` goes on, {'epochs': 40}.
+    protocols: evaluations at the end by name, such as ('knn', 'linear'); None for those of the config, () for none.
+    baselines: whether to evaluate the raw input and the untrained network, too.
+    quiet: whether to hide progress.
 
   Returns:
-    A Run.
+    A `Run` with the figures, the log and the trained model.
 
   Raises:
-    ConfigError: for a config that cannot be built, or data that do not fit it.
+    ConfigError: the config cannot be built, or the data do not fit it.
+    DataError: the data cannot be read.
+    Stopped: training was interrupted, or its loss is not finite.
   """
   config = load_config(method) if isinstance(method, str) else ConfigDict(dict(method))
   if epochs is not None and steps is not None:
@@ -136,14 +161,35 @@ def train(
     with config.ignore_type():
       config.data = named(data, tokenizer_of(config.to_dict()))
   for path, value in (settings or {}).items():
-    set_option(config, f'{path}={value!r}' if not isinstance(value, str) else f'{path}={value}')
+    set_option(config, setting(path, value))
+  if start is not None:
+    with config.ignore_type():
+      config.start = begun(start)
   if config.get('experiment'):
     raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
   adapt(config)
   workdir = run.local(workdir) if workdir else None
-  p = plan(config)
-  results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet)
+  p = plan(continued(config, workdir, [setting(*item) for item in (resume_with or {}).items()]))
+  with nullcontext() if quiet else drawn(p.config['name'], p.steps, p.config['batch_size']) as drawing:
+    results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet or drawing)
   return Run(results, Model(of_run(p, trained.train, results), p), trained, workdir)
+
+
+def setting(path: str, value: Any) -> str:
+  return f'{path}={value}' if isinstance(value, str) else f'{path}={value!r}'
+
+
+def begun(start: Any) -> dict[str, Any]:
+  """The `start` of a config for whatever `train` takes as one."""
+  if isinstance(start, Mapping):
+    return dict(start)
+  of = start.workdir if isinstance(start, Run) else start
+  if not isinstance(of, str | Path):
+    raise ConfigError(
+      f'start={start!r} is in no folder: expected a workdir, the folder of a saved model, or a Run with a workdir; give that run a workdir, '
+      'or save its model with run.model.save(FOLDER)'
+    )
+  return dict(of=str(of))
 
 
 def named(data: Any, tokenizer: str | None = None) -> dict[str, Any]:

@@ -38,6 +38,9 @@ def make_parser() -> argparse.ArgumentParser:
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
   train.add_argument('--take-over', action='store_true', help='take the workdir from another run that has it, and is known to be dead')
+  train.add_argument(
+    '--resume-with', action='append', default=[], metavar='k=v', help='go on with the run in --workdir, with this setting changed: epochs=40'
+  )
   train.add_argument('--processes', metavar='N', help='processes of one run: their number, or auto on TPU pods and under SLURM')
   train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
   train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')
@@ -66,6 +69,13 @@ def make_parser() -> argparse.ArgumentParser:
   )
   neighbours.add_argument('--k', type=int, default=5, metavar='N', help='neighbours a query (default: 5)')
   neighbours.add_argument('--batch_size', type=int, default=256, metavar='N', help='inputs a call')
+  export = command('export', 'a text encoder as a folder that another library opens')
+  export.add_argument('workdir', type=path, metavar='D', help=of)
+  export.add_argument('output', type=path, metavar='OUT', help='a folder that is not there yet')
+  opens = 'for SentenceTransformer(OUT) or for AutoModel.from_pretrained(OUT)'
+  export.add_argument('--format', required=True, choices=['sentence-transformers', 'hf'], help=opens)
+  export.add_argument('--network', metavar='NAME', help='which of the networks, such as the tower of a caption (default: the encoder)')
+  export.add_argument('--normalize', action='store_true', help='scale embeddings to unit length; with sentence-transformers')
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')

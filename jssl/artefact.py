@@ -14,7 +14,7 @@ import mmap
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import util
 from pathlib import Path
@@ -36,7 +36,7 @@ from jssl.data.core.pictures import is_picture
 from jssl.data.text import corpora
 from jssl.errors import ConfigError
 from jssl.evaluators.subject import Subject
-from jssl.models.pretrained import bert
+from jssl.models.pretrained import bert, gpt2, starts
 from jssl.options import option, resolved, with_facts
 from jssl.types import Column, Data, Features, Params, Transform
 
@@ -44,8 +44,16 @@ FORMAT = 1  # goes up when a folder can no longer be read by code that reads the
 MARK = 'jssl_model'  # the key of config.json that holds the format; that of a run lacks it
 FILES = CONFIG, WEIGHTS, TOKENIZER, CARD = 'config.json', 'model.safetensors', 'tokenizer.json', 'README.md'
 TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')  # of the data, in the card
+USE = 'import jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)'
 BUILT = ('backbone', 'heads', 'inputs', 'transform', 'modules')  # keys of config.json that name functions
 NEEDED = (*BUILT, 'encoder', 'input', 'columns', 'fitted', 'similarity', 'sums', 'about')
+# network with the weights of a folder or a package -> one without, and the options by which it takes the same parameters
+PRETRAINED = {
+  **dict.fromkeys(('bert_from', 'minilm', 'masked_lm_start'), ('bert', bert.options_of)),
+  **dict.fromkeys(('gpt2_from', 'causal_lm_start'), ('gpt2', gpt2.options_of)),
+  'masked_lm_head_start': ('lm_head', lambda net: dict(vocabulary=net.dim, dtype=net.dtype)),
+  'image_encoder_start': ('vit', starts.image_options_of),
+}
 
 
 class Artefact(NamedTuple):
@@ -77,7 +85,7 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
   params, stats = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in bound.items()}, nets.stats_of(bound)
   told = with_facts({key: p.config[key] for key in BUILT[:-1]}, columns_of(p.data))
   told['inputs'] = told['inputs'] or dict(name='columns', names=(data.inputs,))
-  told |= {key: _from_scratch(told[key], bound, key) for key in ('backbone', 'heads')}
+  told |= from_scratch(told, bound)
   config = {
     MARK: FORMAT, **told, 'modules': modules.use({**told, 'modules': p.config['modules']}),
     'encoder': p.config['represent'].get('encoder', 'backbone'), 'input': p.data.inputs,
@@ -106,16 +114,27 @@ def write(folder: str | Path, artefact: Artefact) -> None:
 
   layout, state = _laid_out(artefact.fitted)
   arrays = _named(dict(params=artefact.params, stats=artefact.stats, transform=state))
-  part = folder.absolute().with_name(f'{folder.absolute().name}.part')
-  try:
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+  with whole(folder) as part:
     save_file({name: np.array(_numbers(x), order='C') for name, x in arrays.items()}, part / WEIGHTS, metadata={'format': 'jssl'})
     if artefact.tokenizer is not None:
       (part / TOKENIZER).write_text(artefact.tokenizer.to_str(), 'utf-8')
     config = {**artefact.config, 'fitted': layout, 'sums': {path.name: _sum(path) for path in sorted(part.iterdir())}}
     (part / CONFIG).write_text(as_json(config, indent=1) + '\n')
-    (part / CARD).write_text(card(config), 'utf-8')
+    (part / CARD).write_text(card(config, texts=artefact.tokenizer is not None), 'utf-8')
+
+
+@contextlib.contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+  """Another folder to write in, which takes the place of `folder` when all is written.
+
+  Raises:
+    OSError: it cannot be written.
+  """
+  part = folder.absolute().with_name(f'{folder.absolute().name}.part')
+  try:
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
     if folder.exists():
       shutil.rmtree(folder)
     os.replace(part, folder)
@@ -185,7 +204,7 @@ def features_of(artefact: Artefact) -> Callable:
     on = stands_on(config, network)
     if on == f'data.{data.inputs}':
       return artefact.represent(params, state, batch, network=network)
-    net = nets.bind({network: artefact.networks[network]}, {network: params[network]}, {network: state['stats'][network]}, train=False)[network]
+    net = network_of(artefact._replace(params=params, stats=state['stats']), network)
     x = batch[on[5:]] if on.startswith('data.') else through(params, state, batch, on)
     return net(x.pooled if isinstance(x, Features) else x)
 
@@ -207,6 +226,12 @@ def features_of(artefact: Artefact) -> Callable:
   return features
 
 
+def network_of(artefact: Artefact, name: str) -> nnx.Module:
+  """A network with the trained arrays, in evaluation mode."""
+  net, params, stats = artefact.networks[name], artefact.params[name], artefact.stats[name]
+  return nets.bind({name: net}, {name: params}, {name: stats}, train=False)[name]
+
+
 def stands_on(config: Mapping[str, Any], network: str) -> str:
   """What a network reads: another network, or 'data.COLUMN'."""
   spec = config['backbone'] if network == 'backbone' else config['heads'][network]
@@ -219,14 +244,20 @@ def column_of(config: Mapping[str, Any], network: str) -> str:
   return on[5:] if on.startswith('data.') else column_of(config, on)
 
 
-def card(config: Mapping[str, Any]) -> str:
-  """What a model is, for people."""
+def card(config: Mapping[str, Any], *, texts: bool, use: str = USE) -> str:
+  """What a model is, for people.
+
+  Args:
+    config: config.json.
+    texts: whether it has a tokenizer.
+    use: code that encodes with the model.
+  """
   about, column = config['about'], Column(**config['columns'][config['input']])
   data, figures = about['data'], about['figures']
   shape = ' x '.join(map(str, column.shape)) or 'one number'
   if is_picture(config['input'], column.shape, column.dtype):
     kind, read = 'pictures, height x width x channels', '; files of another size are scaled to cover it and cut at the centre'
-  elif TOKENIZER in config['sums']:
+  elif texts:
     kind, read = 'token ids', f'; texts are cut or padded to {shape} tokens of {TOKENIZER}'
   else:
     kind, read = 'arrays', ''
@@ -238,9 +269,10 @@ def card(config: Mapping[str, Any]) -> str:
   parts = [
     f'# {about["name"]}',
     about['method'],
-    '## Use\n\n```python\nimport jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)\n```',
+    f'## Use\n\n```python\n{use}\n```',
     f'Reads `{config["input"]}`: {kind}, {shape}, {column.dtype}{read}. {passed}.',
     '## Data\n\n' + '\n'.join(f'- {key}: {" ".join(str(data[key]).split())}' for key in TOLD if data.get(key)),
+    about.get('starts') and '## Start\n\n' + '\n'.join(f'- `{key}`: the weights of {of}' for key, of in about['starts'].items()),
     figures and '## Figures\n\n' + _table({about['name']: figures['own'], **figures['baselines']}),
     about['versions'] and '## Versions\n\n' + ', '.join(f'{name} {number}' for name, number in about['versions'].items()),
   ]  # fmt: skip
@@ -261,31 +293,51 @@ def _about(p: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
   text = (configs.module(name).__doc__ or '').strip() if name in configs.names() else ''
   own = results.get('figures')
   figures = dict(own=own, baselines=results.get('baselines', {})) if own else {}
+  specs = {'backbone': p.config['backbone'], **p.config['heads']}
+  begun = {key: _weights_of(spec) for key, spec in specs.items() if spec['name'] in PRETRAINED}
   told = {'name': p.config['data']['name'], **{key: p.data.info[key] for key in TOLD if p.data.info.get(key)}}
-  return dict(name=name, method=text, data=told, data_config=p.config['data'], figures=figures, versions=results.get('versions', {}))
+  return dict(
+    name=name, method=text, data=told, data_config=p.config['data'], starts=begun, figures=figures, versions=results.get('versions', {})
+  )
+
+
+def _weights_of(spec: Mapping[str, Any]) -> str:
+  """Whose weights a network of `PRETRAINED` begins with."""
+  if spec['name'] == 'minilm':
+    return 'all-MiniLM-L6-v2, Apache-2.0'
+  return f'the folder {Path(spec["folder"]).name}' if 'folder' in spec else f'{spec["name"].removesuffix("_start")} of jssl, CC BY-SA 4.0'
 
 
 def _tokenizer_for(p: Plan) -> Any:
   """The tokenizer that made the ids which a model reads; None where it reads something else, or it is not known."""
   spec, data = p.config['data'], p.data
   while (made := corpora.tokenizer_in(data.info)) is not None and not corpora.made_by(made, p.data):
-    if not isinstance(spec.get('of'), Mapping):
+    spec = corpora.trained_on(spec)  # an operator may have left out texts that the tokenizer was trained on
+    if spec is None:
       logging.getLogger('jssl').warning(
         'the tokenizer of %s is not among what is known of the data: the model reads ids, and no texts', data.info['name']
       )
       return None
-    spec = spec['of']  # an operator may have left out texts that the tokenizer was trained on
     data = open_data(spec)
   return made
 
 
-def _from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module], key: str) -> dict[str, Any]:
-  """Specs of networks in which one with pretrained weights, which the model has, is a network of the same sizes."""
-  if key == 'heads':
-    return {name: _from_scratch(spec, {'backbone': bound[name]}, 'backbone') for name, spec in specs.items()}
-  if specs['name'] not in ('bert_from', 'minilm', 'masked_lm_start'):
-    return dict(specs)
-  return dict(name='bert', **bert.options_of(bound['backbone']), **({'on': specs['on']} if 'on' in specs else {}))
+def from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module]) -> dict[str, Any]:
+  """`backbone` and `heads` of a config in which a network with pretrained weights is a network of the same sizes without them.
+
+  Args:
+    specs: a config.
+    bound: its networks.
+  """
+
+  def plain(spec: Mapping[str, Any], net: nnx.Module) -> dict[str, Any]:
+    if spec['name'] not in PRETRAINED:
+      return dict(spec)
+    name, options_of = PRETRAINED[spec['name']]
+    return dict(name=name, **options_of(net), **({'on': spec['on']} if 'on' in spec else {}))
+
+  heads = {name: plain(spec, bound[name]) for name, spec in specs['heads'].items()}
+  return dict(backbone=plain(specs['backbone'], bound['backbone']), heads=heads)
 
 
 def _built(config: Mapping[str, Any], data: Data) -> tuple[dict[str, nets.Network], Callable, Transform | None]:

@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, evaluate, embed, neighbours, data, reproduce, sweep, replay."""
+"""The command line: jssl list, train, evaluate, embed, neighbours, export, data, reproduce, sweep, replay."""
 
 import contextlib
 import json
@@ -165,13 +165,15 @@ def train(arguments, overrides) -> None:
   workdir = run.local(workdir)
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
+    if arguments.resume_with and not arguments.workdir:
+      raise UsageError('--resume-with goes on with the run in a workdir: give --workdir')
     config = run.load_config(arguments.name, [*of_data(arguments.data), *overrides])
     if arguments.data and config.get('experiment'):
       raise UsageError(f'--data: {arguments.name} has a loop of its own, on data of its own; train another system on yours')
     if arguments.data and any('data' in phase for phase in config.get('phases', ())):
       raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
     adapt(config)
-    options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over)
+    options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over, resume_with=arguments.resume_with)
     try:
       results = run.train(config, workdir, protocols=_protocols(arguments), **options)
     except run.loop.Stopped as stopped:
@@ -255,18 +257,32 @@ def neighbours(arguments, overrides) -> None:
       print(f'  {near["score"]:.4f}  {near.get("name", near["row"])}')
 
 
+def export(arguments, overrides) -> None:
+  of, out = arguments.format, arguments.output
+  _opened(arguments.workdir).export(out, of, network=arguments.network, normalize=arguments.normalize)
+  files = sorted(path.name for path in out.iterdir())
+  print(json.dumps(dict(output=str(out), format=of, files=files)) if arguments.json else f'{of} in {out}: {", ".join(files)}')
+
+
 def _encoded(arguments) -> tuple:
   """The model, the inputs of a command, their names and their features."""
   from jssl.inputs import read_inputs
-  from jssl.model import Model, load
 
   if arguments.batch_size < 1:
     raise UsageError(f'--batch_size={arguments.batch_size}: at least one input a call is needed')
-  model = load(arguments.workdir)
-  if not isinstance(model, Model):
-    raise UsageError(f'{arguments.workdir} is of a system with a loop of its own, which embeds nothing; jssl.load gives its states by name')
+  model = _opened(arguments.workdir)
   inputs, names = read_inputs(os.path.expanduser(arguments.input), model)
   return model, inputs, names, model.encode(inputs, batch_size=arguments.batch_size)
+
+
+def _opened(where: Path) -> Any:
+  """The model of a run, or in a folder."""
+  from jssl.model import Model, load
+
+  model = load(where)
+  if not isinstance(model, Model):
+    raise UsageError(f'{where} is of a system with a loop of its own, which embeds nothing; jssl.load gives its states by name')
+  return model
 
 
 def reproduce(arguments, overrides) -> None:
@@ -365,6 +381,7 @@ COMMANDS = {
   'train': train,
   'evaluate': evaluate,
   'embed': embed,
+  'export': export,
   'data': data,
   'neighbours': neighbours,
   'replay': replay,

@@ -1,6 +1,7 @@
 """The keys of a config: which there are, and what they are unless given."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jssl import modules
@@ -13,7 +14,7 @@ DEFAULTS = dict(
   watch=None, teacher=None, teachers={}, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
   mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
   guard=dict(name='stop'), claim=None, parts=(), kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
-  transform=None, experiment=None, modules=None,
+  transform=None, experiment=None, modules=None, resumed=(),
   source=dict(threads=2, workers=0, prefetch=4, memory=RESIDENT),
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
@@ -49,6 +50,11 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     if key not in DEFAULTS['source']:
       raise ConfigError(f'source has no option {key!r}{closest(key, DEFAULTS["source"])}')
     natural({f'source.{key}': c['source'][key]}, f'source.{key}', least=int(key == 'threads'))
+  c['start'] = _whole(mapping('start', c['start']))
+  if isinstance(c['phases'], tuple | list):
+    c['phases'] = tuple(
+      {**x, 'start': _whole(x['start'])} if isinstance(x, Mapping) and isinstance(x.get('start'), Mapping) else x for x in c['phases']
+    )
   if c['kind'] not in KINDS:
     raise ConfigError(f'kind is {c["kind"]!r}{closest(c["kind"], KINDS)}')
   if c['watch'] is not None and not (isinstance(c['watch'], tuple | list) and len(c['watch']) == 2):
@@ -60,8 +66,18 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   return c
 
 
+def _whole(start: Mapping[str, Any]) -> dict[str, Any]:
+  """`start` with the folder that it names as it is found from anywhere."""
+  return {**start, **({'of': str(Path(start['of']).expanduser().absolute())} if isinstance(start.get('of'), str) and start['of'] else {})}
+
+
 def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
   """The keys in which two configs, as JSON has them, would train differently; a key that one lacks is as it is unless given."""
+  before, now = list(held.get('resumed') or ()), list(given.get('resumed') or ())
+  means = {*MEANS}
+  if now[: len(before)] == before:  # what is changed from here on
+    new = {setting.partition('=')[0].partition('.')[0] for change in now[len(before) :] for setting in change['settings']}
+    means |= new | ({'resumed'} if new else set()) | ({'epochs', 'steps'} if new & {'epochs', 'steps'} else set())
   plain = {key: list(value) if isinstance(value, tuple) else value for key, value in DEFAULTS.items()}
   held, given = {**plain, **held}, {**plain, **given}
-  return sorted(key for key in {*held, *given} - {*MEANS} if held.get(key) != given.get(key))
+  return sorted(key for key in {*held, *given} - means if held.get(key) != given.get(key))

@@ -17,14 +17,14 @@ import numpy as np
 from flax import nnx
 
 from jssl import artefact as artefacts
-from jssl import loops
+from jssl import export, loops
 from jssl.artefact import Artefact
-from jssl.core import checkpoint, nets
+from jssl.core import checkpoint
 from jssl.core.build import Plan, plan
 from jssl.core.log import replace
 from jssl.core.mesh import make_mesh
 from jssl.core.phases import phase_at
-from jssl.core.programs import Programs, seed_data
+from jssl.core.programs import Programs
 from jssl.core.step import TrainState
 from jssl.data.core.arrays import stack, within
 from jssl.data.core.pictures import first_line, is_picture, like
@@ -32,7 +32,7 @@ from jssl.errors import ConfigError
 from jssl.evaluators.features import finite
 from jssl.inputs import any_raw, is_raw, is_tokens, made_of
 from jssl.options import closest, natural
-from jssl.types import Column, Features
+from jssl.types import Column, Features, Params
 
 PRECISIONS = dict(float32=np.float32, float16=np.float16, bfloat16=jnp.bfloat16, int8=np.int8)
 SAVED = 'model'  # the folder of a workdir that holds the model
@@ -69,6 +69,22 @@ class Model:
       OSError: it cannot be written.
     """
     artefacts.write(folder, self._artefact)
+
+  def export(self, folder: str | Path, format: str, *, network: str | None = None, normalize: bool = False) -> None:
+    """Writes a BERT encoder of texts as a folder that another library opens.
+
+    Args:
+      folder: is not there yet, or empty.
+      format: 'sentence-transformers', for `SentenceTransformer(folder)`, whose `encode` gives what `encode` gives here; or 'hf', a
+        BertModel without pooling, for `AutoModel.from_pretrained(folder)`.
+      network: which of the networks, such as the tower of a caption; the encoder of the model unless given.
+      normalize: scale embeddings to unit length, as `normalize_embeddings` of `encode` does; only with 'sentence-transformers'.
+
+    Raises:
+      ConfigError: the model has no such form, which the message gives the reason of, or the folder is there.
+      OSError: it cannot be written.
+    """
+    export.write(self._artefact, folder, format, network=network, normalize=normalize)
 
   def represent(self, inputs: Mapping[str, Any]) -> Features:
     """Features of one batch of columns, all on the device."""
@@ -157,8 +173,7 @@ class Model:
 
   def backbone(self) -> nnx.Module:
     """The encoder as an NNX module with the trained arrays, in evaluation mode: for code of one's own."""
-    encoder, of = self.config['encoder'], self._artefact
-    return nets.bind({encoder: of.networks[encoder]}, {encoder: of.params[encoder]}, {encoder: of.stats[encoder]}, train=False)[encoder]
+    return artefacts.network_of(self._artefact, self.config['encoder'])
 
   def params(self) -> dict[str, Any]:
     """The trained arrays: network -> nested dict."""
@@ -298,8 +313,8 @@ def read_plan(workdir: Path) -> Plan:
     ) from error
 
 
-def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
-  """The plan, the trained state and the state before training of the run in `workdir`.
+def restore(workdir: Path) -> tuple[Plan, TrainState, Programs]:
+  """The plan and the trained state of the run in `workdir`, and the programs that make the state before training again.
 
   Raises:
     ConfigError: if there is no run there, or it has no checkpoint yet.
@@ -310,21 +325,24 @@ def restore(workdir: Path) -> tuple[Plan, TrainState, TrainState]:
   found = checkpoint.restore(checkpoint.open_checkpoints(Path(workdir) / 'checkpoints'), abstract)
   if not found:
     raise ConfigError(f'{workdir} has no checkpoint yet; train it further first')
-  return planned, found[0], programs.create(seed_data(planned))
+  return planned, found[0], programs
 
 
 def load(where: str | Path) -> Model | dict[str, Any]:
-  """Opens a trained model, to `encode` new data with.
+  """Opens a trained model.
+
+      model = jssl.load('mine')
+      features = model.encode(['a.png', 'b.png'])     # [2 d]
 
   Args:
-    where: the workdir of a run, or a folder that `Model.save` has written. A run opens with its data set; where that is not here, the
-      model that `jssl train` has left in WORKDIR/model is opened in its place, which needs neither data nor packages of data.
+    where: a folder that `Model.save` has written, or the workdir of a run. A workdir is opened with the data set of the run; if that is
+      missing, the model in WORKDIR/model is opened instead, which needs no data.
 
   Returns:
-    The model; of a system with a loop of its own, its states by name.
+    A `Model`. For a system with a training loop of its own, a dict of its states by name.
 
   Raises:
-    ConfigError: there is no run or model, or one that cannot be opened.
+    ConfigError: the folder holds no run or model, or one that cannot be opened.
   """
   where = Path(where).expanduser()
   config = read_config(where)
@@ -340,6 +358,18 @@ def load(where: str | Path) -> Model | dict[str, Any]:
     logging.getLogger('jssl').warning('%s; its saved model %s is used', error, where / SAVED)
     return Model(artefacts.read(where / SAVED))
   return Model(artefacts.of_run(planned, train, _results(where)), planned)
+
+
+def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]:
+  """The config of a model, its parameters and its statistics by network.
+
+  Raises:
+    ConfigError: there is none, or it is of a system with a loop of its own.
+  """
+  model = load(where)
+  if not isinstance(model, Model):
+    raise ConfigError(f'{where} is of a system with a loop of its own, whose states are no networks; give another run or model to start from')
+  return model.config, model._artefact.params, model._artefact.stats
 
 
 def _results(workdir: Path) -> dict[str, Any]:

@@ -17,11 +17,13 @@ from jax.sharding import NamedSharding
 
 import jssl
 from jssl import loops
+from jssl.artefact import PRETRAINED, from_scratch
 from jssl.configs import load_config as load_config
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json, replace
 from jssl.core.mesh import BATCH, check_batch, make_mesh
+from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
 from jssl.data.own.pictures import tell
@@ -30,9 +32,10 @@ from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, health
-from jssl.model import read_config, restore, save_run, writable
+from jssl.model import read_config, restore, save_run, trained_networks, writable
 from jssl.options import lookup
 from jssl.pictures.embedding import LEAST, embedding_map
+from jssl.resume import continued, networks_for
 from jssl.tables import EVALUATORS
 
 
@@ -45,6 +48,7 @@ def train(
   quiet: bool = False,
   tensorboard: bool = False,
   take_over: bool = False,
+  resume_with: Sequence[str] = (),
 ) -> dict[str, Any]:
   """Trains a config, resuming what `workdir` holds, and evaluates it beside raw input and random initialisation.
 
@@ -55,6 +59,7 @@ def train(
       own, () for none.
     baselines: whether to evaluate raw input and random initialisation too.
     take_over: take the workdir from another run that has it.
+    resume_with: settings that the run in `workdir` goes on with, ('epochs=40',); they are kept in its config and listed in its results.
 
   Returns:
     What is written to `results.json`: figures, baselines, alarms, seconds, compiles, versions.
@@ -67,8 +72,12 @@ def train(
     raise ConfigError('TensorBoard files are written by tensorboardX, which is not here: pip install tensorboardX, or leave --tensorboard out')
   if config.get('experiment'):
     no_protocols(protocols)
+    if resume_with:
+      raise ConfigError('this system has a loop of its own, which goes on as it was begun: leave --resume-with out')
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
-  return carried_out(plan(config), workdir, protocols, baselines, quiet=quiet, tensorboard=tensorboard, take_over=take_over)[0]
+  return carried_out(
+    plan(continued(config, workdir, resume_with)), workdir, protocols, baselines, quiet=quiet, tensorboard=tensorboard, take_over=take_over
+  )[0]
 
 
 def carried_out(
@@ -80,7 +89,7 @@ def carried_out(
     if workdir and jax.process_index() == 0:
       usable(workdir)
       own_data(p, workdir)
-    trained = learn(p, make_panel(p), workdir=workdir, **options)
+    trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir, trained_networks), **options)
     workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
     return report(p, trained, asked, workdir, baselines), trained
   finally:
@@ -123,11 +132,12 @@ def fitting(p: Plan) -> list[str] | None:
   """
   if 'fingerprint' not in p.data.info:
     return None
-  pretrained = [x['name'] for x in (p.config['backbone'], *p.config['heads'].values()) if x['name'] in ('minilm', 'bert_from')]
+  of = (p.config['backbone'], *p.config['heads'].values())
+  pretrained = [x['name'] for x in of if x['name'] in PRETRAINED and p.data.spec[p.data.inputs].size]
   if pretrained and p.data.info.get('tokenizer', '').endswith('trained on train'):
     raise ConfigError(
       f'{pretrained[0]} is pretrained and knows the ids of its own tokenizer alone, and one was trained on these data: give '
-      "--config.data.tokenizer=minilm, or the path of the network's tokenizer.json"
+      "that one: --config.data.tokenizer=minilm, starts, or the path of the network's tokenizer.json"
     )
   kept, left = [], {}
   for label, judge in p.evaluators.items():
@@ -188,7 +198,8 @@ def report(
   items: dict[str, dict[str, Items]] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
   """What came out of a run: the figures of `compare`, and how it went; written to `results.json` where there is a workdir."""
-  results, subjects = compare(p, trained.train, trained.start, evaluators, workdir, baselines, items)
+  starts = starts_of(p, trained.start, trained.untrained if trained.given else None) if evaluators and baselines else {}
+  results, subjects = compare(p, trained.train, starts, evaluators, workdir, baselines, items)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
@@ -198,6 +209,7 @@ def report(
     first_step_seconds=trained.first_step,
     compiles=trained.compiles,
     versions=versions(),
+    **({'resumed': p.config['resumed']} if p.config['resumed'] else {}),
   )
   if workdir:
     replace(workdir / 'results.json', as_json(results, indent=1))
@@ -227,17 +239,30 @@ def alarms(figures: Mapping[str, float]) -> list[str]:
 
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:
-  """Judges the run in `workdir` by named protocols; one JSON a protocol in its folder `evaluations`."""
+  """Evaluates the run in a workdir, as `jssl evaluate` does.
+
+  Args:
+    workdir: of a finished or stopped run.
+    protocols: names such as ('knn', 'linear'); None for those of the run's config.
+
+  Returns:
+    name, figures and baselines, as in `results.json`. Each protocol is written to `WORKDIR/evaluations/PROTOCOL.json`, too.
+
+  Raises:
+    ConfigError: there is no such run or protocol, or the data lack what the protocol needs.
+  """
   workdir = local(workdir)
   config = read_config(workdir)
   if config.get('experiment'):
     no_protocols(protocols)
     return of_rows(config['name'], loops.rows(workdir))
-  p, trained, start = restore(workdir)
+  p, trained, programs = restore(workdir)
+  given = networks_for(p, workdir, trained_networks).get(0)
+  starts = starts_of(p, programs.start(seed_data(p), given), programs.start(seed_data(p)) if given else None)
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
     usable(workdir)
-    results, subjects = compare(p, trained, start, asked, workdir)
+    results, subjects = compare(p, trained, starts, asked, workdir)
     draw(p, results, subjects, workdir)
     return results
   finally:
@@ -274,7 +299,8 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
         'name one of them in transform.labels, or set transform=None'
       )
   subject = Subject(p.data, None, {'backbone': None})
-  if any(need.startswith(('nets.', 'layers')) for judge in evaluators.values() for need in judge.func.needs):  # which takes seconds to trace
+  wanted = [need for judge in evaluators.values() for need in ('nets.' if judge.func is EVALUATORS['panel'] else '', *judge.func.needs)]
+  if any(need.startswith(('nets.', 'layers')) for need in wanted):  # which takes seconds to trace
     method = p.method_of(p.steps)
     shapes = jax.eval_shape(method.init, jax.random.key(0))
     zeros = partial(jax.tree.map, lambda x: jax.numpy.zeros(x.shape, x.dtype))  # in a trace, so of no size
@@ -300,13 +326,16 @@ def usable(workdir: Path) -> None:
 def compare(
   p: Plan,
   trained: TrainState,
-  start: TrainState,
+  starts: Mapping[str, TrainState],
   evaluators: Mapping[str, Callable],
   workdir: Path | None,
   baselines: bool = True,
   items: dict[str, dict[str, Items]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Subject]]:
   """Figures of the trained representation and, as baselines, of the same network before training and of the input as it is.
+
+  `starts` are states before training by their row, from `starts_of`. How much worse than the start the figures of evaluators called `panel`
+  have become is given as `forgetting`.
 
   `items`, where it is given, is filled: row -> figure -> the test items that it is made of.
 
@@ -318,7 +347,7 @@ def compare(
   if not evaluators:
     return results, {}
   found: dict[str, dict[str, Any]] = {}
-  subjects = list_subjects(p, trained, start, any(judge.func.raw for judge in evaluators.values()))
+  subjects = list_subjects(p, trained, starts, any(judge.func.raw for judge in evaluators.values()))
   subjects = subjects if baselines else {name: subjects[name]}
   for row, subject in subjects.items():
     asked = {label: judge for label, judge in evaluators.items() if row != 'raw_input' or judge.func.raw}
@@ -329,12 +358,32 @@ def compare(
   rows = {row: flatten(result) for row, result in found.items()}
   results['figures'] = rows[name]
   results['baselines'] = {row: figures for row, figures in rows.items() if row != name}
+  if 'start' in rows:
+    panels = tuple(f'{label}_' for label, judge in evaluators.items() if judge.func is EVALUATORS['panel'])
+    ends = ('_low', '_high', '_std', '_validation')
+    names = [figure for figure in rows[name] if figure.startswith(panels) and not figure.endswith(ends)] if panels else []
+    results['forgetting'] = {figure: rows['start'][figure] - rows[name][figure] for figure in names}
   if workdir:
     (workdir / 'evaluations').mkdir(exist_ok=True)
     for label in evaluators:
       record = {row: result[label] for row, result in found.items() if label in result}
       replace(workdir / 'evaluations' / f'{label}.json', as_json(record, indent=1))
   return results, subjects
+
+
+def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[str, TrainState]:
+  """The states before training by their row: `random_init`, which was never trained, and `start`, where a run began with trained networks.
+
+  Args:
+    p: the plan.
+    start: where the run began.
+    untrained: what that would have been without the networks of another run; None where there were none.
+  """
+  plain = from_scratch(p.config, p.method.networks(start.params, start.state))
+  if plain == {key: p.config[key] for key in plain}:
+    return {'random_init': start} if untrained is None else {'random_init': untrained, 'start': start}
+  fresh = plan({**p.config, **plain})  # without the pretrained weights that its config names
+  return {'random_init': Programs(fresh, make_mesh(devices=jax.devices()[:1])).start(seed_data(fresh)), 'start': start}
 
 
 def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path) -> None:
@@ -360,14 +409,13 @@ def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], w
   )  # fmt: skip
 
 
-def list_subjects(p: Plan, trained: TrainState, start: TrainState, raw: bool) -> dict[str, Subject]:
+def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState], raw: bool) -> dict[str, Subject]:
   """What is judged side by side. A network that is not trained is its own start."""
   found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
-  states = {'random_init': start, p.config['name'] or 'trained': trained}
-  for row, s in states.items() if p.steps else list(states.items())[1:]:
+  for row, s in {**(starts if p.steps else {}), p.config['name'] or 'trained': trained}.items():
     method = p.method_of(int(s.step))
     represent = partial(jax.jit(method.represent, static_argnames='network'), s.params, s.state)
-    found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform)
+    found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform, method.inputs)
   return found
 
 

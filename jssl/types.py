@@ -17,6 +17,7 @@ Keys = jax.Array  # one typed PRNG key an example, [b]
 Batch = Mapping[str, Array]  # columns, each [b ...]; always with `example` [b] and `epoch` [b], which seed the example's keys
 Params = Mapping[str, Any]  # network name -> nested dict of arrays
 Metrics = dict[str, Array]
+Given = tuple[Params, Params]  # parameters and statistics that some networks begin with
 # In a config: an output of a pass ('views.q', 'views.q[0]', 'seen.tokens[1:]'), a column ('batch.label'), the value of a network
 # ('nets.scale', 'nets.backbone.table'), what a memory holds ('memory.queue'), or an output for all examples ('whole.views.q').
 Ref = NewType('Ref', str)
@@ -78,7 +79,7 @@ class Loss(NamedTuple):
 class Method(NamedTuple):
   """Networks, passes, weighted losses and teacher rules, flattened to pure functions."""
 
-  init: Callable  # key -> (params, state)
+  init: Callable  # (key, given=None) -> (params, state); with the networks that are given
   loss: Callable  # (params, state, batch, key, step) -> (scalar, (state, metrics))
   after_update: Callable  # (params, state, step) -> state; the only place that sees the new parameters: teachers live here
   # (params, state, inputs, network=None, **given) -> Features; what evaluators and users call. By the method's encoder unless another
@@ -86,8 +87,9 @@ class Method(NamedTuple):
   represent: Callable
   networks: Callable  # (params, state) -> name -> network in evaluation mode; for evaluators that need more than features
   watch: Callable  # (params, state, batch, key, step) -> what the health panel looks at: pairs, teacher
-  enter: Callable  # (params, state, key) of the phase before -> (params, state) to go on from
+  enter: Callable  # (params, state, key, given=None) of the phase before -> (params, state) to go on from
   gradients: Callable  # (params, state, batch, key, step) -> the gradient of each weighted loss by name
+  inputs: Callable  # (keys, batch) -> views: what `represent` reads
 
 
 class Memory(NamedTuple):

@@ -23,6 +23,8 @@ from jssl.data.core import packaged
 from jssl.data.text import corpora
 from jssl.errors import ConfigError
 from jssl.evaluators.subject import Subject
+from jssl.models.pretrained import gpt2, starts
+from jssl.models.text.transformer import CausalLm
 from jssl.types import Features
 
 TINY_BERT = Path(__file__).parent / 'models' / 'tiny_bert'
@@ -138,7 +140,8 @@ def test_texts_are_read_as_the_ids_of_the_data(texts, tmp_path, hidden):
   [
     (dict(name='king_james_cipher', verses=300, length=16, vocabulary=600, query=6, labelled=50), True),
     (dict(name='subset', of=dict(name='simlex', length=8, vocabulary=600), train=50), True),
-    (dict(name='few_reviews', length=8, vocabulary=600, shots=20), False),
+    (dict(name='few_reviews', length=8, vocabulary=600, shots=20), True),
+    (dict(name='subset', of=dict(name='reviews_and_lee', length=8, vocabulary=600, shots=20), train=9), True),
     (dict(name='digits'), False),
   ],
 )
@@ -172,22 +175,52 @@ def test_a_turned_photograph_is_read_alike_from_file_and_memory(trained, tmp_pat
   np.testing.assert_array_equal(opened.encode(Image.open(tmp_path / 'a.jpg')), opened.encode(tmp_path / 'a.jpg'))
 
 
-def test_pretrained_weights_are_not_needed_again(tmp_path, monkeypatch):
-  ids = np.random.default_rng(0).integers(1, 20, (40, 7)).astype(np.int32)
-  monkeypatch.setitem(tables.DATA._entries, 'numbers', lambda: jssl.arrays(ids=ids, facts=dict(ids=dict(size=20, pad=0))))
-  shutil.copytree(TINY_BERT, tmp_path / 'bert')
+def beginning(monkeypatch, backbone, heads=None, **data):
+  """The model of a plan whose networks begin with weights."""
+  monkeypatch.setitem(tables.DATA._entries, 'numbers', lambda: jssl.arrays(**data))
   config = dict(
-    data=dict(name='numbers'), backbone=dict(name='bert_from', folder=str(tmp_path / 'bert')), batch_size=8, steps=0, losses={},
+    data=dict(name='numbers'), backbone=backbone, heads=heads or {}, batch_size=8, steps=0, losses={},
     optimizer=dict(name='sgd', learning_rate=0.1), evaluators={},
   )  # fmt: skip
   p = plan(config)
-  made = model.Model(artefact.of_run(p, Programs(p, make_mesh(devices=jax.devices()[:1])).create(seed_data(p))), p)
-  z = made.encode(ids)
+  return model.Model(artefact.of_run(p, Programs(p, make_mesh(devices=jax.devices()[:1])).create(seed_data(p))), p)
+
+
+IDS = np.random.default_rng(0).integers(1, 20, (40, 7)).astype(np.int32)
+
+
+@pytest.mark.parametrize(('name', 'pad'), [('bert_from', {}), ('gpt2_from', dict(pad=None)), ('gpt2_from', dict(depth=1))])
+def test_pretrained_weights_are_not_needed_again(name, pad, tmp_path, monkeypatch):
+  if name == 'bert_from':
+    shutil.copytree(TINY_BERT, tmp_path / 'folder')
+  else:
+    net = CausalLm((12,), vocabulary=20, width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
+    gpt2.write(tmp_path / 'folder', net, tokenizer=TINY_BERT / 'config.json')  # of which nothing is read
+  backbone = dict(name=name, folder=str(tmp_path / 'folder'), **pad)
+  made = beginning(monkeypatch, backbone, ids=IDS, facts=dict(ids=dict(size=20, pad=0)))
+  z = made.encode(IDS)
   made.save(tmp_path / 'm')
-  shutil.rmtree(tmp_path / 'bert')
-  np.testing.assert_array_equal(jssl.load(tmp_path / 'm').encode(ids), z)
+  shutil.rmtree(tmp_path / 'folder')
+  np.testing.assert_array_equal(jssl.load(tmp_path / 'm').encode(IDS), z)
+  assert '`backbone`: the weights of the folder folder' in (tmp_path / 'm' / 'README.md').read_text()
   with pytest.raises(ValueError, match='no tokenizer'):
     made.encode(['a text'])
+
+
+@pytest.mark.parametrize('name', ['masked_lm', 'causal_lm', 'image_encoder'])
+def test_networks_that_jssl_ships_are_not_needed_again(name, tmp_path, monkeypatch):
+  column = dict(image=np.random.default_rng(0).integers(0, 256, (9, 28, 28, 1), np.uint8)) if name == 'image_encoder' else dict(ids=IDS)
+  facts = {} if name == 'image_encoder' else dict(facts=dict(ids=dict(size=4096, pad=0)))
+  heads = dict(lm=dict(name='masked_lm_head_start')) if name == 'masked_lm' else {}
+  made = beginning(monkeypatch, dict(name=f'{name}_start'), heads, **column, **facts)
+  made.save(tmp_path / 'm')
+  monkeypatch.setattr(starts, 'FOLDER', tmp_path / 'gone')
+  again = jssl.load(tmp_path / 'm')
+  np.testing.assert_array_equal(again.encode(column), made.encode(column))
+  jax.tree.map(np.testing.assert_array_equal, again.params(), made.params())
+  if name == 'masked_lm':
+    tokens, table = again.represent({'ids': IDS}).tokens, made.params()['backbone']['word']['embedding']
+    np.testing.assert_array_equal(*(artefact.network_of(x._artefact, 'lm')(tokens, table) for x in (made, again)))
 
 
 def test_a_tower_reads_its_own_column(tmp_path):

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -72,3 +73,11 @@ def test_types_check():
 
 def test_the_package_says_that_it_is_typed():
   assert (Path(jssl.__file__).parent / 'py.typed').exists()
+
+
+def test_help_says_how_each_name_is_used():
+  assert dir(jssl) == sorted([*jssl.__all__, '__version__'])
+  parameters = inspect.signature(jssl.train).parameters
+  assert not [name for name in parameters if f'    {name}: ' not in jssl.train.__doc__], 'an argument is not explained'
+  for of in (jssl.train, jssl.Run, jssl.load, jssl.systems, jssl.load_config):
+    assert 'jssl.' in of.__doc__ or 'run.' in of.__doc__, f'{of.__name__} shows no use'

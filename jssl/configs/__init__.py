@@ -24,6 +24,7 @@ if not (_here / 'common.py').exists():
   __path__.append(str(_here.parents[1] / 'configs'))
 
 SMALL = 'small'
+OPEN = ('start', 'mesh', 'source', 'represent', 'evaluators', 'metrics')  # keys whose entries may be set where a config has none of them
 
 
 def names() -> dict[str, str]:
@@ -75,7 +76,20 @@ def scales(config: ModuleType) -> tuple[str, ...]:
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):
-  """The config of `NAME`, `NAME:SCALE` or `FILE.py[:SCALE]`, with `--config.x.y=v` settings applied in order."""
+  """Reads the config of a system or of a file.
+
+      c = jssl.load_config('simclr:tiny', ['losses.nce.temperature=0.1'])
+
+  Args:
+    name: 'simclr', 'simclr:tiny', or a file with a function `get_config`: 'my_method.py'.
+    overrides: settings 'x.y=value', which are applied in order; `--config.` before them is left out.
+
+  Returns:
+    An ml_collections.ConfigDict.
+
+  Raises:
+    ConfigError: there is no such system, file, scale or option.
+  """
   system, scale = split(name)
   try:
     of = module(system)
@@ -110,6 +124,9 @@ def set_option(c: Any, setting: str) -> None:
   if not equals:
     raise ConfigError(f'--config.{setting} has no value; write --config.{setting}=VALUE')
   *parents, last = path.split('.')
+  if parents and parents[0] in OPEN and parents[0] not in c:
+    with c.ignore_type():
+      c[parents[0]] = {}
   for key in parents:
     if key not in c or not hasattr(c[key], 'to_dict'):
       raise ConfigError(f'--config.{path}: there is no {key!r} to set{closest(key, c.keys())}')

@@ -2,7 +2,6 @@
 
 import difflib
 import inspect
-import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -10,19 +9,18 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import nnx
 
-from jssl import tables
+from jssl import starts, tables
 from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reached
 from jssl.core.mesh import check_layout
 from jssl.core.method import make_method
-from jssl.core.nets import Network, network
+from jssl.core.nets import Network, init, network
 from jssl.core.phases import Phase, Turn, phase_at
 from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
 from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
-from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, signed, with_facts
+from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, scheduled, signed, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
@@ -60,7 +58,7 @@ class Plan(NamedTuple):
 
 
 def build(config: Mapping[str, Any]) -> Method:
-  """The method that a config describes."""
+  """Returns the method that a config describes: its networks, passes and losses as pure functions."""
   return plan(config).method
 
 
@@ -176,6 +174,8 @@ def rows_of(module: Any) -> int | None:
 
 def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps: int, data: Data, networks: Mapping[str, Network]) -> Phase:
   """One phase of a config, `steps` long from step `first` on."""
+  if first and 'of' in mapping('start', c['start']):
+    c = {**c, 'start': {}}  # where the run begins, not each of its phases
   c = {**c, **{key: spec[key] for key in OF_A_PHASE if key in spec}}
   if 'data' in spec:
     data = open_data(mapping('phases.data', spec['data']))
@@ -195,7 +195,10 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
   batch = {name: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype) for name, x in columns.items()}
   teachers = make_teachers(c, networks, clock)
   names = chosen('phases.losses', spec.get('losses'), c['losses'])
-  held = chosen('freeze', c['freeze'], networks)
+  begin = starts.outside(mapping('start', c['start']), networks)
+  inside = {} if begin else starts.begins(mapping('start', c['start']), networks, teachers)
+  frozen = starts.places(c['freeze'], jax.eval_shape(lambda: init(networks, jax.random.key(0))[0])) if c['freeze'] else ()
+  held = [network for network, path, _ in frozen if not path]
   cycle = c['cycle'] or ({},)
   turns = []
   for i, turn in enumerate(cycle):
@@ -208,9 +211,11 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
     if own and not trained:
       raise ConfigError('every network is frozen: nothing is left to train')
     rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}
-    optimizer, rate = make_optimizer(turn.get('optimizer') or c['optimizer'], rounds)
-    turns.append(Turn(of_turn(c, own, networks, teachers, data, columns, batch, clock), optimizer, rate, tuple(trained), updates))
-  return Phase(first, steps, tuple(turns), data, batch, epoch, refreshes)
+    optimizer, rate = scheduled(turn.get('optimizer') or c['optimizer'], rounds)
+    method = of_turn(c, own, networks, teachers, data, columns, batch, clock, inside, held)
+    parts = tuple(part for part in frozen if part[0] in trained)
+    turns.append(Turn(method, optimizer, rate, tuple(trained), parts, updates))
+  return Phase(first, steps, tuple(turns), data, batch, epoch, refreshes, begin)
 
 
 def chosen(place: str, given: Any, known: Iterable[str]) -> tuple[str, ...]:
@@ -238,7 +243,7 @@ def make_teachers(c: Mapping[str, Any], networks: Mapping[str, Network], clock: 
 
 def of_turn(
   c: Mapping[str, Any], names: Sequence[str], networks, teachers, data: Data, columns: Mapping[str, Column], batch: Batch,
-  clock: Mapping[str, int],
+  clock: Mapping[str, int], inside: Mapping[str, str], held: Sequence[str],
 ) -> Method:  # fmt: skip
   """The method of one turn, of the losses that are named: passes, losses, memories and metrics, wired up."""
   losses = {name: make_loss(f'losses.{name}', c['losses'][name], 'objectives', clock) for name in names}
@@ -290,22 +295,9 @@ def of_turn(
     return make_method(
       networks, graph, losses,
       columns=columns, batch=batch, inputs=inputs, memories=memories, metrics=metrics, watched=watched, teachers=teachers,
-      start=begins(c['start'], networks, teachers), encoder=represent['encoder'], from_teacher=teacher,
+      start=inside, held=held, encoder=represent['encoder'], from_teacher=teacher,
       micro_batches=natural(c, 'micro_batches'),
     )  # fmt: skip
-
-
-def begins(spec: Any, networks: Mapping[str, Any], teachers: Mapping[str, Any]) -> dict[str, str]:
-  """`start` of a phase: network -> network whose parameters, or layers, it begins with, or teacher -> 'student'."""
-  spec = mapping('start', spec)
-  for name, of in spec.items():
-    found = re.fullmatch(r'(\w+)(\[-?\d*:-?\d*\])?', of) if isinstance(of, str) else None
-    if not (found and (name in teachers and of == 'student' or name in networks and found[1] in networks)):
-      raise ConfigError(
-        f"start.{name} is {of!r}; write NETWORK='NETWORK', NETWORK='NETWORK[-2:]' for its last two layers, or TEACHER='student'; "
-        f'there are {sorted(networks)} and {sorted(teachers)}'
-      )
-  return spec
 
 
 def make_node(name: str, spec: Any, c: Mapping[str, Any], networks, teachers, clock: Mapping[str, int]) -> Node:
@@ -413,12 +405,3 @@ def open_data(spec: Mapping[str, Any]) -> Data:
       raise ConfigError(f'no data set is called {name!r}{closest(name, known)}')
     return option('data', {**spec, 'name': 'tfds'}, 'data')(name)
   return call(option('data', spec, 'data'))
-
-
-def make_optimizer(spec: Mapping[str, Any], clock: Mapping[str, int]) -> tuple[optax.GradientTransformation, Callable]:
-  """The optimiser, and its learning rate as a function of the step."""
-  bound = option('optimizer', spec, 'optimizers', clock)
-  rate = bound.keywords.get('learning_rate')
-  if not isinstance(rate, int | float | Schedule | None):
-    raise ConfigError(f'optimizer.learning_rate must be a number or a schedule, not {rate!r}')
-  return call(bound), rate if isinstance(rate, Schedule) else lambda step: jnp.float32(rate or 0.0)

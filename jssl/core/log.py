@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jssl.pictures.live import watching
+
 
 class Log:
   """Appends figures to `metrics.jsonl`; `finish` writes them again as `metrics.csv`. What is not finite is written as null."""
@@ -37,6 +39,8 @@ class Log:
     values = {k: float(v) for k, v in figures.items()}
     row = {'step': step, **{k: v if math.isfinite(v) else None for k, v in values.items()}}
     self.rows.append(row)
+    if watch := watching.get():
+      watch(self.rows)
     if self.path:
       with _told(self.path), self.path.open('a') as f:
         f.write(json.dumps(row) + '\n')

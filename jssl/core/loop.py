@@ -27,7 +27,7 @@ from jssl.core.step import TrainState
 from jssl.data.core.sources import GrainSource, to_device
 from jssl.errors import Stopped
 from jssl.parts.schedules import duration
-from jssl.types import Batch, Source, salted
+from jssl.types import Batch, Given, Source, salted
 
 
 def open_source(plan: Plan, phase: Phase | None = None) -> Source:
@@ -42,13 +42,26 @@ def open_source(plan: Plan, phase: Phase | None = None) -> Source:
 
 
 class Trained(NamedTuple):
+  """A run that has ended."""
+
   train: TrainState
-  start: TrainState  # as it was before the first step: the random-initialisation baseline
   log: Log
   compiles: int
   seconds: float
   first_step: float  # seconds from the call to the end of the first step
   programs: Programs  # for a run of the same plan with another seed
+  seed: np.ndarray
+  given: Given | None  # what it began with
+
+  @property
+  def start(self) -> TrainState:
+    """The state before the first step, made again."""
+    return _local(self.programs.start(self.seed, self.given))
+
+  @property
+  def untrained(self) -> TrainState:
+    """The state of networks that have never been trained: the start, unless that was given."""
+    return _local(self.programs.start(self.seed))
 
 
 def run(
@@ -63,6 +76,7 @@ def run(
   tensorboard: bool = False,
   programs: Programs | None = None,
   take_over: bool = False,
+  given: Mapping[int, Given] | None = None,
 ) -> Trained:
   """Trains to the end of the plan, from the newest checkpoint in `workdir` where there is one.
 
@@ -73,6 +87,7 @@ def run(
     alarm: what those figures warn of.
     programs: of an earlier run of this plan, with whatever seed, on the same devices; None to compile them.
     take_over: take the workdir from another run that has it.
+    given: phase -> what networks of it begin with, where the plan says that they begin as those of another run.
 
   Raises:
     Stopped: the run was asked to end, or its guard ended it.
@@ -84,35 +99,34 @@ def run(
   mesh = make_mesh(plan.config['mesh'], devices)
   check_batch(plan.config['batch_size'], mesh, plan.config['micro_batches'])
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
-    going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard, take_over)
+    going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard, take_over, given or {})
     with StopSignal() as asked, going.progress(quiet), jax.transfer_guard('disallow'):
       while going.done < plan.steps:
         going.step(asked, health, alarm)
         going.first_step = going.first_step or time.perf_counter() - began
     going.log.finish()
-  train, start = _local((going.train, going.start))
-  return Trained(train, start, going.log, compiles.count, time.perf_counter() - began, going.first_step, going.programs)
+  seconds = time.perf_counter() - began
+  return Trained(_local(going.train), going.log, compiles.count, seconds, going.first_step, going.programs, seed_data(plan), going.given.get(0))
 
 
 class _Run:
   """A run as it goes on."""
 
-  def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, tensorboard, take_over):
-    self.plan, self.programs, self.workdir, self.guard = plan, programs, workdir, plan.guard
+  def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, tensorboard, take_over, given):
+    self.plan, self.programs, self.workdir, self.guard, self.given = plan, programs, workdir, plan.guard, given
     self.lead = jax.process_index() == 0  # of several processes one writes, but for checkpoints
     self.examples = NamedSharding(mesh, BATCH)
     self.every = {
       name: max(int(duration(plan.config[name], steps=plan.steps, epoch=plan.epoch)), 1)
       for name in ('log_every', 'checkpoint_every', 'health_every')
     }
-    self.start = programs.create(seed_data(plan))
     self.sources = {0: source}  # the first phase of those that share one -> source
     self.columns: dict[str, np.ndarray] = {}  # made from the networks; 'order' is that of the source
     self.checkpoints, self.saved, train = None, None, None
     self.mine = lambda: None  # asked before anything is written: another run may have been told to take over
     if workdir:
       train = self._open(workdir, closing, take_over)
-    self.train = jax.tree.map(jax.numpy.copy, self.start) if train is None else train  # the step donates; the start is kept
+    self.train = self._start() if train is None else train
     self.done = int(self.train.step)
     self.now = phase_at(plan.phases, self.done)
     self.log = Log(workdir if self.lead else None, self.done, tensorboard)
@@ -137,6 +151,9 @@ class _Run:
     if 'order' in self.columns:
       self._source(phase_at(self.plan.phases, int(train.step))).reorder(self.columns['order'])
     return train
+
+  def _start(self) -> TrainState:
+    return self.programs.start(seed_data(self.plan), self.given.get(0))
 
   def _abstract(self, step: int) -> TrainState:
     return self.programs.states[phase_at(self.plan.phases, step)]
@@ -210,7 +227,7 @@ class _Run:
       if 'order' in self.columns:
         self.source.reorder(None)
       self.now, self.columns = self.now + 1, {}
-      self.train = self.programs.enter(self.now, self.train)
+      self.train = self.programs.enter(self.now, self.train, self.given.get(self.now))
     return self.plan.phases[self.now]
 
   def _refresh(self, phase: Phase) -> None:
@@ -283,7 +300,7 @@ class _Run:
     if self.checkpoints:
       self.checkpoints.wait()
     found = checkpoint.restore(self.checkpoints, self._abstract) if self.checkpoints else None
-    back, _, self.columns = found or (jax.tree.map(jax.numpy.copy, self.start), {}, {})
+    back, _, self.columns = found or (self._start(), {}, {})
     # The source stays where it is: the batches that led here are passed over.
     self.log.rewind(int(back.step))
     logging.getLogger('jssl').warning('%s; back to step %d, return %d of %d', why, back.step, returned + 1, guard.returns)

@@ -1,7 +1,7 @@
 """A method: networks, passes, weighted losses and teacher rules, flattened to pure functions."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from jssl.core.nets import Network, bind, stats_of
 from jssl.errors import ConfigError
 from jssl.options import closest, naming
 from jssl.parts.schedules import at, value_at
+from jssl.starts import filled, origin
 from jssl.types import Array, Batch, Call, Column, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
 
 
@@ -134,6 +135,7 @@ def make_method(
   watched: tuple[str, str] | None = None,
   teachers: Mapping[str, tuple[Teacher, tuple[str, ...]]] | None = None,
   start: Mapping[str, str] | None = None,
+  held: Collection[str] = (),
   encoder: str = 'backbone',
   from_teacher: str | None = None,
   micro_batches: int = 1,
@@ -151,12 +153,17 @@ def make_method(
     metrics: figures for the log, written as losses are; they have no part in the gradient.
     watched: references to two views' embeddings, for the health panel; those of the first loss over pairs unless given.
     teachers: each rule by which target networks follow, with the names of the networks that have a target copy.
-    start: what begins anew when this method goes on from the state of another: a network from another network, or from some of
-      its layers, as in `origin`, or a teacher from 'student'.
+    start: what begins as something else, at the start and when this method goes on from the state of another: a network as another
+      network, or as some of its layers, as in `origin`, or a teacher as 'student'.
+    held: networks that are frozen, and so run in evaluation mode: their statistics stay, and nothing is dropped.
     encoder: the network that `represent` calls: the copy of the teacher `from_teacher`, where that is given.
     micro_batches: number of pieces in which a batch is run through the passes.
   """
   memories, metrics, teachers, start = memories or {}, metrics or {}, teachers or {}, start or {}
+
+  def bound(params, stats):
+    of = lambda train: bind(networks, {name: x for name, x in params.items() if (name in held) != train}, stats, train=train)
+    return {**of(True), **of(False)}
 
   def encode_all(params, state, batch, keys, graph=graph):
     remembered = {name: memories[name][0].read(held) for name, held in state['memories'].items() if name in memories}
@@ -166,13 +173,13 @@ def make_method(
 
       def encode(examples, nodes=nodes, kept=kept, stats=stats, whole=whole):
         batch, keys, outputs = examples
-        nets = bind(networks, params, stats[0])
-        held = {name for node in nodes for name in node.frozen}
-        held = bind(networks, jax.lax.stop_gradient({name: params[name] for name in held}), stats[0]) if held else {}
+        nets = bound(params, stats[0])
+        fixed = {name for node in nodes for name in node.frozen}
+        fixed = bound(jax.lax.stop_gradient({name: params[name] for name in fixed}), stats[0]) if fixed else {}
         target = {t: Known(f'networks of the teacher {t!r} lack', bind(networks, state['target'][t], stats[1][t])) for t in teachers}
         outputs = {name: dict(of) for name, of in outputs.items()}
         for node in nodes:
-          own = Known(f'passes.{node.name}: no network is called', {**nets, **{name: held[name] for name in node.frozen}})
+          own = Known(f'passes.{node.name}: no network is called', {**nets, **{name: fixed[name] for name in node.frozen}})
           read = lambda text, own=own: look(parse(text, 'passes'), outputs=outputs, batch=batch, nets=own, memories=remembered, whole=whole)
           call = Call(own, target.get(node.teacher), batch, keys, node.name, graph.asked[node.name], columns, read)
           with naming(f'passes.{node.name} ({node.kind})'), jax.named_scope(node.name):
@@ -214,21 +221,27 @@ def make_method(
     refs = [parse(text, f'memories.{name}.of') for text in memories[name][1]]
     return tuple(jnp.mean(jnp.stack(values[ref.name]), 0) if ref.source == 'loss' else outputs(ref.text) for ref in refs)
 
-  def init(key):
+  def init(key, given=None):
     params, stats = nnets.init(networks, jax.random.fold_in(key, tag('networks')))
+    params, stats = begun(params, stats, given)
     state = {'stats': stats, **target_of(params, stats)}
     return params, {**state, 'memories': memories_of(params, state, key)}
 
-  def enter(params, state, key):
-    params, stats = ({name: origin(name, start.get(name, name), of) for name in networks} for of in (params, state['stats']))
+  def begun(params, stats, given):
+    if given:
+      params, stats = filled(params, given[0]), filled(stats, given[1])
+    return ({name: origin(name, start.get(name, name), of) for name in networks} for of in (params, stats))
+
+  def enter(params, state, key, given=None):
+    params, stats = begun(params, state['stats'], given)
     fresh = target_of(params, stats)
     alike = lambda t: jax.tree.structure(state['target'].get(t)) == jax.tree.structure(fresh['target'][t])
     kept = {t for t in teachers if start.get(t) != 'student' and alike(t)}
     state_of = lambda of: {t: state[of][t] if t in kept else fresh[of][t] for t in teachers}
     after = {'stats': stats, **{of: state_of(of) for of in fresh}}
-    begun = memories_of(params, after, key)
+    made = memories_of(params, after, key)
     same = lambda a, b: jax.tree.map(jnp.shape, a) == jax.tree.map(jnp.shape, b)
-    memories = {n: state['memories'][n] if n in state['memories'] and same(state['memories'][n], m) else m for n, m in begun.items()}
+    memories = {n: state['memories'][n] if n in state['memories'] and same(state['memories'][n], m) else m for n, m in made.items()}
     return params, {**after, 'memories': memories}
 
   def evaluated(params, state, batch, key, step):
@@ -304,25 +317,7 @@ def make_method(
         return {'pairs': (q[i], k[j])} if q[i].shape == k[j].shape and q[i].ndim == 2 else {}
     return {}
 
-  return Method(init, loss, after_update, represent, networks_of, watch, enter, gradients)
-
-
-def origin(name: str, source: str, arrays: Mapping[str, Any]) -> Any:
-  """What a network begins a phase with, from 'NETWORK' a copy, and from 'NETWORK[-2:]' what the two have in common, of those layers."""
-  network, _, cut = source.removesuffix(']').partition('[')
-  if not cut:
-    return jax.tree.map(jnp.copy, arrays[network])
-  layers = slice(*(int(part) if part else None for part in cut.split(':')))
-
-  def part(own: Any, of: Any) -> Any:
-    if isinstance(own, Mapping):
-      return {key: part(x, of[key]) for key, x in own.items()}
-    found = of if of.shape == own.shape else of[layers]
-    if found.shape != own.shape:
-      raise ConfigError(f'start.{name} is {source!r}, which gives arrays of shape {found.shape} where the network has {own.shape}')
-    return jnp.copy(found)
-
-  return part(arrays[name], arrays[network])
+  return Method(init, loss, after_update, represent, networks_of, watch, enter, gradients, inputs)
 
 
 def first_view(x: Any) -> Array:

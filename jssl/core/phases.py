@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import optax
 
+from jssl.starts import Outside
 from jssl.types import Array, Batch, Data, Method, Refresh
 
 
@@ -15,6 +16,7 @@ class Turn(NamedTuple):
   optimizer: optax.GradientTransformation
   learning_rate: Callable[[Any], Array]  # number of this turn's updates so far -> learning rate, for the log
   trained: tuple[str, ...]  # the networks that have a gradient; the others are held still, and have no optimiser state
+  frozen: tuple = ()  # parts of these that are held still all the same, as `starts.places` gives them
   updates: int = 1  # in a row, before the next turn
 
 
@@ -28,6 +30,7 @@ class Phase(NamedTuple):
   batch: Batch  # shapes of one global batch
   epoch: int  # steps in an epoch
   refreshes: Mapping[str, Refresh]
+  begin: Outside | None = None  # another run whose networks it begins with
 
   @property
   def last(self) -> int:

@@ -13,6 +13,7 @@ from jssl.core.build import Plan
 from jssl.core.mesh import BATCH, shardings
 from jssl.core.step import TrainState, enter, init_state, make_step
 from jssl.parts.schedules import duration
+from jssl.types import Given
 
 
 class Programs:
@@ -24,7 +25,7 @@ class Programs:
 
   def __init__(self, plan: Plan, mesh: jax.sharding.Mesh):
     self._plan, self._mesh, self._steps, self._enter = plan, mesh, {}, {}
-    create = lambda seed: init_state(plan.phases[0], jax.random.wrap_key_data(seed))
+    create = lambda seed, given=None: init_state(plan.phases[0], jax.random.wrap_key_data(seed), given)
     self.states = [self._placed(jax.eval_shape(create, seed_data(plan)))]  # abstract, one a phase
     for phase in plan.phases[1:]:
       self.states.append(self._placed(jax.eval_shape(partial(enter, phase), self.states[-1])))
@@ -37,12 +38,25 @@ class Programs:
   def _places(self, phase: int) -> Any:
     return jax.tree.map(lambda x: x.sharding, self.states[phase])
 
-  def enter(self, phase: int, train: TrainState) -> TrainState:
+  def start(self, seed: np.ndarray, given: Given | None = None) -> TrainState:
+    """The state at the start of a run, with the networks that are given, where some are."""
+    return self.create(seed, self._spread(0, given))
+
+  def _spread(self, phase: int, given: Given | None) -> Given | None:
+    """Given arrays, each where that of the state is, so that no device holds all of them."""
+    if given is None:
+      return None
+    whole = NamedSharding(self._mesh, PartitionSpec())
+    place = lambda x, like: jax.device_put(x, like.sharding if x.shape == like.shape else whole)
+    of = (self.states[phase].params, self.states[phase].state['stats'])
+    return tuple(jax.tree.map(place, x, {name: like[name] for name in x}) for x, like in zip(given, of, strict=True))
+
+  def enter(self, phase: int, train: TrainState, given: Given | None = None) -> TrainState:
     """The state at the start of a phase, from that at the end of the one before."""
     if phase not in self._enter:
       begin = partial(enter, self._plan.phases[phase])
       self._enter[phase] = jax.jit(begin, out_shardings=self._places(phase), compiler_options=quick(self._mesh))
-    return self._enter[phase](train)
+    return self._enter[phase](train, self._spread(phase, given))
 
   def lower(self, phase: int = 0, turn: int = 0):
     """The step of a turn, lowered."""

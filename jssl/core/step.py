@@ -10,7 +10,8 @@ import optax
 
 from jssl.core.phases import Phase
 from jssl.parts import guards
-from jssl.types import Array, Batch, Key, Metrics, Params, salted
+from jssl.starts import without
+from jssl.types import Array, Batch, Given, Key, Metrics, Params, salted
 
 
 class TrainState(NamedTuple):
@@ -24,16 +25,16 @@ class TrainState(NamedTuple):
   guard: dict[str, Array]
 
 
-def init_state(phase: Phase, key: Key) -> TrainState:
-  """The state at the start of a run, whose first phase this is."""
-  params, state = of_all([turn.method.init(key) for turn in phase.turns])
+def init_state(phase: Phase, key: Key, given: Given | None = None) -> TrainState:
+  """The state at the start of a run, whose first phase this is; with the networks that are given, where some are."""
+  params, state = of_all([turn.method.init(key, given) for turn in phase.turns])
   return TrainState(jnp.zeros((), jnp.int32), params, state, optimizers(phase, params), key, guards.start())
 
 
-def enter(phase: Phase, train: TrainState) -> TrainState:
+def enter(phase: Phase, train: TrainState, given: Given | None = None) -> TrainState:
   """The state at the start of a phase, from that at the end of the one before: networks go on, optimisers begin anew."""
   key = salted(train.key, 'phase', phase.first)
-  params, state = of_all([turn.method.enter(train.params, train.state, key) for turn in phase.turns])
+  params, state = of_all([turn.method.enter(train.params, train.state, key, given) for turn in phase.turns])
   return train._replace(params=params, state=state, opt=optimizers(phase, params), guard=guards.start())
 
 
@@ -59,7 +60,7 @@ def make_step(
     gradients_every: steps between two measurements of each loss's gradient norm and of the cosines between the gradients; 0 for
       never. They cost a backward pass a loss.
   """
-  method, optimizer, _, trained, _ = phase.turns[turn]
+  method, optimizer, _, trained, frozen, _ = phase.turns[turn]
 
   def step(train: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     at = train.step - phase.first if phase.first else train.step  # schedules of a phase count its own steps
@@ -68,7 +69,7 @@ def make_step(
     grad = jax.value_and_grad(lambda p: method.loss({**held, **p}, train.state, batch, train.key, at), has_aux=True)
     (loss, (state, metrics)), grads = grad(moving)
     updates, opt = optimizer.update(grads, train.opt[turn], moving)
-    params = {**held, **optax.apply_updates(moving, updates)}
+    params = {**held, **optax.apply_updates(moving, without(updates, frozen))}
     state = method.after_update(params, state, at)
     metrics |= {'loss': loss, 'grad_norm': optax.tree.norm(grads)}
     if gradients_every:

@@ -35,6 +35,7 @@ def quiet() -> None:
   """Silences what Orbax's tasks say, and leave behind, when another one of them cannot read: the failure itself is told."""
   warnings.filterwarnings('ignore', 'coroutine .* was never awaited')
   logging.getLogger('asyncio').setLevel(logging.CRITICAL)
+  logging.getLogger('absl').addFilter(lambda record: 'Skipping merge of OCDBT' not in str(record.msg))  # said of every checkpoint
   before = sys.unraisablehook
   sys.unraisablehook = lambda given: None if any(x in str(given.exc_value) for x in ('Event loop is closed', '_ssock')) else before(given)
 

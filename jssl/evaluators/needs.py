@@ -19,10 +19,11 @@ from jssl.evaluators.subject import Subject
 
 # Options of protocols by what they count, or how they weigh, whatever protocol has them; each alone or several in a tuple.
 COUNTS = (
-  'ks', 'shots', 'clusters', 'restarts', 'episodes', 'examples', 'pairs', 'draws', 'trees', 'depth', 'keep', 'batch_size', 'dims', 'texts',
+  'ks', 'shots', 'updates', 'clusters', 'restarts', 'episodes', 'examples', 'pairs', 'draws', 'trees', 'depth', 'keep', 'batch_size', 'dims',
+  'texts',
 )  # fmt: skip
-WEIGHTS = ('temperature', 'l2', 'ridge', 'tau')
-SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'doses', 'columns', 'towers')
+WEIGHTS = ('temperature', 'l2', 'ridge', 'tau', 'learning_rates')
+SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'learning_rates', 'doses', 'columns', 'towers')
 
 
 # What several protocols need.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jssl.evaluators import needs
 from jssl.evaluators.subject import Subject
-from jssl.types import Key, Transform
+from jssl.types import Data, Key, Transform
 
 
 class Protocol(NamedTuple):
@@ -55,7 +55,9 @@ class Protocol(NamedTuple):
 
 
 def _told(option: Any) -> Any:
-  """An option as a record tells it: functions and transforms by name."""
+  """An option as a record tells it: functions, transforms and data by name."""
+  if isinstance(option, Data):
+    return option.info.get('name', 'data')
   if isinstance(option, Transform):
     return option.fit.__qualname__.split('.')[0]
   return getattr(option, 'func', option).__name__ if callable(option) else option

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from jssl.evaluators.features import Frozen, extract, frozen
-from jssl.types import Data, Features, Transform
+from jssl.types import Data, Features, Transform, View
 
 
 class Subject:
@@ -19,6 +19,7 @@ class Subject:
     networks: name -> network, bound to its arrays and in evaluation mode; none for raw input.
     transform: fitted to the pooled features of 'train' (and its column `transform.labels`), or to the network and its data, and then
       part of `represent`.
+    inputs: the view that networks read of a batch; for evaluators that train them.
   """
 
   def __init__(
@@ -27,8 +28,9 @@ class Subject:
     represent: Callable[[Mapping[str, Any]], Features],
     networks: Mapping[str, Callable] | None = None,
     transform: Transform | None = None,
+    inputs: View | None = None,
   ):
-    self.data, self.networks = data, dict(networks or {})
+    self.data, self.networks, self.inputs = data, dict(networks or {}), inputs
     self.represent = represent
     if transform and transform.networks:
       state = transform.fit(represent, data)

@@ -11,7 +11,23 @@ from jssl.ledger.fidelity import fidelity, parts
 
 
 def systems() -> list[dict[str, Any]]:
-  """A row a system: name, paper, number in the list of papers, family, kind, config, scales, fidelity, claim."""
+  """Lists the systems that jssl has, as `jssl list` prints them.
+
+      [row['name'] for row in jssl.systems() if row['family'] == 'text']
+      pandas.DataFrame(jssl.systems())
+
+  Returns:
+    One dict for each system, by name:
+      name: 'simclr'.
+      paper: title, authors, venue and arXiv number.
+      number: in the list of papers, or None.
+      family: the folder of its config: 'image', 'text', 'graph', ...
+      kind: 'method', 'supervised', 'analysis', ...
+      config: the file, relative to `configs/`.
+      scales: such as ('tiny', 'small', 'imagenet'); `jssl.train('simclr:tiny')`.
+      fidelity: 'faithful', 'partial' or 'unstated': how much of the paper is built.
+      claim: dict(text, state, stale, tries, looks): what the system is claimed to show, and whether that was found.
+  """
   rows = []
   for name, module in configs.names().items():
     path = Path(util.find_spec(module).origin)

@@ -11,8 +11,8 @@ A claim is `c.claim` of a config, a dict of
     manipulation             a check of the quantity that the paper's idea acts on
     seeds                    how many, at least 5, the default; 'items' where nothing is drawn, so that test items are resampled
 
-Rows are the system, its variants, and `raw_input` and `random_init` wherever these can be judged. Systems with a loop of their own have
-the rows that it gives.
+Rows are the system, its variants, and `raw_input`, `random_init` and, where it begins with trained networks, `start`, wherever these can be
+judged. Systems with a loop of their own have the rows that it gives.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from jssl.errors import ConfigError
 from jssl.evaluators.figures import Items
 from jssl.options import closest
 
-AUTOMATIC = ('raw_input', 'random_init')
+AUTOMATIC = ('raw_input', 'random_init', 'start')
 KEYS = ('metric', 'beats', 'margin', 'lower', 'also', 'variants', 'without', 'ceiling', 'manipulation', 'seeds')
 OF_A_CHECK = ('metric', 'beats', 'margin', 'lower')
 STATES = ('contradicted', 'not_held', 'undecided', 'held')  # a claim is as good as its worst comparison
@@ -116,7 +116,7 @@ def validate(name: str, claim: Mapping[str, Any], loop: bool) -> None:
     named = [row for check in (*checks(claim), *manipulation(claim)) for row in check.beats]
     named += [*claim.get('ceiling', ()), *([claim['without']] if claim.get('without') else [])]
     if strange := [row for row in named if row not in known]:
-      wrong = f'it speaks of {strange[0]!r}, which is neither raw_input, random_init nor one of its variants'
+      wrong = f'it speaks of {strange[0]!r}, which is neither raw_input, random_init, start nor one of its variants'
   if wrong:
     raise ConfigError(f'the claim of {name}: {wrong}')
 

@@ -1,5 +1,9 @@
 """Optimisers, as configs name them: optax's, with weight decay on matrices alone."""
 
+import functools
+import logging
+from collections.abc import Mapping
+
 import jax
 import optax
 
@@ -7,12 +11,27 @@ from jssl.parts.schedules import Schedule
 from jssl.types import Params
 
 Rate = float | Schedule
+DECAYED = ('kernel', 'embedding')
 
 
 def matrices(params: Params) -> Params:
-  """True for kernels and embeddings, false for biases, scales, tokens, positions: what is decayed, and LARS adapts."""
+  """True for kernels and embeddings, false for biases, scales, tokens, positions: what is decayed, and LARS adapts.
+
+  A network that has matrices of other names alone, as one of a user's own may, is named in a warning.
+  """
   # By name, not by rank: a stack of layers gives its biases a second axis.
-  return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key in ('kernel', 'embedding'), params)
+  for network, of in params.items() if isinstance(params, Mapping) else ():
+    named = [(path[-1].key, x.ndim) for path, x in jax.tree_util.tree_leaves_with_path(of) if path and hasattr(x, 'ndim')]
+    if max((n for _, n in named), default=0) > 1 and not any(name in DECAYED for name, _ in named):
+      _not_decayed(network)
+  return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key in DECAYED, params)
+
+
+@functools.cache
+def _not_decayed(network: str) -> None:
+  logging.getLogger('jssl').warning(
+    'no weight of the network %s is decayed: weight decay applies to parameters called %s', network, ' or '.join(DECAYED)
+  )
 
 
 def adamw(
@@ -30,14 +49,18 @@ def sgd(
   return _clipped(clip, optax.chain(decay, optax.sgd(learning_rate, momentum, nesterov)))
 
 
-def lars(*, learning_rate: Rate, weight_decay: float = 1e-6, momentum: float = 0.9, trust: float = 0.001) -> optax.GradientTransformation:
+def lars(
+  *, learning_rate: Rate, weight_decay: float = 1e-6, momentum: float = 0.9, trust: float = 0.001, clip: float | None = None
+) -> optax.GradientTransformation:
   """LARS (You et al. 2017), biases and scales left alone as in SimCLR and BYOL."""
-  return optax.lars(learning_rate, weight_decay, matrices, trust, momentum=momentum, trust_ratio_mask=matrices)
+  return _clipped(clip, optax.lars(learning_rate, weight_decay, matrices, trust, momentum=momentum, trust_ratio_mask=matrices))
 
 
-def lamb(*, learning_rate: Rate, weight_decay: float = 0.05, b1: float = 0.9, b2: float = 0.999) -> optax.GradientTransformation:
+def lamb(
+  *, learning_rate: Rate, weight_decay: float = 0.05, b1: float = 0.9, b2: float = 0.999, clip: float | None = None
+) -> optax.GradientTransformation:
   """LAMB (You et al. 2020)."""
-  return optax.lamb(learning_rate, b1, b2, weight_decay=weight_decay, mask=matrices)
+  return _clipped(clip, optax.lamb(learning_rate, b1, b2, weight_decay=weight_decay, mask=matrices))
 
 
 def adagrad(*, learning_rate: Rate, clip: float | None = None) -> optax.GradientTransformation:

@@ -1,47 +1,96 @@
 """A run as a picture: how its figures went."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+# Panel -> what is drawn in it: prefixes of the names of figures. A row of the log has some of them.
+PANELS = {
+  'loss': ('loss',),
+  'rank': ('health/rankme', 'health/embedding_rankme'),
+  'deviation': ('health/deviation', 'health/embedding_deviation'),
+  'alignment, uniformity': ('health/alignment', 'health/uniformity'),
+  'teacher': ('health/teacher_entropy', 'health/teacher_usage'),
+  'gradient norm': ('grad_norm',),
+  'learning rate': ('learning_rate',),
+}
+TOLD = {
+  'rank': 'RankMe: dimensions in use',
+  'deviation': 'deviation: 0 is collapse',
+  'teacher': 'entropy of the teacher',
+}
+LABELS = {
+  'rankme': 'features', 'embedding_rankme': 'embeddings', 'deviation': 'features', 'embedding_deviation': 'embeddings',
+  'teacher_entropy': 'of an example', 'teacher_usage': 'of the mean',
+}  # fmt: skip
+COLOURS = ('#1b6ca8', '#d1603d', '#3d8f5f', '#7a5195', '#8a8a8a', '#bc9a2c')
 
-def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path | None = None) -> Any:
-  """Draws the log of a run: losses, the learning rate, and the health of the features, each by step.
+
+def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path | None = None, panels: Sequence[str] = tuple(PANELS)) -> Any:
+  """Draws the log of a run by step: losses, the health of the features, the norm of the gradient, the learning rate.
+
+  A step at which the health panel raised an alarm is marked red.
 
   Args:
     rows: of the log, each with step and figures; what begins with 'health/' is the health panel.
-    name: of the run.
+    name: the title.
     path: of a picture to write; None only draws.
+    panels: which, of PANELS; one of which the log has no figures is left out.
 
   Returns:
-    A matplotlib Figure.
+    A matplotlib Figure, which notebooks show.
   """
-  from matplotlib.backends.backend_agg import FigureCanvasAgg
-  from matplotlib.figure import Figure
-
-  names = list(dict.fromkeys(key for row in rows for key in row))
-  groups = {
-    'loss': [key for key in names if key == 'loss' or key.endswith('loss')],
-    'learning rate': [key for key in names if key == 'learning_rate'],
-    'gradient norm': [key for key in names if key == 'grad_norm'],
-    'health': [key for key in names if key.startswith('health/')],
-  }
-  groups = {title: keys for title, keys in groups.items() if keys}
-  figure = Figure((3.8 * max(len(groups), 1), 3), dpi=110, facecolor='white', layout='constrained')
-  FigureCanvasAgg(figure)
-  axes = figure.subplots(1, max(len(groups), 1), squeeze=False)[0]
-  for ax, (title, keys) in zip(axes, groups.items(), strict=False):
-    for key in keys:
+  names = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None))
+  shown = {panel: keys for panel in panels if (keys := _in(panel, names))} or {'loss': []}
+  alarms = [row['step'] for row in rows if row.get('health/alarms')]
+  wide = min(len(shown), 3)
+  high = -(-len(shown) // wide)
+  figure = _figure()(figsize=(3.6 * wide, 2.5 * high + 0.35), dpi=100, facecolor='white', layout='constrained')
+  axes = figure.subplots(high, wide, squeeze=False).ravel()
+  for ax in axes[len(shown) :]:
+    ax.set_axis_off()
+  for ax, (panel, keys) in zip(axes, shown.items(), strict=False):
+    for key, colour in zip(keys, COLOURS * len(keys), strict=False):
       points = [(row['step'], row[key]) for row in rows if row.get(key) is not None]
-      ax.plot(*zip(*points, strict=True), label=key.removeprefix('health/'), linewidth=1.2) if points else None
-    ax.set_title(title, fontsize=9, loc='left')
+      short = key.removeprefix('health/').removesuffix('/loss')
+      ax.plot(*zip(*points, strict=True), color=colour, linewidth=1.4, marker='o', markersize=2.5, label=LABELS.get(short, short))
+    if panel in ('rank', 'deviation'):
+      ax.set_ylim(bottom=0)
+      for step in alarms:
+        ax.axvline(step, color='#c0392b', linewidth=1, alpha=0.5, label='alarm' if step == alarms[0] else None)
+    ax.set_title(TOLD.get(panel, panel), fontsize=9, loc='left')
+    ax.set_xlim(left=0)
     ax.set_xlabel('step', fontsize=8)
+    ax.tick_params(labelsize=8)
     ax.spines[['top', 'right']].set_visible(False)
-    if len(keys) > 1:
-      ax.legend(fontsize=6, frameon=False)
-    if title == 'health':
-      ax.set_yscale('symlog')
+    if len(ax.lines) > 1:
+      ax.legend(fontsize=7, frameon=False)
   figure.suptitle(name, fontsize=10, x=0.01, ha='left')
   if path:
     figure.savefig(path)
   return figure
+
+
+def _in(panel: str, names: Sequence[str]) -> list[str]:
+  """The figures of a panel: those of PANELS, and with the total loss each loss where there are several."""
+  losses = [key for key in names if key.endswith('/loss')] if panel == 'loss' else []
+  return [key for key in PANELS[panel] if key in names] + (losses if len(losses) > 1 else [])
+
+
+def _figure() -> type:
+  """A matplotlib Figure that needs no pyplot, and that a notebook shows as a picture whether or not pyplot is in use."""
+  from matplotlib.backends.backend_agg import FigureCanvasAgg
+  from matplotlib.figure import Figure
+
+  class Picture(Figure):
+    def __init__(self, **options):
+      super().__init__(**options)
+      FigureCanvasAgg(self)
+
+    def _repr_png_(self) -> bytes:
+      file = io.BytesIO()
+      self.savefig(file, format='png')
+      return file.getvalue()
+
+  return Picture

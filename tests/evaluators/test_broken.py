@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from sklearn.metrics import average_precision_score
 
 from jssl.data.control import rollouts
@@ -59,6 +60,16 @@ class Constant:
     return self
 
 
+class Same(nnx.Module):
+  """A network with a parameter, its only output."""
+
+  def __init__(self, value):
+    self.bias = nnx.Param(jnp.full(WIDTH, value, jnp.float32))
+
+  def __call__(self, x):
+    return jnp.broadcast_to(self.bias[...], (len(x), WIDTH))
+
+
 def networks(backbone, head):
   """A backbone and all heads that protocols ask for, each constant."""
   net, of = Constant(backbone), Constant(head)
@@ -66,7 +77,7 @@ def networks(backbone, head):
   return dict(
     backbone=net, projector=one(6), classifier=one(4), lm=one(VOCABULARY), reward=one(1), q=one(4), head=one(5), decoder=one(WIDTH),
     act=lambda tokens: of.fill(len(tokens), 5, 2), cell=one(WIDTH), relations=lambda h, r, t: jnp.sum(h * t, -1) + of.fill(1),
-    side=lambda x: Features(None, of.fill(len(x), 6)), same=lambda z: z,
+    side=lambda x: Features(None, of.fill(len(x), 6)), same=lambda z: z, tuned=Same(backbone),
   )  # fmt: skip
 
 
@@ -190,6 +201,8 @@ CASES = {
   'knn': (images, {}, equal(top1=near(0.2), top1_majority=near(0.2))),  # 8 of 40: the class that is commonest in training
   'linear': (images, {}, equal(top1=near(0.2))),
   'fewshot': (images, {}, equal(top1_1shot=near(0.25), top1_5shot=near(0.25), top1_10shot=near(0.25))),
+  'finetune': (images, dict(network='tuned', updates=3, seeds=(0,)), lambda f: f['top1'] in (near(0.2), near(0.4))),  # one class for all
+  'panel': (images, dict(data=images()), equal(top1=near(0.2))),
   'clustering': (images, {}, equal(nmi=near(0), ari=near(0), top1=near(0.4))),  # one cluster, named after the commonest class
   'link_prediction': (graph, {}, equal(mrr=near(2 / 13), mean_rank=near(6.5), hits1=0, hits3=0)),  # the middle of 12
   'retrieval': (texts, {}, equal(ndcg10=near(dcg / 200), map=near(ranked(200)), mrr=near(ranked(200)), recall1=near(1 / 200))),
@@ -259,11 +272,14 @@ def only(wanted, data, nets):
     columns = rows.columns if isinstance(rows, Columns) else {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     splits[split] = Columns({name: columns[name] for name in parts[split]})
   info = {name: data.info[name] for name in parts.get('info', ())}
-  bare = {name: Bare(net, {need.split('.')[2] for need in wanted if need.startswith(f'nets.{name}.')}) for name, net in nets.items()}
+  bare = {
+    name: net if isinstance(net, nnx.Module) else Bare(net, {need.split('.')[2] for need in wanted if need.startswith(f'nets.{name}.')})
+    for name, net in nets.items()
+  }
   networks = {name: bare[name] for name in parts.get('nets', ())} | {'further': lambda x: x}  # none at all is raw input
   states = (lambda found: found) if 'layers' in parts else lambda found: found._replace(layers=None)
   represent = lambda columns: states(backbone(jnp.asarray(columns[data.inputs])))
-  return Subject(data._replace(splits=splits, info=info), represent, networks)
+  return Subject(data._replace(splits=splits, info=info), represent, networks, inputs=lambda keys, columns: (columns[data.inputs],))
 
 
 class Bare:

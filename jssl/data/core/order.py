@@ -1,6 +1,56 @@
 """Orders that are a function of small integers alone, the same on every machine."""
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
+
+LARGE = 2**24  # examples, above which an order is computed place by place
+ROUNDS = 8
+
+
+def orders(n: int, seed: int) -> Callable[[int, np.ndarray], np.ndarray]:
+  """(epoch, places [m]) -> the examples [m] that stand there in the order of that epoch; of many examples no order is held."""
+  if n > LARGE:
+    return functools.partial(feistel, n, seed)
+  whole = functools.lru_cache(2)(functools.partial(permutation, n, seed))
+  return lambda epoch, places: whole(epoch)[places]
+
+
+def feistel(n: int, seed: int, epoch: int, places: np.ndarray) -> np.ndarray:
+  """Entries of a permutation of range(n) drawn from (seed, epoch), without the others.
+
+  A place is cut into two halves of b bits, 4^b >= n, and each round gives (l, r) -> (r, l xor f(r)), where f mixes r with a key of the
+  round. That permutes range(4^b); a result of n or more is sent through again until it is below n, which permutes range(n).
+
+  Args:
+    n: number of examples.
+    seed, epoch: as in `permutation`.
+    places: [m] int, 0 to n - 1.
+  Returns:
+    [m] int64.
+  Raises:
+    ValueError: seed or epoch is out of range.
+
+  Reference: Black, Rogaway, Ciphers with arbitrary finite domains, CT-RSA 2002, section 4 (cycle walking) and 5 (Feistel);
+    Steele, Lea, Flood, OOPSLA 2014, doi:10.1145/2660193.2660195, Figure 16 (the mixing function).
+  """
+  half = max((int(n - 1).bit_length() + 1) // 2, 1)
+  low, shift, keys = np.uint64(2**half - 1), np.uint64(half), _words(seed, epoch, ROUNDS)
+
+  def sent(x: np.ndarray) -> np.ndarray:
+    left, right = x >> shift, x & low
+    for key in keys:
+      z = right ^ key
+      z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+      z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+      left, right = right, left ^ ((z ^ (z >> np.uint64(31))) & low)
+    return left << shift | right
+
+  found = sent(np.asarray(places, np.uint64))
+  while len(out := np.flatnonzero(found >= n)):
+    found[out] = sent(found[out])
+  return found.astype(np.int64)
 
 
 def permutation(n: int, seed: int, epoch: int = 0) -> np.ndarray:
@@ -20,10 +70,13 @@ def permutation(n: int, seed: int, epoch: int = 0) -> np.ndarray:
 
   Reference: Salmon, Moraes, Dror, Shaw, SC 2011, doi:10.1145/2063384.2063405 (Philox).
   """
+  return np.argsort(_words(seed, epoch, n), kind='stable')
+
+
+def _words(seed: int, epoch: int, n: int) -> np.ndarray:
   if not (0 <= seed < 2**64 and 0 <= epoch < 2**64):
     raise ValueError(f'got seed={seed}, epoch={epoch}: both must lie in [0, 2^64); pass non-negative integers')
-  words = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(n)
-  return np.argsort(words, kind='stable')
+  return np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(n)
 
 
 def stratified(labels: np.ndarray, held_out: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

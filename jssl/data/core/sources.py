@@ -1,6 +1,5 @@
 """Where batches come from."""
 
-import functools
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +8,7 @@ import jax
 import numpy as np
 
 from jssl.data.core.arrays import RESIDENT, Columns, resident, stack
-from jssl.data.core.order import permutation
+from jssl.data.core.order import orders, permutation
 from jssl.data.core.pictures import checked
 from jssl.types import Batch, Examples
 
@@ -74,8 +73,8 @@ class GrainSource:
     self._batch_size, self._seed = batch_size, seed
     self._rows = np.arange(batch_size).reshape(count, -1)[p] if rows is None else rows
     self._threads, self._workers, self._prefetch = threads, workers, prefetch
-    self._order = _orders(self._n, seed)
-    self._order(0)  # refuses a bad seed here and now
+    self._order = orders(self._n, seed)
+    self._order(0, np.zeros(1, np.int64))  # refuses a bad seed here and now
     self._given: np.ndarray | None = None
     self._batches = 0
     self._stream = None
@@ -84,7 +83,7 @@ class GrainSource:
     """This process's part of batch `step`, counted from 0: a pure function of its argument."""
     epoch, i = divmod(step, self.batches_per_epoch)
     if self._given is None:
-      rows = self._order(epoch)[i * self._batch_size + self._rows]
+      rows = self._order(epoch, i * self._batch_size + self._rows)
     else:
       i = permutation(self.batches_per_epoch, self._seed, epoch)[i]
       rows = self._given[i * self._batch_size + self._rows]
@@ -166,11 +165,7 @@ class GrainSource:
 
   def __setstate__(self, state: Mapping[str, Any]) -> None:
     self.__dict__.update(state)
-    self._order = _orders(self._n, self._seed)
-
-
-def _orders(n: int, seed: int):
-  return functools.lru_cache(2)(functools.partial(permutation, n, seed))
+    self._order = orders(self._n, self._seed)
 
 
 class _Steps:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from jssl.data.core.pictures import first_line
-from jssl.data.molecules.solubility import SMILES_TOKEN
 from jssl.data.text import tokenize
 from jssl.errors import DataError
 
@@ -39,6 +38,8 @@ def read(path: Path) -> tuple[list[str], list[str]]:
 def tokenizer_of(texts: Sequence[str]) -> Any:
   """A tokenizer whose words are the tokens of SMILES in `texts`, in order; ids 0 to 4 are those of `tokenize.SPECIAL`."""
   from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+
+  from jssl.data.molecules.solubility import SMILES_TOKEN
 
   words = [*tokenize.SPECIAL, *sorted({token for text in texts for token in SMILES_TOKEN.findall(text)})]
   tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token='[UNK]'))

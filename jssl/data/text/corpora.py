@@ -40,6 +40,8 @@ KING_JAMES = dict(
   licence='public domain; packaged under MIT',
   citation='The Holy Bible, King James Version, 1769; Project Gutenberg 10',
 )
+# data set -> the one on whose training texts, of which it keeps a few, its tokenizer is trained, with the same options
+TRAINED_ON = dict(few_reviews='rotten_tomatoes', reviews_and_lee='rotten_tomatoes')
 # kind of book -> number of its last book, from 0
 GENRES = (('law', 4), ('history', 16), ('poetry', 21), ('prophets', 38), ('gospels and acts', 43), ('letters and revelation', 65))
 
@@ -222,6 +224,14 @@ def tokenizer_in(info: Mapping) -> Any:
   if not trained or 'train' not in info.get('texts', {}):
     return None
   return tokenizer_of(tuple(info['texts']['train']), int(trained[1]), None)[0]  # the same texts give the same tokenizer
+
+
+def trained_on(spec: Mapping[str, Any]) -> dict[str, Any] | None:
+  """The data set, by name and options, of whose texts one keeps a part: what an operator is made of, or as `TRAINED_ON` says; else None."""
+  if isinstance(spec.get('of'), Mapping):
+    return dict(spec['of'])
+  whole = TRAINED_ON.get(spec['name'])
+  return whole and dict(name=whole, **{option: spec[option] for option in ('length', 'vocabulary', 'tokenizer') if option in spec})
 
 
 def made_by(tokenizer: Any, data: Data) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
@@ -28,7 +27,10 @@ EXPECTED = dict(
   is_encoder_decoder=False, quantization_config=None, auto_map=None,
 )  # fmt: skip
 # pooling of Sentence Transformers -> pooling of Bert
-POOLS = dict(mean='mean', cls='cls', pooling_mode_mean_tokens='mean', pooling_mode_cls_token='cls')
+POOLS = dict(
+  mean='mean', cls='cls', mean_sqrt_len_tokens='sqrt', pooling_mode_mean_tokens='mean', pooling_mode_cls_token='cls',
+  pooling_mode_mean_sqrt_len_tokens='sqrt',
+)  # fmt: skip
 # path in the parameters -> name of the tensor; * is the layer
 EMBEDDINGS = {
   'word.embedding': 'embeddings.word_embeddings.weight',
@@ -153,7 +155,7 @@ def read_options(folder: Path) -> dict[str, Any]:
 
 
 def read_pool(folder: Path) -> str:
-  """How a folder of Sentence Transformers pools, 'mean' or 'cls'; 'mean' where it says nothing.
+  """How a folder of Sentence Transformers pools, 'mean', 'cls' or 'sqrt'; 'mean' where it says nothing.
 
   Scaling to unit length, which may come after it, is left to what compares embeddings.
 
@@ -165,7 +167,9 @@ def read_pool(folder: Path) -> str:
     listed = [m for m in files.read_json(folder / 'modules.json', list) if isinstance(m, dict)]
     modules = {str(m.get('type')).rsplit('.', 1)[-1]: str(m.get('path')) for m in listed}
     if strange := sorted(modules.keys() - {'Transformer', 'Pooling', 'Normalize'}):
-      raise PretrainedError(f"{folder} has the modules {strange}, which cannot be read; give pool='mean' or 'cls' for what comes before them")
+      raise PretrainedError(
+        f"{folder} has the modules {strange}, which cannot be read; give pool, as 'mean' or 'cls', for what comes before them"
+      )
     path = modules.get('Pooling')
   if path is None or not (folder / path / 'config.json').exists():
     return 'mean'
@@ -177,7 +181,7 @@ def read_pool(folder: Path) -> str:
   for mode, pool in POOLS.items():
     if modes == [mode]:
       return pool
-  raise PretrainedError(f"{folder / path} pools by {modes}; only by 'mean' or 'cls' can be read, or give pool yourself")
+  raise PretrainedError(f"{folder / path} pools by {modes}; only by 'mean', 'cls' or 'sqrt' can be read, or give pool yourself")
 
 
 def read_params(folder: Path) -> dict[str, Any]:
@@ -214,47 +218,73 @@ def read_params(folder: Path) -> dict[str, Any]:
   return files.nested(flat)
 
 
-def write(folder: str | Path, net: Bert, *, tokenizer: str | Path, normalize: bool = False, lower: bool = True) -> None:
+def write(
+  folder: str | Path,
+  net: Bert,
+  *,
+  tokenizer: Any,
+  length: int | None = None,
+  normalize: bool = False,
+  similarity: str = 'cosine',
+) -> None:
   """Write an encoder as a folder that Sentence Transformers and Hugging Face open.
 
   Args:
     folder: is made where it is not there.
     net: with its parameters.
-    tokenizer: a tokenizer.json whose ids the encoder was trained on.
+    tokenizer: the `tokenizers.Tokenizer` whose ids the encoder was trained on, or the path of a tokenizer.json.
+    length: tokens at which texts are cut; None for all positions of the encoder.
     normalize: scale embeddings to unit length.
-    lower: what the tokenizer does, which its configuration repeats.
+    similarity: by which Sentence Transformers compares embeddings, 'cosine' or 'dot'.
 
   Raises:
     PretrainedError: the encoder pools in a way that such a folder cannot say.
   """
-  from safetensors.numpy import save_file
+  pooling = {key: pool == net.pool for key, pool in POOLS.items() if key.startswith('pooling_mode')}
+  if not any(pooling.values()):
+    raise PretrainedError(f"a Bert that pools by {net.pool!r} cannot be written for Sentence Transformers: expected 'mean', 'cls' or 'sqrt'")
+  write_network(folder, net, tokenizer=tokenizer, length=length)
+  modules = ['Transformer', 'Pooling', 'Normalize'][: 3 if normalize else 2]
+  texts = {
+    '1_Pooling/config.json': dict(word_embedding_dimension=net.dim, **pooling),
+    'modules.json': [
+      dict(idx=i, name=str(i), path=f'{i}_{kind}' if i else '', type=f'sentence_transformers.models.{kind}') for i, kind in enumerate(modules)
+    ],
+    'config_sentence_transformers.json': dict(similarity_fn_name=similarity, prompts={}, default_prompt_name=None),
+    # The case of letters is the tokenizer's affair; BERT's pooler has no weights here and is not used.
+    'sentence_bert_config.json': dict(max_seq_length=length or net.length, do_lower_case=False, model_args=dict(add_pooling_layer=False)),
+  }
+  for name, content in texts.items():
+    path = Path(folder) / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + '\n')
 
-  if type(net) is not Bert or net.pool not in ('mean', 'cls'):
-    raise PretrainedError(f"a {type(net).__name__} that pools by {net.pool!r} cannot be written: expected a Bert that pools by 'mean' or 'cls'")
+
+def write_network(folder: str | Path, net: Bert, *, tokenizer: Any = None, length: int | None = None) -> None:
+  """Write an encoder without its pooling, as a folder that Hugging Face opens as a BertModel.
+
+  Args:
+    folder, net, length: as in `write`.
+    tokenizer: as in `write`; None writes none.
+
+  Raises:
+    PretrainedError: the network is no plain Bert.
+  """
+  if type(net) is not Bert:
+    raise PretrainedError(f'a {type(net).__name__} cannot be written as a BertModel: expected a Bert')
   folder = Path(folder)
-  (folder / '1_Pooling').mkdir(parents=True, exist_ok=True)
-  params = nnx.to_pure_dict(nnx.state(net, nnx.Param))
-  save_file(tensors_of(jax.device_get(params)), folder / 'model.safetensors', metadata={'format': 'pt'})
+  folder.mkdir(parents=True, exist_ok=True)
+  params = jax.device_get(nnx.to_pure_dict(nnx.state(net, nnx.Param)))
+  files.write(folder / 'model.safetensors', tensors_of(params), 'float32')
   given = {option: getattr(net, 'dim' if option == 'width' else option) for option in OPTIONS}
   config = {key: given[option] for option, (key, _) in OPTIONS.items()} | dict(
     architectures=['BertModel'], model_type='bert', hidden_act='gelu', position_embedding_type='absolute',
     hidden_dropout_prob=net.dropout, attention_probs_dropout_prob=net.dropout, initializer_range=0.02,
   )  # fmt: skip
-  pooling = dict(word_embedding_dimension=net.dim, pooling_mode_mean_tokens=net.pool == 'mean', pooling_mode_cls_token=net.pool == 'cls')
-  modules = ['Transformer', 'Pooling', 'Normalize'][: 3 if normalize else 2]
-  texts = {
-    'config.json': config,
-    '1_Pooling/config.json': pooling,
-    'modules.json': [
-      dict(idx=i, name=str(i), path=f'{i}_{kind}' if i else '', type=f'sentence_transformers.models.{kind}') for i, kind in enumerate(modules)
-    ],
-    'config_sentence_transformers.json': dict(similarity_fn_name='cosine', prompts={}, default_prompt_name=None),
-    'sentence_bert_config.json': dict(max_seq_length=net.length, do_lower_case=False),
-    'tokenizer_config.json': dict(tokenizer_class='BertTokenizer', model_max_length=net.length, do_lower_case=lower),
-  }
-  for name, content in texts.items():
-    (folder / name).write_text(json.dumps(content, indent=2) + '\n')
-  shutil.copyfile(tokenizer, folder / 'tokenizer.json')
+  (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
+  if tokenizer is not None:
+    text = Path(tokenizer).read_text('utf-8') if isinstance(tokenizer, str | Path) else tokenizer.to_str()
+    files.write_tokenizer(folder, text, length=length or net.length, pad=net.pad)
 
 
 def options_of(net: Bert) -> dict[str, Any]:

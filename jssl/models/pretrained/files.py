@@ -13,6 +13,8 @@ from flax import nnx
 from jssl.errors import PretrainedError
 
 FLOATS = ('F64', 'F32', 'F16', 'BF16')
+# what Hugging Face calls a special token -> the names it may have
+SPECIAL = dict(unk=('[UNK]', '<unk>'), cls=('[CLS]',), sep=('[SEP]',), mask=('[MASK]', '<mask>'))
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -64,6 +66,26 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], dtype: str = 'float16')
 
   save_file({name: np.ascontiguousarray(x, dtype) for name, x in tensors.items()}, path, metadata={'format': 'pt'})
   path.chmod(0o644)  # the writer lets nobody else read it
+
+
+def write_tokenizer(folder: Path, text: str, *, length: int, pad: int | None) -> None:
+  """tokenizer.json and tokenizer_config.json, by which Hugging Face makes of texts what the tokenizer does by itself.
+
+  Classes such as BertTokenizer take the vocabulary alone and cut texts in their own way, so none of them is named.
+
+  Args:
+    folder: that of the network.
+    text: the tokenizer, as a tokenizer.json has it.
+    length: tokens at which texts are cut.
+    pad: the id of padding.
+  """
+  found = json.loads(text) | dict(truncation=None, padding=None)  # which are asked for when it is called
+  special = {token['id']: token['content'] for token in found.get('added_tokens', ()) if token['special']}
+  named = {f'{role}_token': name for role, names in SPECIAL.items() for name in names if name in special.values()}
+  named |= {'pad_token': special[pad]} if pad in special else {}
+  config = dict(tokenizer_class='PreTrainedTokenizerFast', model_max_length=length, **named)
+  (folder / 'tokenizer.json').write_text(json.dumps(found, ensure_ascii=False, indent=2), 'utf-8')
+  (folder / 'tokenizer_config.json').write_text(json.dumps(config, ensure_ascii=False, indent=2) + '\n', 'utf-8')
 
 
 def read_json(path: Path, kind: type = dict) -> Any:

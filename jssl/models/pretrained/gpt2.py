@@ -68,9 +68,48 @@ def gpt2(
   if (more := f'{prefix}h.{blocks}.ln_1.weight') in found:
     raise PretrainedError(f'{path} has {more!r}, and its config.json says {blocks} blocks: they must be of one network')
   options |= dict(depth=first_of(blocks, depth, folder), dropout=dropout, pad=pad, remat=remat, dtype=dtype)
-  net = CausalLm((length,), **options, rngs=rngs)
+  net = sized(on, length=length, **options, rngs=rngs)
   named = lambda params: {f'{prefix}{name}': x for name, x in tensors_of(params).items()}
   return files.fill(net, path, named, lambda tensors: _params({name.removeprefix(prefix): x for name, x in tensors.items()}))
+
+
+def sized(
+  on,
+  *,
+  length: int,
+  vocabulary: int,
+  width: int,
+  depth: int,
+  heads: int,
+  dropout: float = 0.0,
+  pad: int | None = 0,
+  remat: bool = False,
+  dtype: str = 'float32',
+  rngs: nnx.Rngs,
+) -> CausalLm:
+  """A CausalLm without weights that has more positions than the texts have tokens, as a GPT-2 has.
+
+  Args:
+    on: (n,), as in `CausalLm`.
+    length: number of positions, n or more.
+    vocabulary, width, depth, heads, dropout, pad, remat, dtype, rngs: as in `CausalLm`.
+
+  Raises:
+    ValueError: n is longer.
+
+  Reference: Radford et al. 2019, as in `CausalLm`.
+  """
+  if (n := sequence_length(on)) > length:
+    raise ValueError(f'a GPT-2 of {length} positions was given texts of {n} tokens: choose a length of at least {n}')
+  options = dict(vocabulary=vocabulary, width=width, depth=depth, heads=heads, dropout=dropout, pad=pad, remat=remat, dtype=dtype)
+  return CausalLm((length,), **options, rngs=rngs)
+
+
+def options_of(net: CausalLm) -> dict[str, Any]:
+  """The options by which `sized` makes a network that takes the parameters of this one and computes the same."""
+  told = ('vocabulary', 'length', 'dropout', 'pad', 'remat', 'dtype')
+  heads, depth = net.blocks.attention.heads, len(net.blocks.norm1.scale)
+  return dict(width=net.dim, depth=depth, heads=heads, **{option: getattr(net, option) for option in told})
 
 
 def read_options(folder: Path) -> tuple[dict[str, Any], int]:

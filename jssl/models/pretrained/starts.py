@@ -127,6 +127,12 @@ def image_encoder(
   return files.fill(net, folder / 'model.safetensors', flat, files.nested)
 
 
+def image_options_of(net: ViT) -> dict[str, Any]:
+  """The options by which `ViT` makes a network that takes the parameters of this `image_encoder` and computes the same."""
+  told = dict(pool=net.pool, dropout=net.blocks.dropout, drop_path=net.drop_path, remat=net.remat, dtype=net.dtype)
+  return {**files.read_json(folder_of('image_encoder') / 'config.json')['options'], **told}
+
+
 def folder_of(name: str) -> Path:
   """The folder of one of them.
 

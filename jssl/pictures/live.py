@@ -1,0 +1,81 @@
+"""A run as it goes on, drawn in a notebook."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+from jssl.pictures.run import log_picture
+
+Rows = Sequence[Mapping[str, Any]]
+LIVE = ('loss', 'rank', 'deviation')  # the panels that are worth watching
+SECONDS, SHARE = 1.0, 0.2  # least time between two drawings, and the most of the run's time that they take
+
+watching: ContextVar[Callable[[Rows], None] | None] = ContextVar('watching', default=None)
+
+
+@contextlib.contextmanager
+def drawn(name: str, steps: int, examples: int) -> Iterator[bool]:
+  """Draws the log of the run within, where this process serves a notebook; whether it does.
+
+  Args:
+    name: of the run.
+    steps: of the whole run.
+    examples: a step.
+  """
+  display = notebook()
+  drawing = display and _Drawing(display, name, steps, examples)
+  token = watching.set(drawing)
+  try:
+    yield drawing is not None
+  finally:
+    watching.reset(token)
+    if drawing:
+      drawing.finish()
+
+
+def notebook() -> Callable | None:
+  """`IPython.display.display`, where a kernel of Jupyter runs this process; None in a terminal, in a script, and without IPython."""
+  ipython = sys.modules.get('IPython')  # a kernel has imported it
+  shell = ipython and ipython.get_ipython()
+  if getattr(shell, 'kernel', None) is None:
+    return None
+  from IPython.display import display
+
+  return display
+
+
+class _Drawing:
+  """One display of a notebook that is drawn anew as rows come, at most once a second."""
+
+  def __init__(self, display: Callable, name: str, steps: int, examples: int):
+    self.display, self.name, self.steps, self.examples = display, name, steps, examples
+    self.handle, self.next, self.rows, self.shown = None, 0.0, [], 0
+
+  def __call__(self, rows: Rows) -> None:
+    self.rows = rows
+    if time.monotonic() >= self.next or rows[-1]['step'] == self.steps:
+      self.show(rows)
+
+  def finish(self) -> None:
+    """Draws what came since, where a run has been stopped."""
+    if len(self.rows) > self.shown:
+      self.show(self.rows)
+
+  def show(self, rows: Rows) -> None:
+    began = time.monotonic()
+    figure = log_picture(rows, self._title(rows), panels=LIVE)
+    if self.handle is None:
+      self.handle = self.display(figure, display_id=True)
+    else:
+      self.handle.update(figure)
+    self.next = began + max(SECONDS, (time.monotonic() - began) / SHARE)
+    self.shown = len(rows)
+
+  def _title(self, rows: Rows) -> str:
+    step = rows[-1]['step']
+    rate = next((row['examples_per_second'] for row in reversed(rows) if 'examples_per_second' in row), 0)
+    left = f', {(self.steps - step) * self.examples / rate:.0f} s left' if rate and step < self.steps else ''
+    return f'{self.name}: step {step} of {self.steps}, {rate:.0f} examples/s{left}'

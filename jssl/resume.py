@@ -1,0 +1,196 @@
+"""What a run begins with, and how it goes on: networks of another run, and settings that are changed on the way."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from jssl.configs import set_option
+from jssl.core.build import Plan, plan
+from jssl.core.log import as_json, replace
+from jssl.core.mesh import make_mesh
+from jssl.core.phases import Phase, phase_at
+from jssl.core.programs import Programs
+from jssl.core.stored import fingerprint
+from jssl.errors import ConfigError
+from jssl.keys import differing
+from jssl.options import closest
+from jssl.starts import BLOCKS
+from jssl.types import Given, Params
+
+# What a run may go on with another value of. Data, networks, seed and batch size make a run what it is.
+CHANGES = (
+  'epochs', 'steps', 'optimizer', 'losses', 'teacher', 'teachers', 'guard', 'evaluators', 'log_every', 'checkpoint_every', 'health_every',
+  'keep', 'log_gradients', 'micro_batches', 'mesh', 'rules',
+)  # fmt: skip
+
+
+def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[dict, Params, Params]]) -> dict[int, Given]:
+  """phase -> the networks that it begins with, of each phase that begins as another run has ended.
+
+  What was begun with is kept as a fingerprint in `start.json`. A run that has a checkpoint of the phase goes on without the other run, and
+  then its figures are not compared with that start.
+
+  Args:
+    p: the plan.
+    workdir: of the run.
+    trained: folder -> config, parameters and statistics of the networks there.
+
+  Raises:
+    ConfigError: the other run cannot be opened, or its networks do not fit.
+  """
+  asked = {i: phase for i, phase in enumerate(p.phases) if phase.begin}
+  if not asked:
+    return {}
+  done = last_step(workdir) if workdir else None
+  path = workdir / 'start.json' if workdir else None
+  held = json.loads(path.read_text()) if path and path.is_file() and done is not None else {}
+  found, prints = {}, dict(held)
+  for i, phase in asked.items():
+    entered = done is not None and (i == 0 or done > phase.first)
+    try:
+      given = networks_of(phase, *trained(phase.begin.of))
+      prints[str(i)] = fingerprint(given)
+      if entered and str(i) in held and held[str(i)] != prints[str(i)]:
+        raise ConfigError(f'{phase.begin.of} has other networks than this run began with')
+      found[i] = given
+    except ConfigError as error:
+      if not entered:
+        raise
+      logging.getLogger('jssl').warning('%s; the run goes on from its checkpoint, and is not compared with its start', error)
+      prints[str(i)] = held.get(str(i))
+  if path and jax.process_index() == 0:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, as_json(prints, indent=1))
+  return found
+
+
+def networks_of(phase: Phase, config: Mapping[str, Any], trained: Params, statistics: Params) -> Given:
+  """The parameters and statistics of the networks that a phase begins with, on the host, out of all that are trained."""
+  begin, method = phase.begin, phase.turns[0].method
+  params, state = jax.eval_shape(method.init, jax.random.key(0))
+  given = {}, {}
+  for here, there in begin.networks.items():
+    if there not in trained:
+      raise ConfigError(f'start.networks: {begin.of} has no network {there!r}{closest(there, trained)}')
+    spec = config['backbone'] if there == 'backbone' else config['heads'][there]
+    for kind, own, of in zip(given, (params, state['stats']), (trained, statistics), strict=True):
+      kind[here] = _fitting(here, begin.of, spec, own[here], of[there], begin.layers)
+  return given
+
+
+def _fitting(network: str, folder: str, spec: Mapping[str, Any], own: Any, of: Any, layers: tuple[int, int] | None) -> Any:
+  """Arrays for a network, of those of another: all of them, or of its stacked layers some.
+
+  Raises:
+    ConfigError: they do not fit.
+  """
+  leaves = lambda tree: {jax.tree_util.keystr(path, simple=True, separator='.'): x for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+  has, wants = leaves(of), leaves(own)
+  advice = f'that network is { ({key: x for key, x in spec.items() if key != "on"})!r}: make this one alike, or leave it out of start.networks'
+  if differ := sorted(has.keys() ^ wants.keys()):
+    which = 'has' if differ[0] in has else 'lacks'
+    raise ConfigError(f'start: {network} of {folder} {which} the array {differ[0]!r}, unlike the network that would begin with it; {advice}')
+  for name, x in has.items():
+    stacked, want = BLOCKS in name.split('.'), wants[name].shape
+    if stacked and layers and layers[1] > len(x):
+      raise ConfigError(f'start.layers is {layers}, and {network} of {folder} has {len(x)} layers')
+    has[name] = x = x[slice(*layers)] if stacked and layers else x
+    fits = x.shape[1:] == want[1:] and len(x) <= want[0] if stacked and layers else x.shape == want
+    if not fits:
+      raise ConfigError(f'start: {network} of {folder} has {name!r} of shape {list(x.shape)}, and {list(want)} is needed; {advice}')
+  tree = jax.tree.structure(own)
+  return jax.tree.unflatten(tree, [_on_host(has[name]) for name in wants])
+
+
+def _on_host(x: Any) -> Any:
+  return x if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else np.asarray(x)
+
+
+def last_step(workdir: Path) -> int | None:
+  """The step of the newest checkpoint; None where there is none."""
+  steps = [int(folder.name) for folder in (workdir / 'checkpoints').glob('*') if folder.name.isdigit()]
+  return max(steps, default=None)
+
+
+def continued(config: Mapping[str, Any], workdir: Path | None, settings: Sequence[str] = ()) -> Mapping[str, Any]:
+  """A config as the run in `workdir` goes on with it: with what was changed on the way, and `settings` from now on.
+
+  Every change is kept under `resumed` of the config, with the step from which it holds. Schedules are those of the new length, over all of
+  it: a cosine that had come to its end is higher again.
+
+  Args:
+    config: the run's, as it was first started.
+    settings: 'epochs=40', 'optimizer.learning_rate=1e-4'.
+
+  Raises:
+    ConfigError: there is no run, or it cannot go on with these settings.
+  """
+  there = workdir is not None and (workdir / 'config.json').is_file()
+  if settings and not there:
+    raise ConfigError(f'--resume-with {settings[0]}: {workdir or "a run that is not kept"} holds no run; it is for one that is there')
+  if not there:
+    return config
+  held, c = _read(workdir / 'config.json'), ConfigDict(config.to_dict() if hasattr(config, 'to_dict') else dict(config))
+  before = [*held.get('resumed', ())]
+  for change in before:
+    changed(c, change['settings'])
+  if settings and (not before or [*settings] != [*before[-1]['settings']]):
+    old = plan(c)
+    if differ := differing(held, json.loads(json.dumps({**old.config, 'resumed': before}, default=str))):
+      raise ConfigError(f'{workdir} holds a run of another config (differing in {", ".join(differ)}); give the one that it was started with')
+    changed(c, settings)
+    done = last_step(workdir) or 0
+    check(old, plan(c), done)
+    before.append(dict(step=done, settings=[*settings]))
+    logging.getLogger('jssl').warning('%s goes on from step %d with %s', workdir, done, ', '.join(settings))
+  if before:
+    with c.ignore_type():
+      c.resumed = tuple(before)
+  return c
+
+
+def _read(path: Path) -> dict[str, Any]:
+  try:
+    return dict(json.loads(path.read_text()))
+  except (OSError, ValueError, TypeError) as error:
+    raise ConfigError(f'{path} cannot be read ({error}); give a workdir that holds a run') from error
+
+
+def changed(c: ConfigDict, settings: Sequence[str]) -> None:
+  """Changes settings that a run may go on with."""
+  for setting in settings:
+    key = setting.partition('=')[0].partition('.')[0]
+    if key not in CHANGES:
+      raise ConfigError(
+        f'a run cannot go on with another {key}{closest(key, CHANGES)}; begin another one from it: --config.start="dict(of=WORKDIR)"'
+      )
+    if key in ('epochs', 'steps'):  # one of them is the length
+      with c.ignore_type():
+        c.epochs = c.steps = None
+    set_option(c, setting)
+
+
+def check(old: Plan, new: Plan, done: int) -> None:
+  """Sees that a state of one plan can go on by another; computes nothing.
+
+  Raises:
+    ConfigError: it cannot.
+  """
+  if new.steps < done:
+    raise ConfigError(f'the run has done {done} steps, and would have {new.steps}; give a longer one')
+  now = phase_at(old.phases, done)
+  if [phase.last for phase in old.phases[:now]] != [phase.last for phase in new.phases[:now]] or phase_at(new.phases, done) != now:
+    raise ConfigError('the phases that have ended would have another length; give phases their lengths in steps, not as a share')
+  mesh = make_mesh(devices=jax.devices()[:1])
+  shapes = [jax.tree_util.tree_leaves_with_path(Programs(p, mesh).states[now]) for p in (old, new)]
+  told = [{jax.tree_util.keystr(path, simple=True, separator='/'): (x.shape, x.dtype) for path, x in of} for of in shapes]
+  if differ := sorted(name for name in told[0].keys() | told[1].keys() if told[0].get(name) != told[1].get(name)):
+    raise ConfigError(
+      f'the state of the run would be another one (differing in {differ[0]}); begin another run from it: start=dict(of=WORKDIR)'
+    )
