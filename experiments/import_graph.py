@@ -17,7 +17,7 @@ FLOORS = [
   ['run', 'replay'],
   ['model', 'processes', 'resume'],
   ['export'],
-  ['loops', 'artefact', 'inputs'],
+  ['loops', 'artefact', 'inputs', 'adapt'],
   ['core'],
   ['keys', 'configs', 'starts'],
   ['options'],

@@ -1,5 +1,6 @@
 """Training from Python in a line, and the run that comes of it."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,13 +10,16 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jssl import run
+from jssl.adapt import adapt, tokenizer_of
 from jssl.artefact import of_run
 from jssl.configs import load_config, set_option
 from jssl.core.build import plan
 from jssl.core.loop import Trained
 from jssl.data.core.arrays import arrays
 from jssl.data.core.memory import hold
+from jssl.data.own.rows import IMAGE, PICTURES, Found, Options, made
 from jssl.errors import ConfigError, DataError
+from jssl.inputs import encoded, is_raw
 from jssl.model import Model
 from jssl.pictures.live import drawn
 from jssl.resume import continued
@@ -112,9 +116,10 @@ def train(
 
   Args:
     method: a system, 'simclr' or 'simclr:tiny', a file with a `get_config`, or a config.
-    data: an array [n ...]; a dict of arrays [n ...] by column, where 'label' holds classes; a `Data`; where data are, 'folder:photos' or
+    data: an array [n ...]; a dict of arrays [n ...] by column, where 'label' holds classes; a list of texts, of paths of pictures, of PIL
+      images, or of dicts, an example each, with the keys of the columns of a table; a `Data`; where data are, 'folder:photos' or
       'pairs.jsonl', as on the command line; the name of a data set, or a dict of its name and options; None for that of the config. Of
-      arrays a fifth is held out for evaluation.
+      arrays and lists a fifth is held out for evaluation. Texts go through the tokenizer of a pretrained encoder, or one trained on them.
     backbone: the name of a network, or dict(name=..., **options).
     epochs: length of the run in passes over the data. Give epochs or steps; None for both takes that of the config.
     steps: length of the run in updates.
@@ -143,8 +148,6 @@ def train(
     raise ConfigError(f'epochs={epochs} and steps={steps}: give one of them')
   given = dict(epochs=epochs, steps=steps, batch_size=batch_size, seed=seed)
   with config.ignore_type():
-    if data is not None:
-      config.data = named(data)
     if epochs is not None or steps is not None:
       config.epochs = config.steps = None
     for key, value in given.items():
@@ -154,6 +157,9 @@ def train(
     set_option(config, f'backbone.name={backbone}')
   elif backbone is not None:
     config.backbone = dict(backbone)
+  if data is not None:
+    with config.ignore_type():
+      config.data = named(data, tokenizer_of(config.to_dict()))
   for path, value in (settings or {}).items():
     set_option(config, setting(path, value))
   if start is not None:
@@ -161,6 +167,7 @@ def train(
       config.start = begun(start)
   if config.get('experiment'):
     raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
+  adapt(config)
   workdir = run.local(workdir) if workdir else None
   p = plan(continued(config, workdir, [setting(*item) for item in (resume_with or {}).items()]))
   with nullcontext() if quiet else drawn(p.config['name'], p.steps, p.config['batch_size']) as drawing:
@@ -185,8 +192,12 @@ def begun(start: Any) -> dict[str, Any]:
   return dict(of=str(of))
 
 
-def named(data: Any) -> dict[str, Any]:
+def named(data: Any, tokenizer: str | None = None) -> dict[str, Any]:
   """The `data` of a config for whatever `train` takes as data.
+
+  Args:
+    data: as in `train`.
+    tokenizer: of texts among it; None for one that is trained on them.
 
   Raises:
     DataError: it takes no such thing.
@@ -199,12 +210,63 @@ def named(data: Any) -> dict[str, Any]:
     return hold(data)
   if isinstance(data, Mapping):
     columns = {name: np.asarray(x) for name, x in data.items()}
-  elif hasattr(data, '__array__'):
+    if any(x.dtype.kind in 'UTO' for x in columns.values()):
+      return hold(of_rows(columns_of(data), tokenizer))
+  elif hasattr(data, '__array__') and not is_raw(data):
     x = np.asarray(data)
     columns = {'image' if x.ndim in (3, 4) else 'vector': x[..., None] if x.ndim == 3 else x}
+  elif isinstance(data, Sequence) and data:
+    return hold(of_rows(columns_of(data), tokenizer))
   else:
-    raise DataError(f'data of type {type(data).__name__}: expected an array, a dict of arrays, a Data, or the name of a data set')
+    what = 'an empty list' if isinstance(data, Sequence) else f'type {type(data).__name__}'
+    raise DataError(
+      f'data of {what}: expected an array, a dict of arrays, a list of texts, images, paths or dicts, a Data, or the name of a data set'
+    )
   try:
     return hold(arrays(**columns, held_out=HELD_OUT))
   except ValueError as error:
     raise DataError(f'data: {error}') from error
+
+
+def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
+  """A list of texts, images, paths, arrays or dicts, or a dict of lists, as columns; an entry that an example lacks is None.
+
+  Raises:
+    DataError: its entries are of several kinds, or of one that is not read.
+  """
+  if isinstance(data, Mapping):
+    lengths = {name: len(x) for name, x in data.items()}
+    if len({*lengths.values()}) > 1:
+      raise DataError(f'data: the columns have {lengths} rows; expected as many of each')
+    return {name: [*map(entry, x)] for name, x in data.items()}
+  if all(isinstance(x, Mapping) for x in data):
+    names = dict.fromkeys(name for x in data for name in x)
+    return {name: [entry(x.get(name)) for x in data] for name in names}
+  found = [*map(entry, data)]
+  if all(isinstance(x, str) for x in found):
+    return {'image' if all(x.lower().endswith(PICTURES) for x in found) else 'text': found}
+  if all(isinstance(x, bytes) for x in found):
+    return {'image': found}
+  if all(isinstance(x, np.ndarray) and x.ndim in (2, 3) for x in found):
+    return {'image': [*map(encoded, found)]}
+  kinds = sorted({type(x).__name__ for x in data})
+  raise DataError(f'data: a list of {" and ".join(kinds)}; expected texts, paths of pictures, PIL images or dicts, all of one kind')
+
+
+def entry(x: Any) -> Any:
+  """An entry of a list as rows of files have it: paths as texts, images as the contents of a file."""
+  if isinstance(x, Path):
+    return str(x)
+  if is_raw(x) and not isinstance(x, str):
+    return encoded(x)
+  return x.item() if isinstance(x, np.generic) else x
+
+
+def of_rows(columns: dict[str, list[Any]], tokenizer: str | None) -> Data:
+  """Data of columns in memory, as of a table in a file."""
+  pictures = next((name for name in IMAGE if name in columns), None)
+  if pictures and any(isinstance(x, np.ndarray) for x in columns[pictures]):
+    columns = {**columns, pictures: [x if x is None else encoded(x) for x in columns[pictures]]}
+  names = [repr(row) for row in zip(*columns.values(), strict=True)]
+  digest = hashlib.sha256('\n'.join(names).encode()).hexdigest()
+  return made('data', {'train': Found(columns, names)}, Options(tokenizer=tokenizer, held_out=HELD_OUT), {'rows in memory': digest})

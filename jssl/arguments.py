@@ -4,7 +4,10 @@ import argparse
 import os
 from pathlib import Path
 
-SOURCES = "folder:PATH, PATH.jsonl, .csv, .parquet, .npy or .npz, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, or a data set's name"
+SOURCES = (
+  'folder:PATH, PATH.jsonl, .csv, .tsv, .parquet, .npy, .npz, .smi or .ts, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, graph:PATH, '
+  "triples:PATH, series:PATH, or a data set's name"
+)
 
 
 def path(text: str) -> Path:
@@ -46,11 +49,11 @@ def make_parser() -> argparse.ArgumentParser:
   evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
   embed = command('embed', 'representations of new data')
   of = 'the workdir of a run, or the folder of a saved model'
-  source = 'an .npy array, a folder of pictures, read as in training, texts in .txt or .jsonl, one a line, or data:NAME[/SPLIT]'
+  source = f'a folder of pictures, read as in training, a .txt of texts, one a line, or {SOURCES}, of which NAME/SPLIT is one split'
   embed.add_argument('workdir', type=path, metavar='D', help=of)
   embed.add_argument('input', metavar='INPUT', help=source)
   embed.add_argument(
-    'output', type=path, metavar='OUT', help='.npy, or .parquet with a column embedding; names of files: in STEM.names.json, or a column name'
+    'output', type=path, metavar='OUT', help='.npy, or .parquet with a column embedding; names of rows: in STEM.names.json, or a column name'
   )
   embed.add_argument('--batch_size', type=int, default=256, metavar='N', help='inputs a call')
   data = command('data', 'pack a data set into shards for random access, to be read as packed:OUT')

@@ -153,6 +153,7 @@ def train(arguments, overrides) -> None:
   import jax
 
   from jssl import configs, processes, run
+  from jssl.adapt import adapt
 
   if arguments.processes and not arguments.workdir:
     raise UsageError('several processes need one --workdir, on a file system that all of them see')
@@ -171,6 +172,7 @@ def train(arguments, overrides) -> None:
       raise UsageError(f'--data: {arguments.name} has a loop of its own, on data of its own; train another system on yours')
     if arguments.data and any('data' in phase for phase in config.get('phases', ())):
       raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
+    adapt(config)
     options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over, resume_with=arguments.resume_with)
     try:
       results = run.train(config, workdir, protocols=_protocols(arguments), **options)
@@ -232,7 +234,7 @@ def neighbours(arguments, overrides) -> None:
   if arguments.k < 1:
     raise UsageError(f'--k={arguments.k}: at least one neighbour is needed')
   model, inputs, names, z = _encoded(arguments)
-  names = names or (inputs if model.reads_texts() and isinstance(inputs[0], str) else None)
+  names = names or (inputs if isinstance(inputs, list) and isinstance(inputs[0], str) else None)
   rows = {name: i for i, name in reversed(list(enumerate(names or [])))} | {str(i): i for i in range(len(z))}
   asked = arguments.query or [str(i) for i in range(len(z))]
   others = [item for item in asked if item not in rows]

@@ -10,10 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from jssl.arguments import SOURCES
 from jssl.core.build import open_data
 from jssl.data.core.pictures import decode, first_line, is_picture, like, read_folder
+from jssl.data.own import arrays, graph, hub, series, smiles, tables, tars
+from jssl.data.own.files import content
+from jssl.data.own.rows import ANSWERS, IMAGE, LABEL, TEXTS, Found, labelling, numeric, pictures, textual, vector
 from jssl.data.text import tokenize
 from jssl.errors import ConfigError
+from jssl.tables import DATA
 from jssl.types import Column
 
 
@@ -60,15 +65,19 @@ def _picture(given: Any, want: Column) -> np.ndarray:
   if not is_raw(given):
     return like('image', np.asarray(given)[None], want)[0]
   try:
-    x = decode(_png(given) if _is_image(given) else Path(given).read_bytes(), want.shape)
+    x = decode(encoded(given) if _is_image(given) else Path(given).read_bytes(), want.shape)
   except Exception as error:  # decoders' errors are of many types
     what = repr(str(given)[:200]) if isinstance(given, str | os.PathLike) else f'an input, {type(given).__name__},'
     raise ValueError(f'{what} cannot be read as a picture ({first_line(error)}); the model reads paths, PIL images and arrays') from error
   return like('image', x[None], want)[0]
 
 
-def _png(image: Any) -> bytes:
-  """An image as a file without loss, turned as its EXIF says, so that it is read as a file is."""
+def encoded(image: Any) -> bytes:
+  """An image, or an array of one, as a file without loss, turned as its EXIF says, so that it is read as a file is."""
+  if not _is_image(image):
+    from PIL import Image
+
+    image = Image.fromarray(np.asarray(image))
   kept = {'F': 'TIFF'}.get(image.mode, 'PNG')
   if image.mode not in ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'I', 'I;16', 'F'):
     image = image.convert('RGB')
@@ -78,38 +87,168 @@ def _png(image: Any) -> bytes:
 
 
 def read_inputs(where: str, model: Any) -> tuple[Any, list[str] | None]:
-  """Inputs for `encode`, and the names of files, where they are files.
+  """Inputs for `encode`, and names of the rows, where they have any.
 
   Args:
-    where: an .npy array, a folder of pictures, data:NAME[/SPLIT], or texts: .txt, one a line, or .jsonl, a string or an object with
-      `text` in each line.
+    where: any SOURCE, as `--data` takes it, of which the rows of all splits are read, or the name of a data set, data:NAME[/SPLIT], of
+      which one split is, 'test' unless named; a folder of pictures; a .txt file of texts, one a line.
     model: the `Model` that is to encode them.
+
+  Raises:
+    ConfigError, DataError: nothing is there, or the model reads something else.
   """
   data = model.data
-  if where.startswith('data:'):
-    name, _, split = where[5:].partition('/')
-    own = model.config['about']['data_config']
-    if name != own['name']:
-      data = open_data(dict(name=name))
-    elif model.plan is None:
-      data = open_data(own)
-    split = split or 'test'
-    if split not in data.splits:
-      raise ConfigError(f'{name} has no split {split!r}; it has {sorted(data.splits)}')
-    return [data.splits[split][i] for i in range(len(data.splits[split]))], None
   path, want = Path(where), data.spec[data.inputs]
+  if where.startswith('data:') or not path.exists() and (of_set(where) or where.startswith(('tfds:', 'packed:'))):
+    return of_split(where.removeprefix('data:'), model), None
+  if (place := DATA.place(where)) and ':' in where and not path.exists():
+    return of_source(*place, model)
   if not where or not path.exists():
-    raise ConfigError(f'INPUT {where!r} does not exist; give an .npy file, a folder of pictures, a .txt or .jsonl of texts, or data:NAME')
+    raise ConfigError(f'INPUT {where!r} does not exist; give a file, a folder of pictures, or one of {SOURCES}')
   if path.suffix == '.npy' and path.is_file():
     return read_array(path), None
-  if path.suffix in ('.txt', '.jsonl') and path.is_file() and model.reads_texts():
+  if path.is_file() and model.reads_texts() and (path.suffix == '.txt' or path.suffix == '.jsonl' and plain_texts(path)):
     return read_texts(path), None
   if path.is_dir():
+    return of_source('folder', where, model)
+  if place:
+    return of_source(*place, model)
+  raise ConfigError(
+    f'INPUT must be a folder of pictures, a .txt of texts where the model reads texts, or one of {SOURCES}, not {where!r}; '
+    f'this model reads {data.inputs!r} {list(want.shape)}'
+  )
+
+
+def of_set(where: str) -> bool:
+  """Whether a text is the name of a data set, perhaps with a split behind a slash."""
+  return where.partition('/')[0] in DATA.entries
+
+
+def of_split(where: str, model: Any) -> dict[str, np.ndarray]:
+  """The columns of a split of a data set, NAME[/SPLIT], that the model knows; its own set has the options that it was trained with."""
+  own = model.config['about']['data_config']
+  name, _, split = where.rpartition('/') if ':' in where else where.partition('/')
+  if ':' in where and (not name or Path(where.partition(':')[2]).exists()):
+    name, split = where, ''
+  name = DATA.absolute(name)
+  if name != own['name']:
+    data = open_data(dict(name=name))
+  else:
+    data = model.data if model.plan is not None else open_data(own)
+  split = split or 'test'
+  if split not in data.splits:
+    raise ConfigError(f'{name} has no split {split!r}; it has {sorted(data.splits)}')
+  examples = [data.splits[split][i] for i in range(len(data.splits[split]))]
+  alike = lambda name: name == model.data.inputs or name in model.data.spec and np.shape(examples[0][name]) == model.data.spec[name].shape
+  return {name: np.stack([x[name] for x in examples]) for name in examples[0] if alike(name)}
+
+
+def of_source(kind: str, where: str, model: Any) -> tuple[Any, list[str] | None]:
+  """All rows of data of a user's own, by the scheme or the ending that says what they are.
+
+  Raises:
+    ConfigError, DataError: they cannot be read, or the model reads something else.
+  """
+  data, path = model.data, Path(where).expanduser()
+  want, own = data.spec[data.inputs], model.config['about']['data_config']
+  options = {key: x for key, x in own.items() if key not in ('name', 'held_out')} if DATA.place(own['name']) else {}
+  if kind == 'folder':
     if not is_picture(data.inputs, want.shape, want.dtype):
       raise ConfigError(f'{where} is a folder, but the model reads {data.inputs!r} {list(want.shape)}, no pictures; give an .npy file')
     return read_folder(path, want.shape)
-  kinds = 'an .npy file, a folder of pictures or data:NAME, or .txt or .jsonl where the model reads texts'
-  raise ConfigError(f'INPUT must be {kinds}, not {where!r}; this model reads {data.inputs!r} {list(want.shape)}')
+  if kind in ('series', '.ts'):
+    expected(where, model, 'series')
+    found = [part for part in series.read(path, **{key: options[key] for key in ('id', 'time') if key in options}).values()]
+    if options.get('standardize') == 'train':
+      raise ConfigError(
+        f'{where}: the model was trained on series standardised by its training split, which it does not hold; give an .npy array'
+      )
+    rows, names = [x for part in found for x in part.series], [name for part in found for name in part.names]
+    if rows[0].shape[1] != want.width:
+      raise ConfigError(f'{where} has series of {rows[0].shape[1]} variables; the model reads {want.width}')
+    x = series.padded(rows, want.length, options.get('standardize', 'series'))
+    return x, None if isinstance(names[0], bytes) else names
+  if kind == 'graph':
+    expected(where, model, 'node')
+    nodes, found = graph.whole(path, **{key: options[key] for key in ('size', 'hops', 'directed', 'seed') if key in options})
+    return nodes.take(np.arange(len(nodes))), found.names
+  if kind == 'triples':
+    expected(where, model, 'head')
+    if 'entities' not in data.info or DATA.absolute(f'triples:{where}') != own['name']:
+      raise ConfigError(
+        f'triples:{where}: a model of triples has vectors of the entities of {own["name"]} alone; give the workdir of its run, and that'
+      )
+    return np.arange(len(data.info['entities']), dtype=np.int32), list(data.info['entities'])
+  if kind == '.npz':
+    found = arrays.opened(path)
+    name = next((name for name in found if name == data.inputs or arrays.called(name, found[name]) == data.inputs), None)
+    if name is None and len(found) > 1:
+      raise ConfigError(f'{where} holds {sorted(found)}, and the model reads {data.inputs!r}; call the array so')
+    name = name or next(iter(found))
+    return arrays.shaped(name, found[name]), None
+  if kind == '.npy':
+    return read_array(path), None
+  if kind == '.smi':
+    expected(where, model, 'ids')
+    return smiles.read(path)
+  if kind == 'tar':
+    return of_rows(where, tars.found_in(tars.listed(where)), model)
+  if kind == 'hf':
+    parts = [hub.rows(x, split) for split, x in hub.opened(where, options.get('subset') if own['name'] == f'hf:{where}' else None).items()]
+    columns = {name: [x for part in parts for x in part.columns[name]] for name in parts[0].columns}
+    return of_rows(f'hf:{where}', Found(columns, [name for part in parts for name in part.names]), model)
+  return of_rows(where, tables.found_in(path), model)
+
+
+def expected(where: str, model: Any, column: str) -> None:
+  """Nothing where the model reads that column; ConfigError where it reads another."""
+  if model.data.inputs != column:
+    want = model.data.spec[model.data.inputs]
+    raise ConfigError(f'{where} gives the column {column!r}, and the model reads {model.data.inputs!r} {list(want.shape)}; give these')
+
+
+def of_rows(where: str, found: Found, model: Any) -> tuple[Any, list[str] | None]:
+  """Of rows the column that a model reads, and their names: those in a column id or name, else of pictures their files."""
+  data, columns = model.data, found.columns
+  want = data.spec[data.inputs]
+  first = lambda names, fits: next((name for name in names if name in columns and fits(columns[name])), None)
+  ids = first(('id', 'name'), lambda x: True)
+  names = None if ids is None else [str(x) for x in columns[ids]]
+  if is_picture(data.inputs, want.shape, want.dtype):
+    if (key := first(IMAGE, pictures)) is None:
+      raise ConfigError(f'{where} has the columns {sorted(columns)}, and the model reads pictures; call theirs image')
+    return np.stack([opened(x, name, want.shape) for x, name in zip(columns[key], found.names, strict=True)]), names or list(found.names)
+  if model.reads_texts():
+    if (key := first((data.inputs, *TEXTS['ids'], *ANSWERS), textual)) is None:
+      raise ConfigError(f'{where} has the columns {sorted(columns)}, and the model reads texts; call theirs text')
+    if (row := next((i for i, x in enumerate(columns[key]) if not isinstance(x, str)), None)) is not None:
+      raise ConfigError(f'{where}: row {row}, counted from 0, has no {key!r}; fill it in, or leave the row out')
+    return list(columns[key]), names or list(columns[key])
+  label = first(LABEL, labelling)
+  singles = [name for name in columns if name not in (label, ids) and numeric(columns[name])]
+  if data.inputs in columns and (vector(columns[data.inputs]) or numeric(columns[data.inputs])):
+    return np.array(columns[data.inputs]), names
+  if data.inputs != 'numbers' or len(singles) != want.width:
+    raise ConfigError(f'{where} has the columns {sorted(columns)}, and the model reads {data.inputs!r} {list(want.shape)}; give these')
+  return np.array([columns[name] for name in singles], np.float32).T, names
+
+
+def opened(place: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+  """A picture in a file, or in a piece of one."""
+  try:
+    return decode(content(place), shape)
+  except Exception as error:  # decoders' errors are of many types
+    raise ConfigError(f'{name} cannot be read as a picture ({first_line(error)}); mend it, or leave it out') from error
+
+
+def plain_texts(path: Path) -> bool:
+  """Whether the first line of a .jsonl file is a string, has `text`, or is of no table."""
+  try:
+    with path.open(encoding='utf-8') as file:
+      first = json.loads(next((line for line in file if line.strip()), '""'))
+  except ValueError:
+    return True  # which is told by line when it is read
+  return not isinstance(first, dict) or 'text' in first or not {*first} & {*TEXTS['ids'], *ANSWERS}
 
 
 def read_texts(path: Path) -> list[str]:

@@ -17,7 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-SCHEMES = ('folder', 'tar', 'hf', 'tfds', 'packed')  # 'folder:photos' is where data are, and no function of a module `folder`
+SCHEMES = (
+  'folder',
+  'tar',
+  'hf',
+  'tfds',
+  'packed',
+  'graph',
+  'triples',
+  'series',
+)  # 'folder:photos' is where data are, and no function of a module `folder`
 _here = str(Path(__file__).parent)
 _added: list[str] = []  # folders that this process looks in because a config has them
 

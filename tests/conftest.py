@@ -16,6 +16,9 @@ FLAGS = [
 if version('jaxlib').startswith('0.10.'):  # later ones do not know it, and end
   FLAGS.append('--xla_cpu_use_fusion_emitters=false')  # halves that time again
 os.environ.setdefault('XLA_FLAGS', ' '.join(FLAGS))
+# Threads of XLA, as many as there are cores unless this is set: with fewer, two collectives that do not depend on each other can each hold
+# threads that the other waits for, and the process is aborted.
+os.environ.setdefault('NPROC', '32')
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path.home() / '.cache' / 'jssl' / 'xla'))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 

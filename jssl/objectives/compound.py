@@ -21,6 +21,7 @@ def matryoshka_2d(
   cut_weight: float = 1.0,
   layer_weight: float = 1.0,
   align_weight: float = 1.0,
+  ids: Int[Array, ' b'] | None = None,
 ) -> Float[Array, '']:
   """One objective on the last layer and on one drawn at random, whole and cut to its first features (2DMSE).
 
@@ -36,6 +37,7 @@ def matryoshka_2d(
     cut_weight: c, of what is cut; 0 with s = a = 0 leaves the objective alone.
     layer_weight: s, of the layer n drawn from 1 to N - 1.
     align_weight: a.
+    ids: [b] whole numbers, handed to the objective, for which rows of equal id are not negatives of each other; None where it takes none.
 
   Returns:
     A scalar.
@@ -48,7 +50,8 @@ def matryoshka_2d(
   if q.shape[1] < 2:
     raise ValueError('matryoshka_2d draws one of the blocks before the last, and the encoder has 1: give it two or more')
   z = jnp.stack([q, k], 1)  # [b v l d]
-  loss = lambda z: jnp.mean(objective(z[:, 0], z[:, 1]))
+  apart = {} if ids is None else {'ids': ids}
+  loss = lambda z: jnp.mean(objective(z[:, 0], z[:, 1], **apart))
   near = lambda shallow, last: jnp.mean(align(shallow.reshape(-1, shallow.shape[-1]), last.reshape(-1, last.shape[-1])))
   layer = jax.random.randint(fold(key, 0), (), 0, z.shape[2] - 1)
   last, shallow = z[:, :, -1], jnp.take(z, layer, 2)

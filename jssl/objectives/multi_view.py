@@ -113,7 +113,7 @@ def symile(z: Float[Array, 'b m d'], *, scale: float = 1.0, permutations: Int[Ar
   return loss / m
 
 
-def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0) -> Float[Array, ' b']:
+def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0, ids: Int[Array, ' b'] | None = None) -> Float[Array, ' b']:
   """CLIP for more than two modalities: the mean of its loss over all pairs of them.
 
   l_i = 1/(m(m-1)) sum_{a != c} -log [ e^{s z_ia.z_ic} / sum_j e^{s z_ia.z_jc} ]
@@ -121,6 +121,7 @@ def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0) -> Float[
   Args:
     z: [b m d] embeddings of m modalities, at least 2.
     scale: s, the exponential of a learned logarithm in the paper.
+    ids: [b] whole numbers; rows of equal id are not negatives of each other.
 
   Returns:
     [b] nats.
@@ -130,7 +131,7 @@ def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0) -> Float[
   """
   m = z.shape[1]
   pairs = [(a, c) for a in range(m) for c in range(m) if a != c]
-  return sum((info_nce(z[:, a], z[:, c], temperature=1 / scale) for a, c in pairs), jnp.zeros(len(z))) / len(pairs)
+  return sum((info_nce(z[:, a], z[:, c], temperature=1 / scale, ids=ids) for a, c in pairs), jnp.zeros(len(z))) / len(pairs)
 
 
 def patch_discrimination(

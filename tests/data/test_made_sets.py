@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jssl.data.audio import vowels
-from jssl.data.multimodal import digit_reports
+from jssl.data.multimodal import digit_captions, digit_reports
 from jssl.data.series import japanese_vowels
 from jssl.data.video import moving_digits
 
@@ -94,3 +94,11 @@ def test_digits_move():
 def test_still_digits_are_where_they_were():
   columns = moving_digits.moving_digits(side=16, speed=0.0, background=0.0, train=50).splits['train'].columns
   assert columns['clip'].shape == (50, 4, 16, 16, 1) and (columns['clip'] == columns['clip'][:, :1]).all()
+
+
+def test_captions_say_what_reports_do():
+  data = digit_captions.digit_captions(train=40, test=10)
+  text, label = data.info['texts']['test'][3], int(data.splits['test'][3]['label'])
+  size, left = text.removeprefix('a photo of a ').split()[:2]
+  assert size in ('large', 'small') and left == data.spec['label'].classes[label] and 'lesion on ' in text and text.endswith(' side.')
+  np.testing.assert_array_equal(data.splits['test'][3]['image'], digit_reports.digit_reports(train=40, test=10).splits['test'][3]['image'])

@@ -138,11 +138,11 @@ def test_pairs_of_texts_train_a_text_system(tmp_path, caplog):
   rows = [dict(anchor=f'the number {i}', positive=f'{i} is a number', score=i / 64, label=i % 2) for i in range(64)]
   source = lines(tmp_path / 'pairs.jsonl', rows)
   data = open_data(dict(name=source))
-  assert {'ids', 'positive', 'score', 'label'} == {*data.spec} and data.inputs == 'ids' and data.spec['ids'].pad == 0
+  assert {'ids', 'positive', 'same', 'score', 'label'} == {*data.spec} and data.inputs == 'ids' and data.spec['ids'].pad == 0
   assert open_data(dict(name=source, length=6)).spec['positive'].shape == (6,)
   c = load_config('mse_2d:tiny', ['--config.steps=1']).to_dict() | dict(data=dict(name=source, length=8))
   results = train(c, baselines=False, quiet=True)
-  assert len(results['curve']) == 1 and 'not evaluated, as the data lack what is needed' in caplog.text
+  assert len(results['curve']) == 1 and {'sts_spearman', 'shallow_spearman'} <= results['figures'].keys()
   c = load_config('simcse').to_dict() | dict(data=dict(name=source))
   with pytest.raises(ConfigError, match='data.tokenizer=minilm'):
     train(c, quiet=True)
@@ -197,7 +197,7 @@ def test_tars_are_read_at_random(tmp_path):
           member.size = len(content)
           tar.addfile(member, io.BytesIO(content))
   data = open_data(dict(name=f'tar:{tmp_path}/a-{{000..001}}.tar'))
-  assert {*data.spec} == {'image', 'label', 'ids'} and sum(map(len, data.splits.values())) == 40
+  assert {*data.spec} == {'image', 'label', 'ids', 'same'} and sum(map(len, data.splits.values())) == 40
   name, found = data.splits['test'].names[0], data.splits['test'][0]
   np.testing.assert_array_equal(found['image'], np.asarray(picture(int(name.split('_')[1]))))
   assert found['label'] == int(name.split('_')[1]) % 2
@@ -261,11 +261,13 @@ def test_examples_without_a_label_among_others(photos, caplog):
     (lambda at: (at / 'a.npz').write_text('x'), '{}/a.npz', 'cannot be read as arrays'),
     (lambda at: lines(at / 'a.jsonl', [dict(positive='x')] * 9), '{}/a.jsonl', 'none that it goes with'),
     (lambda at: lines(at / 'a.jsonl', [dict(text='x')] * 3), '{}/a.jsonl', 'leaves a split empty'),
+    (lambda at: lines(at / 'a.jsonl', [dict(text=None, n=1), dict(text=' ', n=1)]), '{}/a.jsonl', "all rows of 'train' have no text"),
     (
-      lambda at: lines(at / 'a.jsonl', [dict(text=f'{i}' if i % 9 else None) for i in range(40)]),
+      lambda at: lines(at / 'a.jsonl', [dict(text='a', n=i if i % 9 else None) for i in range(1, 40)]),
       '{}/a.jsonl',
-      "row 0 of 'train'.* no 'text'",
+      "row 8 of 'train'.* no 'n'",
     ),
+    (lambda at: (at / 'a.csv').write_text('\n'.join(['a', 'inf', *map(str, range(30))])), '{}/a.csv', "'a' has inf; expected finite"),
     (lambda at: (at / 'a.csv').write_text('a,a\n1,2\n'), '{}/a.csv', "two columns 'a'"),
     (lambda at: None, 'tar:{}/*.tar', 'no file is called'),
     (lambda at: None, 'packed:{}', 'no packed data'),
@@ -282,7 +284,7 @@ def test_labels_that_are_no_classes(tmp_path, caplog):
   source = lines(tmp_path / 'a.jsonl', [dict(text=f'text {i}', label=['a'], mine=f'{i % 4}') for i in range(40)])
   assert 'label' not in open_data(dict(name=source)).spec and 'the columns label, mine are not read' in caplog.text
   rows = [dict(text=f'text {i}', id=i * 10**12) for i in range(40)]
-  assert {*open_data(dict(name=lines(tmp_path / 'b.jsonl', rows))).spec} == {'ids'} and 'do not fit 32 bits' in caplog.text
+  assert {*open_data(dict(name=lines(tmp_path / 'b.jsonl', rows))).spec} == {'ids', 'same'} and 'do not fit 32 bits' in caplog.text
   lines(tmp_path / 'c_test.jsonl', [dict(text='a', n=0.5), dict(text='b', n=1.0)])
   data = open_data(dict(name=lines(tmp_path / 'c.jsonl', [dict(text='a', n=1), dict(text='b', n=2)])))
   assert {x[0]['n'].dtype for x in data.splits.values()} == {data.spec['n'].dtype} == {np.dtype(np.float32)}

@@ -17,6 +17,7 @@ from jssl.data.control import rollouts
 from jssl.data.core.arrays import Columns, arrays
 from jssl.data.graph.knowledge import triples
 from jssl.data.preference.chains import chains
+from jssl.data.text.tokenize import wordpiece
 from jssl.evaluators import Subject, needs
 from jssl.tables import EVALUATORS as PROTOCOLS
 from jssl.tables import TRANSFORMS
@@ -116,6 +117,14 @@ def texts():
 
 
 @cache
+def captioned():
+  rng, tokenizer = np.random.default_rng(0), wordpiece(['a photo of a cat or of a dog'], vocabulary=60)
+  columns = lambda n: dict(image=rng.random((n, 4, 4, 1), np.float32), ids=rng.integers(5, 40, (n, 6)), label=sorted_labels(n // 2, n // 2))
+  facts = dict(label=dict(classes=('cat', 'dog')))
+  return arrays(**columns(20), test=columns(10), facts=facts, info=dict(tokenizer_json=tokenizer.to_str()))
+
+
+@cache
 def tables():
   rng = np.random.default_rng(0)
   return arrays(
@@ -184,6 +193,7 @@ near = partial(pytest.approx, abs=1e-6)
 ranked = lambda n: float(np.mean(1 / np.arange(1, n + 1)))  # the expected reciprocal of a random rank
 dcg = float(np.sum(1 / np.log2(np.arange(2, 12))))
 MODES = dict(columns=('a', 'b', 'c'), towers=('side',) * 3, heads=('same',) * 3)
+BOTH = dict(towers=('side',) * 2, heads=('same',) * 2)
 
 # What a protocol is asked, and what chance is: the commonest class for what is fitted to unequal classes; one of c for what breaks
 # ties among c; a random order for rankings; 0 for correlations and R^2; the one answer, or random actions, for what is played.
@@ -209,6 +219,8 @@ CASES = {
   'summaries': (written, {}, lambda f: f['rouge1'] < 0.2 and f['accuracy'] == near(1 / 20) and f['nll'] == pytest.approx(np.log(20), rel=1e-5)),
   'cell_filling': (tables, {}, equal(hits1=0, hits10=0, mrr=near(1 / 15.5))),  # the middle of 30
   'late_retrieval': (passages, {}, equal(recall1=near(1 / 16), mrr=near(ranked(16)), map=near(ranked(16)))),
+  'image_text_retrieval': (captioned, BOTH, equal(i2t_recall1=near(1 / 10), t2i_recall5=near(1 / 2))),
+  'zero_shot': (captioned, BOTH, equal(top1=0.5)),
   'sparse': (texts, {}, equal(k1_f1=near(0.5), dense_f1=near(0.5))),  # a coin
   'random_neurons': (texts, {}, equal(k1_f1=near(0.5), dense_f1=near(0.5))),
   'description_length': (texts, {}, lambda f: 0.7 < f['layer0_compression'] < 1.01 and f['moved'] < 1e-6),  # no bit is saved
@@ -330,7 +342,8 @@ def test_all_that_is_declared_is_read_and_asked_for_before(name):
 
 HEADS = [
   'link_prediction', 'fill_masked', 'summaries', 'cell_filling', 'late_retrieval', 'verification', 'classify', 'ood',
-  'class_consistency', 'equivariance', 'modality_completion', 'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian',
+  'class_consistency', 'equivariance', 'modality_completion', 'image_text_retrieval', 'zero_shot',
+  'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian',
 ]  # fmt: skip
 
 

@@ -72,12 +72,14 @@ def symile(sg, z, scale=1.0, permutations=None):
   return loss
 
 
-def pairwise_info_nce(sg, z, scale=1.0):
+def pairwise_info_nce(sg, z, scale=1.0, ids=None):
   z, (b, m, _) = units(z), z.shape
+  ids = np.arange(b) if ids is None else ids
   loss = np.zeros(b)
   for a, c in itertools.permutations(range(m), 2):
     for i in range(b):
-      loss[i] -= log_softmax([scale * z[i, a] @ z[j, c] for j in range(b)])[i] / (m * (m - 1))
+      kept = [i, *(j for j in range(b) if ids[j] != ids[i])]
+      loss[i] -= log_softmax([scale * z[i, a] @ z[j, c] for j in kept])[0] / (m * (m - 1))
   return loss
 
 
@@ -186,7 +188,7 @@ ORACLES = {
   ),
   'pairwise_info_nce': Oracle(
     pairwise_info_nce,
-    lambda rng: [(views(rng), dict(scale=8.0)), (views(rng, 4, 2), dict(scale=3.0))],
+    lambda rng: [(x := views(rng), dict(scale=8.0)), (views(rng, 4, 2), dict(scale=3.0)), (x, dict(scale=8.0, ids=IDS[: len(x[0])]))],
     sizes(lambda rng: (views(rng), dict(scale=8.0)), lambda rng: (views(rng, 1), dict(scale=8.0))),
     learned=('scale',),
   ),

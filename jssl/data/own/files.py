@@ -70,11 +70,12 @@ def parts(path: Path) -> dict[str, Path]:
   if path.is_dir() and (path / 'train').is_dir():
     found = {split: path / name for name, split in SPLITS.items() if (path / name).is_dir()}
     return with_test({'train': path / 'train', **found})
-  stem = path.stem.removesuffix('_train') if path.is_file() else path.name.removesuffix('_train')
+  stem = (path.stem if path.is_file() else path.name).removesuffix('_train').removesuffix('_TRAIN')
   suffix = path.suffix if path.is_file() else ''
   for name, split in SPLITS.items():
-    if (beside := path.with_name(f'{stem}_{name}{suffix}')).exists() and beside != path:
-      found[split] = beside
+    for beside in (path.with_name(f'{stem}_{spelled}{suffix}') for spelled in (name, name.upper())):
+      if beside.exists() and beside != path:
+        found[split] = beside
   return with_test({'train': path, **found})
 
 

@@ -38,33 +38,50 @@ def hub(
   Raises:
     DataError: the package is not installed, or the set cannot be read.
   """
+  where, sets = Path(name).expanduser(), opened(name, subset)
+  sets = with_test({SPLITS.get(split, split): x for split, x in sets.items() if split in ('train', *SPLITS)})
+  if 'train' not in sets:
+    raise DataError(f'hf:{name} has no split train; give one that has')
+  features = sets['train'].features
+  classes = next((tuple(features[key].names) for key in ([label] if label in features else features) if hasattr(features[key], 'names')), None)
+  found = {split: rows(x, split) for split, x in sets.items()}
+  own = next((key for key in features if hasattr(features[key], 'names')), None)
+  image = 'image' if image in pictured(features) else image
+  given = Options(image, text, label or own, resize, channels, tokenizer, length, vocabulary, held_out, classes)
+  files = [path for path in sorted(where.rglob('*')) if path.is_file()] if where.is_dir() else []
+  seen = stamps(files) or {split: x._fingerprint for split, x in sets.items()}
+  return made(f'hf:{name}', found, given, seen)
+
+
+def opened(name: str, subset: str | None = None) -> dict[str, Any]:
+  """The splits of a set as the package has them; DataError where they cannot be read."""
   try:
     import datasets
   except ImportError as error:
     raise DataError(f'hf:{name} is read by the package datasets, which is not here: pip install jssl[hf], or datasets') from error
   where = Path(name).expanduser()
   try:
-    opened = datasets.load_from_disk(str(where)) if where.is_dir() else datasets.load_dataset(name, subset)
+    found = datasets.load_from_disk(str(where)) if where.is_dir() else datasets.load_dataset(name, subset)
   except Exception as error:  # files, network, and whatever else
     raise DataError(f'hf:{name} cannot be read ({first_line(error)}); give a name on the hub, or a folder that save_to_disk wrote') from error
-  opened = dict(opened) if isinstance(opened, datasets.DatasetDict) else {'train': opened}
-  opened = with_test({SPLITS.get(split, split): x for split, x in opened.items() if split in ('train', *SPLITS)})
-  if 'train' not in opened:
-    raise DataError(f'hf:{name} has no split train; give one that has')
-  features, found = opened['train'].features, {}
-  columns = {key: 'image' if isinstance(x, datasets.Image) else key for key, x in features.items()}
-  classes = next((tuple(features[key].names) for key in ([label] if label in features else features) if hasattr(features[key], 'names')), None)
-  for split, x in opened.items():
-    read = {own: list(x[key]) for key, own in columns.items() if own != 'image'}
-    for key in (key for key, own in columns.items() if own == 'image'):
-      files = x.select_columns([key]).cast_column(key, datasets.Image(decode=False))
-      read['image'] = [partial(encoded, files, key, i) for i in range(len(x))]
-    found[split] = Found(read, [f'{split} {i}' for i in range(len(x))])
-  own = next((key for key in features if hasattr(features[key], 'names')), None)
-  given = Options(columns.get(image, image), text, label or own, resize, channels, tokenizer, length, vocabulary, held_out, classes)
-  files = [path for path in sorted(where.rglob('*')) if path.is_file()] if where.is_dir() else []
-  seen = stamps(files) or {split: x._fingerprint for split, x in opened.items()}
-  return made(f'hf:{name}', found, given, seen)
+  return dict(found) if isinstance(found, datasets.DatasetDict) else {'train': found}
+
+
+def pictured(features: Any) -> list[str]:
+  """The columns of pictures."""
+  return [key for key, x in features.items() if type(x).__name__ == 'Image']
+
+
+def rows(x: Any, split: str) -> Found:
+  """The rows of a split; a column of pictures is called image, and they are read when they are asked for."""
+  import datasets
+
+  keys = pictured(x.features)
+  read = {key: list(x[key]) for key in x.features if key not in keys}
+  for key in keys:
+    files = x.select_columns([key]).cast_column(key, datasets.Image(decode=False))
+    read['image'] = [partial(encoded, files, key, i) for i in range(len(x))]
+  return Found(read, [f'{split} {i}' for i in range(len(x))])
 
 
 def encoded(files: Any, key: str, row: int) -> bytes:

@@ -18,7 +18,17 @@ from jssl.types import Column, Data, Judged
 
 INDEX, VERSION = 'index.json', 1
 SHARD = 256 * 2**20  # bytes of records in a shard, before they are compressed
-KEPT = ('name', 'classes', 'tokenizer', 'split', 'description', 'licence', 'citation', 'homepage')  # of what is known of the data
+KEPT = (
+  'name',
+  'classes',
+  'tokenizer',
+  'tokenizer_json',
+  'split',
+  'description',
+  'licence',
+  'citation',
+  'homepage',
+)  # of what is known of the data
 
 
 class Shards:
@@ -68,16 +78,18 @@ def packed(path: str) -> Data:
   try:
     told = json.loads((where / INDEX).read_text())
     spec = {name: Column(**{**x, 'dtype': np.dtype(x['dtype'])}) for name, x in told['spec'].items()}
-    record = record_of(spec)
+    own = lambda x: record_of({name: Column(*facts) for name, facts in x['columns'].items()} if 'columns' in x else spec)
+    records = {split: own(x) for split, x in told['splits'].items()}
     shards = {split: [where / name for name in x['shards']] for split, x in told['splits'].items()}
     seen = stamps([where / INDEX, *(shard for some in shards.values() for shard in some)])
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise DataError(
       f'{where} holds no packed data that can be read ({first_line(error)}); write them by jssl data pack SOURCE {where}'
     ) from error
-  splits = {split: Shards([str(x) for x in shards[split]], record, x['examples']) for split, x in told['splits'].items()}
-  judged = Judged(carved=None, instead={'test': 'validation', 'validation': None}) if 'validation' in splits else None
-  return Data(splits=splits, spec=spec, inputs=told['inputs'], info={**told['info'], 'fingerprint': seen}, judged=judged)
+  splits = {split: Shards([str(x) for x in shards[split]], records[split], x['examples']) for split, x in told['splits'].items()}
+  before = dict(carved=None, instead={'test': 'validation', 'validation': None})  # of data that were packed without it
+  judged = told.get('judged', before if 'validation' in splits else None)
+  return Data(splits=splits, spec=spec, inputs=told['inputs'], info={**told['info'], 'fingerprint': seen}, judged=judged and Judged(**judged))
 
 
 def pack(data: Data, out: str | Path) -> dict[str, int]:
@@ -96,14 +108,18 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
   out = Path(out).expanduser()
   if out.exists() and (not out.is_dir() or any(out.iterdir())):
     raise DataError(f'{out} is there already; give a folder that is not')
-  record = record_of(data.spec)
+  records = {split: columns_of(x, data.spec) for split, x in data.splits.items()}
   out.absolute().parent.mkdir(parents=True, exist_ok=True)
   partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.absolute().parent))
   try:
-    splits = {split: dict(examples=len(x), shards=shards(x, record, partial, split)) for split, x in data.splits.items()}
+    splits = {}
+    for split, x in data.splits.items():
+      columns = {name: (column.shape, column.dtype.str) for name, column in records[split].items()}
+      written = dict(examples=len(x), shards=shards(x, record_of(records[split]), partial, split))
+      splits[split] = written if records[split] == data.spec else {**written, 'columns': columns}
     spec = {name: dict(shape=x.shape, dtype=x.dtype.str, **x.facts) for name, x in data.spec.items()}
     info = {key: data.info[key] for key in KEPT if key in data.info}
-    index = dict(version=VERSION, splits=splits, spec=spec, inputs=data.inputs, info=info)
+    index = dict(version=VERSION, splits=splits, spec=spec, inputs=data.inputs, info=info, judged=data.judged and data.judged._asdict())
     (partial / INDEX).write_text(json.dumps(index, indent=1, default=str))
     partial.chmod(0o755)
     if out.exists():
@@ -131,6 +147,12 @@ def shards(examples: Any, record: np.dtype, folder: Path, split: str) -> list[st
         writer.write(row.tobytes())
     writer.close()
   return names
+
+
+def columns_of(examples: Any, spec: Mapping[str, Column]) -> dict[str, Column]:
+  """The columns of a split, as those of the data where they are called so."""
+  found = {name: np.asarray(x) for name, x in examples[0].items()}
+  return {name: spec[name] if name in spec else Column(x.shape, x.dtype) for name, x in found.items()}
 
 
 def taken(examples: Any, rows: np.ndarray) -> Mapping[str, np.ndarray]:

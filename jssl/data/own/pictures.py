@@ -137,11 +137,11 @@ class Pictures:
 
 
 def tell(unread: Mapping[str, str]) -> None:
-  """Names the files that could not be read, in one warning."""
+  """Names the files, and rows, that could not be read, in one warning."""
   if unread:
     few, more = list(unread.items())[:50], len(unread) - 50
     listed = ', '.join(f'{name} ({why})' for name, why in few) + (f' and {more} more' if more > 0 else '')
-    logging.getLogger('jssl').warning('%d files could not be read and are not in the data: %s', len(unread), listed)
+    logging.getLogger('jssl').warning('%d files or rows could not be read and are not in the data: %s', len(unread), listed)
 
 
 def _why(error: Exception) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jssl.data.core.arrays import Columns, described
+from jssl.data.own import smiles
 from jssl.data.own.files import held_out as drawn
 from jssl.data.own.pictures import Pictures, headers, shape_of, tell
 from jssl.errors import DataError
@@ -17,12 +18,13 @@ PICTURES = ('.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.bmp', '
 LABEL = ('label', 'class', 'category', 'target', 'labels', 'y')
 # The column of a text -> what it may be called in a file, the first that is there.
 TEXTS = dict(
-  ids=('anchor', 'query', 'sentence1', 'sentence', 'text', 'caption', 'premise', 'question', 'document'),
+  ids=('anchor', 'query', 'sentence1', 'sentence', 'text', 'caption', 'premise', 'question', 'document', *smiles.NAMES),
   positive=('positive', 'pos', 'sentence2', 'hypothesis', 'answer'),
   negative=('negative', 'neg'),
 )
 ANSWERS = ('prompt', 'chosen', 'rejected')
 SCORE = ('score', 'similarity', 'similarity_score')
+_last: dict[str, Data] = {}  # what was opened last: a command looks at its data before it builds on them
 
 
 class Found(NamedTuple):
@@ -59,18 +61,27 @@ def made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapp
   Raises:
     DataError: no rows, columns that are missing or of no known kind, entries that are missing.
   """
+  key = repr((source, options, sorted(stamps.items())))
+  if key not in _last:
+    data = _made(source, found, options, stamps)
+    _last.clear()
+    _last[key] = data
+  return _last[key]
+
+
+def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapping[str, str]) -> Data:
   if not all(len(part.names) for part in found.values()):
     raise DataError(f'{source}: the split {next(k for k, v in found.items() if not len(v.names))!r} has no rows; give some')
-  roles = roles_of(source, found['train'].columns, options)
+  roles, unread = roles_of(source, found['train'].columns, options), {}
+  found = written(source, found, roles, unread)
   for split, part in found.items():
     read = [name for name, x in found['train'].columns.items() if name in roles.values() or numeric(x) or vector(x)]
     if missing := [name for name in read if name not in part.columns]:
       raise DataError(f'{source}: {split!r} has no column {missing[0]!r}, which train has; it has {sorted(part.columns)}')
     for name, x in part.columns.items():
-      needed = name in (roles.get(role) for role in (*TEXTS, *ANSWERS)) or name not in roles.values() and (numeric(x) or vector(x))
+      needed = name in (roles.get('prompt'), roles.get('score')) or name not in roles.values() and (numeric(x) or vector(x))
       if needed and (row := next((i for i, entry in enumerate(x) if entry is None), None)) is not None:
         raise DataError(f'{source}: row {row} of {split!r}, counted from 0, has no {name!r}; fill it in, or leave the row or the column out')
-  unread: dict[str, str] = {}
   parts, shape = pictured(source, found, roles, options, unread)
   facts, info = {}, dict(name=source, fingerprint=dict(stamps), unread=unread)
   if 'test' not in parts:
@@ -88,14 +99,84 @@ def made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapp
     raise DataError(
       f'{source}: none of its columns {sorted(found["train"].columns)} is a picture, a text or a number; name one by image= or text='
     )
+  judged = Judged(carved=None, instead={'test': 'validation', 'validation': None}) if 'validation' in parts else None
+  if {'ids', 'positive', 'score'} <= {*columns['train']} and not shape:
+    columns, info, judged = scored(columns, info, {split: part.columns[roles['positive']] for split, part in parts.items()})
+  elif roles.get('ids') in smiles.NAMES and not shape:
+    columns, info, judged = measured(columns, info, judged)
   splits = {split: Columns(x) for split, x in columns.items()}
   spec = described(splits, facts) if columns['train'] else {}
   if shape:
     spec = {'image': Column(shape, np.uint8), **spec}
     splits = {k: Pictures(part.columns[roles['image']], part.names, columns[k], shape, unread) for k, part in parts.items()}
   inputs = next(name for name in ('image', 'ids', 'chosen', *spec) if name in spec)
-  judged = Judged(carved=None, instead={'test': 'validation', 'validation': None}) if 'validation' in splits else None
   return Data(splits=splits, spec=spec, inputs=inputs, info=info, judged=judged)
+
+
+def written(source: str, found: Mapping[str, Found], roles: Mapping[str, str], unread: dict[str, str]) -> dict[str, Found]:
+  """The rows that have all of their texts, molecules where these are asked for; the others are put down in `unread`, and told in a line.
+
+  Raises:
+    DataError: a split has no others.
+  """
+  names, molecules = [roles[role] for role in (*TEXTS, 'chosen', 'rejected') if role in roles], roles.get('ids') in smiles.NAMES
+  wrong = lambda x: 'no text' if x is None or isinstance(x, str) and not x.strip() else ''
+  parts = dict(found)
+  for split, part in found.items():
+    if not names or not {*names} <= part.columns.keys():
+      continue
+    why = [next(filter(None, map(wrong, row)), '') for row in zip(*(part.columns[name] for name in names), strict=True)]
+    if molecules:
+      why = [w or ('' if smiles.molecule(str(x)) else 'no SMILES') for w, x in zip(why, part.columns[roles['ids']], strict=True)]
+    kept, left = [i for i, w in enumerate(why) if not w], {i: w for i, w in enumerate(why) if w}
+    if not kept:
+      raise DataError(f'{source}: all rows of {split!r} have {why[0]} in {" or ".join(map(repr, names))}; give some that have')
+    if left:
+      unread |= {f'row {i} of {split}': w for i, w in left.items()}
+      told = ', '.join(map(str, [*left][:10])) + (', ...' if len(left) > 10 else '')
+      what = 'text' if 'no text' in left.values() else 'SMILES'
+      logging.getLogger('jssl').warning(
+        '%s: %d of %d rows of %r have no %s and are left out: %s', source, len(left), len(why), split, what, told
+      )
+      parts[split] = Found({name: [x[i] for i in kept] for name, x in part.columns.items()}, [part.names[i] for i in kept])
+  return parts
+
+
+def scored(
+  columns: Mapping[str, dict[str, np.ndarray]], info: Mapping[str, Any], partners: Mapping[str, list[str]]
+) -> tuple[dict, dict, Judged]:
+  """Pairs of texts with scores, as `sts` judges them.
+
+  'test' has every pair in both directions, so that all of its texts are in `ids`, and 'pairs' and 'pairs_test' say which two of its rows
+  are a pair of which score; so does 'pairs_validation' of 'validation'.
+  """
+  columns, info = dict(columns), {key: x for key, x in info.items() if key != 'split'}  # rows are numbered, and stay where they are
+  texts = dict(info['texts'])
+  for split in {'test', 'validation'} & {*columns}:
+    x, n = columns[split], len(columns[split]['ids'])
+    turned = {**x, 'ids': x['positive'], 'positive': x['ids']}
+    columns[split] = {name: np.concatenate([x[name], turned[name]]) for name in x}
+    pairs = dict(a=np.arange(n, dtype=np.int32), b=np.arange(n, 2 * n, dtype=np.int32), score=x['score'].astype(np.float32))
+    columns |= dict(pairs=pairs, pairs_test=pairs) if split == 'test' else dict(pairs_validation=pairs)
+    texts[split] = [*texts[split], *partners[split]]
+  info['texts'] = texts
+  if 'validation' not in columns:
+    return columns, info, Judged(carved=None, halved=('pairs', 'pairs_test'))
+  instead = {'test': 'validation', 'pairs': 'pairs_validation', 'pairs_test': 'pairs_validation'}
+  return columns, info, Judged(carved=None, instead={**instead, 'validation': None, 'pairs_validation': None})
+
+
+def measured(columns: Mapping[str, dict[str, np.ndarray]], info: Mapping[str, Any], judged: Judged | None) -> tuple[dict, dict, Judged | None]:
+  """Molecules with numbers beside them: these are `truth` [k] of 'test' and 'labelled', the molecules of 'train' with what is known of them."""
+  names = [name for name, x in columns['train'].items() if x.ndim == 1 and name not in ('label', 'same')]
+  if not names:
+    return dict(columns), dict(info), judged
+  truth = lambda x: np.stack([x[name] for name in names], 1).astype(np.float32)
+  rest = {split: {name: y for name, y in x.items() if name not in names} for split, x in columns.items()}
+  told = {split: {**rest[split], 'truth': truth(x)} for split, x in columns.items()}
+  info = {key: x for key, x in info.items() if key != 'split'} | {'truth': tuple(names)}
+  instead = judged.instead if judged else {}
+  return {**told, 'train': rest['train'], 'labelled': told['train']}, info, Judged(carved=None if judged else 'labelled', instead=instead)
 
 
 def divided(part: Found, share: float) -> dict[str, Found]:
@@ -197,6 +278,8 @@ def numbers(source: str, parts: Mapping[str, Found], roles: Mapping[str, str]) -
     x = [entry for part in parts.values() for entry in part.columns[name]]  # of all splits, so that they are alike
     if len(shapes := {np.shape(entry) for entry in x}) > 1:
       raise DataError(f'{source}: the column {name!r} has entries of shapes {sorted(shapes)[:3]}; expected one shape')
+    if (row := next((i for i, entry in enumerate(x) if not np.isfinite(np.asarray(entry)).all()), None)) is not None:
+      raise DataError(f'{source}: the column {name!r} has {x[row]!r}; expected finite numbers: fill it in, or leave the row or the column out')
     if (found := np.asarray(x)).dtype.kind not in 'biuf' or found.dtype.kind != 'f' and np.abs(found).max(initial=0) >= 2**31:
       logging.getLogger('jssl').warning('%s: the column %s is not read, as its numbers do not fit 32 bits', source, name)
     elif found.ndim == 1:

@@ -1,4 +1,4 @@
-"""Tables in files: JSON lines, CSV and Parquet, a row an example."""
+"""Tables in files: JSON lines, CSV, TSV and Parquet, a row an example, and .smi, a molecule a line."""
 
 import functools
 import logging
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jssl.data.core.pictures import first_line
+from jssl.data.own import smiles
 from jssl.data.own.files import parts, stamps
 from jssl.data.own.rows import IMAGE, Found, Options, made, pictures
 from jssl.errors import DataError
@@ -27,11 +28,12 @@ def table(
   vocabulary: int = 4096,
   held_out: float = 0.2,
 ) -> Data:
-  """Rows of a .jsonl, .csv or .parquet file; what a column is follows from its name and its entries.
+  """Rows of a .jsonl, .csv, .tsv, .parquet or .smi file; what a column is follows from its name and its entries.
 
   image (or path, filename, ...) is a picture, by its path from the file's folder on; label (class, category, ...) a class; text, anchor,
   query or sentence1 becomes `ids`, positive or sentence2 `positive`, negative `negative`; prompt, chosen and rejected become `chosen` and
-  `rejected`, which start after the prompt; score, and whatever else is a number or a list of them, keep their names.
+  `rejected`, which start after the prompt; score, and whatever else is a number or a list of them, keep their names. smiles becomes
+  `ids` whose tokens are atoms, bonds and rings, and the numbers beside it `truth`. Rows without their texts are left out, and told.
 
   Args:
     path: of the file. PATH_test.SUFFIX beside it is the test split.
@@ -50,16 +52,24 @@ def table(
   """
   where, found, files = Path(path).expanduser(), {}, []
   for split, of in parts(where).items():
-    columns = read(of)
-    names, files = [repr(row) for row in zip(*columns.values(), strict=True)], [*files, of]
-    if key := image or next((name for name in IMAGE if name in columns and pictures(columns[name])), None):
-      folder, rows = of.absolute().parent, columns.get(key, [])
-      columns |= {key: (places := [located(folder, entry) for entry in rows])} if rows else {}
-      names = [os.path.relpath(x, folder) if isinstance(x, str) else f'{of.name}, row {row}' for row, x in enumerate(places)] if rows else names
-      files += [x for x in places if isinstance(x, str) and os.path.isfile(x)] if rows else []
-    found[split] = Found(columns, names)
+    found[split] = found_in(of, image)
+    places = [x for column in found[split].columns.values() if pictures(column) for x in column]
+    files += [of, *(x for x in places if isinstance(x, str) and os.path.isfile(x))]
   given = Options(image, text, label, resize, channels, tokenizer, length, vocabulary, held_out)
   return made(path, found, given, stamps(files))
+
+
+def found_in(path: Path, image: str | None = None) -> Found:
+  """The rows of a file, where pictures are and what rows are called: of pictures by their files, of molecules by their SMILES."""
+  columns = read(path)
+  names = [repr(row) for row in zip(*columns.values(), strict=True)]
+  names = next(([str(x) for x in columns[name]] for name in smiles.NAMES if name in columns), names)  # copies go into one split
+  key = image or next((name for name in IMAGE if name in columns and pictures(columns[name])), None)
+  if key in columns:
+    folder = path.absolute().parent
+    columns[key] = places = [located(folder, entry) for entry in columns[key]]
+    names = [os.path.relpath(x, folder) if isinstance(x, str) else f'{path.name}, row {row}' for row, x in enumerate(places)]
+  return Found(columns, names)
 
 
 def located(folder: Path, entry: Any) -> Any:
@@ -76,12 +86,11 @@ def _read(path: Path, _stamp: str) -> dict[str, list]:
       import pyarrow.parquet as pq
 
       found = pq.read_table(path)
-    elif path.suffix == '.csv':
+    elif path.suffix in ('.csv', '.tsv'):
       import pyarrow.csv as pc
 
-      found = pc.read_csv(
-        path, parse_options=pc.ParseOptions(newlines_in_values=True), convert_options=pc.ConvertOptions(strings_can_be_null=True)
-      )
+      parse = pc.ParseOptions(newlines_in_values=True, delimiter='\t' if path.suffix == '.tsv' else ',')
+      found = pc.read_csv(path, parse_options=parse, convert_options=pc.ConvertOptions(strings_can_be_null=True))
     else:
       import pyarrow.json as pj
 
@@ -97,6 +106,8 @@ def _read(path: Path, _stamp: str) -> dict[str, list]:
 
 def read(path: Path) -> dict[str, list]:
   """The columns of a file; DataError where it cannot be read or has no rows."""
+  if path.suffix == '.smi':
+    return dict(smiles=smiles.read(path)[0])
   columns = dict(_read(path, next(iter(stamps([path]).values()))))
   if not columns or not len(next(iter(columns.values()))):
     raise DataError(f'{path} has no rows; expected a table, a row an example')

@@ -44,9 +44,7 @@ def tar(
   Raises:
     DataError: no file is called so, or one cannot be read.
   """
-  paths = sorted({path for part in braces(os.path.expanduser(pattern)) for path in glob.glob(part)})
-  if not paths:
-    raise DataError(f'no file is called {pattern}; give the paths of tars, as in tar:shards/*.tar')
+  paths = listed(pattern)
   splits: dict[str, list[str]] = {}
   told = any(re.search(r'(^|[-_.])train', Path(path).name) for path in paths)
   for path in paths:
@@ -55,6 +53,14 @@ def tar(
   found = {split: found_in(some) for split, some in with_test(splits).items()}
   given = Options(None, text, label, resize, channels, tokenizer, length, vocabulary, held_out)
   return made(f'tar:{pattern}', found, given, stamps(paths))
+
+
+def listed(pattern: str) -> list[str]:
+  """The paths of the tars that a pattern stands for; DataError where there are none."""
+  paths = sorted({path for part in braces(os.path.expanduser(pattern)) for path in glob.glob(part)})
+  if not paths:
+    raise DataError(f'no file is called {pattern}; give the paths of tars, as in tar:shards/*.tar')
+  return paths
 
 
 def braces(pattern: str) -> list[str]:

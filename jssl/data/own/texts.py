@@ -1,9 +1,12 @@
-"""Texts of a user's own as ids."""
+"""Texts of a user's own as ids, and which rows are copies of others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from jssl.data.own import smiles
 from jssl.data.text import tokenize
 from jssl.errors import DataError
 
@@ -13,14 +16,17 @@ LONGEST = 128  # tokens, unless more are asked for
 def encoded(source: str, parts: Mapping, roles: Mapping[str, str], options) -> tuple[dict, dict, dict]:
   """Columns of ids by split, what is known of them, and what `Data.info` holds.
 
-  The tokenizer is that of a name, or one trained on all texts of 'train'. `length` is that of all columns of texts; of answers it is
-  that of prompt and answer each, and the answer begins where the prompt's room ends. Unless given it is the length that 95 in 100
-  texts of 'train' have at most, rounded up to a multiple of 8, and at most 128.
+  The tokenizer is that of a name, or one trained on all texts of 'train'; of SMILES its tokens are atoms, bonds and rings. `length` is
+  that of all columns of texts; of answers it is that of prompt and answer each, and the answer begins where the prompt's room ends. Unless
+  given it is the length that 95 in 100 texts of 'train' have at most, rounded up to a multiple of 8, and at most 128. `same` numbers what
+  is alike, as `copies` does: rows with a text of `ids` or `positive`, or a picture, in common.
   """
   names = {role: roles[role] for role in ('ids', 'positive', 'negative', 'prompt', 'chosen', 'rejected') if role in roles}
   texts = {split: {role: whole(source, part, name) for role, name in names.items()} for split, part in parts.items()}
   if options.tokenizer:
     tokenizer, how = tokenize.load(options.tokenizer), f'{options.tokenizer}, loaded'
+  elif {*names.values()} <= {*smiles.NAMES}:
+    tokenizer, how = smiles.tokenizer_of(texts['train']['ids']), 'tokens of SMILES, found in train'
   else:
     tokenizer = tokenize.wordpiece([text for x in texts['train'].values() for text in x], vocabulary=options.vocabulary)
     how = f'WordPiece, at most {options.vocabulary} ids, lower case, trained on train'
@@ -38,8 +44,17 @@ def encoded(source: str, parts: Mapping, roles: Mapping[str, str], options) -> t
       prompt = columns[split].pop('prompt')
       columns[split] |= {role: np.concatenate([prompt, columns[split][role]], 1) for role in ('chosen', 'rejected')}
   told = {role: {**facts, **(dict(start=length) if 'prompt' in names and role in ('chosen', 'rejected') else {})} for role in columns['train']}
-  info = dict(tokenizer=how)
+  tokenizer.no_truncation()
+  info = dict(tokenizer=how, tokenizer_json=tokenizer.to_str())
   if 'ids' in names:
+    alike = [columns[split][role] for role in ('ids', 'positive') if role in names for split in columns]
+    pictures = [part.columns[roles['image']] for part in parts.values()] if 'image' in roles else []
+    given = [[x.tobytes() for x in rows] for rows in alike] + [[str(x) for x in rows] for rows in pictures]
+    n = len(columns)
+    same = copies([[x for part in given[i : i + n] for x in part] for i in range(0, len(given), n)])
+    cuts = np.cumsum([len(x['ids']) for x in columns.values()])[:-1]
+    for split, part in zip(columns, np.split(same, cuts), strict=True):
+      columns[split]['same'] = part
     info['texts'] = {split: x['ids'] for split, x in texts.items()}
   return columns, told, info
 
@@ -50,3 +65,16 @@ def whole(source: str, part, name: str) -> Sequence[str]:
   if (row := next((i for i, text in enumerate(found) if not isinstance(text, str)), None)) is not None:
     raise DataError(f'{source} has {found[row]!r} in {name!r}; expected texts')
   return list(found)
+
+
+def copies(columns: Sequence[Sequence[Hashable]]) -> np.ndarray:
+  """Rows that have an entry in common, or each with a third one, have one number: [n] int32, counted from 0.
+
+  Args:
+    columns: of n entries each.
+  """
+  n, number = len(columns[0]), {}
+  of = np.array([number.setdefault(entry, len(number)) for column in columns for entry in column])
+  rows = np.tile(np.arange(n), len(columns))
+  found = connected_components(coo_array((np.ones(len(of), bool), (rows, n + of)), (n + len(number),) * 2), directed=False)[1][:n]
+  return np.unique(found, return_inverse=True)[1].astype(np.int32)

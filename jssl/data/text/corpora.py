@@ -239,9 +239,10 @@ def made_by(tokenizer: Any, data: Data) -> bool:
   texts = data.info.get('texts', {}).get('train', ())
   if not len(texts):
     return True
-  rows, length = data.splits['train'], data.spec[data.inputs].length
+  column = 'ids' if 'ids' in data.spec else data.inputs
+  rows, length = data.splits['train'], data.spec[column].length
   at = np.unique(np.linspace(0, len(rows) - 1, 1000).astype(int))
-  some = rows.take(at)[data.inputs]
+  some = rows.take(at)[column]
   if len(texts) == len(rows) and np.array_equal(tokenize.encode(tokenizer, [texts[i] for i in at], length), some):
     return True
   made = {row.tobytes() for row in tokenize.encode(tokenizer, texts, length)}

@@ -1,0 +1,69 @@
+"""What a config takes on from data of a user's own before it is built: the tokenizer of its encoder, and which examples are copies."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from jssl.core.build import open_data
+from jssl.errors import ConfigError
+from jssl.options import lookup, signed
+from jssl.tables import DATA
+
+# A pretrained network -> the tokenizer whose ids it knows.
+TOKENIZERS = dict(minilm='minilm', masked_lm_start='starts', causal_lm_start='starts')
+SAME = 'same'  # the column that numbers what is alike
+
+
+def adapt(config: Any) -> None:
+  """Changes a config on data of a user's own; one on a data set stays as it is.
+
+  Texts go through the tokenizer of a pretrained encoder, unless another is named. In-batch objectives that take `ids` are given the
+  column `same`, where the data have it, so that copies of an example are not its negatives, unless their `of` names other ids.
+
+  Raises:
+    ConfigError, DataError: the data cannot be opened.
+  """
+  c = config.to_dict()
+  spec = c.get('data')
+  if c.get('experiment') or not isinstance(spec, Mapping) or not (spec.get('name') == 'memory' or (inner := source(spec))):
+    return
+  if spec['name'] != 'memory':
+    reads_texts = 'tokenizer' in inspect.signature(signed(DATA[inner['name']])).parameters
+    if not reads_texts and not inner['name'].startswith('packed:'):
+      return
+    if reads_texts and inner is spec and 'tokenizer' not in spec and (made := tokenizer_of(c)):
+      with config.ignore_type():
+        config.data.tokenizer = spec['tokenizer'] = made
+  if any('data' in phase for phase in c.get('phases') or ()) or SAME not in open_data(spec).spec:
+    return
+  for name, loss in c['losses'].items():
+    if of := apart(loss):
+      with config.ignore_type():
+        config.losses[name].of = of
+
+
+def source(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
+  """The data of a user's own that a config names, perhaps within operators."""
+  if DATA.place(spec.get('name')) is not None:
+    return spec
+  return source(spec['of']) if isinstance(spec.get('of'), Mapping) else None
+
+
+def tokenizer_of(config: Mapping[str, Any]) -> str | None:
+  """The tokenizer of the first pretrained network of a config that reads texts; None where there is none."""
+  networks = [config.get('backbone') or {}, *(config.get('heads') or {}).values()]
+  return next((TOKENIZERS[net['name']] for net in networks if net.get('name') in TOKENIZERS), None)
+
+
+def apart(loss: Mapping[str, Any]) -> dict[str, str] | None:
+  """The `of` of a loss with the column of copies as its `ids`; None where its objective takes none, or is given others."""
+  try:
+    found = [inspect.signature(lookup('objectives', x['name'], 'losses')).parameters for x in (loss, loss.get('objective')) if x]
+  except (ConfigError, KeyError, TypeError):  # which is told when the config is built
+    return None
+  of = loss.get('of')
+  if 'ids' in loss or not isinstance(of, str | tuple | list | Mapping):
+    return None
+  of = dict(of) if isinstance(of, Mapping) else dict(zip(found[0], (of,) if isinstance(of, str) else of, strict=False))
+  takes = all('ids' in parameters and 'negative_ids' not in parameters for parameters in found)
+  return {**of, 'ids': f'batch.{SAME}'} if takes and 'ids' not in of else None

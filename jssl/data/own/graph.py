@@ -1,0 +1,270 @@
+"""Graphs of a user's own: a list of edges, nodes with features, or arrays; a node with its surroundings is an example."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from jssl.data.core.arrays import Columns, described
+from jssl.data.core.pictures import first_line
+from jssl.data.own import arrays, tables
+from jssl.data.own.files import held_out as drawn
+from jssl.data.own.files import stamps
+from jssl.data.own.rows import LABEL, Found, labels, numeric
+from jssl.errors import DataError
+from jssl.types import Column, Data
+
+SOURCE, TARGET = ('source', 'src', 'from', 'head', 'u'), ('target', 'dst', 'to', 'tail', 'v')
+WEIGHT, NODE = ('weight', 'w'), ('id', 'node', 'node_id', 'name')
+DEGREES = 16  # features of nodes that have none: which power of two their degree reaches
+MOST = 2**31  # bytes of all adjacency matrices
+
+
+class Read(NamedTuple):
+  """A graph as it is found."""
+
+  names: list[str]  # of the nodes
+  edges: np.ndarray  # [m 2] numbers of nodes
+  weights: np.ndarray | None  # [m]
+  features: np.ndarray | None  # [n f]
+  labels: Sequence[Any] | None
+  files: list[Path]
+
+
+class Surroundings:
+  """A split: nodes of a graph with the subgraphs around them, whose features are looked up when they are asked for.
+
+  Args:
+    rows: which nodes, [b].
+    features: [n f] of all nodes.
+    around: [n s] the nodes of each one's subgraph, itself first, -1 where there are no more.
+    adjacency: [n s s].
+    columns: others, name -> [n].
+  """
+
+  def __init__(self, rows: np.ndarray, features: np.ndarray, around: np.ndarray, adjacency: np.ndarray, columns: Mapping[str, np.ndarray]):
+    self.rows, self.features, self.around, self.adjacency, self.columns = rows, features, around, adjacency, dict(columns)
+
+  def __len__(self) -> int:
+    return len(self.rows)
+
+  def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    return {name: column[0] for name, column in self.take(np.array([index])).items()}
+
+  def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The examples `rows` [b], stacked: column -> [b ...]."""
+    rows = self.rows[rows]
+    around = self.around[rows]
+    nodes = np.where((around >= 0)[..., None], self.features[around], np.float32(0))
+    return dict(node=self.features[rows], nodes=nodes, adjacency=self.adjacency[rows], **{name: x[rows] for name, x in self.columns.items()})
+
+
+def graph(path: str, *, size: int = 32, hops: int = 2, directed: bool = False, held_out: float = 0.2, seed: int = 0) -> Data:
+  """The nodes of a graph, each with its surroundings, as in the data set `blocks`.
+
+  Args:
+    path: of a folder with edges.csv, whose columns are source, target and perhaps weight, and perhaps nodes.csv, whose columns are id,
+      perhaps label, and numbers, the features; of such a list of edges, .csv or .tsv; or of an .npz file with edge_index [2 m] or edges
+      [m 2], or the arrays of a sparse matrix (adj_data, adj_indices, adj_indptr), and perhaps x (or features, attr_...) [n f] and y (or
+      labels) [n].
+    size: nodes of an example; those of a subgraph that has more are drawn.
+    hops: how far it reaches.
+    directed: whether edges go one way alone: a node's surroundings are then what it points at.
+    held_out: share of the nodes in 'test', by a hash of each one's name.
+    seed: of what is drawn where surroundings are larger than `size`.
+
+  Returns:
+    Data with node [f], nodes [size f], adjacency [size size], and label where there is one. Nodes without features have the power of
+    two that their degree reaches, one-hot.
+
+  Raises:
+    DataError: nothing is there, an edge names no node, or features are no finite numbers.
+  """
+  source = f'graph:{path}'
+  nodes, found = whole(Path(path).expanduser(), size=size, hops=hops, directed=directed, seed=seed)
+  held = drawn(found.names, held_out)
+  facts, columns, info = {}, {}, dict(name=source, fingerprint=stamps(found.files), split='random')
+  if found.labels is not None:
+    one = {'all': {}}
+    if classes := labels(source, {'all': Found(dict(label=found.labels), found.names)}, 'label', None, one):
+      columns, info['classes'] = one['all'], classes
+      facts['label'] = dict(classes=classes, **(dict(pad=-1) if (columns['label'] < 0).any() else {}))
+  splits = {
+    split: Surroundings(np.flatnonzero(rows), nodes.features, nodes.around, nodes.adjacency, columns)
+    for split, rows in dict(train=~held, test=held).items()
+  }
+  example = splits['train'][0]
+  spec = {name: Column(x.shape, x.dtype) for name, x in example.items() if name != 'label'}
+  spec |= described({'train': Columns(columns)}, facts) if columns else {}
+  return Data(splits=splits, spec=spec, inputs='node', info=info)
+
+
+def whole(path: Path, *, size: int = 32, hops: int = 2, directed: bool = False, seed: int = 0) -> tuple[Surroundings, Read]:
+  """All nodes of the graph at a place with their surroundings, and the graph itself; options as in `graph`."""
+  found = read(path)
+  n = len(found.names)
+  if size < 2 or hops < 1:
+    raise DataError(f'size={size}, hops={hops}: expected 2 nodes an example or more, and 1 hop or more')
+  if n * size**2 * (1 if found.weights is None else 4) > MOST:
+    raise DataError(f'{path}: the surroundings of {n} nodes, {size} each, take more than 2 GiB; give a smaller size')
+  matrix = adjacency_of(n, found.edges, found.weights, directed)
+  around, adjacency = subgraphs(matrix, size, hops, np.random.default_rng(seed), bool if found.weights is None else np.float32)
+  features = by_degree(matrix) if found.features is None else found.features.astype(np.float32)
+  return Surroundings(np.arange(n), features, around, adjacency, {}), found
+
+
+def read(path: Path) -> Read:
+  """The graph at a place."""
+  if path.is_dir():
+    files = {path.stem: path for path in sorted(path.iterdir()) if path.suffix in ('.csv', '.tsv')}
+    if 'edges' not in files:
+      raise DataError(f'{path} has no edges.csv; expected one with the columns source and target, and perhaps nodes.csv beside it')
+    return of_tables(files['edges'], files.get('nodes'))
+  if not path.exists():
+    raise DataError(f'{path} does not exist; give the path of your graph')
+  if path.suffix in ('.csv', '.tsv'):
+    return of_tables(path, None)
+  if path.suffix == '.npz':
+    return of_arrays(path)
+  raise DataError(f'{path} must be a folder with edges.csv in it, or end in .csv, .tsv or .npz')
+
+
+def of_tables(edges: Path, nodes: Path | None) -> Read:
+  """A list of edges, and of nodes; without the latter nodes are those that edges name."""
+  columns = tables.read(edges)
+  ends = [next((name for name in names if name in columns), None) for names in (SOURCE, TARGET)]
+  if None in ends:
+    raise DataError(f'{edges} has the columns {sorted(columns)}; expected source and target, and perhaps weight')
+  for end in ends:
+    if None in columns[end]:
+      raise DataError(f'{edges}: row {columns[end].index(None)}, counted from 0, has no {end!r}; fill it in, or leave the row out')
+  given = [[str(x) for x in columns[end]] for end in ends]
+  features = labelled = None
+  if nodes is None:
+    names = sorted({*given[0], *given[1]})
+  else:
+    told = tables.read(nodes)
+    id = next((name for name in NODE if name in told), None)
+    if id is None:
+      raise DataError(f'{nodes} has the columns {sorted(told)}; expected id, by which edges name a node')
+    names = [str(x) for x in told[id]]
+    if len({*names}) < len(names):
+      raise DataError(f'{nodes} has two rows of {next(name for name in names if names.count(name) > 1)!r} in {id!r}; expected one a node')
+    label = next((name for name in LABEL if name in told and name != id), None)
+    labelled = told[label] if label else None
+    features = numbers(nodes, told, [name for name in told if name not in (id, label)])
+  number = {name: i for i, name in enumerate(names)}
+  for end, of in zip(ends, given, strict=True):
+    if (row := next((i for i, name in enumerate(of) if name not in number), None)) is not None:
+      raise DataError(
+        f'{edges}: row {row}, counted from 0, has the {end} {of[row]!r}, which {nodes} does not have; add the node, or leave the edge out'
+      )
+  weight = next((name for name in WEIGHT if name in columns), None)
+  weights = None if weight is None else numbers(edges, columns, [weight])[:, 0]
+  return Read(
+    names,
+    np.array([[number[name] for name in of] for of in given]).T,
+    usable(edges, weights),
+    features,
+    labelled,
+    [edges, *([nodes] if nodes else [])],
+  )
+
+
+def numbers(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> np.ndarray | None:
+  """Columns of numbers as [n f]; None of none."""
+  for name in names:
+    if not numeric(columns[name]):
+      raise DataError(f'{path}: the column {name!r} has entries such as {columns[name][0]!r}; expected numbers: leave it out, or call it label')
+    if (row := next((i for i, x in enumerate(columns[name]) if x is None or not np.isfinite(x)), None)) is not None:
+      raise DataError(f'{path}: row {row}, counted from 0, has {columns[name][row]} in {name!r}; expected finite numbers: fill it in')
+  return np.array([columns[name] for name in names], np.float64).T if names else None
+
+
+def usable(path: Path, weights: np.ndarray | None) -> np.ndarray | None:
+  """Weights as they are, where a graph convolution can use them."""
+  if weights is not None and not (np.isfinite(weights).all() and weights.min() >= 0):
+    raise DataError(f'{path}: an edge has the weight {weights[~(weights >= 0)][0]}; expected finite weights of 0 or more')
+  return weights
+
+
+def of_arrays(path: Path) -> Read:
+  """Edges and nodes of an .npz file, as PyTorch Geometric and the benchmarks of SciPy matrices call them."""
+  columns = arrays.opened(path)
+  first = lambda *names: next((columns[name] for name in names if name in columns), None)
+  whole = lambda of: csr_array((columns[f'{of}_data'], columns[f'{of}_indices'], columns[f'{of}_indptr']), tuple(columns[f'{of}_shape']))
+  weights = None
+  try:
+    if (edges := first('edge_index', 'edges')) is not None:
+      edges = edges.T if edges.ndim == 2 and 'edge_index' in columns else edges
+      weights = first('edge_weight', 'weights')
+    elif 'adj_data' in columns:
+      matrix = whole('adj').tocoo()
+      edges, weights = np.stack([matrix.row, matrix.col], 1), None if (matrix.data == 1).all() else matrix.data
+    else:
+      raise DataError(
+        f'{path} holds {sorted(columns)}; expected edge_index [2, m], edges [m, 2] or adj_data, adj_indices, adj_indptr, adj_shape'
+      )
+    features = whole('attr').toarray() if 'attr_data' in columns else first('x', 'features', 'attr_matrix')
+  except (KeyError, ValueError, TypeError) as error:
+    raise DataError(f'{path} cannot be read as a graph ({first_line(error)}); expected arrays of numbers as numpy.savez writes them') from error
+  label = first('y', 'label', 'labels')
+  if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in 'iu' or not len(edges):
+    raise DataError(f'{path}: edges are {edges.dtype} {list(edges.shape)}; expected whole numbers, edge_index [2, m] or edges [m, 2]')
+  n = next((len(x) for x in (features, label) if x is not None), int(edges.max()) + 1)
+  if edges.min() < 0 or edges.max() >= n:
+    wrong = int(edges.max() if edges.max() >= n else edges.min())
+    raise DataError(f'{path}: an edge names the node {wrong}, and there are {n}, counted from 0; correct the edge, or add the node')
+  if features is not None and (features.ndim != 2 or features.dtype.kind not in 'biuf' or not np.isfinite(features).all()):
+    raise DataError(f'{path}: features are {features.dtype} {list(features.shape)}; expected finite numbers [n, f]')
+  if label is not None and label.shape != (n,):
+    raise DataError(f'{path}: labels have shape {list(label.shape)}; expected one for each of {n} nodes')
+  if weights is not None and weights.shape != (len(edges),):
+    raise DataError(f'{path}: weights have shape {list(weights.shape)}; expected one for each of {len(edges)} edges')
+  if masks := sorted(name for name in columns if name.endswith('_mask')):
+    logging.getLogger('jssl').warning('%s: %s are not read; held_out=SHARE says how many nodes are in the test split', path, ', '.join(masks))
+  return Read([str(i) for i in range(n)], edges, usable(path, weights), features, None if label is None else label.tolist(), [path])
+
+
+def adjacency_of(n: int, edges: np.ndarray, weights: np.ndarray | None, directed: bool) -> csr_array:
+  """[n n]; of two edges between the same nodes the larger weight counts, and edges from a node to itself do not."""
+  edges, weights = np.asarray(edges, np.int64), np.ones(len(edges)) if weights is None else np.asarray(weights, np.float64)
+  apart = edges[:, 0] != edges[:, 1]
+  edges, weights = edges[apart], weights[apart]
+  if not directed:
+    edges, weights = np.concatenate([edges, edges[:, ::-1]]), np.concatenate([weights, weights])
+  order = np.lexsort((-weights, edges[:, 1], edges[:, 0]))
+  edges, weights = edges[order], weights[order]
+  kept = np.r_[True, (np.diff(edges, axis=0) != 0).any(1)][: len(edges)]
+  return csr_array((weights[kept], (edges[kept, 0], edges[kept, 1])), shape=(n, n))
+
+
+def subgraphs(matrix: csr_array, size: int, hops: int, rng: np.random.Generator, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+  """For each node those around it, [n s], itself first, then the nearer ones, and the edges among them, [n s s]."""
+  n, pointers, indices, data = matrix.shape[0], matrix.indptr, matrix.indices, matrix.data
+  around, adjacency, place = np.full((n, size), -1, np.int32), np.zeros((n, size, size), dtype), np.full(n, -1)
+  for node in range(n):
+    found, last = [node], [node]
+    seen = {node}
+    for _ in range(hops):
+      near = sorted({int(x) for i in last for x in indices[pointers[i] : pointers[i + 1]]} - seen) if len(found) < size else []
+      last = [near[i] for i in rng.permutation(len(near))]
+      found, seen = [*found, *last], seen | {*near}
+    found = np.array(found[:size])
+    around[node, : len(found)] = found
+    place[found] = np.arange(len(found))
+    for i, of in enumerate(found):
+      ends = place[indices[pointers[of] : pointers[of + 1]]]
+      adjacency[node, i, ends[ends >= 0]] = data[pointers[of] : pointers[of + 1]][ends >= 0]
+    place[found] = -1
+  return around, adjacency
+
+
+def by_degree(matrix: csr_array) -> np.ndarray:
+  """[n f] one-hot: which power of two the degree of a node reaches, from none on."""
+  degree = np.diff(matrix.indptr)
+  at = np.where(degree > 0, 1 + np.floor(np.log2(np.maximum(degree, 1))), 0).astype(int)
+  return np.eye(DEGREES, dtype=np.float32)[np.minimum(at, DEGREES - 1)]

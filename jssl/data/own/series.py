@@ -1,0 +1,270 @@
+"""Time series in files: a file a series, one long table of many, .ts files, or arrays."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jssl.data.core.arrays import Columns, described
+from jssl.data.core.pictures import first_line
+from jssl.data.own import arrays, tables
+from jssl.data.own.files import parts, stamps
+from jssl.data.own.folder import listed
+from jssl.data.own.rows import LABEL, Found, divided, labels, numeric
+from jssl.errors import DataError
+from jssl.types import Data, Judged
+
+SERIES = ('series', 'series_id', 'id', 'unit', 'case')  # which series a row of a long table belongs to
+TIME = ('time', 'timestamp', 'date', 'datetime', 't', 'step')
+MOST = 2**28  # numbers in all series, once they are of one length
+STANDARDIZE = ('series', 'train', 'none')
+
+
+class Read(NamedTuple):
+  """Series as they are found, of one split."""
+
+  series: list[np.ndarray]  # [t c] each
+  names: list[str]
+  labels: list[Any] | None
+  variables: tuple[str, ...] | None  # their names, where they have any
+  files: list[Path]
+
+
+def series(
+  path: str, *, length: int | None = None, standardize: str = 'series', id: str | None = None, time: str | None = None, held_out: float = 0.2
+) -> Data:
+  """Series of one number of variables, padded at the end with zeros, which networks of series read as no steps.
+
+  Args:
+    path: of a folder of .csv or .tsv files, a series each and its steps the rows, flat or in a folder a class; of a .csv, .tsv, .jsonl or
+      .parquet table of many, whose columns `id` and `time` say which step of which series a row is; of a .ts file; or of an .npy or
+      .npz file, [n t] or [n t c]. Folders `train` and `test` in it, or PATH_test (PATH_TEST) beside it, are the splits.
+    length: t, steps; longer series are cut there. None for the longest.
+    standardize: 'series' gives each variable of each series mean 0 and variance 1; 'train' does so over all steps of 'train'; 'none'
+      leaves them as they are.
+    id, time: columns of a long table, where they are not called series, series_id or id, and time, timestamp or date. Without a column of
+      times rows stand in order.
+    held_out: share of the series in 'test', by a hash of each one's name, or of its contents where it has none.
+
+  Returns:
+    Data with series [t c] float32, and label where there are classes.
+
+  Raises:
+    DataError: nothing is there, entries are missing or no numbers, or series have unlike variables.
+  """
+  source, where = f'series:{path}', Path(path).expanduser()
+  if standardize not in STANDARDIZE:
+    raise DataError(f'standardize={standardize!r}; expected one of {", ".join(STANDARDIZE)}')
+  found: dict[str, Read] = {}
+  for split, of in parts(where).items():
+    found = {**read(of, split, id=id, time=time), **found}
+  train = found['train']
+  for split, part in found.items():
+    width = part.series[0].shape[1]
+    if part.variables != train.variables or width != train.series[0].shape[1]:
+      told = lambda of: ', '.join(of.variables) if of.variables else f'{of.series[0].shape[1]} of them'
+      raise DataError(f'{source}: the series of {split!r} have the variables {told(part)}; expected those of train, {told(train)}')
+    if other := next((name for name, x in zip(part.names, part.series, strict=True) if x.shape[1] != width), None):
+      raise DataError(f'{source}: the series {other!r} of {split!r} has another number of variables than the first, {width}')
+  rows = {
+    split: Found(dict(series=part.series, **({'label': part.labels} if part.labels else {})), part.names) for split, part in found.items()
+  }
+  info = dict(name=source, fingerprint=stamps(file for part in found.values() for file in part.files))
+  if 'test' not in rows:
+    rows, info['split'] = divided(rows['train'], held_out), 'random'
+  lengths = {len(x) for part in rows.values() for x in part.columns['series']}
+  if length is None and len(lengths) > 1:
+    logging.getLogger('jssl').warning(
+      '%s: series have %d to %d steps; all are padded with zeros to the longest, length=N pads and cuts to N',
+      source,
+      min(lengths),
+      max(lengths),
+    )
+  length = length or max(lengths)
+  if (size := length * train.series[0].shape[1] * sum(len(part.names) for part in rows.values())) > MOST:
+    raise DataError(f'{source}: series padded to {length} steps are {size} numbers; cut them by length=N')
+  steps = np.concatenate(rows['train'].columns['series'])
+  whole = (steps.mean(0), steps.std(0)) if standardize == 'train' else None
+  columns = {split: {'series': padded(part.columns['series'], length, standardize, whole)} for split, part in rows.items()}
+  if not any(x['series'].any() for x in columns.values()):
+    raise DataError(f'{source}: no variable of any series changes; expected some that do')
+  facts = {}
+  if 'label' in rows['train'].columns and (classes := labels(source, rows, 'label', None, columns)):
+    short = any((x['label'] < 0).any() for x in columns.values())
+    facts['label'], info['classes'] = dict(classes=classes, **(dict(pad=-1) if short else {})), classes
+  splits = {split: Columns(x) for split, x in columns.items()}
+  judged = Judged(carved=None, instead={'test': 'validation', 'validation': None}) if 'validation' in splits else None
+  return Data(splits=splits, spec=described(splits, facts), inputs='series', info=info, judged=judged)
+
+
+def read(path: Path, split: str = 'train', *, id: str | None = None, time: str | None = None) -> dict[str, Read]:
+  """The series at a place by split; 'test' is beside `split` where arrays have names that end in _test."""
+  if path.is_dir():
+    return {split: of_folder(path)}
+  if path.suffix == '.ts':
+    return {split: of_ts(path)}
+  if path.suffix in ('.npy', '.npz'):
+    return of_arrays(path, split)
+  if path.suffix in ('.csv', '.tsv', '.jsonl', '.parquet'):
+    return {split: of_table(path, id, time)}
+  raise DataError(f'{path} must be a folder, or end in .csv, .tsv, .jsonl, .parquet, .ts, .npy or .npz')
+
+
+def of_folder(path: Path) -> Read:
+  """A file a series; the folders within are the classes, where there are any."""
+  names = [name for name in listed(path) if name.endswith(('.csv', '.tsv'))]
+  if not names:
+    raise DataError(f'{path} holds no .csv or .tsv files; expected one a series, its steps the rows')
+  found = [of_file(path / name) for name in names]
+  classes = [Path(name).parts[0] if len(Path(name).parts) > 1 else None for name in names]
+  variables = found[0][1]
+  if other := next((i for i, (_, own) in enumerate(found) if own != variables), None):
+    told = lambda own: ', '.join(own or ['columns without names'])
+    raise DataError(f'{path / names[other]} has {told(found[other][1])}; expected the columns of {names[0]}, {told(variables)}')
+  return Read([x for x, _ in found], names, classes if any(classes) else None, variables, [path / name for name in names])
+
+
+def of_file(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
+  """One series [t c] and the names of its columns; rows go by a column of times, where there is one."""
+  apart = '\t' if path.suffix == '.tsv' else ','
+  try:
+    with path.open(encoding='utf-8') as file:
+      bare = all(map(number, file.readline().strip().split(apart)))
+    if bare:
+      return finite(path, np.loadtxt(path, delimiter=apart, ndmin=2)), None
+  except (OSError, ValueError) as error:
+    raise DataError(f'{path} cannot be read as numbers ({first_line(error)}); expected a row a step') from error
+  columns = tables.read(path)
+  order = by_time(columns, next((name for name in TIME if name in columns), None))
+  names = [name for name in columns if name not in TIME]
+  return finite(path, stacked(path, columns, names)[order]), tuple(names)
+
+
+def of_table(path: Path, id: str | None, time: str | None) -> Read:
+  """Series of a long table, a row a step."""
+  columns = tables.read(path)
+  for option, name in dict(id=id, time=time).items():
+    if name is not None and name not in columns:
+      raise DataError(f'{path} has no column {name!r} ({option}={name!r}); it has {sorted(columns)}')
+  id, time = id or next((x for x in SERIES if x in columns), None), time or next((x for x in TIME if x in columns), None)
+  if id is None:
+    raise DataError(
+      f'{path} has no column that says which series a row is of, {" or ".join(SERIES[:3])}; name it by id=, it has {sorted(columns)}'
+    )
+  if None in columns[id]:
+    raise DataError(f'{path}: row {columns[id].index(None)}, counted from 0, has no {id!r}; fill it in, or leave the row out')
+  label = next((name for name in LABEL if name in columns and name not in (id, time)), None)
+  names = [name for name in columns if name not in (id, time, label)]
+  x, order, rows = finite(path, stacked(path, columns, names)), by_time(columns, time), {}
+  for i in order:
+    rows.setdefault(str(columns[id][i]), []).append(i)
+  given = [{columns[label][i] for i in at} for at in rows.values()] if label else None
+  if given and (mixed := next((name for name, some in zip(rows, given, strict=True) if len(some) > 1), None)) is not None:
+    raise DataError(f'{path}: the rows of the series {mixed!r} have several entries in {label!r}; expected one a series')
+  return Read([x[at] for at in rows.values()], [*rows], given and [some.pop() for some in given], tuple(names), [path])
+
+
+def of_ts(path: Path) -> Read:
+  """A .ts file: a series a line, its variables between colons, its class last where the header has classes."""
+  try:
+    header, data, body = path.read_text('utf-8').partition('@data')
+  except (OSError, ValueError) as error:
+    raise DataError(f'{path} cannot be read as text ({first_line(error)}); expected a .ts file') from error
+  lines = [line.strip() for line in body.splitlines() if line.strip()]
+  if not data or not lines:
+    raise DataError(f'{path} has no series; expected a header, @data, and a series a line')
+  classes = any(line.lower().split()[:2] == ['@classlabel', 'true'] for line in header.splitlines() if line.strip())
+  found, given = [], []
+  for i, line in enumerate(lines):
+    *variables, last = line.split(':')
+    variables, label = (variables, last) if classes else ([*variables, last], None)
+    try:
+      numbers = [[float(x) for x in variable.split(',')] for variable in variables]
+    except ValueError as error:
+      raise DataError(f'{path}: series {i}, counted from 0, has an entry that is no number ({first_line(error)}); fill it in') from error
+    if len({*map(len, numbers)}) != 1:
+      raise DataError(
+        f'{path}: the variables of series {i}, counted from 0, have {sorted({*map(len, numbers)})} steps; expected as many of each'
+      )
+    found.append(finite(f'{path}, series {i}', np.array(numbers).T))
+    given.append(label)
+  return Read(found, [x.tobytes() for x in found], given if classes else None, None, [path])
+
+
+def of_arrays(path: Path, split: str) -> dict[str, Read]:
+  """[n t] or [n t c] of an .npy or .npz file, and labels beside it."""
+  found: dict[str, dict[str, np.ndarray]] = {}
+  for name, x in arrays.opened(path).items():
+    own, part = (name.removesuffix(arrays.SUFFIX), 'test') if name.endswith(arrays.SUFFIX) else (name, split)
+    found.setdefault(part, {})[own] = x
+  read = {}
+  for part, columns in found.items():
+    of = next((name for name in ('series', 'x', 'X', *columns) if name in columns and columns[name].ndim in (2, 3)), None)
+    if of is None or columns[of].dtype.kind not in 'iuf' or not columns[of].size:
+      shapes = {name: list(x.shape) for name, x in columns.items()}
+      raise DataError(f'{path} holds {shapes}; expected numbers [n, t] or [n, t, c], called series or x')
+    x = finite(path, columns[of] if columns[of].ndim == 3 else columns[of][..., None])
+    given = next((columns[name] for name in arrays.LABELS if name in columns), None)
+    if given is not None and given.shape != (len(x),):
+      raise DataError(f'{path}: labels have shape {list(given.shape)}; expected one for each of {len(x)} series')
+    read[part] = Read([*x], [np.ascontiguousarray(one).tobytes() for one in x], given if given is None else given.tolist(), None, [path])
+  return read
+
+
+def stacked(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> np.ndarray:
+  """Columns of numbers as [t c]."""
+  if not names:
+    raise DataError(f'{path} has no columns of values; expected one a variable')
+  for name in names:
+    if (row := next((i for i, x in enumerate(columns[name]) if x is None), None)) is not None:
+      raise DataError(f'{path}: row {row}, counted from 0, has no {name!r}; fill it in, or leave the row out')
+    if not numeric(columns[name]):
+      raise DataError(f'{path}: the column {name!r} has entries such as {columns[name][0]!r}; expected numbers: leave it out')
+  return np.array([columns[name] for name in names], np.float64).T
+
+
+def by_time(columns: Mapping[str, Sequence[Any]], time: str | None) -> list[int]:
+  """Rows in the order of their times."""
+  rows = range(len(next(iter(columns.values()))))
+  if time is None:
+    return [*rows]
+  if None in columns[time]:
+    raise DataError(f'row {columns[time].index(None)}, counted from 0, has no {time!r}; fill it in, or leave the row out')
+  return sorted(rows, key=columns[time].__getitem__)
+
+
+def finite(where: Any, x: np.ndarray) -> np.ndarray:
+  """x as it is; DataError where some of it is no number."""
+  if not np.isfinite(x).all():
+    at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+    raise DataError(f'{where} has {x[at]} at {list(at)}, counted from 0; expected finite numbers: fill it in')
+  return x
+
+
+def number(text: str) -> bool:
+  try:
+    float(text)
+  except ValueError:
+    return False
+  return True
+
+
+def padded(
+  series: Sequence[np.ndarray], length: int, standardize: str = 'none', whole: tuple[np.ndarray, np.ndarray] | None = None
+) -> np.ndarray:
+  """[n t c] float32: series cut and padded with zeros to one length.
+
+  Args:
+    series: [t c] each.
+    length: of all of them.
+    standardize: as in `series`.
+    whole: mean and deviation of the variables of 'train', where these are asked for.
+  """
+  found = np.zeros((len(series), length, series[0].shape[1]), np.float32)
+  for row, x in zip(found, series, strict=True):
+    mean, std = whole or ((x.mean(0), x.std(0)) if standardize == 'series' else (0.0, 1.0))
+    x = ((x - mean) / np.where(np.asarray(std) > 1e-12, std, 1.0))[:length]
+    row[: len(x)] = x
+  return found

@@ -1,0 +1,132 @@
+"""Triples of a knowledge graph in files: a head, a relation and a tail a line."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jssl.data.core.arrays import arrays
+from jssl.data.core.pictures import first_line
+from jssl.data.own.files import SPLITS, parts, stamps, with_test
+from jssl.data.own.files import held_out as drawn
+from jssl.data.own.pictures import tell
+from jssl.errors import DataError
+from jssl.types import Data, Judged
+
+SUFFIXES = ('.tsv', '.txt', '.csv')
+# What the columns may be called in a first line; a file without one has them in this order.
+HEADER = (('head', 'subject', 'h', 's', 'source'), ('relation', 'predicate', 'r', 'p', 'rel'), ('tail', 'object', 't', 'o', 'target'))
+
+
+def triples(path: str, *, held_out: float = 0.1) -> Data:
+  """Named triples, numbered: a file of them, or a folder with `train`, `test` and perhaps `valid` in it, as FB15k has them.
+
+  Args:
+    path: of a .tsv or .txt file, whose fields are set apart by tabs, or of a .csv file. PATH_test beside it is the test split.
+    held_out: share of the triples in 'test', by a hash of each one, where there is no file for it. A triple stays in 'train' where that
+      would not have its names otherwise.
+
+  Returns:
+    Data with head, relation and tail, numbers of `info['entities']` and `info['relations']`. Triples that come again, and those of other
+    splits whose names 'train' does not have, are left out, and counted in `info['unread']`.
+
+  Raises:
+    DataError: nothing is there, or a line has no three fields.
+  """
+  where, unread = Path(path).expanduser(), {}
+  files = of_splits(where)
+  found = {split: read(of) for split, of in files.items()}
+  for split, rows in found.items():
+    found[split], again = list(dict.fromkeys(rows)), len(rows) - len({*rows})
+    if again:
+      unread[f'{again} triples of {split}'] = 'there already'
+  if 'test' not in found:
+    found |= divided(found['train'], held_out)
+  entities = sorted({name for head, _, tail in found['train'] for name in (head, tail)})
+  relations = sorted({relation for _, relation, _ in found['train']})
+  if len(entities) < 2:
+    raise DataError(f'triples:{path} names {len(entities)} entity; expected two or more')
+  entity, of = ({name: i for i, name in enumerate(names)} for names in (entities, relations))
+  columns = {}
+  for split, rows in found.items():
+    known = [row for row in rows if row[0] in entity and row[1] in of and row[2] in entity]
+    if new := len(rows) - len(known):
+      unread[f'{new} triples of {split}'] = 'train does not have their names'
+    if not known:
+      raise DataError(f'triples:{path}: no triple of {split!r} has names that train has; give others')
+    numbers = np.array([(entity[head], of[relation], entity[tail]) for head, relation, tail in known], np.int32)
+    columns[split] = dict(zip(('head', 'relation', 'tail'), numbers.T, strict=True))
+  tell(unread)
+  sizes = dict(head=dict(size=len(entities)), relation=dict(size=len(relations)), tail=dict(size=len(entities)))
+  info = dict(name=f'triples:{path}', entities=entities, relations=relations, fingerprint=stamps(files.values()), unread=unread)
+  data = arrays(**columns['train'], test=columns['test'], inputs='head', facts=sizes, info=info)
+  if 'validation' not in columns:
+    return data
+  validation = arrays(**columns['validation'], facts=sizes).splits['train']
+  return data._replace(
+    splits={**data.splits, 'validation': validation}, judged=Judged(carved=None, instead={'test': 'validation', 'validation': None})
+  )
+
+
+def of_splits(where: Path) -> dict[str, Path]:
+  """Split -> its file."""
+  if not where.is_dir():
+    return parts(where)
+  files = {path.stem.lower(): path for path in sorted(where.iterdir()) if path.suffix.lower() in SUFFIXES}
+  found = {split: files[name] for name, split in {'train': 'train', **SPLITS}.items() if name in files}
+  if 'train' not in found:
+    raise DataError(f'{where} has no file train{" or train".join(SUFFIXES)}; expected one, or give the path of a file')
+  return with_test(found)
+
+
+def read(path: Path) -> list[tuple[str, str, str]]:
+  """The triples of a file, as they are named."""
+  if path.suffix.lower() not in SUFFIXES:
+    raise DataError(f'{path} must end in {", ".join(SUFFIXES)}; expected three fields a line, head, relation and tail')
+  try:
+    with path.open(encoding='utf-8', newline='') as file:
+      comma = path.suffix.lower() == '.csv'
+      rows = list(csv.reader(file)) if comma else [line.rstrip('\r\n').split('\t') for line in file]
+  except (OSError, ValueError, csv.Error) as error:
+    raise DataError(f'{path} cannot be read as text ({first_line(error)}); expected three fields a line, head, relation and tail') from error
+  rows = [tuple(field.strip() for field in row) for row in rows]
+  order = header(rows[0]) if rows else None
+  found = []
+  for line, row in enumerate(rows[1:] if order else rows, 1 + bool(order)):
+    if not any(row):
+      continue
+    if len(row) != (len(rows[0]) if order else 3) or not all(row[i] for i in order or (0, 1, 2)):
+      apart = 'commas' if comma else 'tabs'
+      raise DataError(f'{path}: line {line} has {len([x for x in row if x])} fields; expected head, relation and tail, set apart by {apart}')
+    found.append(tuple(row[i] for i in order or (0, 1, 2)))
+  if not found:
+    raise DataError(f'{path} has no triples; expected head, relation and tail, one triple a line')
+  return found
+
+
+def header(row: Sequence[str]) -> tuple[int, ...] | None:
+  """Where head, relation and tail stand by a first line that names them; None where it is a triple."""
+  names = [name.lower() for name in row]
+  places = [next((names.index(name) for name in choice if name in names), None) for choice in HEADER]
+  return None if None in places or len({*places}) < 3 else tuple(places)
+
+
+def divided(rows: Sequence[tuple[str, str, str]], share: float) -> dict[str, list[tuple[str, str, str]]]:
+  """'train' and 'test'; a triple that is held out goes back where 'train' would lack one of its names."""
+  held = drawn(['\t'.join(row) for row in rows], share)
+  train = [row for row, out in zip(rows, held, strict=True) if not out]
+  entities, relations = {name for head, _, tail in train for name in (head, tail)}, {relation for _, relation, _ in train}
+  test = []
+  for row in (row for row, out in zip(rows, held, strict=True) if out):
+    if row[0] in entities and row[1] in relations and row[2] in entities:
+      test.append(row)
+    else:
+      train.append(row)
+      entities |= {row[0], row[2]}
+      relations.add(row[1])
+  if not test:
+    raise DataError(
+      f'held_out={share} of {len(rows)} triples leaves none whose names others have; give more triples, another share, or a test file'
+    )
+  return dict(train=train, test=test)
