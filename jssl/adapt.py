@@ -1,6 +1,7 @@
-"""What a config takes on from data of a user's own before it is built: the tokenizer of its encoder, and which examples are copies."""
+"""What a config takes on from data of a user's own before it is built: tokenizer, changes of colour, and which examples are copies."""
 
 import inspect
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +13,18 @@ from jssl.tables import DATA
 # A pretrained network -> the tokenizer whose ids it knows.
 TOKENIZERS = dict(minilm='minilm', masked_lm_start='starts', causal_lm_start='starts')
 SAME = 'same'  # the column that numbers what is alike
+# Changes of colour as SimCLR has them, so that pictures are not told apart by their colours: Chen et al. 2020, arXiv:2002.05709, appendix
+# A. Of hue and of grey pictures there is more, and all pictures are changed: in sets of some hundred pictures colours tell more of them apart.
+COLOURS = dict(jitter=dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.2), grey=0.5)
 
 
 def adapt(config: Any) -> None:
   """Changes a config on data of a user's own; one on a data set stays as it is.
 
-  Texts go through the tokenizer of a pretrained encoder, unless another is named. In-batch objectives that take `ids` are given the
-  column `same`, where the data have it, so that copies of an example are not its negatives, unless their `of` names other ids.
+  Texts go through the tokenizer of a pretrained encoder, unless another is named. Views of pictures in colour that change brightness and
+  contrast change saturation and hue, too, and drop the colours of some, unless the config says something of these. In-batch objectives that
+  take `ids` are given the column `same`, where the data have it, so that copies of an example are not its negatives, unless their `of` names
+  other ids.
 
   Raises:
     ConfigError, DataError: the data cannot be opened.
@@ -27,6 +33,10 @@ def adapt(config: Any) -> None:
   spec = c.get('data')
   if c.get('experiment') or not isinstance(spec, Mapping) or not (spec.get('name') == 'memory' or (inner := source(spec))):
     return
+  if lacks_colours(c.get('view') or {}) and (image := open_data(spec).spec.get('image')) and image.shape[-1] == 3:
+    with config.ignore_type():
+      config.view.update(COLOURS)
+    logging.getLogger('jssl').warning('the pictures have colours, so views change these, too; set view.jitter and view.grey for others')
   if spec['name'] != 'memory':
     reads_texts = 'tokenizer' in inspect.signature(signed(DATA[inner['name']])).parameters
     if not reads_texts and not inner['name'].startswith('packed:'):
@@ -40,6 +50,12 @@ def adapt(config: Any) -> None:
     if of := apart(loss):
       with config.ignore_type():
         config.losses[name].of = of
+
+
+def lacks_colours(view: Mapping[str, Any]) -> bool:
+  """Whether views change brightness and say nothing of colours, as those of grey pictures do."""
+  jitter = view.get('jitter') or {}
+  return view.get('name') == 'augment' and 'brightness' in jitter and not jitter.keys() & {'saturation', 'hue'} and 'grey' not in view
 
 
 def source(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:

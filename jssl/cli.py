@@ -394,6 +394,7 @@ def _protocols(arguments) -> list[str] | None:
 
 def _show(results: dict[str, Any], workdir: Path, plain: bool) -> None:
   from jssl.core.log import as_json
+  from jssl.model import SAVED
 
   if plain:
     print(as_json(results))
@@ -409,7 +410,8 @@ def _show(results: dict[str, Any], workdir: Path, plain: bool) -> None:
     print(f'collapse alarm: {line}')
   if results.get('seconds'):
     print(f'trained in {results["seconds"]:.0f} s')
-  print(f'{workdir}: ' + ', '.join(sorted(p.name for p in workdir.iterdir() if p.is_file())))
+  names = [path.name for path in workdir.iterdir() if path.is_file()] + [f'{SAVED}/'] * (workdir / SAVED).is_dir()
+  print(f'{workdir}: ' + ', '.join(sorted(names)))
 
 
 def _figure(values: dict[str, float], name: str) -> str:

@@ -38,6 +38,8 @@ from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.resume import continued, networks_for
 from jssl.tables import EVALUATORS
 
+FEW = 100  # steps, below which networks that begin at random have learned little
+
 
 def train(
   config: Mapping[str, Any],
@@ -89,6 +91,10 @@ def carried_out(
     if workdir and jax.process_index() == 0:
       usable(workdir)
       own_data(p, workdir)
+    if 'fingerprint' in p.data.info and 0 < p.steps < FEW:
+      logging.getLogger('jssl').warning(
+        'the run has %d steps in all, which is little: --config.epochs=N and a smaller --config.batch_size make more', p.steps
+      )
     trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir, trained_networks), **options)
     workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
     return report(p, trained, asked, workdir, baselines), trained

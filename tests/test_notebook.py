@@ -78,23 +78,22 @@ def test_a_log_of_any_run_is_drawn(tmp_path):
 
 NOTEBOOK = """\
 import glob, jssl
-colour = {'view.grey': 0.5, 'view.jitter': dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.2)}
-run = jssl.train('simclr', data=dict(name='folder:photos', resize=32), epochs=60, batch_size=64, settings=colour)
+run = jssl.train('simclr', data=dict(name='folder:photos', resize=32), epochs=60, batch_size=64)
 run.plot()
 z = run.model.encode(files := sorted(glob.glob('more/*/*')))
 [[files[i] for i in near] for near in run.model.neighbours(z[:3], z, k=5)[0]]"""
 
 
 @pytest.mark.long
-def test_six_lines_in_a_real_notebook(tmp_path, monkeypatch):
+def test_five_lines_in_a_real_notebook(tmp_path, monkeypatch):
   monkeypatch.delenv('XLA_FLAGS')  # compiled as for a user
   pytest.importorskip('ipykernel')
   nbformat, nbclient = pytest.importorskip('nbformat'), pytest.importorskip('nbclient')
   digits(tmp_path / 'photos', 600)
   digits(tmp_path / 'more', 60, first=700, broken=False)
-  assert len(NOTEBOOK.splitlines()) == 6
+  assert len(NOTEBOOK.splitlines()) == 5
   lines = NOTEBOOK.splitlines()
-  cells = ['\n'.join(lines[:3]), lines[3], '\n'.join(lines[4:])]
+  cells = ['\n'.join(lines[:2]), lines[2], '\n'.join(lines[3:])]
   notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
   client = nbclient.NotebookClient(notebook, timeout=900, kernel_name='python3', resources={'metadata': {'path': str(tmp_path)}})
   seen, process = [], client.process_message

@@ -100,7 +100,7 @@ def batches_of(data: Data, spec: Mapping[str, Any], batch_size: int) -> int:
   """Whole batches in the training split."""
   examples = len(data.splits['train'])
   if batch_size > examples:
-    raise ConfigError(f'batch_size {batch_size} is more than the {examples} training examples of {spec["name"]}')
+    raise ConfigError(f'batch_size {batch_size} is more than the {examples} training examples of {spec["name"]}; give at most as many')
   return examples // batch_size
 
 

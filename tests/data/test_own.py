@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from jssl import cli
+from jssl.adapt import adapt
 from jssl.core.build import open_data, plan
 from jssl.data.core.arrays import resident
 from jssl.data.own.files import held_out
@@ -19,6 +20,7 @@ from jssl.errors import ConfigError, DataError
 from jssl.modules import own_name
 from jssl.run import fitting, load_config, train
 from jssl.tables import DATA
+from tests.photos import digits
 
 FORMATS = ('png', 'jpg', 'webp', 'gif', 'tiff', 'bmp')
 CLASSES = ('cat', 'dog', 'elk')
@@ -300,3 +302,18 @@ def test_one_class_is_none(tmp_path, caplog):
   for i in range(20):
     picture(i).save(tmp_path / 'a' / 'cat' / f'{i}.png')
   assert 'label' not in open_data(dict(name=f'folder:{tmp_path / "a"}')).spec and 'of one class' in caplog.text
+
+
+def test_views_of_colour_pictures_change_colours_unless_the_config_speaks_of_them(tmp_path):
+  digits(tmp_path / 'photos', 24, broken=False)
+  spec = str(dict(name=f'folder:{tmp_path}/photos'))
+  load = lambda *settings: load_config('simclr:tiny', [f'data={spec}', *settings])
+  adapt(c := load())
+  assert c.view.grey == 0.5 and c.view.jitter.hue == 0.2 and c.view.jitter.brightness == 0.4
+  for own in ('view.grey=0.0', "view.jitter={'brightness': 0.1, 'hue': 0.0}"):
+    adapt(c := load(own))
+    assert c.view.jitter.get('hue', 0.0) == 0.0 and c.view.get('grey', 0.0) == 0.0
+  adapt(c := load_config('simclr:tiny', [f'data={dict(name=f"folder:{tmp_path}/photos", channels=1)}']))
+  assert 'grey' not in c.view
+  adapt(c := load_config('simclr:tiny'))
+  assert 'grey' not in c.view and 'hue' not in c.view.jitter

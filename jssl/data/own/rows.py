@@ -261,7 +261,9 @@ def pictured(source: str, found: Mapping[str, Found], roles: Mapping[str, str], 
     parts[split] = Found({name: [x[i] for i in rows] for name, x in part.columns.items()}, [part.names[i] for i in rows])
   if unread:
     n = sum(map(len, heads.values()))
-    logging.getLogger('jssl').warning('%s: %d of %d files cannot be read as pictures; info["unread"] names them', source, len(unread), n)
+    logging.getLogger('jssl').warning(
+      '%s: %d of %d files cannot be read as pictures and are left out; the last line names them', source, len(unread), n
+    )
   whole = [head for split in heads for head in heads[split] if not head.wrong]
   return parts, shape_of(source, whole, options.resize, options.channels)
 
