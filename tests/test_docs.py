@@ -54,7 +54,7 @@ STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a
 # What takes more than a few seconds, most of it to compile, and runs with the long tests.
 LONG = (
   'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'backbone.name=vit_micro', 'backbone.folder=FOLDER',
-  '--workdir t', 'jssl neighbours t ', 'jssl embed t ', 'jssl export t ',
+  'linear,finetune', '--workdir t', 'jssl neighbours t ', 'jssl embed t ', 'jssl export t ',
 )  # fmt: skip
 
 
@@ -68,6 +68,8 @@ def short(argv: list[str]) -> list[str]:
   name = argv[1] if argv[1].endswith('.py') or split(argv[1])[0] != argv[1] else f'{argv[1]}:tiny'
   if not jssl.load_config(name).losses:
     return ['train', name, *argv[2:]]
+  going_on = {'epochs': 'steps=3', 'steps': 'steps=4'}
+  argv = [going_on.get(x.partition('=')[0], x) if before == '--resume-with' else x for before, x in zip(['', *argv], argv, strict=False)]
   quick = [] if any(x.startswith('--protocol') for x in argv) else ['--protocol=none']
   return ['train', name, *argv[2:], *quick, '--config.steps=2', '--config.batch_size=16']
 
