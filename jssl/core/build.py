@@ -17,6 +17,7 @@ from jssl.core.mesh import check_layout
 from jssl.core.method import make_method
 from jssl.core.nets import Network, init, network
 from jssl.core.phases import Phase, Turn, phase_at
+from jssl.data.core.arrays import counted
 from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
 from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
@@ -141,7 +142,7 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     if on in ('backbone', *c['heads']) and on not in (name, *above):
       on = add(on, (*above, name))
     elif isinstance(on, str) and on.startswith('data.') and on[5:] in data.spec:
-      on = data.spec[on[5:]]
+      column, on = on[5:], data.spec[on[5:]]
     else:
       known = ['backbone', *c['heads'], *(f'data.{column}' for column in data.spec)]
       raise ConfigError(f'{place}.on is {on!r}, which is no network or column that it can stand on{closest(on, known)}')
@@ -151,8 +152,8 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     create = lambda key: factory(on, rngs=nnx.Rngs(key))
     with naming(place):
       networks[name], made[name] = network(create)
-    if isinstance(on, Column) and None not in (on.size, rows := rows_of(made[name])) and rows < on.size:
-      raise ConfigError(f'{place} has {rows} vectors, and the column that it looks up has numbers up to {on.size - 1}: give at least {on.size}')
+    if isinstance(on, Column) and (rows := rows_of(made[name])) is not None and rows < (size := on.size or counted(data, column)):
+      raise ConfigError(f'{place} has {rows} vectors, and the column that it looks up has numbers up to {size - 1}: give at least {size}')
     return made[name]
 
   for name in ('backbone', *c['heads']):

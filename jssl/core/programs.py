@@ -44,12 +44,10 @@ class Programs:
 
   def _spread(self, phase: int, given: Given | None) -> Given | None:
     """Given arrays, each where that of the state is, so that no device holds all of them."""
-    if given is None:
-      return None
     whole = NamedSharding(self._mesh, PartitionSpec())
     place = lambda x, like: jax.device_put(x, like.sharding if x.shape == like.shape else whole)
     of = (self.states[phase].params, self.states[phase].state['stats'])
-    return tuple(jax.tree.map(place, x, {name: like[name] for name in x}) for x, like in zip(given, of, strict=True))
+    return given and tuple(jax.tree.map(place, x, {name: like[name] for name in x}) for x, like in zip(given, of, strict=True))
 
   def enter(self, phase: int, train: TrainState, given: Given | None = None) -> TrainState:
     """The state at the start of a phase, from that at the end of the one before."""

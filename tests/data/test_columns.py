@@ -7,10 +7,12 @@ import pytest
 from jssl import configs
 from jssl.core.build import columns_of, open_data, plan
 from jssl.data import arrays
+from jssl.data.core.memory import hold
 from jssl.errors import ConfigError
 from jssl.ops.look_up import look_up, one_hot, pick
 from jssl.options import with_facts
 from jssl.types import Column
+from tests.core.tiny import tiny
 
 IDS = np.array([[2, 5, 0], [7, 0, 0]])
 
@@ -109,3 +111,15 @@ def test_configs_copy_no_number_from_their_data(name):
   parts = {key: c[key] for key in ('backbone', 'heads', 'passes', 'losses', 'memories', 'metrics', 'view') if c.get(key)}
   copied = [(place[1:], n) for place, n in numbers(parts) if n in sizes and place[1:] not in ALIKE]
   assert not copied, f"write 'data.COLUMN.size' for {copied}"
+
+
+def test_a_column_that_does_not_say_its_size_is_counted_before_it_is_looked_up():
+  ids = np.arange(60).reshape(20, 3) % 30
+  c = {**tiny(), 'heads': {}, 'view': dict(name='duplicate'), 'inputs': None, 'passes': dict(views=dict(name='embed'))}
+  c['backbone'] = dict(name='bert', vocabulary=30, width=8, depth=1, heads=2, mask_id=1)
+  opened = lambda x, **facts: plan({**c, 'data': hold(arrays(ids=x, inputs='ids', facts=dict(ids=facts)))})
+  opened(ids)
+  with pytest.raises(ConfigError, match='numbers up to 30'):
+    opened(np.where(ids == 7, 30, ids))
+  with pytest.raises(ValueError, match='entries below 0'):
+    opened(np.where(ids == 7, -1, ids))

@@ -8,6 +8,7 @@ import numpy as np
 
 from jssl.data.core.order import permutation
 from jssl.data.core.pictures import checked
+from jssl.errors import DataError
 from jssl.types import Column, Data, Examples
 
 RESIDENT = 256 * 2**20  # bytes: a split at most this large when decoded is kept in memory
@@ -179,3 +180,16 @@ def _narrow(name: str, x: np.ndarray) -> np.ndarray:
   if x.dtype.kind in 'iu' and x.size and (x.min() < np.iinfo(dtype).min or x.max() > np.iinfo(dtype).max):
     raise ValueError(f'column {name!r} holds integers from {x.min()} to {x.max()}: expected them to fit 32 bits')
   return x.astype(dtype)
+
+
+def counted(data: Data, column: str) -> int:
+  """How many things a column numbers, by its entries in memory, of a column that does not say it; 0 where none are in memory.
+
+  Raises:
+    DataError: some are below 0.
+  """
+  found = [split.columns[column] for split in data.splits.values() if isinstance(split, Columns) and column in split.columns]
+  found = [x[x != data.spec[column].pad] for x in found if x.dtype.kind in 'iu']
+  if any((x < 0).any() for x in found):
+    raise DataError(f'the column {column!r} has entries below 0, and a network looks them up: expected 0 and above, or facts that give its pad')
+  return max((int(x.max(initial=-1)) + 1 for x in found), default=0)
