@@ -161,7 +161,9 @@ def train(arguments, overrides) -> None:
     raise UsageError('--process and --coordinator go with --processes N')
   system, scale = configs.split(arguments.name)
   of = Path(system).stem + ('' if scale == configs.SMALL else f'-{scale}')
-  workdir = arguments.workdir or Path('runs') / f'{of}-{time.strftime("%Y%m%d-%H%M%S")}'
+  now = time.time()
+  begun = time.strftime('%Y%m%d-%H%M%S', time.localtime(now)) + f'-{int(now % 1 * 1000):03}'  # two commands of one second are two runs
+  workdir = arguments.workdir or Path('runs') / f'{of}-{begun}'
   workdir = run.local(workdir)
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():

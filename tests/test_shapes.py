@@ -132,6 +132,7 @@ CALLS = {
   'ops.logistic.logits': call(Linear(real(4, 3), real(3)), real(6, 4)),
   'ops.look_up.look_up': call(real(5, 4), whole(6, 2)),
   'ops.look_up.one_hot': call(whole(6, 2), 3),
+  'ops.look_up.one_a_row': call(whole(6), 'labels'),
   'ops.look_up.pick': call(real(6, 2, 4), whole(6, 2)),
   'ops.noise.cosine_schedule': call(10),
   'ops.noise.linear_schedule': call(10),

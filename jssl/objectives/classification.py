@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from jssl.objectives.metric import own_class
 from jssl.objectives.prediction import token_mean
-from jssl.ops.look_up import one_hot, pick
+from jssl.ops.look_up import one_a_row, one_hot, pick
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
@@ -70,6 +70,7 @@ def am_softmax(
   Reference: Wang, Cheng, Liu, Liu 2018, arXiv:1801.05599, Eq. 6, m = 0.35 and s = 30; Wang et al. 2018,
   arXiv:1801.09414 (CosFace).
   """
+  labels = one_a_row(labels, 'labels')
   cosine = jnp.matmul(l2_normalize(z), l2_normalize(prototypes).T, precision='highest')
   true = one_hot(labels, len(prototypes))
   return -jnp.sum(true * jax.nn.log_softmax(scale * (cosine - margin * true)), 1)
@@ -96,6 +97,7 @@ def aam_softmax(
   Reference: Deng, Guo, Xue, Zafeiriou 2019, arXiv:1801.07698, Eq. 3 (m = 0.5, s = 64 for faces); Chung et al. 2020,
   arXiv:2003.11982, section 2.1; psi beyond pi - m as in its official code.
   """
+  labels = one_a_row(labels, 'labels')
   cosine = jnp.matmul(l2_normalize(z), l2_normalize(prototypes).T, precision='highest')
   square = 1 - cosine * cosine
   inside = square > 1e-12  # the sine has no finite gradient at 0 and pi
@@ -149,6 +151,7 @@ def edl(logits: Float[Array, 'b k'], *, labels: Int[Array, ' b'], kl_weight: flo
   Reference: Sensoy, Kaplan, Kandemir 2018, arXiv:1806.01768, Eq. 5 and section 4; evidence is relu(logits) there, and
   softplus as in `i_edl` here.
   """
+  labels = one_a_row(labels, 'labels')
   a, y, error = _expected_error(logits, labels)
   return jnp.sum(error, 1) + kl_weight * _dirichlet_kl(1 + (1 - y) * (a - 1))
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
+from jssl.ops.look_up import one_a_row
 from jssl.types import Array
 
 
@@ -128,6 +129,7 @@ def deep_cluster(q: Float[Array, 'b p'], labels: Int[Array, ' b'], *, temperatur
 
   Reference: Caron et al. 2020, arXiv:2006.09882, section 4 and appendix (DeepCluster-v2), tau = 0.1.
   """
+  labels = one_a_row(labels, 'labels')
   known = labels >= 0
   codes = jax.nn.one_hot(labels, q.shape[1])  # zeros for a negative label
   return _cross_entropy(codes, q, temperature) * len(q) / jnp.maximum(jnp.sum(known), 1)

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int, Shaped
 
+from jssl.ops.look_up import one_a_row
 from jssl.ops.normalize import l2_normalize
 from jssl.ops.pairwise import EMPTY, LOG_SUM_EXP, SUM_SOFTPLUS, SUM_SQUARE, Rows, nearest, over_candidates, unlike
 from jssl.types import Array
@@ -43,6 +44,7 @@ def nt_xent(
   Reference: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709, Eq. 1 and Algorithm 1. The official code adds
   the means of the two directions; the paper's L averages them.
   """
+  ids = one_a_row(ids, 'ids')
   q, k = as_float32(q, k)
   others = _log_sum_exp_others(q, k, own_pairs(ids, q), temperature, chunk)
   return jax.nn.softplus(others - _cosine(q, k) / temperature)
@@ -80,6 +82,7 @@ def info_nce(
   al. 2020, arXiv:2004.04906, section 3.2; Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2, tau = 0.02, whose official code
   adds the batch's other queries and the similarities of passages to the denominator.
   """
+  ids = one_a_row(ids, 'ids')
   q, k, ids = *as_float32(q, k), own_pairs(ids, q)
   keys, key_ids = k, ids
   if negatives is not None:
@@ -140,6 +143,7 @@ def in_batch_softmax(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, ids: Int
 
   Reference: Yang et al. 2018, arXiv:1804.07754, section 2 (input and response); Cer et al. 2018, arXiv:1803.11175, section 3.
   """
+  ids = one_a_row(ids, 'ids')
   q, k = as_float32(q, k)
   others = False if ids is None else (ids[:, None] == ids) & ~jnp.eye(len(q), dtype=bool)
   scores = jnp.where(others, -1e30, jnp.matmul(q, k.T, precision='highest'))
@@ -211,6 +215,7 @@ def sup_con(
   Reference: Khosla et al. 2020, arXiv:2004.11362, Eq. 2 (L_out), tau = 0.1. The official code multiplies by
   tau/0.07.
   """
+  labels = one_a_row(labels, 'labels')
   q, k = as_float32(q, k)
   each, u, v = jnp.arange(len(q)), _inverse_length(q), _inverse_length(k)
   anchors, own, other = Rows(q, each, u / temperature, labels), Rows(None, each, u, labels), Rows(k, each + len(q), v, labels)
@@ -244,6 +249,7 @@ def nnclr(
   Reference: Dwibedi, Aytar, Tompson, Sermanet, Zisserman 2021, arXiv:2104.14548, section 3.2 and Algorithm 1
   (tau = 0.1). Stop-gradient on the neighbour.
   """
+  ids = one_a_row(ids, 'ids')
   k, support = jax.lax.stop_gradient((l2_normalize(k), l2_normalize(support)))
   neighbours = support[nearest(k, support, chunk=chunk)]
   return info_nce(neighbours, q, temperature=temperature, ids=ids, chunk=chunk)
@@ -277,6 +283,7 @@ def dcl(
   Reference: Yeh, Hong, Hsu, Liu, Chen, LeCun 2022, arXiv:2110.06848, Eq. 6, and section 3 for the weights.
   Stop-gradient on w, without which a close pair would be pushed apart.
   """
+  ids = one_a_row(ids, 'ids')
   q, k = as_float32(q, k)
   similarity = _cosine(q, k)
   weight = 1.0 if sigma is None else 2 - len(q) * jax.lax.stop_gradient(jax.nn.softmax(similarity / sigma))
@@ -349,6 +356,7 @@ def siglip(
   Reference: Zhai, Mustafa, Kolesnikov, Beyer 2023, arXiv:2303.15343, Algorithm 1; t' = log 10 and b = -10 at the
   start. The formula in the text has -b where the algorithm and the official code have b, as here.
   """
+  ids = one_a_row(ids, 'ids')
   q, k, ids = *as_float32(q, k), own_pairs(ids, q)
   t = jnp.exp(t_prime)
   anchors, candidates = Rows(q, ids, t * _inverse_length(q)), Rows(k, ids, _inverse_length(k))

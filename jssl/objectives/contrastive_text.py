@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
+from jssl.ops.look_up import one_a_row
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
@@ -37,6 +38,7 @@ def simcse(
   Reference: Gao, Yao, Chen 2021, arXiv:2104.08821, Eq. 1, Eq. 5 and, for the weight, appendix; tau = 0.05. No
   stop-gradient. With centroids as negatives: Deng et al. (ClusterNS) 2023, arXiv:2305.09892, section 3.
   """
+  ids = one_a_row(ids, 'ids')
   q, k, b = l2_normalize(q), l2_normalize(k), len(q)
   ids, own = jnp.arange(b) if ids is None else ids, jnp.eye(b, dtype=bool)
   keep = own | (ids[:, None] != ids)
@@ -72,6 +74,7 @@ def bidirectional_margin(
   alpha = 0.2 and beta = 0.5 (BERT, RoBERTa) or 0.1 and 0.3 (prompts), times 1e-4 or 1e-5. The released code adds relu(alpha) for every
   pair outside F, which has no gradient; the sum over the batch is divided by b^2 there as here. No stop-gradient.
   """
+  labels = one_a_row(labels, 'labels')
   cosine = jnp.matmul(l2_normalize(q), l2_normalize(k).T, precision='highest')
   false = (labels[:, None] == labels) & (labels[:, None] >= 0) & ~jnp.eye(len(q), dtype=bool)
   apart = cosine - jnp.diagonal(cosine)[:, None]

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int
 
 from jssl.objectives.multi_view import gram
+from jssl.ops.look_up import one_a_row
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
@@ -28,6 +29,7 @@ def care(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, chunks: int = 8, ids
   Reference: Gupta, Robinson, Lim, Villar, Jegelka 2023, arXiv:2306.13924, section 3, weight 0.01 next to InfoNCE in the
   official code, whose factor 2 and mean over rows these are. No stop-gradient.
   """
+  ids = one_a_row(ids, 'ids')
   b = len(q)
   if ids is None and b % chunks:
     raise ValueError(f'care cuts the batch into equal parts: {chunks} chunks do not divide {b}; choose a divisor')

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
+from jssl.ops.look_up import one_a_row
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
@@ -95,6 +96,7 @@ def triplet(
   Reference: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832, section 3; Chung et al. 2020, arXiv:2003.11982,
   section 2.2. No gradient through the choice of the negative.
   """
+  ids = one_a_row(ids, 'ids')
   q, k = l2_normalize(q), l2_normalize(k)
   ids = jnp.arange(len(q)) if ids is None else ids
   other = ids[:, None] != ids

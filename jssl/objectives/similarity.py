@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Num
 
+from jssl.ops.look_up import one_a_row
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
@@ -27,6 +28,7 @@ def cosine_regression(
   Reference: Reimers, Gurevych 2019, arXiv:1908.10084, section 3, regression; Tunstall et al. 2022, arXiv:2209.11055,
   section 3 (SetFit, pairs of the same and of different classes).
   """
+  labels = one_a_row(labels, 'labels')
   error = (labels - jnp.sum(l2_normalize(q) * l2_normalize(k), -1)) ** 2
   return error if weights is None else weights * error
 
@@ -48,6 +50,7 @@ def cosent(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Num[Array,
   Reference: Su 2022, CoSENT, after Sun et al. 2020, arXiv:2002.10857, Eq. 1; Li, Li 2023, arXiv:2309.12871, section 3,
   s = 20.
   """
+  labels = one_a_row(labels, 'labels')
   return _ranking(scale * jnp.sum(l2_normalize(q) * l2_normalize(k), -1), labels)
 
 
@@ -74,6 +77,7 @@ def angle(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Num[Array, 
   Reference: Li, Li 2023, arXiv:2309.12871, section 3. The order of pairs, the sum over features and s = 20 are those
   of the official code, in which larger t stands for more similar pairs.
   """
+  labels = one_a_row(labels, 'labels')
   if q.shape[-1] % 2:
     raise ValueError(f'angle splits embeddings in a real and an imaginary half, so d must be even, not {q.shape[-1]}')
   (a, b), (c, d) = jnp.split(l2_normalize(q), 2, -1), jnp.split(l2_normalize(k), 2, -1)

@@ -2,7 +2,8 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+import numpy as np
+from jaxtyping import Float, Int, Num
 
 from jssl.types import Array
 
@@ -21,3 +22,18 @@ def pick(values: Float[Array, '*s c'], labels: Int[Array, ' *s']) -> Float[Array
 def one_hot(labels: Int[Array, ' *s'], count: int) -> Float[Array, '*s {count}']:
   """[...] -> [... count]; NaN for a label that is not from 0 to count - 1."""
   return jnp.where(((labels >= 0) & (labels < count))[..., None], jax.nn.one_hot(labels, count), jnp.nan)
+
+
+def one_a_row(x: Num[Array | np.ndarray, '...'] | None, what: str) -> Num[Array | np.ndarray, '...'] | None:
+  """x as it is, [b]; None stays None.
+
+  Args:
+    x: labels, ids or scores, one a row.
+    what: the name of the argument, for the error.
+
+  Raises:
+    ValueError: x has another shape. [b 1] would be compared with [1 b], all rows with all, and give another value without a word.
+  """
+  if x is not None and x.ndim != 1:
+    raise ValueError(f'{what} have shape {list(x.shape)}; expected [b], one number a row: use {what}[:, 0], or the argmax of one-hot rows')
+  return x
