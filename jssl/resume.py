@@ -1,5 +1,6 @@
 """What a run begins with, and how it goes on: networks of another run, and settings that are changed on the way."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -49,13 +50,16 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
     return {}
   done = last_step(workdir) if workdir else None
   path = workdir / 'start.json' if workdir else None
-  held = json.loads(path.read_text()) if path and path.is_file() and done is not None else {}
+  held = {}
+  if path and done is not None:
+    with contextlib.suppress(OSError, ValueError):  # without it the start cannot be told from another, and is taken as it is
+      held = dict(json.loads(path.read_text()))
   found, prints = {}, dict(held)
   for i, phase in asked.items():
     entered = done is not None and (i == 0 or done > phase.first)
     try:
       given = networks_of(phase, *trained(phase.begin.of))
-      prints[str(i)] = fingerprint(given)
+      prints[str(i)] = fingerprint(jax.tree.map(_numbers, given))
       if entered and str(i) in held and held[str(i)] != prints[str(i)]:
         raise ConfigError(f'{phase.begin.of} has other networks than this run began with')
       found[i] = given
@@ -110,6 +114,10 @@ def _fitting(network: str, folder: str, spec: Mapping[str, Any], own: Any, of: A
 
 def _on_host(x: Any) -> Any:
   return x if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else np.asarray(x)
+
+
+def _numbers(x: Any) -> Any:
+  return jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
 
 
 def last_step(workdir: Path) -> int | None:
