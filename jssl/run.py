@@ -305,7 +305,7 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
         'name one of them in transform.labels, or set transform=None'
       )
   subject = Subject(p.data, None, {'backbone': None})
-  wanted = [need for judge in evaluators.values() for need in ('nets.' if judge.func is EVALUATORS['panel'] else '', *judge.func.needs)]
+  wanted = [need for judge in evaluators.values() for need in ('nets.' if of_panel(judge) else '', *judge.func.needs)]
   if any(need.startswith(('nets.', 'layers')) for need in wanted):  # which takes seconds to trace
     method = p.method_of(p.steps)
     shapes = jax.eval_shape(method.init, jax.random.key(0))
@@ -316,6 +316,11 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
       judge.func.check(subject, **judge.keywords)
     except ValueError as error:
       raise ConfigError(f'protocol {label}: {error}; choose another with --protocol=NAME, or --protocol=none') from error
+
+
+def of_panel(judge: Callable) -> bool:
+  """Whether a protocol applies another one to other data, and may need of networks what that one needs."""
+  return getattr(judge.func.judge, '__name__', '') == 'panel'  # by name: a claim rests on what its code refers to
 
 
 def usable(workdir: Path) -> None:
@@ -365,7 +370,7 @@ def compare(
   results['figures'] = rows[name]
   results['baselines'] = {row: figures for row, figures in rows.items() if row != name}
   if 'start' in rows:
-    panels = tuple(f'{label}_' for label, judge in evaluators.items() if judge.func is EVALUATORS['panel'])
+    panels = tuple(f'{label}_' for label, judge in evaluators.items() if of_panel(judge))
     ends = ('_low', '_high', '_std', '_validation')
     names = [figure for figure in rows[name] if figure.startswith(panels) and not figure.endswith(ends)] if panels else []
     results['forgetting'] = {figure: rows['start'][figure] - rows[name][figure] for figure in names}

@@ -302,8 +302,8 @@ def _untrained(p):
   from jssl.core.mesh import make_mesh
   from jssl.core.programs import Programs, seed_data
 
-  start = Programs(p, make_mesh(devices=jax.devices()[:1])).create(seed_data(p))
-  return loop.Trained(start, start, Log(None), 0, 0.0, 0.0, None)
+  programs = Programs(p, make_mesh(devices=jax.devices()[:1]))
+  return loop.Trained(programs.start(seed_data(p)), Log(None), 0, 0.0, 0.0, programs, seed_data(p), None)
 
 
 def test_an_error_of_another_kind_is_called_a_bug(monkeypatch, tmp_path, capsys):

@@ -174,6 +174,6 @@ def test_what_is_called_is_reached(name):
     else:
       p = run.plan(c)
       trained = run.learn(p, run.make_panel(p), quiet=True)
-      run.compare(p, trained.train, trained.start, run.choose(p, None), None)
+      run.compare(p, trained.train, run.starts_of(p, trained.start, None), run.choose(p, None), None)
   assert len(found) > 20
   assert found <= reach.reached(c)
