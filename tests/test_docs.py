@@ -14,6 +14,7 @@ import inspect
 import re
 import shlex
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -148,6 +149,8 @@ def run_python(block: str, page: str, names: dict) -> None:
 
 
 def run_page(page: str, given: Path, folder: Path, monkeypatch, long: bool) -> None:
+  for name in [name for name in sys.modules if name.partition('.')[0] in ('mine', 'my_method')]:  # of another test in this process
+    monkeypatch.delitem(sys.modules, name)
   shutil.copytree(given, folder, dirs_exist_ok=True)
   monkeypatch.chdir(folder)
   monkeypatch.syspath_prepend(folder)

@@ -60,7 +60,7 @@ def module(name: str) -> ModuleType:
     modules.look_in(Path(name).resolve().parent)  # its own modules are found as if it were run
     spec = importlib.util.spec_from_file_location(Path(name).stem, name)
     found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
+    exec(spec.loader.source_to_code(spec.loader.get_data(name), name), found.__dict__)  # no bytecode, which tells edits by the second
     return found
   known = names()
   if name not in known:

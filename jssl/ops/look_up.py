@@ -1,11 +1,15 @@
 """Look-ups that tell a number that is out of range, where JAX takes the nearest one, or counts from the end."""
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Float, Int
 
 from jssl.types import Array
+
+Row = TypeVar('Row', bound=Array | np.ndarray | None)  # what comes in goes out
 
 
 def look_up(table: Float[Array, ' v *d'], ids: Int[Array, ' *s']) -> Float[Array, '...']:
@@ -24,7 +28,7 @@ def one_hot(labels: Int[Array, ' *s'], count: int) -> Float[Array, '*s {count}']
   return jnp.where(((labels >= 0) & (labels < count))[..., None], jax.nn.one_hot(labels, count), jnp.nan)
 
 
-def one_a_row(x: Num[Array | np.ndarray, '...'] | None, what: str) -> Num[Array | np.ndarray, '...'] | None:
+def one_a_row(x: Row, what: str) -> Row:
   """x as it is, [b]; None stays None.
 
   Args:
