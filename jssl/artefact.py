@@ -80,7 +80,7 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
   """
   method, data = p.method_of(int(train.step)), p.phases[phase_at(p.phases, int(train.step))].data
   held = {name: train.state[name] for name in ('stats', 'target', 'target_stats')}
-  params, held = jax.device_put(jax.device_get((train.params, held)), jax.devices()[0])
+  params, held = jax.device_put(jax.device_get((train.params, held)), jax.local_devices()[0])
   bound = method.networks(params, held)
   params, stats = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in bound.items()}, nets.stats_of(bound)
   told = with_facts({key: p.config[key] for key in BUILT[:-1]}, columns_of(p.data))

@@ -320,7 +320,7 @@ def restore(workdir: Path) -> tuple[Plan, TrainState, Programs]:
     ConfigError: if there is no run there, or it has no checkpoint yet.
   """
   planned = read_plan(workdir)
-  programs = Programs(planned, make_mesh(devices=jax.devices()[:1]))
+  programs = Programs(planned, make_mesh(devices=jax.local_devices()[:1]))
   abstract = lambda step: programs.states[phase_at(planned.phases, step)]
   found = checkpoint.restore(checkpoint.open_checkpoints(Path(workdir) / 'checkpoints'), abstract)
   if not found:

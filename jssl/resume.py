@@ -193,7 +193,7 @@ def check(old: Plan, new: Plan, done: int) -> None:
   now = phase_at(old.phases, done)
   if [phase.last for phase in old.phases[:now]] != [phase.last for phase in new.phases[:now]] or phase_at(new.phases, done) != now:
     raise ConfigError('the phases that have ended would have another length; give phases their lengths in steps, not as a share')
-  mesh = make_mesh(devices=jax.devices()[:1])
+  mesh = make_mesh(devices=jax.local_devices()[:1])
   shapes = [jax.tree_util.tree_leaves_with_path(Programs(p, mesh).states[now]) for p in (old, new)]
   told = [{jax.tree_util.keystr(path, simple=True, separator='/'): (x.shape, x.dtype) for path, x in of} for of in shapes]
   if differ := sorted(name for name in told[0].keys() | told[1].keys() if told[0].get(name) != told[1].get(name)):

@@ -394,7 +394,7 @@ def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[
   if plain == {key: p.config[key] for key in plain}:
     return {'random_init': start} if untrained is None else {'random_init': untrained, 'start': start}
   fresh = plan({**p.config, **plain})  # without the pretrained weights that its config names
-  return {'random_init': Programs(fresh, make_mesh(devices=jax.devices()[:1])).start(seed_data(fresh)), 'start': start}
+  return {'random_init': Programs(fresh, make_mesh(devices=jax.local_devices()[:1])).start(seed_data(fresh)), 'start': start}
 
 
 def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path) -> None:

@@ -358,3 +358,12 @@ def test_records_without_a_checkout_are_the_users(tmp_path):
   assert done.returncode == 0, done.stderr
   assert done.stdout.splitlines() == [str(package / '__init__.py'), str(tmp_path / 'home' / 'jssl' / 'ledger')]
   assert not (package / 'records' / 'simclr.json').read_text().count('registrations')
+
+
+def test_the_data_of_a_panel_are_those_of_the_role():
+  """Else tuning would read a test split through an evaluator."""
+  c = run.load_config('simclr:tiny').to_dict()
+  c['evaluators'] = dict(knn=dict(name='knn'), before=dict(name='panel', data=dict(name='mnist5k'), protocol='knn'))
+  found = blind.settled(c, 3, 'development')['evaluators']
+  assert found['before']['data']['name'] == 'development' and found['before']['data']['of']['name'] == 'mnist5k'
+  assert found['knn'] == dict(name='knn') and blind.settled(c, 1003, 'final')['evaluators']['before']['data']['name'] == 'final'

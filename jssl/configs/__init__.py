@@ -24,7 +24,7 @@ if not (_here / 'common.py').exists():
   __path__.append(str(_here.parents[1] / 'configs'))
 
 SMALL = 'small'
-OPEN = ('start', 'mesh', 'source', 'represent', 'evaluators', 'metrics')  # keys whose entries may be set where a config has none of them
+OPEN = ('start', 'mesh', 'source', 'represent', 'metrics')  # keys whose entries may be set where a config has none of them
 
 
 def names() -> dict[str, str]:

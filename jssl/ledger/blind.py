@@ -50,6 +50,11 @@ def settled(config: Any, seed: int, role: str) -> dict[str, Any]:
     return c
   c['data'] = data_for(c['data'], seed, role)
   c['phases'] = tuple({**phase, 'data': data_for(phase['data'], seed, role)} if phase.get('data') else phase for phase in c.get('phases', ()))
+  if c.get('evaluators'):  # a panel reads data of its own
+    c['evaluators'] = {
+      label: {**spec, 'data': data_for(spec['data'], seed, role)} if isinstance(spec.get('data'), Mapping) else spec
+      for label, spec in c['evaluators'].items()
+    }
   return c
 
 
