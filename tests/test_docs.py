@@ -149,7 +149,9 @@ def run_python(block: str, page: str, names: dict) -> None:
 
 
 def run_page(page: str, given: Path, folder: Path, monkeypatch, long: bool) -> None:
-  for name in [name for name in sys.modules if name.partition('.')[0] in ('mine', 'my_method')]:  # of another test in this process
+  # What other tests of this process left: a file mine.py anywhere would stand before the folder mine/ of a page.
+  monkeypatch.setattr(sys, 'path', [place for place in sys.path if not (Path(place) / 'mine.py').exists()])
+  for name in [name for name in sys.modules if name.partition('.')[0] in ('mine', 'my_method')]:
     monkeypatch.delitem(sys.modules, name)
   shutil.copytree(given, folder, dirs_exist_ok=True)
   monkeypatch.chdir(folder)
