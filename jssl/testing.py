@@ -132,7 +132,7 @@ def measure(
     run = partial(loss_and_grad, start=start, batch=batch, phase=i)
     expected = run(whole, mesh=one)
     for name, (sizes, rules) in layouts.items():
-      yield f'{place}{name}', _errors(expected, run(whole, mesh=make_mesh(sizes, jax.devices()[:devices]), rules=rules))
+      yield f'{place}{name}', _errors(expected, run(plan({**whole.config, 'rules': rules}), mesh=make_mesh(sizes, jax.devices()[:devices])))
     for count in micro_batches:
       parts = {**whole.config, 'micro_batches': count}
       if jax.tree.leaves(start[1]['stats']):
@@ -145,8 +145,8 @@ def measure(
 
 
 def _piece_by_piece(encode, count: int):
-  def run(examples):
-    found = [encode(jax.tree.map(lambda x, i=i: x[i::count], examples)) for i in range(count)]
+  def run(params, held, examples):
+    found = [encode(params, held, jax.tree.map(lambda x, i=i: x[i::count], examples)) for i in range(count)]
     join = lambda *x: jnp.stack(x, 1).reshape(-1, *x[0].shape[1:])
     encoded = jax.tree.map(join, *(e for e, _ in found))
     return encoded, jax.tree.map(lambda *x: jnp.mean(jnp.stack(x), 0), *(s for _, s in found))
@@ -154,9 +154,9 @@ def _piece_by_piece(encode, count: int):
   return run
 
 
-def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, rules: Any = 'replicated', phase: int = 0) -> tuple:
+def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, phase: int = 0) -> tuple:
   """Loss, gradient and new state of the first step of a phase from `start`, the method's parameters and state."""
-  places = shardings(dict(zip(('params', 'state'), start, strict=True)), mesh, rules)
+  places = shardings(dict(zip(('params', 'state'), start, strict=True)), mesh, p.config['rules'])
   with jax.set_mesh(mesh):
     params, state = jax.device_put(start, tuple(places.values()))
     batch = jax.device_put(dict(batch), NamedSharding(mesh, BATCH))

@@ -21,12 +21,12 @@ from jssl.core.mesh import BATCH, check_batch, make_mesh, share
 from jssl.core.ownership import claim_workdir
 from jssl.core.phases import Phase, phase_at
 from jssl.core.programs import Programs, seed_data
-from jssl.core.progress import Bar
 from jssl.core.signals import Compiles, StopSignal
 from jssl.core.step import TrainState
 from jssl.data.core.sources import GrainSource, to_device
 from jssl.errors import Stopped
 from jssl.parts.schedules import duration
+from jssl.progress import Bar
 from jssl.types import Batch, Given, Source, salted
 
 

@@ -55,7 +55,7 @@ def test_seeds_share_their_programs():
     mesh, p = make_mesh(), plan(tiny('byol', seed=seed))
     with jax.set_mesh(mesh):
       programs = Programs(p, mesh)
-      return programs.create.lower(seed_data(p)).as_text(), programs.lower().as_text()
+      return programs.create.lower(seed_data(p)).as_text(), programs.trace().lower().as_text()
 
   assert programs(0) == programs(1)
 
