@@ -28,6 +28,14 @@ def mesh(text: str) -> dict[str, int]:
   return {name.strip(): int(size) for name, _, size in parts}
 
 
+def steps(text: str) -> tuple[int, int]:
+  """Two numbers of steps, '10:20'."""
+  first, _, last = text.partition(':')
+  if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
+    raise argparse.ArgumentTypeError(f'{text!r} is no range of steps; write it as 10:20')
+  return int(first), int(last)
+
+
 def make_parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser('jssl', description='Representation learning and self-supervised learning in JAX.')
   commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
@@ -49,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
   train.add_argument(
     '--resume-with', action='append', default=[], metavar='k=v', help='go on with the run in --workdir, with this setting changed: epochs=40'
   )
+  train.add_argument('--profile', type=steps, metavar='A:B', help="trace the steps after A, up to B, by JAX's profiler into WORKDIR/profile")
   train.add_argument('--processes', metavar='N', help='processes of one run: their number, or auto on TPU pods and under SLURM')
   train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
   train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')

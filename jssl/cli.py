@@ -177,6 +177,7 @@ def train(arguments, overrides) -> None:
       raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
     adapt(config)
     options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over, resume_with=arguments.resume_with)
+    options |= dict(profile=arguments.profile)
     try:
       results = run.train(config, workdir, protocols=_protocols(arguments), **options)
     except run.loop.Stopped as stopped:

@@ -24,6 +24,7 @@ from jssl.core.mesh import BATCH, make_mesh, shardings
 from jssl.core.step import enter, init_state, make_step
 
 TOLERANCE = 1e-5  # relative, float32
+TIMES = ('examples_per_second', 'data_wait', 'step_seconds', 'mfu', 'memory_peak')  # figures of the log that no two runs share
 Errors = dict[str, float]  # of loss, gradient and new state, each |a - b| / |a| over all its arrays
 
 
@@ -94,7 +95,7 @@ def check_resumes(config: Mapping[str, Any], steps: int = 4) -> None:
   p = plan({**c, 'checkpoint_every': half, 'keep': last})
   of = lambda steps: len({(p.at(step).first, p.at(step).turn(step)) for step in steps})
   bits = lambda tree: [x for x in jax.tree.leaves(tree) if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key)]
-  timeless = lambda rows: [{k: v for k, v in row.items() if k not in ('examples_per_second', 'data_wait')} for row in rows]
+  timeless = lambda rows: [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
   with tempfile.TemporaryDirectory() as folder:
     run = lambda: loop.run(p, loop.open_source(p), workdir=Path(folder), quiet=True, devices=jax.devices()[:1])
     whole = run()

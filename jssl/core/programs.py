@@ -12,6 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jssl.core.build import Plan
 from jssl.core.mesh import BATCH, shardings
 from jssl.core.step import TrainState, enter, init_state, make_step
+from jssl.devices.operations import operations
 from jssl.parts.schedules import duration
 from jssl.types import Given
 
@@ -25,6 +26,7 @@ class Programs:
 
   def __init__(self, plan: Plan, mesh: jax.sharding.Mesh):
     self._plan, self._mesh, self._steps, self._enter = plan, mesh, {}, {}
+    self.operations: dict[tuple[int, int], float] = {}  # phase, turn -> of a step that was compiled, on all devices together
     create = lambda seed, given=None: init_state(plan.phases[0], jax.random.wrap_key_data(seed), given)
     self.states = [
       self._placed(jax.eval_shape(create, jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0)))))
@@ -69,7 +71,8 @@ class Programs:
   def step(self, phase: int, turn: int) -> Callable:
     """The step of a turn, compiled."""
     if (phase, turn) not in self._steps:
-      self._steps[phase, turn] = self.trace(phase, turn).lower().compile()
+      traced = self.trace(phase, turn)
+      self._steps[phase, turn], self.operations[phase, turn] = traced.lower().compile(), operations(traced.jaxpr).model
     return self._steps[phase, turn]
 
 

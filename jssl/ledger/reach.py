@@ -37,7 +37,7 @@ ROOMS = dict(evaluators='evaluators', heads='models', losses='objectives', memor
 # What reports on a run, stores it or guards its folder: figures are the same without.
 LEFT_OUT = (
   'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.progress',
-  'jssl.core.signals', 'jssl.core.stored', 'jssl.errors', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures',
+  'jssl.signals', 'jssl.core.stored', 'jssl.errors', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures',
 )  # fmt: skip
 
 

@@ -11,10 +11,10 @@ import jax
 from jssl.core.build import Plan, plan
 from jssl.core.mesh import make_mesh
 from jssl.core.programs import Programs
+from jssl.devices.chips import chip, memory
+from jssl.devices.operations import operations
+from jssl.devices.traffic import SHAPE, SIZES, Collective, collectives, total
 from jssl.errors import ConfigError
-from jssl.plans.chips import chip, memory
-from jssl.plans.operations import operations
-from jssl.plans.traffic import SHAPE, SIZES, Collective, collectives, total
 
 KINDS = ('all-gather', 'all-reduce', 'reduce-scatter', 'all-to-all', 'collective-permute')
 FULL = 0.95  # of a device's memory, the part that a step may take

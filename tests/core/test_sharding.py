@@ -1,16 +1,20 @@
 """What a compiled step sends: weights, gradients and what an objective needs, and never the activations of the whole batch."""
 
+import json
+import math
+
 import jax
 import numpy as np
 import pytest
 
 from jssl import testing
 from jssl.configs import load_config
+from jssl.core import loop, stored
 from jssl.core.build import plan
 from jssl.core.mesh import make_mesh
 from jssl.core.programs import Programs
-from jssl.plans.operations import operations
-from jssl.plans.traffic import collectives, total
+from jssl.devices.operations import operations
+from jssl.devices.traffic import collectives, total
 
 BATCH = 88  # a number that no dimension of these networks has
 
@@ -86,3 +90,30 @@ def test_operations_are_counted_through_loops_and_apart_from_those_done_again():
   again = operations(jax.make_jaxpr(jax.grad(lambda w, x: loss(w, x, jax.checkpoint(block)), (0, 1)))(w, x))
   assert plain == (3 * product, 0)
   assert again == (3 * product, product)
+
+
+def test_a_checkpoint_is_written_and_read_in_shares(tmp_path):
+  c = load_config('moco_v2:tiny')
+  c.update(dict(mesh=dict(data=2, fsdp=4), rules='fsdp', steps=2, checkpoint_every=1))
+  p = plan(c)
+  first = loop.run(p, loop.open_source(p), workdir=tmp_path, quiet=True)
+  spread = {jax.tree_util.keystr(path, simple=True, separator='.'): x for path, x in jax.tree_util.tree_leaves_with_path(first.train)}
+  written = json.loads(next((tmp_path / 'checkpoints' / '2' / 'train').glob('array_metadatas/*')).read_text())['array_metadatas']
+  shapes = {one['array_metadata']['param_name']: tuple(one['array_metadata']['write_shape']) for one in written}
+  cut = {name for name, x in spread.items() if x.sharding.shard_shape(x.shape) != x.shape}
+  assert {'params.backbone.conv1.kernel', 'state.memories.queue.keys'} <= cut and any(name.startswith('opt.') for name in cut)
+  for name in cut:  # or in pieces of these, as devices that hold the same share the work
+    assert math.prod(shapes[name]) <= math.prod(spread[name].sharding.shard_shape(spread[name].shape)), name
+  again = loop.run(p, loop.open_source(p), workdir=tmp_path, quiet=True)
+  for a, b in zip(jax.tree.leaves(first.train), jax.tree.leaves(again.train), strict=True):
+    assert a.sharding.is_equivalent_to(b.sharding, a.ndim)
+
+
+def test_the_sum_of_a_state_is_taken_where_its_shares_lie():
+  mesh = make_mesh(dict(data=2, fsdp=4))
+  x = np.random.default_rng(0).standard_normal((6, 8, 4)).astype(np.float32)
+  spread = jax.device_put(x, jax.NamedSharding(mesh, jax.P(None, 'fsdp')))
+  words = x.view(np.uint32).ravel().astype(np.uint64)
+  assert int(stored._of_arrays([spread])) == int((words * (2 * np.arange(words.size, dtype=np.uint64) + 1)).sum() % 2**32)
+  text = jax.jit(stored._of_arrays).lower([spread]).compile().as_text()
+  assert [one.kind for one in collectives(text)] == ['all-reduce'] and collectives(text)[0].shapes == ((),)

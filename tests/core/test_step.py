@@ -10,10 +10,10 @@ from jssl.core import loop
 from jssl.core.build import plan
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.core.programs import Programs, quick, seed_data
-from jssl.core.signals import Compiles
 from jssl.core.step import init_state, make_step
 from jssl.data.core.sources import to_device
 from jssl.run import load_config
+from jssl.signals import Compiles
 from jssl.testing import first_batch
 from tests.made import tiny
 
