@@ -195,7 +195,9 @@ def plan(arguments, overrides) -> None:
   if arguments.topology:
     # No device is touched; these are what the TPU's compiler asks of a machine that has none.
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
-    for name, value in dict(TPU_SKIP_MDS_QUERY='1', TPU_WORKER_HOSTNAMES='localhost', TPU_ACCELERATOR_TYPE='v5p-8').items():
+    for name, value in dict(
+      TPU_SKIP_MDS_QUERY='1', ALLOW_MULTIPLE_LIBTPU_LOAD='1', TPU_WORKER_HOSTNAMES='localhost', TPU_ACCELERATOR_TYPE='v5p-8'
+    ).items():
       os.environ.setdefault(name, value)
   elif arguments.mesh:
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
