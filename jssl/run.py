@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
 import jssl
@@ -31,7 +32,7 @@ from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
-from jssl.metrics.health import alarm, health
+from jssl.metrics.health import alarm, measured, ranked
 from jssl.model import read_config, restore, save_run, trained_networks, writable
 from jssl.options import lookup
 from jssl.pictures.embedding import LEAST, embedding_map
@@ -229,14 +230,17 @@ def make_panel(p: Plan) -> Callable[[int, TrainState, Mapping[str, Any]], dict[s
   """The health panel of (phase, train state, batch): its features, and what its losses compare."""
 
   @partial(jax.jit, static_argnums=0)
-  def panel(phase: int, state: TrainState, batch):
+  def look(phase: int, state: TrainState, batch):
     method, first = p.phases[phase].turns[0].method, p.phases[phase].first
     features = method.represent(state.params, state.state, {name: batch[name] for name in p.phases[phase].data.spec}).pooled
-    return health(features, **method.watch(state.params, state.state, batch, state.key, state.step - first))
+    return measured(features, **method.watch(state.params, state.state, batch, state.key, state.step - first))
 
-  # Every process holds its part of the batch, so it is put together on the mesh that the state is on.
-  place = lambda batch, state: to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
-  return lambda phase, state, batch: jax.device_get(panel(phase, state, place(batch, state)))
+  def panel(phase: int, state: TrainState, batch) -> dict[str, float]:
+    # Every process holds its part of the batch, so it is put together on the mesh that the state is on, and what it gives is gathered.
+    batch = to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
+    return ranked(*multihost_utils.process_allgather(look(phase, state, batch), tiled=True))
+
+  return panel
 
 
 def alarms(figures: Mapping[str, float]) -> list[str]:

@@ -97,6 +97,8 @@ CALLS = {
   'metrics.health.alarm': call(dict(teacher_usage=0.05)),
   'metrics.health.deviation': call(real(6, 4)),
   'metrics.health.health': call(real(6, 4), (real(5, 3), real(5, 3)), real(7, 2)),
+  'metrics.health.measured': call(real(6, 4), (real(5, 3), real(5, 3)), real(7, 2)),
+  'metrics.health.ranked': call({'deviation': jnp.float32(1)}, {'rankme': real(6, 4)}),
   'metrics.health.teacher_entropy': call(real(6, 4)),
   'metrics.ranking.above': call(real(6), real(6)),
   'metrics.ranking.choices': call(real(6, 4)),
