@@ -29,11 +29,13 @@ from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
 from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
-from jssl.evaluators.baselines import raw_input
+from jssl.evaluators.baselines import raw_bytes, raw_input
 from jssl.evaluators.figures import Items, flatten
+from jssl.evaluators.needs import encoded
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, measured, ranked
 from jssl.model import read_config, restore, save_run, trained_networks, writable
+from jssl.ops.rows import over_devices
 from jssl.options import lookup
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.resume import continued, networks_for
@@ -222,6 +224,7 @@ def report(
     replace(workdir / 'results.json', as_json(results, indent=1))
     if jax.process_count() == 1:  # the arrays of several are not all here
       save_run(p, trained.train, workdir, results)
+  if workdir or jax.process_count() > 1:
     draw(p, results, subjects, workdir)
   return results
 
@@ -355,17 +358,22 @@ def compare(
   `items`, where it is given, is filled: row -> figure -> the test items that it is made of.
 
   Returns:
-    name, figures and baselines, and what was judged, by row. In `workdir` a record is written for each evaluator.
+    name, figures and baselines, and what was judged, by row; `left_out` has the reason where the input as it is is too large to be
+    judged. In `workdir` a record is written for each evaluator.
   """
   name = p.config['name'] or 'trained'
   results: dict[str, Any] = dict(name=name, figures={}, baselines={})
   if not evaluators:
     return results, {}
   found: dict[str, dict[str, Any]] = {}
-  subjects = list_subjects(p, trained, starts, any(judge.func.raw for judge in evaluators.values()))
+  of_raw = {label: judge for label, judge in evaluators.items() if judge.func.raw}
+  if baselines and (why := too_large(p, evaluators)):
+    logging.getLogger('jssl').warning('raw input is not judged: %s', why)
+    results['left_out'], of_raw = {'raw_input': why}, {}
+  subjects = list_subjects(p, trained, starts, bool(of_raw))
   subjects = subjects if baselines else {name: subjects[name]}
   for row, subject in subjects.items():
-    asked = {label: judge for label, judge in evaluators.items() if row != 'raw_input' or judge.func.raw}
+    asked = of_raw if row == 'raw_input' else evaluators
     found[row] = {label: judge(subject, jax.random.key(p.config['seed'])) for label, judge in asked.items()}
     made_of = {f'{label}_{name}': x for label, result in found[row].items() for name, x in result.pop('items', {}).items()}
     if items is not None:
@@ -386,6 +394,14 @@ def compare(
   return results, subjects
 
 
+def too_large(p: Plan, evaluators: Mapping[str, Callable]) -> str:
+  """Why raw input is no row beside others, where as features it would take more than `raw_limit` of the config; '' where it fits."""
+  of_raw, limit = [judge for judge in evaluators.values() if judge.func.raw], p.config['raw_limit']
+  size = raw_bytes(p.data, encoded(of_raw, p.data)) if of_raw else 0
+  gib = lambda x: f'{x / 2**30:.3g} GiB'
+  return f'its features would take {gib(size)}, and raw_limit is {gib(limit)}; give a larger one in bytes to have it' if size > limit else ''
+
+
 def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[str, TrainState]:
   """The states before training by their row: `random_init`, which was never trained, and `start`, where a run began with trained networks.
 
@@ -401,8 +417,11 @@ def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[
   return {'random_init': Programs(fresh, make_mesh(devices=jax.local_devices()[:1])).start(seed_data(fresh)), 'start': start}
 
 
-def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path) -> None:
-  """The representations as maps of the test examples by class, in `embedding.png`; where these have no classes, none."""
+def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path | None) -> None:
+  """The representations as maps of the test examples by class, in `embedding.png`; where these have no classes, none.
+
+  Of several processes all have to call this, as they share what is encoded; those without a workdir write nothing.
+  """
   name, lacking = results['name'], None
   if not subjects or 'label' not in p.data.spec:
     return
@@ -413,15 +432,15 @@ def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], w
   if lacking is None and len(p.data.splits['test']) < LEAST:
     lacking = f'the test split has fewer than {LEAST} examples'
   if lacking:
-    logging.getLogger('jssl').warning('no picture of the representation is drawn: %s', lacking)
+    if workdir:
+      logging.getLogger('jssl').warning('no picture of the representation is drawn: %s', lacking)
     return
   short = lambda row: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1'))
   rows = {**results['baselines'], name: results['figures']}
   shown = lambda of: {row.replace('_', ' '): of(row) for row in subjects}
-  embedding_map(
-    shown(lambda row: subjects[row].frozen.test_x), subjects[name].frozen.test_y, workdir / 'embedding.png',
-    titles=shown(lambda row: short(rows[row])),
-  )  # fmt: skip
+  features, labels = shown(lambda row: subjects[row].frozen.test_x), subjects[name].frozen.test_y
+  if workdir:
+    embedding_map(features, labels, workdir / 'embedding.png', titles=shown(lambda row: short(rows[row])))
 
 
 def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState], raw: bool) -> dict[str, Subject]:
@@ -429,7 +448,9 @@ def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState]
   found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
   for row, s in {**(starts if p.steps else {}), p.config['name'] or 'trained': trained}.items():
     method = p.method_of(int(s.step))
-    represent = partial(jax.jit(method.represent, static_argnames='network'), s.params, s.state)
+    mesh = s.step.sharding.mesh if isinstance(s.step.sharding, NamedSharding) else None
+    place = NamedSharding(mesh if mesh and mesh.size > 1 else make_mesh(devices=jax.local_devices()), BATCH)
+    represent = over_devices(jax.jit(method.represent, static_argnames='network'), (s.params, s.state), place)
     found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform, method.inputs)
   return found
 
@@ -455,6 +476,8 @@ def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, 
     else:
       first, programs, panel = p, None, make_panel(p)
     asked, items = choose(p, protocols), {}
+    if baselines and 'raw_input' in (p.config['claim'] or {}).get('beats', ()) and (why := too_large(p, asked)):
+      raise ConfigError(f'the claim of {name} speaks of raw_input: {why}')
     trained = learn(p, panel, quiet=True, programs=programs)
     programs = trained.programs
     results = report(p, trained, asked, None, baselines, items)
