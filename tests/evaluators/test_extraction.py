@@ -50,6 +50,23 @@ def test_each_device_computes_its_own_examples_and_nothing_is_gathered(started):
   np.testing.assert_array_equal(labels, [example['label'] for example in split])
 
 
+def test_parameters_that_are_sharded_are_gathered_and_examples_are_not():
+  p = plan(tiny('dino', mesh=dict(data=2, fsdp=4), rules='fsdp'))
+  mesh = make_mesh(p.config['mesh'])
+  train, texts = Programs(p, mesh).start(seed_data(p)), []
+
+  def run(*arguments):
+    texts.append(jax.jit(p.method.represent).lower(*arguments).compile().as_text())
+    return jax.jit(p.method.represent)(*arguments)
+
+  batch = {p.data.inputs: p.data.splits['train'].take(np.arange(104))[p.data.inputs]}
+  z = over_devices(run, (train.params, train.state), NamedSharding(mesh, BATCH))(batch).pooled
+  assert {shard.data.shape[0] for shard in z.addressable_shards} == {13}
+  sent = re.findall(rf' = ([^=]*?) (?:{COLLECTIVE.pattern})(?:-start)?\(', texts[0])  # the shapes that arrive
+  dims = {int(n) for shape in sent for dims in re.findall(r'\[([\d,]+)\]', shape) for n in dims.split(',')}
+  assert sent and not dims & {13, 104}
+
+
 def test_what_evaluators_and_users_are_given_is_spread(started):
   p, train, alone = started
   batch = {p.data.inputs: p.data.splits['train'].take(np.arange(64))[p.data.inputs]}
