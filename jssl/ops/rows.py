@@ -49,7 +49,7 @@ def over_devices(run: Callable, arrays: Sequence[PyTree], place: NamedSharding) 
     columns = jax.tree.leaves(batch)
     if any(isinstance(x, jax.core.Tracer) for x in columns):
       return run(*arrays, batch, **options)
-    with jax.set_mesh(place.mesh):
+    with jax.set_mesh(place.mesh):  # type: ignore[arg-type]  # it has devices, as `place` says
       return run(*arrays, jax.device_put(dict(batch), place if len(columns[0]) % shares == 0 else whole), **options)
 
   return spread
@@ -76,20 +76,23 @@ def over_rows(run: Callable, read: Callable, n: int, batch_size: int = 512) -> P
   start = min(jax.process_index() * share, n - 1)  # a process for which none are left computes one that is not needed
   stop = max(min((jax.process_index() + 1) * share, n), start + 1)
 
-  found, ahead = None, ()
+  found: PyTree = None
+  ahead: tuple[int, PyTree] | None = None
   for i in range(start, stop, size):
     columns = read(np.arange(i, min(i + size, stop)))
     short = max(i + size - stop, 0)
     now = i - start, run({name: np.concatenate([x, np.repeat(x[-1:], short, 0)]) if short else x for name, x in columns.items()})
-    found = _kept(found, *ahead, stop - start) if ahead else None
+    found = _kept(found, ahead, stop - start)
     ahead = now
-  found = _kept(found, *ahead, stop - start)
+  found = _kept(found, ahead, stop - start)
   return found if jax.process_count() == 1 else jax.tree.map(lambda x: _gathered(x, n, share), found)
 
 
-def _kept(found: PyTree, at: int, batch: PyTree, n: int) -> PyTree:
-  """Puts what a batch gave at its place among n rows; the arrays are made for the first batch."""
-  batch = jax.device_get(batch)
+def _kept(found: PyTree, batch: tuple[int, PyTree] | None, n: int) -> PyTree:
+  """Puts what a batch gave, if there is one, at its place among n rows; the arrays are made for the first batch."""
+  if batch is None:
+    return None
+  at, batch = batch[0], jax.device_get(batch[1])
   found = jax.tree.map(lambda x: np.empty((n, *x.shape[1:]), x.dtype), batch) if found is None else found
   jax.tree.map(lambda all_rows, x: np.copyto(all_rows[at : at + len(x)], x[: n - at]), found, batch)
   return found
