@@ -75,8 +75,8 @@ def health(
   Returns:
     deviation, rankme and rank_limit = min(n, d) of the features; with pairs the same three with embedding_ before
     them, alignment, and uniformity, the mean of both views'; without pairs uniformity is the features'; with teacher
-    teacher_entropy and teacher_usage. All [], float32, ranks of NumPy
-    arrays float64; jittable, although XLA takes long to compile the ranks of wide features: `ranked` gives the same without.
+    teacher_entropy and teacher_usage. All [], float32, ranks of NumPy arrays float64; jittable, although XLA takes long
+    to compile the ranks of wide features: `ranked` gives the same without.
   """
   panel, matrices = measured(features, pairs, teacher, most=most)
   return panel | {name: rankme(z) for name, z in matrices.items()}

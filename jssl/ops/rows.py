@@ -9,12 +9,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Int, PyTree, Shaped
 
-PIECE = 64 * 2**20  # bytes of each process that are gathered at a time
+PIECE = 64 * 2**20  # bytes that are gathered from all processes at a time: each device holds them
 
 
-def take(
-  examples: Any, rows: Int[np.ndarray, ' b'], names: Sequence[str] | None = None
-) -> dict[str, Shaped[np.ndarray, 'b ...']]:  # fmt: skip
+def take(examples: Any, rows: Int[np.ndarray, ' b'], names: Sequence[str] | None = None) -> dict[str, Shaped[np.ndarray, 'b ...']]:
   """The examples `rows` [b] of a split, stacked: column -> [b ...]; by the split's own `take` where it has one.
 
   Args:
@@ -75,7 +73,6 @@ def over_rows(run: Callable, read: Callable, n: int, batch_size: int = 512) -> P
   share = -(-n // jax.process_count())
   start = min(jax.process_index() * share, n - 1)  # a process for which none are left computes one that is not needed
   stop = max(min((jax.process_index() + 1) * share, n), start + 1)
-
   found: PyTree = None
   ahead: tuple[int, PyTree] | None = None
   for i in range(start, stop, size):
@@ -103,7 +100,7 @@ def _gathered(own: np.ndarray, n: int, share: int) -> np.ndarray:
   rows = np.concatenate([own, np.repeat(own[-1:], share - len(own), 0)]) if len(own) < share else own
   rows = np.ascontiguousarray(rows).reshape(share, -1).view(np.uint8)
   found = np.empty((jax.process_count(), *rows.shape), np.uint8)
-  step = max(PIECE // max(rows.shape[1], 1), 1)
+  step = max(PIECE // max(found[:, 0].size, 1), 1)
   for i in range(0, share, step):
     found[:, i : i + step] = multihost_utils.process_allgather(rows[i : i + step])
   return found.reshape(-1, rows.shape[1]).view(own.dtype).reshape(-1, *own.shape[1:])[:n]

@@ -67,7 +67,7 @@ def test_ridge_equals_scikit_learn(digits):
     rows, place = _draw(digits.train_y, most, 0)
     assert np.bincount(digits.train_y[rows]).tolist() == [most] * 10
     y = _signs(digits.train_y[rows], 10)
-    found = _ridge(digits.train_x, y, rows, place < k, digits.test_x, 1.0)
+    found = _ridge(digits.train_x[rows], y, place < k, digits.test_x, 1.0)
     x, y = digits.train_x[rows[place < k]], y[place < k]
     mean, scale = standardizer(x)
     model = Ridge(alpha=64.0).fit((x - mean) * scale, y)

@@ -245,11 +245,11 @@ def fewshot(
     3 seeds). There the penalty is 1024 at any width, which a ridge of 1 is at d = 1024, and the bias is a constant
     feature of 100, which is hardly penalised; here centring leaves it out of the penalty.
   """
-  train_x, test_x = jnp.asarray(data.train_x), jnp.asarray(data.test_x)
+  test_x = jnp.asarray(data.test_x)
   draws = [_draw(data.train_y, max(shots), seed) for seed in seeds]
   figures = {}
   for k in shots:
-    found = [_ridge(train_x, _signs(data.train_y[r], data.classes), r, i < k, test_x, ridge) for r, i in draws]
+    found = [_ridge(data.train_x[r], _signs(data.train_y[r], data.classes), i < k, test_x, ridge) for r, i in draws]
     right = np.stack([hits(scores, data.test_y, 1e-6).mean() for scores in found])
     figures |= {f'top1_{k}shot': float(right.mean()), f'top1_{k}shot_std': float(right.std())}
   return figures
@@ -267,9 +267,9 @@ def _signs(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 @jax.jit
-def _ridge(train_x, y, rows, used, test_x, ridge):
+def _ridge(x, y, used, test_x, ridge):
   used = used.astype(jnp.float32)[:, None]  # rows out of use become zeros: every k shares one program
-  x, n, d = train_x[rows], len(rows), train_x.shape[1]
+  n, d = x.shape
   mean = jnp.sum(used * x, 0) / jnp.sum(used)
   std = jnp.sqrt(jnp.sum(used * (x - mean) ** 2, 0) / jnp.sum(used))
   alive = std > 1e-6 * jnp.maximum(jnp.max(std), 1e-30)
