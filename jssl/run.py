@@ -29,9 +29,8 @@ from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
 from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
-from jssl.evaluators.baselines import raw_bytes, raw_input
+from jssl.evaluators.baselines import raw_input, too_large
 from jssl.evaluators.figures import Items, flatten
-from jssl.evaluators.needs import encoded
 from jssl.evaluators.subject import Subject
 from jssl.metrics.health import alarm, measured, ranked
 from jssl.model import read_config, restore, save_run, trained_networks, writable
@@ -367,7 +366,7 @@ def compare(
     return results, {}
   found: dict[str, dict[str, Any]] = {}
   of_raw = {label: judge for label, judge in evaluators.items() if judge.func.raw}
-  if baselines and (why := too_large(p, evaluators)):
+  if baselines and (why := too_large(p.data, evaluators.values(), p.config['raw_limit'])):
     logging.getLogger('jssl').warning('raw input is not judged: %s', why)
     results['left_out'], of_raw = {'raw_input': why}, {}
   subjects = list_subjects(p, trained, starts, bool(of_raw))
@@ -392,14 +391,6 @@ def compare(
       record = {row: result[label] for row, result in found.items() if label in result}
       replace(workdir / 'evaluations' / f'{label}.json', as_json(record, indent=1))
   return results, subjects
-
-
-def too_large(p: Plan, evaluators: Mapping[str, Callable]) -> str:
-  """Why raw input is no row beside others, where as features it would take more than `raw_limit` of the config; '' where it fits."""
-  of_raw, limit = [judge for judge in evaluators.values() if judge.func.raw], p.config['raw_limit']
-  size = raw_bytes(p.data, encoded(of_raw, p.data)) if of_raw else 0
-  gib = lambda x: f'{x / 2**30:.3g} GiB'
-  return f'its features would take {gib(size)}, and raw_limit is {gib(limit)}; give a larger one in bytes to have it' if size > limit else ''
 
 
 def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[str, TrainState]:
@@ -476,7 +467,7 @@ def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, 
     else:
       first, programs, panel = p, None, make_panel(p)
     asked, items = choose(p, protocols), {}
-    if baselines and 'raw_input' in (p.config['claim'] or {}).get('beats', ()) and (why := too_large(p, asked)):
+    if baselines and 'raw_input' in (p.config['claim'] or {}).get('beats', ()) and (why := too_large(p.data, asked.values(), p.config['raw_limit'])):
       raise ConfigError(f'the claim of {name} speaks of raw_input: {why}')
     trained = learn(p, panel, quiet=True, programs=programs)
     programs = trained.programs

@@ -11,7 +11,7 @@ from jssl.core.build import plan
 from jssl.core.mesh import make_mesh
 from jssl.core.programs import Programs, seed_data
 from jssl.errors import ConfigError
-from jssl.evaluators.baselines import raw_bytes
+from jssl.evaluators.baselines import raw_bytes, too_large
 from jssl.types import Column, Data
 from tests.made import tiny
 
@@ -58,4 +58,4 @@ def test_a_claim_that_rests_on_the_row_is_refused_before_training():
 def test_only_splits_that_are_encoded_count():
   """Word vectors are judged by protocols that never look at raw input, and their half a million pairs are no features."""
   p = plan(tiny('word2vec'))
-  assert not run.too_large(p._replace(config={**p.config, 'raw_limit': 0}), p.evaluators)
+  assert too_large(p.data, p.evaluators.values(), 0) == ''
