@@ -467,7 +467,8 @@ def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, 
     else:
       first, programs, panel = p, None, make_panel(p)
     asked, items = choose(p, protocols), {}
-    if baselines and 'raw_input' in (p.config['claim'] or {}).get('beats', ()) and (why := too_large(p.data, asked.values(), p.config['raw_limit'])):
+    of_raw = baselines and 'raw_input' in (p.config['claim'] or {}).get('beats', ())
+    if of_raw and (why := too_large(p.data, asked.values(), p.config['raw_limit'])):
       raise ConfigError(f'the claim of {name} speaks of raw_input: {why}')
     trained = learn(p, panel, quiet=True, programs=programs)
     programs = trained.programs
