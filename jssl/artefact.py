@@ -15,7 +15,6 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from importlib import util
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,12 +22,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import NamedSharding
 
 from jssl import configs, modules
 from jssl.core import nets
 from jssl.core.build import Plan, columns_of, make_networks, open_data
 from jssl.core.graph import Graph
 from jssl.core.log import as_json
+from jssl.core.mesh import BATCH, make_mesh
 from jssl.core.method import make_method
 from jssl.core.phases import phase_at
 from jssl.core.step import TrainState
@@ -37,6 +38,7 @@ from jssl.data.text import corpora
 from jssl.errors import ConfigError
 from jssl.evaluators.subject import Subject
 from jssl.models.pretrained import bert, gpt2, starts
+from jssl.ops.rows import over_devices
 from jssl.options import option, resolved, with_facts
 from jssl.types import Column, Data, Features, Params, Transform
 
@@ -80,7 +82,7 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
   """
   method, data = p.method_of(int(train.step)), p.phases[phase_at(p.phases, int(train.step))].data
   held = {name: train.state[name] for name in ('stats', 'target', 'target_stats')}
-  params, held = jax.device_put(jax.device_get((train.params, held)), jax.local_devices()[0])
+  params, held = jax.device_put(jax.device_get((train.params, held)))  # bound to no device: outputs of all of them go with it
   bound = method.networks(params, held)
   params, stats = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in bound.items()}, nets.stats_of(bound)
   told = with_facts({key: p.config[key] for key in BUILT[:-1]}, columns_of(p.data))
@@ -94,7 +96,7 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
   }  # fmt: skip
   config = json.loads(as_json(config))
   networks, represent, transform = _built(config, p.data)
-  fitted = _fit(transform, partial(jax.jit(represent, static_argnames='network'), params, {'stats': stats}), p.data) if transform else None
+  fitted = _fit(transform, _spread(represent, params, {'stats': stats}), p.data) if transform else None
   return Artefact(config, p.data, networks, represent, params, stats, transform, fitted, _tokenizer_for(p))
 
 
@@ -208,14 +210,12 @@ def features_of(artefact: Artefact) -> Callable:
     x = batch[on[5:]] if on.startswith('data.') else through(params, state, batch, on)
     return net(x.pooled if isinstance(x, Features) else x)
 
-  arrays = artefact.params, {'stats': artefact.stats}
-  encode, tower = jax.jit(artefact.represent, static_argnames='network'), jax.jit(through, static_argnames='network')
+  represent, tower = (_spread(f, artefact.params, {'stats': artefact.stats}) for f in (artefact.represent, through))
   apply, given = artefact.transform and jax.jit(artefact.transform.apply), artefact.fitted
 
   def features(batch: Mapping[str, Any], network: str | None = None) -> Any:
     if network is not None:
-      return tower(*arrays, batch, network=network)
-    represent = partial(encode, *arrays)
+      return tower(batch, network=network)
     if artefact.transform is None:
       return represent(batch)
     if artefact.transform.networks:
@@ -224,6 +224,12 @@ def features_of(artefact: Artefact) -> Callable:
     return found._replace(pooled=apply(given, found.pooled))
 
   return features
+
+
+def _spread(represent: Callable, *arrays: Any) -> Callable:
+  """(batch, network=None) -> Features, by all devices of this process."""
+  place = NamedSharding(make_mesh(devices=jax.local_devices()), BATCH)
+  return over_devices(jax.jit(represent, static_argnames='network'), arrays, place)
 
 
 def network_of(artefact: Artefact, name: str) -> nnx.Module:

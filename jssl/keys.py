@@ -14,7 +14,7 @@ DEFAULTS = dict(
   watch=None, teacher=None, teachers={}, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
   mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
   guard=dict(name='stop'), claim=None, parts=(), kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
-  transform=None, experiment=None, modules=None, resumed=(),
+  transform=None, experiment=None, modules=None, resumed=(), raw_limit=2 * 2**30,
   source=dict(threads=2, workers=0, prefetch=4, memory=RESIDENT),
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
@@ -25,7 +25,7 @@ OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
 # What a system is: the words of systems.toml, and those for what a method is trained on.
 KINDS = ('method', 'architecture', 'data', 'evaluation', 'analysis', 'theory', 'survey', 'supervised', 'preference', 'multimodal')
 # How a run is carried out, whatever comes out of it: it may be another when the run is resumed.
-MEANS = ('modules', 'source')
+MEANS = ('modules', 'source', 'raw_limit')
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +55,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     c['phases'] = tuple(
       {**x, 'start': _whole(x['start'])} if isinstance(x, Mapping) and isinstance(x.get('start'), Mapping) else x for x in c['phases']
     )
+  natural(c, 'raw_limit', least=0)
   if c['kind'] not in KINDS:
     raise ConfigError(f'kind is {c["kind"]!r}{closest(c["kind"], KINDS)}')
   if c['watch'] is not None and not (isinstance(c['watch'], tuple | list) and len(c['watch']) == 2):

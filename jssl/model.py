@@ -108,7 +108,8 @@ class Model:
         of pictures or PIL images, where it reads pictures; of arrays, or of dicts of columns. A single text, path or image is a
         sequence of one. Arrays of pictures are uint8, or float in [0, 1], of the size that the model was trained on; files and images
         of another size are scaled to cover it and cut at the centre, as in training.
-      batch_size: inputs a call, 1 or more; the last call is padded, so one shape is compiled.
+      batch_size: inputs a call, 1 or more, spread over the devices and rounded up to a multiple of them; the last call is padded, so
+        one shape is compiled.
       normalize_embeddings: scale each to unit length.
       truncate_dim: keep only the first dimensions, before the scaling.
       show_progress_bar: on stderr.
@@ -136,6 +137,7 @@ class Model:
     columns = self._columns(inputs, artefacts.column_of(self.config, network) if network else self.data.inputs)
     n = len(next(iter(columns.values())))
     batch_size = min(batch_size, max(n, 256))  # no more padding than for the default
+    batch_size = -(-batch_size // jax.local_device_count()) * jax.local_device_count()
     found, parts = [], range(0, n, batch_size)
     for i in _shown(parts) if show_progress_bar else parts:
       part = {name: x[i : i + batch_size] for name, x in columns.items()}

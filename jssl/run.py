@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
 import jssl
@@ -29,11 +30,12 @@ from jssl.core.step import TrainState
 from jssl.data.core.sources import to_device
 from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
-from jssl.evaluators.baselines import raw_input
+from jssl.evaluators.baselines import raw_input, too_large
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
-from jssl.metrics.health import alarm, health
+from jssl.metrics.health import alarm, measured, ranked
 from jssl.model import read_config, restore, save_run, trained_networks, writable
+from jssl.ops.rows import over_devices
 from jssl.options import lookup
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.plans.estimate import ahead
@@ -237,6 +239,7 @@ def report(
     replace(workdir / 'results.json', as_json(results, indent=1))
     if jax.process_count() == 1:  # the arrays of several are not all here
       save_run(p, trained.train, workdir, results)
+  if workdir or jax.process_count() > 1:
     draw(p, results, subjects, workdir)
   return results
 
@@ -245,14 +248,17 @@ def make_panel(p: Plan) -> Callable[[int, TrainState, Mapping[str, Any]], dict[s
   """The health panel of (phase, train state, batch): its features, and what its losses compare."""
 
   @partial(jax.jit, static_argnums=0)
-  def panel(phase: int, state: TrainState, batch):
+  def look(phase: int, state: TrainState, batch):
     method, first = p.phases[phase].turns[0].method, p.phases[phase].first
     features = method.represent(state.params, state.state, {name: batch[name] for name in p.phases[phase].data.spec}).pooled
-    return health(features, **method.watch(state.params, state.state, batch, state.key, state.step - first))
+    return measured(features, **method.watch(state.params, state.state, batch, state.key, state.step - first))
 
-  # Every process holds its part of the batch, so it is put together on the mesh that the state is on.
-  place = lambda batch, state: to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
-  return lambda phase, state, batch: jax.device_get(panel(phase, state, place(batch, state)))
+  def panel(phase: int, state: TrainState, batch) -> dict[str, float]:
+    # Every process holds its part of the batch, so it is put together on the mesh that the state is on, and what it gives is gathered.
+    batch = to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
+    return ranked(*multihost_utils.process_allgather(look(phase, state, batch), tiled=True))
+
+  return panel
 
 
 def alarms(figures: Mapping[str, float]) -> list[str]:
@@ -367,17 +373,22 @@ def compare(
   `items`, where it is given, is filled: row -> figure -> the test items that it is made of.
 
   Returns:
-    name, figures and baselines, and what was judged, by row. In `workdir` a record is written for each evaluator.
+    name, figures and baselines, and what was judged, by row; `left_out` has the reason where the input as it is is too large to be
+    judged. In `workdir` a record is written for each evaluator.
   """
   name = p.config['name'] or 'trained'
   results: dict[str, Any] = dict(name=name, figures={}, baselines={})
   if not evaluators:
     return results, {}
   found: dict[str, dict[str, Any]] = {}
-  subjects = list_subjects(p, trained, starts, any(judge.func.raw for judge in evaluators.values()))
+  of_raw = {label: judge for label, judge in evaluators.items() if judge.func.raw}
+  if baselines and (why := too_large(p.data, evaluators.values(), p.config['raw_limit'])):
+    logging.getLogger('jssl').warning('raw input is not judged: %s', why)
+    results['left_out'], of_raw = {'raw_input': why}, {}
+  subjects = list_subjects(p, trained, starts, bool(of_raw))
   subjects = subjects if baselines else {name: subjects[name]}
   for row, subject in subjects.items():
-    asked = {label: judge for label, judge in evaluators.items() if row != 'raw_input' or judge.func.raw}
+    asked = of_raw if row == 'raw_input' else evaluators
     found[row] = {label: judge(subject, jax.random.key(p.config['seed'])) for label, judge in asked.items()}
     made_of = {f'{label}_{name}': x for label, result in found[row].items() for name, x in result.pop('items', {}).items()}
     if items is not None:
@@ -413,8 +424,11 @@ def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[
   return {'random_init': Programs(fresh, make_mesh(devices=jax.local_devices()[:1])).start(seed_data(fresh)), 'start': start}
 
 
-def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path) -> None:
-  """The representations as maps of the test examples by class, in `embedding.png`; where these have no classes, none."""
+def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path | None) -> None:
+  """The representations as maps of the test examples by class, in `embedding.png`; where these have no classes, none.
+
+  Of several processes all have to call this, as they share what is encoded; those without a workdir write nothing.
+  """
   name, lacking = results['name'], None
   if not subjects or 'label' not in p.data.spec:
     return
@@ -425,15 +439,15 @@ def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], w
   if lacking is None and len(p.data.splits['test']) < LEAST:
     lacking = f'the test split has fewer than {LEAST} examples'
   if lacking:
-    logging.getLogger('jssl').warning('no picture of the representation is drawn: %s', lacking)
+    if workdir:
+      logging.getLogger('jssl').warning('no picture of the representation is drawn: %s', lacking)
     return
   short = lambda row: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1'))
   rows = {**results['baselines'], name: results['figures']}
   shown = lambda of: {row.replace('_', ' '): of(row) for row in subjects}
-  embedding_map(
-    shown(lambda row: subjects[row].frozen.test_x), subjects[name].frozen.test_y, workdir / 'embedding.png',
-    titles=shown(lambda row: short(rows[row])),
-  )  # fmt: skip
+  features, labels = shown(lambda row: subjects[row].frozen.test_x), subjects[name].frozen.test_y
+  if workdir:
+    embedding_map(features, labels, workdir / 'embedding.png', titles=shown(lambda row: short(rows[row])))
 
 
 def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState], raw: bool) -> dict[str, Subject]:
@@ -441,7 +455,9 @@ def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState]
   found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
   for row, s in {**(starts if p.steps else {}), p.config['name'] or 'trained': trained}.items():
     method = p.method_of(int(s.step))
-    represent = partial(jax.jit(method.represent, static_argnames='network'), s.params, s.state)
+    mesh = s.step.sharding.mesh if isinstance(s.step.sharding, NamedSharding) else None
+    place = NamedSharding(mesh if mesh and mesh.size > 1 else make_mesh(devices=jax.local_devices()), BATCH)
+    represent = over_devices(jax.jit(method.represent, static_argnames='network'), (s.params, s.state), place)
     found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform, method.inputs)
   return found
 
@@ -467,6 +483,9 @@ def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, 
     else:
       first, programs, panel = p, None, make_panel(p)
     asked, items = choose(p, protocols), {}
+    of_raw = baselines and 'raw_input' in (p.config['claim'] or {}).get('beats', ())
+    if of_raw and (why := too_large(p.data, asked.values(), p.config['raw_limit'])):
+      raise ConfigError(f'the claim of {name} speaks of raw_input: {why}')
     trained = learn(p, panel, quiet=True, programs=programs)
     programs = trained.programs
     results = report(p, trained, asked, None, baselines, items)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +21,6 @@ from jssl.core.programs import Programs, seed_data
 from jssl.data.core import packaged
 from jssl.data.text import corpora
 from jssl.errors import ConfigError
-from jssl.evaluators.subject import Subject
 from jssl.models.pretrained import gpt2, starts
 from jssl.models.text.transformer import CausalLm
 from jssl.types import Features
@@ -41,9 +39,8 @@ def settled(name, *overrides):
 
 def judged(p, train):
   """The representation of a run, as its evaluators see it."""
-  method = p.method_of(int(train.step))
-  represent = partial(jax.jit(method.represent, static_argnames='network'), train.params, train.state)
-  return Subject(p.data, represent, method.networks(train.params, train.state), p.transform).represent
+  (subject,) = run.list_subjects(p, train, {}, raw=False).values()
+  return subject.represent
 
 
 def batch(p, n=256):

@@ -15,8 +15,10 @@ import jaxtyping
 import numpy as np
 import pytest
 from beartype import BeartypeConf, FrozenDict, beartype
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Float, jaxtyped
 
+from jssl.core.mesh import BATCH, make_mesh
 from jssl.objectives import info_nce, kl_align
 from jssl.objectives.discrepancy import observed_only
 from jssl.ops.logistic import Linear
@@ -97,6 +99,8 @@ CALLS = {
   'metrics.health.alarm': call(dict(teacher_usage=0.05)),
   'metrics.health.deviation': call(real(6, 4)),
   'metrics.health.health': call(real(6, 4), (real(5, 3), real(5, 3)), real(7, 2)),
+  'metrics.health.measured': call(real(6, 4), (real(5, 3), real(5, 3)), real(7, 2)),
+  'metrics.health.ranked': call({'deviation': jnp.float32(1)}, {'rankme': real(6, 4)}),
   'metrics.health.teacher_entropy': call(real(6, 4)),
   'metrics.ranking.above': call(real(6), real(6)),
   'metrics.ranking.choices': call(real(6, 4)),
@@ -150,6 +154,8 @@ CALLS = {
   'ops.table_structure.token_types': call(TABLE),
   'ops.table_structure.visibility': call(TABLE),
   'ops.triple_scores.bilinear': call(real(6, 4), real(6, 4, 4), real(6, 4)),
+  'ops.rows.over_devices': call(lambda a, batch: batch, (real(3),), NamedSharding(make_mesh(), BATCH)),
+  'ops.rows.over_rows': call(lambda x: x['a'], lambda rows: {'a': rows}, 5),
   'ops.rows.take': call([dict(x=np.arange(3)), dict(x=np.arange(3))], np.array([1, 0, 1])),
   'ops.triple_scores.complex_': call(real(6, 4), real(6, 4), real(6, 4)),
   'ops.triple_scores.distmult': call(real(6, 4), real(6, 4), real(6, 4)),

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from jssl.core.step import TrainState
 from jssl.data.core.sources import GrainSource, to_device
 from jssl.devices.usage import Profiler, usage
 from jssl.errors import Stopped
+from jssl.ops.rows import over_devices
 from jssl.parts.schedules import duration
 from jssl.progress import Bar
 from jssl.signals import Compiles, StopSignal
@@ -241,7 +241,8 @@ class _Run:
     for name, one in phase.refreshes.items():
       if (self.done - phase.first) % one.every == 0:
         method, (params, state) = phase.turns[0].method, _local((self.train.params, self.train.state))
-        represent = partial(jax.jit(method.represent, static_argnames='network'), params, state)
+        place = self.examples if jax.process_count() == 1 else NamedSharding(make_mesh(devices=jax.local_devices()), BATCH)
+        represent = over_devices(jax.jit(method.represent, static_argnames='network'), (params, state), place)
         key = salted(_local(self.train.key), 'refresh', name, self.done)
         made = one.make(represent, method.networks(params, state), phase.data, key)
         self.columns = {**self.columns, **{n: np.asarray(x) for n, x in made.items()}}

@@ -1,13 +1,29 @@
 """What a representation has to beat."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
 
 from jssl.evaluators.features import extract
 from jssl.evaluators.general.probe import standardizer
+from jssl.evaluators.needs import encoded
 from jssl.types import Data, Features
+
+
+def raw_bytes(data: Data, splits: Iterable[str]) -> int:
+  """What raw input takes as features: 4 bytes for each dimension of each example of these splits. Nothing is read."""
+  column = data.spec[data.inputs]
+  return 4 * (column.size or math.prod(column.shape)) * sum(len(data.splits[name]) for name in splits)
+
+
+def too_large(data: Data, evaluators: Iterable[Callable], limit: int) -> str:
+  """Why raw input is not judged beside other rows, where as features it would take more than `limit` bytes; '' where it fits."""
+  of_raw = [judge for judge in evaluators if judge.func.raw]
+  size = raw_bytes(data, encoded(of_raw, data)) if of_raw else 0
+  gib = lambda x: f'{x / 2**30:.3g} GiB'
+  return f'its features would take {gib(size)}, and raw_limit is {gib(limit)}; give a larger one in bytes to have it' if size > limit else ''
 
 
 def raw_input(data: Data, *, standardize: bool = True) -> Callable:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
+from jssl.ops.rows import over_rows, take
 from jssl.types import Data, Examples
 
 
@@ -46,13 +46,13 @@ def extract(
   """Runs `represent` over a split in batches of one shape, so it compiles once; the last batch is padded and cut.
 
   Every numeric column but the label goes in. While the device works on a batch the host stacks the next one and
-  fetches the one before. Devices are the business of `represent`: where it shards its batch, `batch_size` has to
-  divide, and on several hosts its output has to be replicated.
+  fetches the one before. `represent` spreads a batch over the devices of this process, where it does (`over_devices`); of several
+  processes each reads and computes a share of the split, all get all features, and so all must call this.
 
   Args:
     represent: jitted, dict of [b ...] -> Features.
     examples: the split; its examples are dicts of arrays.
-    batch_size: examples a call.
+    batch_size: examples a call of each process, rounded up to a multiple of its devices.
     column: the field of Features to keep, 'pooled' or 'tokens'; what is behind the batch axis is flattened to d.
     label: the column that holds the label, None for a split without.
     what: the features' name in an error, 'the pooled features' by default.
@@ -72,19 +72,14 @@ def extract(
     raise ValueError(f'extract found no column {label!r} among {sorted(first)}; name the label, or pass label=None.')
   inputs = [name for name in first if name != label and np.asarray(first[name]).dtype.kind not in 'OUS']
 
-  features, labels, ahead = [], [], None
-  for start in range(0, len(examples), batch_size):
-    size = min(batch_size, len(examples) - start)
-    rows = _rows(examples, np.arange(start, start + size), [*inputs, *([] if label is None else [label])])
-    if label is not None:
-      labels.append(rows[label])
-    batch = {name: np.concatenate([rows[name], np.repeat(rows[name][-1:], batch_size - size, 0)]) for name in inputs}
-    out = getattr(represent(batch), column), size
-    if ahead is not None:
-      features.append(_fetch(*ahead))
-    ahead = out
-  features.append(_fetch(*ahead))
-  return finite(np.concatenate(features), what or f'the {column} features'), None if label is None else np.concatenate(labels)
+  names = inputs if label is None else [*inputs, label]
+
+  def run(columns):
+    features = getattr(represent({name: columns[name] for name in inputs}), column)
+    return features, None if label is None else columns[label]
+
+  x, labels = over_rows(run, lambda rows: take(examples, rows, names), len(examples), batch_size)
+  return finite(x.reshape(len(x), -1).astype(np.float32, copy=False), what or f'the {column} features'), labels
 
 
 def frozen(represent: Callable, data: Data, *, batch_size: int = 512, column: str = 'pooled', label: str = 'label') -> Frozen:
@@ -130,16 +125,3 @@ def holdout(labels: np.ndarray, fraction: float = 0.1, seed: int = 0) -> np.ndar
   if not mask.any():
     raise ValueError(f'holdout was given {len(labels)} labels, no two alike; expected a class with two examples or more.')
   return mask
-
-
-def _rows(examples: Examples, rows: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
-  """Columns of some examples; many at once where the split can: one by one, records are slow to open."""
-  if hasattr(examples, 'take'):
-    found = examples.take(rows)
-    return {name: found[name] for name in names}
-  return {name: np.stack([np.asarray(examples[i][name]) for i in rows]) for name in names}
-
-
-def _fetch(features, n: int) -> np.ndarray:
-  x = np.asarray(jax.device_get(features))[:n]
-  return x.reshape(n, -1).astype(np.float32)

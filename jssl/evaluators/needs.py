@@ -8,7 +8,7 @@ where that option is given.
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from jssl.evaluators.subject import Subject
+from jssl.types import Data
 
 # Options of protocols by what they count, or how they weigh, whatever protocol has them; each alone or several in a tuple.
 COUNTS = (
@@ -52,6 +53,12 @@ def named(needs: Sequence[str], options: Mapping[str, Any], inputs: str) -> list
     else:
       found.append(need)
   return list(dict.fromkeys(found))
+
+
+def encoded(judges: Iterable[Callable], data: Data) -> set[str]:
+  """The splits whose inputs some protocols encode."""
+  asked = [need for judge in judges for need in named(judge.func.needs, of_options(judge.func.judge, judge.keywords), data.inputs)]
+  return {need.split('.')[0] for need in asked if need.endswith(f'.{data.inputs}')} & data.splits.keys()
 
 
 def lacks(needs: Sequence[str], subject: Subject) -> Iterator[str]:

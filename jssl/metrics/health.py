@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from jssl.metrics.geometry import alignment, uniformity
@@ -58,7 +59,7 @@ def health(
   teacher: Float[Array, 'p K'] | None = None,
   *,
   most: int = 1024,
-) -> dict[str, Float[Array, '']]:
+) -> dict[str, Float[Array, ''] | float]:
   """The panel of one batch.
 
   Collapse shows in what the objective compares long before it shows in the backbone, whose features stay alive for
@@ -74,18 +75,46 @@ def health(
   Returns:
     deviation, rankme and rank_limit = min(n, d) of the features; with pairs the same three with embedding_ before
     them, alignment, and uniformity, the mean of both views'; without pairs uniformity is the features'; with teacher
-    teacher_entropy and teacher_usage. All [], float32; jittable.
+    teacher_entropy and teacher_usage. All [], float32, ranks of NumPy arrays float64; jittable, although XLA takes long
+    to compile the ranks of wide features: `ranked` gives the same without.
   """
-  panel = _spread(features)
+  panel, matrices = measured(features, pairs, teacher, most=most)
+  return panel | {name: rankme(z) for name, z in matrices.items()}
+
+
+def ranked(panel: Mapping[str, Float[Array, '']], matrices: Mapping[str, Float[Array, '_ _']]) -> dict[str, float]:
+  """The panel of `health` from what `measured` gave, on the host: the ranks are computed in NumPy, in float64.
+
+  Args:
+    panel: figures.
+    matrices: name of a rank -> the matrix that it is of.
+  """
+  from threadpoolctl import threadpool_limits
+
+  with threadpool_limits(1):  # the threads of LAPACK spin at barriers: ten times slower where other processes share the cores
+    ranks = {name: float(rankme(np.asarray(z))) for name, z in matrices.items()}
+  return {name: float(x) for name, x in panel.items()} | ranks
+
+
+def measured(
+  features: Float[Array, 'n d'],
+  pairs: tuple[Float[Array, 'm k'], Float[Array, 'm k']] | None = None,
+  teacher: Float[Array, 'p K'] | None = None,
+  *,
+  most: int = 1024,
+) -> tuple[dict[str, Float[Array, '']], dict[str, Float[Array, '_ _']]]:
+  """All of `health` that takes no spectrum, and the matrices whose spectra it takes, by the name of their rank; to be jitted."""
+  panel, matrices = _spread(features), {'rankme': features}
   if pairs is None:
     panel['uniformity'] = uniformity(features[:most])
   else:
-    panel |= {f'embedding_{name}': value for name, value in _spread(jnp.concatenate(pairs)).items()}
+    matrices['embedding_rankme'] = jnp.concatenate(pairs)
+    panel |= {f'embedding_{name}': value for name, value in _spread(matrices['embedding_rankme']).items()}
     panel['alignment'] = alignment(*pairs)
     panel['uniformity'] = (uniformity(pairs[0][:most]) + uniformity(pairs[1][:most])) / 2
   if teacher is not None:
     panel |= teacher_entropy(teacher)
-  return panel
+  return panel, matrices
 
 
 def alarm(
@@ -149,4 +178,4 @@ def alarm(
 
 
 def _spread(z: Array) -> dict[str, Array]:
-  return {'deviation': deviation(z), 'rankme': rankme(z), 'rank_limit': jnp.float32(min(z.shape))}
+  return {'deviation': deviation(z), 'rank_limit': jnp.float32(min(z.shape))}

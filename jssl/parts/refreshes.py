@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.metrics.ranking import products
-from jssl.ops.rows import take
+from jssl.ops.rows import over_rows, take
 from jssl.types import Column, Data, Examples, Key, Refresh
 
 _AT_ONCE = 512  # examples that are embedded, or compared, in one call
@@ -22,18 +22,17 @@ _AT_ONCE = 512  # examples that are embedded, or compared, in one call
 def embedded(represent: Callable, data: Data, column: str, by: str | None = None) -> np.ndarray:
   """Unit-length features [n d] of a column of the training split, as `represent` makes them of the data's own input.
 
+  Of several processes each reads and computes a share of the split, so that all must call this.
+
   Args:
     by: a network that takes the encoder's place, or 'tf_idf' for the counts of a column of token ids; None for the encoder.
   """
   rows = data.splits['train']
   if by == 'tf_idf':
     return tf_idf(rows, column, data.spec[column])
-  found, n = [], len(rows)
-  for start in range(0, n, _AT_ONCE):
-    some = np.minimum(np.arange(start, start + _AT_ONCE), n - 1)  # one shape, so that it compiles once
-    x = take(rows, some)[column]
-    found.append(np.asarray(represent({data.inputs: x}, network=by).pooled, np.float32))
-  z = np.concatenate(found)[:n]
+  n = len(rows)
+  read = lambda numbers: {data.inputs: take(rows, numbers, [column])[column]}
+  z = over_rows(lambda x: represent(x, network=by).pooled, read, n, _AT_ONCE).astype(np.float32)
   if not np.isfinite(z).all():
     bad = int((~np.isfinite(z)).any(1).sum())
     raise ValueError(f'{bad} of {n} rows of the features of {column!r} are not finite; training has diverged: lower the learning rate')

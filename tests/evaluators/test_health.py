@@ -1,15 +1,25 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
 from sklearn.datasets import load_digits
 
+from jssl import run
+from jssl.core.build import plan
+from jssl.core.loop import open_source
+from jssl.core.mesh import make_mesh
+from jssl.core.programs import Programs, seed_data
 from jssl.evaluators import alarm
 from jssl.evaluators import health as panel_of
+from jssl.metrics import spectrum as on_host
 from jssl.metrics.geometry import alignment, uniformity
-from jssl.metrics.health import deviation, teacher_entropy
+from jssl.metrics.health import deviation, measured, ranked, teacher_entropy
 from jssl.metrics.spectrum import lidar, rankme
 from jssl.ops.normalize import l2_normalize
+from tests.made import tiny
 
 alignment, deviation, lidar, rankme, teacher_entropy, uniformity = map(
   jax.jit, (alignment, deviation, lidar, rankme, teacher_entropy, uniformity)
@@ -29,6 +39,7 @@ def test_rankme_equals_the_singular_values(n, d):
   for decay in (0.0, 0.05, 0.3):
     z = (random.randn(n, d) * np.exp(-decay * np.arange(d)) + 0.5).astype(np.float32)
     np.testing.assert_allclose(rankme(z), spectrum(z), rtol=1e-3)
+    np.testing.assert_allclose(on_host.rankme(z), spectrum(z), rtol=1e-9)
 
 
 def test_rankme_where_one_direction_dominates():
@@ -37,15 +48,17 @@ def test_rankme_where_one_direction_dominates():
   scaled = rng.normal(size=(1000, 512)).astype(np.float32) * np.where(np.arange(512) == 0, 1500, 1)
   for z, least in ((shifted, 11), (scaled.astype(np.float32), 7)):
     np.testing.assert_allclose(rankme(z), spectrum(z), rtol=1e-3)
+    np.testing.assert_allclose(on_host.rankme(z), spectrum(z), rtol=1e-9)
     assert rankme(z) > least
-  assert np.isnan(rankme(np.nan * shifted))
+  assert np.isnan(rankme(np.nan * shifted)) and np.isnan(on_host.rankme(np.nan * shifted))
 
 
 def test_rankme_counts_directions():
   for r in (1, 2, 7):
     z = np.linalg.qr(random.randn(128, r))[0] @ np.linalg.qr(random.randn(32, r))[0].T
     np.testing.assert_allclose(rankme(1e-12 * z), r, rtol=1e-3)
-  assert rankme(np.zeros((8, 4))) == 0
+    np.testing.assert_allclose(on_host.rankme(1e-12 * z), r, rtol=1e-3)
+  assert rankme(np.zeros((8, 4))) == 0 == on_host.rankme(np.zeros((8, 4)))
 
 
 def test_deviation_is_one_on_the_sphere_and_zero_at_a_point():
@@ -76,6 +89,20 @@ def test_lidar_counts_what_tells_examples_apart():
   p = values / values.sum()
   np.testing.assert_allclose(lidar(views), np.exp(-(p * np.log(p + 1e-30)).sum()), rtol=1e-3)
   assert lidar(np.ones((5, 2, 3))) >= 0.99
+  of_pencil = generalised(views)
+  np.testing.assert_allclose(on_host.lidar(views), of_pencil, rtol=1e-9)
+  assert np.isnan(on_host.lidar(np.nan * views))
+  wide = (between[:40] + 1e-3 * random.randn(40, 3, 10)) @ random.randn(10, 64)  # rank 10 of 64: S_b is singular
+  np.testing.assert_allclose(on_host.lidar(wide), generalised(wide), rtol=1e-6)
+
+
+def generalised(views):
+  """LiDAR by the generalised eigenproblem S_b v = lambda S_w v, of SciPy."""
+  n, q, d = views.shape
+  within = (views - views.mean(1, keepdims=True)).reshape(-1, d)
+  values = scipy.linalg.eigh(np.cov(views.mean(1).T), within.T @ within / (n * (q - 1)) + 1e-4 * np.eye(d), eigvals_only=True)
+  p = values.clip(1e-300) / values.clip(0).sum()
+  return np.exp(-(p * np.log(p)).sum())
 
 
 def test_teacher_entropy():
@@ -85,6 +112,36 @@ def test_teacher_entropy():
   for p, entropy, usage in ((one_hot, 0, 0), (balanced, 0, 1), (uniform, 1, 1)):
     found = teacher_entropy(p)
     np.testing.assert_allclose([found['teacher_entropy'], found['teacher_usage']], [entropy, usage], atol=1e-6)
+
+
+def test_the_panel_on_the_host_is_the_one_under_jit():
+  z = (random.randn(300, 48) * np.exp(-0.1 * np.arange(48))).astype(np.float32)
+  given = z, (z[:, :20], z[:, 20:40]), np.asarray(jax.nn.softmax(z))
+  found, expected = ranked(*jax.device_get(jax.jit(measured)(*given))), health(*given)
+  assert found.keys() == expected.keys()
+  for name, value in found.items():
+    np.testing.assert_allclose(value, expected[name], rtol=1e-3, err_msg=name)
+  np.testing.assert_allclose(found['rankme'], spectrum(z), rtol=1e-9)
+  np.testing.assert_allclose(found['embedding_rankme'], spectrum(np.concatenate(given[1])), rtol=1e-9)
+
+
+@pytest.mark.parametrize('system', ['simclr', 'dino'])
+def test_the_panel_of_a_run_compiles_no_decomposition(system, tmp_path):
+  p = plan(tiny(system))
+  train = Programs(p, make_mesh()).start(seed_data(p))
+  batch = open_source(p).batch(0)
+  words = re.compile('eig|syev|svd|gesdd|geqrf|gesvd', re.IGNORECASE)
+  decomposed = lambda: [path.name for path in tmp_path.iterdir() if words.search(path.read_text())]
+  jax.config.update('jax_dump_ir_to', str(tmp_path))
+  try:
+    figures = run.make_panel(p)(0, train, batch)
+    assert any('look' in path.name for path in tmp_path.iterdir()) and decomposed() == []
+    jax.jit(lambda z: panel_of(z))(batch['image'].reshape(len(batch['image']), -1)[:, :40])
+    assert decomposed()  # so the words are the right ones
+  finally:
+    jax.config.update('jax_dump_ir_to', None)
+  assert alarm(figures) == run.alarms({f'health/{name}': x for name, x in figures.items()})
+  assert figures['rank_limit'] >= figures['rankme'] > 1
 
 
 def test_panel_is_jittable_finite_and_float32():

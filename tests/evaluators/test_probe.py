@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from jssl.evaluators import Frozen, fewshot, linear, logistic
+from jssl.evaluators.general import probe
 from jssl.evaluators.general.probe import _draw, _ridge, _signs, standardizer
 
 
@@ -64,7 +67,7 @@ def test_ridge_equals_scikit_learn(digits):
     rows, place = _draw(digits.train_y, most, 0)
     assert np.bincount(digits.train_y[rows]).tolist() == [most] * 10
     y = _signs(digits.train_y[rows], 10)
-    found = _ridge(digits.train_x, y, rows, place < k, digits.test_x, 1.0)
+    found = _ridge(digits.train_x[rows], y, place < k, digits.test_x, 1.0)
     x, y = digits.train_x[rows[place < k]], y[place < k]
     mean, scale = standardizer(x)
     model = Ridge(alpha=64.0).fit((x - mean) * scale, y)
@@ -76,3 +79,66 @@ def test_fewshot_grows_with_the_shots_and_repeats(digits):
   figures = fewshot(digits, shots=(1, 10), seeds=(0, 1, 2))
   assert figures['top1_1shot'] < figures['top1_10shot'] > 0.75 and figures['top1_1shot_std'] > 0
   assert figures == fewshot(digits, shots=(1, 10), seeds=(0, 1, 2))
+
+
+def test_the_standardizer_takes_some_features_at_a_time():
+  x = np.random.RandomState(0).randn(500, 150).astype(np.float32) * 10 + 3
+  mean, scale = standardizer(x)
+  np.testing.assert_array_equal(mean, x.mean(0, dtype=np.float64).astype(np.float32))
+  np.testing.assert_array_equal(scale, (1 / x.std(0, dtype=np.float64)).astype(np.float32))
+
+
+@pytest.fixture
+def in_blocks(monkeypatch):
+  """Blocks of 97 of the digits, which 1200 is no multiple of."""
+  logistic.clear_cache()
+  monkeypatch.setattr(probe, 'BLOCK', 97 * 4 * 10)
+  yield
+  logistic.clear_cache()
+
+
+def test_labels_are_what_their_one_hot_rows_are(digits):
+  x, weight, start = digits.train_x / 16, jnp.ones(1200), jnp.zeros((65, 10))
+  of = lambda y: logistic(x, y, weight, 1e-2, start)
+  jax.tree.map(np.testing.assert_array_equal, of(digits.train_y), of(jax.nn.one_hot(digits.train_y, 10)))
+
+
+def test_blocks_reach_the_same_optimum(digits, request):
+  mean, scale = standardizer(digits.train_x)
+  x, weight = (digits.train_x - mean) * scale, jnp.asarray(np.random.RandomState(0).rand(1200) > 0.2, jnp.float32)
+  soft = 0.9 * jax.nn.one_hot(digits.train_y, 10) + 0.01
+  whole = [logistic(x, y, weight, 1e-2, jnp.zeros((65, 10)), tolerance=1e-5) for y in (digits.train_y, soft)]
+  figures = linear(digits)
+  request.getfixturevalue('in_blocks')
+  assert probe.rows_at_once(10) == 97
+  for y, one in zip((digits.train_y, soft), whole, strict=True):
+    pieces = logistic(x, y, weight, 1e-2, jnp.zeros((65, 10)), tolerance=1e-5)
+    np.testing.assert_allclose(pieces.loss, one.loss, rtol=1e-6)
+    np.testing.assert_allclose(pieces.weights, one.weights, atol=1e-3)
+  found = linear(digits)
+  assert found['chosen'] == figures['chosen'] and abs(found['top1'] - figures['top1']) <= 0.002
+
+
+def test_what_is_held_beside_the_features_does_not_grow_with_them():
+  shape, found = jax.ShapeDtypeStruct, {}
+  for n in (100_000, 1_281_167):
+    d, classes = 2048, 1000
+    lowered = logistic.lower(
+      shape((n, d), jnp.float32), shape((n,), jnp.int32), shape((n,), jnp.float32), 1e-3, shape((d + 1, classes), jnp.float32)
+    )
+    sizes = lowered.compile().memory_analysis()
+    found[n] = sizes.temp_size_in_bytes
+    needed = sizes.argument_size_in_bytes + sizes.temp_size_in_bytes + sizes.output_size_in_bytes
+    assert 0.95 * needed < probe.memory(n, d, classes) < 1.2 * needed
+  assert found[1_281_167] < 1.05 * found[100_000] < 0.7e9
+
+
+def test_a_large_probe_tells_what_it_needs_and_is_refused_where_it_does_not_fit(monkeypatch, caplog):
+  probe.afford(5000, 64, 10)
+  assert not caplog.records
+  probe.afford(1_281_167, 2048, 1000)
+  assert 'linear: 1281167 examples of 2048 features and 1000 classes need 10.3 GiB of memory on one device' in caplog.text
+  small = SimpleNamespace(memory_stats=lambda: {'bytes_limit': 8 * 2**30})  # as accelerators tell it; CPUs do not
+  monkeypatch.setattr(probe.jax, 'local_devices', lambda: [small])
+  with pytest.raises(ValueError, match='need 10.3 GiB of memory on one device, which has 8 GiB; take knn'):
+    probe.afford(1_281_167, 2048, 1000)

@@ -1,5 +1,6 @@
 """Probes: what a linear map reads out of a frozen representation."""
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -16,6 +17,9 @@ from jssl.evaluators.protocols import protocol
 from jssl.metrics.ranking import hits
 from jssl.types import Array, Key
 
+BLOCK = 64 * 2**20  # bytes of the logits that are held at a time: a loss of more is summed over blocks of examples
+LARGE = 2**30  # bytes, beyond which it is told what a probe needs
+HISTORY = 10  # pairs that L-BFGS keeps
 L2 = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
 
 
@@ -29,7 +33,8 @@ class Fit(NamedTuple):
 
 def standardizer(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Mean [d] and 1 / standard deviation [d]; 0 where a feature hardly varies, so that it drops out."""
-  mean, std = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
+  of = lambda statistic: np.concatenate([statistic(x[:, i : i + 64], 0, dtype=np.float64) for i in range(0, x.shape[1], 64)])
+  mean, std = of(np.mean), of(np.std)  # some features at a time, as NumPy copies them in float64
   alive = std > 1e-6 * max(std.max(), 1e-30)
   return mean.astype(np.float32), np.where(alive, 1 / np.where(alive, std, 1.0), 0.0).astype(np.float32)
 
@@ -42,7 +47,7 @@ def logistic(
   l2: Array | float,
   start: Array,
   *,
-  history: int = 10,
+  history: int = HISTORY,
   tolerance: float = 3e-4,
   steps: int = 400,
 ) -> Fit:
@@ -52,11 +57,12 @@ def logistic(
 
   One evaluation of value and gradient a step: the step is taken whole if it decreases enough (Armijo, 1e-4), else
   it is halved and tried again. That keeps the program small, so it compiles in a second, and l2 is traced, so a
-  path of penalties shares it. scikit-learn's C is 1 / (n l2).
+  path of penalties shares it. scikit-learn's C is 1 / (n l2). Where the logits are larger than BLOCK, loss and gradient are sums over
+  blocks of examples, so that beside x nothing is of the size of the data.
 
   Args:
     x: [n d], standardised.
-    y: [n classes], one-hot or any distribution.
+    y: [n], class indices, or [n classes], any distribution.
     weight: [n], 0 leaves an example out.
     l2: penalty.
     start: [d + 1, classes], where to begin.
@@ -71,13 +77,29 @@ def logistic(
   """
   weight = weight / jnp.sum(weight)
 
-  def value_and_grad(p):
+  classes = start.shape[1]
+  size = min(rows_at_once(classes), len(x))
+
+  def sums(p, x, y, weight):
+    y = jax.nn.one_hot(y, classes) if y.ndim == 1 else y
     logits = jnp.dot(x, p[:-1], precision='highest') + p[-1]
     logp = jax.nn.log_softmax(logits)
     residual = (jnp.exp(logp) - y) * weight[:, None]
-    grad = jnp.dot(x.T, residual, precision='highest') + l2 * p[:-1]
-    value = -jnp.sum(weight * jnp.sum(logp * y, 1)) + 0.5 * l2 * jnp.sum(p[:-1] ** 2)
-    return value, jnp.concatenate([grad, jnp.sum(residual, 0, keepdims=True)])
+    return -jnp.sum(weight * jnp.sum(logp * y, 1)), jnp.dot(x.T, residual, precision='highest'), jnp.sum(residual, 0)
+
+  def block(p, total, first):
+    at = jnp.minimum(first, len(x) - size)  # the last block reaches back, and leaves out what another has counted
+    part = [jax.lax.dynamic_slice_in_dim(array, at, size) for array in (x, y, weight)]
+    part[2] = jnp.where(at + jnp.arange(size) < first, 0.0, part[2])
+    return jax.tree.map(jnp.add, total, sums(p, *part)), None
+
+  def value_and_grad(p):
+    if size == len(x):
+      value, grad, intercepts = sums(p, x, y, weight)
+    else:
+      nothing = jnp.zeros(()), jnp.zeros(p[:-1].shape), jnp.zeros(classes)
+      (value, grad, intercepts), _ = jax.lax.scan(partial(block, p), nothing, jnp.arange(0, len(x), size))
+    return value + 0.5 * l2 * jnp.sum(p[:-1] ** 2), jnp.concatenate([grad + l2 * p[:-1], intercepts[None]])
 
   def descent(g, s, u, rho):  # the two-loop recursion; an empty slot has rho = 0 and does nothing
     def back(q, pair):
@@ -117,6 +139,18 @@ def logistic(
   return Fit(p, f, i)
 
 
+def rows_at_once(classes: int) -> int:
+  """Examples whose logits take BLOCK bytes."""
+  return max(BLOCK // (4 * classes), 1)
+
+
+def memory(n: int, d: int, classes: int) -> int:
+  """Bytes on the device that `logistic` needs for n class indices and features [n d], by which it is told and refused."""
+  rows = min(rows_at_once(classes), n)
+  block = rows * (3 * classes + (0 if rows == n else d))  # logits, their softmax, the residual, and the features where these are cut
+  return 4 * (n * (d + 2) + block + (2 * HISTORY + 12) * (d + 1) * classes)
+
+
 @protocol('2', needs=(*TRAIN, *TEST), on_features=True, fits=needs.held_out)
 def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) -> dict[str, float]:
   """Protocol linear: logistic regression on standardised features, the penalty chosen on the validation split.
@@ -133,11 +167,16 @@ def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) ->
 
   Returns:
     top1 (with top1_low, top1_high), top1_validation, and the l2 chosen, in `chosen`.
+
+  Raises:
+    ValueError: the device has less memory than this needs.
   """
+  afford(*data.train_x.shape, data.classes)
   mean, scale = standardizer(data.train_x)
-  x = jnp.asarray((data.train_x - mean) * scale)
-  y = jax.nn.one_hot(data.train_y, data.classes)
   held = holdout(data.train_y)
+  x = data.train_x - mean
+  x *= scale
+  held_x, x, y = x[held], jnp.asarray(x), jnp.asarray(data.train_y)
   fit = jnp.asarray(~held, jnp.float32)
   start = jnp.zeros((x.shape[1] + 1, data.classes))
   path, right = sorted(map(float, l2), reverse=True), []
@@ -145,13 +184,34 @@ def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) ->
   for penalty in path:
     start = logistic(x, y, fit, penalty, start, tolerance=1e-3).weights
     fits.append(start)
-    right.append(float(hits(np.asarray(_logits(x, start))[held], data.train_y[held], 1e-6).mean()))
+    right.append(float(_right(held_x, data.train_y[held], start).mean()))
     if max(right[-3:]) < max(right):
       break
   best = int(np.argmax(right))
   weights = logistic(x, y, jnp.ones_like(fit), path[best], fits[best], tolerance=3e-4).weights
-  test = _logits(jnp.asarray((data.test_x - mean) * scale), weights)
-  return {**accuracy(hits(test, data.test_y, 1e-6)), 'top1_validation': right[best], 'chosen': {'l2': path[best]}}
+  found = accuracy(_right((data.test_x - mean) * scale, data.test_y, weights))
+  return {**found, 'top1_validation': right[best], 'chosen': {'l2': path[best]}}
+
+
+def afford(n: int, d: int, classes: int) -> None:
+  """Tells what memory a large probe needs.
+
+  Raises:
+    ValueError: the device has less.
+  """
+  needed, gib = memory(n, d, classes), 2**30
+  known = (jax.local_devices()[0].memory_stats() or {}).get('bytes_limit')
+  told = f'linear: {n} examples of {d} features and {classes} classes need {needed / gib:.3g} GiB of memory on one device'
+  if known and needed > known:
+    raise ValueError(f'{told}, which has {known / gib:.3g} GiB; take knn or fewshot instead, or a subset of the training examples')
+  if needed > LARGE:
+    logging.getLogger('jssl').warning('%s', told)
+
+
+def _right(x: np.ndarray, y: np.ndarray, weights: Array) -> np.ndarray:
+  """Whether each example [n d] is classified rightly, as `hits` says."""
+  rows = rows_at_once(weights.shape[1])
+  return np.concatenate([hits(_logits(x[i : i + rows], weights), y[i : i + rows], 1e-6) for i in range(0, len(x), rows)])
 
 
 @protocol('2', needs=(*TRAIN, *TEST), on_features=True, fits=needs.classes)
@@ -185,11 +245,11 @@ def fewshot(
     3 seeds). There the penalty is 1024 at any width, which a ridge of 1 is at d = 1024, and the bias is a constant
     feature of 100, which is hardly penalised; here centring leaves it out of the penalty.
   """
-  train_x, test_x = jnp.asarray(data.train_x), jnp.asarray(data.test_x)
+  test_x = jnp.asarray(data.test_x)
   draws = [_draw(data.train_y, max(shots), seed) for seed in seeds]
   figures = {}
   for k in shots:
-    found = [_ridge(train_x, _signs(data.train_y[r], data.classes), r, i < k, test_x, ridge) for r, i in draws]
+    found = [_ridge(data.train_x[r], _signs(data.train_y[r], data.classes), i < k, test_x, ridge) for r, i in draws]
     right = np.stack([hits(scores, data.test_y, 1e-6).mean() for scores in found])
     figures |= {f'top1_{k}shot': float(right.mean()), f'top1_{k}shot_std': float(right.std())}
   return figures
@@ -207,9 +267,9 @@ def _signs(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 @jax.jit
-def _ridge(train_x, y, rows, used, test_x, ridge):
+def _ridge(x, y, used, test_x, ridge):
   used = used.astype(jnp.float32)[:, None]  # rows out of use become zeros: every k shares one program
-  x, n, d = train_x[rows], len(rows), train_x.shape[1]
+  n, d = x.shape
   mean = jnp.sum(used * x, 0) / jnp.sum(used)
   std = jnp.sqrt(jnp.sum(used * (x - mean) ** 2, 0) / jnp.sum(used))
   alive = std > 1e-6 * jnp.maximum(jnp.max(std), 1e-30)
