@@ -32,7 +32,7 @@ def masked_encode(
     encoder: the backbone, with a `grid` and a `patch`.
     hide: 'drop', so that only visible patches are encoded, or 'replace', by a learned token, so that all are.
     target_view: a view that is not encoded, and whose patches are `patches`: the same image at another resolution.
-    teacher_views: views that the teacher encodes, where there is one.
+    teacher_views: views that the teacher encodes, where there is one, without dropout or drop path.
 
   Gives, of one view as they are and of several for each view:
     tokens: [b m d], or [b n d] where hidden patches are replaced.
@@ -53,11 +53,12 @@ def masked_encode(
     noise = {} if time is None else {'time': call.read(time)}
 
     def one(i, x, own_mask):
-      net = (call.target if call.target and i in teacher_views else call.nets)[encoder]
+      taught = call.target if i in teacher_views else None
+      net = (taught or call.nets)[encoder]
       at = (i,) if len(seen) > 1 else ()
       drawn = own_mask(call.key('mask', *at), grid=net.grid)
       given = {'keep': drawn.keep} if hide == 'drop' else {'mask': drawn.mask}
-      tokens = net(x, keys=call.key('encoder', *at), **given, **noise).tokens
+      tokens = net(x, keys=None if taught else call.key('encoder', *at), **given, **noise).tokens
       whole = x if target_view is None else views[target_view]
       sides = patch_sides(net.patch, len(net.grid))
       sides = tuple(p * high // low for p, high, low in zip(sides, whole.shape[1:], x.shape[1:], strict=False))
