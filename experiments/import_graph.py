@@ -19,7 +19,7 @@ FLOORS = [
   ['export'],
   ['loops', 'artefact', 'inputs', 'adapt'],
   ['core'],
-  ['keys', 'configs', 'starts'],
+  ['keys', 'configs', 'starts', 'sizes'],
   ['options'],
   ['evaluators', 'data', 'passes'],
   ['parts'],
