@@ -12,6 +12,7 @@ import numpy as np
 
 from jssl.data.core.arrays import RESIDENT, Columns, resident, stack
 from jssl.data.core.pictures import first_line
+from jssl.data.core.readers import Readers
 from jssl.data.own.files import stamps
 from jssl.errors import DataError
 from jssl.types import Column, Data, Judged
@@ -56,10 +57,8 @@ class Shards:
     return Columns(self.take(np.arange(len(self)))) if len(self) * self.record.itemsize <= limit else None
 
   @functools.cached_property
-  def _opened(self):
-    from array_record.python.array_record_data_source import ArrayRecordDataSource
-
-    return ArrayRecordDataSource(self.paths)
+  def _opened(self) -> Readers:
+    return Readers([(path, 0, None) for path in self.paths])
 
   def __getstate__(self) -> dict[str, Any]:
     return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
