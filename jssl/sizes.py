@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jssl.data.core.pictures import is_picture
-from jssl.errors import ConfigError
+from jssl.errors import ConfigError, DataError
 from jssl.options import lookup, mapping, naming, option, signed, with_facts
 from jssl.types import Column, Data
 
@@ -61,8 +61,9 @@ def seen(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column]) -> dic
     columns: those, and what else a batch has.
   """
   found: dict[str, list] = {}
+  trained = in_training(data, columns)
   for place, spec, left_out in views(c, columns):
-    of, shapes = drawn(place, spec, data.inputs, columns)
+    of, shapes = drawn(place, spec, data.inputs, trained)
     if of in data.spec:
       found.setdefault(of, []).extend(shape for i, shape in enumerate(shapes) if i != left_out)
   spec = {}
@@ -72,6 +73,18 @@ def seen(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column]) -> dic
     shapes = pictures and (like(found.get(name, [])) or like(inputs_of(c, name, columns)))
     spec[name] = replace(column, shape=max(shapes, key=math.prod)) if shapes else column
   return spec
+
+
+def in_training(data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
+  """Columns as batches of training have them: of pictures that are cropped where they are decoded, all crops.
+
+  Raises:
+    DataError: the training split has lost what crops them.
+  """
+  shapes = data.info.get('drawn', {})
+  if shapes and getattr(data.splits['train'], 'crop', None) is None:
+    raise DataError(f'{data.info.get("name", "the data")}: examples that were joined or given columns are not cropped; leave data.crop out')
+  return {name: replace(x, shape=shapes.get(name, x.shape)) for name, x in columns.items()}
 
 
 def views(c: Mapping[str, Any], columns: Mapping[str, Column]) -> Iterator[tuple[str, Mapping[str, Any], int | None]]:
@@ -103,7 +116,7 @@ def drawn(place: str, spec: Mapping[str, Any], column: str, columns: Mapping[str
     spec, place = spec['view'], f'{place}.view'
   view = option(place, spec, 'views')
   if 'names' in spec:
-    return column, [columns[column].shape] if column in spec['names'] and column in columns else []
+    return column, [columns[column].shape[-3:]] if column in spec['names'] and column in columns else []
   found = inspect.signature(signed(view.func)).parameters.get('column')
   column = spec.get('column', column if found is None or found.default is found.empty else found.default)
   keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), EXAMPLES))

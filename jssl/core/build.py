@@ -193,7 +193,7 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
     refreshes[name] = call(option(f'refresh.{name}', given, 'refreshes', clock))._replace(every=every)
   fresh = {name: x for refresh in refreshes.values() for name, x in refresh.columns(data).items()}
   columns = {**columns_of(data), **fresh}
-  batch = {name: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype) for name, x in columns.items()}
+  batch = {name: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype) for name, x in sizes.in_training(data, columns).items()}
   teachers = make_teachers(c, networks, clock)
   names = chosen('phases.losses', spec.get('losses'), c['losses'])
   begin = starts.outside(mapping('start', c['start']), networks)

@@ -37,7 +37,7 @@ def open_source(plan: Plan, phase: Phase | None = None) -> Source:
   rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
   if phase.data.source:
     return phase.data.source(size, seed, phase.turns[0].method.networks, rows)
-  ways = {name: plan.config['source'][name] for name in ('threads', 'workers', 'prefetch', 'memory')}
+  ways = {name: plan.config['source'][name] for name in ('threads', 'workers', 'prefetch', 'memory', 'decoders')}
   return GrainSource(phase.data.splits['train'], size, seed=seed, rows=rows, **ways)
 
 

@@ -2,9 +2,12 @@
 
 import functools
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from jssl.data.core.crops import Crops, crops_of
 from jssl.data.core.records import Records, find, home, prepare
 from jssl.data.vision.cards import DIGITS, MNIST5K, Card
 from jssl.errors import DataError
@@ -58,6 +61,7 @@ def tfds(
   image: str = 'image',
   label: str | None = 'label',
   resize: int | tuple[int, int] | None = None,
+  crop: Mapping[str, Any] | None = None,
   data_dir: str | os.PathLike | None = None,
 ) -> Data:
   """Any image set of TensorFlow Datasets, by name: 'cifar10', 'imagenet2012', 'food101:2.0.0', or your own in data_dir.
@@ -73,6 +77,8 @@ def tfds(
     label: the feature that holds the class; the column is called label. None: no labels.
     resize: pixels, side or (height, width): images are scaled on the host to cover it and cut at the centre. Needed
       where the images of a set differ in size, so that shapes are static.
+    crop: random crops of the images as they are stored, in training: dict(views=2, scale=(0.08, 1), ratio=(3/4, 4/3), size=None); see
+      `core.crops.crops_of`.
     data_dir: as in `mnist5k`.
   Returns:
     Data with columns image [h w c] uint8 and label [...] int32.
@@ -119,6 +125,7 @@ def tfds(
       citation=info.citation,
       homepage=info.homepage,
     ),
+    crops_of(crop, size),
   )
 
 
@@ -145,11 +152,12 @@ def _packaged(card: Card, builder, data_dir, train: int | None) -> Data:
   )
 
 
-def _data(prepared, splits, spec, fields, folder, info) -> Data:
+def _data(prepared, splits, spec, fields, folder, info, crop: Crops | None = None) -> Data:
   prepared = functools.cache(prepared)  # the splits share one builder
+  drawn = {'drawn': {'image': (len(crop.recipes), *crop.size, spec['image'].shape[-1])}} if crop else {}
   return Data(
-    splits={split: Records(prepared, name, spec, fields, folder) for split, name in splits.items()},
+    splits={split: Records(prepared, name, spec, fields, folder, crop if split == 'train' else None) for split, name in splits.items()},
     spec=spec,
     inputs='image',
-    info=info,
+    info={**info, **drawn},
   )
