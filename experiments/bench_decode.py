@@ -50,11 +50,14 @@ def folder_of(where: Path, count: int) -> Path:
 
 
 def rate(source: GrainSource) -> float:
-  """Examples a second over the next epoch."""
+  """Examples a second over the next epoch, from when its threads, or workers, have begun."""
+  source.next()
   begin, count = time.perf_counter(), 0
   for _ in range(source.batches_per_epoch):
     count += len(source.next()['image'])
-  return count / (time.perf_counter() - begin)
+  taken = time.perf_counter() - begin
+  source.close()
+  return count / taken
 
 
 def main() -> None:
@@ -78,12 +81,10 @@ def main() -> None:
       for form, crop in forms.items():
         split = open_data(dict(name=f'folder:{where}', resize=given.size, crop=crop, held_out=0.01)).splits['train']
         sources[form] = GrainSource(split, given.batch, process_index=0, process_count=1, **options)
-        sources[form].next()  # its threads, or workers, have begun
       found = {form: [] for form in forms}
       for _ in range(given.rounds):
         for form, source in sources.items():
           found[form].append(rate(source))
-          source.close()
       plain = found['plain']
       print(f'workers {workers}, threads {given.threads}, decoders {given.decoders or "a core"}')
       for form, rates in found.items():

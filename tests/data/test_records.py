@@ -13,6 +13,7 @@ from jssl.data import digits, resident, tfds
 from jssl.data.core import records
 from jssl.data.core.readers import Readers
 from jssl.data.core.records import decode
+from jssl.data.core.sources import GrainSource
 from jssl.errors import DataError
 
 
@@ -84,6 +85,15 @@ def test_images_are_cropped_from_what_is_stored(toy):
   np.testing.assert_array_equal(batch['image'][1], train.drawn(np.array([0]), 2, 5)['image'][0])
   assert (batch['image'][0] != train.drawn(rows[:1], 3, 5)['image'][0]).any()
   np.testing.assert_array_equal(train.take(rows)['image'], tfds(**toy).splits['train'].take(rows)['image'])
+
+
+def test_a_worker_reads_the_same_images(toy):
+  for crop in (None, dict(views=2)):
+    split = tfds(**toy, crop=crop).splits['train']
+    of = lambda workers, split=split: GrainSource(split, 5, memory=0, workers=workers, prefetch=1, process_index=0, process_count=1)
+    alone, spread = of(0), of(1)
+    np.testing.assert_array_equal(alone.next()['image'], spread.next()['image'])
+    spread.close()
 
 
 def test_records_are_read_by_a_bounded_number_of_files(toy):

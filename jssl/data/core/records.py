@@ -173,6 +173,21 @@ class Records:
     return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
 
 
+class Once:
+  """What a function gives, called at the first call alone; a process that it is sent to calls it again."""
+
+  def __init__(self, make: Callable[[], Any]):
+    self._make, self._given = make, []
+
+  def __call__(self) -> Any:
+    if not self._given:
+      self._given.append(self._make())
+    return self._given[0]
+
+  def __getstate__(self) -> dict[str, Any]:
+    return {'_make': self._make, '_given': []}
+
+
 def prepare(make: Callable[[], Any], data_dir: Path, *, quiet: bool = False) -> Any:
   """A builder whose records are on disk, writing them first where they are not.
 

@@ -175,7 +175,7 @@ class GrainSource:
   def __setstate__(self, state: Mapping[str, Any]) -> None:
     self.__dict__.update(state)
     self._order = orders(self._n, self._seed)
-    pictures.decoders(self._decoders or max(1, pictures.cores() // self._workers))
+    pictures.decoders(self._decoders or max(1, pictures.cores() // max(1, self._workers)))
 
 
 class _Steps:
