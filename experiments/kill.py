@@ -22,7 +22,7 @@ import numpy as np
 
 STEPS, AHEAD, DEVICES = 100, 20, (1, 2, 4, 8)
 OUT = Path(__file__).with_suffix('.json')
-TIMES = ('examples_per_second', 'data_wait')
+TIMES = ('examples_per_second', 'data_wait', 'step_seconds', 'mfu', 'memory_peak')
 
 
 def config() -> dict:

@@ -38,7 +38,7 @@ TINY = (
   '--config.checkpoint_every=1', '--config.health_every=3', f'--config.steps={STEPS}',
 )  # fmt: skip
 TRAIN = ('train', 'simclr', '--protocol=none', *TINY)
-TIMES = ('examples_per_second', 'data_wait')
+TIMES = ('examples_per_second', 'data_wait', 'step_seconds', 'mfu', 'memory_peak')
 EXPECTED = re.compile(r'step \d+/|jssl: |usage: |  +|jssl \w+: error:|.*Warning: |$')  # lines of the standard error
 UNCLEAR = re.compile(
   r"has no attribute|NoneType|jssl: '\S+' codec can't|not subscriptable|unexpected keyword|index out of range|jssl: '\w+'$|jssl: $"

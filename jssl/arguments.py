@@ -20,6 +20,22 @@ def path(text: str) -> Path:
   return Path(os.path.expanduser(text))
 
 
+def mesh(text: str) -> dict[str, int]:
+  """The sizes of a mesh's axes, 'data=8,fsdp=8'."""
+  parts = [part.partition('=') for part in text.split(',')]
+  if not all(name.strip() and size.strip().isdigit() and int(size) for name, _, size in parts):
+    raise argparse.ArgumentTypeError(f'{text!r} is no list of AXIS=SIZE; write it as data=8,fsdp=8')
+  return {name.strip(): int(size) for name, _, size in parts}
+
+
+def steps(text: str) -> tuple[int, int]:
+  """Two numbers of steps, '10:20'."""
+  first, _, last = text.partition(':')
+  if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
+    raise argparse.ArgumentTypeError(f'{text!r} is no range of steps; write it as 10:20')
+  return int(first), int(last)
+
+
 def make_parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser('jssl', description='Representation learning and self-supervised learning in JAX.')
   commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
@@ -41,9 +57,17 @@ def make_parser() -> argparse.ArgumentParser:
   train.add_argument(
     '--resume-with', action='append', default=[], metavar='k=v', help='go on with the run in --workdir, with this setting changed: epochs=40'
   )
+  train.add_argument('--profile', type=steps, metavar='A:B', help="trace the steps after A, up to B, by JAX's profiler into WORKDIR/profile")
   train.add_argument('--processes', metavar='N', help='processes of one run: their number, or auto on TPU pods and under SLURM')
   train.add_argument('--process', type=int, metavar='I', help='which of them this is, from 0')
   train.add_argument('--coordinator', metavar='HOST:PORT', help='a free port on the host of process 0')
+  planned = command('plan', 'compile a step for the devices that it is meant for, and say what it takes: memory, operations, traffic, time')
+  planned.add_argument('name', help='a system or a file, as in `jssl train`; --config.x.y=v changes its config')
+  planned.add_argument('--data', metavar='SOURCE', help='plan on data of your own')
+  planned.add_argument('--mesh', type=mesh, metavar='A=N,...', help='the mesh; without --topology its devices are simulated: data=8,fsdp=8')
+  planned.add_argument('--topology', metavar='NAME', help="a TPU that need not be here, such as v5p:2x2x4; needs pip install 'jax[tpu]'")
+  planned.add_argument('--mfu', type=float, default=0.4, metavar='U', help='the share of the peak that hours are told for (default: 0.4)')
+  planned.add_argument('--price', type=float, metavar='P', help='of an hour of one device')
   evaluate = command('evaluate', 'evaluate a trained run by named protocols')
   evaluate.add_argument('workdir', type=path)
   evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")

@@ -1,8 +1,9 @@
-"""The command line: jssl list, train, evaluate, embed, neighbours, export, data, reproduce, sweep, replay."""
+"""The command line: jssl list, train, plan, evaluate, embed, neighbours, export, data, reproduce, sweep, replay."""
 
 import contextlib
 import json
 import logging
+import math
 import os
 import sys
 import tempfile
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   overrides = [x for x in rest if x.startswith('--config.')]
   if unknown := [x for x in rest if x not in overrides]:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
-  if overrides and arguments.command != 'train':
+  if overrides and arguments.command not in ('train', 'plan'):
     parser.error(f'{arguments.command} takes no --config settings')
   # What was compiled once is not compiled again; JAX reads these when it is imported, which comes later.
   os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(home() / '.cache' / 'jssl' / 'xla'))
@@ -176,6 +177,7 @@ def train(arguments, overrides) -> None:
       raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
     adapt(config)
     options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over, resume_with=arguments.resume_with)
+    options |= dict(profile=arguments.profile)
     try:
       results = run.train(config, workdir, protocols=_protocols(arguments), **options)
     except run.loop.Stopped as stopped:
@@ -187,6 +189,32 @@ def train(arguments, overrides) -> None:
       raise UsageError(f'{stopped}. {describe(run_again(stopped.capture))}') from stopped
     if jax.process_index() == 0:
       _show(results, workdir, arguments.json)
+
+
+def plan(arguments, overrides) -> None:
+  if arguments.topology:
+    # No device is touched; these are what the TPU's compiler asks of a machine that has none.
+    os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+    for name, value in dict(TPU_SKIP_MDS_QUERY='1', TPU_WORKER_HOSTNAMES='localhost', TPU_ACCELERATOR_TYPE='v5p-8').items():
+      os.environ.setdefault(name, value)
+  elif arguments.mesh:
+    os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+    simulated = f'--xla_force_host_platform_device_count={math.prod(arguments.mesh.values())}'
+    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {simulated}'
+  import jax
+
+  from jssl.adapt import adapt
+  from jssl.configs import load_config
+  from jssl.plans.compiled import describe, topology
+  from jssl.plans.report import lines
+
+  config = load_config(arguments.name, [*of_data(arguments.data), *overrides])
+  adapt(config)
+  if arguments.mesh:
+    config.mesh = arguments.mesh
+  devices = topology(arguments.topology) if arguments.topology else jax.devices()
+  found = describe(config, devices, mfu=arguments.mfu, price=arguments.price)
+  print(json.dumps(found) if arguments.json else '\n'.join(lines(found)))
 
 
 def of_data(source: str | None) -> list[str]:
@@ -381,6 +409,7 @@ COMMANDS = {
   'reproduce': reproduce,
   'list': list_systems,
   'train': train,
+  'plan': plan,
   'evaluate': evaluate,
   'embed': embed,
   'export': export,

@@ -51,6 +51,7 @@ def train(
   tensorboard: bool = False,
   take_over: bool = False,
   resume_with: Sequence[str] = (),
+  profile: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
   """Trains a config, resuming what `workdir` holds, and evaluates it beside raw input and random initialisation.
 
@@ -62,6 +63,7 @@ def train(
     baselines: whether to evaluate raw input and random initialisation too.
     take_over: take the workdir from another run that has it.
     resume_with: settings that the run in `workdir` goes on with, ('epochs=40',); they are kept in its config and listed in its results.
+    profile: the steps after the first number, up to the second, are traced by JAX's profiler into `workdir`/profile.
 
   Returns:
     What is written to `results.json`: figures, baselines, alarms, seconds, compiles, versions.
@@ -76,10 +78,14 @@ def train(
     no_protocols(protocols)
     if resume_with:
       raise ConfigError('this system has a loop of its own, which goes on as it was begun: leave --resume-with out')
+    if profile:
+      raise ConfigError('this system has a loop of its own, whose steps are not traced: leave --profile out')
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
-  return carried_out(
-    plan(continued(config, workdir, resume_with)), workdir, protocols, baselines, quiet=quiet, tensorboard=tensorboard, take_over=take_over
-  )[0]
+  p = plan(continued(config, workdir, resume_with))
+  if profile and profile[0] >= p.steps:
+    raise ConfigError(f'profile {profile[0]}:{profile[1]} traces nothing, as the run has {p.steps} steps: give an earlier range')
+  options = dict(quiet=quiet, tensorboard=tensorboard, take_over=take_over, profile=profile)
+  return carried_out(p, workdir, protocols, baselines, **options)[0]
 
 
 def carried_out(

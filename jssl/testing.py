@@ -24,6 +24,7 @@ from jssl.core.mesh import BATCH, make_mesh, shardings
 from jssl.core.step import enter, init_state, make_step
 
 TOLERANCE = 1e-5  # relative, float32
+TIMES = ('examples_per_second', 'data_wait', 'step_seconds', 'mfu', 'memory_peak')  # figures of the log that no two runs share
 Errors = dict[str, float]  # of loss, gradient and new state, each |a - b| / |a| over all its arrays
 
 
@@ -94,7 +95,7 @@ def check_resumes(config: Mapping[str, Any], steps: int = 4) -> None:
   p = plan({**c, 'checkpoint_every': half, 'keep': last})
   of = lambda steps: len({(p.at(step).first, p.at(step).turn(step)) for step in steps})
   bits = lambda tree: [x for x in jax.tree.leaves(tree) if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key)]
-  timeless = lambda rows: [{k: v for k, v in row.items() if k not in ('examples_per_second', 'data_wait')} for row in rows]
+  timeless = lambda rows: [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
   with tempfile.TemporaryDirectory() as folder:
     run = lambda: loop.run(p, loop.open_source(p), workdir=Path(folder), quiet=True, devices=jax.devices()[:1])
     whole = run()
@@ -132,7 +133,7 @@ def measure(
     run = partial(loss_and_grad, start=start, batch=batch, phase=i)
     expected = run(whole, mesh=one)
     for name, (sizes, rules) in layouts.items():
-      yield f'{place}{name}', _errors(expected, run(whole, mesh=make_mesh(sizes, jax.devices()[:devices]), rules=rules))
+      yield f'{place}{name}', _errors(expected, run(plan({**whole.config, 'rules': rules}), mesh=make_mesh(sizes, jax.devices()[:devices])))
     for count in micro_batches:
       parts = {**whole.config, 'micro_batches': count}
       if jax.tree.leaves(start[1]['stats']):
@@ -145,8 +146,8 @@ def measure(
 
 
 def _piece_by_piece(encode, count: int):
-  def run(examples):
-    found = [encode(jax.tree.map(lambda x, i=i: x[i::count], examples)) for i in range(count)]
+  def run(params, held, examples):
+    found = [encode(params, held, jax.tree.map(lambda x, i=i: x[i::count], examples)) for i in range(count)]
     join = lambda *x: jnp.stack(x, 1).reshape(-1, *x[0].shape[1:])
     encoded = jax.tree.map(join, *(e for e, _ in found))
     return encoded, jax.tree.map(lambda *x: jnp.mean(jnp.stack(x), 0), *(s for _, s in found))
@@ -154,9 +155,9 @@ def _piece_by_piece(encode, count: int):
   return run
 
 
-def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, rules: Any = 'replicated', phase: int = 0) -> tuple:
+def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: Mesh, phase: int = 0) -> tuple:
   """Loss, gradient and new state of the first step of a phase from `start`, the method's parameters and state."""
-  places = shardings(dict(zip(('params', 'state'), start, strict=True)), mesh, rules)
+  places = shardings(dict(zip(('params', 'state'), start, strict=True)), mesh, p.config['rules'])
   with jax.set_mesh(mesh):
     params, state = jax.device_put(start, tuple(places.values()))
     batch = jax.device_put(dict(batch), NamedSharding(mesh, BATCH))

@@ -399,7 +399,7 @@ def test_the_status_is_the_same_where_standard_error_is_broken(tmp_path):
 
 
 def test_a_line_of_progress_is_one_line(capsys):
-  from jssl.core.progress import Bar
+  from jssl.progress import Bar
 
   with Bar(3, 0, examples=1, quiet=False) as bar:
     bar.show(3, 1.7e28)

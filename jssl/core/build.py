@@ -297,7 +297,7 @@ def of_turn(
       networks, graph, losses,
       columns=columns, batch=batch, inputs=inputs, memories=memories, metrics=metrics, watched=watched, teachers=teachers,
       start=inside, held=held, encoder=represent['encoder'], from_teacher=teacher,
-      micro_batches=natural(c, 'micro_batches'),
+      micro_batches=natural(c, 'micro_batches'), rules=c['rules'],
     )  # fmt: skip
 
 

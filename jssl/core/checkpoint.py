@@ -45,8 +45,10 @@ def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.
   Raises:
     OSError: if this checkpoint, or the one before it, cannot be written.
   """
-  # Copies, because the step donates its input while the background writer still reads it.
-  state, text, columns = jax.tree.map(jax.numpy.copy, _plain(train)), json.dumps(source), dict(columns or {})
+  state, text, columns = _plain(train), json.dumps(source), dict(columns or {})
+  if train.step.sharding.mesh.devices.flat[0].platform == 'cpu':
+    # The step donates its input, and the background writer reads a CPU's memory in place; an accelerator's is copied to the host first.
+    state = jax.tree.map(jax.numpy.copy, state)
   told = {'json': text, 'sum': fingerprint((state, columns), text)}
   with _told(checkpoints):
     checkpoints.save_checkpointables_async(

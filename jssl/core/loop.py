@@ -21,12 +21,13 @@ from jssl.core.mesh import BATCH, check_batch, make_mesh, share
 from jssl.core.ownership import claim_workdir
 from jssl.core.phases import Phase, phase_at
 from jssl.core.programs import Programs, seed_data
-from jssl.core.progress import Bar
-from jssl.core.signals import Compiles, StopSignal
 from jssl.core.step import TrainState
 from jssl.data.core.sources import GrainSource, to_device
+from jssl.devices.usage import Profiler, usage
 from jssl.errors import Stopped
 from jssl.parts.schedules import duration
+from jssl.progress import Bar
+from jssl.signals import Compiles, StopSignal
 from jssl.types import Batch, Given, Source, salted
 
 
@@ -77,6 +78,7 @@ def run(
   programs: Programs | None = None,
   take_over: bool = False,
   given: Mapping[int, Given] | None = None,
+  profile: tuple[int, int] | None = None,
 ) -> Trained:
   """Trains to the end of the plan, from the newest checkpoint in `workdir` where there is one.
 
@@ -88,6 +90,7 @@ def run(
     programs: of an earlier run of this plan, with whatever seed, on the same devices; None to compile them.
     take_over: take the workdir from another run that has it.
     given: phase -> what networks of it begin with, where the plan says that they begin as those of another run.
+    profile: the steps after the first number, up to the second, are traced by JAX's profiler into `workdir`/profile.
 
   Raises:
     Stopped: the run was asked to end, or its guard ended it.
@@ -100,8 +103,9 @@ def run(
   check_batch(plan.config['batch_size'], mesh, plan.config['micro_batches'])
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
     going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard, take_over, given or {})
-    with StopSignal() as asked, going.progress(quiet), jax.transfer_guard('disallow'):
+    with StopSignal() as asked, going.progress(quiet), jax.transfer_guard('disallow'), Profiler(workdir, profile) as profiler:
       while going.done < plan.steps:
+        profiler.at(going.done, going.train)
         going.step(asked, health, alarm)
         going.first_step = going.first_step or time.perf_counter() - began
     going.log.finish()
@@ -115,7 +119,7 @@ class _Run:
   def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, tensorboard, take_over, given):
     self.plan, self.programs, self.workdir, self.guard, self.given = plan, programs, workdir, plan.guard, given
     self.lead = jax.process_index() == 0  # of several processes one writes, but for checkpoints
-    self.examples = NamedSharding(mesh, BATCH)
+    self.mesh, self.examples = mesh, NamedSharding(mesh, BATCH)
     self.every = {
       name: max(int(duration(plan.config[name], steps=plan.steps, epoch=plan.epoch)), 1)
       for name in ('log_every', 'checkpoint_every', 'health_every')
@@ -194,13 +198,14 @@ class _Run:
     halted = self._flush()  # one step late: by now the device has the figures, and has the next step to work on
     if not self.first_step:
       jax.block_until_ready(self.train.step)
+      self.bar.start_timing(self.done)
     last = self.done == self.plan.steps
     ending, stop = last or self.done == phase.last, asked(self.done) and not last
     saving = self.checkpoints and (ending or stop or self.done % self.every['checkpoint_every'] == 0)
     looking = health and (last or self.done % self.every['health_every'] == 0)
     if self.done % self.every['log_every'] == 0 or last:
       self.pending = (self.done, metrics)
-    pausing = saving or looking or ending or stop
+    pausing, paused = saving or looking or ending or stop, time.perf_counter()
     if self.guard and pausing:
       halted = halted or bool(jax.device_get(metrics['guard/halted']))
     with jax.transfer_guard('allow'):
@@ -218,6 +223,7 @@ class _Run:
         self.saved = None  # where saving fails, its error says why
         checkpoint.save(self.checkpoints, self.train, position, self.columns)
         self.saved = self.done
+    self.bar.paused += time.perf_counter() - paused if pausing else 0
     if stop:
       raise Stopped(f'stopped at step {self.done} of {self.plan.steps} as asked; the same command with its --workdir goes on')
 
@@ -259,7 +265,9 @@ class _Run:
       phase = self.plan.at(at - 1)
       rate = float(phase.turns[phase.turn(at - 1)].learning_rate(phase.count(at - 1)))
     self.mine()
-    self.log.write(at, {**figures, 'learning_rate': rate, **self.bar.show(at, figures['loss'])})
+    shown = self.bar.show(at, figures['loss'])
+    asked = self.programs.operations[self.now, phase.turn(at - 1)]
+    self.log.write(at, {**figures, 'learning_rate': rate, **shown, **usage(self.mesh, asked, shown.get('step_seconds'))})
     return False
 
   def _look(self, health: Callable, alarm: Callable[[Mapping[str, float]], list[str]]) -> None:

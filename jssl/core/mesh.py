@@ -10,8 +10,10 @@ import numpy as np
 from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jssl.ops.sharding import EXAMPLES, axes_of_examples
+
 AXES = ('data', 'fsdp', 'sequence', 'tensor')
-BATCH = PartitionSpec(('data', 'fsdp'))  # examples are spread over both; the other axes see them all
+BATCH = PartitionSpec(EXAMPLES)  # examples are spread over both; the other axes see them all
 
 # First match wins. An axis alone shards the largest dimension that it divides; a tuple names an axis a dimension,
 # counted from the last, so that stacked layers need no rule of their own.
@@ -118,6 +120,16 @@ def shardings(shapes: Any, mesh: Mesh, rules: Sequence[tuple[str, Any]] | str = 
   return found
 
 
+def used(rules: Sequence[tuple[re.Pattern, Any]], at: str, name: str, shape: tuple[int, ...]) -> tuple[PartitionSpec, PartitionSpec]:
+  """Where a weight is stored on the mesh in force, and where it is used: whole on all devices that have other examples or tokens."""
+  mesh = jax.sharding.get_abstract_mesh()
+  if not axes_of_examples() or not {*AXES} <= {*mesh.shape}:
+    return PartitionSpec(), PartitionSpec()
+  axes = next((axes for pattern, axes in rules if pattern.search(f'{at}/{name}')), ())
+  stored = _spec(axes, shape, mesh)
+  return stored, PartitionSpec(*(axis if axis == 'tensor' else None for axis in stored))
+
+
 def known_rules(rules: Any) -> list[tuple[re.Pattern, Any]]:
   """The rules of a preset, or of one's own; ValueError where they are none."""
   if not isinstance(rules, list | tuple) and not (isinstance(rules, str) and rules in RULES):
@@ -140,7 +152,8 @@ def _checked(rule: Any) -> tuple[re.Pattern, Any]:
 def _spec(axes: Any, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
   spec: list = [None] * len(shape)
   if isinstance(axes, str):
-    fits = [i for i, n in enumerate(shape) if n % mesh.shape[axes] == 0 and n > 1]
+    # Not the first of three and more: blocks are stacked along it, and each would be on a device of its own.
+    fits = [i for i, n in enumerate(shape) if n % mesh.shape[axes] == 0 and n > 1 and (i or len(shape) < 3)]
     if fits and mesh.shape[axes] > 1:
       spec[max(fits, key=lambda i: shape[i])] = axes
   else:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,8 +10,11 @@ import jax.numpy as jnp
 
 from jssl.core import nets as nnets
 from jssl.core.graph import Graph, look, memories_read, parse, part, stacked
-from jssl.core.nets import Network, bind, stats_of
+from jssl.core.mesh import known_rules, used
+from jssl.core.nets import Network, stats_of
 from jssl.errors import ConfigError
+from jssl.ops.micro_batches import in_micro_batches
+from jssl.ops.sharding import axes_of_examples
 from jssl.options import closest, naming
 from jssl.parts.schedules import at, value_at
 from jssl.starts import filled, origin
@@ -20,26 +24,6 @@ from jssl.types import Array, Batch, Call, Column, Key, Keys, Loss, Memory, Meth
 def example_keys(key: Key, batch: Batch) -> Keys:
   """One key an example, from (seed, epoch, example) alone: not from its place in the batch, nor from who reads it."""
   return jax.vmap(lambda epoch, example: jax.random.fold_in(jax.random.fold_in(key, epoch), example))(batch['epoch'], batch['example'])
-
-
-def in_micro_batches(encode, count: int):
-  """Runs `encode(examples) -> (outputs, stats)` in `count` micro-batches, recomputing each one in the backward pass.
-
-  `examples` is a pytree of [b ...]. Only the outputs stay alive between the passes (the gradient cache of Gao et al. 2021,
-  arXiv:2101.06983), and as the objectives then see the whole batch, the gradient is that of the whole batch. Statistics start
-  from the same values in every micro-batch and are averaged, so they move once an update.
-  """
-  if count == 1:
-    return encode
-
-  def run(examples):
-    # Every count-th example, not a contiguous block: each device then cuts up its own share and nothing moves.
-    cut = lambda x: x.reshape(len(x) // count, count, *x.shape[1:]).swapaxes(0, 1)
-    join = lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
-    outputs, stats = jax.lax.map(jax.checkpoint(encode), jax.tree.map(cut, examples))
-    return jax.tree.map(join, outputs), jax.tree.map(lambda x: x.mean(0), stats)
-
-  return run
 
 
 class Outputs:
@@ -139,6 +123,7 @@ def make_method(
   encoder: str = 'backbone',
   from_teacher: str | None = None,
   micro_batches: int = 1,
+  rules: Any = 'replicated',
 ) -> Method:
   """Flattens a method.
 
@@ -158,36 +143,46 @@ def make_method(
     held: networks that are frozen, and so run in evaluation mode: their statistics stay, and nothing is dropped.
     encoder: the network that `represent` calls: the copy of the teacher `from_teacher`, where that is given.
     micro_batches: number of pieces in which a batch is run through the passes.
+    rules: where arrays live on the mesh, as in `mesh.shardings`; weights are put together by them before they meet examples.
   """
   memories, metrics, teachers, start = memories or {}, metrics or {}, teachers or {}, start or {}
 
+  rules = known_rules(rules)
+  bind = lambda params, stats, at='params', train=True: nnets.bind(networks, params, stats, train=train, places=partial(used, rules, at))
+
   def bound(params, stats):
-    of = lambda train: bind(networks, {name: x for name, x in params.items() if (name in held) != train}, stats, train=train)
+    of = lambda train: bind({name: x for name, x in params.items() if (name in held) != train}, stats, train=train)
     return {**of(True), **of(False)}
 
   def encode_all(params, state, batch, keys, graph=graph):
     remembered = {name: memories[name][0].read(held) for name, held in state['memories'].items() if name in memories}
-    stats, found = (state['stats'], state['target_stats']), {}
+    target, stats, found = state['target'], (state['stats'], state['target_stats']), {}
+    if micro_batches > 1 and axes_of_examples():
+      whole = lambda params, stats, at: nnets.together(networks, params, stats, partial(used, rules, at))
+      params = whole(params, stats[0], 'params')
+      target = {t: whole(of, stats[1][t], f'state/target/{t}') for t, of in target.items()}
     for nodes, kept in zip(graph.stages, graph.kept, strict=True):
-      whole = {**found, 'batch': batch}
 
-      def encode(examples, nodes=nodes, kept=kept, stats=stats, whole=whole):
+      def encode(params, held, examples, nodes=nodes, kept=kept):
+        target, stats, remembered, whole = held
         batch, keys, outputs = examples
         nets = bound(params, stats[0])
         fixed = {name for node in nodes for name in node.frozen}
         fixed = bound(jax.lax.stop_gradient({name: params[name] for name in fixed}), stats[0]) if fixed else {}
-        target = {t: Known(f'networks of the teacher {t!r} lack', bind(networks, state['target'][t], stats[1][t])) for t in teachers}
+        targets = {t: Known(f'networks of the teacher {t!r} lack', bind(target[t], stats[1][t], f'state/target/{t}')) for t in teachers}
         outputs = {name: dict(of) for name, of in outputs.items()}
         for node in nodes:
           own = Known(f'passes.{node.name}: no network is called', {**nets, **{name: fixed[name] for name in node.frozen}})
           read = lambda text, own=own: look(parse(text, 'passes'), outputs=outputs, batch=batch, nets=own, memories=remembered, whole=whole)
-          call = Call(own, target.get(node.teacher), batch, keys, node.name, graph.asked[node.name], columns, read)
+          call = Call(own, targets.get(node.teacher), batch, keys, node.name, graph.asked[node.name], columns, read)
           with naming(f'passes.{node.name} ({node.kind})'), jax.named_scope(node.name):
             outputs[node.name] = node.run.run(call)
         outputs = {name: {output: outputs[name][output] for output in sorted(names)} for name, names in kept.items()}
-        return outputs, (stats_of(nets), {name: stats_of(nets) for name, nets in target.items()})
+        return outputs, (stats_of(nets), {name: stats_of(nets) for name, nets in targets.items()})
 
-      found, stats = in_micro_batches(encode, micro_batches)((dict(batch), keys, found))
+      read = {name: remembered[name] for name in memories_read(nodes) if name in remembered}
+      whole = {**found, 'batch': batch} if any(parse(ref, node.name).whole for node in nodes for ref in node.reads) else None
+      found, stats = in_micro_batches(encode, micro_batches)(params, (target, stats, read, whole), (dict(batch), keys, found))
     return found, stats
 
   def target_of(params, stats):
@@ -206,7 +201,7 @@ def make_method(
     def written_from(name):
       def shapes(batch):
         found, _ = encode_all(params, {**state, 'memories': held}, batch, example_keys(key, batch), waiting[name])
-        return sources(name, Outputs(found, batch, bind(networks, params, state['stats']), {}), values)
+        return sources(name, Outputs(found, batch, bind(params, state['stats']), {}), values)
 
       return jax.eval_shape(shapes, dict(batch))
 
@@ -247,7 +242,7 @@ def make_method(
   def evaluated(params, state, batch, key, step):
     """Outputs, per-loss values, and the state after the passes."""
     found, (stats, target_stats) = encode_all(params, state, batch, example_keys(key, batch))
-    nets = bind(networks, params, state['stats'])
+    nets = bind(params, state['stats'])
     remembered = {name: memory.read(state['memories'][name]) for name, (memory, _) in memories.items()}
     outputs = Outputs(found, batch, nets, remembered, columns)
     fresh = lambda name: salted(jax.random.fold_in(key, step), name)
@@ -291,7 +286,7 @@ def make_method(
     stats = state['stats']
     if from_teacher:
       params, stats = {**params, **state['target'][from_teacher]}, {**stats, **state['target_stats'][from_teacher]}
-    return bind(networks, params, stats, train=False)
+    return bind(params, stats, train=False)
 
   def represent(params, state, inputs_batch, network=None, **given):
     keys = jax.random.split(jax.random.key(0), len(jax.tree.leaves(inputs_batch)[0]))

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
+from jssl.ops.sharding import Placed, gathered
 from jssl.types import Key, Params, tag
 
 
@@ -35,9 +37,36 @@ def init(networks: Mapping[str, Network], key: Key) -> tuple[Params, Params]:
   return params, stats
 
 
-def bind(networks: Mapping[str, Network], params: Params, stats: Params, *, train: bool = True) -> dict[str, nnx.Module]:
-  """Callable networks over these arrays. Statistics that a call moves are read back with `stats_of`."""
-  return {name: nnx.merge(networks[name].train if train else networks[name].eval, params[name], stats[name], copy=True) for name in params}
+def bind(
+  networks: Mapping[str, Network], params: Params, stats: Params, *, train: bool = True, places: Callable | None = None
+) -> dict[str, nnx.Module]:
+  """Callable networks over these arrays. Statistics that a call moves are read back with `stats_of`.
+
+  With `places`, (path, shape) -> where a weight is stored and where it is used, weights are put together where the two differ: those of
+  stacked blocks a block at a time, as `scan` comes to it, the others here.
+  """
+  nets = {name: nnx.merge(networks[name].train if train else networks[name].eval, params[name], stats[name], copy=True) for name in params}
+  return {name: gathered(_placed(net, name, places), blocks=False) if places else net for name, net in nets.items()}
+
+
+def together(networks: Mapping[str, Network], params: Params, stats: Params, places: Callable) -> Params:
+  """Parameters of which each device needs all, put together from their shares once; cast as they are used, and back to their own type."""
+  nets = {name: gathered(_placed(net, name, places)) for name, net in bind(networks, params, stats).items()}
+  found = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in nets.items()}
+  return jax.tree.map(lambda x, like: x.astype(like.dtype), found, dict(params))
+
+
+def _placed(net: nnx.Module, name: str, places: Callable) -> nnx.Module:
+  """A network whose weights know where they are stored and where they are used, where the two differ."""
+  for path, of in nnx.iter_graph(net):
+    for weight, x in vars(of).items() if isinstance(of, nnx.Module) else ():
+      if isinstance(x, nnx.Param):
+        stored, wanted = places('/'.join(map(str, (name, *path, weight))), x.shape)
+        if stored != wanted:
+          # What a linear map casts in any case is cast before it is sent.
+          dtype = getattr(of, 'dtype', None) if hasattr(of, 'kernel') or hasattr(of, 'embedding') else None
+          x.set_metadata(placed=Placed(stored, wanted, jnp.dtype(dtype or x.dtype)))
+  return net
 
 
 def stats_of(nets: Mapping[str, nnx.Module]) -> Params:

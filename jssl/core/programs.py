@@ -12,6 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jssl.core.build import Plan
 from jssl.core.mesh import BATCH, shardings
 from jssl.core.step import TrainState, enter, init_state, make_step
+from jssl.devices.operations import operations
 from jssl.parts.schedules import duration
 from jssl.types import Given
 
@@ -25,8 +26,11 @@ class Programs:
 
   def __init__(self, plan: Plan, mesh: jax.sharding.Mesh):
     self._plan, self._mesh, self._steps, self._enter = plan, mesh, {}, {}
+    self.operations: dict[tuple[int, int], float] = {}  # phase, turn -> of a step that was compiled, on all devices together
     create = lambda seed, given=None: init_state(plan.phases[0], jax.random.wrap_key_data(seed), given)
-    self.states = [self._placed(jax.eval_shape(create, seed_data(plan)))]  # abstract, one a phase
+    self.states = [
+      self._placed(jax.eval_shape(create, jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0)))))
+    ]  # abstract, one a phase
     for phase in plan.phases[1:]:
       self.states.append(self._placed(jax.eval_shape(partial(enter, phase), self.states[-1])))
     self.create = jax.jit(create, out_shardings=self._places(0), compiler_options=quick(mesh))
@@ -56,18 +60,19 @@ class Programs:
       self._enter[phase] = jax.jit(begin, out_shardings=self._places(phase), compiler_options=quick(self._mesh))
     return self._enter[phase](train, self._spread(phase, given))
 
-  def lower(self, phase: int = 0, turn: int = 0):
-    """The step of a turn, lowered."""
+  def trace(self, phase: int = 0, turn: int = 0):
+    """The step of a turn, traced."""
     p, everywhere, examples = self._plan, NamedSharding(self._mesh, PartitionSpec()), NamedSharding(self._mesh, BATCH)
     batch = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=examples) for name, x in p.phases[phase].batch.items()}
     every = max(int(duration(p.config['log_every'], steps=p.steps, epoch=p.epoch)), 1) if p.config['log_gradients'] else 0
     step = make_step(p.phases[phase], turn, p.guard, every)
-    return jax.jit(step, donate_argnums=0, out_shardings=(self._places(phase), everywhere)).lower(self.states[phase], batch)
+    return jax.jit(step, donate_argnums=0, out_shardings=(self._places(phase), everywhere)).trace(self.states[phase], batch)
 
   def step(self, phase: int, turn: int) -> Callable:
     """The step of a turn, compiled."""
     if (phase, turn) not in self._steps:
-      self._steps[phase, turn] = self.lower(phase, turn).compile()
+      traced = self.trace(phase, turn)
+      self._steps[phase, turn], self.operations[phase, turn] = traced.lower().compile(), operations(traced.jaxpr).model
     return self._steps[phase, turn]
 
 

@@ -24,10 +24,15 @@ def _of_arrays(arrays: list[Array]) -> Array:
 
 
 def _of_array(x: Array) -> Array:
-  """Sum of the words, each times an odd number of its own, modulo 2**32: exact in any order, and not the same for one other word."""
-  x = x.ravel()
-  words = x if x.dtype == bool else jax.lax.bitcast_convert_type(x, {1: 'uint8', 2: 'uint16'}.get(x.dtype.itemsize, 'uint32')).ravel()
-  return jnp.sum(words.astype('uint32') * (2 * jnp.arange(words.size, dtype='uint32') + 1), dtype='uint32')
+  """Sum of the words, each times an odd number of its own, modulo 2**32: exact in any order, and not the same for one other word.
+
+  The number of a word comes from its place along each axis, so that an array that lies in shares is read where it lies.
+  """
+  words = x if x.dtype == bool else jax.lax.bitcast_convert_type(x, {1: 'uint8', 2: 'uint16'}.get(x.dtype.itemsize, 'uint32'))
+  place = jnp.zeros(words.shape, 'uint32')
+  for axis in range(words.ndim):
+    place = place * words.shape[axis] + jax.lax.broadcasted_iota('uint32', words.shape, axis)
+  return jnp.sum(words.astype('uint32') * (2 * place + 1), dtype='uint32')
 
 
 @functools.cache

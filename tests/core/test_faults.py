@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from jssl import cli, tables
+from jssl import cli, tables, testing
 from jssl.core import checkpoint, loop
 from jssl.core.build import plan
 from jssl.core.log import Log
@@ -82,7 +82,7 @@ def same(one, other):
 def figures(workdir):
   """The log without what depends on the clock, and without `step 0 <= n` twice."""
   rows = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
-  return [{k: v for k, v in row.items() if k not in ('examples_per_second', 'data_wait')} for row in rows]
+  return [{k: v for k, v in row.items() if k not in testing.TIMES} for row in rows]
 
 
 def newest(workdir):

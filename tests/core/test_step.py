@@ -10,10 +10,10 @@ from jssl.core import loop
 from jssl.core.build import plan
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.core.programs import Programs, quick, seed_data
-from jssl.core.signals import Compiles
 from jssl.core.step import init_state, make_step
 from jssl.data.core.sources import to_device
 from jssl.run import load_config
+from jssl.signals import Compiles
 from jssl.testing import first_batch
 from tests.made import tiny
 
@@ -55,7 +55,7 @@ def test_seeds_share_their_programs():
     mesh, p = make_mesh(), plan(tiny('byol', seed=seed))
     with jax.set_mesh(mesh):
       programs = Programs(p, mesh)
-      return programs.create.lower(seed_data(p)).as_text(), programs.lower().as_text()
+      return programs.create.lower(seed_data(p)).as_text(), programs.trace().lower().as_text()
 
   assert programs(0) == programs(1)
 

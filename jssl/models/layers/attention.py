@@ -9,6 +9,7 @@ from flax import nnx
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
+from jssl.ops.sharding import pinned, spread_over
 from jssl.types import Array, Keys
 
 
@@ -50,6 +51,19 @@ def attention(
   for allowed in (mask, jnp.tri(*logits.shape[-2:], dtype=bool) if causal else None):
     logits = logits if allowed is None else jnp.where(allowed, logits, -1e30)
   return jnp.einsum('bhnm,bmhd->bnhd', dropout(jax.nn.softmax(logits).astype(v.dtype), keys, rate), v)
+
+
+def apart(linear: nnx.Linear, x: Array, parts: int) -> list[Array]:
+  """The equal parts of what a linear map gives, [b n e] -> `parts` of [b n d].
+
+  Where kernels are spread over an axis `tensor`, it is the kernel that is taken apart, so that each device has the columns of its own
+  heads in all parts: to take apart what it gives would send activations.
+  """
+  if not spread_over('tensor'):
+    return jnp.split(linear(x), parts, -1)
+  columns = lambda w: pinned(w.reshape(*w.shape[:-1], parts, -1), *(None,) * w.ndim, 'tensor')
+  x, kernel, bias = linear.promote_dtype((x, columns(linear.kernel[...]), columns(linear.bias[...])), dtype=linear.dtype)
+  return list(jnp.moveaxis(jnp.einsum('bni,ipo->bnpo', x, kernel) + bias, -2, 0))
 
 
 class Attention(nnx.Module):
@@ -105,9 +119,9 @@ class Attention(nnx.Module):
   ) -> Array:
     """[b n d] (and a context [b m e]) -> [b n d]; mask, bias and keys as in `attention`."""
     if self.cross:
-      q, (k, v) = self.q(x), jnp.split(self.kv(context), 2, -1)
+      q, (k, v) = self.q(x), apart(self.kv, context, 2)
     else:
-      q, k, v = jnp.split(self.qkv(x), 3, -1)
+      q, k, v = apart(self.qkv, x, 3)
     q, k, v = (t.reshape(*t.shape[:-1], self.heads, -1) for t in (q, k, v))
     if self.qk_norm:
       q, k = self.norm_q(q), self.norm_k(k)

@@ -6,12 +6,12 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.sharding import PartitionSpec
 
 from jssl.models.layers.attention import Attention
 from jssl.models.layers.dropout import drop_path, dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
+from jssl.ops.sharding import gathered, over_examples
 from jssl.types import Array, Keys, fold
 
 
@@ -110,14 +110,11 @@ def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool
     scale = 1 / jnp.sqrt(2.0 * layers)[:, None, None]
     for layer in (params['attention']['proj'], params['mlp']['fc2']):
       layer['kernel'] *= scale
-  return nnx.merge(graphdef, params)
-
-
-def spread(x: Array) -> Array:
-  """Tokens [b n d] over the sequence axis of the mesh, where there is one: only attention looks across them."""
-  if jax.sharding.get_abstract_mesh().shape.get('sequence', 1) == 1:
-    return x
-  return jax.lax.with_sharding_constraint(x, PartitionSpec(('data', 'fsdp'), 'sequence'))
+  blocks = nnx.merge(graphdef, params)
+  for _, x in nnx.iter_graph(blocks):
+    if isinstance(x, nnx.Param):
+      x.set_metadata(stacked=True)
+  return blocks
 
 
 def scan(
@@ -151,11 +148,11 @@ def scan(
 
   def block(x, layer):
     params, rate, i = layer
-    x = spread(x)
-    y = nnx.merge(graphdef, params, copy=True)(
+    x = over_examples(x, 'sequence')
+    y = gathered(nnx.merge(graphdef, params, copy=True), blocks=True)(
       x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given
     )
-    y = spread(y)
+    y = over_examples(y, 'sequence')
     return y, y
 
   # Left to itself a scan stores every intermediate of a block; to store the products of its linear maps alone and redo

@@ -14,9 +14,11 @@ class Bar:
     self.total, self.start, self.examples = total, start, examples
     self.began = time.perf_counter()
     self.waited = 0.0
+    self.paused = 0.0  # in health panels and checkpoints, of the time that steps took
+    self.mark: tuple[int, float] | None = None  # step and time from which steps are timed: the first one compiles
     console = Console(stderr=True, quiet=quiet)
     console.on_broken_pipe = lambda: None  # a run goes on where nobody looks any more; rich would end it
-    self.live = console.is_terminal and not quiet
+    self.live = console.is_terminal and console.file.isatty() and not quiet  # FORCE_COLOR makes no terminal of a file
     self.console, self.said = console, start
     self.progress = Progress(
       TextColumn('{task.description}'), BarColumn(), TextColumn('{task.completed}/{task.total}'),
@@ -32,8 +34,12 @@ class Bar:
   def __exit__(self, *_):
     self.progress.stop()
 
+  def start_timing(self, step: int) -> None:
+    """From here on steps are timed."""
+    self.mark, self.paused = (step, time.perf_counter()), 0.0
+
   def show(self, step: int, loss: float) -> dict[str, float]:
-    """Moves the bar and returns the rates of the run so far."""
+    """Moves the bar and returns the rates of the run so far, and the seconds a step since it was shown last."""
     seconds = time.perf_counter() - self.began
     rate = (step - self.start) * self.examples / max(seconds, 1e-9)
     waited = self.waited / max(seconds, 1e-9)
@@ -45,4 +51,8 @@ class Bar:
       with contextlib.suppress(OSError):  # nor does it end with the place that it is told to
         self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False, soft_wrap=True)
       self.said = step
-    return {'examples_per_second': rate, 'data_wait': waited}
+    found = {'examples_per_second': rate, 'data_wait': waited}
+    if self.mark and step > self.mark[0]:
+      found['step_seconds'] = (time.perf_counter() - self.mark[1] - self.paused) / (step - self.mark[0])
+      self.start_timing(step)
+    return found

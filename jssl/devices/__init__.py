@@ -1,0 +1,1 @@
+"""Devices and compiled programs: what a chip can do, and what a step asks of it."""

@@ -1,0 +1,54 @@
+"""Floating-point operations of a step, counted in what JAX traced: products of matrices and convolutions, loops included."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+from jax.extend.core import ClosedJaxpr, Jaxpr
+
+RECOMPUTED = 'rematted_computation'  # how `jax.checkpoint` names what it computes again
+
+
+class Operations(NamedTuple):
+  """Of one step on all devices together, a multiplication and an addition being two."""
+
+  model: float  # what the method asks for
+  recomputed: float  # what is computed again to save memory
+
+  @property
+  def total(self) -> float:
+    return self.model + self.recomputed
+
+
+def operations(jaxpr: Jaxpr | ClosedJaxpr, shares: int = 1) -> Operations:
+  """The operations of a traced function; within `shard_map` an equation is that of one of several devices."""
+  found = [0.0, 0.0]
+
+  def walk(jaxpr: Any, times: float, again: bool) -> None:
+    for eqn in getattr(jaxpr, 'jaxpr', jaxpr).eqns:
+      inside = again or RECOMPUTED in str(eqn.source_info.name_stack)
+      found[inside] += times * _of(eqn)
+      name = eqn.primitive.name
+      if name == 'cond':
+        walk(max(eqn.params['branches'], key=lambda branch: sum(operations(branch))), times, inside)
+        continue
+      factor = eqn.params['length'] if name == 'scan' else 1
+      if name == 'shard_map':
+        factor = math.prod(eqn.params['mesh'].shape[axis] for axis in eqn.params['manual_axes'])
+      for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda x: isinstance(x, Jaxpr | ClosedJaxpr)):
+        if isinstance(inner, Jaxpr | ClosedJaxpr):
+          walk(inner, times * factor, inside)
+
+  walk(jaxpr, 1.0, False)
+  return Operations(*found)
+
+
+def _of(eqn: Any) -> float:
+  if eqn.primitive.name == 'dot_general':
+    (contracted, _), _ = eqn.params['dimension_numbers']
+    return 2.0 * math.prod(eqn.outvars[0].aval.shape) * math.prod(eqn.invars[0].aval.shape[i] for i in contracted)
+  if eqn.primitive.name == 'conv_general_dilated':
+    kernel = eqn.invars[1].aval.shape
+    out_features = kernel[eqn.params['dimension_numbers'].rhs_spec[0]]
+    return 2.0 * math.prod(eqn.outvars[0].aval.shape) * math.prod(kernel) / out_features
+  return 0.0

@@ -1,0 +1,65 @@
+"""How a run uses its devices: for the log, and for the profiler."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from jssl.devices.chips import chip
+from jssl.errors import ConfigError
+
+
+def usage(mesh: Mesh, operations: float, seconds: float | None) -> dict[str, float]:
+  """Figures of this process's devices, as far as they tell.
+
+  Args:
+    mesh: all devices.
+    operations: that a step asks of all of them together, without what is computed again.
+    seconds: that a step took, where it was timed.
+
+  Returns:
+    mfu, the share of the operations that the devices could have done in that time; memory_peak, bytes on the fullest device so far.
+  """
+  found, known = {}, chip(mesh.devices.flat[0])
+  if known and seconds:
+    found['mfu'] = operations / seconds / (known.flops * mesh.size)
+  told = [(device.memory_stats() or {}).get('peak_bytes_in_use') for device in mesh.local_devices]
+  if told and all(told):
+    found['memory_peak'] = float(max(told))
+  return found
+
+
+class Profiler:
+  """Traces some steps of a run into `workdir`/profile, which TensorBoard and Perfetto open.
+
+  Args:
+    workdir: of the run.
+    steps: the number of steps before the first that is traced, and before the first that is not any more; None to trace none.
+
+  Raises:
+    ConfigError: steps are to be traced, and there is no workdir.
+  """
+
+  def __init__(self, workdir: Path | None, steps: tuple[int, int] | None):
+    if steps and not workdir:
+      raise ConfigError('profile needs a workdir, in which the trace is kept: give one')
+    self.folder, self.steps, self.tracing = workdir and workdir / 'profile', steps, False
+
+  def __enter__(self) -> 'Profiler':
+    return self
+
+  def at(self, done: int, train: Any) -> None:
+    """Called before each step, with the number of those that are done."""
+    if self.steps and not self.tracing and self.steps[0] <= done < self.steps[1]:
+      jax.block_until_ready(train)
+      jax.profiler.start_trace(str(self.folder))
+      self.tracing = True
+    elif self.tracing and done >= self.steps[1]:
+      jax.block_until_ready(train)
+      self.__exit__()
+
+  def __exit__(self, *_) -> None:
+    if self.tracing:
+      jax.profiler.stop_trace()
+      self.tracing, self.steps = False, None

@@ -1,0 +1,89 @@
+"""Constraints on where arrays live within a step, at the few places that decide what devices send to each other.
+
+Examples are spread over the axes `data` and `fsdp` of the mesh in force. A weight that is stored in shares over one of them has to
+be put together before it meets examples; left to itself the partitioner may send the activations of the whole batch instead.
+"""
+
+import math
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.sharding import AxisType, PartitionSpec
+
+from jssl.types import Array
+
+EXAMPLES = ('data', 'fsdp')  # the axes of the mesh over which a batch is spread
+
+
+class Placed(NamedTuple):
+  """Where a weight is stored, where it is used, and as what type."""
+
+  stored: PartitionSpec
+  wanted: PartitionSpec
+  dtype: Any
+
+
+def axes_of_examples() -> tuple[str, ...]:
+  """The axes of the mesh in force over which the partitioner spreads examples; none within `shard_map`, or on one device."""
+  mesh = jax.sharding.get_abstract_mesh()
+  if mesh.size == 1 or not {*EXAMPLES} <= {*mesh.shape} or {*EXAMPLES} & {*mesh.manual_axes} or AxisType.Explicit in mesh.axis_types:
+    return ()
+  return EXAMPLES
+
+
+def spread_over(axis: str) -> bool:
+  """Whether the partitioner may spread arrays over an axis of the mesh in force."""
+  mesh = jax.sharding.get_abstract_mesh()
+  return mesh.shape.get(axis, 1) > 1 and axis not in mesh.manual_axes and AxisType.Explicit not in mesh.axis_types
+
+
+def pinned(x: Array, *axes: str | None) -> Array:
+  """An array whose dimensions are over these axes of the mesh in force, or whole."""
+  return jax.lax.with_sharding_constraint(x, PartitionSpec(*axes))
+
+
+def over_examples(x: Array, *rest: str | None) -> Array:
+  """[b ...], with the examples spread over the mesh in force and other dimensions over the axes `rest`, or whole."""
+  axes, sizes = axes_of_examples(), jax.sharding.get_abstract_mesh().shape
+  if not axes or len(x) % math.prod(sizes[axis] for axis in axes):
+    return x
+  return jax.lax.with_sharding_constraint(x, PartitionSpec(axes, *rest))
+
+
+def gathered(module: nnx.Module, *, blocks: bool | None = None) -> nnx.Module:
+  """Puts the weights of a module together that know where they live.
+
+  Args:
+    module: as `placed` left it.
+    blocks: None for all of them as they are; False for those that are in no stacked blocks; True for those of one block.
+  """
+  for _, x in nnx.iter_graph(module):
+    known = x.get_metadata() if isinstance(x, nnx.Param) else {}
+    if 'placed' in known and blocks in (None, bool(known.get('stacked'))):
+      stored, wanted, dtype = known['placed']
+      x.set_value(gather(x[...], *(PartitionSpec(*spec[1:] if blocks else spec) for spec in (stored, wanted)), dtype))
+  return module
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
+def gather(w: Array, stored: PartitionSpec, wanted: PartitionSpec, dtype: Any) -> Array:
+  """A weight as it is used: cast first, then put together from its shares; its gradient is summed over examples and kept in shares."""
+  pin = jax.lax.with_sharding_constraint
+  # The barrier keeps one gathered weight for all products that it has part in, where each would be given a gathering of its own.
+  return pin(pin(w.astype(dtype), stored), wanted)
+
+
+def _forward(w, stored, wanted, dtype):
+  return gather(w, stored, wanted, dtype), jnp.zeros((), w.dtype)
+
+
+def _backward(stored, wanted, dtype, like, gradient):
+  pin = jax.lax.with_sharding_constraint
+  # Whole first: were shares asked for at once, the partitioner might gather the examples of all devices for each share.
+  return (pin(pin(gradient, wanted), stored).astype(like.dtype),)
+
+
+gather.defvjp(_forward, _backward)
