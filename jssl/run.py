@@ -237,7 +237,9 @@ def make_panel(p: Plan) -> Callable[[int, TrainState, Mapping[str, Any]], dict[s
   @partial(jax.jit, static_argnums=0)
   def panel(phase: int, state: TrainState, batch):
     method, first = p.phases[phase].turns[0].method, p.phases[phase].first
-    features = method.represent(state.params, state.state, {name: batch[name] for name in p.phases[phase].data.spec}).pooled
+    data = p.phases[phase].data
+    one = {name: batch[name][:, 0] if name in data.info.get('drawn', ()) else batch[name] for name in data.spec}  # of crops the first
+    features = method.represent(state.params, state.state, one).pooled
     return health(features, **method.watch(state.params, state.state, batch, state.key, state.step - first))
 
   # Every process holds its part of the batch, so it is put together on the mesh that the state is on.

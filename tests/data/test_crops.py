@@ -6,15 +6,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 from PIL import Image
 
 from jssl.core.build import open_data, plan
 from jssl.core.loop import open_source
+from jssl.core.mesh import make_mesh
+from jssl.core.step import init_state
 from jssl.data.core import pictures
 from jssl.data.core.crops import ATTEMPTS, boxes, crops_of
 from jssl.data.core.pictures import cropped, decode
 from jssl.data.core.sources import GrainSource
 from jssl.errors import ConfigError, DataError
+from jssl.run import make_panel
 from jssl.testing import first_batch
 from jssl.views.image import augment, plain
 from tests.made import tiny
@@ -155,6 +159,14 @@ def test_a_system_trains_on_crops(folder):
   assert np.isfinite(jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))[0])
   assert p.method.represent(params, state, {'image': jnp.zeros((2, 16, 16, 3), jnp.uint8)}).pooled.shape[0] == 2
   assert open_source(p)._crops
+
+
+def test_the_health_panel_looks_at_the_first_crop(folder):
+  p = plan(system(folder))
+  state = jax.jit(lambda: init_state(p.phases[0], jax.random.key(0)))()
+  with jax.set_mesh(make_mesh({}, jax.devices()[:1])):
+    figures = make_panel(p)(0, jax.device_put(state, NamedSharding(jax.sharding.get_mesh(), PartitionSpec())), first_batch(p))
+  assert figures and all(np.isfinite(x) for x in figures.values())
 
 
 def test_networks_have_the_size_of_the_crops(folder):
