@@ -17,6 +17,7 @@ from jssl.data.core import pictures
 from jssl.data.core.crops import ATTEMPTS, boxes, crops_of
 from jssl.data.core.pictures import cropped, decode
 from jssl.data.core.sources import GrainSource
+from jssl.data.own import packed
 from jssl.errors import ConfigError, DataError
 from jssl.run import make_panel
 from jssl.testing import first_batch
@@ -183,6 +184,25 @@ def test_rows_of_a_split_are_cropped_and_joined_ones_are_refused(folder):
     plan(system(folder, data=dict(name='few', of=spec(folder), shots=2)))
   tuned = dict(name='development', of=spec(folder))
   assert first_batch(plan(system(folder, data=tuned)))['image'].shape == (8, 2, 16, 16, 3)
+
+
+def test_pictures_are_packed_as_they_are_stored(folder, tmp_path, monkeypatch):
+  monkeypatch.setattr(packed, 'SHARD', 20_000)
+  of = open_data(spec(folder))
+  packed.pack(of, tmp_path / 'packed')
+  assert len(list((tmp_path / 'packed').glob('train-*'))) > 2
+  back, rows = open_data(dict(name=f'packed:{tmp_path / "packed"}')), np.arange(len(of.splits['train']))
+  for name in ('image', 'label'):
+    np.testing.assert_array_equal(back.splits['train'].drawn(rows, 2, 5)[name], of.splits['train'].drawn(rows, 2, 5)[name])
+    for split in ('train', 'test'):
+      some = np.arange(len(of.splits[split]))
+      np.testing.assert_array_equal(back.splits[split].take(some)[name], of.splits[split].take(some)[name])
+  assert back.spec == of.spec and back.info['drawn'] == of.info['drawn']
+  other = open_data(dict(name=f'packed:{tmp_path / "packed"}', crop=dict(views=1, size=12)))
+  assert GrainSource(other.splits['train'], 8, process_index=0, process_count=1, workers=1).next()['image'].shape == (8, 1, 12, 12, 3)
+  packed.pack(open_data(spec(folder, crop=None)), tmp_path / 'cut')
+  with pytest.raises(DataError, match='scaled and cut already; pack the data with crop'):
+    open_data(dict(name=f'packed:{tmp_path / "cut"}', crop=CROP))
 
 
 @pytest.mark.parametrize(
