@@ -49,15 +49,15 @@ def folder_of(where: Path, count: int) -> Path:
   return where
 
 
-def rate(source: GrainSource) -> float:
-  """Examples a second over the next epoch, from when its threads, or workers, have begun."""
+def rate(source: GrainSource) -> tuple[float, float]:
+  """Examples a second over the next epoch, from when its threads, or workers, have begun, and this process's CPU milliseconds an example."""
   source.next()
-  begin, count = time.perf_counter(), 0
+  begin, busy, count = time.perf_counter(), time.process_time(), 0
   for _ in range(source.batches_per_epoch):
     count += len(source.next()['image'])
-  taken = time.perf_counter() - begin
+  taken, busy = time.perf_counter() - begin, time.process_time() - busy
   source.close()
-  return count / taken
+  return count / taken, 1000 * busy / count
 
 
 def main() -> None:
@@ -85,11 +85,12 @@ def main() -> None:
       for _ in range(given.rounds):
         for form, source in sources.items():
           found[form].append(rate(source))
-      plain = found['plain']
       print(f'workers {workers}, threads {given.threads}, decoders {given.decoders or "a core"}')
-      for form, rates in found.items():
-        share = statistics.median(x / y for x, y in zip(rates, plain, strict=True))
-        print(f'  {form:6} {statistics.median(rates):7.1f} a second   {share:.3f} of plain', flush=True)
+      for form, turns in found.items():
+        share = statistics.median(x / y for (x, _), (y, _) in zip(turns, found['plain'], strict=True))
+        speed, busy = (statistics.median(column) for column in zip(*turns, strict=True))
+        spent = '' if workers else f', {busy:.2f} ms of CPU each'
+        print(f'  {form:6} {speed:7.1f} a second, {share:.3f} of plain{spent}', flush=True)
 
 
 if __name__ == '__main__':
