@@ -8,6 +8,10 @@ SOURCES = (
   'folder:PATH, PATH.jsonl, .csv, .tsv, .parquet, .npy, .npz, .smi or .ts, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, graph:PATH, '
   "triples:PATH, series:PATH, or a data set's name"
 )
+# What the TPU's compiler asks of the environment of a machine without a TPU.
+TPU_COMPILER = dict(
+  TPU_SKIP_MDS_QUERY='1', ALLOW_MULTIPLE_LIBTPU_LOAD='1', TPU_WORKER_HOSTNAMES='localhost', TPU_ACCELERATOR_TYPE='v5p-8',
+)  # fmt: skip
 
 
 def path(text: str) -> Path:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jssl.arguments import SOURCES, make_parser
+from jssl.arguments import SOURCES, TPU_COMPILER, make_parser
 from jssl.errors import UsageError
 
 BUG = 70  # the exit status of an error that should not arise, EX_SOFTWARE of sysexits.h
@@ -192,15 +192,12 @@ def train(arguments, overrides) -> None:
 
 
 def plan(arguments, overrides) -> None:
-  if arguments.topology:
-    # No device is touched; these are what the TPU's compiler asks of a machine that has none.
-    os.environ.setdefault('JAX_PLATFORMS', 'cpu')
-    for name, value in dict(TPU_SKIP_MDS_QUERY='1', TPU_WORKER_HOSTNAMES='localhost', TPU_ACCELERATOR_TYPE='v5p-8').items():
-      os.environ.setdefault(name, value)
-  elif arguments.mesh:
-    os.environ.setdefault('JAX_PLATFORMS', 'cpu')
-    simulated = f'--xla_force_host_platform_device_count={math.prod(arguments.mesh.values())}'
-    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {simulated}'
+  count = math.prod(arguments.mesh.values()) if arguments.mesh and not arguments.topology else None
+  if (arguments.topology or count) and 'jax' not in sys.modules:  # which reads these when it is imported
+    wanted = {'JAX_PLATFORMS': 'cpu', **(TPU_COMPILER if arguments.topology else {})}
+    os.environ.update({name: value for name, value in wanted.items() if name not in os.environ})
+    if count:
+      os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count={count}'
   import jax
 
   from jssl.adapt import adapt
@@ -212,7 +209,7 @@ def plan(arguments, overrides) -> None:
   adapt(config)
   if arguments.mesh:
     config.mesh = arguments.mesh
-  devices = topology(arguments.topology) if arguments.topology else jax.devices()
+  devices = topology(arguments.topology) if arguments.topology else jax.devices()[:count]
   found = describe(config, devices, mfu=arguments.mfu, price=arguments.price)
   print(json.dumps(found) if arguments.json else '\n'.join(lines(found)))
 

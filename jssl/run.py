@@ -5,6 +5,7 @@ import inspect
 import json
 import logging
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -35,6 +36,7 @@ from jssl.metrics.health import alarm, health
 from jssl.model import read_config, restore, save_run, trained_networks, writable
 from jssl.options import lookup
 from jssl.pictures.embedding import LEAST, embedding_map
+from jssl.plans.estimate import ahead
 from jssl.resume import continued, networks_for
 from jssl.tables import EVALUATORS
 
@@ -101,6 +103,14 @@ def carried_out(
       logging.getLogger('jssl').warning(
         'the run has %d steps in all, which is little: --config.epochs=N and a smaller --config.batch_size make more', p.steps
       )
+    mesh = make_mesh(p.config['mesh'])
+    check_batch(p.config['batch_size'], mesh, p.config['micro_batches'])
+    with jax.set_mesh(mesh):
+      programs = Programs(p, mesh)
+    for line in ahead(p, programs):
+      if p.steps and jax.process_index() == 0 and not options.get('quiet'):
+        print(line, file=sys.stderr)
+    options['programs'] = programs
     trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir, trained_networks), **options)
     workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
     return report(p, trained, asked, workdir, baselines), trained

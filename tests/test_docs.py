@@ -40,6 +40,7 @@ NOT_RUN = {
   'python3 -m venv': 'installs from a package index',
   'pip install': 'installs from a package index',
   'gcloud ': 'asks for TPU machines',
+  '--topology': "needs the TPU's compiler; experiments/pod.py runs it",
   '#SBATCH': 'is read by SLURM',
   'srun ': 'is a command of SLURM',
   'host0$': 'needs two hosts; tests/test_processes.py runs two processes',
@@ -108,7 +109,7 @@ def reason(text: str) -> str | None:
 
 def parse(text: str) -> None:
   """Sees that the parser takes the `jssl` command in a line, whatever stands before it."""
-  if found := re.search(r"(?:^|[\s!/'])jssl ((?:train|evaluate|embed|neighbours|export|data|reproduce|sweep|replay|list) [^']*)", text):
+  if found := re.search(r"(?:^|[\s!/'])jssl ((?:train|plan|evaluate|embed|neighbours|export|data|reproduce|sweep|replay|list) [^']*)", text):
     known, rest = make_parser().parse_known_args(shlex.split(found[1]))
     assert all(x.startswith('--config.') for x in rest), f'{text}: {rest}'
 

@@ -57,12 +57,12 @@ class Trained(NamedTuple):
   @property
   def start(self) -> TrainState:
     """The state before the first step, made again."""
-    return _local(self.programs.start(self.seed, self.given))
+    return _judged(self.programs.start(self.seed, self.given))
 
   @property
   def untrained(self) -> TrainState:
     """The state of networks that have never been trained: the start, unless that was given."""
-    return _local(self.programs.start(self.seed))
+    return _judged(self.programs.start(self.seed))
 
 
 def run(
@@ -110,7 +110,7 @@ def run(
         going.first_step = going.first_step or time.perf_counter() - began
     going.log.finish()
   seconds = time.perf_counter() - began
-  return Trained(_local(going.train), going.log, compiles.count, seconds, going.first_step, going.programs, seed_data(plan), going.given.get(0))
+  return Trained(_judged(going.train), going.log, compiles.count, seconds, going.first_step, going.programs, seed_data(plan), going.given.get(0))
 
 
 class _Run:
@@ -325,3 +325,8 @@ def _local(tree: Any) -> Any:
   everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
   whole = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
   return jax.tree.map(lambda x: x.addressable_data(0), whole)
+
+
+def _judged(train: TrainState) -> TrainState:
+  """What evaluators look at, whole on each of several processes: not the optimiser's state, which is larger than the networks."""
+  return train if jax.process_count() == 1 else _local(train._replace(opt=()))

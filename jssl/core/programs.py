@@ -13,6 +13,7 @@ from jssl.core.build import Plan
 from jssl.core.mesh import BATCH, shardings
 from jssl.core.step import TrainState, enter, init_state, make_step
 from jssl.devices.operations import operations
+from jssl.devices.usage import check_fits
 from jssl.parts.schedules import duration
 from jssl.types import Given
 
@@ -25,7 +26,7 @@ class Programs:
   """
 
   def __init__(self, plan: Plan, mesh: jax.sharding.Mesh):
-    self._plan, self._mesh, self._steps, self._enter = plan, mesh, {}, {}
+    self._plan, self.mesh, self._steps, self._enter = plan, mesh, {}, {}
     self.operations: dict[tuple[int, int], float] = {}  # phase, turn -> of a step that was compiled, on all devices together
     create = lambda seed, given=None: init_state(plan.phases[0], jax.random.wrap_key_data(seed), given)
     self.states = [
@@ -36,7 +37,7 @@ class Programs:
     self.create = jax.jit(create, out_shardings=self._places(0), compiler_options=quick(mesh))
 
   def _placed(self, shapes: Any) -> Any:
-    places = shardings(shapes, self._mesh, self._plan.config['rules'])
+    places = shardings(shapes, self.mesh, self._plan.config['rules'])
     return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
 
   def _places(self, phase: int) -> Any:
@@ -48,7 +49,7 @@ class Programs:
 
   def _spread(self, phase: int, given: Given | None) -> Given | None:
     """Given arrays, each where that of the state is, so that no device holds all of them."""
-    whole = NamedSharding(self._mesh, PartitionSpec())
+    whole = NamedSharding(self.mesh, PartitionSpec())
     place = lambda x, like: jax.device_put(x, like.sharding if x.shape == like.shape else whole)
     of = (self.states[phase].params, self.states[phase].state['stats'])
     return given and tuple(jax.tree.map(place, x, {name: like[name] for name in x}) for x, like in zip(given, of, strict=True))
@@ -57,12 +58,12 @@ class Programs:
     """The state at the start of a phase, from that at the end of the one before."""
     if phase not in self._enter:
       begin = partial(enter, self._plan.phases[phase])
-      self._enter[phase] = jax.jit(begin, out_shardings=self._places(phase), compiler_options=quick(self._mesh))
+      self._enter[phase] = jax.jit(begin, out_shardings=self._places(phase), compiler_options=quick(self.mesh))
     return self._enter[phase](train, self._spread(phase, given))
 
   def trace(self, phase: int = 0, turn: int = 0):
     """The step of a turn, traced."""
-    p, everywhere, examples = self._plan, NamedSharding(self._mesh, PartitionSpec()), NamedSharding(self._mesh, BATCH)
+    p, everywhere, examples = self._plan, NamedSharding(self.mesh, PartitionSpec()), NamedSharding(self.mesh, BATCH)
     batch = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=examples) for name, x in p.phases[phase].batch.items()}
     every = max(int(duration(p.config['log_every'], steps=p.steps, epoch=p.epoch)), 1) if p.config['log_gradients'] else 0
     step = make_step(p.phases[phase], turn, p.guard, every)
@@ -73,6 +74,7 @@ class Programs:
     if (phase, turn) not in self._steps:
       traced = self.trace(phase, turn)
       self._steps[phase, turn], self.operations[phase, turn] = traced.lower().compile(), operations(traced.jaxpr).model
+      check_fits(self._steps[phase, turn], self.mesh, self._plan.config['batch_size'])
     return self._steps[phase, turn]
 
 

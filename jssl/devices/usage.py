@@ -6,7 +6,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from jssl.devices.chips import chip
+from jssl.devices.chips import chip, memory
 from jssl.errors import ConfigError
 
 
@@ -28,6 +28,27 @@ def usage(mesh: Mesh, operations: float, seconds: float | None) -> dict[str, flo
   if told and all(told):
     found['memory_peak'] = float(max(told))
   return found
+
+
+def check_fits(compiled: Any, mesh: Mesh, batch_size: int) -> None:
+  """Refuses a compiled step that its devices cannot hold, before it is run.
+
+  Raises:
+    ConfigError: with what would fit.
+  """
+  m, limit = compiled.memory_analysis(), memory(mesh.devices.flat[0])
+  if not m or not limit:
+    return
+  held = m.argument_size_in_bytes + m.output_size_in_bytes - m.alias_size_in_bytes
+  if held + m.temp_size_in_bytes > limit:
+    room, gb = limit - held, lambda size: f'{size / 1e9:.1f} GB'
+    fits = 'rules=fsdp and a larger mesh.fsdp, for the state'
+    if room > 0:
+      fits = f'a batch_size of about {int(batch_size * room / m.temp_size_in_bytes)}, more micro_batches, or remat=True'
+    raise ConfigError(
+      f'a step takes {gb(held + m.temp_size_in_bytes)} on a device that has {gb(limit)}: {gb(held)} of state and batch, and '
+      f'{gb(m.temp_size_in_bytes)} beside. What would fit: {fits}'
+    )
 
 
 class Profiler:

@@ -11,43 +11,43 @@ def lines(described: Mapping[str, Any]) -> Iterator[str]:
   rules = d['rules'] if isinstance(d['rules'], str) else 'rules of its own'
   pieces = f' in {d["micro_batches"]} micro-batches' if d['micro_batches'] > 1 else ''
   yield f'{d["devices"]} x {d["kind"]} ({mesh}; {rules}), batch {d["batch_size"]:,}{pieces}, {d["steps"]:,} steps'
-  yield f'parameters {_count(d["parameters"])}; the state {_bytes(d["state_bytes"])} in all'
+  yield f'parameters {count(d["parameters"])}; the state {size_of(d["state_bytes"])} in all'
   for i, phase in enumerate(d['phases'], 1):
     if len(d['phases']) > 1:
       yield f'phase {i}'
     yield from _phase(phase, d['memory_limit'])
   if largest := d['largest_batch']:
-    yield f'largest batch that fits  about {largest["batch_size"]:,} ({_bytes(largest["bytes_an_example"])} a device for each example more)'
+    yield f'largest batch that fits  about {largest["batch_size"]:,} ({size_of(largest["bytes_an_example"])} a device for each example more)'
   if d['hours'] is not None:
     price = f', {d["price"]:,.0f} in all' if d['price'] is not None else ''
-    yield f'time                     {_hours(d["hours"])} at a utilization (MFU) of {d["mfu"]:g}{price}'
+    yield f'time                     {hours(3600 * d["hours"])} at a utilization (MFU) of {d["mfu"]:g}{price}'
 
 
 def _phase(phase: Mapping[str, Any], limit: float | None) -> Iterator[str]:
   m = phase['memory']
-  parts = f'state and batch {_bytes(m["arguments"])}, temporary {_bytes(m["temporary"])}'
-  room = '' if limit is None else f' of {_bytes(limit)}' + ('' if m['total'] <= limit else ': DOES NOT FIT')
-  yield f'memory a device          {_bytes(m["total"])}{room} ({parts})'
-  again = f', and {_count(phase["recomputed"])} recomputed' if phase['recomputed'] else ''
-  yield f'operations a step        {_count(phase["operations"])}{again}'
+  parts = f'state and batch {size_of(m["arguments"])}, temporary {size_of(m["temporary"])}'
+  room = '' if limit is None else f' of {size_of(limit)}' + ('' if m['total'] <= limit else ': DOES NOT FIT')
+  yield f'memory a device          {size_of(m["total"])}{room} ({parts})'
+  again = f', and {count(phase["recomputed"])} recomputed' if phase['recomputed'] else ''
+  yield f'operations a step        {count(phase["operations"])}{again}'
   if phase['traffic'] is None:
     yield 'sent a step and device   not known: this version of the compiler cannot write its program down'
   else:
-    kinds = ', '.join(f'{kind} {_bytes(size)}' for kind, size in phase['traffic'].items() if size and kind != 'total')
-    yield f'sent a step and device   {_bytes(phase["traffic"]["total"])}' + (f' ({kinds})' if kinds else '')
+    kinds = ', '.join(f'{kind} {size_of(size)}' for kind, size in phase['traffic'].items() if size and kind != 'total')
+    yield f'sent a step and device   {size_of(phase["traffic"]["total"])}' + (f' ({kinds})' if kinds else '')
     for one in phase['sent'][:3]:
-      yield f'  {one["times"]} x {_bytes(one["bytes"])}  {one["kind"]}  {one["place"]}'
+      yield f'  {one["times"]} x {size_of(one["bytes"])}  {one["kind"]}  {one["place"]}'
   yield 'largest arrays of the state, on a device'
   for one in phase['state'][:3]:
-    yield f'  {_bytes(one["bytes"]):>9}  {one["name"]} {one["shape"]}' + (f'; {one["advice"]} would shrink it' if one['advice'] else '')
+    yield f'  {size_of(one["bytes"]):>9}  {one["name"]} {one["shape"]}' + (f'; {one["advice"]} would shrink it' if one['advice'] else '')
   if phase['arrays']:
     yield 'largest arrays of the step, on a device'
     for one in phase['arrays'][:3]:
-      yield f'  {_bytes(one["bytes"]):>9}  {one["place"]}, {one["shape"]}; {one["advice"]} would shrink it'
+      yield f'  {size_of(one["bytes"]):>9}  {one["place"]}, {one["shape"]}; {one["advice"]} would shrink it'
   yield f'compiled in              {phase["compile_seconds"]:.0f} s'
 
 
-def _bytes(size: float) -> str:
+def size_of(size: float) -> str:
   for unit in ('B', 'kB', 'MB', 'GB', 'TB'):
     if abs(size) < 1000 or unit == 'TB':
       return f'{size:.3g} {unit}' if unit != 'B' else f'{size:.0f} B'
@@ -55,7 +55,7 @@ def _bytes(size: float) -> str:
   raise AssertionError
 
 
-def _count(number: float) -> str:
+def count(number: float) -> str:
   for unit in ('', 'k', 'M', 'G', 'T', 'P', 'E'):
     if number < 1000 or unit == 'E':
       return f'{number:.3g}{" " if unit else ""}{unit}'
@@ -63,5 +63,5 @@ def _count(number: float) -> str:
   raise AssertionError
 
 
-def _hours(hours: float) -> str:
-  return f'{hours * 60:.1f} minutes' if hours < 1 else f'{hours:,.1f} hours'
+def hours(seconds: float) -> str:
+  return f'{seconds / 60:.1f} minutes' if seconds < 3600 else f'{seconds / 3600:,.1f} hours'
