@@ -110,7 +110,9 @@ def run(
         going.first_step = going.first_step or time.perf_counter() - began
     going.log.finish()
   seconds = time.perf_counter() - began
-  return Trained(_judged(going.train), going.log, compiles.count, seconds, going.first_step, going.programs, seed_data(plan), going.given.get(0))
+  return Trained(
+    _judged(going.train), going.log, compiles.count, seconds, going.first_step, going.programs, seed_data(plan), going.given.get(0)
+  )
 
 
 class _Run:
