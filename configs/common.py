@@ -91,10 +91,10 @@ def image(
 def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
   """ImageNet at 224 pixels for a ResNet-50, views and optimiser as in SimCLR (arXiv:2002.05709, section 2.2 and appendix A)."""
   c = base(data='imagenet2012', batch_size=batch_size, epochs=epochs)
-  c.data.update(test='validation', resize=256)
+  c.data.update(test='validation', resize=256, crop=dict(views=2, size=224, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)))
   c.backbone = dict(name='resnet50')
   c.view = dict(
-    name='augment', size=224, crop=dict(scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)), flip=0.5,
+    name='augment', flip=0.5,
     jitter=dict(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, p=0.8), grey=0.2, blur=dict(sigma=(0.1, 2.0), p=0.5, radius=11),
   )  # fmt: skip
   c.inputs = dict(name='plain', size=224)

@@ -15,6 +15,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from importlib import util
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import NamedSharding
 
-from jssl import configs, modules
+from jssl import configs, modules, sizes
 from jssl.core import nets
 from jssl.core.build import Plan, columns_of, make_networks, open_data
 from jssl.core.graph import Graph
@@ -92,6 +93,7 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
     MARK: FORMAT, **told, 'modules': modules.use({**told, 'modules': p.config['modules']}),
     'encoder': p.config['represent'].get('encoder', 'backbone'), 'input': p.data.inputs,
     'columns': {name: dict(shape=x.shape, dtype=x.dtype.name, **x.facts) for name, x in p.data.spec.items()},
+    'sizes': {name: x.shape for name, x in sizes.seen(p.config, p.data, columns_of(p.data)).items() if x != p.data.spec[name]},
     'similarity': 'cosine', 'about': _about(p, results or {}),
   }  # fmt: skip
   config = json.loads(as_json(config))
@@ -347,7 +349,8 @@ def from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module]) -> d
 
 
 def _built(config: Mapping[str, Any], data: Data) -> tuple[dict[str, nets.Network], Callable, Transform | None]:
-  networks, columns = make_networks(config, data), columns_of(data)
+  seen = {name: replace(x, shape=config.get('sizes', {}).get(name, x.shape)) for name, x in data.spec.items()}  # in training
+  networks, columns = make_networks(config, data._replace(spec=seen)), columns_of(data)
   inputs = option('inputs', config['inputs'], 'views')
   method = make_method(networks, Graph((), {}, ()), {}, columns=columns, batch={}, inputs=inputs, encoder=config['encoder'])
   return networks, method.represent, resolved('transform', Transform, config['transform'], None) if config['transform'] else None

@@ -15,7 +15,7 @@ DEFAULTS = dict(
   mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
   guard=dict(name='stop'), claim=None, parts=(), kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
   transform=None, experiment=None, modules=None, resumed=(), raw_limit=2 * 2**30,
-  source=dict(threads=2, workers=0, prefetch=4, memory=RESIDENT),
+  source=dict(threads=2, workers=0, prefetch=4, memory=RESIDENT, decoders=0),
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
 # What a phase says for itself, beside its steps and the names of its losses; where it does not, what the config says holds.

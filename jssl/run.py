@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
 import jssl
@@ -27,16 +26,15 @@ from jssl.core.log import as_json, replace
 from jssl.core.mesh import BATCH, check_batch, make_mesh
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
-from jssl.data.core.sources import to_device
 from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input, too_large
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
-from jssl.metrics.health import alarm, measured, ranked
 from jssl.model import read_config, restore, save_run, trained_networks, writable
 from jssl.ops.rows import over_devices
 from jssl.options import lookup
+from jssl.panel import alarms, make_panel
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.plans.estimate import ahead
 from jssl.resume import continued, networks_for
@@ -242,28 +240,6 @@ def report(
   if workdir or jax.process_count() > 1:
     draw(p, results, subjects, workdir)
   return results
-
-
-def make_panel(p: Plan) -> Callable[[int, TrainState, Mapping[str, Any]], dict[str, float]]:
-  """The health panel of (phase, train state, batch): its features, and what its losses compare."""
-
-  @partial(jax.jit, static_argnums=0)
-  def look(phase: int, state: TrainState, batch):
-    method, first = p.phases[phase].turns[0].method, p.phases[phase].first
-    features = method.represent(state.params, state.state, {name: batch[name] for name in p.phases[phase].data.spec}).pooled
-    return measured(features, **method.watch(state.params, state.state, batch, state.key, state.step - first))
-
-  def panel(phase: int, state: TrainState, batch) -> dict[str, float]:
-    # Every process holds its part of the batch, so it is put together on the mesh that the state is on, and what it gives is gathered.
-    batch = to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
-    return ranked(*multihost_utils.process_allgather(look(phase, state, batch), tiled=True))
-
-  return panel
-
-
-def alarms(figures: Mapping[str, float]) -> list[str]:
-  """What the newest figures of a log warn of."""
-  return alarm({name.rsplit('/', 1)[-1]: float('nan') if x is None else x for name, x in figures.items()})
 
 
 def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:

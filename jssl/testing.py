@@ -170,9 +170,13 @@ def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: 
 def first_batch(p: Plan, phase: int = 0, start: tuple | None = None) -> dict[str, np.ndarray]:
   """The first examples of a phase's training split, in the shapes of the plan, with what its refreshes make of `start`."""
   size, data, method = p.config['batch_size'], p.phases[phase].data, p.phases[phase].turns[0].method
-  rows = np.arange(size) % len(data.splits['train'])
-  examples = [data.splits['train'][int(i)] for i in rows]
-  batch = {name: np.stack([np.asarray(e[name], x.dtype) for e in examples]) for name, x in data.spec.items()}
+  train = data.splits['train']
+  rows = np.arange(size) % len(train)
+  if data.info.get('drawn'):
+    batch = train.drawn(rows, 0, p.config['seed'])
+  else:
+    examples = [train[int(i)] for i in rows]
+    batch = {name: np.stack([np.asarray(e[name], x.dtype) for e in examples]) for name, x in data.spec.items()}
   for refresh in p.phases[phase].refreshes.values():
     represent = partial(jax.jit(method.represent, static_argnames='network'), *start)
     made = refresh.make(represent, method.networks(*start), data, jax.random.key(0))

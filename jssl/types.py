@@ -187,6 +187,7 @@ class Info(TypedDict, total=False):
   analogies: Mapping[str, Any]  # kind -> rows [k 4]
   edges: Any  # pairs of rows [m 2] that mean the same
   split: str  # 'random' where 'train' and 'test' were drawn at random from the same examples, and could be drawn anew
+  drawn: Mapping[str, tuple[int, ...]]  # column -> shape in batches of training, where it is random crops: (views, h, w, c)
   environment: Any  # where policies play, as in `envs.environments`
   play: Callable  # (policy, key, episodes) -> returns [episodes]
   mark: Callable  # answers [n t] -> which of their steps are wrong, [n k]

@@ -88,11 +88,15 @@ def test_what_is_published_says_where_and_at_what_cost():
 def test_simclr_on_imagenet_is_traced_at_full_size(monkeypatch):
   count, size = dict(train=1_281_167, test=50_000), 256
 
-  def imagenet(*, test: str, resize: int) -> Data:
-    assert (test, resize) == ('validation', size)
+  class Cropped(Columns):
+    crop = True
+
+  def imagenet(*, test: str, resize: int, crop: dict) -> Data:
+    assert (test, resize, crop['views']) == ('validation', size, 2)
     some = lambda n: Columns(dict(image=np.broadcast_to(np.uint8(0), (n, size, size, 3)), label=np.broadcast_to(np.int32(0), n)))
     spec = dict(image=Column((size, size, 3), np.uint8), label=Column((), np.int32, 1000))
-    return Data({split: some(n) for split, n in count.items()}, spec, 'image', {})
+    splits = dict(train=Cropped(some(count['train']).columns), test=some(count['test']))
+    return Data(splits, spec, 'image', {'drawn': {'image': (crop['views'], crop['size'], crop['size'], 3)}})
 
   monkeypatch.setitem(tables.TABLES['data'], 'imagenet2012', imagenet)
   c = run.load_config('simclr:imagenet')
@@ -102,6 +106,7 @@ def test_simclr_on_imagenet_is_traced_at_full_size(monkeypatch):
   assert sizes == dict(backbone=23_508_032, projector=2048 * 2048 + 2 * 2048 + 2048 * 128)  # torchvision's without its classifier
   assert p.steps == 100 * (count['train'] // 4096)
   assert c.optimizer.learning_rate.peak == pytest.approx(4.8)
+  assert p.batch['image'].shape == (4096, 2, 224, 224, 3)
   testing.check_traces(c)
 
 

@@ -2,9 +2,8 @@
 
 The scale `imagenet` is the paper's default setting (section 2.3, augmentations in appendix A), with the temperature of the official code
 (README, 0.1) and its projection head (model_util.py), which ends in batch normalisation; here without a learned scale.
-Left out: crops of the original files (appendix A): images are first scaled and cut to 256 x 256, as shapes are static. Inference on the
-central 224 of 256 pixels (appendix B.5): the whole image is scaled to 224.
-Deviates: brightness is scaled (paper: shifted), and images are resized linearly (official bicubic), as in torchvision.
+Left out: inference on the central 224 of 256 pixels (appendix B.5): the whole image is scaled to 224.
+Deviates: brightness is scaled (paper: shifted), as in torchvision.
 """
 
 from jssl.configs import common

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl import starts, tables
+from jssl import sizes, starts, tables
 from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reached
 from jssl.core.mesh import check_layout
 from jssl.core.method import make_method
@@ -76,7 +76,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     check_layout(batch_size, c['mesh'], natural(c, 'micro_batches'), c['rules'])
   epoch = batches_of(data, c['data'], batch_size)
   steps = 0 if not c['losses'] else natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
-  networks = make_networks(c, data)
+  networks = sizes.fitted(c, data, columns_of(data), make_networks)
   phases, first = [], 0
   for spec, length in spread(c['phases'], steps, epoch):
     phases.append(make_phase(c, spec, first, length, data, networks))
@@ -193,7 +193,7 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
     refreshes[name] = call(option(f'refresh.{name}', given, 'refreshes', clock))._replace(every=every)
   fresh = {name: x for refresh in refreshes.values() for name, x in refresh.columns(data).items()}
   columns = {**columns_of(data), **fresh}
-  batch = {name: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype) for name, x in columns.items()}
+  batch = {name: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype) for name, x in sizes.in_training(data, columns).items()}
   teachers = make_teachers(c, networks, clock)
   names = chosen('phases.losses', spec.get('losses'), c['losses'])
   begin = starts.outside(mapping('start', c['start']), networks)
@@ -310,10 +310,7 @@ def make_node(name: str, spec: Any, c: Mapping[str, Any], networks, teachers, cl
   frozen = chosen(f'{place}.frozen', spec.pop('frozen', ()), networks)
   teacher = spec.pop('of_teacher', next(iter(teachers), None))
   factory = lookup('passes', spec.get('name'), place)
-  parameters, hints = inspect.signature(factory).parameters, typing.get_type_hints(factory)
-  view = parameters.get('view')
-  if view and c['view'] and 'view' not in spec and (view.default is view.empty or 'on' not in spec):
-    spec['view'] = c['view']
+  hints, spec = typing.get_type_hints(factory), sizes.with_view(spec, factory, c['view'])
   reads = [ref for key, value in spec.items() if mentions(hints.get(key)) and value is not None for ref in references(value)]
   for ref in reads:
     parse(ref, place)

@@ -38,7 +38,7 @@ def open_source(plan: Plan, phase: Phase | None = None) -> Source:
   rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
   if phase.data.source:
     return phase.data.source(size, seed, phase.turns[0].method.networks, rows)
-  ways = {name: plan.config['source'][name] for name in ('threads', 'workers', 'prefetch', 'memory')}
+  ways = {name: plan.config['source'][name] for name in ('threads', 'workers', 'prefetch', 'memory', 'decoders')}
   return GrainSource(phase.data.splits['train'], size, seed=seed, rows=rows, **ways)
 
 
@@ -110,7 +110,9 @@ def run(
         going.first_step = going.first_step or time.perf_counter() - began
     going.log.finish()
   seconds = time.perf_counter() - began
-  return Trained(_judged(going.train), going.log, compiles.count, seconds, going.first_step, going.programs, seed_data(plan), going.given.get(0))
+  return Trained(
+    _judged(going.train), going.log, compiles.count, seconds, going.first_step, going.programs, seed_data(plan), going.given.get(0)
+  )
 
 
 class _Run:

@@ -28,7 +28,7 @@ REST = '*'  # statements of a module that define nothing: they belong to every d
 # What computes figures whatever the config names; of a system with a loop of its own, that loop.
 CLAIM = ('jssl.ledger.blind.settled', 'jssl.ledger.claims.judge')
 FIGURES = (
-  'jssl.core.build.plan', 'jssl.run.choose', 'jssl.run.make_panel', 'jssl.run.learn', 'jssl.run.starts_of', 'jssl.run.compare',
+  'jssl.core.build.plan', 'jssl.run.choose', 'jssl.panel.make_panel', 'jssl.run.learn', 'jssl.run.starts_of', 'jssl.run.compare',
   'jssl.data.core.roles.final', *CLAIM,
 )  # fmt: skip
 LOOP = ('jssl.loops.make', 'jssl.loops.run', *CLAIM)

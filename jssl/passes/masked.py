@@ -1,6 +1,7 @@
 """Passes in which part of the input is hidden from a network over patches, frames or tubelets."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from jssl.noise.diffusion import Noised
 from jssl.objectives.prediction import feature_norm
 from jssl.ops.patches import patch_sides, patchify, take
-from jssl.types import Call, Mask, Noise, Pass, Ref, View
+from jssl.types import Array, Call, Mask, Noise, Pass, Ref, View
 
 
 def masked_encode(
@@ -32,7 +33,7 @@ def masked_encode(
     encoder: the backbone, with a `grid` and a `patch`.
     hide: 'drop', so that only visible patches are encoded, or 'replace', by a learned token, so that all are.
     target_view: a view that is not encoded, and whose patches are `patches`: the same image at another resolution.
-    teacher_views: views that the teacher encodes, where there is one.
+    teacher_views: views that the teacher encodes, where there is one, without dropout or drop path.
 
   Gives, of one view as they are and of several for each view:
     tokens: [b m d], or [b n d] where hidden patches are replaced.
@@ -53,13 +54,14 @@ def masked_encode(
     noise = {} if time is None else {'time': call.read(time)}
 
     def one(i, x, own_mask):
-      net = (call.target if call.target and i in teacher_views else call.nets)[encoder]
+      taught = call.target if i in teacher_views else None
+      net = (taught or call.nets)[encoder]
       at = (i,) if len(seen) > 1 else ()
+      sides = sides_of(net, x)
       drawn = own_mask(call.key('mask', *at), grid=net.grid)
       given = {'keep': drawn.keep} if hide == 'drop' else {'mask': drawn.mask}
-      tokens = net(x, keys=call.key('encoder', *at), **given, **noise).tokens
+      tokens = net(x, keys=None if taught else call.key('encoder', *at), **given, **noise).tokens
       whole = x if target_view is None else views[target_view]
-      sides = patch_sides(net.patch, len(net.grid))
       sides = tuple(p * high // low for p, high, low in zip(sides, whole.shape[1:], x.shape[1:], strict=False))
       found = {'tokens': tokens, 'pooled': jnp.mean(tokens, 1), 'x': x, 'time': noise.get('time', jnp.zeros(len(x)))}
       return found | drawn._asdict() | ({'patches': patchify(whole, sides)} if 'patches' in call.asked else {})
@@ -68,6 +70,24 @@ def masked_encode(
     return each[0] if len(each) == 1 else {name: {i: found[name] for i, found in enumerate(each)} for name in each[0]}
 
   return Pass(run, ('tokens', 'pooled', 'x', 'patches', 'time', 'mask', 'keep', 'hidden', 'restore', 'targets', 'weight'))
+
+
+def sides_of(net: Any, x: Array) -> tuple[int, ...]:
+  """The sides of a patch of `x` [b *grid c].
+
+  Raises:
+    ValueError: x has another grid of patches than the network, from whose grid masks and decoders take their places.
+  """
+  sides = patch_sides(net.patch, len(net.grid))
+  grid = tuple(side / p for side, p in zip(x.shape[1:], sides, strict=False))
+  if grid != tuple(net.grid) and not getattr(net, 'stem', 0):  # a ViT with a stem says itself that it cannot hide patches
+    shape = lambda of: ' x '.join(map(str, of))
+    whole = tuple(n * p for n, p in zip(net.grid, sides, strict=True))
+    raise ValueError(
+      f'a view of {shape(x.shape[1:-1])} is masked, and the network has patches of {shape(sides)} in a grid of {shape(net.grid)}: '
+      f'give views of {shape(whole)}'
+    )
+  return sides
 
 
 def masked_and_noised(
@@ -99,6 +119,7 @@ def masked_and_noised(
   def run(call: Call):
     (x,) = view(call.key('view'), call.batch)
     net, told = call.nets[encoder], call.nets[decoder]
+    sides_of(net, x)
     count = round(clean * len(x))
     if abs(count - clean * len(x)) > 1e-6:
       raise ValueError(f'a share of {clean} of {len(x)} examples is no whole number; choose a batch that it divides')

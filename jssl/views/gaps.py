@@ -23,7 +23,7 @@ def gapped_patches(keys: Keys, batch: Batch, *, patch: int, gap: int, column: st
 
   Reference: Wei, Gupta, Morgado 2024, arXiv:2407.15837, section 3 (patches of 16, gap 4).
   """
-  _, h, w, c = batch[column].shape
+  h, w, c = batch[column].shape[-3:]
   rows, columns = h // patch, w // patch
   step = patch + gap
   (x,) = augment(keys, batch, column=column, views=1, size=(rows * step - gap, columns * step - gap), **options)

@@ -106,7 +106,8 @@ def augment(
 
   Args:
     keys: [b] one key an example.
-    batch: columns; `column` is [b h w c], uint8 (divided by 255) or float in [0, 1].
+    batch: columns; `column` is [b h w c], uint8 (divided by 255) or float in [0, 1]; or [b v h w c], crops that the data have drawn, of
+      which view i is made of the i-th.
     views: how many views of this recipe, or one mapping a view whose entries replace the options below for that view:
       `({}, dict(blur=None, solarize=0.2))`.
     size: side of the view in pixels, or (height, width); None keeps the image's. Without `crop` the whole image is
@@ -149,7 +150,13 @@ def augment(
   for own in views:
     if unknown := set(own) - set(shared):
       raise ValueError(f'views: unknown options {sorted(unknown)}; a view may replace {sorted(shared)}')
-  return tuple(_view(fold(keys, v), x, **{**shared, **own}) for v, own in enumerate(views))
+  if x.ndim == 4:
+    return tuple(_view(fold(keys, v), x, **{**shared, **own}) for v, own in enumerate(views))
+  if len(views) != x.shape[1]:
+    raise ValueError(f'{column!r} has {x.shape[1]} crops an example, of which {len(views)} views are asked for: give data.crop as many views')
+  if any({**shared, **own}['crop'] is not None for own in views):
+    raise ValueError(f'{column!r} is cropped where it is decoded, and a view crops it again: leave crop out of the view, or out of the data')
+  return tuple(_view(fold(keys, v), x[:, v], **{**shared, **own}) for v, own in enumerate(views))
 
 
 def plain(
@@ -160,7 +167,7 @@ def plain(
   size: int | tuple[int, int] | None = None,
   mean: float | Sequence[float] | None = None,
   std: float | Sequence[float] | None = None,
-) -> tuple[Array]:
+) -> tuple[Array, ...]:
   """The image itself, for evaluation and reconstruction: scaled, resized whole, standardised. Draws nothing.
 
   Args:
@@ -168,13 +175,14 @@ def plain(
     batch, column, size, mean, std: as for `augment`.
 
   Returns:
-    One view, [b height width c] float32.
+    One view, [b height width c] float32; of crops that the data have drawn, one a crop.
 
   Raises:
     ValueError: as for `augment`.
   """
   x = _pixels(batch, column)
-  return (_standardise(_resize(x, _shape(size, x)), mean, std),)
+  whole = (x,) if x.ndim == 4 else jnp.unstack(x, axis=1)
+  return tuple(_standardise(_resize(x, _shape(size, x)), mean, std) for x in whole)
 
 
 def _view(keys: Keys, x: Array, *, size, crop, flip, vflip, affine, jitter, grey, blur, solarize, cutout, mean, std):
@@ -409,8 +417,8 @@ def _pixels(batch: Batch, column: str) -> Array:
   if column not in batch:
     raise ValueError(f'the batch has no column {column!r}; it has {sorted(batch)}')
   x = batch[column]
-  if x.ndim != 4:
-    raise ValueError(f'{column!r} has shape {x.shape}, expected images [b h w c]')
+  if x.ndim not in (4, 5):
+    raise ValueError(f'{column!r} has shape {x.shape}, expected images [b h w c], or crops of them [b v h w c]')
   if x.dtype == jnp.uint8:
     return x.astype(jnp.float32) / 255
   if not jnp.issubdtype(x.dtype, jnp.floating):

@@ -8,6 +8,7 @@ from jssl import configs, testing
 from jssl.core.build import open_data, plan
 from jssl.core.loop import open_source
 from jssl.core.mesh import check_batch, make_mesh
+from jssl.data.core import pictures
 from jssl.keys import KINDS
 from jssl.ledger import catalogue
 from jssl.options import accepts, call, option
@@ -128,10 +129,11 @@ def test_a_data_set_of_ones_own_is_not_looked_for_elsewhere():
 
 
 def test_options_of_the_source_reach_it():
-  p = plan({**tiny('simclr'), 'source': dict(memory=0, threads=3, prefetch=1)})
-  assert p.config['source'] == dict(memory=0, threads=3, prefetch=1, workers=0)
+  p = plan({**tiny('simclr'), 'source': dict(memory=0, threads=3, prefetch=1, decoders=20)})
+  assert p.config['source'] == dict(memory=0, threads=3, prefetch=1, workers=0, decoders=20)
   source = open_source(p)
   assert (source._threads, source._prefetch, source._workers) == (3, 1, 0)
+  assert pictures.pool()._max_workers == 20
   assert source.next()['image'].shape == p.batch['image'].shape and source._stream is not None
   source.close()
 

@@ -11,7 +11,9 @@ from PIL import Image
 
 from jssl.data import digits, resident, tfds
 from jssl.data.core import records
+from jssl.data.core.readers import Readers
 from jssl.data.core.records import decode
+from jssl.data.core.sources import GrainSource
 from jssl.errors import DataError
 
 
@@ -70,6 +72,33 @@ def test_any_builder_is_read_and_resized(toy):
   np.testing.assert_array_equal(batch['image'][0], batch['image'][2])
   np.testing.assert_array_equal(train[3]['image'], batch['image'][0])
   assert sorted(resident(train).columns['label']) == [0] * 10 + [1] * 10
+
+
+def test_images_are_cropped_from_what_is_stored(toy):
+  data = tfds(**toy, crop=dict(views=3, scale=(0.1, 0.5), size=(6, 9)))
+  train, rows = data.splits['train'], np.array([3, 0, 3])
+  assert data.info['drawn'] == {'image': (3, 6, 9, 3)} and data.splits['test'].crop is None
+  batch = train.drawn(rows, 2, 5)
+  assert batch['image'].shape == (3, 3, 6, 9, 3)
+  np.testing.assert_array_equal(batch['label'], train.take(rows)['label'])
+  np.testing.assert_array_equal(batch['image'][0], batch['image'][2])
+  np.testing.assert_array_equal(batch['image'][1], train.drawn(np.array([0]), 2, 5)['image'][0])
+  assert (batch['image'][0] != train.drawn(rows[:1], 3, 5)['image'][0]).any()
+  np.testing.assert_array_equal(train.take(rows)['image'], tfds(**toy).splits['train'].take(rows)['image'])
+
+
+def test_a_worker_reads_the_same_images(toy):
+  for crop in (None, dict(views=2)):
+    split = tfds(**toy, crop=crop).splits['train']
+    of = lambda workers, split=split: GrainSource(split, 5, memory=0, workers=workers, prefetch=1, process_index=0, process_count=1)
+    alone, spread = of(0), of(1)
+    np.testing.assert_array_equal(alone.next()['image'], spread.next()['image'])
+    spread.close()
+
+
+def test_records_are_read_by_a_bounded_number_of_files(toy):
+  source, _ = tfds(**toy).splits['train']._opened
+  assert isinstance(source.data_source, Readers)
 
 
 def test_options_name_splits_features_and_sizes(toy):

@@ -5,6 +5,7 @@ In a config an operator is a data set whose option `of` is another: `dict(name='
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,13 @@ class Rows:
 
   def __getitem__(self, index: int) -> Mapping[str, np.ndarray]:
     return self.examples[int(self.rows[index])]
+
+  @property
+  def crop(self) -> Any:
+    return getattr(self.examples, 'crop', None)
+
+  def drawn(self, rows: np.ndarray, epoch: int, seed: int) -> dict[str, np.ndarray]:
+    return self.examples.drawn(self.rows[rows], epoch, seed)
 
   def decoded(self, limit: int) -> Columns | None:
     held = resident(self.examples, ALL)

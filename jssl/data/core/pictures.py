@@ -4,7 +4,7 @@ import io
 import logging
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,29 @@ READER = 2  # goes up when the same file is read as other pixels: decoded column
 MODES = {1: 'L', 3: 'RGB', 4: 'RGBA'}
 # Formats that Pillow knows by name, and reads by a program of the system or not at all.
 _UNREADABLE = ('BUFR', 'EPS', 'GRIB', 'HDF5', 'MPEG', 'WMF')
+
+
+_pool: tuple[int, ThreadPoolExecutor] | None = None  # of this process
+
+
+def decoders(threads: int) -> None:
+  """Sets how many threads of this process decode pictures; 0 for as many as it may use cores."""
+  global _pool
+  threads = threads or cores()
+  if _pool is None or _pool[0] != threads:
+    _pool = threads, ThreadPoolExecutor(threads)
+
+
+def cores() -> int:
+  """How many cores this process may use."""
+  return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def pool() -> ThreadPoolExecutor:
+  """The threads that decode pictures."""
+  if _pool is None:
+    decoders(0)
+  return _pool[1]
 
 
 def decode(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
@@ -30,28 +53,63 @@ def decode(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
   Raises:
     ValueError: another c, floats outside [0, 1], or whole numbers of unknown depth; errors of Pillow's besides.
   """
-  from PIL import Image, ImageOps
+  from PIL import Image
 
   h, w, c = shape
-  if c not in MODES:
-    raise ValueError(f'a picture has 1, 3 or 4 channels (grey, RGB, RGBA), not {c}; give such a shape')
   with Image.open(io.BytesIO(data)) as image:
-    turned = _orientation(image)
-    size = (h, w) if turned >= 5 else (w, h)  # 5 to 8 are a quarter turn
-    if image.size != size:
-      scale = max(size[0] / image.width, size[1] / image.height)
-      # A JPEG can be decoded at a half, a quarter or an eighth, never below what is asked; others ignore this.
-      image.draft(None, (round(image.width * scale), round(image.height * scale)))
-    if turned > 1:
-      image = ImageOps.exif_transpose(image)
-    image = _eight_bits(image)
-    if image.mode != MODES[c]:
-      image = image.convert(MODES[c])
+    width, height = _upright(image)
+    image = _loaded(image, c, max(w / width, h / height))
     if image.size != (w, h):
       scale = max(w / image.width, h / image.height)
       left, top = max(0, (image.width - w / scale) / 2), max(0, (image.height - h / scale) / 2)  # -1e-14 is refused
       image = image.resize((w, h), Image.Resampling.BICUBIC, box=(left, top, image.width - left, image.height - top))
     return np.asarray(image).reshape(shape)
+
+
+def cropped(data: bytes, shape: tuple[int, ...], draw: Callable[[int, int], Sequence[tuple[int, int, int, int]]]) -> np.ndarray:
+  """Boxes of one encoded picture, each scaled to h by w; read once, as `decode` reads it.
+
+  Args:
+    data: as in `decode`.
+    shape: h w c.
+    draw: (height, width) of the picture, upright -> boxes (top, left, height, width) in it, v of them.
+  Returns:
+    [v h w c] uint8.
+  Raises:
+    ValueError: as in `decode`.
+  """
+  from PIL import Image
+
+  h, w, c = shape
+  with Image.open(io.BytesIO(data)) as image:
+    width, height = _upright(image)
+    boxes = draw(height, width)
+    image = _loaded(image, c, max(max(h / high, w / wide) for _, _, high, wide in boxes))
+    y, x = image.height / height, image.width / width
+    views = []
+    for top, left, high, wide in boxes:
+      edges = left * x, top * y, min((left + wide) * x, image.width), min((top + high) * y, image.height)
+      views.append(np.asarray(image.resize((w, h), Image.Resampling.BICUBIC, box=edges)).reshape(shape))
+    return np.stack(views)
+
+
+def _upright(image: Any) -> tuple[int, int]:
+  """Width and height of a picture as its EXIF turns it."""
+  return image.size[::-1] if _orientation(image) >= 5 else image.size  # 5 to 8 are a quarter turn
+
+
+def _loaded(image: Any, channels: int, scale: float) -> Any:
+  """A picture upright, in 8 bits and so many channels; decoded smaller where that leaves at least `scale` times its sides."""
+  from PIL import ImageOps
+
+  if channels not in MODES:
+    raise ValueError(f'a picture has 1, 3 or 4 channels (grey, RGB, RGBA), not {channels}; give such a shape')
+  if scale < 1:  # a JPEG can be decoded at a half, a quarter or an eighth; others ignore this
+    image.draft(None, (round(image.width * scale), round(image.height * scale)))
+  if _orientation(image) > 1:
+    image = ImageOps.exif_transpose(image)
+  image = _eight_bits(image)
+  return image if image.mode == MODES[channels] else image.convert(MODES[channels])
 
 
 def read_folder(folder: str | os.PathLike, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
@@ -86,8 +144,7 @@ def read_folder(folder: str | os.PathLike, shape: tuple[int, ...]) -> tuple[np.n
     except Exception as error:  # decoders' errors are of many types
       raise ValueError(f'{folder / file} cannot be read as a picture ({first_line(error)}); mend it or take it out of the folder') from error
 
-  with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-    return np.stack(list(pool.map(read, files))), [f.as_posix() for f in files]
+  return np.stack(list(pool().map(read, files))), [f.as_posix() for f in files]
 
 
 def is_picture(name: str, shape: tuple[int, ...], dtype: Any) -> bool:

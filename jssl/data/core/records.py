@@ -19,7 +19,6 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -27,7 +26,9 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 
 from jssl.data.core.arrays import Columns
-from jssl.data.core.pictures import READER, decode, first_line
+from jssl.data.core.crops import Crops, boxes
+from jssl.data.core.pictures import READER, cropped, decode, first_line, pool
+from jssl.data.core.readers import Readers
 from jssl.errors import DataError
 from jssl.types import Column
 
@@ -49,6 +50,7 @@ class Records:
     spec: column -> shape and dtype of one example.
     fields: column -> the TFDS feature it comes from.
     folder: the folder of this version of the data set, where decoded columns are kept.
+    crop: what `drawn` crops of each image; None where there is none of that.
   """
 
   def __init__(
@@ -58,7 +60,9 @@ class Records:
     spec: Mapping[str, Column],
     fields: Mapping[str, str],
     folder: Path,
+    crop: Crops | None = None,
   ):
+    self.crop = crop
     self._prepared, self._split, self._spec, self._fields = prepared, split, dict(spec), dict(fields)
     # What the columns hold is in the name: another resize, feature or reader is another folder.
     parts = [split, f'v{READER}', *('.'.join([fields[name], *map(str, x.shape)]) for name, x in spec.items())]
@@ -80,12 +84,24 @@ class Records:
     """The examples `rows` [b], decoded and stacked: column -> [b ...]."""
     if self._columns is not None:
       return self._columns.take(rows)
+    return self._told(rows, lambda name, row, data: decode(data, self._spec[name].shape))
+
+  def drawn(self, rows: np.ndarray, epoch: int, seed: int) -> dict[str, np.ndarray]:
+    """The examples `rows` [b] with random crops of their images as they are stored: image [b v h w c], the others as in `take`."""
+
+    def read(name: str, row: int, data: bytes) -> np.ndarray:
+      shape = (*self.crop.size, self._spec[name].shape[-1])
+      return cropped(data, shape, functools.partial(boxes, self.crop, seed, epoch, row))
+
+    return self._told(rows, read)
+
+  def _told(self, rows: np.ndarray, picture: Callable[[str, int, bytes], np.ndarray]) -> dict[str, np.ndarray]:
     try:
-      return self._read(rows)
+      return self._read(rows, picture)
     except Exception as error:  # a reader's and a decoder's errors are of many types
       if len(rows) > 1:
         for row in rows:  # names the one
-          self.take(np.array([row]))
+          self._told(np.array([row]), picture)
       if isinstance(error, DataError):
         raise
       raise DataError(
@@ -93,15 +109,16 @@ class Records:
         ' remove the folder and prepare the data set again'
       ) from error
 
-  def _read(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-    source, encoded, pool = self._opened
+  def _read(self, rows: np.ndarray, picture: Callable[[str, int, bytes], np.ndarray]) -> dict[str, np.ndarray]:
+    source, encoded = self._opened
     records = source.__getitems__([int(row) for row in rows])
     batch = {}
     for name, x in self._spec.items():
       values = [record[self._fields[name]] for record in records]
       if name in encoded:
-        values = list(pool.map(functools.partial(decode, shape=x.shape), values))
-      batch[name] = np.stack([np.asarray(value, x.dtype).reshape(x.shape) for value in values])
+        batch[name] = np.stack(list(pool().map(functools.partial(picture, name), map(int, rows), values)))
+      else:
+        batch[name] = np.stack([np.asarray(value, x.dtype).reshape(x.shape) for value in values])
     return batch
 
   def decoded(self, limit: int) -> Columns | None:
@@ -148,8 +165,27 @@ class Records:
         f'{builder.info.full_name} has no split {self._split!r}: expected one of {sorted(builder.info.splits)}, or a'
         " slice of one as in 'train[:90%]'"
       ) from error
-    encoded = {name for name, field in self._fields.items() if field in images}
-    return source, encoded, ThreadPoolExecutor(min(16, os.cpu_count() or 1))
+    # In the place of TFDS's own, which keeps every file open that it has read.
+    source.data_source = Readers([(x.filename, x.skip, x.take) for x in builder.info.splits[self._split].file_instructions])
+    return source, {name for name, field in self._fields.items() if field in images}
+
+  def __getstate__(self) -> dict[str, Any]:
+    return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
+
+
+class Once:
+  """What a function gives, called at the first call alone; a process that it is sent to calls it again."""
+
+  def __init__(self, make: Callable[[], Any]):
+    self._make, self._given = make, []
+
+  def __call__(self) -> Any:
+    if not self._given:
+      self._given.append(self._make())
+    return self._given[0]
+
+  def __getstate__(self) -> dict[str, Any]:
+    return {'_make': self._make, '_given': []}
 
 
 def prepare(make: Callable[[], Any], data_dir: Path, *, quiet: bool = False) -> Any:

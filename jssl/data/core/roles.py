@@ -93,7 +93,7 @@ def _with(data: Data, parts: Mapping[str, tuple[Examples, np.ndarray]], named: M
   """The data with splits that are rows of others, and their texts, where there are any, with them."""
   splits, texts = dict(data.splits), dict(data.info.get('texts', {}))
   for split, (examples, rows) in parts.items():
-    if isinstance(held := resident(examples), Columns):
+    if getattr(examples, 'crop', None) is None and isinstance(held := resident(examples), Columns):
       splits[split] = Columns(held.take(rows))
     else:
       splits[split] = Rows(examples, rows)

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from jssl.data.core import pictures
 from jssl.data.core.arrays import RESIDENT, Columns, resident, stack
 from jssl.data.core.order import orders, permutation
-from jssl.data.core.pictures import checked
 from jssl.types import Batch, Examples
 
 
@@ -22,7 +22,8 @@ class GrainSource:
   batch is the same in content and order for any P that divides B.
 
   A split that fits in memory when decoded is held there, and a batch is one fancy index. A larger one is read and
-  decoded ahead by grain's threads. Both give the same batches.
+  decoded ahead by grain's threads. Both give the same batches. A split with a `crop` is never held: its pictures are cropped anew in every
+  epoch where they are decoded, by `drawn`, from (seed, epoch, example).
 
   Beside the columns of the data a batch has `example`, the index in the split, and `epoch`, both [b] int32: they seed
   the example's random keys.
@@ -38,6 +39,7 @@ class GrainSource:
     threads: batches read at once when streaming, in each worker.
     workers: processes that read when streaming, for splits whose decoding holds Python's lock; 0 for threads of this one alone.
     prefetch: batches kept ready when streaming, in each worker.
+    decoders: threads that decode pictures, in each worker; 0 for one a core that the process may use, shared among the workers.
   Raises:
     ValueError: a batch larger than the split, not divisible among the processes, a column called example or epoch, or pictures
       called image that are neither bytes nor float in [0, 1].
@@ -56,23 +58,26 @@ class GrainSource:
     threads: int = 2,
     workers: int = 0,
     prefetch: int = 4,
+    decoders: int = 0,
   ):
     p = jax.process_index() if process_index is None else process_index
     count = jax.process_count() if process_count is None else process_count
-    self._examples = resident(examples, memory) or examples
+    pictures.decoders(decoders)
+    self._crops = getattr(examples, 'crop', None) is not None
+    self._examples = not self._crops and resident(examples, memory) or examples
     self._n = len(self._examples)
     if not 1 <= batch_size <= self._n:
       raise ValueError(f'batch_size={batch_size} with {self._n} examples: expected 1 to {self._n}')
     if rows is None and (not 0 <= p < count or batch_size % count):
       raise ValueError(f'batch_size={batch_size} for process {p} of {count}: expected a multiple of the process count')
     known = self._examples.columns if isinstance(self._examples, Columns) else stack([self._examples[0]])
-    checked(known)  # a split in memory whole, of a larger one the first example
+    pictures.checked(known)  # a split in memory whole, of a larger one the first example
     if taken := {'example', 'epoch'} & set(known):
       raise ValueError(f'the data have columns {sorted(taken)}: a source adds those itself; rename them')
     self.batches_per_epoch = self._n // batch_size
     self._batch_size, self._seed = batch_size, seed
     self._rows = np.arange(batch_size).reshape(count, -1)[p] if rows is None else rows
-    self._threads, self._workers, self._prefetch = threads, workers, prefetch
+    self._threads, self._workers, self._prefetch, self._decoders = threads, workers, prefetch, decoders
     self._order = orders(self._n, seed)
     self._order(0, np.zeros(1, np.int64))  # refuses a bad seed here and now
     self._given: np.ndarray | None = None
@@ -87,8 +92,12 @@ class GrainSource:
     else:
       i = permutation(self.batches_per_epoch, self._seed, epoch)[i]
       rows = self._given[i * self._batch_size + self._rows]
-    columns = self._examples.take(rows) if hasattr(self._examples, 'take') else stack([self._examples[int(row)] for row in rows])
-    return {**columns, 'example': rows.astype(np.int32), 'epoch': np.full(len(rows), epoch, np.int32)}
+    return {**self._columns(rows, epoch), 'example': rows.astype(np.int32), 'epoch': np.full(len(rows), epoch, np.int32)}
+
+  def _columns(self, rows: np.ndarray, epoch: int) -> dict[str, np.ndarray]:
+    if self._crops:
+      return self._examples.drawn(rows, epoch, self._seed)
+    return self._examples.take(rows) if hasattr(self._examples, 'take') else stack([self._examples[int(row)] for row in rows])
 
   def next(self, train_state: Any = None) -> dict[str, np.ndarray]:
     """The next batch. Data do not depend on the state of training, so `train_state` is not looked at."""
@@ -166,6 +175,7 @@ class GrainSource:
   def __setstate__(self, state: Mapping[str, Any]) -> None:
     self.__dict__.update(state)
     self._order = orders(self._n, self._seed)
+    pictures.decoders(self._decoders or max(1, pictures.cores() // max(1, self._workers)))
 
 
 class _Steps:

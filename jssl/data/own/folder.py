@@ -1,7 +1,9 @@
 """Folders of pictures: classes are the folders within, if any."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jssl.data.own.files import parts, stamps
 from jssl.data.own.rows import Found, Options, made
@@ -9,12 +11,21 @@ from jssl.errors import DataError
 from jssl.types import Data
 
 
-def folder(path: str, *, resize: int | tuple[int, int] | None = None, channels: int | None = None, held_out: float = 0.2) -> Data:
+def folder(
+  path: str,
+  *,
+  resize: int | tuple[int, int] | None = None,
+  crop: Mapping[str, Any] | None = None,
+  channels: int | None = None,
+  held_out: float = 0.2,
+) -> Data:
   """Pictures in a folder; those in folders within it have these as their classes.
 
   Args:
     path: PATH of 'folder:PATH'. With folders `train` and `test` (or `val`) in it, or another PATH_test beside it, these are the splits.
     resize: pixels, side or (height, width): pictures are scaled to cover it and cut at the centre. None: see `own.pictures.shape_of`.
+    crop: random crops of the pictures as they are stored, in training: dict(views=2, scale=(0.08, 1), ratio=(3/4, 4/3), size=None); see
+      `core.crops.crops_of`.
     channels: 1 grey, 3 RGB, 4 RGB and alpha; None for grey where all pictures are, else RGB.
     held_out: share of the pictures in 'test', by a hash of each one's name, where there is no folder for it.
 
@@ -36,7 +47,7 @@ def folder(path: str, *, resize: int | tuple[int, int] | None = None, channels: 
     classes = [Path(name).parts[0] if os.sep in name else None for name in names]
     columns = {'image': places, **({'label': classes} if any(classes) else {})}
     found[split] = Found(columns, names if len(of_split) == 1 else [f'{of.name}/{name}' for name in names])
-  return made(source, found, Options(image='image', resize=resize, channels=channels, held_out=held_out), stamps(files))
+  return made(source, found, Options(image='image', resize=resize, channels=channels, held_out=held_out, crop=crop), stamps(files))
 
 
 def listed(where: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Data sets of Hugging Face: saved in a folder, or by their name on the hub."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def hub(
   text: str | None = None,
   label: str | None = None,
   resize: int | tuple[int, int] | None = None,
+  crop: Mapping[str, Any] | None = None,
   channels: int | None = None,
   tokenizer: str | None = None,
   length: int | None = None,
@@ -30,7 +32,7 @@ def hub(
   Args:
     name: a folder that `save_to_disk` wrote, or a name on the hub, which needs a network unless the set is in its cache.
     subset: the configuration on the hub.
-    image, text, label, resize, channels, tokenizer, length, vocabulary, held_out: as in `table`.
+    image, text, label, resize, crop, channels, tokenizer, length, vocabulary, held_out: as in `table`.
 
   Returns:
     Data.
@@ -47,7 +49,7 @@ def hub(
   found = {split: rows(x, split) for split, x in sets.items()}
   own = next((key for key in features if hasattr(features[key], 'names')), None)
   image = 'image' if image in pictured(features) else image
-  given = Options(image, text, label or own, resize, channels, tokenizer, length, vocabulary, held_out, classes)
+  given = Options(image, text, label or own, resize, channels, tokenizer, length, vocabulary, held_out, classes, crop)
   files = [path for path in sorted(where.rglob('*')) if path.is_file()] if where.is_dir() else []
   seen = stamps(files) or {split: x._fingerprint for split, x in sets.items()}
   return made(f'hf:{name}', found, given, seen)

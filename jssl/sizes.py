@@ -1,0 +1,134 @@
+"""Sizes of pictures as networks see them: what the views of a config make of a column.
+
+Networks are built on the views that passes draw in training, and not on the pictures of the data, which views crop and resize.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jssl.data.core.pictures import is_picture
+from jssl.errors import ConfigError, DataError
+from jssl.options import lookup, mapping, naming, option, signed, with_facts
+from jssl.types import Column, Data
+
+EXAMPLES = 2  # of the batch on which views are traced
+
+
+def fitted(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column], make: Callable) -> Any:
+  """The networks that `make(c, data)` gives, each built on pictures of the size that `seen` tells.
+
+  Raises:
+    ConfigError: `inputs` gives another size, which the networks that read it cannot take.
+  """
+  at_hand = seen(c, data, columns)
+  networks = make(c, data._replace(spec=at_hand))
+  told = c.get('represent', {}).get('encoder', 'backbone')
+  spec = c['backbone'] if told == 'backbone' else c['heads'].get(told, {})
+  on = spec.get('on', f'data.{data.inputs}' if told == 'backbone' else '') if isinstance(spec, Mapping) else ''
+  name = on.removeprefix('data.') if isinstance(on, str) else ''
+  given = inputs_of(c, name, columns) if name in at_hand and is_picture(name, at_hand[name].shape, at_hand[name].dtype) else []
+  if not given or given[0] == at_hand[name].shape:
+    return networks
+  built, shape = at_hand[name].shape, given[0]
+  module = nnx.eval_shape(lambda: networks[told].create(jax.random.key(0)))
+  module.eval()
+  try:
+    nnx.eval_shape(lambda module, x: module(x), module, jax.ShapeDtypeStruct((EXAMPLES, *shape), jnp.float32))
+  except Exception as error:  # a network's complaints are of many types
+    raise ConfigError(
+      f'inputs gives pictures of {_told(shape)}, and {told} is built on training views of {_told(built)} and takes no others '
+      f'({" ".join(str(error).split())[:120]}); give inputs the size {built[0]}'
+    ) from error
+  return networks
+
+
+def seen(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
+  """`data.spec` in which a column of pictures has the shape of its views.
+
+  That of the largest view that passes draw of it in training, so of a global view and not of small crops; where they draw none, that of
+  `inputs`. Networks that resize their positions take the other sizes, and others refuse them.
+
+  Args:
+    c: the config.
+    data: whose columns.
+    columns: those, and what else a batch has.
+  """
+  found: dict[str, list] = {}
+  trained = in_training(data, columns)
+  for place, spec, left_out in views(c, columns):
+    of, shapes = drawn(place, spec, data.inputs, trained)
+    if of in data.spec:
+      found.setdefault(of, []).extend(shape for i, shape in enumerate(shapes) if i != left_out)
+  spec = {}
+  for name, column in data.spec.items():
+    like = lambda shapes, column=column: [x for x in shapes if len(x) == 3 and x[-1] == column.shape[-1]]
+    pictures = is_picture(name, column.shape, column.dtype)
+    shapes = pictures and (like(found.get(name, [])) or like(inputs_of(c, name, columns)))
+    spec[name] = replace(column, shape=max(shapes, key=math.prod)) if shapes else column
+  return spec
+
+
+def in_training(data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
+  """Columns as batches of training have them: of pictures that are cropped where they are decoded, all crops.
+
+  Raises:
+    DataError: the training split has lost what crops them.
+  """
+  shapes = data.info.get('drawn', {})
+  if shapes and getattr(data.splits['train'], 'crop', None) is None:
+    raise DataError(f'{data.info.get("name", "the data")}: examples that were joined or given columns are not cropped; leave data.crop out')
+  return {name: replace(x, shape=shapes.get(name, x.shape)) for name, x in columns.items()}
+
+
+def views(c: Mapping[str, Any], columns: Mapping[str, Column]) -> Iterator[tuple[str, Mapping[str, Any], int | None]]:
+  """(place, view, number of one that no network encodes) of every pass that draws views."""
+  for name, spec in mapping('passes', with_facts(c.get('passes') or {}, columns)).items():
+    spec = mapping(place := f'passes.{name}', spec)
+    if 'name' in spec:
+      spec = with_view(spec, lookup('passes', spec['name'], place), with_facts(c.get('view'), columns))
+    if isinstance(spec.get('view'), Mapping):
+      yield f'{place}.view', spec['view'], spec.get('target_view')
+
+
+def with_view(spec: dict[str, Any], factory: Callable, view: Any) -> dict[str, Any]:
+  """The options of a pass, with the view of the config where it draws one and names none."""
+  of = inspect.signature(factory).parameters.get('view')
+  takes = of and view and 'view' not in spec and (of.default is of.empty or 'on' not in spec)
+  return {**spec, 'view': view} if takes else spec
+
+
+def inputs_of(c: Mapping[str, Any], name: str, columns: Mapping[str, Column]) -> list[tuple[int, ...]]:
+  """The shapes that `inputs` gives of a column."""
+  of, shapes = drawn('inputs', with_facts(c.get('inputs'), columns) or dict(name='columns', names=(name,)), name, columns)
+  return shapes if of == name else []
+
+
+def drawn(place: str, spec: Mapping[str, Any], column: str, columns: Mapping[str, Column]) -> tuple[str, list[tuple[int, ...]]]:
+  """The column that a view reads, `column` unless it says so, and the shapes of the views of it."""
+  while isinstance(spec.get('view'), Mapping):  # one within another, which leaves its sizes as they are
+    spec, place = spec['view'], f'{place}.view'
+  view = option(place, spec, 'views')
+  if 'names' in spec:
+    return column, [columns[column].shape[-3:]] if column in spec['names'] and column in columns else []
+  found = inspect.signature(signed(view.func)).parameters.get('column')
+  column = spec.get('column', column if found is None or found.default is found.empty else found.default)
+  keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), EXAMPLES))
+  batch = {name: jax.ShapeDtypeStruct((EXAMPLES, *x.shape), x.dtype) for name, x in columns.items()}
+  try:
+    with naming(place):
+      return column, [x.shape[1:] for x in jax.tree.leaves(jax.eval_shape(view, keys, batch))]
+  except ConfigError as error:
+    if isinstance(error.__cause__, KeyError):  # of a column that is made while the networks train
+      return column, []
+    raise
+
+
+def _told(shape: tuple[int, ...]) -> str:
+  return 'x'.join(map(str, shape[:2]))
