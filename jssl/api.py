@@ -23,6 +23,7 @@ from jssl.inputs import encoded, is_raw
 from jssl.model import Model
 from jssl.pictures.live import drawn
 from jssl.resume import continued
+from jssl.storage import reach
 from jssl.tables import DATA
 from jssl.types import Data
 
@@ -168,7 +169,7 @@ def train(
   if config.get('experiment'):
     raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
   adapt(config)
-  workdir = run.local(workdir) if workdir else None
+  workdir = reach(workdir) if workdir else None
   p = plan(continued(config, workdir, [setting(*item) for item in (resume_with or {}).items()]))
   with nullcontext() if quiet else drawn(p.config['name'], p.steps, p.config['batch_size']) as drawing:
     results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet or drawing)

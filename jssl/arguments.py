@@ -4,6 +4,9 @@ import argparse
 import os
 from pathlib import Path
 
+from jssl import storage
+from jssl.errors import ConfigError
+
 SOURCES = (
   'folder:PATH, PATH.jsonl, .csv, .tsv, .parquet, .npy, .npz, .smi or .ts, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, graph:PATH, '
   "triples:PATH, series:PATH, or a data set's name"
@@ -11,13 +14,16 @@ SOURCES = (
 
 
 def path(text: str) -> Path:
-  """A path that is given, `~` being the home directory.
+  """A path that is given, `~` being the home directory, or an address in a bucket.
 
   An empty one, as an unset variable of a shell leaves, would be the folder that one is in.
   """
   if not text:
     raise argparse.ArgumentTypeError('a path must not be empty')
-  return Path(os.path.expanduser(text))
+  try:
+    return storage.path(text) if ':/' in text else Path(os.path.expanduser(text))
+  except ConfigError as error:
+    raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -130,6 +130,7 @@ class _Run:
     self.done = int(self.train.step)
     self.now = phase_at(plan.phases, self.done)
     self.log = Log(workdir if self.lead else None, self.done, tensorboard)
+    closing.callback(self._close_log)
     self.bar = None
     self.pending, self.alarmed, self.first_step = None, 0, 0.0
     self.recent: dict[int, Batch] = {}  # step -> batch, where batches cannot be made again
@@ -151,6 +152,11 @@ class _Run:
     if 'order' in self.columns:
       self._source(phase_at(self.plan.phases, int(train.step))).reorder(self.columns['order'])
     return train
+
+  def _close_log(self) -> None:
+    with contextlib.suppress(Stopped):  # another run has taken the workdir over
+      self.mine()
+      self.log.flush()
 
   def _start(self) -> TrainState:
     return self.programs.start(seed_data(self.plan), self.given.get(0))
@@ -215,6 +221,7 @@ class _Run:
       if saving:
         position = {str(own): source.save() for own, source in self.sources.items()}
         self.mine()
+        self.log.flush()  # which a run that goes on from here has to have
         self.saved = None  # where saving fails, its error says why
         checkpoint.save(self.checkpoints, self.train, position, self.columns)
         self.saved = self.done

@@ -37,7 +37,8 @@ ROOMS = dict(evaluators='evaluators', heads='models', losses='objectives', memor
 # What reports on a run, stores it or guards its folder: figures are the same without.
 LEFT_OUT = (
   'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.core.progress',
-  'jssl.core.signals', 'jssl.core.stored', 'jssl.errors', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures',
+  'jssl.core.signals', 'jssl.core.stored', 'jssl.errors', 'jssl.locks', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures',
+  'jssl.storage',
 )  # fmt: skip
 
 
