@@ -272,11 +272,12 @@ def export(arguments, overrides) -> None:
 def _encoded(arguments) -> tuple:
   """The model, the inputs of a command, their names and their features."""
   from jssl.inputs import read_inputs
+  from jssl.storage import in_bucket
 
   if arguments.batch_size < 1:
     raise UsageError(f'--batch_size={arguments.batch_size}: at least one input a call is needed')
   model = _opened(arguments.workdir)
-  inputs, names = read_inputs(arguments.input if '://' in arguments.input else os.path.expanduser(arguments.input), model)
+  inputs, names = read_inputs(arguments.input if in_bucket(arguments.input) else os.path.expanduser(arguments.input), model)
   return model, inputs, names, model.encode(inputs, batch_size=arguments.batch_size)
 
 

@@ -65,7 +65,8 @@ class OwnData:
   def absolute(self, name: str) -> str:
     """The name of a user's own data as it is from any folder."""
     scheme, where = self.place(name) or ('', '')
-    if not scheme or scheme == 'tfds' or scheme == 'hf' and '://' not in where and not Path(where).expanduser().is_dir():
+    pattern = scheme == 'tar' and storage.in_bucket(where)
+    if not scheme or scheme == 'tfds' or pattern or scheme == 'hf' and not Path(where).expanduser().is_dir():
       return name
     there = storage.absolute(where)
     return there if scheme.startswith('.') else f'{scheme}:{there}'

@@ -64,6 +64,11 @@ def _prepare() -> None:
   logging.getLogger('gcsfs').addFilter(lambda record: 'bucket type' not in str(record.msg))
 
 
+def in_bucket(given: str | os.PathLike) -> bool:
+  """Whether what is given is an address in a bucket."""
+  return str(given).startswith(tuple(f'{scheme}://' for scheme in PACKAGES))
+
+
 def remote(at: Path) -> bool:
   """Whether a path is an address in a bucket."""
   return not isinstance(at, Path)
@@ -255,37 +260,57 @@ def _seconds(time: Any) -> float:
   return time.timestamp()
 
 
-def near(given: str | os.PathLike) -> Path:
+def near(at: Path, names: Iterable[str] | None = None) -> Path:
   """A path of this machine: of an address, that of a copy, which is made now where it is missing or no longer as in the bucket.
 
+  Args:
+    at: from `reach`.
+    names: of a folder, the files in it that are needed; None for all.
+
   Raises:
-    ConfigError: as `reach`.
     DataError: there is no room.
   """
-  at = reach(given)
   if not remote(at):
     return at
   objects = listed(at)
-  stale = {x: facts for x, facts in objects.items() if not _same(mirror(x), facts)}
+  if names is not None:
+    wanted = {f'{at}/{name}' for name in names}
+    objects = {address: facts for address, facts in objects.items() if address in wanted}
+  stale = {address: facts for address, facts in objects.items() if not _same(mirror(address), facts)}
+  try:
+    _copy(at, stale)
+  except OSError as error:
+    raise DataError(f'{at} cannot be copied to {cache()} ({error}); make room, or set JSSL_STORAGE_CACHE to another folder') from error
+  here = mirror(str(at))
+  for old in here.rglob('*') if here.is_dir() and names is None else ():
+    if old.is_file() and addresses([old])[0] not in objects:
+      old.unlink()  # of an earlier version
+  return here
+
+
+def _copy(at: Path, objects: dict[str, tuple[int, int]]) -> None:
+  """Makes copies of objects, 64 at a time, each there when it is whole."""
   cache().mkdir(parents=True, exist_ok=True)
-  if (need := sum(size for size, _ in stale.values())) > (free := shutil.disk_usage(cache()).free):
-    raise DataError(f'{at} takes {need} bytes, and {cache()} has {free} left; make room, or set JSSL_STORAGE_CACHE to a folder with more')
+  if (need := sum(size for size, _ in objects.values())) > (free := shutil.disk_usage(cache()).free):
+    raise OSError(f'it takes {need} bytes, and {free} are left')
   with tempfile.TemporaryDirectory(prefix='.part.', dir=cache()) as folder, _told(at):
-    addresses = sorted(stale)
-    for first in range(0, len(addresses), 64):
-      some = addresses[first : first + 64]
+    for first in range(0, len(objects), 64):
+      some = sorted(objects)[first : first + 64]
       parts = [os.path.join(folder, str(i)) for i in range(len(some))]
       _files(at).get(some, parts)
       for address, part in zip(some, parts, strict=True):
         here = mirror(address)
         here.parent.mkdir(parents=True, exist_ok=True)
-        os.utime(part, ns=(stale[address][1],) * 2)  # what tells a copy from that of another version, on any machine alike
+        os.utime(part, ns=(objects[address][1],) * 2)  # what tells a copy from that of another version, on any machine alike
         os.replace(part, here)
-  here = mirror(str(at))
-  for path in here.rglob('*') if here.is_dir() else ():
-    if path.is_file() and address_of(path) not in objects:
-      path.unlink()  # of an earlier version
-  return here
+
+
+def matching(pattern: str) -> list[Path]:
+  """The addresses of the objects that a pattern stands for, in order."""
+  fixed = re.split(r'[*?\[]', pattern, maxsplit=1)[0].rpartition('/')[0]
+  at, scheme = reach(fixed), pattern.partition('://')[0]
+  with _told(at):
+    return [path(f'{scheme}://{name}') for name in sorted(_files(at).glob(pattern))]
 
 
 def mirror(address: str) -> Path:
@@ -294,13 +319,11 @@ def mirror(address: str) -> Path:
   return cache() / scheme / rest
 
 
-def address_of(at: str | os.PathLike) -> str:
-  """What a path of this machine is a copy of; the path itself where it is none."""
-  found = Path(at)
-  if not found.is_absolute() or not found.is_relative_to(cache()):
-    return str(at)
-  scheme, *rest = found.relative_to(cache()).parts
-  return f'{scheme}://{"/".join(rest)}'
+def addresses(paths: Iterable[str | os.PathLike]) -> list[str]:
+  """What paths of this machine are copies of; the paths themselves where they are none."""
+  root = f'{cache()}{os.sep}'
+  told = lambda text: '://'.join(text[len(root) :].replace(os.sep, '/').split('/', 1)) if text.startswith(root) else text
+  return [told(os.fspath(x)) for x in paths]
 
 
 def _same(here: Path, facts: tuple[int, int]) -> bool:

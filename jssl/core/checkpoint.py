@@ -12,7 +12,7 @@ import numpy as np
 
 from jssl.core.step import TrainState
 from jssl.core.stored import fingerprint, quiet, short
-from jssl.storage import children, for_orbax, make
+from jssl.storage import children, for_orbax, make, saved
 from jssl.types import Batch
 
 MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by
@@ -29,7 +29,7 @@ def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[
 
   if keep:
     make(directory)  # where that fails, not in a thread of the writer's
-    for half in (folder for folder in children(directory) if '.orbax-checkpoint-tmp' in folder.name):
+    for half in (folder for folder in children(directory) if '.orbax-checkpoint-tmp' in folder.name or not saved(folder)):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
   quiet()
   policies = ocp.training.preservation_policies

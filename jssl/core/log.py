@@ -57,7 +57,11 @@ class Log:
       watch(self.rows)
     if self.path and remote(self.path):
       if time.monotonic() - self.at > EVERY:
-        self.flush()
+        self.at = time.monotonic()
+        try:
+          self.flush()
+        except OSError as error:  # the next checkpoint needs it, and until then a bucket may be out of reach
+          logging.getLogger('jssl').warning('%s; tried again in %d s', error, EVERY)
     elif self.path:
       with written(self.path), self.path.open('a') as f:
         f.write(json.dumps(row) + '\n')

@@ -6,6 +6,7 @@ from pathlib import Path
 from jssl.data.own.files import parts, stamps
 from jssl.data.own.rows import Found, Options, made
 from jssl.errors import DataError
+from jssl.storage import reach
 from jssl.types import Data
 
 
@@ -24,7 +25,7 @@ def folder(path: str, *, resize: int | tuple[int, int] | None = None, channels: 
   Raises:
     DataError: there is no folder, or no picture in it.
   """
-  source, where = f'folder:{path}', Path(path).expanduser()
+  source, where = f'folder:{path}', reach(path)
   if where.exists() and not where.is_dir():
     raise DataError(f'{where} is no folder; give folder:PATH of one')
   files, found = [], {}

@@ -14,6 +14,7 @@ from jssl.data.core.arrays import RESIDENT, Columns, resident, stack
 from jssl.data.core.pictures import first_line
 from jssl.data.own.files import stamps
 from jssl.errors import DataError
+from jssl.storage import children, in_bucket, listed, near, put, reach, remote, text
 from jssl.types import Column, Data, Judged
 
 INDEX, VERSION = 'index.json', 1
@@ -59,7 +60,9 @@ class Shards:
   def _opened(self):
     from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-    return ArrayRecordDataSource(self.paths)
+    folder = reach(self.paths[0].rpartition('/')[0]) if in_bucket(self.paths[0]) else None  # in a bucket: copied at the first touch
+    here = near(folder, [path.rpartition('/')[2] for path in self.paths]) if folder else None
+    return ArrayRecordDataSource([str(here / path.rpartition('/')[2]) for path in self.paths] if here else self.paths)
 
   def __getstate__(self) -> dict[str, Any]:
     return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
@@ -74,14 +77,14 @@ def packed(path: str) -> Data:
   Raises:
     DataError: there is none, or it is not whole.
   """
-  where = Path(path).expanduser()
+  where = reach(path)
   try:
-    told = json.loads((where / INDEX).read_text())
+    told = json.loads(text(where / INDEX))
     spec = {name: Column(**{**x, 'dtype': np.dtype(x['dtype'])}) for name, x in told['spec'].items()}
     own = lambda x: record_of({name: Column(*facts) for name, facts in x['columns'].items()} if 'columns' in x else spec)
     records = {split: own(x) for split, x in told['splits'].items()}
     shards = {split: [where / name for name in x['shards']] for split, x in told['splits'].items()}
-    seen = stamps([where / INDEX, *(shard for some in shards.values() for shard in some)])
+    seen = stamps_of(where, [where / INDEX, *(shard for some in shards.values() for shard in some)])
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise DataError(
       f'{where} holds no packed data that can be read ({first_line(error)}); write them by jssl data pack SOURCE {where}'
@@ -90,6 +93,14 @@ def packed(path: str) -> Data:
   before = dict(carved=None, instead={'test': 'validation', 'validation': None})  # of data that were packed without it
   judged = told.get('judged', before if 'validation' in splits else None)
   return Data(splits=splits, spec=spec, inputs=told['inputs'], info={**told['info'], 'fingerprint': seen}, judged=judged and Judged(**judged))
+
+
+def stamps_of(where: Path, paths: Sequence[Path]) -> dict[str, str]:
+  """What tells that files have changed; of those in a bucket, before they are copied."""
+  if not remote(where):
+    return stamps(paths)
+  found = listed(where)
+  return {str(path): '-'.join(map(str, found[str(path)])) for path in sorted(paths)}
 
 
 def pack(data: Data, out: str | Path) -> dict[str, int]:
@@ -105,12 +116,13 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
   Raises:
     DataError: the folder holds something, or columns are of no fixed shape.
   """
-  out = Path(out).expanduser()
-  if out.exists() and (not out.is_dir() or any(out.iterdir())):
+  out = reach(out)
+  if out.is_file() or children(out):
     raise DataError(f'{out} is there already; give a folder that is not')
   records = {split: columns_of(x, data.spec) for split, x in data.splits.items()}
-  out.absolute().parent.mkdir(parents=True, exist_ok=True)
-  partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.absolute().parent))
+  if not remote(out):
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+  partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=None if remote(out) else out.absolute().parent))
   try:
     splits = {}
     for split, x in data.splits.items():
@@ -122,9 +134,12 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
     index = dict(version=VERSION, splits=splits, spec=spec, inputs=data.inputs, info=info, judged=data.judged and data.judged._asdict())
     (partial / INDEX).write_text(json.dumps(index, indent=1, default=str))
     partial.chmod(0o755)
-    if out.exists():
-      out.rmdir()
-    partial.rename(out)
+    if remote(out):
+      put(partial, out, last=INDEX)
+    else:
+      if out.exists():
+        out.rmdir()
+      partial.rename(out)
   finally:
     shutil.rmtree(partial, ignore_errors=True)
   return {split: x['examples'] for split, x in splits.items()}

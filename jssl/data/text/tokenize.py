@@ -8,6 +8,7 @@ import numpy as np
 
 from jssl.data.core.packaged import package
 from jssl.errors import DataError
+from jssl.storage import in_bucket, near, reach
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 PACKAGED = {
@@ -70,7 +71,7 @@ def load(name: str):
   """
   from tokenizers import Tokenizer
 
-  path = Path(name)
+  path = near(reach(name)) if in_bucket(name) else Path(name)
   if name in PACKAGED:
     path = package(*PACKAGED[name])
   if not path.is_file():
