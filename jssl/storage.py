@@ -60,8 +60,7 @@ def _prepare() -> None:
   os.environ.setdefault('EPATH_USE_TF', 'false')  # fsspec, whether or not TensorFlow is installed
   for protocol in ('gs', 'gcs', 's3'):  # other processes and TensorStore write too, which a cache of listings would not show
     fsspec.config.conf.setdefault(protocol, {})['use_listings_cache'] = False
-  # Said at every call where the account may not read the layout of the bucket.
-  logging.getLogger('gcsfs').addFilter(lambda record: 'bucket type' not in str(record.msg))
+  logging.getLogger('gcsfs').setLevel(logging.CRITICAL)  # what it says of an error reaches us as that error
 
 
 def in_bucket(given: str | os.PathLike) -> bool:
@@ -142,7 +141,8 @@ def create(at: Path, text: str) -> None:
     with _told(at):
       if at.exists():
         raise FileExistsError(at)
-      _files(at).pipe_file(str(at), text.encode(), mode='create')
+      with contextlib.suppress(FileExistsError):  # perhaps our own, where the answer was lost and the library asked again
+        _files(at).pipe_file(str(at), text.encode(), mode='create')
       if at.read_bytes() != text.encode():
         raise FileExistsError(at)
     return

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl import storage
 from jssl.errors import DataError
-from jssl.storage import addresses, near
 
 LISTED = 20_000  # files whose stamps are kept one by one; of more, their number and one digest
 SPLITS = dict(test='test', validation='validation', valid='validation', val='validation')
@@ -33,13 +33,13 @@ def content(place: str | bytes | Slice | Callable[[], bytes]) -> bytes:
     with open(place.path, 'rb') as file:
       file.seek(place.offset)
       return file.read(place.size)
-  return Path(place).read_bytes()
+  return (storage.path(place) if storage.in_bucket(place) else Path(place)).read_bytes()
 
 
 def stamps(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
   """File -> size and time of its last change; of very many files their number and one digest of all stamps."""
   here = sorted({*map(str, paths)})
-  found = {name: f'{(told := os.stat(path)).st_size}-{told.st_mtime_ns}' for name, path in zip(addresses(here), here, strict=True)}
+  found = {name: f'{(told := os.stat(path)).st_size}-{told.st_mtime_ns}' for name, path in zip(storage.addresses(here), here, strict=True)}
   if len(found) <= LISTED:
     return found
   return {f'{len(found)} files': hashlib.sha256(''.join(f'{k}\0{v}\n' for k, v in found.items()).encode()).hexdigest()}
@@ -68,7 +68,7 @@ def parts(path: Path) -> dict[str, Path]:
   Raises:
     DataError: nothing is there.
   """
-  return {split: near(of) for split, of in _parts(path).items()}
+  return {split: storage.near(of) for split, of in _parts(path).items()}
 
 
 def _parts(path: Path) -> dict[str, Path]:
