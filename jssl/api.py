@@ -1,6 +1,7 @@
 """Training from Python in a line, and the run that comes of it."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -185,7 +186,7 @@ def begun(start: Any) -> dict[str, Any]:
   if isinstance(start, Mapping):
     return dict(start)
   of = start.workdir if isinstance(start, Run) else start
-  if not isinstance(of, str | Path):
+  if not isinstance(of, str | os.PathLike):
     raise ConfigError(
       f'start={start!r} is in no folder: expected a workdir, the folder of a saved model, or a Run with a workdir; give that run a workdir, '
       'or save its model with run.model.save(FOLDER)'
@@ -203,7 +204,7 @@ def named(data: Any, tokenizer: str | None = None) -> dict[str, Any]:
   Raises:
     DataError: it takes no such thing.
   """
-  if isinstance(data, str | Path):
+  if isinstance(data, str | os.PathLike):
     return dict(name=DATA.absolute(str(data)))
   if isinstance(data, Mapping) and isinstance(data.get('name'), str):
     return dict(data)
@@ -256,7 +257,7 @@ def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def entry(x: Any) -> Any:
   """An entry of a list as rows of files have it: paths as texts, images as the contents of a file."""
-  if isinstance(x, Path):
+  if isinstance(x, os.PathLike):
     return str(x)
   if is_raw(x) and not isinstance(x, str):
     return encoded(x)

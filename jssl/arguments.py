@@ -40,7 +40,9 @@ def make_parser() -> argparse.ArgumentParser:
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
   train.add_argument('name', help='a name from `jssl list`, or a file with a get_config(); name:scale for a scale other than small')
   train.add_argument('--data', metavar='SOURCE', help=f"train on data of your own instead of the config's: {SOURCES}")
-  train.add_argument('--workdir', type=path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
+  train.add_argument(
+    '--workdir', type=path, help='folder of the run, or an address gs:// or s3://, resumed if it holds one (default: a new one in runs/)'
+  )
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
   train.add_argument('--take-over', action='store_true', help='take the workdir from another run that has it, and is known to be dead')

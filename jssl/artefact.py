@@ -105,7 +105,7 @@ def write(folder: str | Path, artefact: Artefact) -> None:
     ConfigError: the folder holds something else, safetensors is not installed, or the transform's state cannot be kept.
     OSError: it cannot be written.
   """
-  folder = reach(folder)
+  folder = reach(folder, home=False)
   held = {path.name for path in children(folder)} or ({folder.name} if folder.is_file() else set())
   if held and (MARK not in peek(folder) or held - {*FILES}):
     raise ConfigError(f'{folder} holds something other than a model of jssl, and is left as it is; give another folder')
@@ -160,7 +160,7 @@ def read(folder: str | Path) -> Artefact:
   Raises:
     ConfigError: a file is missing or damaged, does not fit the others, or was written by a later version.
   """
-  at = reach(folder)
+  at = reach(folder, home=False)
   with storage.fetched(at, FILES) as folder:
     return _read(at, folder)
 

@@ -60,7 +60,7 @@ def write(artefact: Artefact, folder: str | Path, format: str, *, network: str |
     ConfigError: the folder is there, or the model has no such form.
     OSError: it cannot be written.
   """
-  folder, name = reach(folder), network or artefact.config['encoder']
+  folder, name = reach(folder, home=False), network or artefact.config['encoder']
   if format not in FORMATS:
     raise ConfigError(f'format is {format!r}{closest(format, FORMATS)}')
   if name not in artefact.networks:

@@ -66,7 +66,7 @@ def _picture(given: Any, want: Column) -> np.ndarray:
   if not is_raw(given):
     return like('image', np.asarray(given)[None], want)[0]
   try:
-    x = decode(encoded(given) if _is_image(given) else (reach(given) if in_bucket(given) else Path(given)).read_bytes(), want.shape)
+    x = decode(encoded(given) if _is_image(given) else reach(given, home=False).read_bytes(), want.shape)
   except Exception as error:  # decoders' errors are of many types
     what = repr(str(given)[:200]) if isinstance(given, str | os.PathLike) else f'an input, {type(given).__name__},'
     raise ValueError(f'{what} cannot be read as a picture ({first_line(error)}); the model reads paths, PIL images and arrays') from error

@@ -20,8 +20,12 @@ from jssl.errors import ConfigError, DataError
 PACKAGES = {'gs': 'gcsfs', 's3': 's3fs'}  # scheme -> what fsspec reads it by
 
 
-def path(given: str | os.PathLike) -> Path:
-  """A path of this machine, `~` being the home directory, or an epath.Path for an address in a bucket.
+def path(given: str | os.PathLike, home: bool = True) -> Path:
+  """A path of this machine, or an epath.Path for an address in a bucket.
+
+  Args:
+    given: a path, or an address as a text.
+    home: whether `~` is the home directory, and not a name like others.
 
   Raises:
     ConfigError: it is an address of another kind, or what reads it is not installed.
@@ -30,7 +34,7 @@ def path(given: str | os.PathLike) -> Path:
   found = re.match(r'(\w[\w+.-]*):/', text)
   if not found or '://' not in text and found[1] not in PACKAGES:
     try:
-      return Path(text).expanduser()
+      return Path(text).expanduser() if home else Path(text)
     except RuntimeError as error:
       raise ConfigError(f'{text}: {error}; give the folder without ~') from error
   scheme = found[1]
@@ -79,20 +83,25 @@ def absolute(given: str | os.PathLike) -> str:
   return str(found if remote(found) else found.absolute())
 
 
-def reach(given: str | os.PathLike) -> Path:
+def reach(given: str | os.PathLike, home: bool = True) -> Path:
   """`path`, after one look at the bucket of an address, so that what is wrong with it is told at once.
 
   Raises:
     ConfigError: as `path`, or the bucket cannot be read.
   """
-  found = path(given)
+  found = path(given, home)
   try:
-    with _told(found):
-      if remote(found):
-        found.exists()
+    if remote(found):
+      exists(found)
   except OSError as error:
     raise ConfigError(str(error)) from error
   return found
+
+
+def exists(at: Path) -> bool:
+  """Whether something is there."""
+  with _told(at):
+    return at.exists()
 
 
 def children(folder: Path) -> list[Path]:
@@ -314,8 +323,14 @@ def matching(pattern: str) -> list[Path]:
 
 
 def mirror(address: str) -> Path:
-  """Where the copy of an address is."""
+  """Where the copy of an address is.
+
+  Raises:
+    DataError: its name would lead out of the folder for copies.
+  """
   scheme, _, rest = address.partition('://')
+  if {'', '.', '..'} & {*rest.split('/')}:
+    raise DataError(f'{address} has a part that is no name of a file; give the object another name, or leave it out')
   return cache() / scheme / rest
 
 

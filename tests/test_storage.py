@@ -257,6 +257,14 @@ def test_a_run_in_a_bucket_is_killed_resumed_and_opened(objects, tmp_path, monke
     jssl.load('s3://bucket/w/model')
 
 
+def test_a_run_begins_with_a_run_in_a_bucket(objects):
+  first = jssl.train({**CONFIG, 'steps': 1}, workdir='s3://bucket/w', protocols=(), quiet=True)
+  for start in (first, first.workdir, 's3://bucket/w/model'):
+    second = jssl.train({**CONFIG, 'steps': 1, 'optimizer': dict(name='sgd', learning_rate=0.0)}, start=start, protocols=(), quiet=True)
+    a, b = (jax.device_get(run.model.params()['backbone']) for run in (first, second))
+    assert all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
 def test_a_model_that_was_half_uploaded_is_no_model(objects, monkeypatch):
   model = jssl.train({**CONFIG, 'steps': 1}, protocols=(), quiet=True).model
   model.save('s3://bucket/m')
@@ -327,6 +335,13 @@ def test_shards_are_copied_when_they_are_read(local):
   assert not storage.cache().exists()
   data.splits['test'][0]
   assert [path.name[:4] for path in storage.cache().rglob('*.array_record')] == ['test']
+
+
+@pytest.mark.parametrize('key', ['photos/../../../x.png', 'photos/a/./0.png'])
+def test_no_object_is_copied_out_of_its_folder(local, objects, key):
+  objects[f'bucket/{key}'] = b'x', 1.0
+  with pytest.raises(DataError, match='no name of a file'):
+    storage.near(at('photos'))
 
 
 def test_no_room_for_a_copy_is_told(local, monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jssl.pictures.live import watching
-from jssl.storage import remote, replace, written
+from jssl.storage import exists, remote, replace, written
 
 EVERY = 30  # seconds between two writes of a log in a bucket, where nothing can be appended
 
@@ -26,7 +26,7 @@ class Log:
     self.rows: list[dict] = []
     self.path = workdir / 'metrics.jsonl' if workdir else None
     self.board, self.kept, self.at = None, 0, time.monotonic()  # rows in the bucket, and since when
-    if self.path and self.path.exists():
+    if self.path and exists(self.path):
       self.rows = list(_whole(self.path, self.path.read_bytes().decode(errors='replace').splitlines()))
       self.rewind(step)
     if tensorboard and workdir:

@@ -27,7 +27,7 @@ def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.Exi
   try:
     storage.make(workdir)
     mine = closing.enter_context(owned(workdir, take_over))  # before the config, which another run may be writing
-    if not path.exists():
+    if not storage.exists(path):
       storage.replace(path, text)
       return mine
     differ = differing({**json.loads(storage.text(path))}, json.loads(text))

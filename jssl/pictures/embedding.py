@@ -145,7 +145,7 @@ def embedding_map(
     columnspacing=1.2,
     borderaxespad=0.1,
   )
-  path = storage.path(path)
+  path = storage.path(path, home=False)
   storage.make(path.parent)
   with storage.whole(path) if storage.remote(path) else nullcontext(path) as part:
     figure.savefig(part)

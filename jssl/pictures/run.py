@@ -71,7 +71,7 @@ def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path |
       ax.legend(fontsize=7, frameon=False)
   figure.suptitle(name, fontsize=10, x=0.01, ha='left')
   if path:
-    at = storage.path(path)
+    at = storage.path(path, home=False)
     with storage.whole(at) if storage.remote(at) else nullcontext(at) as part:
       figure.savefig(part)
   return figure

@@ -33,7 +33,7 @@ def content(place: str | bytes | Slice | Callable[[], bytes]) -> bytes:
     with open(place.path, 'rb') as file:
       file.seek(place.offset)
       return file.read(place.size)
-  return (storage.path(place) if storage.in_bucket(place) else Path(place)).read_bytes()
+  return storage.path(place, home=False).read_bytes()
 
 
 def stamps(paths: Iterable[str | os.PathLike]) -> dict[str, str]:

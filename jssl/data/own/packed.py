@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl import storage
 from jssl.data.core.arrays import RESIDENT, Columns, resident, stack
 from jssl.data.core.pictures import first_line
 from jssl.data.own.files import stamps
@@ -60,9 +61,11 @@ class Shards:
   def _opened(self):
     from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-    folder = reach(self.paths[0].rpartition('/')[0]) if in_bucket(self.paths[0]) else None  # in a bucket: copied at the first touch
-    here = near(folder, [path.rpartition('/')[2] for path in self.paths]) if folder else None
-    return ArrayRecordDataSource([str(here / path.rpartition('/')[2]) for path in self.paths] if here else self.paths)
+    if not in_bucket(self.paths[0]):
+      return ArrayRecordDataSource(self.paths)
+    folder, names = storage.path(self.paths[0].rpartition('/')[0]), [shard.rpartition('/')[2] for shard in self.paths]
+    here = near(folder, names)
+    return ArrayRecordDataSource([str(here / name) for name in names])
 
   def __getstate__(self) -> dict[str, Any]:
     return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
