@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,7 +142,7 @@ class _Run:
     multihost_utils.sync_global_devices('workdir')
     ends = [phase.last for phase in self.plan.phases[:-1]]  # what a later phase begins from stays
     self.checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', self.plan.config['keep'], ends)
-    closing.callback(lambda: checkpoint.finish(self.checkpoints, self.saved))  # however the run ends, what it was saving is saved
+    closing.callback(self._finish)  # however the run ends, what it was saving is saved
     found = checkpoint.restore(self.checkpoints, self._abstract)
     if not found:
       return None
@@ -157,6 +157,19 @@ class _Run:
     with contextlib.suppress(Stopped):  # another run has taken the workdir over
       self.mine()
       self.log.flush()
+
+  @contextlib.contextmanager
+  def _saving(self) -> Iterator[None]:
+    """Where saving fails because another run has taken the workdir over, that is said."""
+    try:
+      yield
+    except OSError:
+      self.mine()
+      raise
+
+  def _finish(self) -> None:
+    with self._saving():
+      checkpoint.finish(self.checkpoints, self.saved)
 
   def _start(self) -> TrainState:
     return self.programs.start(seed_data(self.plan), self.given.get(0))
@@ -223,7 +236,8 @@ class _Run:
         self.mine()
         self.log.flush()  # which a run that goes on from here has to have
         self.saved = None  # where saving fails, its error says why
-        checkpoint.save(self.checkpoints, self.train, position, self.columns)
+        with self._saving():
+          checkpoint.save(self.checkpoints, self.train, position, self.columns)
         self.saved = self.done
     if stop:
       raise Stopped(f'stopped at step {self.done} of {self.plan.steps} as asked; the same command with its --workdir goes on')
