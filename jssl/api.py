@@ -130,8 +130,8 @@ def train(
     settings: any other options of the config by their path: {'losses.nce.temperature': 0.1}.
     start: where the encoder begins: the workdir of a run, the folder of a model, a Run that was kept, or dict(of=FOLDER, networks=(...),
       layers=(first, last + 1)). See docs/starting.md.
-    workdir: folder for checkpoints, results and the model. A run that was stopped is resumed from there by the same call. None keeps
-      nothing.
+    workdir: folder for checkpoints, results and the model, or an address in a bucket, 'gs://...' or 's3://...'. A run that was stopped is
+      resumed from there by the same call. None keeps nothing.
     resume_with: settings with which the run in `workdir` goes on, {'epochs': 40}.
     protocols: evaluations at the end by name, such as ('knn', 'linear'); None for those of the config, () for none.
     baselines: whether to evaluate the raw input and the untrained network, too.
