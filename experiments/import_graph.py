@@ -26,7 +26,8 @@ FLOORS = [
   ['objectives', 'views', 'masks', 'noise', 'negatives', 'models', 'transforms', 'metrics', 'pictures', 'envs'],
   ['ops', 'experiments', 'devices'],
   ['tables'],
-  ['types', 'modules', 'arguments'],
+  ['types', 'modules', 'arguments', 'locks'],
+  ['storage'],
   ['errors'],
 ]
 

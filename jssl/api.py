@@ -1,6 +1,7 @@
 """Training from Python in a line, and the run that comes of it."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,6 +24,7 @@ from jssl.inputs import encoded, is_raw
 from jssl.model import Model
 from jssl.pictures.live import drawn
 from jssl.resume import continued
+from jssl.storage import reach
 from jssl.tables import DATA
 from jssl.types import Data
 
@@ -128,8 +130,8 @@ def train(
     settings: any other options of the config by their path: {'losses.nce.temperature': 0.1}.
     start: where the encoder begins: the workdir of a run, the folder of a model, a Run that was kept, or dict(of=FOLDER, networks=(...),
       layers=(first, last + 1)). See docs/starting.md.
-    workdir: folder for checkpoints, results and the model. A run that was stopped is resumed from there by the same call. None keeps
-      nothing.
+    workdir: folder for checkpoints, results and the model, or an address in a bucket, 'gs://...' or 's3://...'. A run that was stopped is
+      resumed from there by the same call. None keeps nothing.
     resume_with: settings with which the run in `workdir` goes on, {'epochs': 40}.
     protocols: evaluations at the end by name, such as ('knn', 'linear'); None for those of the config, () for none.
     baselines: whether to evaluate the raw input and the untrained network, too.
@@ -168,7 +170,7 @@ def train(
   if config.get('experiment'):
     raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
   adapt(config)
-  workdir = run.local(workdir) if workdir else None
+  workdir = reach(workdir) if workdir else None
   p = plan(continued(config, workdir, [setting(*item) for item in (resume_with or {}).items()]))
   with nullcontext() if quiet else drawn(p.config['name'], p.steps, p.config['batch_size']) as drawing:
     results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet or drawing)
@@ -184,7 +186,7 @@ def begun(start: Any) -> dict[str, Any]:
   if isinstance(start, Mapping):
     return dict(start)
   of = start.workdir if isinstance(start, Run) else start
-  if not isinstance(of, str | Path):
+  if not isinstance(of, str | os.PathLike):
     raise ConfigError(
       f'start={start!r} is in no folder: expected a workdir, the folder of a saved model, or a Run with a workdir; give that run a workdir, '
       'or save its model with run.model.save(FOLDER)'
@@ -202,7 +204,7 @@ def named(data: Any, tokenizer: str | None = None) -> dict[str, Any]:
   Raises:
     DataError: it takes no such thing.
   """
-  if isinstance(data, str | Path):
+  if isinstance(data, str | os.PathLike):
     return dict(name=DATA.absolute(str(data)))
   if isinstance(data, Mapping) and isinstance(data.get('name'), str):
     return dict(data)
@@ -255,7 +257,7 @@ def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def entry(x: Any) -> Any:
   """An entry of a list as rows of files have it: paths as texts, images as the contents of a file."""
-  if isinstance(x, Path):
+  if isinstance(x, os.PathLike):
     return str(x)
   if is_raw(x) and not isinstance(x, str):
     return encoded(x)

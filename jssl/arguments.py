@@ -4,6 +4,9 @@ import argparse
 import os
 from pathlib import Path
 
+from jssl import storage
+from jssl.errors import ConfigError
+
 SOURCES = (
   'folder:PATH, PATH.jsonl, .csv, .tsv, .parquet, .npy, .npz, .smi or .ts, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, graph:PATH, '
   "triples:PATH, series:PATH, or a data set's name"
@@ -15,13 +18,16 @@ TPU_COMPILER = dict(
 
 
 def path(text: str) -> Path:
-  """A path that is given, `~` being the home directory.
+  """A path that is given, `~` being the home directory, or an address in a bucket.
 
   An empty one, as an unset variable of a shell leaves, would be the folder that one is in.
   """
   if not text:
     raise argparse.ArgumentTypeError('a path must not be empty')
-  return Path(os.path.expanduser(text))
+  try:
+    return storage.path(text) if ':/' in text else Path(os.path.expanduser(text))
+  except ConfigError as error:
+    raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def mesh(text: str) -> dict[str, int]:
@@ -54,7 +60,9 @@ def make_parser() -> argparse.ArgumentParser:
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
   train.add_argument('name', help='a name from `jssl list`, or a file with a get_config(); name:scale for a scale other than small')
   train.add_argument('--data', metavar='SOURCE', help=f"train on data of your own instead of the config's: {SOURCES}")
-  train.add_argument('--workdir', type=path, help='folder of the run, resumed if it holds one (default: a new one in runs/)')
+  train.add_argument(
+    '--workdir', type=path, help='folder of the run, or an address gs:// or s3://, resumed if it holds one (default: a new one in runs/)'
+  )
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
   train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
   train.add_argument('--take-over', action='store_true', help='take the workdir from another run that has it, and is known to be dead')

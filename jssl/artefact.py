@@ -11,7 +11,6 @@ import importlib
 import json
 import logging
 import mmap
-import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +24,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import NamedSharding
 
-from jssl import configs, modules, sizes
+from jssl import configs, modules, sizes, storage
 from jssl.core import nets
 from jssl.core.build import Plan, columns_of, make_networks, open_data
 from jssl.core.graph import Graph
@@ -41,6 +40,7 @@ from jssl.evaluators.subject import Subject
 from jssl.models.pretrained import bert, gpt2, starts
 from jssl.ops.rows import over_devices
 from jssl.options import option, resolved, with_facts
+from jssl.storage import children, reach, remote
 from jssl.types import Column, Data, Features, Params, Transform
 
 FORMAT = 1  # goes up when a folder can no longer be read by code that reads the format before it
@@ -109,8 +109,8 @@ def write(folder: str | Path, artefact: Artefact) -> None:
     ConfigError: the folder holds something else, safetensors is not installed, or the transform's state cannot be kept.
     OSError: it cannot be written.
   """
-  folder = Path(folder)
-  held = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name} if folder.exists() else set()
+  folder = reach(folder, home=False)
+  held = {path.name for path in children(folder)} or ({folder.name} if folder.is_file() else set())
   if held and (MARK not in peek(folder) or held - {*FILES}):
     raise ConfigError(f'{folder} holds something other than a model of jssl, and is left as it is; give another folder')
   _safetensors()
@@ -134,14 +134,12 @@ def whole(folder: Path) -> Iterator[Path]:
   Raises:
     OSError: it cannot be written.
   """
-  part = folder.absolute().with_name(f'{folder.absolute().name}.part')
+  part = storage.beside(folder)
   try:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     yield part
-    if folder.exists():
-      shutil.rmtree(folder)
-    os.replace(part, folder)
+    storage.put(part, folder, last=CONFIG)
   except Exception as error:
     shutil.rmtree(part, ignore_errors=True)
     if isinstance(error, OSError) or type(error).__name__ == 'SafetensorError':  # which a full disk gives too
@@ -153,7 +151,9 @@ def remove(folder: Path) -> None:
   """Takes a model away, and its folder where nothing else is in it."""
   if MARK in peek(folder):
     for name in FILES:
-      (folder / name).unlink(missing_ok=True)
+      storage.remove(folder / name)
+    if remote(folder):
+      return
     with contextlib.suppress(OSError):
       folder.rmdir()
 
@@ -164,26 +164,32 @@ def read(folder: str | Path) -> Artefact:
   Raises:
     ConfigError: a file is missing or damaged, does not fit the others, or was written by a later version.
   """
-  folder = Path(folder)
+  at = reach(folder, home=False)
+  with storage.fetched(at, FILES) as folder:
+    return _read(at, folder)
+
+
+def _read(at: Path, folder: Path) -> Artefact:
+  """The model at `at`, of its files in `folder`."""
   config = peek(folder)
   if not isinstance(config.get(MARK), int):
-    raise ConfigError(f'{folder} holds no model that can be read; give a folder that Model.save has written')
+    raise ConfigError(f'{at} holds no model that can be read; give a folder that Model.save has written')
   if config[MARK] > FORMAT:
-    raise ConfigError(f'the model in {folder} has format {config[MARK]}, and this version reads {FORMAT}: install a newer jssl')
+    raise ConfigError(f'the model in {at} has format {config[MARK]}, and this version reads {FORMAT}: install a newer jssl')
   if missing := [key for key in NEEDED if key not in config]:
-    raise ConfigError(f'{folder}/config.json lacks {missing[0]!r}; copy the folder again')
+    raise ConfigError(f'{at}/config.json lacks {missing[0]!r}; copy the folder again')
   for name in sorted({WEIGHTS, *config['sums']}):
     if not (folder / name).is_file():
-      raise ConfigError(f'{folder} lacks {name}; copy the folder again')
+      raise ConfigError(f'{at} lacks {name}; copy the folder again')
     if _sum(folder / name) != config['sums'].get(name):
-      raise ConfigError(f'{folder / name} is damaged or of another model: its checksum differs from that in config.json; copy the folder again')
+      raise ConfigError(f'{at / name} is damaged or of another model: its checksum differs from that in config.json; copy the folder again')
   try:
     modules.use({key: config[key] for key in BUILT})
     spec = {name: Column(**facts) for name, facts in config['columns'].items()}
     data = Data({'train': ()}, spec, config['input'], config['about']['data'])
     networks, represent, transform = _built(config, data)
   except (ValueError, TypeError, LookupError, ImportError) as error:
-    raise ConfigError(f'the model in {folder} cannot be opened: {error}; it needs the jssl and the modules that it was saved with') from error
+    raise ConfigError(f'the model in {at} cannot be opened: {error}; it needs the jssl and the modules that it was saved with') from error
   _safetensors()
   from safetensors import SafetensorError, safe_open
 
@@ -191,12 +197,12 @@ def read(folder: str | Path) -> Artefact:
     with safe_open(folder / WEIGHTS, 'numpy') as file:
       found = {name: file.get_tensor(name) for name in file.keys()}
   except (OSError, SafetensorError) as error:
-    raise ConfigError(f'{folder / WEIGHTS} cannot be read as safetensors ({error}); copy the folder again') from error
+    raise ConfigError(f'{at / WEIGHTS} cannot be read as safetensors ({error}); copy the folder again') from error
   shapes = dict(zip(('params', 'stats'), jax.eval_shape(lambda: nets.init(networks, jax.random.key(0))), strict=True))
   held = {name: found.pop(name) for name in [*found] if name.startswith('transform.')}
-  arrays = _filled(folder, shapes, found)
+  arrays = _filled(at, shapes, found)
   return Artefact(
-    config, data, networks, represent, arrays['params'], arrays['stats'], transform, _put_back(folder, config, held), _tokenizer(folder)
+    config, data, networks, represent, arrays['params'], arrays['stats'], transform, _put_back(at, config, held), _tokenizer(folder)
   )
 
 
@@ -447,7 +453,7 @@ def _tokenizer(folder: Path) -> Any:
 def peek(folder: Path) -> dict[str, Any]:
   """config.json of a folder; nothing where it has none."""
   try:
-    config = json.loads((folder / CONFIG).read_text())
+    config = json.loads(storage.text(folder / CONFIG))
   except (OSError, ValueError):
     return {}
   return config if isinstance(config, dict) else {}

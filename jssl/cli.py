@@ -155,6 +155,7 @@ def train(arguments, overrides) -> None:
 
   from jssl import configs, processes, run
   from jssl.adapt import adapt
+  from jssl.storage import reach
 
   if arguments.processes and not arguments.workdir:
     raise UsageError('several processes need one --workdir, on a file system that all of them see')
@@ -165,7 +166,7 @@ def train(arguments, overrides) -> None:
   now = time.time()
   begun = time.strftime('%Y%m%d-%H%M%S', time.localtime(now)) + f'-{int(now % 1 * 1000):03}'  # two commands of one second are two runs
   workdir = arguments.workdir or Path('runs') / f'{of}-{begun}'
-  workdir = run.local(workdir)
+  workdir = reach(workdir)
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     if arguments.resume_with and not arguments.workdir:
@@ -285,20 +286,23 @@ def neighbours(arguments, overrides) -> None:
 
 
 def export(arguments, overrides) -> None:
+  from jssl.storage import children
+
   of, out = arguments.format, arguments.output
   _opened(arguments.workdir).export(out, of, network=arguments.network, normalize=arguments.normalize)
-  files = sorted(path.name for path in out.iterdir())
+  files = [path.name for path in children(out)]
   print(json.dumps(dict(output=str(out), format=of, files=files)) if arguments.json else f'{of} in {out}: {", ".join(files)}')
 
 
 def _encoded(arguments) -> tuple:
   """The model, the inputs of a command, their names and their features."""
   from jssl.inputs import read_inputs
+  from jssl.storage import in_bucket
 
   if arguments.batch_size < 1:
     raise UsageError(f'--batch_size={arguments.batch_size}: at least one input a call is needed')
   model = _opened(arguments.workdir)
-  inputs, names = read_inputs(os.path.expanduser(arguments.input), model)
+  inputs, names = read_inputs(arguments.input if in_bucket(arguments.input) else os.path.expanduser(arguments.input), model)
   return model, inputs, names, model.encode(inputs, batch_size=arguments.batch_size)
 
 

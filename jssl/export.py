@@ -13,6 +13,7 @@ from jssl.inputs import is_tokens
 from jssl.models.pretrained import bert
 from jssl.models.text.bert import Bert
 from jssl.options import closest
+from jssl.storage import children, reach
 
 
 class Format(NamedTuple):
@@ -59,14 +60,14 @@ def write(artefact: Artefact, folder: str | Path, format: str, *, network: str |
     ConfigError: the folder is there, or the model has no such form.
     OSError: it cannot be written.
   """
-  folder, name = Path(folder), network or artefact.config['encoder']
+  folder, name = reach(folder, home=False), network or artefact.config['encoder']
   if format not in FORMATS:
     raise ConfigError(f'format is {format!r}{closest(format, FORMATS)}')
   if name not in artefact.networks:
     raise ConfigError(f'no network is called {name!r}{closest(name, artefact.networks)}')
   if normalize and format != SENTENCES:
     raise ConfigError(f'normalize goes with the format {SENTENCES}: a folder of the format {format} holds no embeddings to scale')
-  if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+  if folder.is_file() or children(folder):
     raise ConfigError(f'{folder} is there already; give a folder that is not')
   net = artefacts.network_of(artefact, name)
   if why := _unlike(artefact, name, net, format):

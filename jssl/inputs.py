@@ -18,6 +18,7 @@ from jssl.data.own.files import content
 from jssl.data.own.rows import ANSWERS, IMAGE, LABEL, TEXTS, Found, labelling, numeric, pictures, textual, vector
 from jssl.data.text import tokenize
 from jssl.errors import ConfigError
+from jssl.storage import in_bucket, near, reach
 from jssl.tables import DATA
 from jssl.types import Column
 
@@ -65,7 +66,7 @@ def _picture(given: Any, want: Column) -> np.ndarray:
   if not is_raw(given):
     return like('image', np.asarray(given)[None], want)[0]
   try:
-    x = decode(encoded(given) if _is_image(given) else Path(given).read_bytes(), want.shape)
+    x = decode(encoded(given) if _is_image(given) else reach(given, home=False).read_bytes(), want.shape)
   except Exception as error:  # decoders' errors are of many types
     what = repr(str(given)[:200]) if isinstance(given, str | os.PathLike) else f'an input, {type(given).__name__},'
     raise ValueError(f'{what} cannot be read as a picture ({first_line(error)}); the model reads paths, PIL images and arrays') from error
@@ -98,7 +99,7 @@ def read_inputs(where: str, model: Any) -> tuple[Any, list[str] | None]:
     ConfigError, DataError: nothing is there, or the model reads something else.
   """
   data = model.data
-  path, want = Path(where), data.spec[data.inputs]
+  path, want = near(reach(where)) if in_bucket(where) else Path(where), data.spec[data.inputs]
   if where.startswith('data:') or not path.exists() and (of_set(where) or where.startswith(('tfds:', 'packed:'))):
     return of_split(where.removeprefix('data:'), model), None
   if (place := DATA.place(where)) and ':' in where and not path.exists():
@@ -149,7 +150,7 @@ def of_source(kind: str, where: str, model: Any) -> tuple[Any, list[str] | None]
   Raises:
     ConfigError, DataError: they cannot be read, or the model reads something else.
   """
-  data, path = model.data, Path(where).expanduser()
+  data, path = model.data, near(reach(where)) if in_bucket(where) and kind not in ('tar', 'hf') else Path(where).expanduser()
   want, own = data.spec[data.inputs], model.config['about']['data_config']
   options = {key: x for key, x in own.items() if key not in ('name', 'held_out')} if DATA.place(own['name']) else {}
   if kind == 'folder':

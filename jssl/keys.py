@@ -1,10 +1,9 @@
 """The keys of a config: which there are, and what they are unless given."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from jssl import modules
+from jssl import modules, storage
 from jssl.data.core.arrays import RESIDENT
 from jssl.errors import ConfigError
 from jssl.options import closest, mapping, natural
@@ -69,7 +68,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _whole(start: Mapping[str, Any]) -> dict[str, Any]:
   """`start` with the folder that it names as it is found from anywhere."""
-  return {**start, **({'of': str(Path(start['of']).expanduser().absolute())} if isinstance(start.get('of'), str) and start['of'] else {})}
+  return {**start, **({'of': storage.absolute(start['of'])} if isinstance(start.get('of'), str) and start['of'] else {})}
 
 
 def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,6 @@ as a `Loop` in `experiments/loops/`. Here it is run: a step that a killed run ha
 
 import contextlib
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from jssl.core.ownership import claim_workdir
 from jssl.core.stored import fingerprint, quiet, short
 from jssl.errors import ConfigError
 from jssl.options import closest
+from jssl.storage import children, for_orbax, modified, remote, remove, saved, text
 from jssl.types import Loop
 
 
@@ -56,7 +56,7 @@ def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True, mine: Ca
   log = Log(workdir)
   for i, (name, step) in enumerate(loop.steps, 1):
     folder = workdir / 'states' / name if workdir else None
-    if folder and folder.exists():
+    if folder and saved(folder):
       states[name] = read(folder)
       continue
     began = time.perf_counter()
@@ -87,15 +87,20 @@ def states(workdir: Path) -> dict[str, Any]:
   Raises:
     ConfigError: there are none.
   """
-  folders = sorted((workdir / 'states').glob('*'), key=lambda folder: folder.stat().st_mtime)
+  folders = sorted(filter(saved, children(workdir / 'states')), key=_written)
   if not folders:
     raise ConfigError(f'{workdir} holds no state of a loop yet; train it further first')
   return {folder.name: read(folder) for folder in folders}
 
 
+def _written(folder: Path) -> float:
+  """When a state was written; a folder of a bucket has no time of its own."""
+  return modified(folder / '_CHECKPOINT_METADATA' if remote(folder) else folder)
+
+
 def rows(workdir: Path) -> dict[str, dict[str, float]]:
   """The figures of the finished loop in `workdir`, from the states that it left."""
-  loop, held = make(json.loads((workdir / 'config.json').read_text())), states(workdir)
+  loop, held = make(json.loads(text(workdir / 'config.json'))), states(workdir)
   if missing := [name for name, _ in loop.steps if name not in held]:
     raise ConfigError(f'{workdir} lacks the states {", ".join(missing)}; train it to its end first')
   return loop.rows(held)
@@ -103,7 +108,7 @@ def rows(workdir: Path) -> dict[str, dict[str, float]]:
 
 def forget(workdir: Path, name: str) -> None:
   """Removes a state, which is then made again."""
-  shutil.rmtree(workdir / 'states' / name)
+  remove(workdir / 'states' / name)
 
 
 def write(folder: Path, tree: Any) -> None:
@@ -111,7 +116,7 @@ def write(folder: Path, tree: Any) -> None:
   from orbax.checkpoint import v1 as ocp
 
   try:
-    ocp.save(folder.absolute(), {'tree': tree, 'sum': np.array(int(fingerprint(tree), 16), np.uint32)})
+    ocp.save(for_orbax(folder), {'tree': tree, 'sum': np.array(int(fingerprint(tree), 16), np.uint32)})
   except Exception as error:  # the writer's errors are of many types
     raise OSError(f'{folder} cannot be written ({short(error)}); make room or give write permission') from error
 
@@ -126,7 +131,7 @@ def read(folder: Path) -> Any:
 
   quiet()
   try:
-    found = ocp.load(folder.absolute())
+    found = ocp.load(for_orbax(folder))
     if set(found) != {'tree', 'sum'}:  # of an earlier version
       return found
     if int(found['sum']) != int(fingerprint(found['tree']), 16):

@@ -4,7 +4,6 @@ import contextlib
 import importlib.util
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -21,7 +20,6 @@ from jssl import export, loops
 from jssl.artefact import Artefact
 from jssl.core import checkpoint
 from jssl.core.build import Plan, plan
-from jssl.core.log import replace
 from jssl.core.mesh import make_mesh
 from jssl.core.phases import phase_at
 from jssl.core.programs import Programs
@@ -32,6 +30,7 @@ from jssl.errors import ConfigError
 from jssl.evaluators.features import finite
 from jssl.inputs import any_raw, is_raw, is_tokens, made_of
 from jssl.options import closest, natural
+from jssl.storage import reach, remote, remove, replace, text, whole, written
 from jssl.types import Column, Features, Params
 
 PRECISIONS = dict(float32=np.float32, float16=np.float16, bfloat16=jnp.bfloat16, int8=np.int8)
@@ -291,7 +290,7 @@ def _better(scores, rows, query, part, first, k):
 def read_config(workdir: Path) -> dict[str, Any]:
   """The config of the run in `workdir`; ConfigError if there is none."""
   try:
-    config = json.loads((Path(workdir) / 'config.json').read_text())
+    config = json.loads(text(workdir / 'config.json'))
     if not isinstance(config, dict):
       raise ValueError(f'config.json holds {type(config).__name__}')
   except (OSError, ValueError) as error:
@@ -324,7 +323,7 @@ def restore(workdir: Path) -> tuple[Plan, TrainState, Programs]:
   planned = read_plan(workdir)
   programs = Programs(planned, make_mesh(devices=jax.local_devices()[:1]))
   abstract = lambda step: programs.states[phase_at(planned.phases, step)]
-  found = checkpoint.restore(checkpoint.open_checkpoints(Path(workdir) / 'checkpoints'), abstract)
+  found = checkpoint.restore(checkpoint.open_checkpoints(workdir / 'checkpoints'), abstract)
   if not found:
     raise ConfigError(f'{workdir} has no checkpoint yet; train it further first')
   return planned, found[0], programs
@@ -346,7 +345,7 @@ def load(where: str | Path) -> Model | dict[str, Any]:
   Raises:
     ConfigError: the folder holds no run or model, or one that cannot be opened.
   """
-  where = Path(where).expanduser()
+  where = reach(where)
   config = read_config(where)
   if artefacts.MARK in config:
     return Model(artefacts.read(where))
@@ -377,7 +376,7 @@ def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]
 def _results(workdir: Path) -> dict[str, Any]:
   """What results.json holds; nothing where there is none."""
   try:
-    return dict(json.loads((workdir / 'results.json').read_text()))
+    return dict(json.loads(text(workdir / 'results.json')))
   except (OSError, ValueError):
     return {}
 
@@ -400,6 +399,11 @@ def writable(path: Path) -> None:
   """
   if path.is_dir():
     raise OSError(f'{path} is a folder; a file is to be written there: give another name')
+  if remote(path):
+    with written(path):
+      replace(probe := path.with_name(f'{path.name}.part'), '')
+      remove(probe)
+    return
   folder = next(f for f in path.absolute().parents if f.exists())
   try:
     with tempfile.TemporaryFile(dir=folder):
@@ -417,7 +421,7 @@ def check_output(path: Path) -> None:
   """
   if path.suffix not in ('.npy', '.parquet'):
     raise ConfigError(f'OUT must end in .npy or .parquet, not {path.name!r}')
-  if not path.absolute().parent.is_dir():
+  if not remote(path) and not path.absolute().parent.is_dir():
     raise ConfigError(f'OUT is {path}, and there is no folder {path.parent}; make it first')
   if path.suffix == '.parquet' and importlib.util.find_spec('pyarrow') is None:
     raise ConfigError(f'OUT is {path}, and to write it pyarrow is needed: pip install pyarrow, or give a name that ends in .npy')
@@ -429,8 +433,8 @@ def write_features(features: np.ndarray, path: Path, names: list[str] | None = N
   names = names and [name.encode('utf-8', 'backslashreplace').decode() for name in names]
   if path.suffix == '.npy':
     listed = path.with_suffix('.names.json')
-    listed.unlink(missing_ok=True)  # of what the path held before
-    with _whole(path) as part, part.open('wb') as file:
+    remove(listed)  # of what the path held before
+    with whole(path) as part, part.open('wb') as file:
       np.save(file, features)
     if names:
       replace(listed, json.dumps(names, indent=0))
@@ -438,17 +442,5 @@ def write_features(features: np.ndarray, path: Path, names: list[str] | None = N
   import pyarrow as pa
   import pyarrow.parquet as pq
 
-  with _whole(path) as part:
+  with whole(path) as part:
     pq.write_table(pa.table({**({'name': names} if names else {}), 'embedding': list(features)}), part)
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-  """Another path to write to, which takes the place of `path` when all is written."""
-  part = path.with_name(f'{path.name}.part')
-  try:
-    yield part
-    os.replace(part, path)
-  except OSError as error:
-    part.unlink(missing_ok=True)
-    raise OSError(f'{path} cannot be written ({error.strerror or error}); make room, or give another place') from error

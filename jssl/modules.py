@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jssl import storage
+
 SCHEMES = (
   'folder',
   'tar',
@@ -63,10 +65,11 @@ class OwnData:
   def absolute(self, name: str) -> str:
     """The name of a user's own data as it is from any folder."""
     scheme, where = self.place(name) or ('', '')
-    there = Path(where).expanduser().absolute()
-    if not scheme or scheme == 'tfds' or scheme == 'hf' and not there.is_dir():
+    pattern = scheme == 'tar' and storage.in_bucket(where)
+    if not scheme or scheme == 'tfds' or pattern or scheme == 'hf' and not Path(where).expanduser().is_dir():
       return name
-    return str(there) if scheme.startswith('.') else f'{scheme}:{there}'
+    there = storage.absolute(where)
+    return there if scheme.startswith('.') else f'{scheme}:{there}'
 
   def __getitem__(self, name: str) -> Any:
     if (place := self.place(name)) is None:

@@ -18,6 +18,7 @@ from jssl.core.programs import Programs
 from jssl.core.step import make_step
 from jssl.errors import ConfigError
 from jssl.model import read_plan
+from jssl.storage import children, reach, saved
 
 
 class Origin(NamedTuple):
@@ -57,9 +58,9 @@ def replay(folder: str | Path) -> dict[str, Any]:
   Raises:
     ConfigError: if there is no captured step.
   """
-  folder = Path(folder).expanduser()
+  folder = reach(folder)
   if (folder / 'config.json').exists():
-    steps = [int(f.name) for f in (folder / 'captures').glob('*') if f.name.isdigit()]
+    steps = [int(f.name) for f in children(folder / 'captures') if f.name.isdigit() and saved(f)]
     if not steps:
       raise ConfigError(f'{folder} holds no captured step: its guard has halted no step')
     folder = folder / 'captures' / str(max(steps))

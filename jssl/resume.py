@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from jssl.configs import set_option
 from jssl.core.build import Plan, plan
-from jssl.core.log import as_json, replace
+from jssl.core.log import as_json
 from jssl.core.mesh import make_mesh
 from jssl.core.phases import Phase, phase_at
 from jssl.core.programs import Programs
@@ -22,6 +22,7 @@ from jssl.errors import ConfigError
 from jssl.keys import differing
 from jssl.options import closest
 from jssl.starts import BLOCKS
+from jssl.storage import children, make, replace, saved, text
 from jssl.types import Given, Params
 
 # What a run may go on with another value of. Data, networks, seed and batch size make a run what it is.
@@ -53,7 +54,7 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
   held = {}
   if path and done is not None:
     with contextlib.suppress(OSError, ValueError):  # without it the start cannot be told from another, and is taken as it is
-      held = dict(json.loads(path.read_text()))
+      held = dict(json.loads(text(path)))
   found, prints = {}, dict(held)
   for i, phase in asked.items():
     entered = done is not None and (i == 0 or done > phase.first)
@@ -69,7 +70,7 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
       logging.getLogger('jssl').warning('%s; the run goes on from its checkpoint, and is not compared with its start', error)
       prints[str(i)] = held.get(str(i))
   if path and jax.process_index() == 0:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path.parent)
     replace(path, as_json(prints, indent=1))
   return found
 
@@ -122,7 +123,7 @@ def _numbers(x: Any) -> Any:
 
 def last_step(workdir: Path) -> int | None:
   """The step of the newest checkpoint; None where there is none."""
-  steps = [int(folder.name) for folder in (workdir / 'checkpoints').glob('*') if folder.name.isdigit()]
+  steps = [int(folder.name) for folder in children(workdir / 'checkpoints') if folder.name.isdigit() and saved(folder)]
   return max(steps, default=None)
 
 
@@ -165,7 +166,7 @@ def continued(config: Mapping[str, Any], workdir: Path | None, settings: Sequenc
 
 def _read(path: Path) -> dict[str, Any]:
   try:
-    return dict(json.loads(path.read_text()))
+    return dict(json.loads(text(path)))
   except (OSError, ValueError, TypeError) as error:
     raise ConfigError(f'{path} cannot be read ({error}); give a workdir that holds a run') from error
 

@@ -22,7 +22,7 @@ from jssl.artefact import PRETRAINED, from_scratch
 from jssl.configs import load_config as load_config
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
-from jssl.core.log import as_json, replace
+from jssl.core.log import as_json
 from jssl.core.mesh import BATCH, check_batch, make_mesh
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
@@ -38,6 +38,7 @@ from jssl.panel import alarms, make_panel
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.plans.estimate import ahead
 from jssl.resume import continued, networks_for
+from jssl.storage import make, reach, remote, replace, text
 from jssl.tables import EVALUATORS
 
 FEW = 100  # steps, below which networks that begin at random have learned little
@@ -73,9 +74,11 @@ def train(
   Raises:
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
   """
-  workdir = local(workdir) if workdir else None
+  workdir = reach(workdir) if workdir else None
   if tensorboard and importlib.util.find_spec('tensorboardX') is None:
     raise ConfigError('TensorBoard files are written by tensorboardX, which is not here: pip install tensorboardX, or leave --tensorboard out')
+  if tensorboard and workdir and remote(workdir):
+    raise ConfigError(f'TensorBoard files are appended to, which {workdir} does not allow; leave --tensorboard out, or give a local workdir')
   if config.get('experiment'):
     no_protocols(protocols)
     if resume_with:
@@ -129,12 +132,12 @@ def own_data(p: Plan, workdir: Path) -> None:
   if not now:
     return
   if not path.exists():
-    workdir.mkdir(parents=True, exist_ok=True)
+    make(workdir)
     replace(path, as_json(now, indent=1))
     return
   try:
-    before = json.loads(path.read_text())
-    resumed = json.loads((workdir / 'config.json').read_text())['data'] == json.loads(as_json(p.config['data']))
+    before = json.loads(text(path))
+    resumed = json.loads(text(workdir / 'config.json'))['data'] == json.loads(as_json(p.config['data']))
   except (OSError, ValueError, KeyError):  # of no run that could be resumed
     before, resumed = {}, False
   if before == now or not resumed:
@@ -172,20 +175,6 @@ def fitting(p: Plan) -> list[str] | None:
     told = '; '.join(f'{label} ({why})' for label, why in left.items())
     logging.getLogger('jssl').warning('not evaluated, as the data lack what is needed: %s', told)
   return kept
-
-
-def local(path: str | Path) -> Path:
-  """A folder of this machine, `~` being the home directory.
-
-  Raises:
-    ConfigError: it is an address of object storage, or there is no such home.
-  """
-  if '://' in str(path) or str(path).startswith(('gs:/', 's3:/')):
-    raise ConfigError(f'{path} is no folder of this machine, and object storage cannot be written to; give a local folder')
-  try:
-    return Path(path).expanduser()
-  except RuntimeError as error:
-    raise ConfigError(f'{path}: {error}; give the folder without ~') from error
 
 
 def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> dict[str, Any]:
@@ -255,7 +244,7 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
   Raises:
     ConfigError: there is no such run or protocol, or the data lack what the protocol needs.
   """
-  workdir = local(workdir)
+  workdir = reach(workdir)
   config = read_config(workdir)
   if config.get('experiment'):
     no_protocols(protocols)

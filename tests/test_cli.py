@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from jssl import cli, run
+from jssl import cli, run, storage
 from jssl.core.log import as_json
 
 QUICK = [
@@ -337,15 +337,16 @@ def test_no_home_is_no_obstacle(monkeypatch, capsys):
   assert 'without ~' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('workdir', ['gs://bucket/w', 's3://bucket/w'])
-def test_object_storage_is_refused_before_anything_runs(workdir, capsys):
-  assert cli.main(['train', 'simclr', f'--workdir={workdir}']) == 2
-  assert 'object storage' in capsys.readouterr().err
+@pytest.mark.parametrize('workdir', ['gs:/bucket/w', 'az://bucket/w', 's3://', 's3:///w', 's3://bucket/w*'])
+def test_an_address_that_cannot_be_read_is_refused_before_anything_runs(workdir, capsys):
+  with pytest.raises(SystemExit, match='2'):
+    cli.main(['train', 'simclr', f'--workdir={workdir}'])
+  assert f'{workdir} is no address' in capsys.readouterr().err
 
 
 def test_a_home_directory_may_be_meant(tmp_path, monkeypatch):
   monkeypatch.setenv('HOME', str(tmp_path))
-  assert run.local('~/w') == tmp_path / 'w'
+  assert storage.reach('~/w') == tmp_path / 'w'
 
 
 def test_a_config_finds_modules_beside_it(tmp_path):

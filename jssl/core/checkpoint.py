@@ -12,6 +12,7 @@ import numpy as np
 
 from jssl.core.step import TrainState
 from jssl.core.stored import fingerprint, quiet, short
+from jssl.storage import children, for_orbax, make, saved
 from jssl.types import Batch
 
 MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by
@@ -22,20 +23,20 @@ def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[
 
   With `keep` they are those of a run that goes on: the last `keep` stay, and those of the steps `always`, and what a killed run
   left half-written is removed. A checkpoint is written beside its place and renamed when whole, and an older one is removed after
-  that.
+  that; in a bucket it counts when a file is there that says that all is written.
   """
   from orbax.checkpoint import v1 as ocp
 
   if keep:
-    directory.mkdir(exist_ok=True)  # where that fails, not in a thread of the writer's
-    for half in sorted(directory.glob('*.orbax-checkpoint-tmp*')):
+    make(directory)  # where that fails, not in a thread of the writer's
+    for half in (folder for folder in children(directory) if '.orbax-checkpoint-tmp' in folder.name or not saved(folder)):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
   quiet()
   policies = ocp.training.preservation_policies
   kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always))]) if keep else None
   every = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when
   return ocp.training.Checkpointer(
-    directory.absolute(), preservation_policy=kept, save_decision_policy=every, cleanup_tmp_directories=bool(keep)
+    for_orbax(directory), preservation_policy=kept, save_decision_policy=every, cleanup_tmp_directories=bool(keep)
   )
 
 
@@ -62,7 +63,7 @@ def finish(checkpoints, saved: int | None) -> None:
   """Waits until what is being saved is saved; OSError if it cannot be, or if the last step saved, if any, is not there then."""
   with _told(checkpoints):
     checkpoints.wait()
-    if saved is not None and not (Path(checkpoints.directory) / str(saved) / 'train' / MANIFEST).exists():
+    if saved is not None and not (checkpoints.directory / str(saved) / 'train' / MANIFEST).exists():
       raise OSError(f'checkpoint {saved} was written and has no manifest')
     checkpoints.close()
 
@@ -86,7 +87,7 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
       want = jax.tree.map(
         lambda x, held: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=held.sharding), jax.eval_shape(_plain, asked), _fields(asked)
       )
-      made = {'columns': None} if (Path(checkpoints.directory) / str(found.step) / 'columns').exists() else {}
+      made = {'columns': None} if (checkpoints.directory / str(found.step) / 'columns').exists() else {}
       loaded = checkpoints.load_checkpointables(found.step, {'train': want, 'source': None, **made})
       columns = {name: np.asarray(x) for name, x in loaded.get('columns', {}).items()}
       text, told = loaded['source']['json'], loaded['source'].get('sum')

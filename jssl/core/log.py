@@ -1,28 +1,33 @@
 """Where figures go: metrics.jsonl always, TensorBoard when its writer is installed."""
 
-import contextlib
 import csv
 import io
 import json
 import logging
 import math
-import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jssl.pictures.live import watching
+from jssl.storage import exists, remote, replace, written
+
+EVERY = 30  # seconds between two writes of a log in a bucket, where nothing can be appended
 
 
 class Log:
-  """Appends figures to `metrics.jsonl`; `finish` writes them again as `metrics.csv`. What is not finite is written as null."""
+  """Appends figures to `metrics.jsonl`; `finish` writes them again as `metrics.csv`. What is not finite is written as null.
+
+  In a bucket the whole file is written anew, by `flush` and every 30 seconds.
+  """
 
   def __init__(self, workdir: Path | None, step: int = 0, tensorboard: bool = False):
     self.rows: list[dict] = []
     self.path = workdir / 'metrics.jsonl' if workdir else None
-    self.board = None
-    if self.path and self.path.exists():
-      self.rows = list(_whole(self.path, self.path.read_text(errors='replace').splitlines()))
+    self.board, self.kept, self.at = None, 0, time.monotonic()  # rows in the bucket, and since when
+    if self.path and exists(self.path):
+      self.rows = list(_whole(self.path, self.path.read_bytes().decode(errors='replace').splitlines()))
       self.rewind(step)
     if tensorboard and workdir:
       from tensorboardX import SummaryWriter
@@ -32,8 +37,17 @@ class Log:
   def rewind(self, step: int) -> None:
     """Takes back the rows after `step`: a run that goes on from there writes them again."""
     self.rows = [row for row in self.rows if row['step'] <= step]
+    self._replace()
+
+  def flush(self) -> None:
+    """Writes what a bucket does not have yet."""
+    if self.path and remote(self.path) and self.kept != len(self.rows):
+      self._replace()
+
+  def _replace(self) -> None:
     if self.path:
       replace(self.path, ''.join(json.dumps(row) + '\n' for row in self.rows))
+      self.kept, self.at = len(self.rows), time.monotonic()
 
   def write(self, step: int, figures: Mapping[str, float]) -> None:
     values = {k: float(v) for k, v in figures.items()}
@@ -41,14 +55,22 @@ class Log:
     self.rows.append(row)
     if watch := watching.get():
       watch(self.rows)
-    if self.path:
-      with _told(self.path), self.path.open('a') as f:
+    if self.path and remote(self.path):
+      if time.monotonic() - self.at > EVERY:
+        self.at = time.monotonic()
+        try:
+          self.flush()
+        except OSError as error:  # the next checkpoint needs it, and until then a bucket may be out of reach
+          logging.getLogger('jssl').warning('%s; tried again in %d s', error, EVERY)
+    elif self.path:
+      with written(self.path), self.path.open('a') as f:
         f.write(json.dumps(row) + '\n')
     if self.board:
       for name, value in values.items():
         self.board.add_scalar(name, value, step)
 
   def finish(self) -> None:
+    self.flush()
     if self.path and self.rows:
       names = list(dict.fromkeys(name for row in self.rows for name in row))
       text = io.StringIO(newline='')
@@ -73,14 +95,6 @@ def _finite(value: Any) -> Any:
   return [_finite(x) for x in value] if isinstance(value, list | tuple) else value
 
 
-def replace(path: Path, text: str) -> None:
-  """Writes a file so that whoever reads it, even after a crash, finds the old text or the new one."""
-  part = path.with_name(f'{path.name}.part')
-  with _told(path):
-    part.write_text(text)
-    os.replace(part, path)
-
-
 def _whole(path: Path, lines: Sequence[str]) -> Iterator[dict]:
   """The rows among the lines; a run that was killed may have left half of one at the end."""
   for i, line in enumerate(lines, 1):
@@ -92,11 +106,3 @@ def _whole(path: Path, lines: Sequence[str]) -> Iterator[dict]:
         logging.getLogger('jssl').warning('%s: line %d is damaged and left out', path, i)
       continue
     yield row
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-  try:
-    yield
-  except OSError as error:
-    raise OSError(f'{path} cannot be written ({error.strerror or error}); make room, or give a workdir that can be written') from error

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,6 +136,7 @@ class _Run:
     self.done = int(self.train.step)
     self.now = phase_at(plan.phases, self.done)
     self.log = Log(workdir if self.lead else None, self.done, tensorboard)
+    closing.callback(self._close_log)
     self.bar = None
     self.pending, self.alarmed, self.first_step = None, 0, 0.0
     self.recent: dict[int, Batch] = {}  # step -> batch, where batches cannot be made again
@@ -147,7 +148,7 @@ class _Run:
     multihost_utils.sync_global_devices('workdir')
     ends = [phase.last for phase in self.plan.phases[:-1]]  # what a later phase begins from stays
     self.checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', self.plan.config['keep'], ends)
-    closing.callback(lambda: checkpoint.finish(self.checkpoints, self.saved))  # however the run ends, what it was saving is saved
+    closing.callback(self._finish)  # however the run ends, what it was saving is saved
     found = checkpoint.restore(self.checkpoints, self._abstract)
     if not found:
       return None
@@ -157,6 +158,24 @@ class _Run:
     if 'order' in self.columns:
       self._source(phase_at(self.plan.phases, int(train.step))).reorder(self.columns['order'])
     return train
+
+  def _close_log(self) -> None:
+    with contextlib.suppress(Stopped):  # another run has taken the workdir over
+      self.mine()
+      self.log.flush()
+
+  @contextlib.contextmanager
+  def _saving(self) -> Iterator[None]:
+    """Where saving fails because another run has taken the workdir over, that is said."""
+    try:
+      yield
+    except OSError:
+      self.mine()
+      raise
+
+  def _finish(self) -> None:
+    with self._saving():
+      checkpoint.finish(self.checkpoints, self.saved)
 
   def _start(self) -> TrainState:
     return self.programs.start(seed_data(self.plan), self.given.get(0))
@@ -222,8 +241,10 @@ class _Run:
       if saving:
         position = {str(own): source.save() for own, source in self.sources.items()}
         self.mine()
+        self.log.flush()  # which a run that goes on from here has to have
         self.saved = None  # where saving fails, its error says why
-        checkpoint.save(self.checkpoints, self.train, position, self.columns)
+        with self._saving():
+          checkpoint.save(self.checkpoints, self.train, position, self.columns)
         self.saved = self.done
     self.bar.paused += time.perf_counter() - paused if pausing else 0
     if stop:

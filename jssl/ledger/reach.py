@@ -36,8 +36,9 @@ LOOP = ('jssl.loops.make', 'jssl.loops.run', *CLAIM)
 ROOMS = dict(evaluators='evaluators', heads='models', losses='objectives', memories='parts', metrics='metrics', passes='passes')
 # What reports on a run, stores it or guards its folder: figures are the same without.
 LEFT_OUT = (
-  'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.progress',
-  'jssl.signals', 'jssl.core.stored', 'jssl.errors', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures',
+  'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.core.stored', 'jssl.devices',
+  'jssl.errors', 'jssl.locks', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures', 'jssl.plans', 'jssl.progress',
+  'jssl.signals', 'jssl.storage',
 )  # fmt: skip
 
 

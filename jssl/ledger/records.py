@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jssl.core.log import replace
 from jssl.keys import DEFAULTS, OF_A_PHASE
 from jssl.ledger import claims, reach
+from jssl.storage import replace
 
 _package = Path(__file__).parents[1]
 _checkout = _package.parent / 'experiments' / 'ledger'

@@ -14,11 +14,11 @@ import jax
 import numpy as np
 
 from jssl import configs, run
-from jssl.core.log import replace
 from jssl.errors import ConfigError
 from jssl.evaluators.figures import plain_items, read_items
 from jssl.ledger import blind, claims, records
 from jssl.model import writable
+from jssl.storage import replace
 
 
 def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The embedding map: a representation as a picture."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl import storage
 from jssl.types import Array
 
 # Ten hues that stay apart for most colour-blind readers; beyond ten classes the marker changes.
@@ -143,9 +145,10 @@ def embedding_map(
     columnspacing=1.2,
     borderaxespad=0.1,
   )
-  path = Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  figure.savefig(path)
+  path = storage.path(path, home=False)
+  storage.make(path.parent)
+  with storage.whole(path) if storage.remote(path) else nullcontext(path) as part:
+    figure.savefig(part)
   return path
 
 

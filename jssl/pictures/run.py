@@ -2,8 +2,11 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+
+from jssl import storage
 
 # Panel -> what is drawn in it: prefixes of the names of figures. A row of the log has some of them.
 PANELS = {
@@ -68,7 +71,9 @@ def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path |
       ax.legend(fontsize=7, frameon=False)
   figure.suptitle(name, fontsize=10, x=0.01, ha='left')
   if path:
-    figure.savefig(path)
+    at = storage.path(path, home=False)
+    with storage.whole(at) if storage.remote(at) else nullcontext(at) as part:
+      figure.savefig(part)
   return figure
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -9,9 +10,9 @@ import time
 
 import pytest
 
-from jssl.core import ownership
-from jssl.core.ownership import owned
+from jssl import locks
 from jssl.errors import ConfigError, Stopped
+from jssl.locks import owned
 
 
 def lock(folder, age=0.0, **fields):
@@ -44,10 +45,10 @@ def test_a_process_of_the_same_number_is_no_owner(tmp_path):
 
 
 def test_an_owner_elsewhere_is_dead_after_ten_minutes_of_silence(tmp_path):
-  lock(tmp_path, age=ownership.SILENCE - 60)
+  lock(tmp_path, age=locks.SILENCE - 60)
   with pytest.raises(ConfigError, match='elsewhere'), owned(tmp_path):
     pass
-  lock(tmp_path, age=ownership.SILENCE + 60)
+  lock(tmp_path, age=locks.SILENCE + 60)
   with owned(tmp_path):
     pass
 
@@ -92,7 +93,7 @@ def test_whose_lock_was_taken_does_not_remove_it(tmp_path):
 
 
 def test_a_lock_shows_that_its_owner_lives(tmp_path, monkeypatch):
-  monkeypatch.setattr(ownership, 'BEAT', 0.05)
+  monkeypatch.setattr(locks, 'BEAT', 0.05)
   with owned(tmp_path):
     os.utime(tmp_path / 'lock', (1, 1))
     time.sleep(0.5)
@@ -100,10 +101,12 @@ def test_a_lock_shows_that_its_owner_lives(tmp_path, monkeypatch):
 
 
 def test_no_half_a_lock_is_left_where_there_is_no_room(tmp_path, monkeypatch):
-  def full(*_):
-    raise OSError(28, 'No space left on device')
-
-  monkeypatch.setattr(ownership.json, 'dump', full)
-  with pytest.raises(OSError, match='No space'), owned(tmp_path):
-    pass
+  monkeypatch.setattr(locks.json, 'dumps', lambda _: 'x' * 2**20)
+  before = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+  try:
+    with pytest.raises(OSError, match='File too large'), owned(tmp_path):
+      pass
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
   assert not (tmp_path / 'lock').exists()

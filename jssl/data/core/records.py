@@ -25,6 +25,7 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 
+from jssl import storage
 from jssl.data.core.arrays import Columns
 from jssl.data.core.crops import Crops, boxes
 from jssl.data.core.pictures import READER, cropped, decode, first_line, pool
@@ -38,7 +39,10 @@ FORMAT = 'array_record'
 def home(data_dir: str | os.PathLike | None = None) -> Path:
   """The folder of prepared data sets: `data_dir`, $JSSL_DATA_DIR, $TFDS_DATA_DIR or ~/tensorflow_datasets."""
   chosen = data_dir or os.environ.get('JSSL_DATA_DIR') or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
-  return Path(chosen).expanduser()
+  found = storage.path(chosen)
+  if storage.remote(found):
+    raise DataError(f'prepared data sets are kept on this machine, and $JSSL_DATA_DIR or data_dir is {found}; give a local folder')
+  return found
 
 
 class Records:

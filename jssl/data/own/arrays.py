@@ -10,6 +10,7 @@ from jssl.data.core.pictures import MODES, first_line
 from jssl.data.own.files import held_out as drawn
 from jssl.data.own.files import parts, stamps
 from jssl.errors import DataError
+from jssl.storage import reach
 from jssl.types import Data
 
 LABELS = ('label', 'labels', 'y', 'targets')
@@ -34,7 +35,7 @@ def array(path: str, *, inputs: str | None = None, held_out: float = 0.2) -> Dat
   Raises:
     DataError: the file cannot be read, or its columns are no arrays of numbers of one length.
   """
-  where, columns = Path(path).expanduser(), {}
+  where, columns = reach(path), {}
   found = parts(where)
   if 'validation' in found:
     raise DataError(f'{where}: a file for test and another for validation are beside it; of arrays give one of them')

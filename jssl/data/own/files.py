@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl import storage
 from jssl.errors import DataError
 
 LISTED = 20_000  # files whose stamps are kept one by one; of more, their number and one digest
@@ -32,12 +33,13 @@ def content(place: str | bytes | Slice | Callable[[], bytes]) -> bytes:
     with open(place.path, 'rb') as file:
       file.seek(place.offset)
       return file.read(place.size)
-  return Path(place).read_bytes()
+  return storage.path(place, home=False).read_bytes()
 
 
 def stamps(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
   """File -> size and time of its last change; of very many files their number and one digest of all stamps."""
-  found = {str(path): f'{(told := os.stat(path)).st_size}-{told.st_mtime_ns}' for path in sorted({*map(str, paths)})}
+  here = sorted({*map(str, paths)})
+  found = {name: f'{(told := os.stat(path)).st_size}-{told.st_mtime_ns}' for name, path in zip(storage.addresses(here), here, strict=True)}
   if len(found) <= LISTED:
     return found
   return {f'{len(found)} files': hashlib.sha256(''.join(f'{k}\0{v}\n' for k, v in found.items()).encode()).hexdigest()}
@@ -61,9 +63,15 @@ def held_out(names: Sequence[str | bytes], share: float) -> np.ndarray:
 def parts(path: Path) -> dict[str, Path]:
   """Split -> where it is: the folders train and test (or val) in a folder, else PATH_test (or PATH_val) beside PATH.
 
+  Of addresses in a bucket these are copies.
+
   Raises:
     DataError: nothing is there.
   """
+  return {split: storage.near(of) for split, of in _parts(path).items()}
+
+
+def _parts(path: Path) -> dict[str, Path]:
   if not path.exists():
     raise DataError(f'{path} does not exist; give the path of your data')
   found = {}

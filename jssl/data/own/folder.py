@@ -8,6 +8,7 @@ from typing import Any
 from jssl.data.own.files import parts, stamps
 from jssl.data.own.rows import Found, Options, made
 from jssl.errors import DataError
+from jssl.storage import reach
 from jssl.types import Data
 
 
@@ -35,7 +36,7 @@ def folder(
   Raises:
     DataError: there is no folder, or no picture in it.
   """
-  source, where = f'folder:{path}', Path(path).expanduser()
+  source, where = f'folder:{path}', reach(path)
   if where.exists() and not where.is_dir():
     raise DataError(f'{where} is no folder; give folder:PATH of one')
   files, found = [], {}

@@ -15,6 +15,7 @@ from jssl.data.own.files import held_out as drawn
 from jssl.data.own.files import stamps
 from jssl.data.own.rows import LABEL, Found, labels, numeric
 from jssl.errors import DataError
+from jssl.storage import near, reach
 from jssl.types import Column, Data
 
 SOURCE, TARGET = ('source', 'src', 'from', 'head', 'u'), ('target', 'dst', 'to', 'tail', 'v')
@@ -84,7 +85,7 @@ def graph(path: str, *, size: int = 32, hops: int = 2, directed: bool = False, h
     DataError: nothing is there, an edge names no node, or features are no finite numbers.
   """
   source = f'graph:{path}'
-  nodes, found = whole(Path(path).expanduser(), size=size, hops=hops, directed=directed, seed=seed)
+  nodes, found = whole(near(reach(path)), size=size, hops=hops, directed=directed, seed=seed)
   held = drawn(found.names, held_out)
   facts, columns, info = {}, {}, dict(name=source, fingerprint=stamps(found.files), split='random')
   if found.labels is not None:

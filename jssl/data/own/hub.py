@@ -9,6 +9,7 @@ from jssl.data.core.pictures import first_line
 from jssl.data.own.files import SPLITS, stamps, with_test
 from jssl.data.own.rows import Found, Options, made
 from jssl.errors import DataError
+from jssl.storage import in_bucket, near, reach
 from jssl.types import Data
 
 
@@ -40,7 +41,7 @@ def hub(
   Raises:
     DataError: the package is not installed, or the set cannot be read.
   """
-  where, sets = Path(name).expanduser(), opened(name, subset)
+  where, sets = place(name), opened(name, subset)
   sets = with_test({SPLITS.get(split, split): x for split, x in sets.items() if split in ('train', *SPLITS)})
   if 'train' not in sets:
     raise DataError(f'hf:{name} has no split train; give one that has')
@@ -61,12 +62,17 @@ def opened(name: str, subset: str | None = None) -> dict[str, Any]:
     import datasets
   except ImportError as error:
     raise DataError(f'hf:{name} is read by the package datasets, which is not here: pip install jssl[hf], or datasets') from error
-  where = Path(name).expanduser()
+  where = place(name)
   try:
     found = datasets.load_from_disk(str(where)) if where.is_dir() else datasets.load_dataset(name, subset)
   except Exception as error:  # files, network, and whatever else
     raise DataError(f'hf:{name} cannot be read ({first_line(error)}); give a name on the hub, or a folder that save_to_disk wrote') from error
   return dict(found) if isinstance(found, datasets.DatasetDict) else {'train': found}
+
+
+def place(name: str) -> Path:
+  """Where a set is, if its name is a folder."""
+  return near(reach(name)) if in_bucket(name) else Path(name).expanduser()
 
 
 def pictured(features: Any) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl import storage
 from jssl.data.core.arrays import RESIDENT, Columns, resident, stack
 from jssl.data.core.crops import Crops, crops_of
 from jssl.data.core.pictures import first_line
@@ -17,6 +18,7 @@ from jssl.data.core.readers import Readers
 from jssl.data.own.files import content, stamps
 from jssl.data.own.pictures import Pictures
 from jssl.errors import DataError
+from jssl.storage import children, in_bucket, listed, near, put, reach, remote, text
 from jssl.types import Column, Data, Judged
 
 INDEX, VERSION = 'index.json', 1
@@ -60,7 +62,7 @@ class Shards:
 
   @functools.cached_property
   def _opened(self) -> Readers:
-    return Readers([(path, 0, None) for path in self.paths])
+    return Readers([(path, 0, None) for path in _here(self.paths)])
 
   def __getstate__(self) -> dict[str, Any]:
     return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
@@ -86,12 +88,12 @@ def packed(path: str, *, crop: Mapping[str, Any] | None = None) -> Data:
   Raises:
     DataError: there is none, or it is not whole, or its pictures are not packed as they were stored.
   """
-  where = Path(path).expanduser()
+  where = reach(path)
   try:
-    told = json.loads((where / INDEX).read_text())
+    told = json.loads(text(where / INDEX))
     spec = {name: Column(**{**x, 'dtype': np.dtype(x['dtype'])}) for name, x in told['spec'].items()}
     shards = {split: [str(where / name) for name in x['shards']] for split, x in told['splits'].items()}
-    seen = stamps([where / INDEX, *(shard for some in shards.values() for shard in some)])
+    seen = stamps_of(where, [where / INDEX, *(shard for some in shards.values() for shard in some)])
     crops, info = None, {**told['info'], 'fingerprint': seen}
     if 'crop' in told:
       crops = crops_of(crop or told['crop'], spec['image'].shape[:2])
@@ -111,12 +113,29 @@ def packed(path: str, *, crop: Mapping[str, Any] | None = None) -> Data:
 def _split(where: Path, split: str, told: Mapping[str, Any], paths: Sequence[str], spec, crops: Crops | None, unread) -> Shards | Pictures:
   """A split of an index: of records of one size, or of pictures as they were stored."""
   if told.get('stored'):
-    with np.load(where / told['stored'], allow_pickle=False) as columns:
+    with np.load(_here([str(where / told['stored'])])[0], allow_pickle=False) as columns:
       others = {name: columns[name] for name in columns.files}
-    readers = Readers([(path, 0, None) for path in paths])
+    readers = Readers([(path, 0, None) for path in _here(paths)])
     return Pictures(readers, Names(split), others, spec['image'].shape, unread, crops if split == 'train' else None)
   columns = {name: Column(*facts) for name, facts in told['columns'].items()} if 'columns' in told else spec
   return Shards(paths, record_of(columns), told['examples'])
+
+
+def _here(paths: Sequence[str]) -> list[str]:
+  """Files as they are found on this machine: copies of those in a bucket."""
+  if not in_bucket(paths[0]):
+    return list(paths)
+  folder, names = storage.path(paths[0].rpartition('/')[0]), [path.rpartition('/')[2] for path in paths]
+  copies = near(folder, names)
+  return [str(copies / name) for name in names]
+
+
+def stamps_of(where: Path, paths: Sequence[Path]) -> dict[str, str]:
+  """What tells that files have changed; of those in a bucket, before they are copied."""
+  if not remote(where):
+    return stamps(paths)
+  found = listed(where)
+  return {str(path): '-'.join(map(str, found[str(path)])) for path in sorted(paths)}
 
 
 def pack(data: Data, out: str | Path) -> dict[str, int]:
@@ -134,13 +153,14 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
   Raises:
     DataError: the folder holds something, or columns are of no fixed shape.
   """
-  out = Path(out).expanduser()
-  if out.exists() and (not out.is_dir() or any(out.iterdir())):
+  out = reach(out)
+  if out.is_file() or children(out):
     raise DataError(f'{out} is there already; give a folder that is not')
   crop = getattr(data.splits['train'], 'crop', None) if all(isinstance(x, Pictures) for x in data.splits.values()) else None
   records = {} if crop else {split: columns_of(x, data.spec) for split, x in data.splits.items()}
-  out.absolute().parent.mkdir(parents=True, exist_ok=True)
-  partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.absolute().parent))
+  if not remote(out):
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+  partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=None if remote(out) else out.absolute().parent))
   try:
     splits = {}
     for split, x in data.splits.items():
@@ -156,9 +176,12 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
     index |= {'crop': dict(views=[recipe._asdict() for recipe in crop.recipes], size=crop.size)} if crop else {}
     (partial / INDEX).write_text(json.dumps(index, indent=1, default=str))
     partial.chmod(0o755)
-    if out.exists():
-      out.rmdir()
-    partial.rename(out)
+    if remote(out):
+      put(partial, out, last=INDEX)
+    else:
+      if out.exists():
+        out.rmdir()
+      partial.rename(out)
   finally:
     shutil.rmtree(partial, ignore_errors=True)
   return {split: x['examples'] for split, x in splits.items()}

@@ -13,6 +13,7 @@ from jssl.data.core.crops import Crops, boxes
 from jssl.data.core.pictures import MODES, cropped, decode, first_line, pool
 from jssl.data.own.files import content
 from jssl.errors import DataError
+from jssl.storage import in_bucket
 
 MOST = 224  # pixels a side, unless more are asked for
 _GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
@@ -33,7 +34,7 @@ def headers(places: Sequence[Any]) -> list[Header]:
 
   def look(place: Any) -> Header:
     try:
-      file = open(place, 'rb') if isinstance(place, str) else io.BytesIO(content(place))
+      file = open(place, 'rb') if isinstance(place, str) and not in_bucket(place) else io.BytesIO(content(place))
       with file:
         if not file.read(1):
           return Header(wrong='empty')

@@ -14,6 +14,7 @@ from jssl.data.own.files import parts, stamps
 from jssl.data.own.folder import listed
 from jssl.data.own.rows import LABEL, Found, divided, labels, numeric
 from jssl.errors import DataError
+from jssl.storage import reach
 from jssl.types import Data, Judged
 
 SERIES = ('series', 'series_id', 'id', 'unit', 'case')  # which series a row of a long table belongs to
@@ -54,7 +55,7 @@ def series(
   Raises:
     DataError: nothing is there, entries are missing or no numbers, or series have unlike variables.
   """
-  source, where = f'series:{path}', Path(path).expanduser()
+  source, where = f'series:{path}', reach(path)
   if standardize not in STANDARDIZE:
     raise DataError(f'standardize={standardize!r}; expected one of {", ".join(STANDARDIZE)}')
   found: dict[str, Read] = {}

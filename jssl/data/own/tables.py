@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jssl import storage
 from jssl.data.core.pictures import first_line
 from jssl.data.own import smiles
 from jssl.data.own.files import parts, stamps
 from jssl.data.own.rows import IMAGE, Found, Options, made, pictures
 from jssl.errors import DataError
+from jssl.storage import addresses, near, reach
 from jssl.types import Data
 
 
@@ -51,7 +53,7 @@ def table(
   Raises:
     DataError: a file, or a column that is named, is not there or cannot be read, or rows lack entries.
   """
-  where, found, files = Path(path).expanduser(), {}, []
+  where, found, files = reach(path), {}, []
   for split, of in parts(where).items():
     found[split] = found_in(of, image)
     places = [x for column in found[split].columns.values() if pictures(column) for x in column]
@@ -69,6 +71,8 @@ def found_in(path: Path, image: str | None = None) -> Found:
   if key in columns:
     folder = path.absolute().parent
     columns[key] = places = [located(folder, entry) for entry in columns[key]]
+    if (of := addresses([folder])[0]) != str(folder):  # the table is a copy of one in a bucket, whose pictures are there too
+      near(storage.path(of), [os.path.relpath(x, folder) for x in places if isinstance(x, str)])
     names = [os.path.relpath(x, folder) if isinstance(x, str) else f'{path.name}, row {row}' for row, x in enumerate(places)]
   return Found(columns, names)
 

@@ -14,6 +14,7 @@ from jssl.data.core.pictures import first_line
 from jssl.data.own.files import SPLITS, Slice, content, stamps, with_test
 from jssl.data.own.rows import PICTURES, Found, Options, made
 from jssl.errors import DataError
+from jssl.storage import in_bucket, matching, near
 from jssl.types import Data
 
 
@@ -59,7 +60,10 @@ def tar(
 
 def listed(pattern: str) -> list[str]:
   """The paths of the tars that a pattern stands for; DataError where there are none."""
-  paths = sorted({path for part in braces(os.path.expanduser(pattern)) for path in glob.glob(part)})
+  if in_bucket(pattern):
+    paths = [str(near(at)) for at in sorted({at for part in braces(pattern) for at in matching(part)})]
+  else:
+    paths = sorted({path for part in braces(os.path.expanduser(pattern)) for path in glob.glob(part)})
   if not paths:
     raise DataError(f'no file is called {pattern}; give the paths of tars, as in tar:shards/*.tar')
   return paths

@@ -12,6 +12,7 @@ from jssl.data.own.files import SPLITS, parts, stamps, with_test
 from jssl.data.own.files import held_out as drawn
 from jssl.data.own.pictures import tell
 from jssl.errors import DataError
+from jssl.storage import near, reach
 from jssl.types import Data, Judged
 
 SUFFIXES = ('.tsv', '.txt', '.csv')
@@ -34,7 +35,7 @@ def triples(path: str, *, held_out: float = 0.1) -> Data:
   Raises:
     DataError: nothing is there, or a line has no three fields.
   """
-  where, unread = Path(path).expanduser(), {}
+  where, unread = reach(path), {}
   files = of_splits(where)
   found = {split: read(of) for split, of in files.items()}
   for split, rows in found.items():
@@ -73,6 +74,7 @@ def of_splits(where: Path) -> dict[str, Path]:
   """Split -> its file."""
   if not where.is_dir():
     return parts(where)
+  where = near(where)
   files = {path.stem.lower(): path for path in sorted(where.iterdir()) if path.suffix.lower() in SUFFIXES}
   found = {split: files[name] for name, split in {'train': 'train', **SPLITS}.items() if name in files}
   if 'train' not in found:

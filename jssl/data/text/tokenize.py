@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from jssl.data.core.packaged import package
 from jssl.errors import DataError
+from jssl.storage import near, reach
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 PACKAGED = {
@@ -70,7 +70,7 @@ def load(name: str):
   """
   from tokenizers import Tokenizer
 
-  path = Path(name)
+  path = near(reach(name, home=False))
   if name in PACKAGED:
     path = package(*PACKAGED[name])
   if not path.is_file():

@@ -14,6 +14,7 @@ from flax import nnx
 from jssl.errors import PretrainedError
 from jssl.models.pretrained import files
 from jssl.models.text.bert import Bert
+from jssl.storage import near, reach
 
 # option of Bert -> key of config.json, and what transformers takes where the key is missing
 OPTIONS = dict(
@@ -73,7 +74,7 @@ def bert(
   Raises:
     PretrainedError: a file is missing or damaged, describes another network, or does not fit the others.
   """
-  folder = Path(folder).expanduser().absolute()
+  folder = near(reach(folder)).absolute()
   options = read_options(folder) | dict(pool=pool or read_pool(folder), dropout=dropout, mask_id=mask_id, remat=remat, dtype=dtype)
   net = Bert(on, **options | dict(depth=first_of(options['depth'], depth, folder)), rngs=rngs)
   _check(folder, net, first=net.depth < options['depth'])

@@ -14,6 +14,7 @@ from jssl.errors import PretrainedError
 from jssl.models.pretrained import files
 from jssl.models.pretrained.bert import first_of
 from jssl.models.text.transformer import CausalLm, sequence_length
+from jssl.storage import near, reach
 
 # option of CausalLm -> key of config.json, and what transformers takes where the key is missing
 OPTIONS = dict(vocabulary=('vocab_size', 50257), width=('n_embd', 768), depth=('n_layer', 12), heads=('n_head', 12))
@@ -58,7 +59,7 @@ def gpt2(
 
   Reference: Radford et al. 2019, as in `CausalLm`.
   """
-  folder = Path(folder).expanduser().absolute()
+  folder = near(reach(folder)).absolute()
   options, length = read_options(folder)
   if (n := sequence_length(on)) > length:
     raise PretrainedError(f'{folder} has {length} positions, and the texts have {n} tokens: choose a length of at most {length}')
