@@ -87,6 +87,8 @@ def train(
       raise ConfigError('this system has a loop of its own, whose steps are not traced: leave --profile out')
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
   p = plan(continued(config, workdir, resume_with))
+  if profile and workdir and remote(workdir):
+    raise ConfigError(f'--profile writes files that {workdir} cannot hold; give a workdir on this machine')
   if profile and profile[0] >= p.steps:
     raise ConfigError(f'profile {profile[0]}:{profile[1]} traces nothing, as the run has {p.steps} steps: give an earlier range')
   options = dict(quiet=quiet, tensorboard=tensorboard, take_over=take_over, profile=profile)
