@@ -14,7 +14,6 @@ import mmap
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from importlib import util
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -355,7 +354,7 @@ def from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module]) -> d
 
 
 def _built(config: Mapping[str, Any], data: Data) -> tuple[dict[str, nets.Network], Callable, Transform | None]:
-  seen = {name: replace(x, shape=config.get('sizes', {}).get(name, x.shape)) for name, x in data.spec.items()}  # in training
+  seen = {name: sizes.shaped(x, config.get('sizes', {}).get(name, x.shape)) for name, x in data.spec.items()}  # in training
   networks, columns = make_networks(config, data._replace(spec=seen)), columns_of(data)
   inputs = option('inputs', config['inputs'], 'views')
   method = make_method(networks, Graph((), {}, ()), {}, columns=columns, batch={}, inputs=inputs, encoder=config['encoder'])

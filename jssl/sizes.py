@@ -5,8 +5,7 @@ Networks are built on the views that passes draw in training, and not on the pic
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -71,8 +70,13 @@ def seen(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column]) -> dic
     like = lambda shapes, column=column: [x for x in shapes if len(x) == 3 and x[-1] == column.shape[-1]]
     pictures = is_picture(name, column.shape, column.dtype)
     shapes = pictures and (like(found.get(name, [])) or like(inputs_of(c, name, columns)))
-    spec[name] = replace(column, shape=max(shapes, key=math.prod)) if shapes else column
+    spec[name] = shaped(column, max(shapes, key=math.prod)) if shapes else column
   return spec
+
+
+def shaped(column: Column, shape: Sequence[int]) -> Column:
+  """A column with another shape."""
+  return column if tuple(column.shape) == tuple(shape) else Column(tuple(shape), column.dtype, **column.facts)
 
 
 def in_training(data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
@@ -84,7 +88,7 @@ def in_training(data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
   shapes = data.info.get('drawn', {})
   if shapes and getattr(data.splits['train'], 'crop', None) is None:
     raise DataError(f'{data.info.get("name", "the data")}: examples that were joined or given columns are not cropped; leave data.crop out')
-  return {name: replace(x, shape=shapes.get(name, x.shape)) for name, x in columns.items()}
+  return {name: shaped(x, shapes.get(name, x.shape)) for name, x in columns.items()}
 
 
 def views(c: Mapping[str, Any], columns: Mapping[str, Column]) -> Iterator[tuple[str, Mapping[str, Any], int | None]]:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import jssl
-from jssl import cli, locks, modules, run, storage
+from jssl import cli, locks, modules, run, storage, testing
 from jssl.core import checkpoint, log
 from jssl.core.build import open_data
 from jssl.core.log import Log
@@ -236,7 +236,7 @@ def test_a_run_in_a_bucket_is_killed_resumed_and_opened(objects, tmp_path, monke
   assert 'checkpoint 4 is only half-written' in caplog.text
   bits = lambda model: jax.tree.leaves(jax.device_get(model.params()))
   assert all(np.array_equal(a, b) for a, b in zip(bits(whole.model), bits(again.model), strict=True))
-  told = lambda rows: [{k: v for k, v in row.items() if k not in ('examples_per_second', 'data_wait')} for row in rows]
+  told = lambda rows: [{k: v for k, v in row.items() if k not in testing.TIMES} for row in rows]
   assert told(again.log) == told(whole.log)
   names = {name.removeprefix('bucket/w/').split('/')[0] for name in objects}
   assert names == {'config.json', 'metrics.jsonl', 'metrics.csv', 'results.json', 'model', 'checkpoints'} | {

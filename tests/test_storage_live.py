@@ -14,6 +14,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from jssl import testing
+
 pytestmark = pytest.mark.long
 RUN = ['--protocol=knn', '--config.epochs=None', '--config.steps=200', '--config.checkpoint_every=20', '--config.log_every=5']
 NEEDED = dict(s3=('moto', 's3fs'), gs=('gcp_storage_emulator', 'gcsfs'))
@@ -69,7 +71,7 @@ def read(env, address):
 
 
 def steps(text):
-  drop = ('examples_per_second', 'data_wait')
+  drop = testing.TIMES
   return [{name: x for name, x in json.loads(line).items() if name not in drop} for line in text.splitlines()]
 
 

@@ -226,7 +226,7 @@ class _Run:
     looking = health and (last or self.done % self.every['health_every'] == 0)
     if self.done % self.every['log_every'] == 0 or last:
       self.pending = (self.done, metrics)
-    pausing, paused = saving or looking or ending or stop, time.perf_counter()
+    pausing = saving or looking or ending or stop
     if self.guard and pausing:
       halted = halted or bool(jax.device_get(metrics['guard/halted']))
     with jax.transfer_guard('allow'):
@@ -236,6 +236,7 @@ class _Run:
         return
       if pausing:
         self._flush()
+      paused = time.perf_counter()
       if looking:
         self._look(health, alarm)
       if saving:
@@ -246,7 +247,7 @@ class _Run:
         with self._saving():
           checkpoint.save(self.checkpoints, self.train, position, self.columns)
         self.saved = self.done
-    self.bar.paused += time.perf_counter() - paused if pausing else 0
+    self.bar.paused += time.perf_counter() - paused
     if stop:
       raise Stopped(f'stopped at step {self.done} of {self.plan.steps} as asked; the same command with its --workdir goes on')
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jssl.ops.sharding import EXAMPLES, axes_of_examples
+from jssl.devices.sharding import EXAMPLES, axes_of_examples
 
 AXES = ('data', 'fsdp', 'sequence', 'tensor')
 BATCH = PartitionSpec(EXAMPLES)  # examples are spread over both; the other axes see them all

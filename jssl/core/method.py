@@ -12,9 +12,9 @@ from jssl.core import nets as nnets
 from jssl.core.graph import Graph, look, memories_read, parse, part, stacked
 from jssl.core.mesh import known_rules, used
 from jssl.core.nets import Network, stats_of
+from jssl.devices.micro_batches import in_micro_batches
+from jssl.devices.sharding import axes_of_examples
 from jssl.errors import ConfigError
-from jssl.ops.micro_batches import in_micro_batches
-from jssl.ops.sharding import axes_of_examples
 from jssl.options import closest, naming
 from jssl.parts.schedules import at, value_at
 from jssl.starts import filled, origin

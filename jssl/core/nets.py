@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl.ops.sharding import Placed, gathered
+from jssl.devices.sharding import EXAMPLES, Placed, gathered
 from jssl.types import Key, Params, tag
 
 
@@ -46,6 +46,10 @@ def bind(
   stacked blocks a block at a time, as `scan` comes to it, the others here.
   """
   nets = {name: nnx.merge(networks[name].train if train else networks[name].eval, params[name], stats[name], copy=True) for name in params}
+  within = tuple(axis for axis in EXAMPLES if axis in jax.sharding.get_abstract_mesh().manual_axes)
+  for _, of in (found for net in nets.values() for found in nnx.iter_graph(net)) if within else ():
+    if hasattr(of, 'axis_name') and hasattr(of, 'momentum'):  # batch norm, whose batch is that of all devices within `shard_map` too
+      of.axis_name = within
   return {name: gathered(_placed(net, name, places), blocks=False) if places else net for name, net in nets.items()}
 
 

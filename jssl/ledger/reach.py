@@ -36,7 +36,8 @@ LOOP = ('jssl.loops.make', 'jssl.loops.run', *CLAIM)
 ROOMS = dict(evaluators='evaluators', heads='models', losses='objectives', memories='parts', metrics='metrics', passes='passes')
 # What reports on a run, stores it or guards its folder: figures are the same without.
 LEFT_OUT = (
-  'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.core.stored', 'jssl.devices',
+  'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.core.stored',
+  'jssl.devices.chips', 'jssl.devices.operations', 'jssl.devices.traffic', 'jssl.devices.usage',
   'jssl.errors', 'jssl.locks', 'jssl.metrics.health', 'jssl.model', 'jssl.modules', 'jssl.pictures', 'jssl.plans', 'jssl.progress',
   'jssl.signals', 'jssl.storage',
 )  # fmt: skip

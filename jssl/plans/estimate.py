@@ -44,7 +44,7 @@ class Estimate(NamedTuple):
 
 
 def ahead(p: Plan, programs: Programs) -> Iterator[str]:
-  """Two lines on a run that is about to begin; on CPUs, where a step is soon compiled, one.
+  """Two lines on a run that is about to begin; on CPUs, where a step is soon compiled, none.
 
   Raises:
     ConfigError: the state alone is more than a device holds.
@@ -52,13 +52,13 @@ def ahead(p: Plan, programs: Programs) -> Iterator[str]:
   states, mesh, device = programs.states[0], programs.mesh, programs.mesh.devices.flat[0]
   parameters, held = sum(x.size for x in jax.tree.leaves(states.params)), sum(map(_shard, jax.tree.leaves(states)))
   limit, known = memory(device), chip(device)
-  devices = f'each of {mesh.size} devices' if mesh.size > 1 else 'one device'
-  yield f'{count(parameters)} parameters, {size_of(held)} of state on {devices}, {p.steps:,} steps of {p.config["batch_size"]:,} examples'
   if limit and held > limit:
     raise ConfigError(
       f'the state takes {size_of(held)} on a device that has {size_of(limit)}: spread it, with rules=fsdp, over more devices (mesh.fsdp)'
     )
   if known:
+    devices = f'each of {mesh.size} devices' if mesh.size > 1 else 'one device'
+    yield f'{count(parameters)} parameters, {size_of(held)} of state on {devices}, {p.steps:,} steps of {p.config["batch_size"]:,} examples'
     found = estimate(p, programs)
     time = hours(found.operations * p.steps / (MFU * known.flops * mesh.size))
     room = f' of {size_of(limit)}' if limit else ''

@@ -135,7 +135,7 @@ def stamps_of(where: Path, paths: Sequence[Path]) -> dict[str, str]:
   if not remote(where):
     return stamps(paths)
   found = listed(where)
-  return {str(path): '-'.join(map(str, found[str(path)])) for path in sorted(paths)}
+  return {str(path): '-'.join(map(str, found[str(path)])) for path in sorted(map(str, paths))}
 
 
 def pack(data: Data, out: str | Path) -> dict[str, int]:

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jssl.devices.sharding import pinned, spread_over
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
-from jssl.ops.sharding import pinned, spread_over
 from jssl.types import Array, Keys
 
 

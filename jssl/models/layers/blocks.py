@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jssl.devices.sharding import gathered, over_examples
 from jssl.models.layers.attention import Attention
 from jssl.models.layers.dropout import drop_path, dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
-from jssl.ops.sharding import gathered, over_examples
 from jssl.types import Array, Keys, fold
 
 

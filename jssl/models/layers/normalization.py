@@ -3,7 +3,6 @@
 import math
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -12,15 +11,7 @@ from jssl.types import Array
 # The variance in two passes: E[x^2] - E[x]^2 in float32 loses its digits where the mean is large against the deviation.
 LayerNorm = partial(nnx.LayerNorm, use_fast_variance=False)
 GroupNorm = partial(nnx.GroupNorm, use_fast_variance=False)
-
-
-class BatchNorm(nnx.BatchNorm):
-  """`nnx.BatchNorm` over the examples of all devices, within `shard_map` too."""
-
-  def __call__(self, x: Array) -> Array:
-    manual = jax.sharding.get_abstract_mesh().manual_axes
-    self.axis_name = tuple(axis for axis in ('data', 'fsdp') if axis in manual) or None
-    return super().__call__(x)
+BatchNorm = partial(nnx.BatchNorm, use_fast_variance=False)
 
 
 class Identity(nnx.Module):
@@ -52,7 +43,7 @@ def normalization(kind: str, width: int, *, zero: bool = False, affine: bool = T
   options = dict(scale_init=init, use_scale=affine, use_bias=affine, dtype=jnp.dtype(dtype), rngs=rngs)
   match kind:
     case 'batch':
-      return BatchNorm(width, momentum=0.9, epsilon=1e-5, use_fast_variance=False, **options)
+      return BatchNorm(width, momentum=0.9, epsilon=1e-5, **options)
     case 'group':
       return GroupNorm(width, num_groups=math.gcd(32, width), epsilon=1e-5, **options)
     case 'layer':

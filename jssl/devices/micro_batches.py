@@ -6,7 +6,7 @@ from typing import Any
 import jax
 from jax.sharding import PartitionSpec
 
-from jssl.ops.sharding import EXAMPLES, axes_of_examples
+from jssl.devices.sharding import EXAMPLES, axes_of_examples
 
 
 def in_micro_batches(encode: Callable, count: int) -> Callable:
