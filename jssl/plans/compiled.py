@@ -125,7 +125,7 @@ def _largest_sent(sent: list[Collective], count: int = 5) -> list[dict[str, Any]
 
 
 def _largest_arrays(text: str, count: int = 5) -> list[dict[str, Any]]:
-  """The largest results of single operations of a compiled step, one a place in the method, and what would shrink them."""
+  """The largest results of single operations of a compiled step, one a place in the method."""
   best: dict[str, dict[str, Any]] = {}
   for line in text.splitlines():
     one = re.match(
@@ -137,14 +137,8 @@ def _largest_arrays(text: str, count: int = 5) -> list[dict[str, Any]]:
     size = SIZES[shape[1]] * math.prod(int(n) for n in shape[2].split(',') if n)
     name = _short(place[1])
     if size > best.get(name, {'bytes': 0})['bytes']:
-      best[name] = {'bytes': size, 'shape': one[1], 'place': name, 'advice': _advice(place[1])}
+      best[name] = {'bytes': size, 'shape': one[1], 'place': name}
   return sorted(best.values(), key=lambda one: -one['bytes'])[:count]
-
-
-def _advice(place: str) -> str:
-  if 'while' in place or 'checkpoint' in place:
-    return 'remat=True of that network, or more micro_batches'
-  return 'more micro_batches; `chunk`, where it is a table of similarities'
 
 
 def _short(place: str) -> str:

@@ -19,7 +19,7 @@ def lines(described: Mapping[str, Any]) -> Iterator[str]:
   if largest := d['largest_batch']:
     yield f'largest batch that fits  about {largest["batch_size"]:,} ({size_of(largest["bytes_an_example"])} a device for each example more)'
   if d['hours'] is not None:
-    price = f', {d["price"]:,.0f} in all' if d['price'] is not None else ''
+    price = f', {d["price"]:,.2f} in all' if d['price'] is not None else ''
     yield f'time                     {hours(3600 * d["hours"])} at a utilization (MFU) of {d["mfu"]:g}{price}'
 
 
@@ -41,9 +41,9 @@ def _phase(phase: Mapping[str, Any], limit: float | None) -> Iterator[str]:
   for one in phase['state'][:3]:
     yield f'  {size_of(one["bytes"]):>9}  {one["name"]} {one["shape"]}' + (f'; {one["advice"]} would shrink it' if one['advice'] else '')
   if phase['arrays']:
-    yield 'largest arrays of the step, on a device'
+    yield 'largest arrays of the step, on a device; remat=True or more micro_batches shrink what has examples, `chunk` tables of similarities'
     for one in phase['arrays'][:3]:
-      yield f'  {size_of(one["bytes"]):>9}  {one["place"]}, {one["shape"]}; {one["advice"]} would shrink it'
+      yield f'  {size_of(one["bytes"]):>9}  {one["place"]}, {one["shape"]}'
   yield f'compiled in              {phase["compile_seconds"]:.0f} s'
 
 
@@ -64,4 +64,6 @@ def count(number: float) -> str:
 
 
 def hours(seconds: float) -> str:
+  if seconds < 60:
+    return f'{seconds:.1f} seconds'
   return f'{seconds / 60:.1f} minutes' if seconds < 3600 else f'{seconds / 3600:,.1f} hours'
