@@ -329,7 +329,7 @@ SYSTEMS = {
   'image': ('image.simclr', 'image=r.integers(0, 256, (N, 8, 8, 1), np.uint8), label=r.integers(0, 10, N)', 'c.backbone.widths = (8,)', {}),
   'labels': (
     'labelled.i_edl', 'image=r.integers(0, 256, (N, 8, 8, 1), np.uint8), label=r.integers(0, 10, N)',
-    'c.backbone.widths = (8,); c.heads.classifier.dim = 10',  # which has as many classes as the labels, unless given
+    'c.backbone.widths = (8,); c.heads.classifier = dict(name="linear", dim=10)',  # which has as many classes as the labels, unless given
     dict(label=10),
   ),
   'triples': (

@@ -121,13 +121,15 @@ def flush() -> None:
   """Writes out what was printed.
 
   Raises:
-    OSError: it cannot be written; Python does not try again at its end, and tell of it in its own way.
+    OSError: the output cannot be written; Python does not try again at its end, and tell of it in its own way.
   """
-  try:
-    sys.stdout.flush()
-  except OSError:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise
+  for stream in (sys.stderr, sys.stdout):
+    try:
+      stream.flush()
+    except OSError:
+      os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+      if stream is sys.stdout:  # of progress that nobody can read a command does not fail
+        raise
 
 
 def list_systems(arguments, overrides) -> None:

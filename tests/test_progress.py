@@ -1,5 +1,7 @@
 """How a run tells how far it has come."""
 
+import os
+import subprocess
 import sys
 
 from jssl.progress import Bar
@@ -15,3 +17,22 @@ def test_a_file_is_given_plain_lines_with_forced_colours_too(monkeypatch, tmp_pa
   text = (tmp_path / 'said').read_text()
   assert '\x1b[?25l' not in text and '\x1b[2K' not in text  # no cursor is hidden, and no line taken back
   assert text.count('\n') == 10 and 'step 10/10  loss 0.5000' in text
+
+
+def test_a_command_does_not_fail_where_its_progress_cannot_be_written(tmp_path):
+  plain = {k: v for k, v in os.environ.items() if k not in ('TERM', 'FORCE_COLOR')}
+  with open('/dev/full', 'w') as full:
+    command = [
+      sys.executable,
+      '-m',
+      'jssl',
+      'train',
+      'simclr:tiny',
+      '--protocol',
+      'none',
+      '--config.log_every=1',
+      '--workdir',
+      str(tmp_path / 'w'),
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, env=plain, timeout=300)
+  assert done.returncode == 0 and b'trained in' in done.stdout
