@@ -25,6 +25,7 @@ from jssl.core.mesh import make_mesh  # noqa: E402
 from jssl.core.programs import Programs  # noqa: E402
 from jssl.devices.traffic import collectives, total  # noqa: E402
 from jssl.plans.compiled import ONCE, topology  # noqa: E402
+from jssl.plans.estimate import estimate  # noqa: E402
 
 BLANK = 'jssl.plans.blank:'
 HALF = dict(dtype='bfloat16')
@@ -106,6 +107,17 @@ def least(p, states, n: int) -> float:
   return sent * (n - 1) / n
 
 
+def estimated(name: str, devices: list, sizes: dict, rules: str) -> int:
+  """Bytes that are told before a run, without compiling."""
+  c = RECIPES[name]()
+  c.mesh, c.rules = sizes, rules
+  p, mesh = plan(c), make_mesh(sizes, devices)
+  with jax.set_mesh(mesh):
+    programs = Programs(p, mesh)
+  told = estimate(p, programs)
+  return told.state + told.temporary
+
+
 def measure(name: str, devices: list, sizes: dict, rules: str) -> dict:
   c = RECIPES[name]()
   c.mesh, c.rules = sizes, rules
@@ -121,7 +133,7 @@ def measure(name: str, devices: list, sizes: dict, rules: str) -> dict:
     recipe=RECIPES[name].__doc__, devices=len(devices), kind=devices[0].device_kind, mesh=sizes, rules=rules,
     parameters=sum(x.size for x in jax.tree.leaves(programs.states[0].params)),
     sent=total(sent), sent_for_objective=total(judged), least=bound, ratio=weights / bound,
-    state=m.argument_size_in_bytes, temporary=m.temp_size_in_bytes,
+    state=m.argument_size_in_bytes, temporary=m.temp_size_in_bytes, estimated=estimated(name, devices, sizes, rules),
   )  # fmt: skip
 
 
@@ -130,12 +142,20 @@ if __name__ == '__main__':
   parser.add_argument('names', nargs='*', default=[*RECIPES])
   parser.add_argument('--topology', default='v5p:2x2x4')
   parser.add_argument('--rules', default='fsdp')
+  parser.add_argument('--estimates', action='store_true', help='only estimate the rows that there are anew')
   parser.add_argument('--tensor', type=int, default=1)
   arguments = parser.parse_args()
   devices = topology(arguments.topology)
   sizes = dict(data=1, fsdp=len(devices) // arguments.tensor, tensor=arguments.tensor)
   path = Path(__file__).with_suffix('.json')
   known = json.loads(path.read_text()) if path.exists() else {}
+  if arguments.estimates:
+    for key, row in known.items():
+      name, where, rules = key.split()
+      row['estimated'] = estimated(name, topology(where), row['mesh'], rules)
+      print(f'{key}: estimated {row["estimated"] / (row["state"] + row["temporary"]):.2f} of what the executable takes', flush=True)
+    path.write_text(json.dumps(known, indent=1) + '\n')
+    raise SystemExit
   for name in arguments.names:
     row = known[f'{name} {arguments.topology} {arguments.rules}'] = measure(name, devices, sizes, arguments.rules)
     print(

@@ -63,12 +63,12 @@ def describe(config: Mapping[str, Any], devices: Sequence[jax.Device], *, mfu: f
     programs = Programs(p, mesh)
     described['parameters'] = sum(x.size for x in jax.tree.leaves(programs.states[0].params))
     described['state_bytes'] = sum(math.prod(x.shape) * x.dtype.itemsize for x in _arrays(programs.states[0]))
-    described['phases'] = [_step(programs, i, devices) for i in range(len(p.phases))]
+    described['phases'] = [_step(p, programs, i, devices) for i in range(len(p.phases))]
   limit, known = memory(devices[0]), chip(devices[0])
   described['memory_limit'] = limit
   described['largest_batch'] = _largest(p, devices, described['phases'][0]['memory']['total'], limit) if limit else None
-  operations = [phase['operations'] * phase_.steps for phase, phase_ in zip(described['phases'], p.phases, strict=True)]
-  hours = sum(operations) / (mfu * known.flops * len(devices)) / 3600 if known else None
+  asked = sum(phase['operations'] * of.steps for phase, of in zip(described['phases'], p.phases, strict=True))
+  hours = asked / (mfu * known.flops * len(devices)) / 3600 if known else None
   described |= {'mfu': mfu, 'hours': hours, 'price': hours * price * len(devices) if hours is not None and price is not None else None}
   return described
 
@@ -77,9 +77,11 @@ def _arrays(tree: Any) -> list[jax.ShapeDtypeStruct]:
   return [x for x in jax.tree.leaves(tree) if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)]
 
 
-def _step(programs: Programs, phase: int, devices: Sequence[jax.Device]) -> dict[str, Any]:
+def _step(p: Plan, programs: Programs, phase: int, devices: Sequence[jax.Device]) -> dict[str, Any]:
   traced = programs.trace(phase)
-  counted = operations(traced.jaxpr)
+  turns = p.phases[phase].turns  # all are counted, and the first is compiled
+  counted = [operations(programs.trace(phase, i).jaxpr) if i else operations(traced.jaxpr) for i in range(len(turns))]
+  mean = lambda of: sum(of(x) * turn.updates for x, turn in zip(counted, turns, strict=True)) / sum(turn.updates for turn in turns)
   began = time.perf_counter()
   compiled = traced.lower().compile(compiler_options=_options(devices))
   seconds = time.perf_counter() - began
@@ -88,7 +90,7 @@ def _step(programs: Programs, phase: int, devices: Sequence[jax.Device]) -> dict
   memory['outputs'] = m.output_size_in_bytes - m.alias_size_in_bytes
   memory['total'] = sum(memory.values())
   found: dict[str, Any] = {
-    'compile_seconds': seconds, 'memory': memory, 'operations': counted.model, 'recomputed': counted.recomputed,
+    'compile_seconds': seconds, 'memory': memory, 'operations': mean(lambda x: x.model), 'recomputed': mean(lambda x: x.recomputed),
     'state': _largest_of_state(programs.states[phase]),
   }  # fmt: skip
   try:
