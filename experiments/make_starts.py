@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
+import numpy as np
 from flax import nnx
 
 from jssl import run
@@ -22,6 +22,7 @@ from jssl.core.build import Plan
 from jssl.data.text.corpora import tokenizer_of
 from jssl.model import load
 from jssl.models.pretrained import bert, files, gpt2, starts
+from jssl.models.pretrained.names import arrays, tensors_of
 from jssl.models.vision.vit import vit_micro
 
 CARD = """# {name}
@@ -66,8 +67,8 @@ def write_masked(folder: Path, plan: Plan, nets: Mapping[str, nnx.Module]) -> No
   net, head = nets['backbone'], nets['lm']
   with tempfile.TemporaryDirectory() as aside:
     bert.write(folder, net, tokenizer=tokenizer(plan, Path(aside)))
-  tensors = {f'bert.{tensor}': x for tensor, x in bert.tensors_of(params_of(net)).items()}
-  files.write(folder / 'model.safetensors', tensors | starts.head_tensors(params_of(head)))
+  tensors = {f'bert.{tensor}': x for tensor, x in tensors_of(net, bert.names(net)).items()}
+  files.write(folder / 'model.safetensors', tensors | tensors_of(head, bert.masked_lm_names(head)))
   path = folder / 'config.json'
   path.write_text(json.dumps(json.loads(path.read_text()) | dict(architectures=['BertForMaskedLM']), indent=2) + '\n')
 
@@ -79,7 +80,8 @@ def write_causal(folder: Path, plan: Plan, nets: Mapping[str, nnx.Module]) -> No
 
 def write_image(folder: Path, plan: Plan, nets: Mapping[str, nnx.Module]) -> None:
   options = {key: x for key, x in {**vit_micro.keywords, **plan.config['backbone']}.items() if key not in ('name', 'pool')}
-  files.write(folder / 'model.safetensors', starts.flat(params_of(nets['backbone'])))
+  tensors = {path: np.asarray(x[...]) for path, x in arrays(nets['backbone']).items()}
+  files.write(folder / 'model.safetensors', tensors)
   (folder / 'config.json').write_text(json.dumps(dict(network='vit', options=options), indent=2) + '\n')
 
 
@@ -89,10 +91,6 @@ def tokenizer(plan: Plan, folder: Path) -> Path:
   made.no_truncation()
   made.save(str(folder / 'tokenizer.json'))
   return folder / 'tokenizer.json'
-
-
-def params_of(net: nnx.Module) -> dict[str, Any]:
-  return jax.device_get(nnx.to_pure_dict(nnx.state(net, nnx.Param)))
 
 
 def card(name: str, plan: Plan, results: Mapping[str, Any]) -> str:

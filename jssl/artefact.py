@@ -55,6 +55,7 @@ PRETRAINED = {
   **dict.fromkeys(('gpt2_from', 'causal_lm_start'), ('gpt2', gpt2.options_of)),
   'masked_lm_head_start': ('lm_head', lambda net: dict(vocabulary=net.dim, dtype=net.dtype)),
   'image_encoder_start': ('vit', starts.image_options_of),
+  **dict.fromkeys(('from_folder', 'head_from_folder'), (None, lambda net: json.loads(net.described))),
 }
 
 
@@ -347,7 +348,7 @@ def from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module]) -> d
     if spec['name'] not in PRETRAINED:
       return dict(spec)
     name, options_of = PRETRAINED[spec['name']]
-    return dict(name=name, **options_of(net), **({'on': spec['on']} if 'on' in spec else {}))
+    return {'name': name, **options_of(net), **({'on': spec['on']} if 'on' in spec else {})}
 
   heads = {name: plain(spec, bound[name]) for name, spec in specs['heads'].items()}
   return dict(backbone=plain(specs['backbone'], bound['backbone']), heads=heads)

@@ -81,6 +81,8 @@ MODELS = Table(
     'bert': 'text.bert:Bert',
     'bert_averaged': 'text.averaged:AveragedBert',
     'contextual_bert': 'text.contextual:ContextualBert',
+    'from_folder': 'pretrained.family:from_folder',
+    'head_from_folder': 'pretrained.family:head_from_folder',
     'bert_from': 'pretrained.bert:bert',
     'gpt2': 'pretrained.gpt2:sized',
     'gpt2_from': 'pretrained.gpt2:gpt2',
@@ -127,6 +129,16 @@ MODELS = Table(
     'flat': 'control.dynamics:Flat',
     'dan': 'text.dan:Dan',
     'compared': 'heads.compared:Compared',
+  },
+)
+
+# The families of weights that are read and written: `model_type` of config.json, with the part of a folder of several networks after a
+# colon, or 'timm/' and the first letters of `architecture`.
+FAMILIES = Table(
+  'models.pretrained',
+  {
+    'bert': 'bert:FAMILY',
+    'gpt2': 'gpt2:FAMILY',
   },
 )
 VIEWS = Table(

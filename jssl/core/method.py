@@ -217,7 +217,7 @@ def make_method(
     return tuple(jnp.mean(jnp.stack(values[ref.name]), 0) if ref.source == 'loss' else outputs(ref.text) for ref in refs)
 
   def init(key, given=None):
-    params, stats = nnets.init(networks, jax.random.fold_in(key, tag('networks')))
+    params, stats = nnets.init(networks, jax.random.fold_in(key, tag('networks')), partial(used, rules, 'params'))
     params, stats = begun(params, stats, given)
     state = {'stats': stats, **target_of(params, stats)}
     return params, {**state, 'memories': memories_of(params, state, key)}

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl.devices.sharding import EXAMPLES, Placed, gathered
+from jssl.devices.sharding import EXAMPLES, Placed, gathered, in_shares
 from jssl.types import Key, Params, tag
 
 
@@ -28,11 +28,20 @@ def network(create: Callable[[Key], nnx.Module]) -> tuple[Network, nnx.Module]:
   return Network(create, train, nnx.graphdef(module)), module
 
 
-def init(networks: Mapping[str, Network], key: Key) -> tuple[Params, Params]:
-  """Fresh parameters and statistics; each network's key depends on its name alone, so others may come and go."""
+def init(networks: Mapping[str, Network], key: Key, places: Callable | None = None) -> tuple[Params, Params]:
+  """Fresh parameters and statistics; each network's key depends on its name alone, so others may come and go.
+
+  With `places`, as in `bind`, each device reads its share alone of weights that come from files.
+  """
   params, stats = {}, {}
   for name, net in networks.items():
-    _, param, rest = nnx.split(net.create(jax.random.fold_in(key, tag(name))), nnx.Param, ...)
+    made = net.create(jax.random.fold_in(key, tag(name)))
+    for path, x in nnx.iter_graph(made) if places else ():
+      if isinstance(x, nnx.Param) and 'source' in x.get_metadata():
+        stored, _ = places('/'.join(map(str, (name, *path))), x.shape)
+        if any(stored):
+          x.set_value(in_shares(x.get_metadata()['source'].read, x[...], stored))
+    _, param, rest = nnx.split(made, nnx.Param, ...)
     params[name], stats[name] = nnx.to_pure_dict(param), nnx.to_pure_dict(rest)
   return params, stats
 

@@ -5,11 +5,13 @@ be put together before it meets examples; left to itself the partitioner may sen
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax.sharding import AxisType, PartitionSpec
 
@@ -66,6 +68,28 @@ def gathered(module: nnx.Module, *, blocks: bool | None = None) -> nnx.Module:
       stored, wanted, dtype = known['placed']
       x.set_value(gather(x[...], *(PartitionSpec(*spec[1:] if blocks else spec) for spec in (stored, wanted)), dtype))
   return module
+
+
+def in_shares(read: Callable[..., np.ndarray], like: Array, stored: PartitionSpec) -> Array:
+  """An array that the host holds, of which each device of the mesh in force is given its share and no other.
+
+  Args:
+    read: a slice for each dimension -> that part.
+    like: of its shape and type.
+    stored: the axis of the mesh that each dimension is spread over, or None.
+  """
+  sizes = jax.sharding.get_abstract_mesh().shape
+  axes = (*stored, *(None,) * (like.ndim - len(stored)))
+  share = tuple(n // sizes.get(axis, 1) for n, axis in zip(like.shape, axes, strict=True))
+
+  def part(*at):
+    return read(*(slice(i * n, (i + 1) * n) for i, n in zip(map(int, at), share, strict=True)))
+
+  def own():
+    at = [jax.lax.axis_index(axis) if axis else jnp.int32(0) for axis in axes]
+    return jax.pure_callback(part, jax.ShapeDtypeStruct(share, like.dtype), *at)
+
+  return jax.shard_map(own, in_specs=(), out_specs=stored, check_vma=False)()
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))

@@ -18,6 +18,7 @@ from jssl.data.text import english, tokenize  # noqa: E402
 from jssl.errors import PretrainedError  # noqa: E402
 from jssl.evaluators import Subject  # noqa: E402
 from jssl.models.pretrained import bert, gpt2, starts  # noqa: E402
+from jssl.models.pretrained.names import tensors_of
 from jssl.tables import EVALUATORS, MODELS  # noqa: E402
 
 ON = dict(masked_lm=(12,), causal_lm=(12,), image_encoder=(28, 28, 1))
@@ -58,12 +59,14 @@ def test_features_are_finite_and_tell_inputs_apart(name):
 def test_weights_are_those_of_the_folders_bit_for_bit():
   masked, head, causal, image = (load_file(starts.FOLDER / name / 'model.safetensors') for name in ('masked_lm', *ON))
   net = make('masked_lm')
-  found = {f'bert.{name}': x for name, x in bert.tensors_of(jax.device_get(params(net))).items()}
-  found |= starts.head_tensors(jax.device_get(params(MODELS['masked_lm_head_start'](net, rngs=nnx.Rngs(0)))))
+  found = {f'bert.{name}': x for name, x in tensors_of(net, bert.names(net)).items()}
+  lm = MODELS['masked_lm_head_start'](net, rngs=nnx.Rngs(0))
+  found |= tensors_of(lm, bert.masked_lm_names(lm))
   assert found.keys() == head.keys() == masked.keys()
+  gpt = make('causal_lm')
   for given, tensors in (
     (masked, found),
-    (causal, {f'transformer.{name}': x for name, x in gpt2.tensors_of(params(make('causal_lm'))).items()}),
+    (causal, {f'transformer.{name}': x for name, x in tensors_of(gpt, gpt2.names(gpt)).items()}),
     (image, flat(params(make('image_encoder')))),
   ):
     assert given.keys() == tensors.keys()

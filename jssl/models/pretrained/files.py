@@ -4,11 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from importlib import util
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from flax import nnx
 
 from jssl.errors import PretrainedError
 
@@ -17,47 +15,54 @@ FLOATS = ('F64', 'F32', 'F16', 'BF16')
 SPECIAL = dict(unk=('[UNK]', '<unk>'), cls=('[CLS]',), sep=('[SEP]',), mask=('[MASK]', '<mask>'))
 
 
-def shapes(path: Path) -> dict[str, tuple[int, ...]]:
-  """Names and shapes of the tensors in a file of safetensors, which is whole.
+class Stored(NamedTuple):
+  """Where a tensor lies."""
+
+  path: Path
+  key: str  # its name in that file
+  shape: tuple[int, ...]
+  dtype: str  # as safetensors call it, 'F32'
+
+
+def stored(folder: Path, rename: Callable[[str], str | None] = lambda name: name) -> dict[str, Stored]:
+  """The tensors of model.safetensors, or of the shards that model.safetensors.index.json lists; the files are whole.
+
+  Args:
+    folder: that holds them.
+    rename: name in the file -> name here, or None where the tensor is of no interest.
 
   Raises:
-    PretrainedError: it is not there, damaged, or holds other than floating-point numbers.
+    PretrainedError: a file is not there or damaged.
   """
-  found = {}
-  for name, tensor in _opened(path):
-    if tensor.get_dtype() not in FLOATS:
-      raise PretrainedError(f'{name!r} in {path} is of the type {tensor.get_dtype()}: expected numbers of 16, 32 or 64 bits')
-    found[name] = tuple(tensor.get_shape())
+  installed()
+  from safetensors import SafetensorError, safe_open
+
+  index, parts, found = folder / 'model.safetensors.index.json', ['model.safetensors'], {}
+  if not (folder / parts[0]).exists() and index.exists():
+    shards = read_json(index, dict).get('weight_map')
+    parts = sorted({str(file) for file in shards.values()}) if isinstance(shards, dict) else []
+    if not parts or any(Path(file).name != file for file in parts):
+      raise PretrainedError(f'{index} names the shards {parts}: expected files in the same folder; get it again')
+  for path in (folder / file for file in parts):
+    try:
+      with safe_open(path, 'numpy') as file:
+        for key in file.keys():
+          if (name := rename(key)) is not None:
+            tensor = file.get_slice(key)
+            found[name] = Stored(path, key, tuple(tensor.get_shape()), tensor.get_dtype())
+    except FileNotFoundError as error:
+      raise PretrainedError(f'{path} is not there: expected weights as safetensors; pickled ones are never read, convert them') from error
+    except (OSError, SafetensorError) as error:
+      raise PretrainedError(damage(path, error)) from error
   return found
 
 
-def floats(path: Path, names: Any) -> dict[str, np.ndarray]:
-  """Those tensors of a file, as float32: what is stored in 16 bits is widened, which is exact."""
-  return {name: np.asarray(tensor[:], np.float32) for name, tensor in _opened(path) if name in names}
+def read(tensor: Stored) -> np.ndarray:
+  """A tensor as float32: what is stored in 16 bits is widened, which is exact."""
+  from safetensors import safe_open
 
-
-def fill(net: nnx.Module, path: Path, named: Callable[[Mapping[str, Any]], dict[str, np.ndarray]], read: Callable[[dict], dict]) -> nnx.Module:
-  """The network with the weights of a file, whose names and shapes are checked now and which is read when the arrays are made.
-
-  Args:
-    net: as it is made; of a stack of blocks it may have the first alone.
-    path: of the safetensors.
-    named: parameters as nested dicts -> tensors by their names in the file.
-    read: its inverse.
-
-  Raises:
-    PretrainedError: the file is damaged, or its weights are not those of such a network.
-  """
-  graphdef, params, rest = nnx.split(net, nnx.Param, ...)
-  empty = jax.tree.map(lambda x: np.broadcast_to(np.float32(0), x.shape), nnx.to_pure_dict(params))
-  expected, found = {name: x.shape for name, x in named(empty).items()}, shapes(path)
-  for name, shape in expected.items():
-    if found.get(name) != shape:
-      there = f'has the shape {found[name]}' if name in found else 'is not there'
-      raise PretrainedError(f'{name!r} in {path} {there}: expected {shape}, as the config.json beside it says; they must be of one network')
-  like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, np.float32), nnx.to_pure_dict(params))
-  # A callback, not constants: a compiled init does not hold the weights, and they are not read for shapes.
-  return nnx.merge(graphdef, jax.pure_callback(lambda: read(floats(path, expected)), like), nnx.to_pure_dict(rest))
+  with safe_open(tensor.path, 'numpy') as file:
+    return np.asarray(file.get_tensor(tensor.key), np.float32)
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], dtype: str = 'float16') -> None:
@@ -116,35 +121,3 @@ def installed() -> None:
   """PretrainedError where safetensors is not installed."""
   if util.find_spec('safetensors') is None:
     raise PretrainedError("weights are read with safetensors, which is not installed: pip install 'jssl[text]'")
-
-
-def nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """{'a.b': x} -> {'a': {'b': x}}."""
-  tree: dict[str, Any] = {}
-  for path, x in flat.items():
-    *parents, last = path.split('.')
-    inner = tree
-    for parent in parents:
-      inner = inner.setdefault(parent, {})
-    inner[last] = x
-  return tree
-
-
-def at(tree: Mapping[str, Any], path: str) -> np.ndarray:
-  """at({'a': {'b': x}}, 'a.b') -> x."""
-  for key in path.split('.'):
-    tree = tree[key]
-  return np.asarray(tree)
-
-
-def _opened(path: Path):
-  installed()
-  from safetensors import SafetensorError, safe_open
-
-  try:
-    with safe_open(path, 'numpy') as file:
-      yield from ((name, file.get_slice(name)) for name in file.keys())
-  except FileNotFoundError as error:
-    raise PretrainedError(f'{path} is not there: expected weights as safetensors; pickled ones are never read, convert them') from error
-  except (OSError, SafetensorError) as error:
-    raise PretrainedError(damage(path, error)) from error

@@ -5,18 +5,17 @@ trained on. `experiments/make_starts.py` makes them.
 """
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
 from flax import nnx
 
 from jssl.errors import PretrainedError
 from jssl.models.pretrained import files
 from jssl.models.pretrained.bert import bert
+from jssl.models.pretrained.family import head_from_folder
 from jssl.models.pretrained.gpt2 import gpt2
+from jssl.models.pretrained.names import arrays, fill, same
 from jssl.models.text.bert import Bert
 from jssl.models.text.transformer import CausalLm, LmHead
 from jssl.models.vision.vit import ViT
@@ -24,14 +23,6 @@ from jssl.models.vision.vit import ViT
 FOLDER = Path(__file__).parent / 'starts'
 # name -> the beginning of the SHA-256 of its weights: with other weights the code is another, and records that rest on them are stale.
 WEIGHTS = dict(masked_lm='9b5bb75388e15760', causal_lm='bcb2dda9543987c8', image_encoder='66dfc14de1a4c67a')
-# path in the parameters of an LmHead -> name of the tensor; kernels of Hugging Face are [out, in]
-HEAD = {
-  'bias': 'cls.predictions.bias',
-  'linear.kernel': 'cls.predictions.transform.dense.weight',
-  'linear.bias': 'cls.predictions.transform.dense.bias',
-  'norm.scale': 'cls.predictions.transform.LayerNorm.weight',
-  'norm.bias': 'cls.predictions.transform.LayerNorm.bias',
-}
 
 
 def masked_lm(
@@ -71,9 +62,7 @@ def masked_lm_head(on: int | nnx.Module, *, dtype: str = 'float32', rngs: nnx.Rn
   Raises:
     PretrainedError: the folder is damaged, or has another width.
   """
-  path = folder_of('masked_lm') / 'model.safetensors'
-  net = LmHead(on, vocabulary=files.read_json(path.with_name('config.json')).get('vocab_size'), dtype=dtype, rngs=rngs)
-  return files.fill(net, path, head_tensors, lambda tensors: files.nested({path: _turned(path, tensors[name]) for path, name in HEAD.items()}))
+  return head_from_folder(on, folder=str(folder_of('masked_lm')), head='masked_lm', dtype=dtype, rngs=rngs)
 
 
 def causal_lm(
@@ -124,7 +113,7 @@ def image_encoder(
     net = ViT(on, **{**config['options'], 'pool': pool}, dropout=dropout, drop_path=drop_path, remat=remat, dtype=dtype, rngs=rngs)
   except TypeError as error:
     raise PretrainedError(f'{folder}/config.json has options that a ViT does not take ({error}): get it again') from error
-  return files.fill(net, folder / 'model.safetensors', flat, files.nested)
+  return fill(net, files.stored(folder), {path: same(path) for path in arrays(net)}, folder=folder)
 
 
 def image_options_of(net: ViT) -> dict[str, Any]:
@@ -147,17 +136,3 @@ def folder_of(name: str) -> Path:
   if found != WEIGHTS[name]:
     raise PretrainedError(f'{path} is damaged: its SHA-256 begins with {found}, expected {WEIGHTS[name]}; install jssl again')
   return path.parent
-
-
-def flat(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
-  """Parameters by their paths, 'blocks.attention.qkv.kernel'."""
-  return {'.'.join(key.key for key in path): np.asarray(x) for path, x in jax.tree_util.tree_leaves_with_path(params)}
-
-
-def head_tensors(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
-  """Those of an LmHead by the names of Hugging Face."""
-  return {name: _turned(path, files.at(params, path)) for path, name in HEAD.items()}
-
-
-def _turned(path: str, x: np.ndarray) -> np.ndarray:
-  return x.T if path.endswith('kernel') else x

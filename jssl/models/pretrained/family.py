@@ -1,0 +1,230 @@
+"""Networks in and out of folders of weights: what each family of them says of itself, and how it names its tensors."""
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flax import nnx
+
+from jssl.errors import PretrainedError
+from jssl.models.pretrained import files
+from jssl.models.pretrained.names import Names, fill, tensors_of
+from jssl.storage import near, reach
+from jssl.tables import FAMILIES, MODELS
+
+# option of a network -> key of config.json, and what transformers takes where the key is missing
+Options = Mapping[str, tuple[str, Any]]
+
+
+class Head(NamedTuple):
+  """A head that folders of a family may hold beside the network.
+
+  Attributes:
+    network: its name in `jssl.tables.MODELS`.
+    options: config.json -> its options.
+    names: the head -> the map of names of its parameters.
+  """
+
+  network: str
+  options: Callable[[Mapping[str, Any]], dict[str, Any]]
+  names: Callable[[nnx.Module], Names]
+
+
+class Family(NamedTuple):
+  """How the folders of one kind of network describe it and name its weights.
+
+  Attributes:
+    network: its name in `jssl.tables.MODELS`.
+    kind: its class.
+    options: (config.json, folder) -> options of the network; PretrainedError where the folder describes what jssl cannot compute.
+    names: the network -> the map of names of its parameters.
+    config: the network -> config.json, the inverse of `options`.
+    prefixes: of the tensors' names, 'bert.', where the network is part of a task model; the first that occurs is left out.
+    ignored: regular expression for the names of tensors, without their prefix, that are not the network's: buffers, heads.
+    rename: old name of a tensor -> the one in `names`.
+    heads: name -> `Head`; their tensors are named in full, with their prefix.
+  """
+
+  network: str
+  kind: type[nnx.Module]
+  options: Callable[[Mapping[str, Any], Path], dict[str, Any]]
+  names: Callable[[nnx.Module], Names]
+  config: Callable[[nnx.Module], dict[str, Any]]
+  prefixes: tuple[str, ...] = ()
+  ignored: str = r'(?!)'
+  rename: Callable[[str], str] = lambda name: name
+  heads: Mapping[str, Head] = {}
+
+
+def from_folder(
+  on,
+  *,
+  folder: str,
+  part: str | None = None,
+  depth: int | None = None,
+  pool: str | None = None,
+  dropout: float = 0.0,
+  drop_path: float = 0.0,
+  mask_id: int | None = None,
+  remat: bool = False,
+  dtype: str = 'float32',
+  rngs: nnx.Rngs,
+) -> nnx.Module:
+  """A network with the weights of a folder, whose files are checked now and read when the arrays are made.
+
+  The folder is one that `save_pretrained` of transformers writes, or one of timm: config.json, and model.safetensors or its shards.
+
+  Args:
+    on: as the network takes it: (h, w, c) of an image, (n,) of token ids, or (n,) of a waveform.
+    folder: its config.json says by `model_type`, or in timm's by `architecture`, which family of `jssl.tables.FAMILIES` it is of.
+    part: which network of a folder of several, such as 'vision' or 'text' of a CLIP.
+    depth: how many of the blocks, from the first on; None for all.
+    pool: as the network takes it; None for what the folder says.
+    dropout, drop_path, mask_id, remat, dtype: as the network takes them; refused where it does not.
+    rngs: as nnx asks for.
+
+  Raises:
+    PretrainedError: a file is missing or damaged, describes another network, or does not fit the others.
+  """
+  folder = near(reach(folder)).absolute()
+  family, config = family_of(folder, part)
+  options = family.options(config, folder)
+  given = dict(pool=pool, dropout=dropout, drop_path=drop_path, mask_id=mask_id, remat=remat)
+  asked = {name: value for name, value in given.items() if value not in (None, 0.0, False)} | dict(dtype=dtype)
+  make = MODELS[family.network]
+  known = inspect.signature(make.__init__ if inspect.isclass(make) else make).parameters
+  if wrong := [name for name in asked if name not in known]:
+    raise PretrainedError(f'{folder} holds a {family.network}, which takes no {wrong[0]}: leave it out')
+  if depth is not None and 'depth' not in options:
+    raise PretrainedError(f'{folder} holds a {family.network}, whose depth cannot be chosen: leave depth out')
+  options |= asked | (dict(depth=first_of(options['depth'], depth, folder)) if depth is not None else {})
+  net = make(on, **options, rngs=rngs)
+  # What a saved model is made of again, without the folder.
+  net.described = json.dumps(dict(name=family.network, **options))
+  found = files.stored(folder, renamed(family, folder))
+  return fill(net, found, family.names(net), folder=folder, first=depth is not None)
+
+
+def head_from_folder(on, *, folder: str, head: str, part: str | None = None, dtype: str = 'float32', rngs: nnx.Rngs) -> nnx.Module:
+  """A head with the weights of a folder: that of masked or causal language modelling, of classification, or a projection.
+
+  Args:
+    on: width of what it stands on, or the module stood on.
+    folder, part: as in `from_folder`.
+    head: which of those that the family knows.
+    dtype, rngs: as the head takes them.
+
+  Raises:
+    PretrainedError: the family knows no such head, or the folder does not hold it.
+  """
+  folder = near(reach(folder)).absolute()
+  family, config = family_of(folder, part)
+  if head not in family.heads:
+    raise PretrainedError(f'{folder} is of a family whose heads are {sorted(family.heads)}, not {head!r}')
+  found = family.heads[head]
+  options = found.options(config)
+  net = MODELS[found.network](on, **options, dtype=dtype, rngs=rngs)
+  net.described = json.dumps(dict(name=found.network, **options, dtype=dtype))
+  names = found.names(net)
+  wanted = {name for entry in names.values() for name in entry.names}
+  return fill(net, files.stored(folder, lambda name: name if name in wanted else None), names, folder=folder)
+
+
+def write_folder(folder: str | Path, net: nnx.Module, family: str, *, dtype: str = 'float32') -> None:
+  """Writes a network as a folder that transformers, or timm, opens.
+
+  Args:
+    folder: is made where it is not there.
+    net: with its parameters.
+    family: one of `jssl.tables.FAMILIES`.
+    dtype: to store numbers in, 'float32' or 'float16'.
+
+  Raises:
+    PretrainedError: a network of this family cannot say what this one computes.
+  """
+  known = FAMILIES[family]
+  if type(net) is not known.kind:
+    raise PretrainedError(f'a {type(net).__name__} cannot be written as {family!r}: expected a {known.kind.__name__}')
+  folder, config = Path(folder), known.config(net)
+  folder.mkdir(parents=True, exist_ok=True)
+  files.write(folder / 'model.safetensors', tensors_of(net, known.names(net)), dtype)
+  (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
+
+
+def family_of(folder: Path, part: str | None) -> tuple[Family, dict[str, Any]]:
+  """The family that a folder is of, and its config.json.
+
+  Raises:
+    PretrainedError: there is none, or jssl knows no such family.
+  """
+  config = files.read_json(folder / 'config.json')
+  for key in ('quantization_config', 'auto_map'):
+    if config.get(key) is not None:
+      raise PretrainedError(f'{folder} is a network with {key} = {config[key]!r}; only {None!r} can be read')
+  kind = config.get('model_type') or (f'timm/{re.match("[a-z]*", str(config["architecture"]))[0]}' if 'architecture' in config else None)
+  parts = sorted(name.partition(':')[2] for name in FAMILIES if name.startswith(f'{kind}:'))
+  name = f'{kind}:{part}' if part else kind
+  if name in FAMILIES:
+    return FAMILIES[name], config
+  if parts:
+    raise PretrainedError(f'{folder} holds the networks {parts}: say which by part, one of them, and not {part!r}')
+  if kind in FAMILIES:
+    raise PretrainedError(f'{folder} holds one network, of the family {kind!r}: leave part={part!r} out')
+  raise PretrainedError(f'{folder}/config.json has model_type = {kind!r}: expected one of {sorted(FAMILIES)}')
+
+
+def renamed(family: Family, folder: Path) -> Callable[[str], str | None]:
+  """Name of a tensor in the file -> that in the map of names; None where it is not of the network."""
+  keys = files.stored(folder)
+  prefix = next((x for x in family.prefixes if any(key.startswith(x) for key in keys)), '')
+
+  def rename(key: str) -> str | None:
+    name = family.rename(key.removeprefix(prefix)) if key.startswith(prefix) else key
+    return None if not key.startswith(prefix) and prefix or re.match(family.ignored, name) else name
+
+  return rename
+
+
+def read_options(config: Mapping[str, Any], folder: Path, options: Options, expected: Mapping[str, Any]) -> dict[str, Any]:
+  """The options of a network from config.json.
+
+  Args:
+    config: config.json.
+    folder: for messages.
+    options: option -> key and default.
+    expected: key -> the only value that can be read, which is also what a missing key means.
+
+  Raises:
+    PretrainedError: a key has another value than can be read, or a number is none.
+  """
+  for key, value in expected.items():
+    if config.get(key, value) != value:
+      raise PretrainedError(f'{folder} is a network with {key} = {config[key]!r}; only {value!r} can be read')
+  found = {}
+  for option, (key, default) in options.items():
+    found[option] = value = config.get(key, default)
+    if isinstance(default, bool | str):
+      fits = isinstance(value, type(default))
+    else:
+      number = isinstance(value, int | float if isinstance(default, float) else int) and not isinstance(value, bool)
+      fits = number and value > 0 or option == 'pad' and (value is None or number and value == 0)
+    if not fits:
+      what = 'a number above 0' if not isinstance(default, bool | str) else f'a value like {default!r}'
+      raise PretrainedError(f'{folder}/config.json has {key} = {value!r}: expected {what}; get the file again')
+  if 'heads' in found and found['width'] % found['heads']:
+    raise PretrainedError(f'{folder}/config.json has {found["heads"]} heads, which do not divide the width of {found["width"]}')
+  return found
+
+
+def first_of(blocks: int, depth: int | None, name: str | Path) -> int:
+  """How many of the blocks are taken, which is `depth` where it is given.
+
+  Raises:
+    PretrainedError: there are not so many.
+  """
+  if depth is not None and not 1 <= depth <= blocks:
+    raise PretrainedError(f'{name} has {blocks} blocks, and depth is {depth}: choose 1 to {blocks}')
+  return depth or blocks
