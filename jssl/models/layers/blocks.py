@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jssl.devices.sharding import gathered, over_examples
+from jssl.models.layers import activations
 from jssl.models.layers.attention import Attention
 from jssl.models.layers.dropout import drop_path, dropout
 from jssl.models.layers.initializers import kernel_init
@@ -16,18 +17,41 @@ from jssl.types import Array, Keys, fold
 
 
 class FeedForward(nnx.Module):
-  """Linear, GELU (exact, or approximated by tanh), linear."""
+  """fc2(f(fc1(x))), or gated, fc2(f(gate(x)) fc1(x)).
+
+  Args:
+    on: width of the tokens.
+    width: of the hidden layer.
+    dropout: rate, in the hidden layer.
+    activation: f, one of `activations.ACTIVATIONS`.
+    gated: by a third linear map: Shazeer, arXiv:2002.05202, Eq. 6 (SwiGLU where f is 'silu').
+    bias: of the linear maps.
+    std: of the kernels, as in `kernel_init`.
+    dtype: to compute in.
+  """
 
   def __init__(
-    self, on: int, *, width: int, dropout: float = 0.0, tanh: bool = False, std: float = 0.02, dtype: str = 'float32', rngs: nnx.Rngs
+    self,
+    on: int,
+    *,
+    width: int,
+    dropout: float = 0.0,
+    activation: str = 'gelu',
+    gated: bool = False,
+    bias: bool = True,
+    std: float = 0.02,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
   ):
-    options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
+    options = dict(use_bias=bias, kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.fc1 = nnx.Linear(on, width, **options)
     self.fc2 = nnx.Linear(width, on, **options)
-    self.dropout, self.tanh = dropout, tanh
+    self.gate = nnx.Linear(on, width, **options) if gated else None
+    self.dropout, self.activation = dropout, activations.activation(activation)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    return self.fc2(dropout(jax.nn.gelu(self.fc1(x), approximate=self.tanh), keys, self.dropout))
+    hidden = self.activation(self.fc1(x)) if self.gate is None else self.activation(self.gate(x)) * self.fc1(x)
+    return self.fc2(dropout(hidden, keys, self.dropout))
 
 
 class Block(nnx.Module):
@@ -41,7 +65,7 @@ class Block(nnx.Module):
     attention_dropout: rate, of attention probabilities.
     layer_scale: where gamma starts (Touvron et al., arXiv:2103.17239, Eq. 4), or None for none.
     qk_norm, causal: as in `Attention`.
-    tanh: approximate the GELU by tanh.
+    activation, gated: as in `FeedForward`.
     epsilon: of the normalisations.
     std: of the kernels, as in `kernel_init`.
     dtype: to compute in.
@@ -58,9 +82,10 @@ class Block(nnx.Module):
     dropout: float = 0.0,
     attention_dropout: float = 0.0,
     layer_scale: float | None = None,
-    qk_norm: bool = False,
+    qk_norm: bool | str = False,
     causal: bool = False,
-    tanh: bool = False,
+    activation: str = 'gelu',
+    gated: bool = False,
     epsilon: float = 1e-6,
     std: float = 0.02,
     dtype: str = 'float32',
@@ -70,13 +95,22 @@ class Block(nnx.Module):
     self.norm1 = LayerNorm(on, **options)
     self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype, rngs=rngs)
     self.norm2 = LayerNorm(on, **options)
-    self.mlp = FeedForward(on, width=int(on * ratio), dropout=dropout, tanh=tanh, std=std, dtype=dtype, rngs=rngs)
+    hidden = dict(width=int(on * ratio), activation=activation, gated=gated)
+    self.mlp = FeedForward(on, **hidden, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
     self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.dropout = dropout
 
-  def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None, rate: float | Array | None = None) -> Array:
-    """[b n d] -> [b n d]; `rate` of stochastic depth, None for none."""
+  def __call__(
+    self,
+    x: Array,
+    *,
+    mask: Array | None = None,
+    rotary: Array | None = None,
+    keys: Keys | None = None,
+    rate: float | Array | None = None,
+  ) -> Array:
+    """[b n d] -> [b n d]; mask and rotary as in `Attention`, `rate` of stochastic depth, None for none."""
     key = (lambda i: None) if keys is None else partial(fold, keys)
 
     def add(x, y, gamma, i):
@@ -85,7 +119,7 @@ class Block(nnx.Module):
       y = dropout(y, key(i), self.dropout)
       return x + (y if rate is None else drop_path(y, key(i + 1), rate))
 
-    x = add(x, self.attention(self.norm1(x), mask=mask, keys=key(5)), self.gamma1, 0)
+    x = add(x, self.attention(self.norm1(x), mask=mask, rotary=rotary, keys=key(5)), self.gamma1, 0)
     return add(x, self.mlp(self.norm2(x), keys=key(2)), self.gamma2, 3)
 
 

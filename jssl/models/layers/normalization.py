@@ -12,6 +12,8 @@ from jssl.types import Array
 LayerNorm = partial(nnx.LayerNorm, use_fast_variance=False)
 GroupNorm = partial(nnx.GroupNorm, use_fast_variance=False)
 BatchNorm = partial(nnx.BatchNorm, use_fast_variance=False)
+# Zhang, Sennrich, NeurIPS 2019, arXiv:1910.07467, Eq. 4: of the second moment about 0.
+RMSNorm = partial(nnx.RMSNorm, use_fast_variance=False)
 
 
 class Identity(nnx.Module):

@@ -68,7 +68,15 @@ class CausalLm(nnx.Module):
     self.positions = nnx.Param(normal(rngs.params(), (self.length, width)))
     self.output = None if tied else nnx.Param(normal(rngs.params(), (vocabulary, width)))
     options = dict(
-      heads=heads, ratio=ratio, dropout=dropout, attention_dropout=dropout, causal=True, tanh=True, epsilon=1e-5, std=std, dtype=dtype
+      heads=heads,
+      ratio=ratio,
+      dropout=dropout,
+      attention_dropout=dropout,
+      causal=True,
+      activation='gelu_tanh',
+      epsilon=1e-5,
+      std=std,
+      dtype=dtype,
     )
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale='depth', rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)

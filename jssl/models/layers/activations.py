@@ -1,0 +1,32 @@
+"""Activations by the names that configs give them."""
+
+from functools import partial
+
+import jax
+
+from jssl.types import Array
+
+
+def quick_gelu(x: Array) -> Array:
+  """x sigmoid(1.702 x), an approximation of the GELU: Hendrycks, Gimpel, arXiv:1606.08415, section 2; CLIP's official code."""
+  return x * jax.nn.sigmoid(1.702 * x)
+
+
+ACTIVATIONS = {
+  'gelu': partial(jax.nn.gelu, approximate=False),
+  'gelu_tanh': partial(jax.nn.gelu, approximate=True),
+  'quick_gelu': quick_gelu,
+  'relu': jax.nn.relu,
+  'silu': jax.nn.silu,
+}
+
+
+def activation(name: str):
+  """One of `ACTIVATIONS`.
+
+  Raises:
+    ValueError: there is no such name.
+  """
+  if name not in ACTIVATIONS:
+    raise ValueError(f'unknown activation {name!r}: choose one of {list(ACTIVATIONS)}')
+  return ACTIVATIONS[name]
