@@ -53,7 +53,7 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
   path = workdir / 'start.json' if workdir else None
   held = {}
   if path and done is not None:
-    with contextlib.suppress(OSError, ValueError):  # without it the start cannot be told from another, and is taken as it is
+    with contextlib.suppress(OSError, ValueError):  # without it the start cannot be compared, and is taken as it is
       held = dict(json.loads(text(path)))
   found, prints = {}, dict(held)
   for i, phase in asked.items():

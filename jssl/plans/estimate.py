@@ -1,4 +1,4 @@
-"""What a run will take, told without compiling it: the state exactly, the rest roughly, from what JAX traces.
+"""Estimates of what a run will take, without compiling it: the state exactly, the rest approximately, from the traced step.
 
 The step is traced with one device's share of the batch. Results of elementwise operations that are read once are taken to be fused into
 what reads them; other arrays are alive from the operation that makes them to the last one that reads them. A compiler's own choices,
@@ -21,7 +21,7 @@ from jssl.devices.operations import operations
 from jssl.errors import ConfigError
 from jssl.plans.report import count, hours, size_of
 
-MFU = 0.4  # for the time that is told
+MFU = 0.4  # assumed for the estimate of the time
 ROOM = 1.2  # what executables took of what is counted here, in the middle of nine programs of experiments/pod.json
 # Operations that are done again wherever their result is read, and so take no memory.
 CHEAP = {
@@ -65,7 +65,7 @@ def ahead(p: Plan, programs: Programs) -> Iterator[str]:
     try:
       found = estimate(p, programs)
     except Exception as error:  # an objective may not take a device's share alone; no run ends for an estimate
-      yield f'what a step takes is told when it is compiled ({" ".join(str(error).split())[:100]})'
+      yield f'the memory of a step is reported when it is compiled ({" ".join(str(error).split())[:100]})'
       return
     time = hours(found.operations * p.steps / (MFU * known.flops * mesh.size))
     room = f' of {size_of(limit)}' if limit else ''

@@ -31,7 +31,7 @@ class ProjectionMlp(nnx.Module):
   | GRACE, arXiv:2006.04131 | widths=(d, d), norm='none', act='elu' |
 
   Args:
-    on: width of the input, or the module stood on.
+    on: width of the input, or the module that feeds it.
     widths: of the layers; the last is `dim`.
     norm: of hidden layers: 'batch', 'layer' or 'none'.
     act: of hidden layers: 'relu', 'gelu', 'elu' or 'tanh'.
@@ -83,7 +83,7 @@ class Linear(nnx.Module):
   """One linear map.
 
   Args:
-    on: width of the input, or the module stood on.
+    on: width of the input, or the module that feeds it.
     dim: width of the output; None for that of the input.
     bias: add one.
     dtype: to compute in; parameters are float32.

@@ -20,7 +20,7 @@ Options = Mapping[str, tuple[str, Any]]
 
 
 class Head(NamedTuple):
-  """A head that folders of a family may hold beside the network.
+  """A head that folders of a family may hold in addition to the network.
 
   Attributes:
     network: its name in `jssl.tables.MODELS`.
@@ -112,7 +112,7 @@ def head_from_folder(on, *, folder: str, head: str, part: str | None = None, dty
   """A head with the weights of a folder: that of masked or causal language modelling, of classification, or a projection.
 
   Args:
-    on: width of what it stands on, or the module stood on.
+    on: width of its input, or the module that feeds it.
     folder, part: as in `from_folder`.
     head: which of those that the family knows.
     dtype, rngs: as the head takes them.

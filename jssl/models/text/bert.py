@@ -27,7 +27,7 @@ class PostNormBlock(nnx.Module):
     epsilon: of the normalisations.
     dtype: to compute in.
 
-  Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.1 and 5.4; dropout of attention probabilities at
+  Reference: Vaswani et al., NeurIPS 2017, ariv:1706.03762, section 3.1 and 5.4; dropout of attention probabilities at
     the same rate, as in BERT's official code.
   """
 
@@ -87,9 +87,9 @@ class Bert(nnx.Module):
   Raises:
     ValueError: `on` is no sequence of ids or longer than the positions, the heads do not divide d, an unknown pool.
 
-  Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3 and appendix A.2; mean pooling:
-    Reimers, Gurevych, EMNLP 2019, arXiv:1908.10084, section 3; first and last: Huang et al. (WhiteningBERT), Findings of
-    EMNLP 2021, arXiv:2104.01767, section 2; the root: Cer et al. (USE) 2018, arXiv:1803.11175, section 2.2.
+  Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, ariv:1810.04805, section 3 and appendix A.2; mean pooling:
+    Reimers, Gurevych, EMNLP 2019, ariv:1908.10084, section 3; first and last: Huang et al. (WhiteningBERT), Findings of
+    EMNLP 2021, ariv:2104.01767, section 2; the root: Cer et al. (USE) 2018, arXiv:1803.11175, section 2.2.
   """
 
   def __init__(

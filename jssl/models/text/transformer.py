@@ -256,8 +256,8 @@ class LmHead(nnx.Module):
   """From tokens to logits over a vocabulary: optionally linear, GELU, norm; then inner products with a table.
 
   Args:
-    on: width of the tokens, or the module stood on.
-    vocabulary: v; None for that of the module stood on.
+    on: width of the tokens, or the module that feeds it.
+    vocabulary: v; None for that of the module that feeds it.
     transform: with the linear map, GELU and normalisation (BERT's head of masked tokens).
     tied: the table is given with every call, the encoder's `table`; otherwise the head has one of its own.
     dtype: to compute in; parameters are float32.
