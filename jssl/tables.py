@@ -138,7 +138,12 @@ FAMILIES = Table(
   'models.pretrained',
   {
     'bert': 'bert:FAMILY',
+    'dinov2': 'vision:DINOV2_FAMILY',
+    'dinov2_with_registers': 'vision:REGISTERS_FAMILY',
+    'dinov3_vit': 'vision:DINOV3_FAMILY',
     'gpt2': 'gpt2:FAMILY',
+    'vit': 'vision:VIT_FAMILY',
+    'vit_mae': 'vision:MAE_FAMILY',
   },
 )
 VIEWS = Table(
