@@ -17,9 +17,7 @@ from jssl.models.vision.vit import ViT
 ACTS = dict(gelu='gelu', gelu_pytorch_tanh='gelu_tanh', gelu_new='gelu_tanh', quick_gelu='quick_gelu', relu='relu', silu='silu', swish='silu')
 # option of ViT -> key of config.json, and what transformers takes where the key is missing
 SIZES = dict(width=('hidden_size', 768), depth=('num_hidden_layers', 12), heads=('num_attention_heads', 12))
-VIT = dict(
-  **SIZES, hidden=('intermediate_size', 3072), epsilon=('layer_norm_eps', 1e-12), patch=('patch_size', 16), bias=('qkv_bias', True)
-)
+VIT = dict(**SIZES, hidden=('intermediate_size', 3072), epsilon=('layer_norm_eps', 1e-12), patch=('patch_size', 16), bias=('qkv_bias', True))
 DINOV2 = dict(
   **SIZES, epsilon=('layer_norm_eps', 1e-6), patch=('patch_size', 14), bias=('qkv_bias', True), layer_scale=('layerscale_value', 1.0),
   gated=('use_swiglu_ffn', False), mask_token=('use_mask_token', True),
@@ -35,7 +33,7 @@ DINOV3 = dict(
 )  # fmt: skip
 # what is so in a ViT unless a family says otherwise
 PLAIN = dict(
-  stem=0, pool='cls', cls=True, positions='learned', antialias=False, registers=0, layer_scale=None, qk_norm=False, key_bias=True,
+  stem=0, pool='cls', class_token=True, positions='learned', antialias=False, registers=0, layer_scale=None, qk_norm=False, key_bias=True,
   gated=False, pre_norm=False, pooled_norm=False,
 )  # fmt: skip
 
@@ -69,7 +67,7 @@ def read(
   sides = [size, size] if isinstance(size, int) else size
   if not isinstance(sides, list) or len(sides) != 2 or not all(type(side) is int and side >= found['patch'] for side in sides):
     raise PretrainedError(f'{folder}/config.json has image_size = {size!r}: expected a side of {found["patch"]} or more, or [height, width]')
-  return found | dict(image=sides, activation=ACTS[name]) | dict(always or {})
+  return found | dict(image=sides, activation=ACTS[name], class_token=True) | dict(always or {})
 
 
 def options_of(net: ViT) -> dict[str, Any]:
@@ -80,20 +78,21 @@ def options_of(net: ViT) -> dict[str, Any]:
     epsilon=net.norm.epsilon, image=[n * net.patch for n in net.table], temperature=net.temperature,
     activation=next(name for name, f in ACTIVATIONS.items() if f is block.mlp.activation),
     bias=block.attention.qkv.bias is not None or block.attention.qv_bias is not None, key_bias=block.attention.qv_bias is None,
-    stem=net.stem, pool=net.pool, cls=net.cls is not None, antialias=net.antialias, registers=net.registers,
+    stem=net.stem, pool=net.pool, class_token=net.cls is not None, antialias=net.antialias, registers=net.registers,
     positions='rotary' if net.rotary else 'sincos' if net.positions is None else 'learned',
-    layer_scale=None if block.gamma1 is None else 1.0, mask_token=net.mask_token is not None, qk_norm=block.attention.qk_norm, gated=block.mlp.gate is not None,
-    pre_norm=net.pre_norm is not None, pooled_norm=net.pooled_norm,
+    layer_scale=None if block.gamma1 is None else 1.0, mask_token=net.mask_token is not None, qk_norm=block.attention.qk_norm,
+    gated=block.mlp.gate is not None, pre_norm=net.pre_norm is not None, pooled_norm=net.pooled_norm,
   )  # fmt: skip
 
 
-def say(net: ViT, kind: str, options: Options, always: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def say(net: ViT, kind: str, options: Options, always: Mapping[str, Any] | None = None, *, square: bool = False) -> dict[str, Any]:
   """The keys of config.json that say what a ViT is, the inverse of `read`.
 
   Args:
     net: of that family.
     kind: its name, for messages.
     options, always: as in `read`.
+    square: images must be.
 
   Raises:
     PretrainedError: it is something that they cannot say.
@@ -106,6 +105,8 @@ def say(net: ViT, kind: str, options: Options, always: Mapping[str, Any] | None 
     if found[option] in (None, 0) and found[option] is not False:
       raise PretrainedError(f'a ViT with {option} = {found[option]!r} cannot be written as {kind!r}: expected one that has it')
   h, w = found['image']
+  if square and h != w:
+    raise PretrainedError(f'a ViT for images of {h}x{w} cannot be written as {kind!r}: expected a square')
   acts = {own: name for name, own in reversed(ACTS.items())}
   return {key: found[option] for option, (key, _) in options.items()} | dict(
     image_size=h if h == w else [h, w], num_channels=net.channels, hidden_act=acts[found['activation']]
@@ -181,7 +182,9 @@ def rows(path: str, weight: str, bias: str, part: slice) -> dict[str, Entry]:
 
 def classifier(name: str) -> Head:
   """The head of classification, a linear map."""
-  return Head('linear', lambda config: dict(dim=len(config.get('id2label') or ()) or config.get('num_labels', 2)), lambda head: dense('linear', name))
+  return Head(
+    'linear', lambda config: dict(dim=len(config.get('id2label') or ()) or config.get('num_labels', 2)), lambda head: dense('linear', name)
+  )
 
 
 def hidden_states(net: ViT, mlp: dict[str, str]) -> Names:
@@ -262,17 +265,19 @@ def _dinov2_config(net, kind, model, options, always=None):
     raise PretrainedError(f"a ViT gated by {of['activation']!r} cannot be written as {kind!r}: expected 'silu'")
   ratios = [ratio for ratio in range(1, 33) if swiglu(net.dim * ratio, of['gated']) == of['hidden']]
   if not ratios:
-    raise PretrainedError(f'a ViT with hidden = {of["hidden"]} cannot be written as {kind!r}: expected a multiple of {net.dim}, of it 2/3 if gated')
+    raise PretrainedError(
+      f'a ViT with hidden = {of["hidden"]} cannot be written as {kind!r}: expected a multiple of {net.dim}, of it 2/3 if gated'
+    )
   return found | dict(architectures=[model], model_type=kind, mlp_ratio=ratios[0])
 
 
 def dinov3_options(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
   """The options of a DINOv3; that coordinates of patches are drawn in training is not done here."""
-  found = read(
-    config, folder, DINOV3, expected=dict(proj_bias=True, mlp_bias=True), always=dict(positions='rotary')
-  )
+  found = read(config, folder, DINOV3, expected=dict(proj_bias=True, mlp_bias=True), always=dict(positions='rotary'))
   if config.get('value_bias', True) != found['bias'] or found['key_bias'] > found['bias']:
-    raise PretrainedError(f'{folder} is a network with value_bias = {config.get("value_bias", True)}; only {found["bias"]}, as query_bias, can be read')
+    raise PretrainedError(
+      f'{folder} is a network with value_bias = {config.get("value_bias", True)}; only {found["bias"]}, as query_bias, can be read'
+    )
   return found
 
 

@@ -35,7 +35,7 @@ class ViT(nnx.Module):
       the image: the hybrid form, which learns from few images. Patches of the map overlap in the image, so none can be hidden.
     image: (h, w) that the learned positions are of; None for those of `on`.
     pool: 'cls' (a class token), 'mean' (over the tokens encoded) or 'attention' (as in `AttentionPool`).
-    cls: prepend a class token; None for where it is pooled.
+    class_token: prepend one; None for where it is pooled.
     positions: 'learned', 'sincos' (fixed) or 'rotary' (of the patches alone, in each block).
     temperature: of positions that are not learned, here and in the heads that stand on this.
     antialias: smooth where positions are interpolated, as in `positions.resize`.
@@ -81,7 +81,7 @@ class ViT(nnx.Module):
     stem: tuple[int, ...] = (),
     image: tuple[int, int] | None = None,
     pool: str = 'cls',
-    cls: bool | None = None,
+    class_token: bool | None = None,
     positions: str = 'learned',
     temperature: float = 10_000.0,
     antialias: bool = False,
@@ -115,8 +115,8 @@ class ViT(nnx.Module):
     patch = patch or (1 if stem else _patch_for(h, w))
     if h % patch or w % patch:
       raise ValueError(f'patches of {patch} do not divide an image of {h}x{w}: choose a patch that does')
-    cls = pool == 'cls' if cls is None else cls
-    if pool not in ('cls', 'mean', 'attention') or pool == 'cls' and not cls:
+    class_token = pool == 'cls' if class_token is None else class_token
+    if pool not in ('cls', 'mean', 'attention') or pool == 'cls' and not class_token:
       raise ValueError(f"cannot pool by {pool!r}: choose 'cls', where there is a class token, 'mean' or 'attention'")
     if positions not in ('learned', 'sincos', 'rotary'):
       raise ValueError(f"unknown positions {positions!r}: choose 'learned', 'sincos' or 'rotary'")
@@ -135,7 +135,7 @@ class ViT(nnx.Module):
     self.embed = nnx.Linear(patch * patch * c, width, **linear)
     self.positions = tokens(self.table[0] * self.table[1]) if positions == 'learned' else None
     self.mask_token = tokens() if mask_token else None
-    self.cls = tokens(1) if cls else None
+    self.cls = tokens(1) if class_token else None
     self.register = tokens(registers) if registers else None
     self.pre_norm = LayerNorm(width, **norm) if pre_norm else None
     hidden = hidden or int(width * ratio)
