@@ -30,9 +30,9 @@ class Table(MutableMapping[str, Any]):
     entry = self._entries.get(name, name if own_name(name) else None)
     if entry is None:
       raise KeyError(name)
-    if isinstance(entry, str):
+    if isinstance(entry, str):  # the name itself is a user's own
       module, _, attribute = entry.partition(':')
-      entry = getattr(importlib.import_module(module if own_name(name) else f'jssl.{self.room}.{module}'), attribute)
+      entry = getattr(importlib.import_module(module if entry == name else f'jssl.{self.room}.{module}'), attribute)
     if self.wrap:
       module, _, attribute = self.wrap.partition(':')
       entry = getattr(importlib.import_module(f'jssl.{self.room}.{module}'), attribute)(entry)
@@ -138,7 +138,17 @@ FAMILIES = Table(
   'models.pretrained',
   {
     'bert': 'bert:FAMILY',
+    'clip:vision': 'vision_towers:CLIP_FAMILY',
+    'clip_vision_model': 'vision_towers:CLIP_FAMILY',
+    'dinov2': 'vision:DINOV2_FAMILY',
+    'dinov2_with_registers': 'vision:REGISTERS_FAMILY',
+    'dinov3_vit': 'vision:DINOV3_FAMILY',
     'gpt2': 'gpt2:FAMILY',
+    'siglip:vision': 'vision_towers:SIGLIP_FAMILY',
+    'siglip_vision_model': 'vision_towers:SIGLIP_FAMILY',
+    'timm/vit': 'vision_timm:FAMILY',
+    'vit': 'vision:VIT_FAMILY',
+    'vit_mae': 'vision:MAE_FAMILY',
   },
 )
 VIEWS = Table(

@@ -82,6 +82,7 @@ class Attention(nnx.Module):
     kv_heads: number of heads of keys and values, which divides `heads`; None for as many.
     head: width of a head; None for the width of the tokens over `heads`.
     bias: of queries, keys and values.
+    key_bias: False leaves out that of keys, where they are as many as queries and of the same tokens.
     proj_bias: of the output; None for as `bias`.
     qk_norm: normalise queries and keys in each head, by 'layer' (Dehghani et al., arXiv:2302.05442, section 2.1) or 'rms' norm; True is
       'layer', False none.
@@ -92,7 +93,7 @@ class Attention(nnx.Module):
     dtype: to compute in.
 
   Raises:
-    ValueError: the heads do not divide the width, or those of keys and values not the heads.
+    ValueError: the heads do not divide the width, or those of keys and values not the heads; no bias of keys where they are made apart.
 
   Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.2.2.
   """
@@ -106,6 +107,7 @@ class Attention(nnx.Module):
     kv_heads: int | None = None,
     head: int | None = None,
     bias: bool = True,
+    key_bias: bool = True,
     proj_bias: bool | None = None,
     qk_norm: bool | str = False,
     causal: bool = False,
@@ -122,8 +124,11 @@ class Attention(nnx.Module):
     head, kv_heads = head or on // heads, kv_heads or heads
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.fused = context is None and kv_heads == heads
+    if not (key_bias or self.fused):
+      raise ValueError('keys of a context, or fewer than queries, have a bias where values have one: leave key_bias out')
     if self.fused:
-      self.qkv = nnx.Linear(on, 3 * heads * head, use_bias=bias, **options)
+      self.qkv = nnx.Linear(on, 3 * heads * head, use_bias=bias and key_bias, **options)
+      self.qv_bias = None if key_bias or not bias else nnx.Param(jnp.zeros(2 * heads * head))
     else:
       self.q = nnx.Linear(on, heads * head, use_bias=bias, **options)
       self.kv = nnx.Linear(context or on, 2 * kv_heads * head, use_bias=bias, **options)
@@ -154,6 +159,8 @@ class Attention(nnx.Module):
     """
     if self.fused:
       q, k, v = apart(self.qkv, x, 3)
+      if self.qv_bias is not None:
+        q, v = (t + b for t, b in zip((q, v), jnp.split(self.qv_bias[...].astype(q.dtype), 2), strict=True))
     else:
       q, (k, v) = self.q(x), apart(self.kv, context if self.cross else x, 2)
     q, k, v = (t.reshape(*t.shape[:-1], -1, self.head) for t in (q, k, v))

@@ -61,10 +61,12 @@ class Block(nnx.Module):
     on: width of the tokens.
     heads: of the attention.
     ratio: width of the hidden layer over that of the tokens.
+    hidden: width of the hidden layer; None for what `ratio` says.
     dropout: rate, after the attention, in the hidden layer and after it.
     attention_dropout: rate, of attention probabilities.
     layer_scale: where gamma starts (Touvron et al., arXiv:2103.17239, Eq. 4), or None for none.
     qk_norm, causal: as in `Attention`.
+    bias, key_bias: as in `Attention`; that of its output stays.
     activation, gated: as in `FeedForward`.
     epsilon: of the normalisations.
     std: of the kernels, as in `kernel_init`.
@@ -79,11 +81,14 @@ class Block(nnx.Module):
     *,
     heads: int,
     ratio: float = 4.0,
+    hidden: int | None = None,
     dropout: float = 0.0,
     attention_dropout: float = 0.0,
     layer_scale: float | None = None,
     qk_norm: bool | str = False,
     causal: bool = False,
+    bias: bool = True,
+    key_bias: bool = True,
     activation: str = 'gelu',
     gated: bool = False,
     epsilon: float = 1e-6,
@@ -93,10 +98,11 @@ class Block(nnx.Module):
   ):
     options = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     self.norm1 = LayerNorm(on, **options)
-    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype, rngs=rngs)
+    made = dict(std=std, dtype=dtype, rngs=rngs)
+    biases = dict(bias=bias, key_bias=key_bias, proj_bias=True)
+    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, **biases, **made)
     self.norm2 = LayerNorm(on, **options)
-    hidden = dict(width=int(on * ratio), activation=activation, gated=gated)
-    self.mlp = FeedForward(on, **hidden, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
+    self.mlp = FeedForward(on, width=hidden or int(on * ratio), activation=activation, gated=gated, dropout=dropout, **made)
     self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.dropout = dropout
@@ -121,6 +127,46 @@ class Block(nnx.Module):
 
     x = add(x, self.attention(self.norm1(x), mask=mask, rotary=rotary, keys=key(5)), self.gamma1, 0)
     return add(x, self.mlp(self.norm2(x), keys=key(2)), self.gamma2, 3)
+
+
+class AttentionPool(nnx.Module):
+  """One vector of a sequence: a learned query attends to its tokens, and y + mlp(norm(y)) of what it finds.
+
+  Args:
+    on: width of the tokens.
+    heads: of the attention.
+    hidden: width of the hidden layer.
+    activation: as in `FeedForward`.
+    epsilon: of the normalisation.
+    std: of the kernels, as in `kernel_init`.
+    dtype: to compute in.
+
+  Reference: Lee et al. (Set Transformer), ICML 2019, arXiv:1810.00825, section 3.2; at the end of a vision transformer: Zhai et al.,
+    CVPR 2022, arXiv:2106.04560, section 3.2, with the residual connection of the official code.
+  """
+
+  def __init__(
+    self,
+    on: int,
+    *,
+    heads: int,
+    hidden: int,
+    activation: str = 'gelu',
+    epsilon: float = 1e-6,
+    std: float = 0.02,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
+    self.query = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (1, on)))
+    self.attention = Attention(on, heads=heads, context=on, std=std, dtype=dtype, rngs=rngs)
+    self.norm = LayerNorm(on, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.mlp = FeedForward(on, width=hidden, activation=activation, std=std, dtype=dtype, rngs=rngs)
+
+  def __call__(self, x: Array) -> Array:
+    """[b n d] -> [b d]."""
+    query = jnp.broadcast_to(self.query[...].astype(x.dtype), (len(x), 1, x.shape[-1]))
+    y = self.attention(query, x)
+    return (y + self.mlp(self.norm(y)))[:, 0]
 
 
 def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool | str = False, rngs: nnx.Rngs) -> nnx.Module:
