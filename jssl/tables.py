@@ -30,9 +30,9 @@ class Table(MutableMapping[str, Any]):
     entry = self._entries.get(name, name if own_name(name) else None)
     if entry is None:
       raise KeyError(name)
-    if isinstance(entry, str):
+    if isinstance(entry, str):  # the name itself is a user's own
       module, _, attribute = entry.partition(':')
-      entry = getattr(importlib.import_module(module if own_name(name) else f'jssl.{self.room}.{module}'), attribute)
+      entry = getattr(importlib.import_module(module if entry == name else f'jssl.{self.room}.{module}'), attribute)
     if self.wrap:
       module, _, attribute = self.wrap.partition(':')
       entry = getattr(importlib.import_module(f'jssl.{self.room}.{module}'), attribute)(entry)
@@ -81,6 +81,8 @@ MODELS = Table(
     'bert': 'text.bert:Bert',
     'bert_averaged': 'text.averaged:AveragedBert',
     'contextual_bert': 'text.contextual:ContextualBert',
+    'modernbert': 'text.modernbert:ModernBert',
+    'text_tower': 'text.tower:TextTower',
     'from_folder': 'pretrained.family:from_folder',
     'head_from_folder': 'pretrained.family:head_from_folder',
     'bert_from': 'pretrained.bert:bert',
@@ -138,7 +140,12 @@ FAMILIES = Table(
   'models.pretrained',
   {
     'bert': 'bert:FAMILY',
+    'clip:text': 'clip_text:CLIP',
+    'clip_text_model': 'clip_text:CLIP',
     'gpt2': 'gpt2:FAMILY',
+    'modernbert': 'modernbert:FAMILY',
+    'siglip:text': 'clip_text:SIGLIP',
+    'siglip_text_model': 'clip_text:SIGLIP',
   },
 )
 VIEWS = Table(

@@ -1,6 +1,6 @@
 """The transformer's block, and many of them as one: parameters stacked on a leading layer axis, run by a scan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import jax
@@ -61,6 +61,7 @@ class Block(nnx.Module):
     on: width of the tokens.
     heads: of the attention.
     ratio: width of the hidden layer over that of the tokens.
+    hidden: width of the hidden layer; None for what `ratio` says.
     dropout: rate, after the attention, in the hidden layer and after it.
     attention_dropout: rate, of attention probabilities.
     layer_scale: where gamma starts (Touvron et al., arXiv:2103.17239, Eq. 4), or None for none.
@@ -79,6 +80,7 @@ class Block(nnx.Module):
     *,
     heads: int,
     ratio: float = 4.0,
+    hidden: int | None = None,
     dropout: float = 0.0,
     attention_dropout: float = 0.0,
     layer_scale: float | None = None,
@@ -95,8 +97,8 @@ class Block(nnx.Module):
     self.norm1 = LayerNorm(on, **options)
     self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype, rngs=rngs)
     self.norm2 = LayerNorm(on, **options)
-    hidden = dict(width=int(on * ratio), activation=activation, gated=gated)
-    self.mlp = FeedForward(on, **hidden, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
+    options = dict(width=hidden or int(on * ratio), activation=activation, gated=gated)
+    self.mlp = FeedForward(on, **options, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
     self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.dropout = dropout
@@ -159,6 +161,7 @@ def scan(
   keys: Keys | None = None,
   drop_path: float = 0.0,
   remat: bool = False,
+  each: Mapping[str, Array] | None = None,
   **given: Array | None,
 ) -> tuple[Array, Array]:
   """Run stacked blocks one after another.
@@ -170,6 +173,7 @@ def scan(
     keys: [b], or None for evaluation.
     drop_path: rate of stochastic depth of the last block; it grows linearly from 0 at the first.
     remat: hold only the states between blocks for the backward pass, and recompute the blocks.
+    each: what each block is given of its own, [l ...] by name.
     **given: what every block is given besides, such as a context to attend to.
 
   Returns:
@@ -181,10 +185,10 @@ def scan(
   rates = jnp.linspace(0, drop_path, depth)
 
   def block(x, layer):
-    params, rate, i = layer
+    params, rate, i, own = layer
     x = over_examples(x, 'sequence')
     y = gathered(nnx.merge(graphdef, params, copy=True), blocks=True)(
-      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given
+      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given, **own
     )
     y = over_examples(y, 'sequence')
     return y, y
@@ -193,4 +197,4 @@ def scan(
   # the rest takes less than half the memory, and less time where memory is what is slow.
   saved = None if remat else jax.checkpoint_policies.dots_with_no_batch_dims_saveable
   block = jax.checkpoint(block, policy=saved, prevent_cse=False)
-  return jax.lax.scan(block, x, (params, rates, jnp.arange(depth)))
+  return jax.lax.scan(block, x, (params, rates, jnp.arange(depth), dict(each or {})))
