@@ -15,6 +15,8 @@ from jax import lax
 from jssl import models
 from jssl.models.layers import convolution, dropout, normalization, positions
 from jssl.models.text import transformer
+from jssl.models.text.modernbert import ModernBert
+from jssl.models.text.tower import TextTower
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -164,6 +166,8 @@ def test_norms_by_name():
     lambda: models.Bert((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
     lambda: transformer.LmHead(4, vocabulary=3, rngs=nnx.Rngs(0)).norm,
     lambda: transformer.CausalLm((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
+    lambda: ModernBert((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
+    lambda: TextTower((2,), vocabulary=3, width=4, depth=1, heads=1, rngs=nnx.Rngs(0)).norm,
   ],
 )
 @pytest.mark.parametrize('mean', [0.0, 300.0, 3000.0, -1e5])

@@ -1,6 +1,6 @@
 """The transformer's block, and many of them as one: parameters stacked on a leading layer axis, run by a scan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import jax
@@ -205,6 +205,7 @@ def scan(
   keys: Keys | None = None,
   drop_path: float = 0.0,
   remat: bool = False,
+  each: Mapping[str, Array] | None = None,
   **given: Array | None,
 ) -> tuple[Array, Array]:
   """Run stacked blocks one after another.
@@ -216,6 +217,7 @@ def scan(
     keys: [b], or None for evaluation.
     drop_path: rate of stochastic depth of the last block; it grows linearly from 0 at the first.
     remat: hold only the states between blocks for the backward pass, and recompute the blocks.
+    each: what each block is given of its own, [l ...] by name.
     **given: what every block is given besides, such as a context to attend to.
 
   Returns:
@@ -227,10 +229,10 @@ def scan(
   rates = jnp.linspace(0, drop_path, depth)
 
   def block(x, layer):
-    params, rate, i = layer
+    params, rate, i, own = layer
     x = over_examples(x, 'sequence')
     y = gathered(nnx.merge(graphdef, params, copy=True), blocks=True)(
-      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given
+      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given, **own
     )
     y = over_examples(y, 'sequence')
     return y, y
@@ -239,4 +241,4 @@ def scan(
   # the rest takes less than half the memory, and less time where memory is what is slow.
   saved = None if remat else jax.checkpoint_policies.dots_with_no_batch_dims_saveable
   block = jax.checkpoint(block, policy=saved, prevent_cse=False)
-  return jax.lax.scan(block, x, (params, rates, jnp.arange(depth)))
+  return jax.lax.scan(block, x, (params, rates, jnp.arange(depth), dict(each or {})))

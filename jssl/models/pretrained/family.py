@@ -125,9 +125,12 @@ def head_from_folder(on, *, folder: str, head: str, part: str | None = None, dty
   if head not in family.heads:
     raise PretrainedError(f'{folder} is of a family whose heads are {sorted(family.heads)}, not {head!r}')
   found = family.heads[head]
-  options = found.options(config)
-  net = MODELS[found.network](on, **options, dtype=dtype, rngs=rngs)
-  net.described = json.dumps(dict(name=found.network, **options, dtype=dtype))
+  make, options = MODELS[found.network], found.options(config)
+  # A scale has no type to compute in.
+  known = inspect.signature(make.__init__ if inspect.isclass(make) else make).parameters
+  options |= dict(dtype=dtype) if 'dtype' in known else {}
+  net = make(on, **options, rngs=rngs)
+  net.described = json.dumps(dict(name=found.network, **options))
   names = found.names(net)
   wanted = {name for entry in names.values() for name in entry.names}
   return fill(net, files.stored(folder, lambda name: name if name in wanted else None), names, folder=folder)

@@ -175,7 +175,8 @@ def arrays(net: nnx.Module) -> dict[str, nnx.Variable]:
 def _read(found: Mapping[str, files.Stored], entry: Entry, shape: tuple[int, ...], *index: slice) -> np.ndarray:
   index = index or (slice(None),) * len(shape)
   if not _stacked(entry):
-    return np.ascontiguousarray(entry.read(*(files.read(found[name]) if name else None for name in entry.names))[index])
+    # Not ascontiguousarray, which makes a vector of a scalar.
+    return np.asarray(entry.read(*(files.read(found[name]) if name else None for name in entry.names))[index], order='C')
   layer = lambda i: entry.read(*(files.read(found[name.replace(LAYER, str(i))]) if name else None for name in entry.names))
   return np.stack([layer(i)[index[1:]] for i in range(shape[0])[index[0]]])
 

@@ -259,6 +259,8 @@ class LmHead(nnx.Module):
     on: width of the tokens, or the module that feeds it.
     vocabulary: v; None for that of the module that feeds it.
     transform: with the linear map, GELU and normalisation (BERT's head of masked tokens).
+    transform_bias: of the linear map and of the normalisation.
+    epsilon: of the normalisation.
     tied: the table is given with every call, the encoder's `table`; otherwise the head has one of its own.
     dtype: to compute in; parameters are float32.
     rngs: as nnx asks for.
@@ -276,6 +278,8 @@ class LmHead(nnx.Module):
     *,
     vocabulary: int | None = None,
     transform: bool = True,
+    transform_bias: bool = True,
+    epsilon: float = 1e-12,
     tied: bool = True,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
@@ -284,8 +288,8 @@ class LmHead(nnx.Module):
     if self.dim is None:
       raise ValueError(f'an LmHead on {type(on).__name__} needs to know how many ids there are: give vocabulary')
     options = dict(dtype=jnp.dtype(dtype), rngs=rngs)
-    self.linear = nnx.Linear(d, d, kernel_init=kernel_init(0.02), **options) if transform else None
-    self.norm = LayerNorm(d, epsilon=1e-12, **options) if transform else None
+    self.linear = nnx.Linear(d, d, use_bias=transform_bias, kernel_init=kernel_init(0.02), **options) if transform else None
+    self.norm = LayerNorm(d, epsilon=epsilon, use_bias=transform_bias, **options) if transform else None
     self.bias = nnx.Param(jnp.zeros(self.dim))
     self.table = None if tied else nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (self.dim, d)))
 
