@@ -78,6 +78,7 @@ MODELS = Table(
     'embedding': 'words.embedding:Embedding',
     'embedding_bag': 'words.embedding:EmbeddingBag',
     'causal_lm': 'text.transformer:CausalLm',
+    'llama': 'text.llama:Llama',
     'bert': 'text.bert:Bert',
     'bert_averaged': 'text.averaged:AveragedBert',
     'contextual_bert': 'text.contextual:ContextualBert',
@@ -139,6 +140,10 @@ FAMILIES = Table(
   {
     'bert': 'bert:FAMILY',
     'gpt2': 'gpt2:FAMILY',
+    'llama': 'llama:LLAMA',
+    'mistral': 'llama:MISTRAL',
+    'qwen2': 'llama:QWEN2',
+    'qwen3': 'llama:QWEN3',
   },
 )
 VIEWS = Table(

@@ -1,11 +1,14 @@
 """Decoding with a cache against calls on whole sequences."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
+from jssl.models.text.llama import Llama
 from jssl.models.text.transformer import CausalLm
 
 IDS = jax.random.randint(jax.random.key(0), (3, 9), 1, 11)
@@ -15,7 +18,12 @@ def causal_lm(length=12, **options):
   return CausalLm((length,), **dict(vocabulary=11, width=8, depth=3, heads=2, std=0.5, rngs=nnx.Rngs(0)) | options)
 
 
-NETS = {'causal_lm': causal_lm}
+def llama(length=12, **options):
+  given = dict(vocabulary=11, width=8, depth=3, heads=4, kv_heads=2, head=6, theta=20.0, std=0.3, rngs=nnx.Rngs(0))
+  return Llama((length,), **given | options)
+
+
+NETS = {'causal_lm': causal_lm, 'llama': llama, 'llama with a window': partial(llama, window=3, qk_norm=True, qkv_bias=True)}
 
 
 def decoded(net, ids, chunks, length=12):

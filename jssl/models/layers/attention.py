@@ -88,6 +88,7 @@ class Attention(nnx.Module):
       'layer', False none.
     causal: attend backwards only.
     scale: as in `attention`.
+    epsilon: of the normalisation of queries and keys.
     dropout: rate at which attention probabilities are dropped.
     std: of the kernels, as in `layers.kernel_init`.
     dtype: to compute in.
@@ -111,6 +112,7 @@ class Attention(nnx.Module):
     qk_norm: bool | str = False,
     causal: bool = False,
     scale: float | None = None,
+    epsilon: float = 1e-6,
     dropout: float = 0.0,
     std: float = 0.02,
     dtype: str = 'float32',
@@ -130,7 +132,7 @@ class Attention(nnx.Module):
       self.kv = nnx.Linear(context or on, 2 * kv_heads * head, use_bias=bias, **options)
     if qk_norm:
       kind = partial(LayerNorm, use_bias=False) if qk_norm in (True, 'layer') else RMSNorm
-      self.norm_q, self.norm_k = (kind(head, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs) for _ in range(2))
+      self.norm_q, self.norm_k = (kind(head, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs) for _ in range(2))
     self.proj = nnx.Linear(heads * head, on, use_bias=bias if proj_bias is None else proj_bias, **options)
     self.heads, self.kv_heads, self.head, self.cross = heads, kv_heads, head, context is not None
     self.qk_norm, self.causal, self.scale, self.dropout = qk_norm, causal, scale, dropout

@@ -62,6 +62,7 @@ class Block(nnx.Module):
     on: width of the tokens.
     heads: of the attention.
     ratio: width of the hidden layer over that of the tokens.
+    hidden: width of the hidden layer; None for what `ratio` says.
     dropout: rate, after the attention, in the hidden layer and after it.
     attention_dropout: rate, of attention probabilities.
     layer_scale: where gamma starts (Touvron et al., arXiv:2103.17239, Eq. 4), or None for none.
@@ -80,6 +81,7 @@ class Block(nnx.Module):
     *,
     heads: int,
     ratio: float = 4.0,
+    hidden: int | None = None,
     dropout: float = 0.0,
     attention_dropout: float = 0.0,
     layer_scale: float | None = None,
@@ -96,8 +98,8 @@ class Block(nnx.Module):
     self.norm1 = LayerNorm(on, **options)
     self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype, rngs=rngs)
     self.norm2 = LayerNorm(on, **options)
-    hidden = dict(width=int(on * ratio), activation=activation, gated=gated)
-    self.mlp = FeedForward(on, **hidden, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
+    options = dict(width=hidden or int(on * ratio), activation=activation, gated=gated)
+    self.mlp = FeedForward(on, **options, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
     self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.dropout = dropout

@@ -30,9 +30,11 @@ class CausalLm(nnx.Module):
     depth: number of blocks.
     heads: of the attention.
     ratio: width of a block's hidden layer over d.
+    hidden: width of a block's hidden layer; None for what `ratio` says.
     dropout: rate, of the embedding and in the blocks, of attention probabilities too.
     pad: the id of padding; None where every id is a token, as in GPT-2, and `mask` tells padding from tokens.
     tied: logits are inner products with the table of embeddings; otherwise with a table of their own.
+    epsilon: of the normalisations.
     std: of kernels and tables.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
@@ -54,33 +56,36 @@ class CausalLm(nnx.Module):
     depth: int,
     heads: int,
     ratio: float = 4.0,
+    hidden: int | None = None,
     dropout: float = 0.0,
     pad: int | None = 0,
     tied: bool = True,
+    epsilon: float = 1e-5,
     std: float = 0.02,
     remat: bool = False,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
     self.length, self.dim, self.vocabulary = sequence_length(on), width, vocabulary
-    self.dropout, self.pad, self.remat, self.dtype = dropout, pad, remat, dtype
+    self.hidden, self.dropout, self.pad, self.remat, self.dtype = hidden or int(width * ratio), dropout, pad, remat, dtype
+    self.epsilon = epsilon
     normal = nnx.initializers.normal(std)
     self.table = nnx.Param(normal(rngs.params(), (vocabulary, width)))
     self.positions = nnx.Param(normal(rngs.params(), (self.length, width)))
     self.output = None if tied else nnx.Param(normal(rngs.params(), (vocabulary, width)))
     options = dict(
       heads=heads,
-      ratio=ratio,
+      hidden=self.hidden,
       dropout=dropout,
       attention_dropout=dropout,
       causal=True,
       activation='gelu_tanh',
-      epsilon=1e-5,
+      epsilon=epsilon,
       std=std,
       dtype=dtype,
     )
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale='depth', rngs=rngs)
-    self.norm = LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, ids: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Features:
     """Encode sequences.
