@@ -10,6 +10,7 @@ from flax import nnx
 from jssl.devices.sharding import gathered, over_examples
 from jssl.models.layers import activations
 from jssl.models.layers.attention import Attention
+from jssl.models.layers.cache import Cache
 from jssl.models.layers.dropout import drop_path, dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
@@ -128,6 +129,13 @@ class Block(nnx.Module):
     x = add(x, self.attention(self.norm1(x), mask=mask, rotary=rotary, keys=key(5)), self.gamma1, 0)
     return add(x, self.mlp(self.norm2(x), keys=key(2)), self.gamma2, 3)
 
+  def decode(self, x: Array, cache: Cache, **given: Array | None) -> tuple[Array, Cache]:
+    """Further tokens [b t d] -> [b t d], and the cache with them; as in `Attention.decode`."""
+    scaled = lambda y, gamma: y if gamma is None else y * gamma[...].astype(y.dtype)
+    y, cache = self.attention.decode(self.norm1(x), cache, **given)
+    x = x + scaled(y, self.gamma1)
+    return x + scaled(self.mlp(self.norm2(x)), self.gamma2), cache
+
 
 class AttentionPool(nnx.Module):
   """One vector of a sequence: a learned query attends to its tokens, and y + mlp(norm(y)) of what it finds.
@@ -242,3 +250,30 @@ def scan(
   saved = None if remat else jax.checkpoint_policies.dots_with_no_batch_dims_saveable
   block = jax.checkpoint(block, policy=saved, prevent_cse=False)
   return jax.lax.scan(block, x, (params, rates, jnp.arange(depth), dict(each or {})))
+
+
+def scan_cached(blocks: nnx.Module, x: Array, cache: Cache, **given: Array | None) -> tuple[Array, Array, Cache]:
+  """Run stacked blocks on further tokens; as `scan`, for evaluation.
+
+  The cache is carried from block to block, so that a compiled loop writes into it in place.
+
+  Args:
+    blocks: from `stacked`, with a method `decode(x, cache, layer=, **given) -> (x, cache)`.
+    x: [b t d].
+    cache: of the tokens before.
+    **given: what every block is given besides.
+
+  Returns:
+    What the last block gives, [b t d], what every block gives, [l b t d], and the cache with these tokens.
+  """
+  graphdef, params = nnx.split(blocks)
+  params = nnx.to_pure_dict(params)
+
+  def block(carried, layer):
+    params, i = layer
+    x, cache = carried
+    x, cache = gathered(nnx.merge(graphdef, params, copy=True), blocks=True).decode(over_examples(x), cache, layer=i, **given)
+    return (x, cache), x
+
+  (x, cache), layers = jax.lax.scan(block, (x, cache), (params, jnp.arange(len(cache.k))))
+  return x, layers, cache

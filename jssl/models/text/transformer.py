@@ -9,7 +9,8 @@ from flax import nnx
 
 from jssl.models.heads.shapes import width_of
 from jssl.models.layers.attention import Attention
-from jssl.models.layers.blocks import Block, FeedForward, scan, stacked
+from jssl.models.layers.blocks import Block, FeedForward, scan, scan_cached, stacked
+from jssl.models.layers.cache import Cache, empty, places_of, visible
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
@@ -29,9 +30,11 @@ class CausalLm(nnx.Module):
     depth: number of blocks.
     heads: of the attention.
     ratio: width of a block's hidden layer over d.
+    hidden: width of a block's hidden layer; None for what `ratio` says.
     dropout: rate, of the embedding and in the blocks, of attention probabilities too.
     pad: the id of padding; None where every id is a token, as in GPT-2, and `mask` tells padding from tokens.
     tied: logits are inner products with the table of embeddings; otherwise with a table of their own.
+    epsilon: of the normalisations.
     std: of kernels and tables.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
@@ -53,33 +56,36 @@ class CausalLm(nnx.Module):
     depth: int,
     heads: int,
     ratio: float = 4.0,
+    hidden: int | None = None,
     dropout: float = 0.0,
     pad: int | None = 0,
     tied: bool = True,
+    epsilon: float = 1e-5,
     std: float = 0.02,
     remat: bool = False,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
     self.length, self.dim, self.vocabulary = sequence_length(on), width, vocabulary
-    self.dropout, self.pad, self.remat, self.dtype = dropout, pad, remat, dtype
+    self.hidden, self.dropout, self.pad, self.remat, self.dtype = hidden or int(width * ratio), dropout, pad, remat, dtype
+    self.epsilon = epsilon
     normal = nnx.initializers.normal(std)
     self.table = nnx.Param(normal(rngs.params(), (vocabulary, width)))
     self.positions = nnx.Param(normal(rngs.params(), (self.length, width)))
     self.output = None if tied else nnx.Param(normal(rngs.params(), (vocabulary, width)))
     options = dict(
       heads=heads,
-      ratio=ratio,
+      hidden=self.hidden,
       dropout=dropout,
       attention_dropout=dropout,
       causal=True,
       activation='gelu_tanh',
-      epsilon=1e-5,
+      epsilon=epsilon,
       std=std,
       dtype=dtype,
     )
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale='depth', rngs=rngs)
-    self.norm = LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, ids: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Features:
     """Encode sequences.
@@ -99,6 +105,38 @@ class CausalLm(nnx.Module):
     y, layers = scan(self.blocks, x, mask=mask, keys=None if keys is None else fold(keys, 1), remat=self.remat)
     y = self.norm(y)
     return Features(y, y[jnp.arange(len(y)), last(mask)], jnp.concatenate([x[None], layers]))
+
+  def start(self, batch: int, length: int) -> Cache:
+    """A cache for `decode`, of `length` tokens an example.
+
+    Raises:
+      ValueError: there are fewer positions.
+    """
+    if length > self.length:
+      raise ValueError(f'a cache of {length} tokens was asked for, and there are {self.length} positions: choose at most {self.length}')
+    return empty(self.blocks, batch, length, self.dtype)
+
+  def decode(self, ids: Array, cache: Cache, place: int | Array, *, mask: Array | None = None) -> tuple[Features, Cache]:
+    """Encode further tokens of sequences, each of which attends to those before it.
+
+    Texts of unequal lengths are begun with their padding, at place 0; the tokens that follow are written over it, each at a place of
+    its own, which [b] gives.
+
+    Args:
+      ids: [b t] int32, padded at the end.
+      cache: from `start`, or from the call before.
+      place: [] or [b], where the first of them stands; place + t is at most the length of the cache.
+      mask: [b t] bool, True = token; None for ids other than `pad`. It says at which token `pooled` is.
+
+    Returns:
+      Features as those of a call on the whole sequences, at these tokens; and the cache with them.
+    """
+    places = places_of(place, ids.shape[1])
+    x = (look_up(self.table[...], ids) + look_up(self.positions[...], places)).astype(self.dtype)
+    y, layers, cache = scan_cached(self.blocks, x, cache, places=places, mask=visible(places, cache.k.shape[2]))
+    y = self.norm(y)
+    at = last(self.attended(ids) if mask is None else mask)
+    return Features(y, y[jnp.arange(len(y)), at], jnp.concatenate([x[None], layers])), cache
 
   def attended(self, ids: Array) -> Array:
     """[b n] ids -> [b n] bool, which are no padding."""
