@@ -95,6 +95,10 @@ MODELS = Table(
     'frame_transformer': 'vision.grid:frame_transformer',
     'tubelet_vit': 'vision.grid:tubelet_vit',
     'tst': 'series.tst:TST',
+    'wav2vec': 'audio.wav2vec:Wav2Vec',
+    'wav2vec_micro': 'audio.wav2vec:wav2vec_micro',
+    'wav2vec_base': 'audio.wav2vec:wav2vec_base',
+    'wav2vec_large': 'audio.wav2vec:wav2vec_large',
     'mlp': 'heads.projection:ProjectionMlp',
     'linear': 'heads.projection:Linear',
     'prototypes': 'heads.prototypes:Prototypes',
@@ -138,7 +142,10 @@ FAMILIES = Table(
   'models.pretrained',
   {
     'bert': 'bert:FAMILY',
+    'data2vec-audio': 'wav2vec:DATA2VEC',
     'gpt2': 'gpt2:FAMILY',
+    'hubert': 'wav2vec:HUBERT',
+    'wav2vec2': 'wav2vec:WAV2VEC2',
   },
 )
 VIEWS = Table(
@@ -160,6 +167,7 @@ VIEWS = Table(
     'random_shift': 'shifts:random_shift',
     'frames': 'video:frames',
     'geometric_future': 'series:geometric_future',
+    'standardized_waves': 'waveforms:standardized_waves',
   },
 )
 # Numbers that are looked up, places, cells: what is drawn and is no view.

@@ -8,10 +8,10 @@ from flax import nnx
 from jssl.models.pretrained.family import from_folder, head_from_folder, write_folder
 from jssl.models.pretrained.names import arrays
 from jssl.tables import FAMILIES
-from tests.pretrained import text_cases
+from tests.pretrained import audio_cases, text_cases
 from tests.pretrained.case import absent
 
-CASES = {**text_cases.CASES}
+CASES = {**audio_cases.CASES, **text_cases.CASES}
 
 
 def padded(name, x, inputs):
