@@ -98,6 +98,10 @@ MODELS = Table(
     'frame_transformer': 'vision.grid:frame_transformer',
     'tubelet_vit': 'vision.grid:tubelet_vit',
     'tst': 'series.tst:TST',
+    'wav2vec': 'audio.wav2vec:Wav2Vec',
+    'wav2vec_micro': 'audio.wav2vec:wav2vec_micro',
+    'wav2vec_base': 'audio.wav2vec:wav2vec_base',
+    'wav2vec_large': 'audio.wav2vec:wav2vec_large',
     'mlp': 'heads.projection:ProjectionMlp',
     'linear': 'heads.projection:Linear',
     'prototypes': 'heads.prototypes:Prototypes',
@@ -145,10 +149,12 @@ FAMILIES = Table(
     'clip:vision': 'vision_towers:CLIP_FAMILY',
     'clip_text_model': 'clip_text:CLIP',
     'clip_vision_model': 'vision_towers:CLIP_FAMILY',
+    'data2vec-audio': 'wav2vec:DATA2VEC',
     'dinov2': 'vision:DINOV2_FAMILY',
     'dinov2_with_registers': 'vision:REGISTERS_FAMILY',
     'dinov3_vit': 'vision:DINOV3_FAMILY',
     'gpt2': 'gpt2:FAMILY',
+    'hubert': 'wav2vec:HUBERT',
     'llama': 'llama:LLAMA',
     'mistral': 'llama:MISTRAL',
     'modernbert': 'modernbert:FAMILY',
@@ -161,6 +167,7 @@ FAMILIES = Table(
     'timm/vit': 'vision_timm:FAMILY',
     'vit': 'vision:VIT_FAMILY',
     'vit_mae': 'vision:MAE_FAMILY',
+    'wav2vec2': 'wav2vec:WAV2VEC2',
   },
 )
 VIEWS = Table(
@@ -182,6 +189,7 @@ VIEWS = Table(
     'random_shift': 'shifts:random_shift',
     'frames': 'video:frames',
     'geometric_future': 'series:geometric_future',
+    'standardized_waves': 'waveforms:standardized_waves',
   },
 )
 # Numbers that are looked up, places, cells: what is drawn and is no view.

@@ -8,10 +8,10 @@ from flax import nnx
 from jssl.models.pretrained.family import from_folder, head_from_folder, write_folder
 from jssl.models.pretrained.names import arrays
 from jssl.tables import FAMILIES
-from tests.pretrained import causal_cases, text_cases, tower_cases, vision_cases
+from tests.pretrained import audio_cases, causal_cases, text_cases, tower_cases, vision_cases
 from tests.pretrained.case import absent
 
-CASES = {**causal_cases.CASES, **text_cases.CASES, **tower_cases.CASES, **vision_cases.CASES}
+CASES = {**audio_cases.CASES, **causal_cases.CASES, **text_cases.CASES, **tower_cases.CASES, **vision_cases.CASES}
 
 
 def padded(name, x, inputs):
