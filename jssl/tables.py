@@ -138,7 +138,13 @@ FAMILIES = Table(
   'models.pretrained',
   {
     'bert': 'bert:FAMILY',
+    'camembert': 'bertlike:CAMEMBERT',
+    'distilbert': 'bertlike:DISTILBERT',
+    'electra': 'bertlike:ELECTRA',
     'gpt2': 'gpt2:FAMILY',
+    'mpnet': 'bertlike:MPNET',
+    'roberta': 'bertlike:ROBERTA',
+    'xlm-roberta': 'bertlike:XLM_ROBERTA',
   },
 )
 VIEWS = Table(
