@@ -145,6 +145,7 @@ FAMILIES = Table(
   'models.pretrained',
   {
     'bert': 'bert:FAMILY',
+    'camembert': 'bertlike:CAMEMBERT',
     'clip:text': 'clip_text:CLIP',
     'clip:vision': 'vision_towers:CLIP_FAMILY',
     'clip_text_model': 'clip_text:CLIP',
@@ -153,13 +154,17 @@ FAMILIES = Table(
     'dinov2': 'vision:DINOV2_FAMILY',
     'dinov2_with_registers': 'vision:REGISTERS_FAMILY',
     'dinov3_vit': 'vision:DINOV3_FAMILY',
+    'distilbert': 'bertlike:DISTILBERT',
+    'electra': 'bertlike:ELECTRA',
     'gpt2': 'gpt2:FAMILY',
     'hubert': 'wav2vec:HUBERT',
     'llama': 'llama:LLAMA',
     'mistral': 'llama:MISTRAL',
     'modernbert': 'modernbert:FAMILY',
+    'mpnet': 'bertlike:MPNET',
     'qwen2': 'llama:QWEN2',
     'qwen3': 'llama:QWEN3',
+    'roberta': 'bertlike:ROBERTA',
     'siglip:text': 'clip_text:SIGLIP',
     'siglip:vision': 'vision_towers:SIGLIP_FAMILY',
     'siglip_text_model': 'clip_text:SIGLIP',
@@ -168,6 +173,7 @@ FAMILIES = Table(
     'vit': 'vision:VIT_FAMILY',
     'vit_mae': 'vision:MAE_FAMILY',
     'wav2vec2': 'wav2vec:WAV2VEC2',
+    'xlm-roberta': 'bertlike:XLM_ROBERTA',
   },
 )
 VIEWS = Table(

@@ -1,16 +1,15 @@
 """Projectors and predictors: linear maps and MLPs."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models.heads.shapes import width_of
+from jssl.models.layers import activations
 from jssl.models.layers.normalization import normalization
 from jssl.types import Array, Keys
 
-ACTIVATIONS = {'relu': jax.nn.relu, 'gelu': partial(jax.nn.gelu, approximate=False), 'elu': jax.nn.elu, 'tanh': jnp.tanh}
+ACTIVATIONS = {**activations.ACTIVATIONS, 'elu': jax.nn.elu, 'tanh': jnp.tanh}
 
 
 class ProjectionMlp(nnx.Module):
@@ -34,7 +33,7 @@ class ProjectionMlp(nnx.Module):
     on: width of the input, or the module that feeds it.
     widths: of the layers; the last is `dim`.
     norm: of hidden layers: 'batch', 'layer' or 'none'.
-    act: of hidden layers: 'relu', 'gelu', 'elu' or 'tanh'.
+    act: of hidden layers, one of `ACTIVATIONS`: 'relu', 'gelu', 'elu', 'tanh' and others.
     bias: of hidden linear layers.
     final_bias: of the last linear layer.
     final_norm: end in batch normalisation without scale and shift, or in what else `normalization` names, with both.

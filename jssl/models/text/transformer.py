@@ -3,11 +3,11 @@
 Ids are int32, [b n], padded at the end.
 """
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models.heads.shapes import width_of
+from jssl.models.layers.activations import activation as named
 from jssl.models.layers.attention import Attention
 from jssl.models.layers.blocks import Block, FeedForward, scan, scan_cached, stacked
 from jssl.models.layers.cache import Cache, empty, places_of, visible
@@ -291,20 +291,22 @@ class TokenDecoder(nnx.Module):
 
 
 class LmHead(nnx.Module):
-  """From tokens to logits over a vocabulary: optionally linear, GELU, norm; then inner products with a table.
+  """From tokens to logits over a vocabulary: optionally linear, activation, norm; then inner products with a table.
 
   Args:
     on: width of the tokens, or the module that feeds it.
     vocabulary: v; None for that of the module that feeds it.
-    transform: with the linear map, GELU and normalisation (BERT's head of masked tokens).
+    transform: with the linear map, activation and normalisation (BERT's head of masked tokens).
     transform_bias: of the linear map and of the normalisation.
+    width: of what the linear map gives, and of the table; None for that of the tokens.
+    activation: one of `activations.ACTIVATIONS`.
     epsilon: of the normalisation.
     tied: the table is given with every call, the encoder's `table`; otherwise the head has one of its own.
     dtype: to compute in; parameters are float32.
     rngs: as nnx asks for.
 
   Raises:
-    ValueError: no vocabulary is known.
+    ValueError: no vocabulary is known, or an unknown activation.
 
   Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3.1, and the official code for the
     transform and the bias; Press, Wolf, EACL 2017, arXiv:1608.05859 (tied tables).
@@ -317,6 +319,8 @@ class LmHead(nnx.Module):
     vocabulary: int | None = None,
     transform: bool = True,
     transform_bias: bool = True,
+    width: int | None = None,
+    activation: str = 'gelu',
     epsilon: float = 1e-12,
     tied: bool = True,
     dtype: str = 'float32',
@@ -326,16 +330,17 @@ class LmHead(nnx.Module):
     if self.dim is None:
       raise ValueError(f'an LmHead on {type(on).__name__} needs to know how many ids there are: give vocabulary')
     options = dict(dtype=jnp.dtype(dtype), rngs=rngs)
-    self.linear = nnx.Linear(d, d, use_bias=transform_bias, kernel_init=kernel_init(0.02), **options) if transform else None
-    self.norm = LayerNorm(d, epsilon=epsilon, use_bias=transform_bias, **options) if transform else None
+    width, self.activation = width or d, named(activation)
+    self.linear = nnx.Linear(d, width, use_bias=transform_bias, kernel_init=kernel_init(0.02), **options) if transform else None
+    self.norm = LayerNorm(width, epsilon=epsilon, use_bias=transform_bias, **options) if transform else None
     self.bias = nnx.Param(jnp.zeros(self.dim))
-    self.table = None if tied else nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (self.dim, d)))
+    self.table = None if tied else nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (self.dim, width)))
 
   def __call__(self, tokens: Array, table: Array | None = None, *, keys: Keys | None = None) -> Array:
     """[... n d], and for a tied head the table [v d] -> [... n v], float32."""
     x = tokens.astype(self.dtype)
     if self.linear is not None:
-      x = self.norm(jax.nn.gelu(self.linear(x), approximate=False))
+      x = self.norm(self.activation(self.linear(x)))
     table = table if self.table is None else self.table[...]
     return jnp.matmul(x, table.astype(x.dtype).T, preferred_element_type=jnp.float32) + self.bias[...]
 
