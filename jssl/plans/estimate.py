@@ -19,6 +19,7 @@ from jssl.devices.chips import chip, memory
 from jssl.devices.operations import operations
 from jssl.errors import ConfigError
 from jssl.plans.report import count, hours, size_of
+from jssl.weights import apart, joined
 
 MFU = 0.4  # for the time that is told
 # Operations that are done again wherever their result is read, and so take no memory.
@@ -77,10 +78,9 @@ def estimate(p: Plan, programs: Programs) -> Estimate:
   local = lambda x: jax.ShapeDtypeStruct((x.shape[0] // devices, *x.shape[1:]), x.dtype)
   batch = {name: local(x) for name, x in p.batch.items()}
   turn = p.phases[0].turns[0]
-  moving = {name: x for name, x in states.params.items() if name in turn.trained}
-  held = {name: x for name, x in states.params.items() if name not in moving}
+  moving, held = apart(states.params, turn.trained)
   bare = lambda tree: jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
-  loss = lambda moving, held, state, batch, key, step: turn.method.loss({**held, **moving}, state, batch, key, step)
+  loss = lambda moving, held, state, batch, key, step: turn.method.loss(joined(held, moving), state, batch, key, step)
   given = (moving, held, states.state, batch, states.key, states.step)
   traced = jax.make_jaxpr(jax.value_and_grad(loss, has_aux=True))(*map(bare, given))
   factors = {x.shape: math.prod(x.shape) / math.prod(x.sharding.shard_shape(x.shape)) for x in jax.tree.leaves(states.params)}
