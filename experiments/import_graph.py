@@ -20,6 +20,7 @@ FLOORS = [
   ['loops', 'artefact', 'inputs', 'adapt'],
   ['core'],
   ['keys', 'configs', 'starts', 'sizes', 'progress', 'signals'],
+  ['weights'],
   ['options'],
   ['evaluators', 'data', 'passes'],
   ['parts'],

@@ -24,6 +24,7 @@ from jssl.options import closest
 from jssl.starts import BLOCKS
 from jssl.storage import children, make, replace, saved, text
 from jssl.types import Given, Params
+from jssl.weights import bare
 
 # What a run may go on with another value of. Data, networks, seed and batch size make a run what it is.
 CHANGES = (
@@ -85,7 +86,7 @@ def networks_of(phase: Phase, config: Mapping[str, Any], trained: Params, statis
       raise ConfigError(f'start.networks: {begin.of} has no network {there!r}{closest(there, trained)}')
     spec = config['backbone'] if there == 'backbone' else config['heads'][there]
     for kind, own, of in zip(given, (params, state['stats']), (trained, statistics), strict=True):
-      kind[here] = _fitting(here, begin.of, spec, own[here], of[there], begin.layers)
+      kind[here] = _fitting(here, begin.of, spec, bare(own[here]), of[there], begin.layers)
   return given
 
 

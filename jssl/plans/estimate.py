@@ -20,6 +20,7 @@ from jssl.devices.chips import chip, memory
 from jssl.devices.operations import operations
 from jssl.errors import ConfigError
 from jssl.plans.report import count, hours, size_of
+from jssl.weights import apart, joined
 
 MFU = 0.4  # assumed for the estimate of the time
 ROOM = 1.2  # what executables took of what is counted here, in the middle of nine programs of experiments/pod.json
@@ -78,9 +79,9 @@ def estimate(p: Plan, programs: Programs) -> Estimate:
   devices = mesh.shape['data'] * mesh.shape['fsdp']
   share = len(p.batch['example']) // devices
   turn = p.phases[0].turns[0]
-  moving = {name: x for name, x in states.params.items() if name in turn.trained}
-  held = {name: x for name, x in states.params.items() if name not in moving}
+  moving, held = apart(states.params, turn.trained)
   bare = lambda tree: jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
+<<<<<<< HEAD
   loss = lambda moving, held, state, batch, key, step: turn.method.loss({**held, **moving}, state, batch, key, step)
   local = lambda n: {name: jax.ShapeDtypeStruct((n, *x.shape[1:]), x.dtype) for name, x in p.batch.items()}
 
@@ -112,6 +113,16 @@ def _wide(params: Any) -> set[int]:
       for n, axis in zip(x.shape[-2:], spec[-2:], strict=True):
         found[axis == 'tensor'].add(n)
   return found[1] - found[0]
+=======
+  loss = lambda moving, held, state, batch, key, step: turn.method.loss(joined(held, moving), state, batch, key, step)
+  given = (moving, held, states.state, batch, states.key, states.step)
+  traced = jax.make_jaxpr(jax.value_and_grad(loss, has_aux=True))(*map(bare, given))
+  factors = {x.shape: math.prod(x.shape) / math.prod(x.sharding.shard_shape(x.shape)) for x in jax.tree.leaves(states.params)}
+  losses = tuple(p.config['losses'])
+  held_bytes = sum(_shard(x) for x in jax.tree.leaves(states)) + sum(_bytes(x) for x in batch.values())
+  peak = _Memory(factors, losses, len(batch['example']), devices).peak(traced.jaxpr)
+  return Estimate(sum(x.size for x in jax.tree.leaves(states.params)), int(held_bytes), int(peak), operations(traced).model * devices)
+>>>>>>> h_export
 
 
 def _bytes(x: Any) -> int:
