@@ -130,13 +130,8 @@ def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], in
 
 
 def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
-<<<<<<< HEAD
   """Every network of a config, each built for its input."""
-  networks, made, c = {}, {}, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
-=======
-  """Every network of a config, each on what it stands on."""
   networks, made, asked, c = {}, {}, c, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
->>>>>>> h_export
 
   def add(name: str, above: tuple = ()) -> nnx.Module:
     if name in made:

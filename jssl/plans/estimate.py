@@ -81,19 +81,18 @@ def estimate(p: Plan, programs: Programs) -> Estimate:
   turn = p.phases[0].turns[0]
   moving, held = apart(states.params, turn.trained)
   bare = lambda tree: jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
-<<<<<<< HEAD
-  loss = lambda moving, held, state, batch, key, step: turn.method.loss({**held, **moving}, state, batch, key, step)
+  loss = lambda moving, held, state, batch, key, step: turn.method.loss(joined(held, moving), state, batch, key, step)
   local = lambda n: {name: jax.ShapeDtypeStruct((n, *x.shape[1:]), x.dtype) for name, x in p.batch.items()}
 
   def traced(n):
     return jax.make_jaxpr(jax.value_and_grad(loss, has_aux=True))(*map(bare, (moving, held, states.state, local(n), states.key, states.step)))
 
   step = traced(share)
-  apart = p.config['micro_batches'] > 1 and devices > 1  # where each device has a copy of the weights and a gradient of its own
-  whole = lambda x: 1 if apart else math.prod(x.shape) / math.prod(x.sharding.shard_shape(x.shape))
+  copied = p.config['micro_batches'] > 1 and devices > 1  # where each device has a copy of the weights and a gradient of its own
+  whole = lambda x: 1 if copied else math.prod(x.shape) / math.prod(x.sharding.shard_shape(x.shape))
   factors = {x.shape: whole(x) for x in jax.tree.leaves(states.params)}
   # Twice: put together from the shares, and as the loop over micro-batches is given them.
-  copies = 2 * sum(map(_bytes, jax.tree.leaves(moving))) if apart else 0
+  copies = 2 * sum(map(_bytes, jax.tree.leaves(moving))) if copied else 0
   held_bytes = sum(_shard(x) for x in jax.tree.leaves(states)) + sum(_bytes(x) for x in local(share).values())
   # Of arrays of examples against examples a device's rows have the columns of all devices; which these are, a larger share shows.
   more = traced(share + p.config['micro_batches']) if devices > 1 else step
@@ -113,16 +112,6 @@ def _wide(params: Any) -> set[int]:
       for n, axis in zip(x.shape[-2:], spec[-2:], strict=True):
         found[axis == 'tensor'].add(n)
   return found[1] - found[0]
-=======
-  loss = lambda moving, held, state, batch, key, step: turn.method.loss(joined(held, moving), state, batch, key, step)
-  given = (moving, held, states.state, batch, states.key, states.step)
-  traced = jax.make_jaxpr(jax.value_and_grad(loss, has_aux=True))(*map(bare, given))
-  factors = {x.shape: math.prod(x.shape) / math.prod(x.sharding.shard_shape(x.shape)) for x in jax.tree.leaves(states.params)}
-  losses = tuple(p.config['losses'])
-  held_bytes = sum(_shard(x) for x in jax.tree.leaves(states)) + sum(_bytes(x) for x in batch.values())
-  peak = _Memory(factors, losses, len(batch['example']), devices).peak(traced.jaxpr)
-  return Estimate(sum(x.size for x in jax.tree.leaves(states.params)), int(held_bytes), int(peak), operations(traced).model * devices)
->>>>>>> h_export
 
 
 def _bytes(x: Any) -> int:

@@ -11,9 +11,6 @@ from jssl.tables import FAMILIES
 from tests.pretrained import audio_cases, bertlike_cases, causal_cases, text_cases, tower_cases, vision_cases
 from tests.pretrained.case import absent
 
-  **text_cases.CASES,
-  **bertlike_cases.CASES,
-}
 CASES = {**audio_cases.CASES, **bertlike_cases.CASES, **causal_cases.CASES, **text_cases.CASES, **tower_cases.CASES, **vision_cases.CASES}
 
 
