@@ -151,7 +151,15 @@ FAMILIES = Table(
   'models.pretrained',
   {
     'bert': 'bert:FAMILY',
+    'convnext': 'convnext:FAMILY',
+    'convnextv2': 'convnext:FAMILY_V2',
     'gpt2': 'gpt2:FAMILY',
+    'resnet': 'resnet:FAMILY',
+    'swin': 'swin:FAMILY',
+    'timm/convnext': 'convnext:TIMM',
+    'timm/convnextv': 'convnext:TIMM_V2',  # convnextv2_tiny
+    'timm/resnet': 'resnet:TIMM',
+    'timm/swin': 'swin:TIMM',
   },
 )
 VIEWS = Table(
