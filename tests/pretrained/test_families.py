@@ -8,10 +8,10 @@ from flax import nnx
 from jssl.models.pretrained.family import from_folder, head_from_folder, write_folder
 from jssl.models.pretrained.names import arrays
 from jssl.tables import FAMILIES
-from tests.pretrained import audio_cases, bertlike_cases, causal_cases, text_cases, tower_cases, vision_cases
+from tests.pretrained import audio_cases, bertlike_cases, causal_cases, convolutional_cases, text_cases, tower_cases, vision_cases
 from tests.pretrained.case import absent
 
-CASES = {**audio_cases.CASES, **bertlike_cases.CASES, **causal_cases.CASES, **text_cases.CASES, **tower_cases.CASES, **vision_cases.CASES}
+CASES = {**audio_cases.CASES, **bertlike_cases.CASES, **causal_cases.CASES, **convolutional_cases.CASES, **text_cases.CASES, **tower_cases.CASES, **vision_cases.CASES}
 
 
 def padded(name, x, inputs, pad):
@@ -29,6 +29,7 @@ def opened(request, tmp_path_factory):
   theirs, inputs = case.make(), case.inputs()
   case.save(theirs, folder)
   ours = from_folder(inputs.shape[1:], folder=str(folder), **case.options, rngs=nnx.Rngs(0))
+  ours.eval()
   return case, folder, theirs, ours, inputs
 
 
