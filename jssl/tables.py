@@ -30,9 +30,9 @@ class Table(MutableMapping[str, Any]):
     entry = self._entries.get(name, name if own_name(name) else None)
     if entry is None:
       raise KeyError(name)
-    if isinstance(entry, str):
+    if isinstance(entry, str):  # the name itself is a user's own
       module, _, attribute = entry.partition(':')
-      entry = getattr(importlib.import_module(module if own_name(name) else f'jssl.{self.room}.{module}'), attribute)
+      entry = getattr(importlib.import_module(module if entry == name else f'jssl.{self.room}.{module}'), attribute)
     if self.wrap:
       module, _, attribute = self.wrap.partition(':')
       entry = getattr(importlib.import_module(f'jssl.{self.room}.{module}'), attribute)(entry)
@@ -109,6 +109,8 @@ MODELS = Table(
     'bilinear': 'words.embedding:bilinear',
     'complex': 'words.embedding:complex_',
     'rotate': 'words.embedding:rotate',
+    't5': 'text.t5:T5',
+    't5_encoder': 'text.t5:T5Encoder',
     'decoder': 'text.transformer:Decoder',
     'token_decoder': 'text.transformer:TokenDecoder',
     'lm_head': 'text.transformer:LmHead',
@@ -139,6 +141,10 @@ FAMILIES = Table(
   {
     'bert': 'bert:FAMILY',
     'gpt2': 'gpt2:FAMILY',
+    'mt5': 't5:MT5_FAMILY',
+    'mt5:encoder': 't5:MT5_ENCODER',
+    't5': 't5:T5_FAMILY',
+    't5:encoder': 't5:T5_ENCODER',
   },
 )
 VIEWS = Table(

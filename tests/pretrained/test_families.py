@@ -8,10 +8,10 @@ from flax import nnx
 from jssl.models.pretrained.family import from_folder, head_from_folder, write_folder
 from jssl.models.pretrained.names import arrays
 from jssl.tables import FAMILIES
-from tests.pretrained import text_cases
+from tests.pretrained import t5_cases, text_cases
 from tests.pretrained.case import absent
 
-CASES = {**text_cases.CASES}
+CASES = {**text_cases.CASES, **t5_cases.CASES}
 
 
 def padded(name, x, inputs):
@@ -47,7 +47,7 @@ def test_hidden_states_are_theirs(opened):
 def test_what_is_written_is_opened_by_them(opened, tmp_path):
   case, _, theirs, ours, inputs = opened
   write_folder(tmp_path, ours, case.family)
-  again = from_folder(inputs.shape[1:], folder=str(tmp_path), rngs=nnx.Rngs(1))
+  again = from_folder(inputs.shape[1:], folder=str(tmp_path), **case.again, rngs=nnx.Rngs(1))
   for (path, x), y in zip(arrays(ours).items(), arrays(again).values(), strict=True):
     np.testing.assert_array_equal(x[...], y[...], err_msg=path)
   if case.heads:
