@@ -1,9 +1,8 @@
-"""Sequences of ids written token by token: greedy search, sampling, beam search and contrastive search, each a loop that compiles once.
+"""Text generation: greedy search, sampling, beam search and contrastive search, each a loop that compiles once.
 
 A step reads one token of every sequence: step(cache, ids [b], place []) -> (logits [b v] of the token at place + 1, hidden [b d], cache).
-The cache is any pytree whose arrays have the examples along one axis. The states `hidden` are for `contrastive_search`; a step for another
-search may give None. The token that is read stands at the same place in all sequences; a shorter prompt is followed by what is written
-while the longer ones are still being read.
+The cache is any pytree of arrays with a common batch axis. Only `contrastive_search` uses `hidden`; for other searches it may be None.
+All sequences are read at the same place: those with shorter prompts already continue while longer prompts are still being read.
 """
 
 from collections.abc import Callable
@@ -16,15 +15,15 @@ from jaxtyping import Array, Float, Int, Key
 from jssl.ops.normalize import l2_normalize
 from jssl.types import fold
 
-NEVER = -1e9  # the score of what has not been found
+NEVER = -1e9  # the score of an empty slot
 
 
 class Beams(NamedTuple):
-  """What beam search has found of each example, the best first.
+  """The finished sequences of a beam search, best first.
 
   Attributes:
     ids: [b k n].
-    scores: [b k], log-probabilities over the length to the power of the penalty; -1e9 where there is nothing.
+    scores: [b k], as in `beam_search`; -1e9 for an empty slot.
   """
 
   ids: Int[Array, 'b k n']
@@ -43,21 +42,21 @@ def generate(
   pad: int = 0,
   begin: int = 0,
 ) -> tuple[Int[Array, 'b {length}'], Any]:
-  """Each prompt goes on with tokens that are chosen one by one, until all have ended.
+  """Continues prompts by one token at a time, until all sequences have ended.
 
   Args:
-    step: as the module says.
+    step: see the module's docstring.
     cache: holds the tokens before `begin`.
-    prompt: what the sequences begin with; what stands at or after its length is not read.
+    prompt: padded at the end to n.
     lengths: of the prompts, 1 or more.
-    choose: (logits [b v], the place that is written, []) -> ids [b].
-    length: number of tokens of a sequence, the prompt's included.
-    end: id that ends a sequence; None where all are written to `length`.
-    pad: id of what follows the end.
-    begin: the first place that is read, below all lengths.
+    choose: (logits [b v], place of the new token []) -> ids [b].
+    length: maximum number of tokens of a sequence, including the prompt.
+    end: id that ends a sequence; None to continue all of them to `length`.
+    pad: id of padding, after the end.
+    begin: the first place to read, less than all lengths.
 
   Returns:
-    Sequences [b length], and the cache, in which the last token of the longest is not.
+    Sequences [b length], and the cache; the last token has not been read.
 
   Raises:
     ValueError: the prompts are longer than `length`.
@@ -90,7 +89,7 @@ def greedy(
   pad: int = 0,
   begin: int = 0,
 ) -> Int[Array, 'b {length}']:
-  """The likeliest token each time, the first of several equals.
+  """Greedy search: the most likely token at each place; the first one of ties.
 
   Args:
     step, cache, prompt, lengths, length, end, pad, begin: as in `generate`.
@@ -117,11 +116,11 @@ def sample(
   pad: int = 0,
   begin: int = 0,
 ) -> Int[Array, 'b {length}']:
-  """Tokens drawn from the distribution of the network, or from its likeliest part.
+  """Sampling from the distribution of the network, optionally truncated.
 
   Args:
     step, cache, prompt, lengths, length, end, pad, begin: as in `generate`.
-    keys: one an example; what is drawn rests on the key and the place, not on the other examples.
+    keys: one an example; a draw depends on the key and the place, not on the rest of the batch.
     temperature, top_k, top_p: as in `filtered`.
 
   Returns:
@@ -138,21 +137,21 @@ def sample(
 def filtered(
   logits: Float[Array, '*b v'], *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
 ) -> Float[Array, '*b v']:
-  """Logits over a temperature, -inf where a token is not among the k likeliest, or of these not among the likeliest of mass p.
+  """Logits divided by a temperature, with -inf for tokens outside the top k, and then outside the top p.
 
-  Tokens as likely as the last that is kept are kept too.
+  Tokens that tie with the last one kept are kept too.
 
   Args:
-    logits: of the tokens.
+    logits: unnormalised.
     temperature: above 0.
     top_k: k; None for all tokens.
-    top_p: p, in (0, 1]: the fewest tokens, the likeliest first, whose probabilities add up to p or more; None for all.
+    top_p: p, in (0, 1]: the smallest set of most likely tokens whose probability is at least p; None for all.
 
   Returns:
     [... v], float32.
 
   Reference: Fan, Lewis, Dauphin, ACL 2018, arXiv:1805.04833, section 5.4 (top-k); Holtzman et al., ICLR 2020, arXiv:1904.09751, Eq. 2
-    and 3 (top-p). One after the other in this order, as in transformers.
+    and 3 (top-p). In the order of transformers.
   """
   x = logits.astype(jnp.float32) / temperature
   if top_k is not None and top_k < x.shape[-1]:
@@ -181,21 +180,21 @@ def beam_search(
   axis: int = 0,
   begin: int = 0,
 ) -> Beams:
-  """The k sequences of the highest score that a search which keeps k unfinished ones finds.
+  """Beam search with k beams and a length penalty.
 
   score(y) = log p(y) / |y|^penalty, |y| the number of tokens after the prompt, the end included
 
-  Each time the 2 k best continuations of the k sequences are taken. Those of the first k that end are finished, and the k best finished
-  ones are kept; the k best others go on. An example is done where its best unfinished sequence, at its present length, scores no more than
-  the worst of k finished ones. What is unfinished at `length` counts as finished.
+  Each step takes the 2 k best continuations of the k running sequences. Those among the first k that end are finished, and the k best
+  finished sequences are kept; the k best of the rest continue. An example is done when its best running sequence, at its current length,
+  scores no more than the worst of k finished ones. Sequences that reach `length` count as finished.
 
   Args:
     step, prompt, lengths, length, end, pad, begin: as in `generate`; step reads b k tokens, those of an example next to each other.
-    cache: as there, of b examples; it is repeated for their beams.
+    cache: as there, for b examples; it is repeated for their beams.
     beams: k; 2 k is at most k v.
-    penalty: 0 for none; above 0, long sequences gain.
-    early: be done as soon as k sequences of every example are finished.
-    axis: of the cache's arrays along which the examples are.
+    penalty: exponent of the length; 0 for none, above 0 favours long sequences.
+    early: stop as soon as every example has k finished sequences.
+    axis: batch axis of the cache's arrays.
 
   Returns:
     ids [b k length] and scores [b k], the best first.
@@ -207,7 +206,7 @@ def beam_search(
   ids, first = _begun(prompt, lengths, length, pad), jnp.min(lengths) - 1
   cache, _, _ = _read(step, cache, ids, jnp.int32(begin), first)
   several = jnp.repeat(ids[:, None], k, 1)
-  # All beams but one begin with a score of nothing, so that the first continuations are those of one.
+  # All beams are equal at first: only one of them has a score, so that continuations are not found k times.
   scores = jnp.broadcast_to(jnp.where(jnp.arange(k) == 0, 0.0, NEVER), (b, k))
   found = Beams(several, jnp.full((b, k), NEVER))
 
@@ -222,7 +221,7 @@ def beam_search(
     logp = jax.nn.log_softmax(logits.astype(jnp.float32)).reshape(b, k, -1)
     top, at = jax.lax.top_k((logp + scores[..., None]).reshape(b, -1), 2 * k)
     beam, token = jnp.divmod(at, logp.shape[-1])
-    # While a prompt is read its beams stay as they are.
+    # While a prompt is read, its beams stay as they are.
     told = (place + 1 < lengths)[:, None]
     top = jnp.where(told, jnp.concatenate([scores, jnp.full((b, k), 2 * NEVER)], 1), top)
     beam = jnp.where(told, jnp.arange(2 * k) % k, beam)
@@ -259,15 +258,15 @@ def contrastive_search(
   pad: int = 0,
   axis: int = 0,
 ) -> Int[Array, 'b {length}']:
-  """Of the k likeliest tokens the one that is both likely and unlike what was written before.
+  """Contrastive search: of the k most likely tokens, the one with the best trade-off of probability and similarity to the context.
 
-  x_t = argmax_{v in V^(k)} (1 - alpha) p(v | x_<t) - alpha max_{j < t} cos(h_v, h_{x_j}), h_v the state of v after x_<t
+  x_t = argmax_{v in V^(k)} (1 - alpha) p(v | x_<t) - alpha max_{j < t} cos(h_v, h_{x_j}), h_v the hidden state of v after x_<t
 
   Args:
     step, cache, prompt, lengths, length, end, pad: as in `generate`; step also reads b k tokens, those of an example next to each other, with
-      the cache repeated for them. The cache is empty: the states of the whole prompt are compared with.
+      the cache repeated for them. The cache is empty, since the hidden states of the whole prompt are needed.
     candidates: k.
-    alpha: weight of being unlike, in [0, 1]; 0 is greedy search.
+    alpha: weight of the degeneration penalty, in [0, 1]; 0 is greedy search.
     axis: as in `beam_search`.
 
   Returns:
@@ -315,7 +314,7 @@ def _begun(prompt: Array, lengths: Array, length: int, pad: int) -> Array:
 
 
 def _read(step: Callable, cache: Any, ids: Array, first: Array, last: Array) -> tuple[Any, Array, Array]:
-  """Reads tokens at places from `first` to `last` - 1: the cache, the last logits [b v], and the states [b n d] at these places."""
+  """Reads places from `first` to `last` - 1. Returns the cache, the last logits [b v], and the hidden states [b n d]."""
   shapes = jax.eval_shape(step, cache, ids[:, 0], first)[:2]
   logits, hidden = (None if x is None else jnp.zeros(x.shape, x.dtype) for x in shapes)
   seen = None if hidden is None else jnp.zeros((*ids.shape, hidden.shape[-1]), hidden.dtype)

@@ -119,15 +119,15 @@ def test_contrastive_search_reads_the_cache_along_its_axis():
 
 @pytest.mark.parametrize('both', [True, False])
 @pytest.mark.parametrize(('count', 'distance'), [(32, 128), (32, 256), (8, 20), (64, 100)])
-def test_distances_are_of_the_kinds_of_transformers(both, count, distance):
+def test_buckets_are_those_of_transformers(both, count, distance):
   if why := absent():
     pytest.skip(why)
   import torch
   from transformers.models.t5.modeling_t5 import T5Attention
 
-  far = np.arange(-5000, 5001)
-  expected = T5Attention._relative_position_bucket(torch.tensor(far), bidirectional=both, num_buckets=count, max_distance=distance)
-  np.testing.assert_array_equal(buckets(far, count, distance, both=both), expected.numpy())
+  offsets = np.arange(-5000, 5001)
+  expected = T5Attention._relative_position_bucket(torch.tensor(offsets), bidirectional=both, num_buckets=count, max_distance=distance)
+  np.testing.assert_array_equal(buckets(offsets, count, distance, bidirectional=both), expected.numpy())
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])

@@ -1,4 +1,4 @@
-"""T5 and mT5 in and out of folders of the form that Hugging Face gives them: the encoder, or the whole."""
+"""T5 and mT5 in and out of Hugging Face folders: the encoder-decoder, or the encoder alone."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -39,7 +39,7 @@ def encoder_options(kind: str, config: Mapping[str, Any], folder: Path) -> dict[
 
 
 def options_in(kind: str, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-  """The options of a T5 from config.json and the tensors; whether logits have a table of their own is not in config.json."""
+  """The options of a T5 from config.json and the tensors; whether the output table is tied is not in config.json."""
   found = encoder_options(kind, config, folder)
   if not config.get('is_encoder_decoder', True):
     raise PretrainedError(f"{folder} holds the encoder of a {kind} alone: say part='encoder'")
@@ -119,8 +119,8 @@ def _block_names(stack: str, gated: bool, mlp: int) -> Names:
 
 
 def _families(kind: str) -> tuple[Family, Family]:
-  again = r'(encoder|decoder)\.embed_tokens\.weight$'  # the table once more
-  # Old folders have a bias of distances to the encoder's states, which nothing reads.
+  again = r'(encoder|decoder)\.embed_tokens\.weight$'  # copies of the table
+  # Old folders have a position bias of the cross-attention, which is not used.
   ignored = rf'(?!shared\.|encoder\.|decoder\.|lm_head\.)|{again}|.*\.EncDecAttention\.relative_attention_bias\.weight$'
   prefixes = ('transformer.',)
   whole = Family('t5', T5, partial(options_in, kind), names, partial(config_of, kind), prefixes, ignored)

@@ -1,4 +1,4 @@
-"""T5: an encoder and a decoder that know how far apart tokens are, not where they stand."""
+"""T5: an encoder-decoder transformer with relative position biases."""
 
 import math
 from typing import NamedTuple
@@ -20,18 +20,18 @@ from jssl.types import Array, Features, Keys, fold
 
 
 class T5Block(nnx.Module):
-  """Self-attention, in a decoder attention to the encoder's states, and feed-forward; each normalises its input and adds to it.
+  """Self-attention, in a decoder cross-attention, and feed-forward, each pre-norm and residual.
 
-  Products of queries and keys are not scaled: queries begin smaller instead.
+  Attention logits are not scaled; the initialisation of the queries makes up for it.
 
   Args:
     on: width of the tokens.
     heads: of the attentions.
     head: width of a head.
     hidden: width of the hidden layer.
-    decoder: attend backwards, and to a context of the same width.
+    decoder: causal, and with cross-attention to a context of the same width.
     activation, gated: as in `FeedForward`.
-    dropout: rate, of attention probabilities, in the hidden layer and of what is added.
+    dropout: rate, of attention probabilities, in the hidden layer and of each branch.
     epsilon: of the normalisations.
     dtype: to compute in.
 
@@ -82,7 +82,7 @@ class T5Block(nnx.Module):
     keys: Keys | None = None,
     rate: None = None,
   ) -> Array:
-    """[b n d], the bias of distances [1 h n n], and in a decoder a context [b m d] -> [b n d]; masks are True where there are tokens."""
+    """[b n d], position biases [1 h n n], and in a decoder a context [b m d] -> [b n d]; masks are True for tokens."""
     key = lambda i: None if keys is None else fold(keys, i)
     x = x + dropout(self.attention(self.norm1(x), mask=mask, bias=bias, keys=key(0)), key(1), self.dropout)
     if self.cross is not None:
@@ -94,7 +94,7 @@ class T5Block(nnx.Module):
     return tuple(self._heads(x) for x in apart(self.cross.kv, context, 2))
 
   def step(self, x: Array, k: Array, v: Array, cross: tuple[Array, Array], *, layer: Array, place: Array, bias: Array, seen: Array):
-    """One more token of each sequence, [b 1 d] -> [b 1 d]; keys and values k, v [l b n h d] of those before, and these with it."""
+    """The next token of each sequence [b 1 d] -> [b 1 d], and the updated keys and values k, v [l b n h d]."""
     q, *new = (self._heads(t) for t in apart(self.attention.qkv, self.norm1(x), 3))
     k, v = (jax.lax.dynamic_update_slice(old, t[None].astype(old.dtype), (layer, 0, place, 0, 0)) for old, t in zip((k, v), new, strict=True))
     before = (jnp.arange(k.shape[2]) <= place)[None]
@@ -120,7 +120,8 @@ class T5Encoder(nnx.Module):
     head: width of a head; None for d over the heads.
     hidden: width of the blocks' hidden layers; None for 4 d.
     activation, gated: as in `FeedForward`: 'relu' in version 1.0, 'gelu_tanh', gated, in 1.1.
-    buckets, distance: how many kinds of distances have a bias of their own, and from which distance on all are of one kind.
+    buckets: number of relative position buckets.
+    distance: beyond which all positions share one bucket.
     pool: 'mean' over the tokens that are no padding, 'sqrt', their sum over the root of their number, or 'cls', the first token.
     dropout: rate, of the embedding, in the blocks and after the last normalisation.
     pad: the id of padding; None where there is none.
@@ -187,7 +188,7 @@ class T5Encoder(nnx.Module):
     key = lambda i: None if keys is None else fold(keys, i)
     attended = self.attended(ids)
     x = dropout(self.embed(ids), key(0), self.dropout)
-    bias = self.bias(self.distances, ids.shape[1], both=True)
+    bias = self.bias(self.distances, ids.shape[1], bidirectional=True)
     y, layers = scan(self.blocks, x, mask=attended, keys=key(1), remat=self.remat, bias=bias)
     y = dropout(self.norm(y), key(2), self.dropout)
     pooled = y[:, 0] if self.pool == 'cls' else masked_mean(y, attended)
@@ -209,31 +210,31 @@ class T5Encoder(nnx.Module):
     return stacked(lambda rngs: T5Block(self.dim, decoder=decoder, **told, rngs=rngs), depth, rngs=rngs)
 
   def make_distances(self, rngs: nnx.Rngs) -> nnx.Param:
-    """The bias of each kind of distance, [c h]."""
+    """The position bias of each bucket and head, [c h]."""
     return nnx.Param(nnx.initializers.normal(self.dim**-0.5)(rngs.params(), (self.buckets, self.heads)))
 
-  def bias(self, distances: nnx.Param, length: int, *, both: bool, place: Array | None = None) -> Array:
-    """Biases [1 h n n] of n tokens to n, by a table of them [c h]; with a place those of this token alone, [1 h 1 n]."""
-    far = np.arange(length)[None] - np.arange(length)[:, None]
-    kinds = jnp.asarray(buckets(far, self.buckets, self.distance, both=both))
-    kinds = kinds if place is None else kinds[place][None]
-    return jnp.moveaxis(distances[...][kinds], -1, 0)[None]
+  def bias(self, distances: nnx.Param, length: int, *, bidirectional: bool, place: Array | None = None) -> Array:
+    """Position biases [1 h n n] from a table [c h]; with a place only those of this query, [1 h 1 n]."""
+    offsets = np.arange(length)[None] - np.arange(length)[:, None]
+    which = jnp.asarray(buckets(offsets, self.buckets, self.distance, bidirectional=bidirectional))
+    which = which if place is None else which[place][None]
+    return jnp.moveaxis(distances[...][which], -1, 0)[None]
 
 
 class T5Cache(NamedTuple):
-  """What a decoder needs of the tokens and texts that it has read; examples are along axis 1 of all arrays."""
+  """Keys and values of a decoder; the batch axis of all arrays is 1."""
 
-  k: Array  # [l b n h d], of the tokens so far
+  k: Array  # [l b n h d], of the decoder's tokens so far
   v: Array
   cross_k: Array  # [l b m h d], of the encoder's states
   cross_v: Array
-  seen: Array  # [1 b m] bool, which of these are no padding
+  seen: Array  # [1 b m] bool, which of the encoder's tokens are not padding
 
 
 class T5(nnx.Module):
-  """An encoder of one text, and a decoder that writes another.
+  """The encoder-decoder.
 
-  A call is the encoder's. `decode` reads whole texts, in training; `start` and `step` write, by a search of `ops.generation`:
+  A call runs the encoder. `decode` runs the decoder on whole texts (teacher forcing). `start` and `step` are for `ops.generation`:
 
     greedy(net.step, net.start(ids, 20), start, lengths, length=20, end=1)
     beam_search(net.step, net.start(ids, 20), start, lengths, length=20, end=1, beams=4, axis=1)
@@ -242,8 +243,8 @@ class T5(nnx.Module):
     on, pool, dropout, remat, dtype, rngs: as in `T5Encoder`.
     decoder_depth: number of blocks of the decoder; None for as many as the encoder has.
     tied: logits are inner products with the table of embeddings; otherwise with a table of their own.
-    scaled: times d^-0.5, as in version 1.0, where the tables are tied.
-    **encoder: further options of `T5Encoder`, which hold for the decoder too.
+    scaled: multiply the decoder's output by d^-0.5 before the logits, as in version 1.0.
+    **encoder: further options of `T5Encoder`, also those of the decoder.
 
   Attributes: `dim` = d, `vocabulary`, and what was given.
 
@@ -281,21 +282,21 @@ class T5(nnx.Module):
     return self.encoder.attended(ids)
 
   def decode(self, ids: Array, context: Array, *, context_mask: Array | None = None, keys: Keys | None = None) -> Features:
-    """Read texts of which each token attends to those before it and to what the encoder made of others.
+    """The decoder on whole texts, with causal self-attention.
 
     Args:
-      ids: [b n] int, what is written, moved on by one place: they begin with the id that starts a text, which is that of padding.
+      ids: [b n] int, the targets shifted right by one place; the start token of T5 is that of padding.
       context: [b m d], the encoder's tokens.
       context_mask: [b m] bool, True = token.
       keys: [b], or None for evaluation.
 
     Returns:
-      tokens [b n d], normalised, of which those at place i tell the token at i + 1; pooled [b d], the last that is no padding; layers
+      tokens [b n d], normalised: that at place i predicts the token at i + 1; pooled [b d], the last one that is no padding; layers
       [l+1 b n d], the states from the embedding to the last block.
     """
     key = lambda i: None if keys is None else fold(keys, i)
     x = dropout(self.encoder.embed(ids), key(3), self.encoder.dropout)
-    given = dict(bias=self.encoder.bias(self.distances, ids.shape[1], both=False), context=context, context_mask=context_mask)
+    given = dict(bias=self.encoder.bias(self.distances, ids.shape[1], bidirectional=False), context=context, context_mask=context_mask)
     y, layers = scan(self.blocks, x, keys=key(4), remat=self.encoder.remat, **given)
     y = dropout(self.norm(y), key(5), self.encoder.dropout)
     return Features(y, y[jnp.arange(len(y)), last(self.attended(ids))], jnp.concatenate([x[None], layers]))
@@ -307,7 +308,7 @@ class T5(nnx.Module):
     return jnp.matmul(tokens, table[...].astype(tokens.dtype).T, preferred_element_type=jnp.float32)
 
   def start(self, ids: Array, length: int) -> T5Cache:
-    """What `step` begins with: texts [b m] for the encoder, and how many tokens are written at most."""
+    """The cache for `step`: encodes the texts [b m], and has room for `length` tokens of the decoder."""
     context, dtype = self.encoder(ids).tokens, self.encoder.dtype
     graphdef, params = nnx.split(self.blocks)
     block = lambda params: gathered(nnx.merge(graphdef, params, copy=True), blocks=True).cached(context)
@@ -316,7 +317,7 @@ class T5(nnx.Module):
     return T5Cache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), *cross, self.attended(ids)[None])
 
   def step(self, cache: T5Cache, ids: Array, place: Array) -> tuple[Array, Array, T5Cache]:
-    """Read one more token of each text; as `ops.generation` asks for.
+    """Decode one token of each text, as a step of `ops.generation`.
 
     Args:
       cache: from `start`, or from the step before.
@@ -324,10 +325,10 @@ class T5(nnx.Module):
       place: [], of these tokens.
 
     Returns:
-      logits [b v] of the tokens that follow, states [b d], and the cache with these tokens.
+      logits [b v] of the next tokens, hidden states [b d], and the updated cache.
     """
     graphdef, params = nnx.split(self.blocks)
-    bias = self.encoder.bias(self.distances, cache.k.shape[2], both=False, place=place)
+    bias = self.encoder.bias(self.distances, cache.k.shape[2], bidirectional=False, place=place)
 
     def block(carried, layer):
       params, *cross, i = layer
@@ -340,25 +341,25 @@ class T5(nnx.Module):
     return self.logits(x), x, cache._replace(k=k, v=v)
 
 
-def buckets(far: np.ndarray, count: int, distance: int, *, both: bool) -> np.ndarray:
-  """The kind of each distance: near ones have one each, further ones share them by their logarithm, up to a distance.
+def buckets(offsets: np.ndarray, count: int, distance: int, *, bidirectional: bool) -> np.ndarray:
+  """Relative position buckets: one for each small offset, then logarithmically wider ones up to a maximum distance.
 
   Args:
-    far: place of what is attended to, less that of the token that attends.
-    count: of kinds.
-    distance: from which on all are of one kind.
-    both: half of the kinds are for what comes after; otherwise that is as near as the token itself.
+    offsets: place of the key minus that of the query.
+    count: number of buckets.
+    distance: beyond which all offsets share the last bucket.
+    bidirectional: half of the buckets are for keys after the query; otherwise these share the bucket of offset 0.
 
   Reference: Raffel et al., arXiv:1910.10683, section 2.1, and the official code, mesh_tensorflow.
   """
   after = 0
-  if both:
+  if bidirectional:
     count //= 2
-    after, far = (far > 0) * count, np.abs(far)
+    after, offsets = (offsets > 0) * count, np.abs(offsets)
   else:
-    far = np.maximum(-far, 0)
+    offsets = np.maximum(-offsets, 0)
   exact = count // 2
-  # In float32, as there: where the logarithm is a whole number the last digit decides.
-  share = np.log(np.maximum(far, 1).astype(np.float32) / np.float32(exact)) / np.float32(math.log(distance / exact))
+  # In float32, as in the official code: rounding decides where the logarithm is a whole number.
+  share = np.log(np.maximum(offsets, 1).astype(np.float32) / np.float32(exact)) / np.float32(math.log(distance / exact))
   shared = np.minimum(exact + (share * np.float32(count - exact)).astype(np.int32), count - 1)
-  return after + np.where(far < exact, far, shared)
+  return after + np.where(offsets < exact, offsets, shared)
