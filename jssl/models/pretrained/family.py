@@ -224,7 +224,7 @@ def read_options(config: Mapping[str, Any], folder: Path, options: Options, expe
     if not fits:
       what = 'a number above 0' if not isinstance(default, bool | str) else f'a value like {default!r}'
       raise PretrainedError(f'{folder}/config.json has {key} = {value!r}: expected {what}; get the file again')
-  if 'heads' in found and found['width'] % found['heads']:
+  if 'heads' in found and 'head' not in found and found['width'] % found['heads']:
     raise PretrainedError(f'{folder}/config.json has {found["heads"]} heads, which do not divide the width of {found["width"]}')
   return found
 
