@@ -41,6 +41,19 @@ TABLE = {
     rescale=True,
     remat=True,
   ),
+  'vit_published': partial(
+    VIT,
+    pool='attention',
+    positions='rotary',
+    registers=1,
+    class_token=True,
+    hidden=24,
+    key_bias=False,
+    activation='silu',
+    gated=True,
+    pre_norm=True,
+    mask_token=False,
+  ),
 }
 EACH = pytest.mark.parametrize('name', TABLE)
 
