@@ -141,11 +141,11 @@ FAMILIES = Table(
   {
     'bert': 'bert:FAMILY',
     'clip:text': 'clip_text:CLIP',
-    'clip_text_model': 'clip_text:CLIP',
+    'clip_text_model': 'clip_text:CLIP_TEXT',
     'gpt2': 'gpt2:FAMILY',
     'modernbert': 'modernbert:FAMILY',
     'siglip:text': 'clip_text:SIGLIP',
-    'siglip_text_model': 'clip_text:SIGLIP',
+    'siglip_text_model': 'clip_text:SIGLIP_TEXT',
   },
 )
 VIEWS = Table(
