@@ -70,10 +70,10 @@ def dino():
 
 
 def e5():
-  """E5, BERT-base, 16,384 texts of 128 tokens in 16 micro-batches."""
+  """E5, BERT-base, 16,384 texts of 128 tokens in micro-batches of 64 a device."""
   c = scaled('simcse', 'texts', 16384)
   c.backbone = dict(name='bert', width=768, depth=12, heads=12, dropout=0.1, pool='mean', **HALF)
-  c.heads, c.micro_batches = {}, 16
+  c.heads = {}
   c.passes.views = dict(name='embed', heads=())
   return c
 
@@ -89,7 +89,25 @@ def clip():
   return c
 
 
-RECIPES = dict(mae=mae, ijepa=ijepa, dino=dino, e5=e5, clip=clip)
+def simclr():
+  """SimCLR ResNet-50, 4,096 images in two views of 224 pixels."""
+  c = scaled('simclr', 'images', 4096)
+  c.backbone = dict(name='resnet50', **HALF)
+  c.view = dict(name='augment', views=2, size=224, crop=dict(scale=(0.08, 1.0)), flip=0.5)
+  c.inputs = dict(name='plain', size=224)
+  return c
+
+
+def byol():
+  """BYOL ViT-B/16, 2,048 images in two views of 224 pixels."""
+  c = scaled('byol', 'images', 2048)
+  c.backbone = dict(name='vit_base', patch=16, pool='mean', remat=True, **HALF)
+  c.view = dict(name='augment', views=2, size=224, crop=dict(scale=(0.08, 1.0)), flip=0.5)
+  c.inputs = dict(name='plain', size=224)
+  return c
+
+
+RECIPES = dict(mae=mae, ijepa=ijepa, dino=dino, e5=e5, clip=clip, simclr=simclr, byol=byol)
 
 
 def least(p, states, n: int) -> float:
@@ -107,10 +125,17 @@ def least(p, states, n: int) -> float:
   return sent * (n - 1) / n
 
 
-def estimated(name: str, devices: list, sizes: dict, rules: str) -> int:
-  """Bytes that are told before a run, without compiling."""
+def config(name: str, devices: list, sizes: dict, rules: str):
   c = RECIPES[name]()
   c.mesh, c.rules = sizes, rules
+  if name == 'e5':  # whatever the number of devices
+    c.micro_batches = c.batch_size // (64 * len(devices))
+  return c
+
+
+def estimated(name: str, devices: list, sizes: dict, rules: str) -> int:
+  """Bytes that are told before a run, without compiling."""
+  c = config(name, devices, sizes, rules)
   p, mesh = plan(c), make_mesh(sizes, devices)
   with jax.set_mesh(mesh):
     programs = Programs(p, mesh)
@@ -119,8 +144,7 @@ def estimated(name: str, devices: list, sizes: dict, rules: str) -> int:
 
 
 def measure(name: str, devices: list, sizes: dict, rules: str) -> dict:
-  c = RECIPES[name]()
-  c.mesh, c.rules = sizes, rules
+  c = config(name, devices, sizes, rules)
   p, mesh = plan(c), make_mesh(sizes, devices)
   with jax.set_mesh(mesh):
     programs = Programs(p, mesh)
@@ -144,20 +168,22 @@ if __name__ == '__main__':
   parser.add_argument('--rules', default='fsdp')
   parser.add_argument('--estimates', action='store_true', help='only estimate the rows that there are anew')
   parser.add_argument('--tensor', type=int, default=1)
+  parser.add_argument('--data', type=int, default=1)
   arguments = parser.parse_args()
   devices = topology(arguments.topology)
-  sizes = dict(data=1, fsdp=len(devices) // arguments.tensor, tensor=arguments.tensor)
+  sizes = dict(data=arguments.data, fsdp=len(devices) // (arguments.tensor * arguments.data), tensor=arguments.tensor)
   path = Path(__file__).with_suffix('.json')
   known = json.loads(path.read_text()) if path.exists() else {}
   if arguments.estimates:
     for key, row in known.items():
-      name, where, rules = key.split()
+      name, where, rules = key.split()[:3]
       row['estimated'] = estimated(name, topology(where), row['mesh'], rules)
       print(f'{key}: estimated {row["estimated"] / (row["state"] + row["temporary"]):.2f} of what the executable takes', flush=True)
     path.write_text(json.dumps(known, indent=1) + '\n')
     raise SystemExit
+  across = f' data={arguments.data}' if arguments.data > 1 else ''
   for name in arguments.names:
-    row = known[f'{name} {arguments.topology} {arguments.rules}'] = measure(name, devices, sizes, arguments.rules)
+    row = known[f'{name} {arguments.topology} {arguments.rules}{across}'] = measure(name, devices, sizes, arguments.rules)
     print(
       f'{name}: {row["parameters"] / 1e6:.0f} M parameters, sent {row["sent"] / 1e9:.2f} GB (of that for the objective '
       f'{row["sent_for_objective"] / 1e9:.2f}), least {row["least"] / 1e9:.2f}, ratio {row["ratio"]:.2f}; state and batch '

@@ -51,7 +51,7 @@ def measured(case: Case) -> Measured:
         head = head_from_folder(ours, folder=theirs_at, head=name, **case.options, rngs=nnx.Rngs(0))
         heads[name] = largest(case.heads[name](ours, head, found, inputs), x)
       else:
-        states.append(largest(padded(name, getattr(found, name), inputs)[: len(x)], x))
+        states.append(largest(padded(name, getattr(found, name), inputs, case.pad)[: len(x)], x))
     if case.heads:
       return Measured(max(states), heads, None, None)
     write_folder(ours_at, ours, case.family)

@@ -13,7 +13,7 @@ from jssl.tables import DATA
 # A pretrained network -> the tokenizer whose ids it knows.
 TOKENIZERS = dict(minilm='minilm', masked_lm_start='starts', causal_lm_start='starts')
 SAME = 'same'  # the column that numbers what is alike
-# Changes of colour as SimCLR has them, so that pictures are not told apart by their colours: Chen et al. 2020, arXiv:2002.05709, appendix
+# Changes of colour as SimCLR has them, so that pictures cannot be distinguished by their colours: Chen et al. 2020, arXiv:2002.05709, appendix
 # A. Of hue and of grey pictures there is more, and all pictures are changed: in sets of some hundred pictures colours tell more of them apart.
 COLOURS = dict(jitter=dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.2), grey=0.5)
 
@@ -75,7 +75,7 @@ def apart(loss: Mapping[str, Any]) -> dict[str, str] | None:
   """The `of` of a loss with the column of copies as its `ids`; None where its objective takes none, or is given others."""
   try:
     found = [inspect.signature(lookup('objectives', x['name'], 'losses')).parameters for x in (loss, loss.get('objective')) if x]
-  except (ConfigError, KeyError, TypeError):  # which is told when the config is built
+  except (ConfigError, KeyError, TypeError):  # reported when the config is built
     return None
   of = loss.get('of')
   if 'ids' in loss or not isinstance(of, str | tuple | list | Mapping):

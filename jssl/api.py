@@ -40,7 +40,7 @@ class Run:
       run.model.encode(new_images)     # features
       run.model.save('mine')           # opened again by jssl.load('mine')
 
-  A notebook shows a run as a table of its figures beside those of the baselines.
+  A notebook shows a run as a table of its figures and those of the baselines.
 
   Attributes:
     results: what `results.json` holds: name, figures, baselines, alarms of collapse, seconds, versions.
@@ -107,7 +107,7 @@ def train(
   baselines: bool = True,
   quiet: bool = False,
 ) -> Run:
-  """Trains a method and evaluates its features, beside those of the raw input and of the untrained network.
+  """Trains a method and evaluates its features, with the raw input and the untrained network as baselines.
 
       run = jssl.train('simclr', data=images, backbone='resnet18', epochs=20)  # images [n h w c], uint8 or float in [0, 1]
       run.figures                                                              # {'knn_top1': ..., 'linear_top1': ...}

@@ -78,7 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
   planned.add_argument('--data', metavar='SOURCE', help='plan on data of your own')
   planned.add_argument('--mesh', type=mesh, metavar='A=N,...', help='the mesh; without --topology its devices are simulated: data=8,fsdp=8')
   planned.add_argument('--topology', metavar='NAME', help="a TPU that need not be here, such as v5p:2x2x4; needs pip install 'jax[tpu]'")
-  planned.add_argument('--mfu', type=float, default=0.4, metavar='U', help='the share of the peak that hours are told for (default: 0.4)')
+  planned.add_argument('--mfu', type=float, default=0.4, metavar='U', help='the assumed share of the peak, for the hours (default: 0.4)')
   planned.add_argument('--price', type=float, metavar='P', help='of an hour of one device')
   evaluate = command('evaluate', 'evaluate a trained run by named protocols')
   evaluate.add_argument('workdir', type=path)

@@ -332,7 +332,7 @@ def reproduce(arguments, overrides) -> None:
     raise UsageError(f'--jobs {jobs}: at least one run at a time is needed')
   names = arguments.names or [name for name in configs.names() if load_config(name).get('claim')]
   for name in names:
-    load_config(name)  # an unknown name is told before hours are spent on the others
+    load_config(name)  # an unknown name is reported before hours are spent on the others
   if arguments.stale:
     current = lambda c: (record := ledger.read(c.name))['looks'] and not ledger.stale(record, c.to_dict())
     names = [name for name in names if not current(load_config(name))]

@@ -248,7 +248,7 @@ def plain_texts(path: Path) -> bool:
     with path.open(encoding='utf-8') as file:
       first = json.loads(next((line for line in file if line.strip()), '""'))
   except ValueError:
-    return True  # which is told by line when it is read
+    return True  # which is reported with its line when it is read
   return not isinstance(first, dict) or 'text' in first or not {*first} & {*TEXTS['ids'], *ANSWERS}
 
 

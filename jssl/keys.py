@@ -10,9 +10,9 @@ from jssl.options import closest, mapping, natural
 
 DEFAULTS = dict(
   epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
-  watch=None, teacher=None, teachers={}, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(), represent={}, micro_batches=1,
-  mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%', keep=2,
-  guard=dict(name='stop'), claim=None, parts=(), kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
+  watch=None, teacher=None, teachers={}, lora=None, masks=None, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(),
+  represent={}, micro_batches=1, mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%',
+  keep=2, guard=dict(name='stop'), claim=None, parts=(), kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='linear')),
   transform=None, experiment=None, modules=None, resumed=(), raw_limit=2 * 2**30,
   source=dict(threads=2, workers=0, prefetch=4, memory=RESIDENT, decoders=0),
 )  # fmt: skip

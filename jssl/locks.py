@@ -22,7 +22,7 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[Callable[[], None]
   """Makes this process the one that writes into `workdir`, by a file `lock` in it, until it leaves.
 
   The lock of a process that has died is taken over: on this host that is known, on another one it counts as dead after ten minutes
-  of silence. In a bucket a file of the owner's own is written as the sign of life, and its age told by the clock of the store.
+  of silence. In a bucket a file of the owner's own is written as the sign of life, and its age measured by the clock of the store.
 
   Args:
     workdir: which is there.
@@ -76,7 +76,7 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[Callable[[], None]
 
 
 def _remove_if_dead(path: Path, own: Path, take_over: bool) -> None:
-  """Removes a lock whose owner is dead, or that is to be taken over; in a bucket its sign of life too, whose age is told beside `own`.
+  """Removes a lock whose owner is dead, or that is to be taken over; in a bucket its sign of life too, whose age is measured against `own`.
 
   Raises:
     ConfigError: its owner is alive.

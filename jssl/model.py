@@ -392,7 +392,7 @@ def save_run(planned: Plan, train: TrainState, workdir: Path, results: Mapping[s
 
 
 def writable(path: Path) -> None:
-  """Sees that a file can be written, and its folder made where it is not there yet, so that this is told before work begins.
+  """Sees that a file can be written, and its folder made if missing, so that a failure is reported before the work begins.
 
   Raises:
     OSError: it cannot.

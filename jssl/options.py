@@ -1,6 +1,6 @@
 """From `dict(name=..., **options)` to the function that it names, with its options bound and checked by name and type.
 
-Which table a name is looked up in is told by the type of the option that holds it (`Objective`, `View`, `Mask`, ...); any other
+The type of the option that holds a name says in which table it is looked up (`Objective`, `View`, `Mask`, ...); any other
 option that is given a name is a schedule.
 """
 

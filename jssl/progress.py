@@ -48,7 +48,7 @@ class Bar:
     self.progress.update(self.task, completed=step, figures=figures)
     if not self.live and (step == self.total or step - self.said >= self.total / 10):
       left = seconds / max(step - self.start, 1) * (self.total - step)
-      with contextlib.suppress(OSError):  # nor does it end with the place that it is told to
+      with contextlib.suppress(OSError):  # nor does it end when its output is closed
         self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False, soft_wrap=True)
       self.said = step
     found = {'examples_per_second': rate, 'data_wait': waited}

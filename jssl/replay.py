@@ -216,7 +216,7 @@ class _Walk:
     # What JAX itself jits is traced once, and remembers the line that called it then.
     own = next((i for i, e in enumerate(self.calls) if _of_jax(e.params.get('name'))), len(self.calls))
     where = next(filter(None, map(_line, [*self.calls, eqn][own::-1])), 'an unknown line')
-    # What is looked up is told too: a number out of range gives NaN, by `look_up`.
+    # Inputs of look-ups are reported too: an index out of range gives NaN, by `look_up`.
     told = [v.x for v in values if _inexact(v.x) or eqn.primitive.name == 'gather' and _whole(v.x)]
     ranges = ', '.join(map(_range, told))
     because = marked[0].origin if marked else None

@@ -24,6 +24,7 @@ from jssl.options import closest
 from jssl.starts import BLOCKS
 from jssl.storage import children, make, replace, saved, text
 from jssl.types import Given, Params
+from jssl.weights import bare
 
 # What a run may go on with another value of. Data, networks, seed and batch size make a run what it is.
 CHANGES = (
@@ -53,7 +54,7 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
   path = workdir / 'start.json' if workdir else None
   held = {}
   if path and done is not None:
-    with contextlib.suppress(OSError, ValueError):  # without it the start cannot be told from another, and is taken as it is
+    with contextlib.suppress(OSError, ValueError):  # without it the start cannot be compared, and is taken as it is
       held = dict(json.loads(text(path)))
   found, prints = {}, dict(held)
   for i, phase in asked.items():
@@ -85,7 +86,7 @@ def networks_of(phase: Phase, config: Mapping[str, Any], trained: Params, statis
       raise ConfigError(f'start.networks: {begin.of} has no network {there!r}{closest(there, trained)}')
     spec = config['backbone'] if there == 'backbone' else config['heads'][there]
     for kind, own, of in zip(given, (params, state['stats']), (trained, statistics), strict=True):
-      kind[here] = _fitting(here, begin.of, spec, own[here], of[there], begin.layers)
+      kind[here] = _fitting(here, begin.of, spec, bare(own[here]), of[there], begin.layers)
   return given
 
 

@@ -1,4 +1,4 @@
-"""A run from config to figures: train, evaluate beside the baselines, write down what came out."""
+"""A run from config to figures: train, evaluate with the baselines, write the results."""
 
 import importlib.util
 import inspect
@@ -56,7 +56,7 @@ def train(
   resume_with: Sequence[str] = (),
   profile: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
-  """Trains a config, resuming what `workdir` holds, and evaluates it beside raw input and random initialisation.
+  """Trains a config, resuming what `workdir` holds, and evaluates it, with raw input and random initialisation as baselines.
 
   Args:
     config: from a file of `configs/`, or a dict of the same keys.

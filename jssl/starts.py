@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jssl.errors import ConfigError
 from jssl.options import closest
 from jssl.types import Array, Params
+from jssl.weights import bare, joined
 
 BLOCKS = 'blocks'  # the name of layers that are stacked on a leading axis
 
@@ -53,6 +54,8 @@ def begins(spec: Mapping[str, Any], networks: Mapping[str, Any], teachers: Mappi
         f"start.{name} is {of!r}; write NETWORK='NETWORK', NETWORK='NETWORK[-2:]' for its last two layers, TEACHER='student', or "
         f'of=FOLDER to begin as another run has ended; there are {sorted(networks)} and {sorted(teachers)}'
       )
+    if name in networks and name != of and any(networks[x].changes.ranks for x in (name, found[1])):
+      raise ConfigError(f'start.{name} is {of!r}, and one of them has adapters, which the other has not: leave it out of lora.of, or of start')
   return dict(spec)
 
 
@@ -82,7 +85,7 @@ def filled(own: Params, given: Params) -> Params:
       return x
     return of.astype(x.dtype) if of.shape == x.shape else x.at[: len(of)].set(of)
 
-  return {**own, **{name: jax.tree.map(fill, own[name], of) for name, of in given.items()}}
+  return joined(own, {name: jax.tree.map(fill, bare(own[name]), of) for name, of in given.items()})
 
 
 def places(names: Any, shapes: Params) -> tuple[tuple[str, tuple[str, ...], slice], ...]:
@@ -115,7 +118,7 @@ def without(updates: Params, frozen: Iterable[tuple[str, tuple[str, ...], slice]
 
   def still(tree: Any, path: Sequence[str], layers: slice) -> Any:
     if path:
-      return {**tree, path[0]: still(tree[path[0]], path[1:], layers)}
+      return {**tree, path[0]: still(tree[path[0]], path[1:], layers)} if path[0] in tree else tree
     return jax.tree.map(lambda x: x.at[layers].set(0) if x.ndim else jnp.zeros_like(x), tree)
 
   for network, path, layers in frozen:

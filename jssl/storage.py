@@ -84,7 +84,7 @@ def absolute(given: str | os.PathLike) -> str:
 
 
 def reach(given: str | os.PathLike, home: bool = True) -> Path:
-  """`path`, after one look at the bucket of an address, so that what is wrong with it is told at once.
+  """`path`, after one look at the bucket of an address, so that errors are reported at once.
 
   Raises:
     ConfigError: as `path`, or the bucket cannot be read.

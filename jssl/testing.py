@@ -1,6 +1,6 @@
 """The contracts of every method, as a kit: for the systems of jssl and for methods written outside.
 
-`check_method(config)` checks those that can be told from a config alone: the step traces and keeps its types; a run that is stopped and
+`check_method(config)` checks those that need nothing but a config: the step traces and keeps its types; a run that is stopped and
 resumed ends in the same bits, and compiles each step once; many devices, and micro-batches, change nothing. What it cannot know is whether
 an objective is its formula: that takes an oracle, written independently. `measure` only measures.
 """

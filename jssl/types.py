@@ -143,7 +143,7 @@ class Column:
 
   @property
   def facts(self) -> dict[str, Any]:
-    """What is known beside shape and type."""
+    """What is known in addition to shape and type."""
     return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ('shape', 'dtype')}
 
   @property
@@ -167,7 +167,7 @@ class Column:
 
 
 class Info(TypedDict, total=False):
-  """What is known of a data set beside its columns; every key may be missing."""
+  """What is known of a data set in addition to its columns; every key may be missing."""
 
   name: str
   version: str

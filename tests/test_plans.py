@@ -14,6 +14,7 @@ from jssl.core.build import plan
 from jssl.core.mesh import make_mesh
 from jssl.core.programs import Programs
 from jssl.devices import chips, usage
+from jssl.devices.operations import operations
 from jssl.errors import ConfigError
 from jssl.plans.compiled import describe
 from jssl.plans.estimate import ahead, estimate
@@ -104,3 +105,13 @@ def test_the_log_has_the_time_of_a_step_and_its_utilization_and_steps_are_traced
     run.train(c, tmp_path / 'b', protocols=(), quiet=True, profile=(8, 9))
   with pytest.raises(ConfigError, match='needs a workdir'), usage.Profiler(None, (1, 2)):
     pass
+
+
+def test_operations_are_the_least_that_a_step_takes():
+  """What is measured every so many steps does not count, or a utilization would be told too high."""
+  x = jax.ShapeDtypeStruct((4, 4), 'float32')
+  product = 2 * 4**3
+  measured = lambda x: x @ x + jax.lax.cond(x.sum() > 0, lambda x: x @ x @ x, lambda x: x, x)
+  assert operations(jax.make_jaxpr(measured)(x)).model == product
+  looped = lambda x: jax.lax.scan(lambda x, _: (x @ x, None), x, length=5)[0]
+  assert operations(jax.make_jaxpr(looped)(x)).model == 5 * product

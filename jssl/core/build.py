@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl import sizes, starts, tables
+from jssl import sizes, starts, tables, weights
 from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reached
 from jssl.core.mesh import check_layout
 from jssl.core.method import make_method
@@ -130,8 +130,8 @@ def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], in
 
 
 def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
-  """Every network of a config, each on what it stands on."""
-  networks, made, c = {}, {}, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
+  """Every network of a config, each built for its input."""
+  networks, made, asked, c = {}, {}, c, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
 
   def add(name: str, above: tuple = ()) -> nnx.Module:
     if name in made:
@@ -158,7 +158,8 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
 
   for name in ('backbone', *c['heads']):
     add(name)
-  return networks
+  changed = weights.changes(asked.get('lora'), asked.get('masks'), made)
+  return {name: net._replace(changes=changed[name]) if name in changed else net for name, net in networks.items()}
 
 
 def on_column(factory: partial, column: Column) -> partial:
@@ -198,7 +199,8 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
   names = chosen('phases.losses', spec.get('losses'), c['losses'])
   begin = starts.outside(mapping('start', c['start']), networks)
   inside = {} if begin else starts.begins(mapping('start', c['start']), networks, teachers)
-  frozen = starts.places(c['freeze'], jax.eval_shape(lambda: init(networks, jax.random.key(0))[0])) if c['freeze'] else ()
+  shapes = lambda: jax.eval_shape(lambda: init(networks, jax.random.key(0))[0])
+  frozen = starts.places(c['freeze'], shapes()) if c['freeze'] else ()
   held = [network for network, path, _ in frozen if not path]
   cycle = c['cycle'] or ({},)
   turns = []
@@ -208,14 +210,14 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
       raise ConfigError(f'cycle[{i}] has no option {wrong[0]!r}{closest(wrong[0], OF_A_TURN)}')
     updates = natural({f'cycle[{i}].updates': turn.get('updates', 1)}, f'cycle[{i}].updates')
     own = chosen(f'cycle[{i}].losses', turn.get('losses'), names)
-    trained = [n for n in chosen(f'cycle[{i}].train', turn.get('train', c['train']), networks) if n not in held]
+    trained = weights.trained(f'cycle[{i}].train', turn.get('train', c['train']), networks, shapes, held)
     if own and not trained:
       raise ConfigError('every network is frozen: nothing is left to train')
     rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}
     optimizer, rate = scheduled(turn.get('optimizer') or c['optimizer'], rounds)
     method = of_turn(c, own, networks, teachers, data, columns, batch, clock, inside, held)
-    parts = tuple(part for part in frozen if part[0] in trained)
-    turns.append(Turn(method, optimizer, rate, tuple(trained), parts, updates))
+    parts = tuple(part for part in frozen if part[0] in {name.partition('.')[0] for name in trained})
+    turns.append(Turn(method, optimizer, rate, trained, parts, updates))
   return Phase(first, steps, tuple(turns), data, batch, epoch, refreshes, begin)
 
 

@@ -129,7 +129,7 @@ class _Run:
     self.sources = {0: source}  # the first phase of those that share one -> source
     self.columns: dict[str, np.ndarray] = {}  # made from the networks; 'order' is that of the source
     self.checkpoints, self.saved, train = None, None, None
-    self.mine = lambda: None  # asked before anything is written: another run may have been told to take over
+    self.mine = lambda: None  # asked before anything is written: another run may have taken over
     if workdir:
       train = self._open(workdir, closing, take_over)
     self.train = self._start() if train is None else train

@@ -59,7 +59,7 @@ def checked_sizes(sizes: Mapping[str, int] | None) -> tuple[dict[str, int], int]
 
 
 def check_layout(batch_size: int, sizes: Mapping[str, int], micro_batches: int, rules: Any) -> None:
-  """Raises ValueError where a layout fits no number of devices: what can be told before there are any."""
+  """Raises ValueError where a layout fits no number of devices: what can be checked before there are any."""
   sizes, _ = checked_sizes(sizes)
   share_out(batch_size, max(sizes['data'], 1), max(sizes['fsdp'], 1), micro_batches)
   known_rules(rules)

@@ -19,6 +19,7 @@ from jssl.options import closest, naming
 from jssl.parts.schedules import at, value_at
 from jssl.starts import filled, origin
 from jssl.types import Array, Batch, Call, Column, Key, Keys, Loss, Memory, Method, Teacher, View, salted, tag
+from jssl.weights import pruned
 
 
 def example_keys(key: Key, batch: Batch) -> Keys:
@@ -225,7 +226,8 @@ def make_method(
   def begun(params, stats, given):
     if given:
       params, stats = filled(params, given[0]), filled(stats, given[1])
-    return ({name: origin(name, start.get(name, name), of) for name in networks} for of in (params, stats))
+    params, stats = ({name: origin(name, start.get(name, name), of) for name in networks} for of in (params, stats))
+    return {name: pruned(networks[name].changes, of) for name, of in params.items()}, stats
 
   def enter(params, state, key, given=None):
     params, stats = begun(params, state['stats'], given)
@@ -289,7 +291,7 @@ def make_method(
     return bind(params, stats, train=False)
 
   def represent(params, state, inputs_batch, network=None, **given):
-    keys = jax.random.split(jax.random.key(0), len(jax.tree.leaves(inputs_batch)[0]))
+    keys = jax.random.split(jax.random.key(0), jax.tree.leaves(inputs_batch)[0].shape[0])
     (x,) = inputs(keys, inputs_batch)
     nets = networks_of(params, state)
     if (network or encoder) not in nets:

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jssl.devices.sharding import EXAMPLES, Placed, gathered, in_shares
-from jssl.types import Key, Params, tag
+from jssl.types import Key, Params, salted, tag
+from jssl.weights import LORA, Changes, adapters, merged
 
 
 class Network(NamedTuple):
@@ -17,6 +18,7 @@ class Network(NamedTuple):
   create: Callable[[Key], nnx.Module]
   train: Any  # its definition in training mode
   eval: Any  # and in evaluation mode: running statistics, no dropout
+  changes: Changes = Changes()  # what is done to its weights
 
 
 def network(create: Callable[[Key], nnx.Module]) -> tuple[Network, nnx.Module]:
@@ -43,6 +45,8 @@ def init(networks: Mapping[str, Network], key: Key, places: Callable | None = No
           x.set_value(in_shares(x.get_metadata()['source'].read, x[...], stored))
     _, param, rest = nnx.split(made, nnx.Param, ...)
     params[name], stats[name] = nnx.to_pure_dict(param), nnx.to_pure_dict(rest)
+    if net.changes.ranks:
+      params[name][LORA] = adapters(net.changes, params[name], salted(key, name, LORA))
   return params, stats
 
 
@@ -54,6 +58,7 @@ def bind(
   With `places`, (path, shape) -> where a weight is stored and where it is used, weights are put together where the two differ: those of
   stacked blocks a block at a time, as `scan` comes to it, the others here.
   """
+  params = {name: merged(networks[name].changes, of) for name, of in params.items()}
   nets = {name: nnx.merge(networks[name].train if train else networks[name].eval, params[name], stats[name], copy=True) for name in params}
   within = tuple(axis for axis in EXAMPLES if axis in jax.sharding.get_abstract_mesh().manual_axes)
   for _, of in (found for net in nets.values() for found in nnx.iter_graph(net)) if within else ():
@@ -63,10 +68,10 @@ def bind(
 
 
 def together(networks: Mapping[str, Network], params: Params, stats: Params, places: Callable) -> Params:
-  """Parameters of which each device needs all, put together from their shares once; cast as they are used, and back to their own type."""
+  """Parameters of which each device needs all, merged and put together from their shares once; cast as they are used, and back."""
   nets = {name: gathered(_placed(net, name, places)) for name, net in bind(networks, params, stats).items()}
   found = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in nets.items()}
-  return jax.tree.map(lambda x, like: x.astype(like.dtype), found, dict(params))
+  return jax.tree.map(lambda x, like: x.astype(like.dtype), found, {name: merged(networks[name].changes, params[name]) for name in found})
 
 
 def _placed(net: nnx.Module, name: str, places: Callable) -> nnx.Module:

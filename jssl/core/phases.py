@@ -15,7 +15,7 @@ class Turn(NamedTuple):
   method: Method
   optimizer: optax.GradientTransformation
   learning_rate: Callable[[Any], Array]  # number of this turn's updates so far -> learning rate, for the log
-  trained: tuple[str, ...]  # the networks that have a gradient; the others are held still, and have no optimiser state
+  trained: tuple[str, ...]  # networks and parts of them that have a gradient; all else is held still, and has no optimiser state
   frozen: tuple = ()  # parts of these that are held still all the same, as `starts.places` gives them
   updates: int = 1  # in a row, before the next turn
 

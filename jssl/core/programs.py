@@ -16,6 +16,7 @@ from jssl.devices.operations import operations
 from jssl.devices.usage import check_fits
 from jssl.parts.schedules import duration
 from jssl.types import Given
+from jssl.weights import bare
 
 
 class Programs:
@@ -52,7 +53,7 @@ class Programs:
     whole = NamedSharding(self.mesh, PartitionSpec())
     place = lambda x, like: jax.device_put(x, like.sharding if x.shape == like.shape else whole)
     of = (self.states[phase].params, self.states[phase].state['stats'])
-    return given and tuple(jax.tree.map(place, x, {name: like[name] for name in x}) for x, like in zip(given, of, strict=True))
+    return given and tuple(jax.tree.map(place, x, {name: bare(like[name]) for name in x}) for x, like in zip(given, of, strict=True))
 
   def enter(self, phase: int, train: TrainState, given: Given | None = None) -> TrainState:
     """The state at the start of a phase, from that at the end of the one before."""

@@ -12,6 +12,7 @@ from jssl.core.phases import Phase
 from jssl.parts import guards
 from jssl.starts import without
 from jssl.types import Array, Batch, Given, Key, Metrics, Params, salted
+from jssl.weights import apart, joined
 
 
 class TrainState(NamedTuple):
@@ -45,7 +46,7 @@ def of_all(starts: list[tuple[Params, Any]]) -> tuple[Params, Any]:
 
 
 def optimizers(phase: Phase, params: Params) -> tuple:
-  return tuple(turn.optimizer.init({name: params[name] for name in turn.trained}) for turn in phase.turns)
+  return tuple(turn.optimizer.init(apart(params, turn.trained)[0]) for turn in phase.turns)
 
 
 def make_step(
@@ -64,17 +65,16 @@ def make_step(
 
   def step(train: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     at = train.step - phase.first if phase.first else train.step  # schedules of a phase count its own steps
-    moving = {name: train.params[name] for name in trained}
-    held = {name: x for name, x in train.params.items() if name not in moving}
-    grad = jax.value_and_grad(lambda p: method.loss({**held, **p}, train.state, batch, train.key, at), has_aux=True)
+    moving, held = apart(train.params, trained)
+    grad = jax.value_and_grad(lambda p: method.loss(joined(held, p), train.state, batch, train.key, at), has_aux=True)
     (loss, (state, metrics)), grads = grad(moving)
     updates, opt = optimizer.update(grads, train.opt[turn], moving)
-    params = {**held, **optax.apply_updates(moving, without(updates, frozen))}
+    params = joined(held, optax.apply_updates(moving, without(updates, frozen)))
     state = method.after_update(params, state, at)
     metrics |= {'loss': loss, 'grad_norm': optax.tree.norm(grads)}
     if gradients_every:
-      gradients = lambda: method.gradients({**held, **moving}, train.state, batch, train.key, at)
-      each = lambda: compared({loss: {name: g[name] for name in trained} for loss, g in gradients().items()})
+      gradients = lambda: method.gradients(train.params, train.state, batch, train.key, at)
+      each = lambda: compared({loss: apart(g, trained)[0] for loss, g in gradients().items()})
       blank = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), jax.eval_shape(each))
       metrics |= jax.lax.cond((train.step + 1) % gradients_every == 0, each, lambda: blank)
     opts = (*train.opt[:turn], opt, *train.opt[turn + 1 :])

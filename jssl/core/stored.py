@@ -1,8 +1,11 @@
 """Arrays on disk: what tells that they are damaged, and what Orbax says of it."""
 
 import functools
+import inspect
 import logging
 import sys
+import threading
+import traceback
 import warnings
 import zlib
 from typing import Any
@@ -41,8 +44,16 @@ def quiet() -> None:
   warnings.filterwarnings('ignore', 'coroutine .* was never awaited')
   logging.getLogger('asyncio').setLevel(logging.CRITICAL)
   logging.getLogger('absl').addFilter(lambda record: 'Skipping merge of OCDBT' not in str(record.msg))  # said of every checkpoint
-  before = sys.unraisablehook
-  sys.unraisablehook = lambda given: None if any(x in str(given.exc_value) for x in ('Event loop is closed', '_ssock')) else before(given)
+  unraisable, thread = sys.unraisablehook, threading.excepthook
+  sys.unraisablehook = lambda given: None if _of_a_task(given, given.object) else unraisable(given)
+  threading.excepthook = lambda given: None if _of_a_task(given) else thread(given)
+
+
+def _of_a_task(given: Any, object: Any = None) -> bool:
+  """Whether an error that nobody can catch comes from a task that was left behind."""
+  frames = traceback.extract_tb(given.exc_traceback)
+  left = any(part in frame.filename for frame in frames for part in ('/orbax/', '/asyncio/', '/tensorstore/'))
+  return left or inspect.iscoroutine(object) or any(x in str(given.exc_value) for x in ('Event loop is closed', '_ssock'))
 
 
 def short(error: Exception) -> str:

@@ -15,13 +15,13 @@ class Operations(NamedTuple):
   model: float  # what the method asks for
   recomputed: float  # what is computed again to save memory
 
-  @property
-  def total(self) -> float:
-    return self.model + self.recomputed
 
+def operations(jaxpr: Jaxpr | ClosedJaxpr) -> Operations:
+  """The operations of a traced function; within `shard_map` an equation is that of one of several devices.
 
-def operations(jaxpr: Jaxpr | ClosedJaxpr, shares: int = 1) -> Operations:
-  """The operations of a traced function; within `shard_map` an equation is that of one of several devices."""
+  Where their number depends on values it is the least: of a `cond` that of the smaller branch, of a `while` one turn. A utilization by
+  them is never too high, and what is measured every so many steps, such as gradient norms, does not count.
+  """
   found = [0.0, 0.0]
 
   def walk(jaxpr: Any, times: float, again: bool) -> None:
@@ -30,7 +30,7 @@ def operations(jaxpr: Jaxpr | ClosedJaxpr, shares: int = 1) -> Operations:
       found[inside] += times * _of(eqn)
       name = eqn.primitive.name
       if name == 'cond':
-        walk(max(eqn.params['branches'], key=lambda branch: sum(operations(branch))), times, inside)
+        walk(min(eqn.params['branches'], key=lambda branch: sum(operations(branch))), times, inside)
         continue
       factor = eqn.params['length'] if name == 'scan' else 1
       if name == 'shard_map':

@@ -47,7 +47,7 @@ def check_fits(compiled: Any, mesh: Mesh, batch_size: int) -> None:
       fits = f'a batch_size of about {int(batch_size * room / m.temp_size_in_bytes)}, more micro_batches, or remat=True'
     raise ConfigError(
       f'a step takes {gb(held + m.temp_size_in_bytes)} on a device that has {gb(limit)}: {gb(held)} of state and batch, and '
-      f'{gb(m.temp_size_in_bytes)} beside. What would fit: {fits}'
+      f'{gb(m.temp_size_in_bytes)} of temporaries. What would fit: {fits}'
     )
 
 

@@ -1,4 +1,4 @@
-"""What a protocol needs of its subject, told before anything is computed.
+"""What a protocol needs of its subject, checked before anything is computed.
 
 Needs are named as the references of a config are: 'test.label' is a column of a split, 'info.start' an entry of the data's `info`,
 'nets.backbone.table' what a network has, 'layers' the states of every layer in the features. '{split}.label' stands for the split that

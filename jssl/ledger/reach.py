@@ -5,7 +5,7 @@ decorators and default values among them. From the functions that compute figure
 referred to is reached. A change of any other definition leaves the hash as it is, and so do comments and docstrings. Names in annotations are
 not followed, but stay part of the text.
 
-What is done with an object cannot be told from its text: a method belongs to its class, and whoever makes an object refers to that class. Nor
+What is done with an object cannot be read from its text: a method belongs to its class, and whoever makes an object refers to that class. Nor
 can a name that is put together: code names an entry of a table by a literal, in `dict(name='...')`, a look-up or a default value.
 """
 

@@ -22,7 +22,7 @@ from jssl.storage import replace
 
 
 def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
-  """Runs a system's claim over its seeds and writes the record, and a picture of it beside.
+  """Runs a system's claim over its seeds and writes the record and a picture of it.
 
   The claim is registered first. Runs that were done under the same hash are not done again, so that one that was stopped goes on.
 
@@ -50,7 +50,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
     writable(records.folder() / file)
   variants = {own: (), **claims.settings(claim)}
   for settings in variants.values():
-    run.load_config(name, [f'--config.{s}' for s in settings])  # what cannot be set is told before the others are run
+    run.load_config(name, [f'--config.{s}' for s in settings])  # what cannot be set is reported before the others are run
   registered = records.register(own, config)['registrations'][-1]['hash']
   code = records.code_hash(config)
   done = records.folder() / 'runs' / own / code

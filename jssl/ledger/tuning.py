@@ -36,7 +36,7 @@ def tune(
     row: a variant of the claim, to tune a rival; None for the system itself.
     seeds: how many development seeds, 0, 1, ...
     map: carries out the runs, as in `trials.begin`.
-    say: is told of each try.
+    say: is called with a line on each try.
 
   Returns:
     The tries of that row, all that were ever made.

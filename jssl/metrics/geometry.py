@@ -1,10 +1,9 @@
 """Alignment and uniformity of representations."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from jssl.ops.normalize import l2_normalize
+from jssl.objectives import uniformity as objectives
 from jssl.types import Array
 
 
@@ -16,7 +15,7 @@ def alignment(z1: Float[Array, 'n d'], z2: Float[Array, 'n d']) -> Float[Array, 
   Reference: Wang, Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the
     Hypersphere, ICML 2020, arXiv:2005.10242, section 4.1 (alpha = 2).
   """
-  return jnp.mean(jnp.sum((l2_normalize(z1) - l2_normalize(z2)) ** 2, -1))
+  return jnp.mean(objectives.alignment(z1, z2))
 
 
 def uniformity(z: Float[Array, 'n d'], t: float = 2.0) -> Float[Array, '']:
@@ -30,9 +29,4 @@ def uniformity(z: Float[Array, 'n d'], t: float = 2.0) -> Float[Array, '']:
 
   Reference: Wang, Isola, ICML 2020, arXiv:2005.10242, section 4.1, Eq. 4.
   """
-  n = len(z)
-  z = l2_normalize(z)
-  square = jnp.sum(z * z, 1)
-  distance = square[:, None] + square - 2 * jnp.matmul(z, z.T, precision='highest')
-  logits = jnp.where(jnp.eye(n, dtype=bool), -jnp.inf, -t * jnp.maximum(distance, 0.0))
-  return jax.nn.logsumexp(logits) - jnp.log(n * (n - 1)) if n > 1 else jnp.float32(0)
+  return objectives.uniformity(z, t=t)

@@ -136,7 +136,7 @@ def alarm(
                           that is left.
     dimensional collapse  RankMe < min(8.5, min(n, d) / 10), or < 1.2 where that is more. Healthy: 13 to 60 of 128,
                           9 of 64. Without stop-gradient or predictor embeddings fell to 8, 7, 4 and 2 of 128 in 200
-                          steps. Ten classes told apart perfectly, and nothing else, take 9 directions, so a wide
+                          steps. Ten perfectly separated classes, and nothing else, take 9 directions, so a wide
                           network on a simple set stays silent.
     one-hot collapse      teacher_usage < 0.1. Healthy: 0.8 and more; ten prototypes of 65536 in use still give 0.2.
                           Without centring: 0.09 after 100 steps and falling.

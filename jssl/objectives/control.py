@@ -180,7 +180,7 @@ def self_predictive(
 
 
 def musik(logits: Float[Array, 'b a s'], *, actions: Int[Array, ' b'], policies: Int[Array, ' b']) -> Float[Array, ' b']:
-  """Multi-step inverse kinematics: the first action and the policy followed after it, told from both ends.
+  """Multi-step inverse kinematics: predicts the first action and the policy followed after it from both ends.
 
   l_i = -log softmax( f(x_i, phi(x'_i)) )_{a_i, j_i}
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
+from jssl.objectives import discrepancy
 from jssl.objectives.prediction import token_mean
 from jssl.types import Array
 
@@ -65,8 +66,9 @@ def mmd(z: Float[Array, 'b d'], prior: Float[Array, 'm d']) -> Float[Array, '']:
   0.1 in the official code, whose kernel this is: the mean square over d, divided by d). Pairs of a row with itself
   count. No gradient to the prior.
   """
-  z, prior = z.astype(jnp.float32), jax.lax.stop_gradient(prior.astype(jnp.float32))
-  return jnp.mean(_kernel(prior, prior)) + jnp.mean(_kernel(z, z)) - 2 * jnp.mean(_kernel(prior, z))
+  both = jnp.concatenate([z.astype(jnp.float32), jax.lax.stop_gradient(prior.astype(jnp.float32))])
+  of_prior = (jnp.arange(len(both)) >= len(z)).astype(jnp.float32)
+  return discrepancy.mmd(both, 1 - of_prior, of_prior, scales=(1.0,), distance=z.shape[-1] ** 2 / 2)
 
 
 def umd(
@@ -111,8 +113,3 @@ def umd(
 
 def _patch_error(prediction: Array, target: Array) -> Array:
   return jnp.mean((prediction.astype(jnp.float32) - target.astype(jnp.float32)) ** 2, -1)
-
-
-def _kernel(x: Array, y: Array) -> Array:
-  square = jnp.sum(x * x, -1)[:, None] - 2 * jnp.matmul(x, y.T, precision='highest') + jnp.sum(y * y, -1)
-  return jnp.exp(-jax.nn.relu(square) / x.shape[1] ** 2)

@@ -14,12 +14,13 @@ def mmd(
   zero: Float[Array, ' b'],
   *,
   scales: tuple[float, ...] = (0.5, 1.0, 2.0),
+  distance: float | None = None,
   diagonal: bool = True,
 ) -> Float[Array, '']:
   """Squared maximum mean discrepancy between two weighted samples of one batch.
 
   mean of k under w1 w1' - 2 mean of k under w1 w0' + mean of k under w0 w0'
-  k(r, r') = mean over s of exp(-|r - r'|^2 / (2 s^2 m)),   m = mean squared distance in the batch, held constant
+  k(r, r') = mean over s of exp(-|r - r'|^2 / (2 s^2 m)),   m = `distance`, or the mean squared distance in the batch, held constant
 
   With w1 = 1[z = 1] and w0 = 1[z = 0] this is the plain MMD between the two values of a nuisance z. Estimated
   indicators (`doubly_robust` and the others below) make it one that does without some of the z.
@@ -29,6 +30,7 @@ def mmd(
     one: [b] w1, weights of the first sample; may be fractions, and negative here and there.
     zero: [b] w0, weights of the second.
     scales: s, bandwidths in units of the root of m.
+    distance: m; None for the mean squared distance in the batch.
     diagonal: True for the V-statistic. False leaves out i = j, which makes the estimate unbiased, at times negative,
       and rids it of the squares of large weights.
 
@@ -50,7 +52,7 @@ def mmd(
   size = jnp.sum(centred**2, 1)
   product = jnp.matmul(centred, centred.T, precision='highest')
   square = jnp.maximum(size[:, None] + size[None] - 2 * product, 0.0) * (1 - jnp.eye(len(q)))
-  m = jnp.maximum(jax.lax.stop_gradient(jnp.mean(square)), 1e-12)
+  m = jnp.maximum(jax.lax.stop_gradient(jnp.mean(square)), 1e-12) if distance is None else distance
   k = sum(jnp.exp(-square / (2 * s * s * m)) for s in scales) / len(scales)
 
   def mean(a, b):

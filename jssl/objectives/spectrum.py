@@ -49,7 +49,7 @@ def effective_rank(z: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Array,
 
 
 def rank_penalty(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Array, '']:
-  """Rank reduction: the log of the effective rank, to be made small beside a contrastive objective.
+  """Rank reduction: the log of the effective rank, to be minimised together with a contrastive objective.
 
   l = (S(q) + S(k)) / 2,   S = `spectral_entropy`
 

@@ -1,4 +1,4 @@
-"""Guards: a step whose loss or gradient is no number, or far out of the ordinary, does not touch the state.
+"""Guards: a step whose loss or gradient is not finite, or an outlier, does not change the state.
 
 The guard is part of the step. It looks at the loss and the norm of the gradient on the device, and chooses there between
 the state before the step and the state after it, so the host learns of it when it reads the figures, and need not wait

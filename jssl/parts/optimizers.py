@@ -11,7 +11,7 @@ from jssl.parts.schedules import Schedule
 from jssl.types import Params
 
 Rate = float | Schedule
-DECAYED = ('kernel', 'embedding')
+DECAYED = ('kernel', 'embedding', 'lora_a', 'lora_b')
 
 
 def matrices(params: Params) -> Params:

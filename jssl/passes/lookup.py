@@ -24,7 +24,7 @@ def lookup(*, sampler: Sampler, networks: Mapping[str, str]) -> Pass:
 
 
 def triples(*, negatives: Negatives, entities: str = 'backbone', relations: str = 'relations') -> Pass:
-  """Triples of a knowledge graph are scored, and corrupted ones beside them.
+  """Scores triples of a knowledge graph, and corrupted ones.
 
   Args:
     negatives: (keys, batch, entities=...) -> heads and tails of the corrupted triples, [b k] each.

@@ -1,1 +1,1 @@
-"""What a run will take, told before it runs: memory, operations, traffic, time."""
+"""What a run will take, estimated before it runs: memory, operations, communication, time."""

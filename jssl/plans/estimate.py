@@ -1,4 +1,4 @@
-"""What a run will take, told without compiling it: the state exactly, the rest roughly, from what JAX traces.
+"""Estimates of what a run will take, without compiling it: the state exactly, the rest approximately, from the traced step.
 
 The step is traced with one device's share of the batch. Results of elementwise operations that are read once are taken to be fused into
 what reads them; other arrays are alive from the operation that makes them to the last one that reads them. A compiler's own choices,
@@ -7,11 +7,12 @@ compiler says, from 0.4 to 4 times as much.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.interpreters.partial_eval import dce_jaxpr
 
 from jssl.core.build import Plan
 from jssl.core.programs import Programs
@@ -19,8 +20,10 @@ from jssl.devices.chips import chip, memory
 from jssl.devices.operations import operations
 from jssl.errors import ConfigError
 from jssl.plans.report import count, hours, size_of
+from jssl.weights import apart, joined
 
-MFU = 0.4  # for the time that is told
+MFU = 0.4  # assumed for the estimate of the time
+ROOM = 1.2  # what executables took of what is counted here, in the middle of nine programs of experiments/pod.json
 # Operations that are done again wherever their result is read, and so take no memory.
 CHEAP = {
   'and', 'broadcast_in_dim', 'convert_element_type', 'copy', 'dynamic_slice', 'eq', 'expand_dims', 'ge', 'gt', 'iota', 'le', 'lt', 'name', 'ne',
@@ -63,7 +66,7 @@ def ahead(p: Plan, programs: Programs) -> Iterator[str]:
     try:
       found = estimate(p, programs)
     except Exception as error:  # an objective may not take a device's share alone; no run ends for an estimate
-      yield f'what a step takes is told when it is compiled ({" ".join(str(error).split())[:100]})'
+      yield f'the memory of a step is reported when it is compiled ({" ".join(str(error).split())[:100]})'
       return
     time = hours(found.operations * p.steps / (MFU * known.flops * mesh.size))
     room = f' of {size_of(limit)}' if limit else ''
@@ -74,24 +77,59 @@ def estimate(p: Plan, programs: Programs) -> Estimate:
   """What the first phase's step holds on a device."""
   states, mesh = programs.states[0], programs.mesh
   devices = mesh.shape['data'] * mesh.shape['fsdp']
-  local = lambda x: jax.ShapeDtypeStruct((x.shape[0] // devices, *x.shape[1:]), x.dtype)
-  batch = {name: local(x) for name, x in p.batch.items()}
+  share = len(p.batch['example']) // devices
   turn = p.phases[0].turns[0]
-  moving = {name: x for name, x in states.params.items() if name in turn.trained}
-  held = {name: x for name, x in states.params.items() if name not in moving}
+  moving, held = apart(states.params, turn.trained)
   bare = lambda tree: jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
-  loss = lambda moving, held, state, batch, key, step: turn.method.loss({**held, **moving}, state, batch, key, step)
-  given = (moving, held, states.state, batch, states.key, states.step)
-  traced = jax.make_jaxpr(jax.value_and_grad(loss, has_aux=True))(*map(bare, given))
-  factors = {x.shape: math.prod(x.shape) / math.prod(x.sharding.shard_shape(x.shape)) for x in jax.tree.leaves(states.params)}
-  losses = tuple(p.config['losses'])
-  held_bytes = sum(_shard(x) for x in jax.tree.leaves(states)) + sum(_bytes(x) for x in batch.values())
-  peak = _Memory(factors, losses, len(batch['example']), devices).peak(traced.jaxpr)
-  return Estimate(sum(x.size for x in jax.tree.leaves(states.params)), int(held_bytes), int(peak), operations(traced).model * devices)
+  loss = lambda moving, held, state, batch, key, step: turn.method.loss(joined(held, moving), state, batch, key, step)
+  local = lambda n: {name: jax.ShapeDtypeStruct((n, *x.shape[1:]), x.dtype) for name, x in p.batch.items()}
+
+  def traced(n):
+    return jax.make_jaxpr(jax.value_and_grad(loss, has_aux=True))(*map(bare, (moving, held, states.state, local(n), states.key, states.step)))
+
+  step = traced(share)
+  copied = p.config['micro_batches'] > 1 and devices > 1  # where each device has a copy of the weights and a gradient of its own
+  whole = lambda x: 1 if copied else math.prod(x.shape) / math.prod(x.sharding.shard_shape(x.shape))
+  factors = {x.shape: whole(x) for x in jax.tree.leaves(states.params)}
+  # Twice: put together from the shares, and as the loop over micro-batches is given them.
+  copies = 2 * sum(map(_bytes, jax.tree.leaves(moving))) if copied else 0
+  held_bytes = sum(_shard(x) for x in jax.tree.leaves(states)) + sum(_bytes(x) for x in local(share).values())
+  # Of arrays of examples against examples a device's rows have the columns of all devices; which these are, a larger share shows.
+  more = traced(share + p.config['micro_batches']) if devices > 1 else step
+  tiled = mesh.devices.flat[0].platform == 'tpu'
+  found = _Memory(factors, devices, mesh.shape['tensor'], _wide(states.params), tiled).peak(_alive(step.jaxpr), _alive(more.jaxpr))
+  return Estimate(
+    sum(x.size for x in jax.tree.leaves(states.params)), int(held_bytes), int(ROOM * (copies + found)), operations(step).model * devices
+  )
+
+
+def _wide(params: Any) -> set[int]:
+  """The sizes of those dimensions of activations that the axis `tensor` divides: what a weight that is spread over it gives, or takes."""
+  found: tuple[set, set] = set(), set()
+  for x in jax.tree.leaves(params):
+    spec = tuple(x.sharding.spec)
+    if 'tensor' in spec:
+      for n, axis in zip(x.shape[-2:], spec[-2:], strict=True):
+        found[axis == 'tensor'].add(n)
+  return found[1] - found[0]
 
 
 def _bytes(x: Any) -> int:
   return 8 * math.prod(x.shape) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else math.prod(x.shape) * x.dtype.itemsize
+
+
+def _tiled(x: Any) -> int:
+  """Bytes on a TPU, where two dimensions, of the compiler's choice, are filled up to tiles of 8 x 128 words."""
+  size, rows = _bytes(x), 32 // x.dtype.itemsize if x.dtype.itemsize in (1, 2, 4) else 8
+  if len(x.shape) < 2 or size < 1 << 20:
+    return size
+  filled = lambda n, tile: -(-n // tile) * tile / n
+  return int(size * min(filled(m, rows) * filled(n, 128) for i, m in enumerate(x.shape) for j, n in enumerate(x.shape) if i != j))
+
+
+def _alive(jaxpr: Jaxpr) -> Jaxpr:
+  """A program without what nobody reads."""
+  return dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[0]
 
 
 def _shard(x: Any) -> int:
@@ -101,37 +139,38 @@ def _shard(x: Any) -> int:
 class _Memory:
   """The peak of what a traced function holds at a time, beside what it is given."""
 
-  def __init__(self, factors: Mapping[tuple, float], losses: Sequence[str], batch: int, devices: int):
-    self.factors, self.losses, self.batch, self.devices = factors, losses, batch, devices
+  def __init__(self, factors: Mapping[tuple, float], devices: int, tensor: int, wide: Set[int], tiled: bool):
+    self.factors, self.devices, self.tensor, self.wide, self.tiled = factors, devices, tensor, wide, tiled
+    self.divided: set = set()  # what is spread over the axis `tensor`
 
-  def size(self, aval: Any, place: str) -> float:
-    size = _bytes(aval)
+  def size(self, v: Any, aval: Any, grown: Any) -> float:
+    """Bytes of an array v, of which `grown` is the same with a larger share of the batch."""
     if aval.shape in self.factors:
-      return size / self.factors[aval.shape]
-    # Examples against all examples of the batch: a device's rows have the columns of all devices.
-    against = sum(n >= self.batch and n % self.batch == 0 for n in aval.shape) > 1
-    return size * self.devices if against and any(f'({loss})' in place or place.endswith(loss) for loss in self.losses) else size
+      return _bytes(aval) / self.factors[aval.shape]
+    against = sum(n != m for n, m in zip(aval.shape, grown.shape, strict=True)) > 1
+    bytes_ = (_tiled(aval) if self.tiled else _bytes(aval)) * (self.devices if against else 1)
+    return bytes_ / self.tensor if v in self.divided else bytes_
 
-  def peak(self, jaxpr: Jaxpr) -> float:
-    steps: list[tuple] = []  # of a flat program: kind, read, made, what goes on inside at most, place
+  def peak(self, jaxpr: Jaxpr, grown: Jaxpr) -> float:
+    steps: list[tuple] = []  # of a flat program: kind, read, made with its size, what goes on inside at most
     names: dict[Any, Any] = {}
-    self._flatten(jaxpr, names, steps, '')
+    self._flatten(jaxpr, grown, names, steps)
     found = [names.get(v, v) for v in jaxpr.outvars if not isinstance(v, Literal)]
     outputs = {v for v in found if not isinstance(v, Literal)}  # a function that was called may give a constant
     roots: dict[Any, frozenset] = {}
     last: dict[Any, int] = {}
     sizes: dict[Any, float] = {}
     uses: dict[Any, int] = {}
-    for _, read, _, _, _ in steps:
+    for _, read, _, _ in steps:
       for v in {*read}:
         uses[v] = uses.get(v, 0) + 1
-    for i, (kind, read, made, _, place) in enumerate(steps):
+    for i, (kind, read, made, _) in enumerate(steps):
       under = frozenset().union(*(roots.get(v, frozenset()) for v in read)) if read else frozenset()
       for root in under:
         last[root] = i
-      for v, aval in made:
+      for v, size in made:
         if kind in WRITTEN or v in outputs or (uses.get(v, 0) > 1 and kind not in CHEAP):
-          roots[v], sizes[v], last[v] = frozenset([v]), self.size(aval, place), i
+          roots[v], sizes[v], last[v] = frozenset([v]), size, i
         else:
           roots[v] = under
     for v in outputs:
@@ -141,37 +180,39 @@ class _Memory:
     for v, i in last.items():
       ends.setdefault(i, []).append(v)
     now = most = 0.0
-    for i, (_, _, made, inside, _) in enumerate(steps):
+    for i, (_, _, made, inside) in enumerate(steps):
       now += sum(sizes.get(v, 0.0) for v, _ in made)
       most = max(most, now + inside)
       now -= sum(sizes.get(v, 0.0) for v in ends.get(i, ()))
     return most
 
-  def _flatten(self, jaxpr: Jaxpr, names: dict, steps: list, place: str) -> None:
+  def _flatten(self, jaxpr: Jaxpr, grown: Jaxpr, names: dict, steps: list) -> None:
     read = lambda v: names.get(v, v)
-    for eqn in jaxpr.eqns:
-      here = f'{place}/{eqn.source_info.name_stack}'
-      given = [read(v) for v in eqn.invars if not isinstance(v, Literal)]
-      inner = [x for x in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_jaxpr) if _is_jaxpr(x)]
+    for eqn, more in zip(jaxpr.eqns, grown.eqns, strict=True):
+      given = [v for v in map(read, (v for v in eqn.invars if not isinstance(v, Literal))) if not isinstance(v, Literal)]
+      inner = list(zip(_inner(eqn), _inner(more), strict=True))
       if eqn.primitive.name in INLINED and inner:
-        body = getattr(inner[0], 'jaxpr', inner[0])
+        body, longer = inner[0]
         fresh = {}  # names of its variables where it is called here
         for outer, v in zip(eqn.invars[len(eqn.invars) - len(body.invars) :], body.invars, strict=True):
           fresh[v] = outer if isinstance(outer, Literal) else read(outer)
-        self._flatten(body, fresh, steps, here)
+        self._flatten(body, longer, fresh, steps)
         for v, found in zip(eqn.outvars, body.outvars, strict=True):
           names[v] = found if isinstance(found, Literal) else fresh.get(found, found)
         continue
-      inside = max((self.peak(getattr(x, 'jaxpr', x)) for x in inner), default=0.0)
-      if eqn.primitive.name == 'scan':
-        inside = max(inside - self._carried(eqn), 0.0)
-      made = [(names.setdefault(v, (id(steps), len(steps), k)), v.aval) for k, v in enumerate(eqn.outvars)]
-      steps.append((eqn.primitive.name, [v for v in given if not isinstance(v, Literal)], made, inside, here))
+      inside = max((self.peak(*both) for both in inner), default=0.0)
+      made = [names.setdefault(v, (id(steps), len(steps), k)) for k, v in enumerate(eqn.outvars)]
+      taken = [v in self.divided for v in given]
+      # Of a product with a weight nothing is divided but what the weight divides; other operations keep what they are given.
+      kept = bool(taken) and not inner and (all if eqn.primitive.name == 'dot_general' else any)(taken)
+      self.divided |= {v for v, x in zip(made, eqn.outvars, strict=True) if kept or self.wide & {*x.aval.shape}}
+      sizes = [self.size(v, x.aval, y.aval) for v, x, y in zip(made, eqn.outvars, more.outvars, strict=True)]
+      if eqn.primitive.name == 'scan':  # what a loop carries takes the place of what it was given
+        inside = max(inside - sum(sizes[: eqn.params['num_carry']]), 0.0)
+      steps.append((eqn.primitive.name, given, list(zip(made, sizes, strict=True)), inside))
 
-  def _carried(self, eqn: Any) -> float:
-    """What a loop carries takes the place of what it was given."""
-    return sum(self.size(v.aval, '') for v in eqn.outvars[: eqn.params['num_carry']])
 
-
-def _is_jaxpr(x: Any) -> bool:
-  return isinstance(x, Jaxpr | ClosedJaxpr)
+def _inner(eqn: Any) -> list[Jaxpr]:
+  """The programs that an operation runs."""
+  found = jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda x: isinstance(x, Jaxpr | ClosedJaxpr))
+  return [getattr(x, 'jaxpr', x) for x in found if isinstance(x, Jaxpr | ClosedJaxpr)]

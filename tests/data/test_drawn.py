@@ -41,7 +41,7 @@ def test_answers_that_cannot_differ_are_refused(wrong):
 
 
 def test_more_mazes_than_there_are_are_refused():
-  with pytest.raises(ValueError, match='draws gave none beside 48: ask for fewer'):
+  with pytest.raises(ValueError, match='draws gave no new one after 48: ask for fewer'):
     mazes(side=2)
   with pytest.raises(ValueError, match='2 x 2 cells or more'):
     mazes(side=1)

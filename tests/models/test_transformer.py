@@ -133,7 +133,7 @@ def test_a_causal_model_is_read_from_a_folder_in_the_form_of_gpt2(tmp_path):
   config = json.loads(path.read_text())
   for change, match in (
     (dict(activation_function='relu'), "'relu'"), (dict(n_embd='8'), "n_embd = '8'"), (dict(n_head=3), 'do not divide'),
-    (dict(vocab_size=10), r'\(9, 8\): expected \(10, 8\)'), (dict(n_layer=3), 'ln_1'), (dict(n_layer=1), 'says 1 blocks'),
+    (dict(vocab_size=10), r'\(9, 8\): config.json says \(10, 8\)'), (dict(n_layer=3), 'ln_1'), (dict(n_layer=1), 'h.1.'),
     (dict(n_positions=3), 'at most 3'),
   ):  # fmt: skip
     path.write_text(json.dumps(config | change))

@@ -23,6 +23,7 @@ class Case(NamedTuple):
     save: writes their network as a folder.
     load: opens such a folder, for what jssl writes; None where it is their class's `from_pretrained`.
     given: what ours is called with besides, such as types.
+    pad: the id of padding.
   """
 
   family: str
@@ -34,6 +35,7 @@ class Case(NamedTuple):
   save: Callable[[Any, Path], None] = lambda net, folder: net.save_pretrained(folder)
   load: Callable[[Path], Any] | None = None
   given: Mapping[str, Any] = {}
+  pad: int = 0
 
 
 def absent(*packages: str) -> str | None:

@@ -8,15 +8,15 @@ from flax import nnx
 from jssl.models.pretrained.family import from_folder, head_from_folder, write_folder
 from jssl.models.pretrained.names import arrays
 from jssl.tables import FAMILIES
-from tests.pretrained import text_cases, tower_cases
+from tests.pretrained import audio_cases, bertlike_cases, causal_cases, text_cases, tower_cases, vision_cases
 from tests.pretrained.case import absent
 
-CASES = {**text_cases.CASES, **tower_cases.CASES}
+CASES = {**audio_cases.CASES, **bertlike_cases.CASES, **causal_cases.CASES, **text_cases.CASES, **tower_cases.CASES, **vision_cases.CASES}
 
 
-def padded(name, x, inputs):
+def padded(name, x, inputs, pad):
   """With the places of padding 0, as in the cases of texts."""
-  mask = (inputs != 0)[..., None] if np.issubdtype(inputs.dtype, np.integer) and name in ('layers', 'tokens') else 1
+  mask = (inputs != pad)[..., None] if np.issubdtype(inputs.dtype, np.integer) and name in ('layers', 'tokens') else 1
   return np.asarray(x) * mask
 
 
@@ -41,7 +41,7 @@ def test_hidden_states_are_theirs(opened):
       np.testing.assert_allclose(case.heads[name](ours, head, found, inputs), x, atol=1e-4, rtol=1e-4, err_msg=name)
     else:
       # Of the layers theirs may be the first ones: some normalise the last before they give it.
-      np.testing.assert_allclose(padded(name, getattr(found, name), inputs)[: len(x)], x, atol=1e-4, rtol=1e-4, err_msg=name)
+      np.testing.assert_allclose(padded(name, getattr(found, name), inputs, case.pad)[: len(x)], x, atol=1e-4, rtol=1e-4, err_msg=name)
 
 
 def test_what_is_written_is_opened_by_them(opened, tmp_path):

@@ -54,7 +54,7 @@ CASES = {
   ),
   'gpt2': Case(
     'gpt2',
-    transformer('GPT2Model', 'GPT2Config', vocab_size=16, n_embd=12, n_layer=3, n_head=3, n_positions=9),
+    transformer('GPT2Model', 'GPT2Config', vocab_size=16, n_embd=12, n_layer=3, n_head=3, n_positions=9, pad_token_id=0),
     lambda: IDS,
     gpt2_states,
   ),

@@ -1,4 +1,4 @@
-"""Data sets made of others: with fewer examples, with columns beside their own, with noise in one of them.
+"""Data sets derived from others: with fewer examples, with additional columns, with noise in one column.
 
 In a config an operator is a data set whose option `of` is another: `dict(name='subset', of=dict(name='mnist5k'), train=100, by='label')`.
 """
@@ -17,7 +17,7 @@ ALL = 2**62  # bytes: of a split that is needed as a whole
 
 
 class Beside:
-  """A split with columns beside its own, made from these when first asked for."""
+  """A split with additional columns, computed from its own on first access."""
 
   def __init__(self, examples: Examples, make: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]):
     self.examples, self.make, self.columns = examples, make, None

@@ -224,7 +224,7 @@ def _eight_bits(image: Any) -> Any:
     _in_unit_range('the picture', x)
     return Image.fromarray(np.rint(255 * x).astype(np.uint8))
   if image.mode == 'I':
-    raise ValueError('it holds whole numbers of 32 bits, whose range is not told; expected 8 or 16 bits, or floats in [0, 1]: convert it')
+    raise ValueError('it holds 32-bit integers, whose range is unknown; expected 8 or 16 bits, or floats in [0, 1]: convert it')
   return image
 
 

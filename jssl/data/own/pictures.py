@@ -48,7 +48,7 @@ def headers(places: Sequence[Any]) -> list[Header]:
 
 
 def shape_of(source: str, found: Sequence[Header], resize: int | Sequence[int] | None, channels: int | None) -> tuple[int, int, int]:
-  """[h w c] of the pictures of a set: what is asked for, else what they have in common, told in the log.
+  """[h w c] of the pictures of a set: the requested shape, or the one that they have in common, which is logged.
 
   Pictures of one size of at most 224 pixels keep it; others are scaled to cover a square whose side is the median of their shorter
   sides, at most 224, and cut. Pictures are grey where all of them are, and RGB else.

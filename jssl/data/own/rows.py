@@ -121,7 +121,7 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
 
 
 def written(source: str, found: Mapping[str, Found], roles: Mapping[str, str], unread: dict[str, str]) -> dict[str, Found]:
-  """The rows that have all of their texts, molecules where these are asked for; the others are put down in `unread`, and told in a line.
+  """The rows that have all of their texts, molecules where these are asked for; the others are recorded in `unread` and reported in one line.
 
   Raises:
     DataError: a split has no others.

@@ -184,7 +184,7 @@ def of_ts(path: Path) -> Read:
     try:
       numbers = [[float(x) for x in variable.split(',')] for variable in variables]
     except ValueError as error:
-      raise DataError(f'{path}: series {i}, counted from 0, has an entry that is no number ({first_line(error)}); fill it in') from error
+      raise DataError(f'{path}: series {i}, counted from 0, has an entry that is not a number ({first_line(error)}); fill it in') from error
     if len({*map(len, numbers)}) != 1:
       raise DataError(
         f'{path}: the variables of series {i}, counted from 0, have {sorted({*map(len, numbers)})} steps; expected as many of each'
@@ -237,7 +237,7 @@ def by_time(columns: Mapping[str, Sequence[Any]], time: str | None) -> list[int]
 
 
 def finite(where: Any, x: np.ndarray) -> np.ndarray:
-  """x as it is; DataError where some of it is no number."""
+  """x as it is; DataError where an entry is not a number."""
   if not np.isfinite(x).all():
     at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
     raise DataError(f'{where} has {x[at]} at {list(at)}, counted from 0; expected finite numbers: fill it in')

@@ -36,7 +36,7 @@ def table(
   image (or path, filename, ...) is a picture, by its path from the file's folder on; label (class, category, ...) a class; text, anchor,
   query or sentence1 becomes `ids`, positive or sentence2 `positive`, negative `negative`; prompt, chosen and rejected become `chosen` and
   `rejected`, which start after the prompt; score, and whatever else is a number or a list of them, keep their names. smiles becomes
-  `ids` whose tokens are atoms, bonds and rings, and the numbers beside it `truth`. Rows without their texts are left out, and told.
+  `ids` whose tokens are atoms, bonds and rings, and the numbers beside it `truth`. Rows without their texts are left out, with a warning.
 
   Args:
     path: of the file. PATH_test.SUFFIX beside it is the test split.

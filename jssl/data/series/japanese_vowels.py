@@ -20,7 +20,7 @@ _INFO = dict(
 
 
 def japanese_vowels() -> Data:
-  """270 training and 370 test series of 12 variables, of which the speaker is to be told; no network needed.
+  """270 training and 370 test series of 12 variables, to be classified by speaker; no network needed.
 
   Every variable is standardised by the training split. Steps beyond the end of a series are zero in all variables, which
   real steps never are.

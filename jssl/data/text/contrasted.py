@@ -12,7 +12,7 @@ TEMPLATES = ('this is a wonderful film. {}', 'this is a terrible film. {}')
 
 @functools.lru_cache(maxsize=2)
 def contrasted_reviews(*, pairs: int = 512, length: int = 32, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
-  """`text.rotten_tomatoes` with a split 'stimuli' beside, of sentences of 'train', whose own polarity is not told there.
+  """`text.rotten_tomatoes` with an additional split 'stimuli' of sentences of 'train', without their polarity.
 
   Args:
     pairs: in 'stimuli'.

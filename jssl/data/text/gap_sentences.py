@@ -19,7 +19,7 @@ def lee_gaps(
 ) -> Data:
   """Documents of the Lee background corpus with gaps in place of sentences: principal ones, and ones drawn by chance.
 
-  The first sentence of news sums it up: told from the rest, it is what a few summaries to learn from, and the test, are made of.
+  The first sentence of a news text sums it up: predicted from the rest, it is what a few summaries to learn from, and the test, are made of.
 
   Args:
     length: n, tokens of a document.

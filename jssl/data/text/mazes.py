@@ -17,7 +17,7 @@ def mazes(*, side: int = 4, train: int = 4096, test: int = 512, seed: int = 0) -
   """Depth-first mazes: what is open around each cell, start, goal, and the only path between them.
 
   A sequence is the s^2 cells row by row, the start, the goal, and the cells of the path from the one to the other, followed
-  by END up to one length: how long a path is has to be told too.
+  by END up to one length: the length of the path has to be predicted too.
 
   Args:
     side: s, cells.
@@ -52,7 +52,7 @@ def drawn(draw: Callable[[], Sequence[int] | None], side: int, train: int, test:
     idle = 0 if len(rows) > before else idle + 1
     if idle == 20000:
       raise ValueError(
-        f'{train + test} mazes of {side} x {side} cells are asked for, and {idle} draws gave none beside {len(rows)}: ask for fewer'
+        f'{train + test} mazes of {side} x {side} cells are asked for, and {idle} draws gave no new one after {len(rows)}: ask for fewer'
       )
   ids = np.array(list(rows), np.int32)
   facts = dict(size=WAYS + 16 + side**2, pad=0, mask=MASK, first=MASK + 1, start=side**2 + 2)

@@ -1,4 +1,4 @@
-"""Few labelled reviews beside documents with human judgements."""
+"""A few labelled reviews, and documents with human judgements of similarity."""
 
 from jssl.data.core.arrays import Columns
 from jssl.data.text import corpora as text

@@ -26,7 +26,7 @@ def moving_digits(
 
   Returns:
     Data of up to 4,000 training and 1,000 test clips with columns image [side side 1] uint8, a clip's first frame, which is what
-    a backbone reads unless told otherwise, clip [t side side 1] uint8 and label [] int32.
+    a backbone reads by default, clip [t side side 1] uint8 and label [] int32.
 
   Reference: Srivastava, Mansimov, Salakhutdinov, ICML 2015, arXiv:1502.04681, section 4 (moving digits).
   """

@@ -88,7 +88,7 @@ def equivariance(subject: Subject, key: Key, *, view: View, heads: tuple[str, ..
     u, _, v = np.linalg.svd(first.T @ second)
     spread = np.linalg.norm(second - second.mean(0))
     if spread <= 1e-6 * np.linalg.norm(second):
-      raise ValueError('the embeddings of all test images are the same, so no residual can be told; expected a network that has not collapsed')
+      raise ValueError('the embeddings of all test images are the same, so there is no residual; expected a network that has not collapsed')
     change = first @ first.T - second @ second.T
     change = np.sum(change**2) - np.sum(np.diag(change) ** 2)
     found.append([*(np.linalg.norm(second - z) / spread for z in (first @ (u @ v), first)), change / (len(first) * (len(first) - 1))])

@@ -18,7 +18,7 @@ from jssl.metrics.ranking import hits
 from jssl.types import Array, Key
 
 BLOCK = 64 * 2**20  # bytes of the logits that are held at a time: a loss of more is summed over blocks of examples
-LARGE = 2**30  # bytes, beyond which it is told what a probe needs
+LARGE = 2**30  # bytes, beyond which the memory of a probe is logged
 HISTORY = 10  # pairs that L-BFGS keeps
 L2 = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
 
@@ -145,7 +145,7 @@ def rows_at_once(classes: int) -> int:
 
 
 def memory(n: int, d: int, classes: int) -> int:
-  """Bytes on the device that `logistic` needs for n class indices and features [n d], by which it is told and refused."""
+  """Bytes on the device that `logistic` needs for n class indices and features [n d], for the log and for the refusal."""
   rows = min(rows_at_once(classes), n)
   block = rows * (3 * classes + (0 if rows == n else d))  # logits, their softmax, the residual, and the features where these are cut
   return 4 * (n * (d + 2) + block + (2 * HISTORY + 12) * (d + 1) * classes)

@@ -70,7 +70,7 @@ def regression(subject: Subject, key: Key | None = None, *, column: str = 'truth
     l2: penalties to choose from.
 
   Returns:
-    r2, the mean over the numbers, and r2_least, that of the one told worst.
+    r2, the mean over the numbers, and r2_least, that of the one predicted worst.
   """
   (x, y), (test_x, test_y) = (extract(subject.represent, subject.data.splits[s], label=column) for s in ('train', 'test'))
   y, test_y = y.reshape(len(y), -1), test_y.reshape(len(test_y), -1)

@@ -1,4 +1,4 @@
-"""What is left of an attribute, and of a label beside it."""
+"""How much of an attribute, and of a label, is left after erasure."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ from jssl.types import Key
 def erasure(subject: Subject, key: Key, *, attribute: str, l2: float = 1e-4) -> dict[str, float]:
   """What a linear classifier still reads of an attribute, and how much another, of the label, leans on it.
 
-  gap_y = P(says y | attribute 1, y) - P(says y | attribute 0, y); the root of its mean square over labels is told
+  gap_y = P(says y | attribute 1, y) - P(says y | attribute 0, y); the root of its mean square over labels is reported
 
   Args:
     subject: of data with a label and a binary attribute.

@@ -17,7 +17,7 @@ def token_rank(subject: Subject, key: Key, *, split: str = 'test', texts: int = 
   rank = min { k : sum_{i <= k} s_i^2 >= tau sum_i s_i^2 },   s the singular values of the states [tokens d]
 
   A mean that all states share counts as one of the directions, and where it is large as the only one: so the same is
-  also told of the states less their mean.
+  also reported for the states less their mean.
 
   Args:
     subject: of a network on ids, 0 being padding.

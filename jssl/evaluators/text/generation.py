@@ -1,4 +1,4 @@
-"""Sequences told to their end, greedily: how many come out without a fault."""
+"""Sequences completed greedily: how many are exactly right."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from jssl.types import Key
 
 @protocol('2', needs=('{split}.ids', 'nets.{encoder}.table', 'nets.{head}'), raw=False, fits=needs.starts)
 def fill_masked(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone', head: str = 'lm') -> dict[str, float]:
-  """Protocol filled: the rest of a sequence is told from left to right, each token as the first of those that are hidden.
+  """Protocol filled: the rest of a sequence is predicted from left to right, each token as the first of those that are hidden.
 
   Args:
     subject: of data with ids [n], which start where telling begins.
@@ -26,7 +26,7 @@ def fill_masked(subject: Subject, key: Key, *, split: str = 'test', encoder: str
     head: (tokens, table) -> logits.
 
   Returns:
-    exact, the share of sequences told without a fault; tokens, that of tokens.
+    exact, the share of sequences that are exactly right; tokens, that of tokens.
 
   Reference: Nolte et al. 2024, arXiv:2412.05117, section 3 (inference).
   """
@@ -41,7 +41,7 @@ def fill_masked(subject: Subject, key: Key, *, split: str = 'test', encoder: str
 
 @protocol('2', needs=('{split}.ids', 'nets.{encoder}.logits'), raw=False, fits=needs.starts)
 def greedy_decode(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone') -> dict[str, float]:
-  """Protocol continued: as `filled`, but each token is told by a causal network, from those before it.
+  """Protocol continued: as `filled`, but each token is predicted by a causal network from those before it.
 
   Args:
     subject, key, split: as there.

@@ -1,4 +1,4 @@
-"""How well a language model tells held-out tokens, beside counts of the training texts."""
+"""How well a language model predicts held-out tokens, compared with counts of the training texts."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ STRENGTH = 100.0  # how many counts the unigram is worth in the bigram
 def masked_tokens(
   subject: Subject, key: Key, *, split: str = 'test', texts: int = 1000, ratio: float = 0.15, encoder: str = 'backbone', head: str = 'lm'
 ) -> dict[str, Any]:
-  """Tokens that are hidden, each replaced by [MASK], told from those around them.
+  """Masked language modelling: hidden tokens, each replaced by [MASK], are predicted from those around them.
 
   Args:
     subject: of data with ids [n].
@@ -58,7 +58,7 @@ def masked_tokens(
 
 @protocol('1', needs=('train.ids', '{split}.ids', 'nets.{encoder}.logits'), raw=False)
 def next_tokens(subject: Subject, key: Key, *, split: str = 'test', texts: int = 1000, encoder: str = 'backbone') -> dict[str, Any]:
-  """Each token told from those before it in its text, the first one left out.
+  """Each token but the first is predicted from those before it in its text.
 
   The bigram is p(b | a) = (count(a b) + s p(b)) / (count(a) + s), with p(b) the unigram and s = 100.
 

@@ -201,7 +201,7 @@ class ActionDecoder(nnx.Module):
   Args:
     on: the encoder.
     length: steps told.
-    dim: width of what is told of each; None for that of the encoder.
+    dim: width of the prediction for each; None for that of the encoder.
     width: of the queries.
     depth: number of blocks.
     heads: of their attention.

@@ -12,7 +12,7 @@ class Compared(nnx.Module):
   """An MLP of two vectors side by side, of their distance and of their product: [u; v; |u - v|; u v].
 
   Args:
-    on: width of either vector, or the module stood on.
+    on: width of either vector, or the module that feeds it.
     widths: of the layers; the last is the number of classes.
     rngs: as nnx asks for.
 

@@ -15,7 +15,7 @@ class Critic(nnx.Module):
   anew from the row sums; the gradient does not flow through its vectors.
 
   Args:
-    on: width of either vector, or the module stood on.
+    on: width of either vector, or the module that feeds it.
     widths: of the hidden layers.
     rounds: of power iteration.
     rngs: as nnx asks for.

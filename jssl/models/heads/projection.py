@@ -1,16 +1,15 @@
 """Projectors and predictors: linear maps and MLPs."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models.heads.shapes import width_of
+from jssl.models.layers import activations
 from jssl.models.layers.normalization import normalization
 from jssl.types import Array, Keys
 
-ACTIVATIONS = {'relu': jax.nn.relu, 'gelu': partial(jax.nn.gelu, approximate=False), 'elu': jax.nn.elu, 'tanh': jnp.tanh}
+ACTIVATIONS = {**activations.ACTIVATIONS, 'elu': jax.nn.elu, 'tanh': jnp.tanh}
 
 
 class ProjectionMlp(nnx.Module):
@@ -31,10 +30,10 @@ class ProjectionMlp(nnx.Module):
   | GRACE, arXiv:2006.04131 | widths=(d, d), norm='none', act='elu' |
 
   Args:
-    on: width of the input, or the module stood on.
+    on: width of the input, or the module that feeds it.
     widths: of the layers; the last is `dim`.
     norm: of hidden layers: 'batch', 'layer' or 'none'.
-    act: of hidden layers: 'relu', 'gelu', 'elu' or 'tanh'.
+    act: of hidden layers, one of `ACTIVATIONS`: 'relu', 'gelu', 'elu', 'tanh' and others.
     bias: of hidden linear layers.
     final_bias: of the last linear layer.
     final_norm: end in batch normalisation without scale and shift, or in what else `normalization` names, with both.
@@ -83,7 +82,7 @@ class Linear(nnx.Module):
   """One linear map.
 
   Args:
-    on: width of the input, or the module stood on.
+    on: width of the input, or the module that feeds it.
     dim: width of the output; None for that of the input.
     bias: add one.
     dtype: to compute in; parameters are float32.

@@ -16,7 +16,7 @@ class Prototypes(nnx.Module):
   projection onto the sphere's tangent. DINO's is this parametrisation (weight normalisation with its gain fixed at 1).
 
   Args:
-    on: width of the input, or the module stood on.
+    on: width of the input, or the module that feeds it.
     k: number of prototypes.
     rngs: as nnx asks for.
 
@@ -42,7 +42,7 @@ class DinoHead(nnx.Module):
   """DINO's head: an MLP with GELU to a bottleneck, l2-normalised, against k weight-normalised prototypes of gain 1.
 
   Args:
-    on: width of the input, or the module stood on.
+    on: width of the input, or the module that feeds it.
     k: number of prototypes.
     hidden: width of the MLP's hidden layers.
     bottleneck: width before the prototypes.

@@ -17,7 +17,7 @@ class Scale(nnx.Module):
   CLIP: init 1/0.07, max 100. SigLIP: init 10, bias -10.
 
   Args:
-    on: width of the input, or the module stood on; it is handed on as `dim`.
+    on: width of the input, or the module that feeds it; it is handed on as `dim`.
     init: exp(s) at the start.
     max: its cap.
     bias: where the bias starts; None for none.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jssl.devices.sharding import pinned, spread_over
+from jssl.models.layers.cache import Cache, written
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm, RMSNorm
@@ -82,17 +83,19 @@ class Attention(nnx.Module):
     kv_heads: number of heads of keys and values, which divides `heads`; None for as many.
     head: width of a head; None for the width of the tokens over `heads`.
     bias: of queries, keys and values.
+    key_bias: False leaves out that of keys, where they are as many as queries and of the same tokens.
     proj_bias: of the output; None for as `bias`.
     qk_norm: normalise queries and keys in each head, by 'layer' (Dehghani et al., arXiv:2302.05442, section 2.1) or 'rms' norm; True is
       'layer', False none.
     causal: attend backwards only.
     scale: as in `attention`.
+    epsilon: of the normalisation of queries and keys.
     dropout: rate at which attention probabilities are dropped.
     std: of the kernels, as in `layers.kernel_init`.
     dtype: to compute in.
 
   Raises:
-    ValueError: the heads do not divide the width, or those of keys and values not the heads.
+    ValueError: the heads do not divide the width, or those of keys and values not the heads; no bias of keys where they are made apart.
 
   Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.2.2.
   """
@@ -106,10 +109,12 @@ class Attention(nnx.Module):
     kv_heads: int | None = None,
     head: int | None = None,
     bias: bool = True,
+    key_bias: bool = True,
     proj_bias: bool | None = None,
     qk_norm: bool | str = False,
     causal: bool = False,
     scale: float | None = None,
+    epsilon: float = 1e-6,
     dropout: float = 0.0,
     std: float = 0.02,
     dtype: str = 'float32',
@@ -122,14 +127,17 @@ class Attention(nnx.Module):
     head, kv_heads = head or on // heads, kv_heads or heads
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.fused = context is None and kv_heads == heads
+    if not (key_bias or self.fused):
+      raise ValueError('keys of a context, or fewer than queries, have a bias where values have one: leave key_bias out')
     if self.fused:
-      self.qkv = nnx.Linear(on, 3 * heads * head, use_bias=bias, **options)
+      self.qkv = nnx.Linear(on, 3 * heads * head, use_bias=bias and key_bias, **options)
+      self.qv_bias = None if key_bias or not bias else nnx.Param(jnp.zeros(2 * heads * head))
     else:
       self.q = nnx.Linear(on, heads * head, use_bias=bias, **options)
       self.kv = nnx.Linear(context or on, 2 * kv_heads * head, use_bias=bias, **options)
     if qk_norm:
       kind = partial(LayerNorm, use_bias=False) if qk_norm in (True, 'layer') else RMSNorm
-      self.norm_q, self.norm_k = (kind(head, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs) for _ in range(2))
+      self.norm_q, self.norm_k = (kind(head, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs) for _ in range(2))
     self.proj = nnx.Linear(heads * head, on, use_bias=bias if proj_bias is None else proj_bias, **options)
     self.heads, self.kv_heads, self.head, self.cross = heads, kv_heads, head, context is not None
     self.qk_norm, self.causal, self.scale, self.dropout = qk_norm, causal, scale, dropout
@@ -152,14 +160,42 @@ class Attention(nnx.Module):
       mask, bias, keys: as in `attention`.
       rotary: angles of rotary positions of queries and keys, as `rotary.turned` takes them; None for none.
     """
+    q, k, v = self.heads_of(x, context if self.cross else x, rotary)
+    y = attention(q, k, v, mask=mask, bias=bias, causal=self.causal, scale=self.scale, keys=keys, rate=self.dropout)
+    return self.proj(y.reshape(*y.shape[:-2], -1))
+
+  def decode(
+    self, x: Array, cache: Cache, *, layer: Array, places: Array, mask: Array, bias: Array | None = None, rotary: Array | None = None
+  ) -> tuple[Array, Cache]:
+    """As a call on all tokens so far, for the last ones alone, which attend to what the cache holds and to themselves.
+
+    Args:
+      x: [b t d], the tokens that are added.
+      cache: keys and values [l b m g d] of the tokens before.
+      layer: [], which of the layers of the cache is this one's.
+      places: [b t] or [1 t], consecutive and below m, where they stand.
+      mask: [b t m] or [1 t m], the places of the cache that they attend to, as `cache.visible` gives them.
+      bias, rotary: as in a call, of the added tokens: [.. h t m] and [.. t e].
+
+    Returns:
+      [b t d], and the cache with these tokens.
+    """
+    q, k, v = self.heads_of(x, x, rotary)
+    cache = written(cache, k, v, layer=layer, places=places)
+    y = attention(q, cache.k[layer], cache.v[layer], mask=mask, bias=bias, scale=self.scale)
+    return self.proj(y.reshape(*y.shape[:-2], -1)), cache
+
+  def heads_of(self, x: Array, context: Array, rotary: Array | None) -> tuple[Array, Array, Array]:
+    """Queries [b n h d] of x, and keys and values [b m g d] of the context, normalised and turned."""
     if self.fused:
       q, k, v = apart(self.qkv, x, 3)
+      if self.qv_bias is not None:
+        q, v = (t + b for t, b in zip((q, v), jnp.split(self.qv_bias[...].astype(q.dtype), 2), strict=True))
     else:
-      q, (k, v) = self.q(x), apart(self.kv, context if self.cross else x, 2)
+      q, (k, v) = self.q(x), apart(self.kv, context, 2)
     q, k, v = (t.reshape(*t.shape[:-1], -1, self.head) for t in (q, k, v))
     if self.qk_norm:
       q, k = self.norm_q(q), self.norm_k(k)
     if rotary is not None:
       q, k = turned(q, rotary), turned(k, rotary)
-    y = attention(q, k, v, mask=mask, bias=bias, causal=self.causal, scale=self.scale, keys=keys, rate=self.dropout)
-    return self.proj(y.reshape(*y.shape[:-2], -1))
+    return q, k, v

@@ -10,6 +10,7 @@ from flax import nnx
 from jssl.devices.sharding import gathered, over_examples
 from jssl.models.layers import activations
 from jssl.models.layers.attention import Attention
+from jssl.models.layers.cache import Cache
 from jssl.models.layers.dropout import drop_path, dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
@@ -66,6 +67,7 @@ class Block(nnx.Module):
     attention_dropout: rate, of attention probabilities.
     layer_scale: where gamma starts (Touvron et al., arXiv:2103.17239, Eq. 4), or None for none.
     qk_norm, causal: as in `Attention`.
+    bias, key_bias: as in `Attention`; that of its output stays.
     activation, gated: as in `FeedForward`.
     epsilon: of the normalisations.
     std: of the kernels, as in `kernel_init`.
@@ -86,6 +88,8 @@ class Block(nnx.Module):
     layer_scale: float | None = None,
     qk_norm: bool | str = False,
     causal: bool = False,
+    bias: bool = True,
+    key_bias: bool = True,
     activation: str = 'gelu',
     gated: bool = False,
     epsilon: float = 1e-6,
@@ -95,10 +99,11 @@ class Block(nnx.Module):
   ):
     options = dict(epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     self.norm1 = LayerNorm(on, **options)
-    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, std=std, dtype=dtype, rngs=rngs)
+    made = dict(std=std, dtype=dtype, rngs=rngs)
+    biases = dict(bias=bias, key_bias=key_bias, proj_bias=True)
+    self.attention = Attention(on, heads=heads, qk_norm=qk_norm, causal=causal, dropout=attention_dropout, **biases, **made)
     self.norm2 = LayerNorm(on, **options)
-    options = dict(width=hidden or int(on * ratio), activation=activation, gated=gated)
-    self.mlp = FeedForward(on, **options, dropout=dropout, std=std, dtype=dtype, rngs=rngs)
+    self.mlp = FeedForward(on, width=hidden or int(on * ratio), activation=activation, gated=gated, dropout=dropout, **made)
     self.gamma1 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.gamma2 = None if layer_scale is None else nnx.Param(jnp.full(on, layer_scale))
     self.dropout = dropout
@@ -123,6 +128,53 @@ class Block(nnx.Module):
 
     x = add(x, self.attention(self.norm1(x), mask=mask, rotary=rotary, keys=key(5)), self.gamma1, 0)
     return add(x, self.mlp(self.norm2(x), keys=key(2)), self.gamma2, 3)
+
+  def decode(self, x: Array, cache: Cache, **given: Array | None) -> tuple[Array, Cache]:
+    """Further tokens [b t d] -> [b t d], and the cache with them; as in `Attention.decode`."""
+    scaled = lambda y, gamma: y if gamma is None else y * gamma[...].astype(y.dtype)
+    y, cache = self.attention.decode(self.norm1(x), cache, **given)
+    x = x + scaled(y, self.gamma1)
+    return x + scaled(self.mlp(self.norm2(x)), self.gamma2), cache
+
+
+class AttentionPool(nnx.Module):
+  """One vector of a sequence: a learned query attends to its tokens, and y + mlp(norm(y)) of what it finds.
+
+  Args:
+    on: width of the tokens.
+    heads: of the attention.
+    hidden: width of the hidden layer.
+    activation: as in `FeedForward`.
+    epsilon: of the normalisation.
+    std: of the kernels, as in `kernel_init`.
+    dtype: to compute in.
+
+  Reference: Lee et al. (Set Transformer), ICML 2019, arXiv:1810.00825, section 3.2; at the end of a vision transformer: Zhai et al.,
+    CVPR 2022, arXiv:2106.04560, section 3.2, with the residual connection of the official code.
+  """
+
+  def __init__(
+    self,
+    on: int,
+    *,
+    heads: int,
+    hidden: int,
+    activation: str = 'gelu',
+    epsilon: float = 1e-6,
+    std: float = 0.02,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
+    self.query = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (1, on)))
+    self.attention = Attention(on, heads=heads, context=on, std=std, dtype=dtype, rngs=rngs)
+    self.norm = LayerNorm(on, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.mlp = FeedForward(on, width=hidden, activation=activation, std=std, dtype=dtype, rngs=rngs)
+
+  def __call__(self, x: Array) -> Array:
+    """[b n d] -> [b d]."""
+    query = jnp.broadcast_to(self.query[...].astype(x.dtype), (len(x), 1, x.shape[-1]))
+    y = self.attention(query, x)
+    return (y + self.mlp(self.norm(y)))[:, 0]
 
 
 def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool | str = False, rngs: nnx.Rngs) -> nnx.Module:
@@ -198,3 +250,30 @@ def scan(
   saved = None if remat else jax.checkpoint_policies.dots_with_no_batch_dims_saveable
   block = jax.checkpoint(block, policy=saved, prevent_cse=False)
   return jax.lax.scan(block, x, (params, rates, jnp.arange(depth), dict(each or {})))
+
+
+def scan_cached(blocks: nnx.Module, x: Array, cache: Cache, **given: Array | None) -> tuple[Array, Array, Cache]:
+  """Run stacked blocks on further tokens; as `scan`, for evaluation.
+
+  The cache is carried from block to block, so that a compiled loop writes into it in place.
+
+  Args:
+    blocks: from `stacked`, with a method `decode(x, cache, layer=, **given) -> (x, cache)`.
+    x: [b t d].
+    cache: of the tokens before.
+    **given: what every block is given besides.
+
+  Returns:
+    What the last block gives, [b t d], what every block gives, [l b t d], and the cache with these tokens.
+  """
+  graphdef, params = nnx.split(blocks)
+  params = nnx.to_pure_dict(params)
+
+  def block(carried, layer):
+    params, i = layer
+    x, cache = carried
+    x, cache = gathered(nnx.merge(graphdef, params, copy=True), blocks=True).decode(over_examples(x), cache, layer=i, **given)
+    return (x, cache), x
+
+  (x, cache), layers = jax.lax.scan(block, (x, cache), (params, jnp.arange(len(cache.k))))
+  return x, layers, cache

@@ -1,4 +1,4 @@
-"""Positions on a grid: sine-cosine tables, and bicubic resizing of them to another grid of two axes."""
+"""Positions on a grid: sine-cosine tables, angles of rotary positions, and bicubic resizing of tables to another grid of two axes."""
 
 import math
 
@@ -38,16 +38,44 @@ def sincos(grid: tuple[int, ...], dim: int, temperature: float = 10_000.0) -> np
   return np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], 1).astype(np.float32)
 
 
-def resize(table: Array, old: tuple[int, int], new: tuple[int, int]) -> Array:
+def rotary(grid: tuple[int, int], dim: int, temperature: float = 100.0) -> np.ndarray:
+  """Angles by which queries and keys of the patches of a grid are turned, whatever its size: the whole image is one square.
+
+  2 pi p w_i with w_i = temperature^(-4 i / d), i < d / 4, and p in (-1, 1) the centre of the patch, first that of its row, then of its
+  column.
+
+  Args:
+    grid: (rows, columns).
+    dim: d, the width of a head, a multiple of 4.
+    temperature: wavelengths reach from half the image to half of `temperature` images.
+
+  Returns:
+    [n d/2], float32, in raster order, as `rotary.turned` takes them.
+
+  Raises:
+    ValueError: d is no such multiple.
+
+  Reference: Simeoni et al. (DINOv3), arXiv:2508.10104, section 3.2, and the official code.
+  """
+  if dim % 4:
+    raise ValueError(f'rotary positions on a grid of 2 axes need heads whose width is a multiple of 4, not {dim}')
+  omega = temperature ** (-np.arange(dim // 4) / (dim // 4))
+  centres = np.meshgrid(*(2 * (np.arange(n) + 0.5) / n - 1 for n in grid), indexing='ij')
+  return np.concatenate([2 * np.pi * p.reshape(-1, 1) * omega for p in centres], 1).astype(np.float32)
+
+
+def resize(table: Array, old: tuple[int, int], new: tuple[int, int], *, antialias: bool = False) -> Array:
   """Positions for another grid by bicubic interpolation.
 
   The same as `torch.nn.functional.interpolate(mode='bicubic', align_corners=False)`: pixel centres at half-integers,
-  the cubic of Keys with a = -0.75, borders repeated, no smoothing when shrinking.
+  the cubic of Keys with a = -0.75, borders repeated, no smoothing when shrinking. With its `antialias`: a = -0.5, the cubic
+  as wide as the places of the smaller grid, what lies beyond the borders left out.
 
   Args:
     table: [rows*columns d] for the grid `old`.
     old: (rows, columns) of the table.
     new: (rows, columns) wanted.
+    antialias: as torch takes it.
 
   Returns:
     [rows*columns d] for the grid `new`; the table itself where both agree.
@@ -56,17 +84,27 @@ def resize(table: Array, old: tuple[int, int], new: tuple[int, int]) -> Array:
   """
   if tuple(old) == tuple(new):
     return table
-  rows, columns = (_bicubic(o, n) for o, n in zip(old, new, strict=True))
+  weights = _smoothed if antialias else _bicubic
+  rows, columns = (weights(o, n) for o, n in zip(old, new, strict=True))
   return jnp.einsum('Rr,Cc,rcd->RCd', rows, columns, table.reshape(*old, -1)).reshape(-1, table.shape[-1])
 
 
-def _bicubic(old: int, new: int, a: float = -0.75) -> np.ndarray:
+def _bicubic(old: int, new: int) -> np.ndarray:
   weights = np.zeros((new, old), np.float32)
   for i in range(new):
     centre = (i + 0.5) * old / new - 0.5
     left = math.floor(centre)
     for j in range(left - 1, left + 3):
-      t = abs(centre - j)
-      cubic = ((a + 2) * t - (a + 3)) * t * t + 1 if t <= 1 else ((t - 5) * t + 8) * t * a - 4 * a
-      weights[i, min(max(j, 0), old - 1)] += cubic
+      weights[i, min(max(j, 0), old - 1)] += _cubic(abs(centre - j), -0.75)
   return weights
+
+
+def _smoothed(old: int, new: int) -> np.ndarray:
+  wide = max(old / new, 1)
+  places = (np.arange(new)[:, None] + 0.5) * old / new - 0.5 - np.arange(old)
+  weights = np.vectorize(lambda t: _cubic(abs(t) / wide, -0.5) if abs(t) < 2 * wide else 0.0)(places)
+  return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _cubic(t: float, a: float) -> float:
+  return ((a + 2) * t - (a + 3)) * t * t + 1 if t <= 1 else ((t - 5) * t + 8) * t * a - 4 * a

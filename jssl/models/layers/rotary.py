@@ -1,24 +1,55 @@
 """Rotary positions: queries and keys are turned by an angle that grows with their place."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import jax.numpy as jnp
 
 from jssl.types import Array
 
 
-def angles(places: Array, dim: int, theta: float = 10_000.0) -> Array:
+def angles(places: Array, dim: int, theta: float = 10_000.0, scaling: Mapping[str, Any] | None = None) -> Array:
   """p theta^(-2i/d), the angle by which the i-th pair of features of a token at place p is turned.
 
   Args:
     places: [...] of the tokens, integers.
     dim: d, the width of a head.
     theta: 2 pi of it is the longest wavelength.
+    scaling: as in `stretch`, for more places than a network was first trained on; None for none.
 
   Returns:
     [... d/2], float32.
 
   Reference: Su et al. (RoFormer), arXiv:2104.09864, Eq. 15.
   """
-  return places[..., None] / theta ** (jnp.arange(0, dim, 2) / dim)
+  wavelengths = theta ** (jnp.arange(0, dim, 2) / dim)
+  return places[..., None] / (wavelengths if scaling is None else stretch(wavelengths, scaling))
+
+
+def stretch(wavelengths: Array, scaling: Mapping[str, Any]) -> Array:
+  """Longer wavelengths, by which a network takes longer texts than those that it was first trained on.
+
+  'linear' multiplies all of them by `factor`. 'llama3' leaves those that go more than `high_freq_factor` times into
+  `original_max_position_embeddings`, multiplies those that go less than `low_freq_factor` times into it, and interpolates frequencies between.
+
+  Args:
+    wavelengths: over 2 pi, in tokens.
+    scaling: `type` and the numbers above, by the names of transformers.
+
+  Raises:
+    ValueError: another type.
+
+  Reference: Chen, Wong, Chen, Tian 2023, arXiv:2306.15595, section 2.3 ('linear'); 'llama3' is that of the official code of Llama 3.1
+    (models/llama3/reference_impl/model.py, apply_scaling).
+  """
+  match scaling:
+    case {'type': 'linear', 'factor': factor}:
+      return wavelengths * factor
+    case {'type': 'llama3', 'factor': factor, 'low_freq_factor': low, 'high_freq_factor': high, 'original_max_position_embeddings': length}:
+      kept = jnp.clip((length / (2 * math.pi * wavelengths) - low) / (high - low), 0, 1)
+      return wavelengths / (kept + (1 - kept) / factor)
+  raise ValueError(f"unknown scaling of rotary positions {dict(scaling)}: expected the type 'linear' or 'llama3' and its numbers")
 
 
 def turned(x: Array, angles: Array) -> Array:

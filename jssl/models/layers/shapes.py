@@ -1,4 +1,4 @@
-"""Shapes of what a network stands on."""
+"""Shapes of a network's input."""
 
 from collections.abc import Sequence
 

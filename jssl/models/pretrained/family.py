@@ -20,7 +20,7 @@ Options = Mapping[str, tuple[str, Any]]
 
 
 class Head(NamedTuple):
-  """A head that folders of a family may hold beside the network.
+  """A head that folders of a family may hold in addition to the network.
 
   Attributes:
     network: its name in `jssl.tables.MODELS`.
@@ -39,13 +39,14 @@ class Family(NamedTuple):
   Attributes:
     network: its name in `jssl.tables.MODELS`.
     kind: its class.
-    options: (config.json, folder) -> options of the network; PretrainedError where the folder describes what jssl cannot compute.
+    options: (config.json, folder) -> options of the network, one of which may be a function that is called where it is not given;
+      PretrainedError where the folder describes what jssl cannot compute.
     names: the network -> the map of names of its parameters.
     config: the network -> config.json, the inverse of `options`.
     prefixes: of the tensors' names, 'bert.', where the network is part of a task model; the first that occurs is left out.
     ignored: regular expression for the names of tensors, without their prefix, that are not the network's: buffers, heads.
     rename: old name of a tensor -> the one in `names`.
-    heads: name -> `Head`; their tensors are named in full, with their prefix.
+    heads: name -> `Head`; their tensors are named in full, or without the prefix.
   """
 
   network: str
@@ -101,6 +102,7 @@ def from_folder(
   if depth is not None and 'depth' not in options:
     raise PretrainedError(f'{folder} holds a {family.network}, whose depth cannot be chosen: leave depth out')
   options |= asked | (dict(depth=first_of(options['depth'], depth, folder)) if depth is not None else {})
+  options = {option: value() if callable(value) else value for option, value in options.items()}
   net = make(on, **options, rngs=rngs)
   # What a saved model is made of again, without the folder.
   net.described = json.dumps(dict(name=family.network, **options))
@@ -112,7 +114,7 @@ def head_from_folder(on, *, folder: str, head: str, part: str | None = None, dty
   """A head with the weights of a folder: that of masked or causal language modelling, of classification, or a projection.
 
   Args:
-    on: width of what it stands on, or the module stood on.
+    on: width of its input, or the module that feeds it.
     folder, part: as in `from_folder`.
     head: which of those that the family knows.
     dtype, rngs: as the head takes them.
@@ -133,7 +135,12 @@ def head_from_folder(on, *, folder: str, head: str, part: str | None = None, dty
   net.described = json.dumps(dict(name=found.network, **options))
   names = found.names(net)
   wanted = {name for entry in names.values() for name in entry.names}
-  return fill(net, files.stored(folder, lambda name: name if name in wanted else None), names, folder=folder)
+
+  def rename(key):
+    plain = [key, *(key.removeprefix(prefix) for prefix in family.prefixes)]
+    return next((name for x in plain for name in (x, family.rename(x)) if name in wanted), None)
+
+  return fill(net, files.stored(folder, rename), names, folder=folder)
 
 
 def write_folder(folder: str | Path, net: nnx.Module, family: str, *, dtype: str = 'float32') -> None:

@@ -73,7 +73,7 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], dtype: str = 'float16')
   path.chmod(0o644)  # the writer lets nobody else read it
 
 
-def write_tokenizer(folder: Path, text: str, *, length: int, pad: int | None) -> None:
+def write_tokenizer(folder: Path, text: str, *, length: int, pad: int | None, types: bool = True) -> None:
   """tokenizer.json and tokenizer_config.json, by which Hugging Face makes of texts what the tokenizer does by itself.
 
   Classes such as BertTokenizer take the vocabulary alone and cut texts in their own way, so none of them is named.
@@ -83,11 +83,13 @@ def write_tokenizer(folder: Path, text: str, *, length: int, pad: int | None) ->
     text: the tokenizer, as a tokenizer.json has it.
     length: tokens at which texts are cut.
     pad: the id of padding.
+    types: whether the network has token types for the two texts of a pair.
   """
   found = json.loads(text) | dict(truncation=None, padding=None)  # which are asked for when it is called
   special = {token['id']: token['content'] for token in found.get('added_tokens', ()) if token['special']}
   named = {f'{role}_token': name for role, names in SPECIAL.items() for name in names if name in special.values()}
   named |= {'pad_token': special[pad]} if pad in special else {}
+  named |= {} if types else {'model_input_names': ['input_ids', 'attention_mask']}
   config = dict(tokenizer_class='PreTrainedTokenizerFast', model_max_length=length, **named)
   (folder / 'tokenizer.json').write_text(json.dumps(found, ensure_ascii=False, indent=2), 'utf-8')
   (folder / 'tokenizer_config.json').write_text(json.dumps(config, ensure_ascii=False, indent=2) + '\n', 'utf-8')

@@ -17,11 +17,12 @@ from jssl.storage import near, reach
 
 # option of `sized` -> key of config.json, and what transformers takes where the key is missing
 OPTIONS = dict(
-  vocabulary=('vocab_size', 50257), width=('n_embd', 768), depth=('n_layer', 12), heads=('n_head', 12), length=('n_positions', 1024)
-)
+  vocabulary=('vocab_size', 50257), width=('n_embd', 768), depth=('n_layer', 12), heads=('n_head', 12), length=('n_positions', 1024),
+  epsilon=('layer_norm_epsilon', 1e-5), pad=('pad_token_id', None),
+)  # fmt: skip
 # key of config.json -> the only value that can be read, which is also what a missing key means
 EXPECTED = dict(
-  model_type='gpt2', activation_function='gelu_new', layer_norm_epsilon=1e-5, scale_attn_weights=True, n_inner=None,
+  model_type='gpt2', activation_function='gelu_new', scale_attn_weights=True,
   scale_attn_by_inverse_layer_idx=False, add_cross_attention=False, tie_word_embeddings=True, quantization_config=None, auto_map=None,
 )  # fmt: skip
 
@@ -69,8 +70,10 @@ def sized(
   width: int,
   depth: int,
   heads: int,
+  hidden: int | None = None,
   dropout: float = 0.0,
   pad: int | None = 0,
+  epsilon: float = 1e-5,
   remat: bool = False,
   dtype: str = 'float32',
   rngs: nnx.Rngs,
@@ -80,7 +83,7 @@ def sized(
   Args:
     on: (n,), as in `CausalLm`.
     length: number of positions, n or more.
-    vocabulary, width, depth, heads, dropout, pad, remat, dtype, rngs: as in `CausalLm`.
+    vocabulary, width, depth, heads, hidden, dropout, pad, epsilon, remat, dtype, rngs: as in `CausalLm`.
 
   Raises:
     ValueError: n is longer.
@@ -89,19 +92,20 @@ def sized(
   """
   if (n := sequence_length(on)) > length:
     raise ValueError(f'a GPT-2 of {length} positions was given texts of {n} tokens: choose texts of at most {length} tokens')
-  options = dict(vocabulary=vocabulary, width=width, depth=depth, heads=heads, dropout=dropout, pad=pad, remat=remat, dtype=dtype)
-  return CausalLm((length,), **options, rngs=rngs)
+  options = dict(vocabulary=vocabulary, width=width, depth=depth, heads=heads, hidden=hidden, dropout=dropout, pad=pad, epsilon=epsilon)
+  return CausalLm((length,), **options, remat=remat, dtype=dtype, rngs=rngs)
 
 
 def options_of(net: CausalLm) -> dict[str, Any]:
   """The options by which `sized` makes a network that takes the parameters of this one and computes the same."""
-  told = ('vocabulary', 'length', 'dropout', 'pad', 'remat', 'dtype')
+  told = ('vocabulary', 'length', 'hidden', 'dropout', 'pad', 'epsilon', 'remat', 'dtype')
   return dict(width=net.dim, depth=net_depth(net), heads=net.blocks.attention.heads, **{option: getattr(net, option) for option in told})
 
 
 def options_in(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
   """The options of `sized` from config.json."""
-  return read_options(config, folder, OPTIONS, EXPECTED)
+  hidden = {} if config.get('n_inner') is None else dict(hidden=('n_inner', 3072))
+  return read_options(config, folder, OPTIONS | hidden, EXPECTED)
 
 
 def names(net: CausalLm) -> Names:
@@ -138,11 +142,18 @@ def write(folder: str | Path, net: CausalLm, *, tokenizer: str | Path, dtype: st
 
 
 def config_of(net: CausalLm) -> dict[str, Any]:
-  """config.json of a CausalLm whose table is tied."""
-  given = dict(vocabulary=net.vocabulary, width=net.dim, depth=net_depth(net), heads=net.blocks.attention.heads, length=net.length)
+  """config.json of a CausalLm.
+
+  Raises:
+    PretrainedError: it reads logits off a table of their own.
+  """
+  if net.output is not None:
+    raise PretrainedError('a CausalLm with tied=False cannot be written as a GPT-2, whose logits are read off the table of its embeddings')
+  given = dict(width=net.dim, depth=net_depth(net), heads=net.blocks.attention.heads)
+  given |= {option: getattr(net, option) for option in OPTIONS.keys() - given.keys()}
   return {key: given[option] for option, (key, _) in OPTIONS.items()} | dict(
-    architectures=['GPT2LMHeadModel'], model_type='gpt2', activation_function='gelu_new', layer_norm_epsilon=1e-5,
-    resid_pdrop=net.dropout, embd_pdrop=net.dropout, attn_pdrop=net.dropout, pad_token_id=net.pad, bos_token_id=None, eos_token_id=None,
+    architectures=['GPT2LMHeadModel'], model_type='gpt2', activation_function='gelu_new', n_inner=net.hidden,
+    resid_pdrop=net.dropout, embd_pdrop=net.dropout, attn_pdrop=net.dropout, bos_token_id=None, eos_token_id=None,
   )  # fmt: skip
 
 

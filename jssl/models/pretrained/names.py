@@ -95,13 +95,14 @@ def tensors_of(net: nnx.Module, names: Names) -> dict[str, np.ndarray]:
 
 
 def written(params: Mapping[str, np.ndarray], names: Names) -> dict[str, np.ndarray]:
-  """Parameters by path -> tensors by their names in a file."""
+  """Parameters by path -> tensors by their names in a file; of several that write to one tensor each is a part, in the order of the map."""
   found = {}
 
   def put(entry, x, layer=''):
     for name, tensor in zip(entry.names, entry.write(x), strict=True):
       if name and tensor is not None:
-        found[name.replace(LAYER, layer)] = tensor
+        name = name.replace(LAYER, layer)
+        found[name] = np.concatenate([found[name], tensor]) if name in found else tensor
 
   for path, entry in names.items():
     if _stacked(entry):

@@ -56,7 +56,7 @@ def masked_lm_head(on: int | nnx.Module, *, dtype: str = 'float32', rngs: nnx.Rn
   """The head that `masked_lm` was trained with, to be tied to its table.
 
   Args:
-    on: width of the tokens, or the module stood on.
+    on: width of the tokens, or the module that feeds it.
     dtype, rngs: as in `LmHead`.
 
   Raises:

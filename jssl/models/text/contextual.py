@@ -1,4 +1,4 @@
-"""A BERT that reads a text beside vectors of the corpus that the text is from."""
+"""A BERT that reads a text together with vectors of the corpus that the text is from."""
 
 import jax
 import jax.numpy as jnp

@@ -3,13 +3,14 @@
 Ids are int32, [b n], padded at the end.
 """
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models.heads.shapes import width_of
+from jssl.models.layers.activations import activation as named
 from jssl.models.layers.attention import Attention
-from jssl.models.layers.blocks import Block, FeedForward, scan, stacked
+from jssl.models.layers.blocks import Block, FeedForward, scan, scan_cached, stacked
+from jssl.models.layers.cache import Cache, empty, places_of, visible
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
@@ -29,9 +30,11 @@ class CausalLm(nnx.Module):
     depth: number of blocks.
     heads: of the attention.
     ratio: width of a block's hidden layer over d.
+    hidden: width of a block's hidden layer; None for what `ratio` says.
     dropout: rate, of the embedding and in the blocks, of attention probabilities too.
     pad: the id of padding; None where every id is a token, as in GPT-2, and `mask` tells padding from tokens.
     tied: logits are inner products with the table of embeddings; otherwise with a table of their own.
+    epsilon: of the normalisations.
     std: of kernels and tables.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
@@ -53,33 +56,36 @@ class CausalLm(nnx.Module):
     depth: int,
     heads: int,
     ratio: float = 4.0,
+    hidden: int | None = None,
     dropout: float = 0.0,
     pad: int | None = 0,
     tied: bool = True,
+    epsilon: float = 1e-5,
     std: float = 0.02,
     remat: bool = False,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
     self.length, self.dim, self.vocabulary = sequence_length(on), width, vocabulary
-    self.dropout, self.pad, self.remat, self.dtype = dropout, pad, remat, dtype
+    self.hidden, self.dropout, self.pad, self.remat, self.dtype = hidden or int(width * ratio), dropout, pad, remat, dtype
+    self.epsilon = epsilon
     normal = nnx.initializers.normal(std)
     self.table = nnx.Param(normal(rngs.params(), (vocabulary, width)))
     self.positions = nnx.Param(normal(rngs.params(), (self.length, width)))
     self.output = None if tied else nnx.Param(normal(rngs.params(), (vocabulary, width)))
     options = dict(
       heads=heads,
-      ratio=ratio,
+      hidden=self.hidden,
       dropout=dropout,
       attention_dropout=dropout,
       causal=True,
       activation='gelu_tanh',
-      epsilon=1e-5,
+      epsilon=epsilon,
       std=std,
       dtype=dtype,
     )
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale='depth', rngs=rngs)
-    self.norm = LayerNorm(width, epsilon=1e-5, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, ids: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Features:
     """Encode sequences.
@@ -99,6 +105,38 @@ class CausalLm(nnx.Module):
     y, layers = scan(self.blocks, x, mask=mask, keys=None if keys is None else fold(keys, 1), remat=self.remat)
     y = self.norm(y)
     return Features(y, y[jnp.arange(len(y)), last(mask)], jnp.concatenate([x[None], layers]))
+
+  def start(self, batch: int, length: int) -> Cache:
+    """A cache for `decode`, of `length` tokens an example.
+
+    Raises:
+      ValueError: there are fewer positions.
+    """
+    if length > self.length:
+      raise ValueError(f'a cache of {length} tokens was asked for, and there are {self.length} positions: choose at most {self.length}')
+    return empty(self.blocks, batch, length, self.dtype)
+
+  def decode(self, ids: Array, cache: Cache, place: int | Array, *, mask: Array | None = None) -> tuple[Features, Cache]:
+    """Encode further tokens of sequences, each of which attends to those before it.
+
+    Texts of unequal lengths are begun with their padding, at place 0; the tokens that follow are written over it, each at a place of
+    its own, which [b] gives.
+
+    Args:
+      ids: [b t] int32, padded at the end.
+      cache: from `start`, or from the call before.
+      place: [] or [b], where the first of them stands; place + t is at most the length of the cache.
+      mask: [b t] bool, True = token; None for ids other than `pad`. It says at which token `pooled` is.
+
+    Returns:
+      Features as those of a call on the whole sequences, at these tokens; and the cache with them.
+    """
+    places = places_of(place, ids.shape[1])
+    x = (look_up(self.table[...], ids) + look_up(self.positions[...], places)).astype(self.dtype)
+    y, layers, cache = scan_cached(self.blocks, x, cache, places=places, mask=visible(places, cache.k.shape[2]))
+    y = self.norm(y)
+    at = last(self.attended(ids) if mask is None else mask)
+    return Features(y, y[jnp.arange(len(y)), at], jnp.concatenate([x[None], layers])), cache
 
   def attended(self, ids: Array) -> Array:
     """[b n] ids -> [b n] bool, which are no padding."""
@@ -253,20 +291,22 @@ class TokenDecoder(nnx.Module):
 
 
 class LmHead(nnx.Module):
-  """From tokens to logits over a vocabulary: optionally linear, GELU, norm; then inner products with a table.
+  """From tokens to logits over a vocabulary: optionally linear, activation, norm; then inner products with a table.
 
   Args:
-    on: width of the tokens, or the module stood on.
-    vocabulary: v; None for that of the module stood on.
-    transform: with the linear map, GELU and normalisation (BERT's head of masked tokens).
+    on: width of the tokens, or the module that feeds it.
+    vocabulary: v; None for that of the module that feeds it.
+    transform: with the linear map, activation and normalisation (BERT's head of masked tokens).
     transform_bias: of the linear map and of the normalisation.
+    width: of what the linear map gives, and of the table; None for that of the tokens.
+    activation: one of `activations.ACTIVATIONS`.
     epsilon: of the normalisation.
     tied: the table is given with every call, the encoder's `table`; otherwise the head has one of its own.
     dtype: to compute in; parameters are float32.
     rngs: as nnx asks for.
 
   Raises:
-    ValueError: no vocabulary is known.
+    ValueError: no vocabulary is known, or an unknown activation.
 
   Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3.1, and the official code for the
     transform and the bias; Press, Wolf, EACL 2017, arXiv:1608.05859 (tied tables).
@@ -279,6 +319,8 @@ class LmHead(nnx.Module):
     vocabulary: int | None = None,
     transform: bool = True,
     transform_bias: bool = True,
+    width: int | None = None,
+    activation: str = 'gelu',
     epsilon: float = 1e-12,
     tied: bool = True,
     dtype: str = 'float32',
@@ -288,16 +330,17 @@ class LmHead(nnx.Module):
     if self.dim is None:
       raise ValueError(f'an LmHead on {type(on).__name__} needs to know how many ids there are: give vocabulary')
     options = dict(dtype=jnp.dtype(dtype), rngs=rngs)
-    self.linear = nnx.Linear(d, d, use_bias=transform_bias, kernel_init=kernel_init(0.02), **options) if transform else None
-    self.norm = LayerNorm(d, epsilon=epsilon, use_bias=transform_bias, **options) if transform else None
+    width, self.activation = width or d, named(activation)
+    self.linear = nnx.Linear(d, width, use_bias=transform_bias, kernel_init=kernel_init(0.02), **options) if transform else None
+    self.norm = LayerNorm(width, epsilon=epsilon, use_bias=transform_bias, **options) if transform else None
     self.bias = nnx.Param(jnp.zeros(self.dim))
-    self.table = None if tied else nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (self.dim, d)))
+    self.table = None if tied else nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (self.dim, width)))
 
   def __call__(self, tokens: Array, table: Array | None = None, *, keys: Keys | None = None) -> Array:
     """[... n d], and for a tied head the table [v d] -> [... n v], float32."""
     x = tokens.astype(self.dtype)
     if self.linear is not None:
-      x = self.norm(jax.nn.gelu(self.linear(x), approximate=False))
+      x = self.norm(self.activation(self.linear(x)))
     table = table if self.table is None else self.table[...]
     return jnp.matmul(x, table.astype(x.dtype).T, preferred_element_type=jnp.float32) + self.bias[...]
 

@@ -1,4 +1,4 @@
-"""A vision transformer told the level of noise, and its decoder to pixels and noise."""
+"""A vision transformer conditioned on the noise level, and its decoder to pixels and noise."""
 
 import jax
 import jax.numpy as jnp

@@ -18,7 +18,7 @@ class Embedding(nnx.Module):
   Args:
     on: a network, or numbers of any shape.
     count: vectors in the table.
-    dim: their width; None for that of the network stood on.
+    dim: their width; None for that of the network that feeds it.
     std: of the normal distribution they start from; 1/sqrt(dim) unless given.
     unit: scale what is looked up to unit length. Rescaling the table after each update instead, as papers on knowledge
       graphs do, is this with the radial part of the gradient left out, which is zero here.
