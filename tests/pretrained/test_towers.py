@@ -122,6 +122,10 @@ def test_pooling_of_a_modernbert(opened, tmp_path):
   (tmp_path / '1_Pooling' / 'config.json').write_text(json.dumps(dict(pooling_mode_mean_tokens=True)))
   assert opened('modernbert', {}).pool == 'mean'
   assert opened('modernbert', {}, pool='cls').pool == 'cls'
+  (tmp_path / '1_Pooling' / 'config.json').write_text(json.dumps(dict(pooling_mode_mean_sqrt_len_tokens=True)))
+  with pytest.raises(PretrainedError, match="pools by 'sqrt'"):
+    opened('modernbert', {})
+  assert opened('modernbert', {}, pool='mean').pool == 'mean'
 
 
 def test_fewer_blocks(opened):

@@ -154,3 +154,6 @@ SIGLIP = Family(
   'text_tower', TextTower, siglip_options, names, siglip_config, ignored=IGNORED, rename=prefixed,
   heads=dict(scale=Head('scale', lambda config: dict(init=10.0, max=math.inf, bias=-10.0), scale_names)),
 )  # fmt: skip
+# Folders of a tower alone have no scale.
+CLIP_TEXT = CLIP._replace(heads=dict(projection=CLIP.heads['projection']))
+SIGLIP_TEXT = SIGLIP._replace(heads={})

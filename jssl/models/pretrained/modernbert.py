@@ -33,17 +33,22 @@ KINDS = dict(full_attention='global_rope_theta', sliding_attention='local_rope_t
 
 
 def options_in(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-  """The options of a ModernBert from config.json, and the pooling of Sentence Transformers where the folder has one.
+  """The options of a ModernBert from config.json, and how it pools where that is not given."""
+  found = read_options(as_before(config, folder), folder, OPTIONS, EXPECTED)
+  return found | dict(pool=partial(pool_in, found['pool'], folder))
+
+
+def pool_in(pool: str, folder: Path) -> str:
+  """How a folder pools: as Sentence Transformers where it is one of theirs, else as its classifier.
 
   Raises:
-    PretrainedError: it describes another network.
+    PretrainedError: it pools in another way than by the mean or the first token.
   """
-  found = read_options(as_before(config, folder), folder, OPTIONS, EXPECTED)
   if (folder / 'modules.json').exists() or (folder / '1_Pooling').exists():
-    found |= dict(pool=read_pool(folder))
-  if found['pool'] not in ('mean', 'cls'):
-    raise PretrainedError(f"{folder} pools by {found['pool']!r}: only 'mean' or 'cls' can be read")
-  return found
+    pool = read_pool(folder)
+  if pool not in ('mean', 'cls'):
+    raise PretrainedError(f"{folder} pools by {pool!r}: only 'mean' or 'cls' can be read, or give pool yourself")
+  return pool
 
 
 def as_before(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
