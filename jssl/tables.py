@@ -30,9 +30,9 @@ class Table(MutableMapping[str, Any]):
     entry = self._entries.get(name, name if own_name(name) else None)
     if entry is None:
       raise KeyError(name)
-    if isinstance(entry, str):
+    if isinstance(entry, str):  # the name itself is a user's own
       module, _, attribute = entry.partition(':')
-      entry = getattr(importlib.import_module(module if own_name(name) else f'jssl.{self.room}.{module}'), attribute)
+      entry = getattr(importlib.import_module(module if entry == name else f'jssl.{self.room}.{module}'), attribute)
     if self.wrap:
       module, _, attribute = self.wrap.partition(':')
       entry = getattr(importlib.import_module(f'jssl.{self.room}.{module}'), attribute)(entry)
