@@ -159,7 +159,7 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     ):
       raise ConfigError(
         f'{place} takes {pad} for the id of padding, and the column {column!r} is padded with {on.pad}: give the tokenizer of the network, '
-        '--config.data.tokenizer=FOLDER/tokenizer.json'
+        '--config.data.tokenizer=FOLDER/tokenizer.json; where that is its tokenizer, pad_token_id in the config.json of the folder is wrong'
       )
     return made[name]
 
