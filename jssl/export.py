@@ -1,6 +1,6 @@
 """A trained text encoder as a folder that other libraries open, and in which texts get the vectors that `Model.encode` gives them.
 
-Such a folder holds a BERT and its tokenizer. A model that computes anything else is refused.
+Such a folder holds a BERT or a relative of it, such as RoBERTa, and its tokenizer. A model that computes anything else is refused.
 """
 
 from pathlib import Path
@@ -80,7 +80,7 @@ def write(artefact: Artefact, folder: str | Path, format: str, *, network: str |
       bert.write(part, net, **given, normalize=normalize, similarity=artefact.config['similarity'])
     else:
       bert.write_network(part, net, **given)
-    (part / artefacts.CARD).write_text(_card(artefact, name, format, tokenizer is not None), 'utf-8')
+    (part / artefacts.CARD).write_text(_card(artefact, name, format, net, tokenizer is not None), 'utf-8')
 
 
 def _unlike(artefact: Artefact, name: str, net: object, format: str) -> str | None:
@@ -99,16 +99,18 @@ def _unlike(artefact: Artefact, name: str, net: object, format: str) -> str | No
   tokens, column = artefact.tokenizer, data.spec[on[5:]]
   if not is_tokens(column, tokens):
     return None if format == PLAIN else f'it reads {on[5:]!r} as ids, and the tokenizer that made them is not known'
-  if net.pad != 0:
-    return f'its network takes {net.pad} for the id of padding, and its tokenizer pads with 0; set pad=0 in its config'
+  if net.pad != column.pad:
+    return f'its network takes {net.pad} for the id of padding, and its tokenizer pads with {column.pad}; set pad={column.pad} in its config'
   if format == SENTENCES and net.pool not in bert.POOLS.values():
     return f"its network pools by {net.pool!r}, and Sentence Transformers by 'mean', 'cls' or 'sqrt'"
   return None
 
 
-def _card(artefact: Artefact, name: str, format: str, texts: bool) -> str:
+def _card(artefact: Artefact, name: str, format: str, net: Bert, texts: bool) -> str:
   """A card with the head that the Hugging Face hub reads; `texts`: the folder has a tokenizer."""
   library, task, use = FORMATS[format]
+  use = use if texts else IDS
+  use = use if bert.family_for(net) in bert.POOLERS else use.replace(', add_pooling_layer=False', '')
   column = artefacts.column_of(artefact.config, name)
   config = {**artefact.config, 'encoder': name, 'input': column, 'inputs': dict(name='columns', names=[column]), 'transform': None}
-  return f'---\nlibrary_name: {library}\npipeline_tag: {task}\n---\n\n' + artefacts.card(config, texts=texts, use=use if texts else IDS)
+  return f'---\nlibrary_name: {library}\npipeline_tag: {task}\n---\n\n' + artefacts.card(config, texts=texts, use=use)

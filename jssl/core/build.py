@@ -154,6 +154,13 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
       networks[name], made[name] = network(create)
     if isinstance(on, Column) and (rows := rows_of(made[name])) is not None and rows < (size := on.size or counted(data, column)):
       raise ConfigError(f'{place} has {rows} vectors, and the column that it looks up has numbers up to {size - 1}: give at least {size}')
+    if (
+      isinstance(on, Column) and on.size and on.pad is not None and 'pad' not in spec and (pad := getattr(made[name], 'pad', on.pad)) != on.pad
+    ):
+      raise ConfigError(
+        f'{place} takes {pad} for the id of padding, and the column {column!r} is padded with {on.pad}: give the tokenizer of the network, '
+        '--config.data.tokenizer=FOLDER/tokenizer.json; where that is its tokenizer, pad_token_id in the config.json of the folder is wrong'
+      )
     return made[name]
 
   for name in ('backbone', *c['heads']):
