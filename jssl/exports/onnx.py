@@ -59,8 +59,12 @@ def write(folder: Path, encoder: Encoder, outputs: Sequence[str], bound: float) 
   except Exception as error:  # of jax2onnx, of any type
     raise ConfigError(f'jax2onnx cannot convert this network ({first_line(error)}); export the model as stablehlo') from error
   batch = examples(encoder)
-  session = onnxruntime.InferenceSession(str(folder / FILE), providers=['CPUExecutionProvider'])
-  found = dict(zip(names, session.run(names, {encoder.column: batch}), strict=True))
+  onnxruntime.set_default_logger_severity(3)
+  try:
+    session = onnxruntime.InferenceSession(str(folder / FILE), providers=['CPUExecutionProvider'])
+    found = dict(zip(names, session.run(names, {encoder.column: batch}), strict=True))
+  except Exception as error:  # of onnxruntime, of any type
+    raise ConfigError(f'onnxruntime cannot run what jax2onnx made of this network ({first_line(error)}); export it as stablehlo') from error
   with jax.default_matmul_precision('highest'):
     compare(found, encoder.expected(batch), bound)
   return USE.format(column=encoder.column)

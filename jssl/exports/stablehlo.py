@@ -46,7 +46,10 @@ def write(folder: Path, encoder: Encoder, platforms: Sequence[str], bound: float
       made = export.export(jax.jit(lambda x: encoder.call(encoder.weights, x)), platforms=platforms)(x)
   except Exception as error:  # of a network that asks for a batch of known size, of any type
     raise ConfigError(f'the network cannot be exported as stablehlo ({first_line(error)}); write its shapes as x.shape, not len(x)') from error
-  (folder / FILE).write_bytes(made.serialize())
+  try:
+    (folder / FILE).write_bytes(made.serialize())
+  except ImportError as error:
+    raise ConfigError(f"jax.export writes by flatbuffers ({first_line(error)}): pip install 'jssl[stablehlo]'") from error
   given = ()
   if beside:
     from safetensors.numpy import load_file, save_file
