@@ -131,7 +131,7 @@ def write(
       if tokenizer is not None:
         files.write_tokenizer(part, tokenizer.to_str(), length=column.length, pad=column.pad)
     _check_folder(part, net, family, encoder_of(artefact, name, ('tokens',)), artefact)
-    use = _use(artefact, format, family, tokenizer)
+    use = _use(artefact, format, family, artefacts.column_of(artefact.config, name), tokenizer)
     library = 'timm' if family.startswith('timm/') else FORMATS[format].library
     (part / artefacts.CARD).write_text(_card(artefact, name, format, tokenizer is not None, use, library), 'utf-8')
 
@@ -275,7 +275,7 @@ def _unlike(artefact: Artefact, name: str, net: object, format: str) -> str | No
   column = data.spec[on[5:]]
   viewed = name == config['encoder'] or on == f'data.{data.inputs}'
   plain = (view['name'], list(view.get('names', ())), view.get('lists') or None) == ('columns', [on[5:]], None)
-  if viewed and not plain and not (_pixels(artefact) and on == f'data.{data.inputs}'):
+  if viewed and not plain and not _pixels(artefact, on[5:]):
     return f'its inputs pass through the view {view["name"]!r}, and such a folder gives the network {on[5:]!r} as they are'
   if not is_tokens(column, artefact.tokenizer):
     return None if format == PLAIN else f'it reads {on[5:]!r} as ids, and the tokenizer that made them is not known'
@@ -288,29 +288,35 @@ def _unlike(artefact: Artefact, name: str, net: object, format: str) -> str | No
   return None
 
 
-def _pixels(artefact: Artefact) -> dict[str, Any] | None:
-  """Mean and standard deviation of pictures whose view does nothing but standardise them; None of other inputs."""
-  view, (name, column) = artefact.config['inputs'], (artefact.data.inputs, artefact.data.spec[artefact.data.inputs])
+def _pixels(artefact: Artefact, name: str) -> dict[str, Any] | None:
+  """Mean and standard deviation of a column of pictures whose view does nothing but standardise them; None of another."""
+  view, column = artefact.config['inputs'], artefact.data.spec[name]
   size = view.get('size')
   whole = size is None or column.shape[:2] == ((size, size) if isinstance(size, int) else tuple(size))
-  if view['name'] != 'plain' or not whole or view.get('column', name) != name or not is_picture(name, column.shape, column.dtype):
+  if (
+    name != artefact.data.inputs
+    or view['name'] != 'plain'
+    or not whole
+    or view.get('column', name) != name
+    or not is_picture(name, column.shape, column.dtype)
+  ):
     return None
   each = lambda value, default: np.broadcast_to(np.float64(default if value is None else value), column.shape[-1]).tolist()
   return dict(mean=each(view.get('mean'), 0), std=each(view.get('std'), 1))
 
 
-def _use(artefact: Artefact, format: str, family: str, tokenizer: Any) -> str:
+def _use(artefact: Artefact, format: str, family: str, column: str, tokenizer: Any) -> str:
   """Code that opens a folder of weights."""
   if family == 'bert':
     return FORMATS[format].use if tokenizer is not None else IDS
-  pixels = _pixels(artefact)
+  pixels = _pixels(artefact, column)
   return (TIMM if family.startswith('timm/') else OTHER) + (PIXELS.format(**pixels) if pixels else '')
 
 
 def _card(artefact: Artefact, name: str, format: str, texts: bool, use: str, library: str) -> str:
   """A card with the head that the Hugging Face hub reads; `texts`: the folder has a tokenizer."""
   column, config = artefacts.column_of(artefact.config, name), artefact.config
-  if format not in (STABLEHLO, ONNX) and not _pixels(artefact):
+  if format not in (STABLEHLO, ONNX) and not _pixels(artefact, column):
     config = {**config, 'inputs': dict(name='columns', names=[column]), 'transform': None}
   elif name != config['encoder']:
     config = {**config, 'transform': None}
