@@ -39,6 +39,8 @@ FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.S | re.M)
 NOT_RUN = {
   'python3 -m venv': 'installs from a package index',
   'pip install': 'installs from a package index',
+  "'stablehlo')": 'needs flatbuffers; tests/test_programs.py runs it',
+  '--format onnx': 'needs jax2onnx; tests/test_programs.py runs it',
   'gcloud ': 'asks for TPU machines',
   '--topology': "needs the TPU's compiler; experiments/pod.py runs it",
   '#SBATCH': 'is read by SLURM',

@@ -11,7 +11,16 @@ from jssl.tables import FAMILIES
 from tests.pretrained import audio_cases, bertlike_cases, causal_cases, convolutional_cases, t5_cases, text_cases, tower_cases, vision_cases
 from tests.pretrained.case import absent
 
-CASES = {**audio_cases.CASES, **bertlike_cases.CASES, **causal_cases.CASES, **convolutional_cases.CASES, **t5_cases.CASES, **text_cases.CASES, **tower_cases.CASES, **vision_cases.CASES}
+CASES = {
+  **audio_cases.CASES,
+  **bertlike_cases.CASES,
+  **causal_cases.CASES,
+  **convolutional_cases.CASES,
+  **t5_cases.CASES,
+  **text_cases.CASES,
+  **tower_cases.CASES,
+  **vision_cases.CASES,
+}
 
 
 def padded(name, x, inputs, pad):
