@@ -28,7 +28,7 @@ CASES = {
   'llama, with biases, all heads and its own table': case(
     'LlamaForCausalLM', 'llama', attention_bias=True, mlp_bias=True, num_key_value_heads=6, head_dim=2
   ),
-  'llama 3': case('LlamaForCausalLM', 'llama', rope_parameters=LLAMA3, tie_word_embeddings=True, head_dim=8),
+  'llama 3': case('LlamaForCausalLM', 'llama', rope_parameters=LLAMA3, tie_word_embeddings=True, head_dim=8, max_position_embeddings=128),
   'llama, linear': case('LlamaModel', 'llama', rope_parameters=dict(rope_type='linear', rope_theta=30.0, factor=2.5)),
   'mistral': case('MistralForCausalLM', 'mistral', sliding_window=3),
   'mistral, without a window': case('MistralModel', 'mistral', sliding_window=None),
