@@ -21,6 +21,7 @@ CASES = {
   **tower_cases.CASES,
   **vision_cases.CASES,
 }
+FIRST = {case.family: name for name, case in reversed(CASES.items())}.values()  # one of each family; the others are marked long
 
 
 def padded(name, x, inputs, pad):
@@ -29,7 +30,7 @@ def padded(name, x, inputs, pad):
   return np.asarray(x) * mask
 
 
-@pytest.fixture(scope='module', params=CASES)
+@pytest.fixture(scope='module', params=[pytest.param(name, marks=[] if name in FIRST else pytest.mark.long) for name in CASES])
 def opened(request, tmp_path_factory):
   case = CASES[request.param]
   if why := absent(*(['timm'] if case.family.startswith('timm/') else [])):
