@@ -35,7 +35,7 @@ def encoder_options(kind: str, config: Mapping[str, Any], folder: Path) -> dict[
   activation, gated, name = PROJECTIONS[told]
   expected = dict(model_type=kind, is_decoder=False, dense_act_fn=name, is_gated_act=gated, quantization_config=None, auto_map=None)
   found = read_options(config, folder, OPTIONS if kind == 't5' else MT5, expected)
-  return found | dict(activation=activation, gated=gated, pool=read_pool(folder))
+  return found | dict(activation=activation, gated=gated, pool=partial(read_pool, folder))
 
 
 def options_in(kind: str, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
