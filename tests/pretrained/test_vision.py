@@ -50,6 +50,7 @@ def changed(folder, **keys):
   'family, keys, said',
   [
     ('vit', dict(hidden_act='mish'), "hidden_act = 'mish'"),
+    ('vit', dict(hidden_act=['gelu']), r"hidden_act = \['gelu'\]"),
     ('vit', dict(image_size='large'), "image_size = 'large'"),
     ('vit', dict(image_size=[8]), r'image_size = \[8\]'),
     ('vit', dict(image_size=2), 'image_size = 2'),
@@ -72,6 +73,8 @@ def changed(folder, **keys):
     ('timm/vit', dict(depth='12'), "depth = '12'"),
     ('timm/vit', dict(num_heads=3), '3 heads'),
     ('timm/vit', dict(img_size=2), 'img_size = 2'),
+    ('timm/vit', dict(img_size=None), 'img_size = None'),
+    ('timm/vit', dict(model_args=[1]), r'\[1\] as model_args'),
     ('timm/vit', dict(global_pool='map'), "global_pool = 'map'"),
     ('timm/vit', dict(no_embed_class=True), 'no_embed_class = True and 0 registers'),
     ('timm/vit', dict(act_layer='mish'), "act_layer = 'mish'"),
