@@ -17,9 +17,11 @@ from jssl.errors import PretrainedError
 from jssl.models import ViT
 from jssl.models.layers import positions
 from jssl.models.pretrained import vision_timm
-from jssl.models.pretrained.family import from_folder, write_folder
+from jssl.models.pretrained.family import from_folder, head_from_folder, write_folder
 from jssl.models.pretrained.names import arrays
+from tests.pretrained import vision_cases
 from tests.pretrained.case import absent
+from tests.pretrained.text_cases import transformer
 
 SHAPE = (8, 8, 3)
 SMALL = partial(ViT, SHAPE, width=8, depth=2, heads=2, patch=4, rngs=nnx.Rngs(0))
@@ -50,6 +52,7 @@ def changed(folder, **keys):
   'family, keys, said',
   [
     ('vit', dict(hidden_act='mish'), "hidden_act = 'mish'"),
+    ('vit', dict(hidden_act=['gelu']), r"hidden_act = \['gelu'\]"),
     ('vit', dict(image_size='large'), "image_size = 'large'"),
     ('vit', dict(image_size=[8]), r'image_size = \[8\]'),
     ('vit', dict(image_size=2), 'image_size = 2'),
@@ -72,6 +75,8 @@ def changed(folder, **keys):
     ('timm/vit', dict(depth='12'), "depth = '12'"),
     ('timm/vit', dict(num_heads=3), '3 heads'),
     ('timm/vit', dict(img_size=2), 'img_size = 2'),
+    ('timm/vit', dict(img_size=None), 'img_size = None'),
+    ('timm/vit', dict(model_args=[1]), r'\[1\] as model_args'),
     ('timm/vit', dict(global_pool='map'), "global_pool = 'map'"),
     ('timm/vit', dict(no_embed_class=True), 'no_embed_class = True and 0 registers'),
     ('timm/vit', dict(act_layer='mish'), "act_layer = 'mish'"),
@@ -143,6 +148,17 @@ def test_rotary_positions_tell_patches_apart_by_their_places():
   np.testing.assert_allclose(net(x, keep=keep).tokens, net(x, keep=keep[:, ::-1]).tokens[:, ::-1], atol=1e-4)
   swapped = net(np.roll(x, 4, 1)).tokens.reshape(2, 4, 4, -1)
   assert np.abs(np.roll(swapped, -1, 1).reshape(2, 16, -1) - net(x).tokens).max() > 0.01
+
+
+def test_the_head_of_dinov2_reads_the_mean_of_the_patches_too(tmp_path):
+  if why := absent('transformers'):
+    pytest.skip(why)
+  model = transformer('Dinov2ForImageClassification', 'Dinov2Config', **vision_cases.DINOV2, num_labels=5)()
+  model.save_pretrained(tmp_path)
+  x = vision_cases.images()()
+  features, head = opened(tmp_path, x.shape[1:])(x), head_from_folder(32, folder=str(tmp_path), head='classification', rngs=nnx.Rngs(0))
+  found = head(jnp.concatenate([features.pooled, features.tokens.mean(1)], 1))
+  np.testing.assert_allclose(found, vision_cases.classified(model, x)['classification'], atol=1e-4)
 
 
 def test_architectures_of_timm_are_told_by_their_names(monkeypatch):

@@ -43,7 +43,6 @@ def read(
   folder: Path,
   options: Options,
   *,
-  image: int = 224,
   act: str = 'gelu',
   expected: Mapping[str, Any] | None = None,
   always: Mapping[str, Any] | None = None,
@@ -52,7 +51,6 @@ def read(
 
   Args:
     config, folder, options: as in `read_options`.
-    image: side of the images where the key is missing.
     act: activation where the key is missing.
     expected: as in `read_options`.
     always: options that are the same in all networks of the family.
@@ -61,8 +59,8 @@ def read(
     PretrainedError: as in `read_options`, or the activation or the size of images is none that can be read.
   """
   found = read_options(config, folder, options, expected or {})
-  name, size = config.get('hidden_act', act), config.get('image_size', image)
-  if name not in ACTS:
+  name, size = config.get('hidden_act', act), config.get('image_size', 224)
+  if name not in [*ACTS]:
     raise PretrainedError(f'{folder} is a network with hidden_act = {name!r}; only {sorted(ACTS)} can be read')
   sides = [size, size] if isinstance(size, int) else size
   if not isinstance(sides, list) or len(sides) != 2 or not all(type(side) is int and side >= found['patch'] for side in sides):
@@ -211,7 +209,11 @@ def vit_names(net: ViT) -> Names:
 
 
 def mae_names(net: ViT) -> Names:
-  """That of the encoder of a MAE."""
+  """That of the encoder of a MAE, whose positions are read as learned ones, as it is fine-tuned: in the folder they are sines and cosines.
+
+  Its decoder cannot be read as a head: it attends to the class token beside the patches, which jssl's `MaeDecoder` is not given. Patches
+  are hidden by passes here, not by the encoder, which encodes all of them unless it is told what to keep.
+  """
   return hidden_states(net, dict(fc1='intermediate.dense', fc2='output.dense', norms='layernorm_{}')) | dict(
     **norm('blocks.norm1', 'encoder.layer.*.layernorm_before'), **norm('blocks.norm2', 'encoder.layer.*.layernorm_after')
   )
@@ -313,9 +315,6 @@ VIT_FAMILY = Family(
   ignored=IGNORED,
   heads=dict(classification=classifier('classifier')),
 )
-# The positions of a MAE are read as learned ones, as it is fine-tuned: they lie in the folder, and are sines and cosines there. Its decoder
-# reads the class token beside the patches, which jssl's MaeDecoder does not, so that it is no head that can be read. Masks are drawn by
-# passes here, not by the encoder, which encodes what it is given to keep.
 MAE_FAMILY = Family(
   'vit',
   ViT,

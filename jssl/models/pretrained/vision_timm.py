@@ -53,11 +53,13 @@ def arguments(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
       f'{folder} has the architecture {name!r}: expected vit_SIZE_patchN of the sizes {sizes}, with {kinds} or nothing after'
     )
   size, patch, kind, image = known.groups()
-  given = config.get('model_args') or {}
-  saved = (config.get('pretrained_cfg') or config).get('input_size') or (image and (0, int(image), int(image)))
+  given, cfg = config.get('model_args') or {}, config.get('pretrained_cfg') or config
+  if wrong := [x for x in (given, cfg) if not isinstance(x, dict)]:
+    raise PretrainedError(f'{folder}/config.json has {wrong[0]!r} as model_args or pretrained_cfg: expected objects; get the file again')
+  saved = cfg.get('input_size') or (image and (0, int(image), int(image)))
   width, depth, heads = SIZES[size]
   found = DEFAULTS | dict(embed_dim=width, depth=depth, num_heads=heads, patch_size=int(patch)) | KINDS[kind]
-  found |= dict(img_size=list(saved[1:])) if saved else {}
+  found |= dict(img_size=list(saved[1:])) if isinstance(saved, list | tuple) else {}
   for key, value in given.items():
     if key in EXPECTED and value != EXPECTED[key]:
       raise PretrainedError(f'{folder} is a network with {key} = {value!r}; only {EXPECTED[key]!r} can be read')
@@ -76,8 +78,8 @@ def options_in(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if not isinstance(value, int | float if real else int) or isinstance(value, bool) or value <= 0:
       raise PretrainedError(f'{folder}/config.json has {key} = {value!r}: expected a number above 0; get the file again')
   size = found['img_size']
-  sides = [size, size] if isinstance(size, int) else list(size)
-  if len(sides) != 2 or not all(type(side) is int and side >= found['patch_size'] for side in sides):
+  sides = [size, size] if isinstance(size, int) else size
+  if not isinstance(sides, list) or len(sides) != 2 or not all(type(side) is int and side >= found['patch_size'] for side in sides):
     raise PretrainedError(f'{folder}/config.json has img_size = {size!r}: expected a side of {found["patch_size"]} or more, or [height, width]')
   width, heads = found['embed_dim'], found['num_heads']
   if width % heads:
@@ -90,7 +92,7 @@ def options_in(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
   if (cls or registers) and bool(found['no_embed_class']) != bool(registers):
     shown = f'no_embed_class = {found["no_embed_class"]!r} and {registers} registers'
     raise PretrainedError(f'{folder} is a network with {shown}; only True with registers and False without can be read')
-  if found['act_layer'] not in ACTS:
+  if found['act_layer'] not in [*ACTS]:
     raise PretrainedError(f'{folder} is a network with act_layer = {found["act_layer"]!r}; only {[*ACTS]} can be read')
   late = pool == 'avg' if found['fc_norm'] is None else bool(found['fc_norm'])
   return dict(
