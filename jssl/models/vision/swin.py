@@ -105,8 +105,9 @@ class Swin(nnx.Module):
       maps, as transformers' weights ask for.
     ratio: width of a block's hidden layer over that of its tokens.
     bias: of queries, keys and values.
-    timm: fit and shift windows along each side of a map by itself, and shift before zeros are added, as timm does. It makes a difference
-      only for maps that windows do not divide, or that are as narrow as a window along one side.
+    timm: fit and shift windows along each side of a map by itself, shift before zeros are added, and cut what is left of an image that
+      patches do not divide, as timm does. It makes a difference only for such images, for maps that windows do not divide, and for maps
+      that are as narrow as a window along one side.
     drop_path: rate of stochastic depth of the last block, growing linearly from 0 at the first.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
@@ -146,7 +147,7 @@ class Swin(nnx.Module):
     self.drop_path, self.remat, self.channels = drop_path, remat, c
     self.stem = Conv(c, width, kernel=patch, stride=patch, padding=0, bias=True, std=0.02, dtype=dtype, rngs=rngs)
     self.stem_norm = LayerNorm(width, epsilon=EPSILON, dtype=jnp.dtype(dtype), rngs=rngs)
-    grids, grid = [], tuple(-(-side // patch) for side in (h, w))
+    grids, grid = [], tuple(side // patch if timm else -(-side // patch) for side in (h, w))
     for i, (depth, number) in enumerate(zip(depths, heads, strict=True), 1):
       if i > 1:
         setattr(self, f'merge{i}', Merge(width, dtype=dtype, rngs=rngs))
@@ -167,7 +168,8 @@ class Swin(nnx.Module):
   def maps(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None) -> list[Array]:
     """What every stage gives, [b h w d] each, not normalised; as in a call."""
     x, found = hide(x, mask, self.grid), []
-    x = jnp.pad(x, ((0, 0), (0, -x.shape[1] % self.stride), (0, -x.shape[2] % self.stride), (0, 0)))
+    if not self.timm:
+      x = jnp.pad(x, ((0, 0), (0, -x.shape[1] % self.stride), (0, -x.shape[2] % self.stride), (0, 0)))
     x = self.stem_norm(self.stem(x))
     for i, (depth, rates) in enumerate(zip(self.depths, rates_of_stages(self.drop_path, self.depths), strict=True), 1):
       x = getattr(self, f'merge{i}')(x) if i > 1 else x
