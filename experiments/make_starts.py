@@ -68,7 +68,7 @@ def write_masked(folder: Path, plan: Plan, nets: Mapping[str, nnx.Module]) -> No
   with tempfile.TemporaryDirectory() as aside:
     bert.write(folder, net, tokenizer=tokenizer(plan, Path(aside)))
   tensors = {f'bert.{tensor}': x for tensor, x in tensors_of(net, bert.names(net)).items()}
-  files.write(folder / 'model.safetensors', tensors | tensors_of(head, bert.masked_lm_names(head)))
+  files.write(folder / 'model.safetensors', tensors | tensors_of(head, bert.FAMILY.heads['masked_lm'].names(head)))
   path = folder / 'config.json'
   path.write_text(json.dumps(json.loads(path.read_text()) | dict(architectures=['BertForMaskedLM']), indent=2) + '\n')
 

@@ -62,6 +62,7 @@ def mutate(config: dict, others: list[dict], chance: random.Random) -> list[str]
       at = at[key]
     key, place = path[-1], '.'.join(map(str, path))
     kind = chance.choice(DAMAGES)
+    at = config if kind is begin else at
     kind(at, key, others, chance)
     done.append(f'{kind.__name__} {place}')
     if not config:
@@ -121,7 +122,21 @@ def graft(at, key, others, chance):
   at[key] = copy.deepcopy(other)
 
 
-DAMAGES = (replace, replace, replace, remove, misspell, add, nest, rename, scale, resize, resize, resize, graft)
+def begin(at, key, others, chance):
+  """What networks begin with, what of them is trained and what is done to their weights; sound for many systems, or not."""
+  of = chance.choice((('backbone',), ('backbone.*',), ('backbone.blocks[:1]',), ('*',), ('head',), ('projector',), ('x',), 'backbone', ()))
+  option = chance.choice(('lora', 'masks', 'freeze', 'train', 'start'))
+  at[option] = chance.choice((
+    *dict(
+      lora=(dict(rank=chance.choice((1, 2, 10**6)), of=of), dict(rank=2, of=of, alpha=chance.choice(VALUES)), dict(of=of)),
+      masks=(dict(keep=chance.choice((0.5, 1, 0, 2, None)), of=of),), freeze=(of,), train=(of,),
+      start=(dict(of=chance.choice(('nowhere', '', 3))), dict(backbone='backbone'), dict(backbone='x'), dict(teacher='student')),
+    )[option],
+    copy.deepcopy(chance.choice(VALUES)),
+  ))  # fmt: skip
+
+
+DAMAGES = (begin, replace, replace, replace, remove, misspell, add, nest, rename, scale, resize, resize, resize, graft)
 
 
 class Late(BaseException):

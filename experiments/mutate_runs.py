@@ -642,6 +642,45 @@ def another_config(t: Trial) -> str:
   return trained(t, t.jssl(*TRAIN, '--workdir=w'), w, must='sound')
 
 
+def resumed_with(t: Trial) -> str:
+  w = t.copy(t.chance.choice((t.base.reference, t.base.part)))
+  changes = (
+    'steps=5',
+    'steps=1',
+    'steps=0',
+    'epochs=1',
+    'seed=1',
+    'batch_size=8',
+    'optimizer.learning_rate=1e-4',
+    'keep=1',
+    'data.name=x',
+    'x',
+    '=',
+  )
+  given = [t.chance.choice(changes) for _ in range(t.chance.choice((1, 1, 2)))]
+  t.done.append(f'resumed with {given}')
+  how = clean(t.jssl(*TRAIN, '--workdir=w', *(x for change in given for x in ('--resume-with', change))))
+  embedded(t, t.jssl('embed', 'w', t.base.folder / 'in.npy', 'o.npy'), t.folder / 'o.npy')
+  return how if w.exists() else 'refused'
+
+
+def begun_as_another(t: Trial) -> str:
+  of = t.chance.choice((t.base.reference, t.base.part, t.base.reference / 'model', t.base.folder, 'nowhere', ''))
+  more = t.chance.choice(
+    ((), ('--config.start.layers=(0,1)',), ("--config.start.networks=('projector',)",), ("--config.freeze=('backbone',)",))
+  )
+  adapted = t.chance.choice(((), ("--config.lora={'rank': 2, 'of': ('projector.*',)}",), ("--config.masks={'keep': 0.5, 'of': 'x'}",)))
+  t.done.append(f'begun as {of} {more} {adapted}')
+  return trained(t, t.jssl(*TRAIN, f'--config.start.of={of}', *more, *adapted, '--workdir=w'), t.folder / 'w', same=False)
+
+
+def planned(t: Trial) -> str:
+  mesh = t.chance.choice(('data=2', 'data=1,fsdp=2', 'data=3', 'data=0', 'fsdp', 'tensor=2', 'data=-1', ''))
+  more = t.chance.choice(((), ('--config.rules=fsdp',), ('--config.batch_size=7',), ('--mfu=0',), ('--price=x',), ('--json',)))
+  t.done.append(f'planned for {mesh} {more}')
+  return clean(t.jssl('plan', 'simclr', '--mesh', mesh, *TINY, *more))
+
+
 def read_while_it_trains(t: Trial) -> str:
   first = t.start(*TRAIN, '--workdir=w')
   deadline = time.time() + SECONDS
@@ -704,7 +743,7 @@ GROUPS = (  # each as often as the others, and within it each entry
   3 * (workdir_by_an_odd_name,) + 2 * (workdir_that_is_no_folder,) + (workdir_in_a_special_place,),
   (data_of_ones_own, data_of_ones_own, inputs_of_ones_own),
   3 * (odd_environment,) + 2 * (odd_streams, signalled) + (odd_current_folder, files_too_small, too_few_files, old_files),
-  (two_at_once, killed_and_taken_over, another_config, read_while_it_trains),
+  (two_at_once, killed_and_taken_over, another_config, read_while_it_trains, resumed_with, begun_as_another, planned),
   (damaged_workdir,),
 )
 

@@ -8,10 +8,12 @@ from typing import Any
 from jssl.core.build import open_data
 from jssl.errors import ConfigError
 from jssl.options import lookup, signed
+from jssl.storage import near, reach
 from jssl.tables import DATA
 
 # A pretrained network -> the tokenizer whose ids it knows.
 TOKENIZERS = dict(minilm='minilm', masked_lm_start='starts', causal_lm_start='starts')
+FOLDERS = ('from_folder', 'bert_from')  # networks whose folder may have one
 SAME = 'same'  # the column that numbers what is alike
 # Changes of colour as SimCLR has them, so that pictures cannot be distinguished by their colours: Chen et al. 2020, arXiv:2002.05709, appendix
 # A. Of hue and of grey pictures there is more, and all pictures are changed: in sets of some hundred pictures colours tell more of them apart.
@@ -67,8 +69,12 @@ def source(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def tokenizer_of(config: Mapping[str, Any]) -> str | None:
   """The tokenizer of the first pretrained network of a config that reads texts; None where there is none."""
-  networks = [config.get('backbone') or {}, *(config.get('heads') or {}).values()]
-  return next((TOKENIZERS[net['name']] for net in networks if net.get('name') in TOKENIZERS), None)
+  for net in (config.get('backbone') or {}, *(config.get('heads') or {}).values()):
+    if net.get('name') in TOKENIZERS:
+      return TOKENIZERS[net['name']]
+    if net.get('name') in FOLDERS and net.get('folder') and (path := near(reach(net['folder'])) / 'tokenizer.json').is_file():
+      return str(path.absolute())
+  return None
 
 
 def apart(loss: Mapping[str, Any]) -> dict[str, str] | None:

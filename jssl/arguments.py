@@ -46,6 +46,11 @@ def steps(text: str) -> tuple[int, int]:
   return int(first), int(last)
 
 
+def names(text: str) -> tuple[str, ...]:
+  """Names, 'cpu,cuda'."""
+  return tuple(part.strip() for part in text.split(','))
+
+
 def make_parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser('jssl', description='Representation learning and self-supervised learning in JAX.')
   commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
@@ -105,12 +110,15 @@ def make_parser() -> argparse.ArgumentParser:
   )
   neighbours.add_argument('--k', type=int, default=5, metavar='N', help='neighbours a query (default: 5)')
   neighbours.add_argument('--batch_size', type=int, default=256, metavar='N', help='inputs a call')
-  export = command('export', 'a text encoder as a folder that another library opens')
+  export = command('export', 'an encoder as a folder that another library opens')
   export.add_argument('workdir', type=path, metavar='D', help=of)
   export.add_argument('output', type=path, metavar='OUT', help='a folder that is not there yet')
-  opens = 'for SentenceTransformer(OUT) or for AutoModel.from_pretrained(OUT)'
-  export.add_argument('--format', required=True, choices=['sentence-transformers', 'hf'], help=opens)
+  opens = 'for SentenceTransformer(OUT), for AutoModel.from_pretrained(OUT) or timm, or a program for any JAX or any ONNX runtime'
+  export.add_argument('--format', required=True, choices=['sentence-transformers', 'hf', 'stablehlo', 'onnx'], help=opens)
   export.add_argument('--network', metavar='NAME', help='which of the networks, such as the tower of a caption (default: the encoder)')
+  export.add_argument('--family', metavar='NAME', help='with hf: in whose form weights are written, such as bert (default: the one that fits)')
+  export.add_argument('--outputs', type=names, metavar='A,B', help='of a program: pooled, tokens or both (default: pooled)')
+  export.add_argument('--platforms', type=names, metavar='A,B', help='of stablehlo: some of cpu, cuda and tpu (default: all)')
   export.add_argument('--normalize', action='store_true', help='scale embeddings to unit length; with sentence-transformers')
   reproduce = command('reproduce', "run systems' claims, each against its baselines and over its seeds, into the ledger")
   reproduce.add_argument('names', nargs='*', metavar='NAME')

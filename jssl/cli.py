@@ -291,7 +291,8 @@ def export(arguments, overrides) -> None:
   from jssl.storage import children
 
   of, out = arguments.format, arguments.output
-  _opened(arguments.workdir).export(out, of, network=arguments.network, normalize=arguments.normalize)
+  given = {name: getattr(arguments, name) for name in ('network', 'normalize', 'family', 'outputs', 'platforms')}
+  _opened(arguments.workdir).export(out, of, **given)
   files = [path.name for path in children(out)]
   print(json.dumps(dict(output=str(out), format=of, files=files)) if arguments.json else f'{of} in {out}: {", ".join(files)}')
 

@@ -69,21 +69,36 @@ class Model:
     """
     artefacts.write(folder, self._artefact)
 
-  def export(self, folder: str | Path, format: str, *, network: str | None = None, normalize: bool = False) -> None:
-    """Writes a BERT encoder of texts as a folder that another library opens.
+  def export(
+    self,
+    folder: str | Path,
+    format: str,
+    *,
+    network: str | None = None,
+    normalize: bool = False,
+    family: str | None = None,
+    outputs: Sequence[str] | None = None,
+    platforms: Sequence[str] | None = None,
+  ) -> None:
+    """Writes an encoder as a folder that another library opens, and compares what it gives there with what it gives here.
 
     Args:
       folder: is not there yet, or empty.
-      format: 'sentence-transformers', for `SentenceTransformer(folder)`, whose `encode` gives what `encode` gives here; or 'hf', a
-        BertModel without pooling, for `AutoModel.from_pretrained(folder)`.
+      format: 'sentence-transformers', for `SentenceTransformer(folder)`, whose `encode` gives what `encode` gives here; 'hf', for
+        `AutoModel.from_pretrained(folder)`, or timm, without pooling; 'stablehlo', a program for `jax.export.deserialize`; or 'onnx'.
+        The last two take the input column, token ids of texts, in a batch of any size, and give what `encode` gives.
       network: which of the networks, such as the tower of a caption; the encoder of the model unless given.
       normalize: scale embeddings to unit length, as `normalize_embeddings` of `encode` does; only with 'sentence-transformers'.
+      family: with 'hf': in whose form weights are written, one of `jssl.tables.FAMILIES`; needed where several can hold the network.
+      outputs: of a program: 'pooled', 'tokens' or both; pooled features unless given.
+      platforms: of 'stablehlo': some of 'cpu', 'cuda' and 'tpu'; all unless given.
 
     Raises:
       ConfigError: the model has no such form, which the message gives the reason of, or the folder is there.
       OSError: it cannot be written.
     """
-    export.write(self._artefact, folder, format, network=network, normalize=normalize)
+    given = dict(network=network, normalize=normalize, family=family, outputs=outputs, platforms=platforms)
+    export.write(self._artefact, folder, format, **given)
 
   def represent(self, inputs: Mapping[str, Any]) -> Features:
     """Features of one batch of columns, all on the device."""

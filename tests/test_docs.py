@@ -39,6 +39,8 @@ FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.S | re.M)
 NOT_RUN = {
   'python3 -m venv': 'installs from a package index',
   'pip install': 'installs from a package index',
+  "'stablehlo')": 'needs flatbuffers; tests/test_programs.py runs it',
+  '--format onnx': 'needs jax2onnx; tests/test_programs.py runs it',
   'gcloud ': 'asks for TPU machines',
   '--topology': "needs the TPU's compiler; experiments/pod.py runs it",
   '#SBATCH': 'is read by SLURM',
@@ -48,6 +50,7 @@ NOT_RUN = {
   'gs://my-bucket': 'needs a bucket; tests/test_storage.py has a store in memory',
   'drive.mount': 'is a cell of Colab',
   '!jssl': 'is a cell of Colab',
+  'torchvision.models': 'downloads weights; tests/pretrained/convolutional_cases.py stores random ones',
   "processes.joined('auto')": 'needs a pod or a cluster; tests/test_processes.py runs it with a number',
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
   'jssl sweep': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',

@@ -68,6 +68,9 @@ def call(*args, **options):
 
 KEY = jax.random.key(0)
 TABLE = dict(row=whole(2, 5), column=whole(2, 5), ids=whole(2, 5))
+# A step of generation that looks logits and states up, a cache that counts, prompts and their lengths.
+LOGITS, STATES = jnp.asarray(real(7, 7)), jnp.asarray(real(7, 4))
+WRITTEN = (lambda cache, ids, place: (LOGITS[ids], STATES[ids], cache + 1), jnp.zeros(2), whole(2, 3, below=7), np.int32([3, 2]))
 # What is no objective, or takes other objectives: arguments, and options by name.
 CALLS = {
   'objectives.classification.simplex': call(4),
@@ -130,6 +133,12 @@ CALLS = {
   'ops.draws.uniform': call(jax.random.split(KEY, 6), 2, 3),
   'ops.draws.wide': call(real(6), 3),
   'ops.gathered.gathered': call(info_nce, 'data'),
+  'ops.generation.beam_search': call(*WRITTEN, beams=2, length=5, end=1),
+  'ops.generation.contrastive_search': call(*WRITTEN, candidates=2, alpha=0.5, length=5, end=1),
+  'ops.generation.filtered': call(real(6, 7), temperature=0.5, top_k=3, top_p=0.9),
+  'ops.generation.generate': call(*WRITTEN, lambda logits, place: jnp.argmin(logits, -1), length=5, end=1),
+  'ops.generation.greedy': call(*WRITTEN, length=5, end=1),
+  'ops.generation.sample': call(*WRITTEN, jax.random.split(KEY, 2), length=5, end=1, temperature=2.0, top_k=3, top_p=0.9),
   'ops.graphs.normalized_adjacency': call(real(6, 4, 4)),
   'ops.late_interaction.late_interaction': call(real(2, 3, 4), real(5, 6, 4), truth(5, 6)),
   'ops.logistic.logistic': call(real(6, 4), real(6, 3), real(6)),

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jssl import sizes, starts, tables, weights
+from jssl import changes, sizes, starts, tables
 from jssl.core.graph import SOURCES, Node, arrange, memories_read, parse, reached
 from jssl.core.mesh import check_layout
 from jssl.core.method import make_method
@@ -154,11 +154,18 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
       networks[name], made[name] = network(create)
     if isinstance(on, Column) and (rows := rows_of(made[name])) is not None and rows < (size := on.size or counted(data, column)):
       raise ConfigError(f'{place} has {rows} vectors, and the column that it looks up has numbers up to {size - 1}: give at least {size}')
+    if (
+      isinstance(on, Column) and on.size and on.pad is not None and 'pad' not in spec and (pad := getattr(made[name], 'pad', on.pad)) != on.pad
+    ):
+      raise ConfigError(
+        f'{place} takes {pad} for the id of padding, and the column {column!r} is padded with {on.pad}: give the tokenizer of the network, '
+        '--config.data.tokenizer=FOLDER/tokenizer.json; where that is its tokenizer, pad_token_id in the config.json of the folder is wrong'
+      )
     return made[name]
 
   for name in ('backbone', *c['heads']):
     add(name)
-  changed = weights.changes(asked.get('lora'), asked.get('masks'), made)
+  changed = changes.changes(asked.get('lora'), asked.get('masks'), made)
   return {name: net._replace(changes=changed[name]) if name in changed else net for name, net in networks.items()}
 
 
@@ -210,7 +217,7 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
       raise ConfigError(f'cycle[{i}] has no option {wrong[0]!r}{closest(wrong[0], OF_A_TURN)}')
     updates = natural({f'cycle[{i}].updates': turn.get('updates', 1)}, f'cycle[{i}].updates')
     own = chosen(f'cycle[{i}].losses', turn.get('losses'), names)
-    trained = weights.trained(f'cycle[{i}].train', turn.get('train', c['train']), networks, shapes, held)
+    trained = changes.trained(f'cycle[{i}].train', turn.get('train', c['train']), networks, shapes, held)
     if own and not trained:
       raise ConfigError('every network is frozen: nothing is left to train')
     rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}

@@ -13,6 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jssl import models
 from jssl.models import attention
 from jssl.models.layers import blocks
+from jssl.models.vision import convnext, swin
 
 SHAPE = (12, 12, 1)
 VIT = partial(models.ViT, width=16, depth=2, heads=2, patch=4)
@@ -20,6 +21,9 @@ TABLE = {
   'convnet': partial(models.ConvNet, widths=(8, 16)),
   'convnet3': partial(models.ConvNet, widths=(8, 16), kernel=3, norm='group'),
   'mlp': partial(models.Mlp, widths=(16, 8), dropout=0.1),
+  'convnext': partial(convnext.ConvNeXt, widths=(6, 10), depths=(2, 1), patch=2),
+  'convnextv2': partial(convnext.ConvNeXt, widths=(6, 10), depths=(2, 1), patch=2, grn=True, layer_scale=None, drop_path=0.1, remat=True),
+  'swin': partial(swin.Swin, width=6, depths=(2, 1), heads=(2, 3), patch=2, window=4, drop_path=0.1, remat=True),
   'resnet18': partial(models.resnet18, width=4, depths=(2, 1)),
   'resnet50': partial(models.resnet50, width=2, depths=(1, 1), stem='imagenet', norm='group'),
   'vit': VIT,
@@ -36,6 +40,19 @@ TABLE = {
     std=0.0,
     rescale=True,
     remat=True,
+  ),
+  'vit_published': partial(
+    VIT,
+    pool='attention',
+    positions='rotary',
+    registers=1,
+    class_token=True,
+    hidden=24,
+    key_bias=False,
+    activation='silu',
+    gated=True,
+    pre_norm=True,
+    mask_token=False,
   ),
 }
 EACH = pytest.mark.parametrize('name', TABLE)
@@ -159,7 +176,7 @@ def test_eight_devices_are_one(name):
     np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize('name', ['convnet', 'resnet18', 'vit'])
+@pytest.mark.parametrize('name', ['convnet', 'convnext', 'resnet18', 'swin', 'vit'])
 def test_what_is_hidden_does_not_matter(name):
   """Pixels under the mask leave no trace, and a mask of nothing changes nothing."""
   net = make(name)
@@ -170,7 +187,7 @@ def test_what_is_hidden_does_not_matter(name):
   np.testing.assert_allclose(run(net, x, mask=jnp.ones((4, n), bool)).pooled, run(net, x + 1, mask=jnp.ones((4, n), bool)).pooled, atol=1e-5)
 
 
-@pytest.mark.parametrize('name', ['convnet', 'mlp', 'resnet18'])
+@pytest.mark.parametrize('name', ['convnet', 'convnext', 'mlp', 'resnet18', 'swin'])
 def test_only_transformers_leave_tokens_out(name):
   with pytest.raises(ValueError, match='ViT'):
     make(name)(images(), keep=jnp.zeros((4, 1), int))

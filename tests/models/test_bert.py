@@ -1,5 +1,7 @@
 """The BERT family: shapes, padding, hiding, randomness."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from flax import nnx
 
 from jssl.models import Bert
+from jssl.models.layers.relative import distance_buckets
 from jssl.models.text.averaged import AveragedBert
 from jssl.models.text.bert import PostNormBlock
 
@@ -52,15 +55,49 @@ def test_pooling():
   assert np.isfinite(run(make(), jnp.zeros_like(IDS)).pooled).all()
 
 
-def test_neurons_lead_to_the_next_layer():
-  net = make()
+@pytest.mark.parametrize('options', [{}, dict(activation='relu', buckets=8, std=0.5)])
+def test_neurons_lead_to_the_next_layer(options):
+  net = make(**options)
   layers, neurons = net(IDS).layers, net.neurons(IDS)
   assert neurons.shape == (2, 3, 6, 32)
   graphdef, params = nnx.split(net.blocks)
   for i in range(2):
     block = nnx.merge(graphdef, jax.tree.map(lambda x, i=i: x[i], nnx.to_pure_dict(params)))
-    h = block.norm1(layers[i] + block.attention(layers[i], mask=IDS != 0))
+    h = block.norm1(layers[i] + block.attention(layers[i], mask=IDS != 0, bias=net.bias(6)))
     np.testing.assert_allclose(block.norm2(h + block.mlp.fc2(neurons[i])), layers[i + 1], atol=1e-5)
+
+
+def test_positions_that_count_from_padding_skip_it():
+  net = make(from_pad=True)
+  assert net.position.embedding.shape == (7, 8) and net.longest == 6
+  gaps = jnp.array([[2, 0, 5, 0, 6, 3]])
+  at = jnp.array([0, 2, 4, 5])
+  np.testing.assert_allclose(run(net, gaps).tokens[0, at], run(net, gaps[:, at]).tokens[0], atol=1e-5)
+  assert not np.allclose(run(make(), gaps).tokens[0, at], run(make(), gaps[:, at]).tokens[0], atol=1e-3)
+
+
+def test_classes_of_distances():
+  found = distance_buckets(60, 16, furthest=32)
+  for i in range(0, 60, 7):
+    for j in range(60):
+      far = abs(j - i) if abs(j - i) < 4 else min(7, 4 + math.floor(4 * math.log(abs(j - i) / 4) / math.log(8) + 1e-6))
+      assert found[i, j] == far + (8 if j > i else 0)
+
+
+def test_what_is_learned_of_distances_is_added_to_the_logits():
+  net, none = make(buckets=8), make()
+  np.testing.assert_allclose(run(net, IDS).tokens, run(none, IDS).tokens, atol=0.05)  # the same but for a bias near 0
+  net.relative[...] = jnp.arange(8.0)[:, None] * jnp.array([1.0, 0.0])
+  assert net.bias(6).shape == (1, 2, 6, 6) and not np.allclose(run(net, IDS).tokens, run(none, IDS).tokens, atol=1e-3)
+  np.testing.assert_array_equal(net.bias(6)[0, 0, 2], distance_buckets(6, 8)[2])
+
+
+def test_an_embedding_of_another_width_and_no_token_types():
+  net = make(embedding=4, types=0)
+  assert net.table.shape == (12, 4) and net.type is None and run(net, IDS).tokens.shape == (3, 6, 8)
+  assert make(embedding=8).project is None
+  with pytest.raises(ValueError, match='leave types out'):
+    net(IDS, types=IDS * 0)
 
 
 def test_a_push_is_added_behind_its_block():
@@ -104,7 +141,12 @@ def test_stacked_layers_differ():
   'given, message',
   [
     (dict(on=(6, 2)), 'ids of shape'),
-    (dict(length=5), '5 positions'),
+    (dict(on=()), r'ids of shape \(n,\), and was given \(\)'),
+    (dict(length=5), '5 positions takes at most 5 tokens'),
+    (dict(length=6, from_pad=True), '6 positions takes at most 5 tokens'),
+    (dict(from_pad=True, pad=None), 'pad is None'),
+    (dict(activation='mish'), 'unknown activation'),
+    (dict(buckets=6), 'multiple of 4'),
     (dict(pool='max'), "'first_last' or 'cls'"),
     (dict(heads=3), 'divide'),
   ],

@@ -1,5 +1,6 @@
 """Decoding with a cache against calls on whole sequences."""
 
+import re
 from functools import partial
 
 import jax
@@ -7,7 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jax.sharding import NamedSharding, PartitionSpec
 
+from jssl.core.mesh import make_mesh
+from jssl.devices.sharding import EXAMPLES
 from jssl.models.text.llama import Llama
 from jssl.models.text.transformer import CausalLm
 
@@ -95,3 +99,15 @@ def test_a_step_writes_into_the_cache_in_place(name, place):
 def test_more_tokens_than_positions_are_refused():
   with pytest.raises(ValueError, match='at most 12'):
     causal_lm().start(1, 13)
+
+
+@pytest.mark.parametrize('place', [3, np.arange(16)])
+def test_examples_on_other_devices_are_not_asked_for(place):
+  net, mesh = llama(), make_mesh()
+  graphdef, state = nnx.split(net)
+  over = lambda x, *axes: jax.device_put(x, NamedSharding(mesh, PartitionSpec(*axes)))
+  with jax.set_mesh(mesh):
+    cache, ids = over(net.start(16, 12), None, EXAMPLES), over(jnp.ones((16, 1), jnp.int32), EXAMPLES)
+    step = jax.jit(lambda state, *given: nnx.merge(graphdef, state).decode(*given))
+    compiled = step.lower(over(state), ids, cache, over(jnp.asarray(place), *[EXAMPLES] * np.ndim(place))).compile().as_text()
+  assert not re.findall('all-gather|all-reduce|all-to-all|collective-permute', compiled)

@@ -66,7 +66,7 @@ def test_on_what():
   for decoder in (masked.MaeDecoder, masked.IJepaPredictor, masked.Pixels):
     with pytest.raises(ValueError, match='patches .* given Mlp'):
       decoder(mlp, rngs=nnx.Rngs(0))
-  with pytest.raises(ValueError, match='choose one of relu, gelu'):
+  with pytest.raises(ValueError, match='choose one of gelu, gelu_tanh'):
     projection.ProjectionMlp(4, act='swish', rngs=nnx.Rngs(0))
 
 

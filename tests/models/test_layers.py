@@ -103,6 +103,22 @@ def test_gradients_are_the_accelerators(k, stride):
     np.testing.assert_allclose(g, h, atol=1e-4)
 
 
+@pytest.mark.parametrize('k, size', [(7, (6, 5)), (3, (4, 4))])
+def test_depthwise_convolution_is_the_accelerators(k, size):
+  x, kernel = normal(2, *size, 3), normal(k, k, 1, 3, seed=1)
+
+  def theirs(x, kernel):
+    numbers = ('NHWC', 'HWIO', 'NHWC')
+    return lax.conv_general_dilated(x, kernel, (1, 1), [(k // 2,) * 2] * 2, dimension_numbers=numbers, feature_group_count=3)
+
+  np.testing.assert_allclose(convolution.convolve_depthwise(x, kernel), theirs(x, kernel), atol=1e-4)
+  gradients = (jax.grad(lambda *given, f=f: jnp.sum(jnp.sin(f(*given))), (0, 1))(x, kernel) for f in (convolution.convolve_depthwise, theirs))
+  for g, h in zip(*gradients, strict=True):
+    np.testing.assert_allclose(g, h, atol=1e-4)
+  lowered = lambda platform: jax.jit(convolution.convolve_depthwise).trace(x, kernel).lower(lowering_platforms=(platform,)).as_text()
+  assert 'stablehlo.convolution' in lowered('cuda') and 'stablehlo.convolution' not in lowered('cpu')
+
+
 def test_the_form_follows_the_platform():
   def lowered(k, stride, platform):
     f = jax.jit(jax.grad(lambda x, kernel: jnp.sum(convolution.convolve(x, kernel, stride=stride) ** 2), (0, 1)))

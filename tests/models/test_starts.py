@@ -61,7 +61,7 @@ def test_weights_are_those_of_the_folders_bit_for_bit():
   net = make('masked_lm')
   found = {f'bert.{name}': x for name, x in tensors_of(net, bert.names(net)).items()}
   lm = MODELS['masked_lm_head_start'](net, rngs=nnx.Rngs(0))
-  found |= tensors_of(lm, bert.masked_lm_names(lm))
+  found |= tensors_of(lm, bert.FAMILY.heads['masked_lm'].names(lm))
   assert found.keys() == head.keys() == masked.keys()
   gpt = make('causal_lm')
   for given, tensors in (

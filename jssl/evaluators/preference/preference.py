@@ -11,6 +11,7 @@ from jssl.evaluators.needs import PAIRS
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.metrics.ranking import above
+from jssl.ops.generation import generate
 from jssl.ops.rows import take
 from jssl.types import Key
 
@@ -80,16 +81,22 @@ def answers(subject: Subject, key: Key, *, encoder: str = 'backbone', temperatur
 
   @jax.jit
   def sample(ids, key):
-    def step(ids, place):
-      at = net.logits(jnp.take(net(ids).tokens, place - 1, axis=1))
-      token = jax.random.categorical(jax.random.fold_in(key, place), at / temperature)
-      return ids.at[:, place].set(token.astype(ids.dtype)), at.sum(-1)
+    b, n = ids.shape
 
-    blank = ids.at[:, start:].set(1)  # causal: what stands there is not read before it is written
-    return jax.lax.scan(step, blank, jnp.arange(start, ids.shape[1]))
+    def step(cache, new, place):
+      ids, sums = cache
+      ids = ids.at[:, place].set(new)
+      logits = net.logits(jnp.take(net(ids).tokens, place, axis=1))
+      return logits, None, (ids, sums.at[:, place + 1].set(logits.sum(-1)))
+
+    # Causal: what stands there is not read before it is written.
+    cache = ids.at[:, start:].set(1), jnp.zeros((b, n))
+    choose = lambda logits, place: jax.random.categorical(jax.random.fold_in(key, place), logits / temperature)
+    ids, (_, sums) = generate(step, cache, ids, jnp.full(b, start), choose, length=n, begin=start - 1)
+    return ids, sums
 
   written, sums = sample(_columns(subject)['chosen'], key)
-  finite(sums.T, 'the logits of tokens')
+  finite(sums, 'the logits of tokens')
   written = np.asarray(written)
   slips = subject.data.info['mark'](written)
   return {'right': float(1 - slips.mean()), 'perfect': float(1 - slips.any(1).mean())}

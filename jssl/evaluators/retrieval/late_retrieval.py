@@ -42,7 +42,7 @@ def late_retrieval(
   batch = take(examples, np.arange(len(examples)))
   net, project = subject.networks[encoder], subject.networks[head]
   vectors = jax.jit(lambda ids: l2_normalize(project(net(ids).tokens)))
-  passages, mask = vectors(batch[passage]), batch[passage] != 0
+  passages, mask = vectors(batch[passage]), subject.data.spec[passage].real(batch[passage])
   # A slice of the queries at a time: all inner products of all tokens at once are large.
   ranked = jax.jit(lambda q: late_interaction(q, passages, mask))
   scores = np.concatenate([ranked(vectors(batch[query][i : i + 32])) for i in range(0, len(examples), 32)])

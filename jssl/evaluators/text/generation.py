@@ -11,6 +11,7 @@ from jssl.evaluators.features import finite
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.metrics.ranking import likeliest
+from jssl.ops.generation import generate
 from jssl.types import Key
 
 
@@ -61,14 +62,20 @@ def _told(subject: Subject, key: Key, split: str, at: Callable) -> dict[str, flo
 
   @jax.jit
   def tell(ids):
-    def step(ids, place):
-      logits = at(ids, place)
-      token = likeliest(jax.random.fold_in(key, place), logits)
-      return ids.at[:, place].set(token.astype(ids.dtype)), jnp.sum(logits, -1)
+    b, n = ids.shape
 
-    return jax.lax.scan(step, ids.at[:, start:].set(1), jnp.arange(start, ids.shape[1]))
+    def step(cache, new, place):
+      ids, sums = cache
+      ids = ids.at[:, place].set(new)
+      logits = at(ids, place + 1)
+      return logits, None, (ids, sums.at[:, place + 1].set(jnp.sum(logits, -1)))
+
+    cache = ids.at[:, start:].set(1), jnp.zeros((b, n))
+    choose = lambda logits, place: likeliest(jax.random.fold_in(key, place), logits)
+    ids, (_, sums) = generate(step, cache, ids, jnp.full(b, start), choose, length=n, begin=start - 1)
+    return ids, sums
 
   told, sums = tell(ids)
-  finite(sums.T, 'the logits of tokens')
+  finite(sums, 'the logits of tokens')
   right = np.asarray(told)[:, start:] == ids[:, start:]
   return {'exact': float(right.all(1).mean()), 'tokens': float(right.mean())}

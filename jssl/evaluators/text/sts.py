@@ -52,7 +52,7 @@ def sts_layer(subject: Subject, key: Key, *, layer: int, texts: str = 'test', pa
 
   def represent(columns):
     found = subject.represent(columns)
-    return found._replace(pooled=masked_mean(found.layers[layer], columns[subject.data.inputs] != 0))
+    return found._replace(pooled=masked_mean(found.layers[layer], subject.data.spec[subject.data.inputs].real(columns[subject.data.inputs])))
 
   return _correlation(subject, represent, texts, pairs, dims)
 

@@ -9,6 +9,7 @@ from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.metrics.ranking import hits, likeliest
 from jssl.metrics.rouge import rouge_f1
+from jssl.ops.generation import generate
 from jssl.types import Key
 
 
@@ -56,11 +57,13 @@ def summaries(
   def run(ids, y):
     context = net(ids).tokens
 
-    def step(out, i):
-      token = likeliest(jax.random.fold_in(key, i), following(ids, context, out)[:, i])
-      return out.at[:, i + 1].set(token.astype(out.dtype)), None
+    def step(out, new, place):
+      out = out.at[:, place].set(new)
+      return following(ids, context, out)[:, place], None, out
 
-    out = jax.lax.scan(step, jnp.zeros_like(y).at[:, 0].set(y[:, 0]), jnp.arange(y.shape[1] - 1))[0]
+    choose = lambda logits, place: likeliest(jax.random.fold_in(key, place - 1), logits)
+    b, n = y.shape
+    out, _ = generate(step, jnp.zeros_like(y), y[:, :1], jnp.ones(b, jnp.int32), choose, length=n, end=ends)
     return out, jax.nn.log_softmax(following(ids, context, y[:, :-1]))
 
   out, logp = map(np.asarray, run(ids, y))

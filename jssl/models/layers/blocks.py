@@ -1,6 +1,7 @@
 """The transformer's block, and many of them as one: parameters stacked on a leading layer axis, run by a scan."""
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import jax
@@ -211,7 +212,7 @@ def scan(
   *,
   mask: Array | None = None,
   keys: Keys | None = None,
-  drop_path: float = 0.0,
+  drop_path: float | tuple[float, float] = 0.0,
   remat: bool = False,
   each: Mapping[str, Array] | None = None,
   **given: Array | None,
@@ -223,7 +224,7 @@ def scan(
     x: [b n d].
     mask: what may be attended, as in `attention`; the same in every block.
     keys: [b], or None for evaluation.
-    drop_path: rate of stochastic depth of the last block; it grows linearly from 0 at the first.
+    drop_path: rate of stochastic depth of the last block; it grows linearly from 0 at the first. Two rates are those of both.
     remat: hold only the states between blocks for the backward pass, and recompute the blocks.
     each: what each block is given of its own, [l ...] by name.
     **given: what every block is given besides, such as a context to attend to.
@@ -234,13 +235,14 @@ def scan(
   graphdef, params = nnx.split(blocks)
   params = nnx.to_pure_dict(params)
   depth = jax.tree.leaves(params)[0].shape[0]
-  rates = jnp.linspace(0, drop_path, depth)
+  ends = drop_path if isinstance(drop_path, tuple) else (0, drop_path)
+  rates = jnp.linspace(*ends, depth)
 
   def block(x, layer):
     params, rate, i, own = layer
     x = over_examples(x, 'sequence')
     y = gathered(nnx.merge(graphdef, params, copy=True), blocks=True)(
-      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if drop_path else None, **given, **own
+      x, mask=mask, keys=None if keys is None else fold(keys, i), rate=rate if any(ends) else None, **own, **given
     )
     y = over_examples(y, 'sequence')
     return y, y
@@ -277,3 +279,9 @@ def scan_cached(blocks: nnx.Module, x: Array, cache: Cache, **given: Array | Non
 
   (x, cache), layers = jax.lax.scan(block, (x, cache), (params, jnp.arange(len(cache.k))))
   return x, layers, cache
+
+
+def rates_of_stages(drop_path: float, depths: Sequence[int]) -> list[tuple[float, float]]:
+  """Rates of stochastic depth of the first and the last block of each stage, which grow linearly over all blocks."""
+  ends, last = list(itertools.accumulate(depths)), max(sum(depths) - 1, 1)
+  return [(drop_path * (end - depth) / last, drop_path * (end - 1) / last) for end, depth in zip(ends, depths, strict=True)]

@@ -8,6 +8,16 @@ from flax import nnx
 
 from jssl.types import Array
 
+# [b t 2] layer and place of what is written, [b t g d], into [l b m g d]. Examples are a dimension that is scattered within, so that
+# where they are spread over devices each writes its own.
+ROWS = jax.lax.ScatterDimensionNumbers(
+  update_window_dims=(2, 3),
+  inserted_window_dims=(0, 2),
+  scatter_dims_to_operand_dims=(0, 2),
+  operand_batching_dims=(1,),
+  scatter_indices_batching_dims=(0,),
+)
+
 
 class Cache(NamedTuple):
   """Keys and values of stacked blocks, zeros where nothing has been written. The examples are axis 1, also where beams are reordered."""
@@ -57,6 +67,7 @@ def written(cache: Cache, k: Array, v: Array, *, layer: Array, places: Array) ->
     new = new.astype(held.dtype)
     if len(places) == 1:  # the same in all examples: one slice
       return jax.lax.dynamic_update_slice(held, new[None], (layer, 0, places[0, 0], 0, 0))
-    return held.at[layer, jnp.arange(len(places))[:, None], places].set(new, unique_indices=True)
+    at = jnp.stack(jnp.broadcast_arrays(layer, places), -1)
+    return jax.lax.scatter(held, at, new, ROWS, unique_indices=True)
 
   return Cache(write(cache.k, k), write(cache.v, v))

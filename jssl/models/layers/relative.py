@@ -19,13 +19,8 @@ def distance_buckets(n: int, count: int, furthest: int = 128) -> np.ndarray:
   Returns:
     [n n] int, from a token (row) to another (column).
 
-  Raises:
-    ValueError: such a number of classes cannot be halved twice.
-
   Reference: Raffel et al. (T5), JMLR 2020, arXiv:1910.10683, section 2.1, and the official code.
   """
-  if count < 4 or count % 4:
-    raise ValueError(f'{count} classes of distances: expected a multiple of 4')
   half, single = count // 2, count // 4
   ahead = np.arange(n) - np.arange(n)[:, None]
   far = np.log(np.maximum(np.abs(ahead), 1).astype(np.float32) / single) / math.log(furthest / single) * (half - single)

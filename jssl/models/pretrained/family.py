@@ -176,14 +176,14 @@ def family_of(folder: Path, part: str | None) -> tuple[Family, dict[str, Any]]:
       raise PretrainedError(f'{folder} is a network with {key} = {config[key]!r}; only {None!r} can be read')
   kind = config.get('model_type') or (f'timm/{re.match("[a-z]*", str(config["architecture"]))[0]}' if 'architecture' in config else None)
   parts = sorted(name.partition(':')[2] for name in FAMILIES if name.startswith(f'{kind}:'))
-  name = f'{kind}:{part}' if part else kind
-  if name in FAMILIES:
+  name, known = f'{kind}:{part}' if part else kind, [*FAMILIES]  # a name of one's own, module:attribute, is not for folders to choose
+  if name in known:
     return FAMILIES[name], config
   if parts:
     raise PretrainedError(f'{folder} holds the networks {parts}: say which by part, one of them, and not {part!r}')
-  if kind in FAMILIES:
+  if kind in known:
     raise PretrainedError(f'{folder} holds one network, of the family {kind!r}: leave part={part!r} out')
-  raise PretrainedError(f'{folder}/config.json has model_type = {kind!r}: expected one of {sorted(FAMILIES)}')
+  raise PretrainedError(f'{folder}/config.json has model_type = {kind!r}: expected one of jssl.tables.FAMILIES')
 
 
 def renamed(family: Family, folder: Path) -> Callable[[str], str | None]:
@@ -224,7 +224,7 @@ def read_options(config: Mapping[str, Any], folder: Path, options: Options, expe
     if not fits:
       what = 'a number above 0' if not isinstance(default, bool | str) else f'a value like {default!r}'
       raise PretrainedError(f'{folder}/config.json has {key} = {value!r}: expected {what}; get the file again')
-  if 'heads' in found and found['width'] % found['heads']:
+  if 'heads' in found and 'head' not in found and found['width'] % found['heads']:
     raise PretrainedError(f'{folder}/config.json has {found["heads"]} heads, which do not divide the width of {found["width"]}')
   return found
 

@@ -95,7 +95,7 @@ class Bert(nnx.Module):
 
   Raises:
     ValueError: `on` is no sequence of ids or longer than the positions, the heads do not divide d, an unknown pool or activation,
-      positions that count from a padding that there is not.
+      positions that count from a padding that there is not, a number of buckets that is no multiple of 4.
 
   Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3 and appendix A.2; mean pooling:
     Reimers, Gurevych, EMNLP 2019, arXiv:1908.10084, section 3; first and last: Huang et al. (WhiteningBERT), Findings of
@@ -132,6 +132,8 @@ class Bert(nnx.Module):
     shape, hidden = shape_of(on), hidden or 4 * width
     if len(shape) != 1:
       raise ValueError(f'a Bert stands on ids of shape (n,), and was given {shape}')
+    if buckets is not None and (buckets < 4 or buckets % 4):
+      raise ValueError(f'{buckets} classes of distances: expected a multiple of 4')
     if from_pad and pad is None:
       raise ValueError('positions count from the id of padding, and pad is None: give pad, or leave from_pad out')
     unused = pad + 1 if from_pad else 0

@@ -197,7 +197,7 @@ class Llama(nnx.Module):
     rotary = self.rotary(places)
     y, layers = scan(self.blocks, x, mask=seen, keys=None if keys is None else fold(keys, 1), remat=self.remat, rotary=rotary)
     y = self.norm(y)
-    return Features(y, y[jnp.arange(len(y)), last(real)], jnp.concatenate([x[None], layers]))
+    return Features(y, last(y, real), jnp.concatenate([x[None], layers]))
 
   def start(self, batch: int, length: int) -> Cache:
     """A cache for `decode`, of `length` tokens an example."""
@@ -210,8 +210,7 @@ class Llama(nnx.Module):
     given = dict(places=places, mask=visible(places, cache.k.shape[2], self.window), rotary=self.rotary(places))
     y, layers, cache = scan_cached(self.blocks, x, cache, **given)
     y = self.norm(y)
-    at = last(self.attended(ids) if mask is None else mask)
-    return Features(y, y[jnp.arange(len(y)), at], jnp.concatenate([x[None], layers])), cache
+    return Features(y, last(y, self.attended(ids) if mask is None else mask), jnp.concatenate([x[None], layers])), cache
 
   def rotary(self, places: Array) -> Array:
     """Angles [... d/2] of tokens at places [...]."""

@@ -104,7 +104,7 @@ class CausalLm(nnx.Module):
     x = dropout(x, None if keys is None else fold(keys, 0), self.dropout)
     y, layers = scan(self.blocks, x, mask=mask, keys=None if keys is None else fold(keys, 1), remat=self.remat)
     y = self.norm(y)
-    return Features(y, y[jnp.arange(len(y)), last(mask)], jnp.concatenate([x[None], layers]))
+    return Features(y, last(y, mask), jnp.concatenate([x[None], layers]))
 
   def start(self, batch: int, length: int) -> Cache:
     """A cache for `decode`, of `length` tokens an example.
@@ -135,8 +135,7 @@ class CausalLm(nnx.Module):
     x = (look_up(self.table[...], ids) + look_up(self.positions[...], places)).astype(self.dtype)
     y, layers, cache = scan_cached(self.blocks, x, cache, places=places, mask=visible(places, cache.k.shape[2]))
     y = self.norm(y)
-    at = last(self.attended(ids) if mask is None else mask)
-    return Features(y, y[jnp.arange(len(y)), at], jnp.concatenate([x[None], layers])), cache
+    return Features(y, last(y, self.attended(ids) if mask is None else mask), jnp.concatenate([x[None], layers])), cache
 
   def attended(self, ids: Array) -> Array:
     """[b n] ids -> [b n] bool, which are no padding."""
@@ -345,9 +344,10 @@ class LmHead(nnx.Module):
     return jnp.matmul(x, table.astype(x.dtype).T, preferred_element_type=jnp.float32) + self.bias[...]
 
 
-def last(mask: Array) -> Array:
-  """The place of the last true value of each row, [b n] to [b]; 0 where there is none."""
-  return jnp.max(jnp.where(mask, jnp.arange(mask.shape[1]), 0), 1)
+def last(tokens: Array, mask: Array) -> Array:
+  """Of tokens [b n d] the last for which the mask [b n] is true, [b d]; the first where it is for none."""
+  at = jnp.max(jnp.where(mask, jnp.arange(mask.shape[1]), 0), 1)
+  return jnp.take_along_axis(tokens, at[:, None, None], 1)[:, 0]
 
 
 def sequence_length(on) -> int:

@@ -67,12 +67,15 @@ class Shortcut(nnx.Module):
     return self.norm(self.conv(x[:, :: self.stride, :: self.stride]))
 
 
+BLOCKS = {'basic': Basic, 'bottleneck': Bottleneck}
+
+
 class ResNet(nnx.Module):
   """A residual network without its classifier; tokens are the cells of the last map, pooled is their mean.
 
   Args:
     on: (h, w, c) of one image, or its ShapeDtypeStruct.
-    block: Basic or Bottleneck.
+    block: 'basic' or 'bottleneck'.
     depths: blocks in each stage; every stage but the first halves the map.
     width: channels of the first stage, doubled from stage to stage.
     factor: multiplies every width.
@@ -86,7 +89,7 @@ class ResNet(nnx.Module):
   Attributes: `dim`, `grid`, `channels`, `patch`, as in `ConvNet`.
 
   Raises:
-    ValueError: an unknown stem or norm.
+    ValueError: an unknown block, stem or norm.
 
   Reference: He, Zhang, Ren, Sun, CVPR 2016, arXiv:1512.03385, Table 1 and section 4.2. The stride of a bottleneck sits
     in its 3x3 convolution ("v1.5", as torchvision has it). The stem for small images: Chen et al. (SimCLR),
@@ -98,7 +101,7 @@ class ResNet(nnx.Module):
     self,
     on,
     *,
-    block: type,
+    block: str,
     depths: tuple[int, ...],
     width: int = 64,
     factor: int = 1,
@@ -112,17 +115,19 @@ class ResNet(nnx.Module):
     stem = stem or ('cifar' if min(h, w) < 64 else 'imagenet')
     if stem not in ('cifar', 'imagenet'):
       raise ValueError(f"unknown stem {stem!r}: choose 'imagenet' or 'cifar'")
-    options, width = dict(dtype=dtype, rngs=rngs), width * factor
-    self.stem, self.depths, self.channels = stem, tuple(depths), c
+    if block not in BLOCKS:
+      raise ValueError(f"unknown block {block!r}: choose 'basic' or 'bottleneck'")
+    options, width, make = dict(dtype=dtype, rngs=rngs), width * factor, BLOCKS[block]
+    self.block, self.stem, self.depths, self.channels, self.width, self.norms = block, stem, tuple(depths), c, width, norm
     kernel, stride = (7, 2) if stem == 'imagenet' else (3, 1)
     self.conv = Conv(c, width, kernel=kernel, stride=stride, padding=kernel // 2, **options)
     self.norm = normalization(norm, width, **options)
     on = width
     for i, depth in enumerate(depths, 1):
       for j in range(1, depth + 1):
-        made = block(on, width, stride=2 if i > 1 and j == 1 else 1, norm=norm, zero=zero, **options)
+        made = make(on, width, stride=2 if i > 1 and j == 1 else 1, norm=norm, zero=zero, **options)
         setattr(self, f'stage{i}_block{j}', made)
-        on = width * block.expansion
+        on = width * make.expansion
       width *= 2
     self.dim = on
     halvings = len(depths) - 1 + (2 if stem == 'imagenet' else 0)
@@ -132,15 +137,24 @@ class ResNet(nnx.Module):
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """[b h w c] -> tokens [b n d], pooled [b d]; cells of `mask` [b n] are blanked in the image."""
     whole(keep, 'a ResNet')
+    x = self.maps(x, mask=mask)[-1]
+    return Features(x.reshape(x.shape[0], -1, self.dim), jnp.mean(x, (1, 2)))
+
+  def maps(self, x: Array, *, mask: Array | None = None) -> list[Array]:
+    """What every stage gives, [b h w d] each; as in a call."""
     x = jax.nn.relu(self.norm(self.conv(hide(x, mask, self.grid))))
     if self.stem == 'imagenet':
       x = nnx.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+    found = []
     for i, depth in enumerate(self.depths, 1):
       for j in range(1, depth + 1):
         x = getattr(self, f'stage{i}_block{j}')(x)
-    return Features(x.reshape(x.shape[0], -1, self.dim), jnp.mean(x, (1, 2)))
+      found.append(x)
+    return found
 
 
-resnet18 = partial(ResNet, block=Basic, depths=(2, 2, 2, 2))  # 11.2M parameters, d = 512
-resnet34 = partial(ResNet, block=Basic, depths=(3, 4, 6, 3))  # 21.3M, d = 512
-resnet50 = partial(ResNet, block=Bottleneck, depths=(3, 4, 6, 3))  # 23.5M, d = 2048
+resnet18 = partial(ResNet, block='basic', depths=(2, 2, 2, 2))  # 11.2M parameters, d = 512
+resnet34 = partial(ResNet, block='basic', depths=(3, 4, 6, 3))  # 21.3M, d = 512
+resnet50 = partial(ResNet, block='bottleneck', depths=(3, 4, 6, 3))  # 23.5M, d = 2048
+resnet101 = partial(ResNet, block='bottleneck', depths=(3, 4, 23, 3))  # 42.5M
+resnet152 = partial(ResNet, block='bottleneck', depths=(3, 8, 36, 3))  # 58.1M

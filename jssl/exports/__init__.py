@@ -1,0 +1,1 @@
+"""Trained encoders as programs that run without jssl."""
