@@ -1,13 +1,13 @@
 """Writes the table of families of weights into docs/weights.md: what each reads and writes, compared with the library that it comes from.
 
-python experiments/weights_page.py
+python experiments/weights_page.py               all families
+python experiments/weights_page.py t5 siglip:text    these alone; the rows of others stay
 
 Needs the packages of tests/parity.txt. The networks are those of tests/pretrained: small, with random weights.
 """
 
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-from flax import nnx  # noqa: E402
+import tests.conftest  # noqa: E402, F401  the tests' flags, before jax is imported
 
+import numpy as np  # noqa: E402  # isort: skip
+from flax import nnx  # noqa: E402  # isort: skip
 from jssl.models.pretrained.family import from_folder, head_from_folder, write_folder  # noqa: E402
 from jssl.tables import FAMILIES  # noqa: E402
 from tests.pretrained.case import Case, absent  # noqa: E402
@@ -53,12 +54,14 @@ def measured(case: Case) -> Measured:
       else:
         states.append(largest(padded(name, getattr(found, name), inputs, case.pad)[: len(x)], x))
     if case.heads:
-      return Measured(max(states), heads, None, None)
+      return Measured(max(states, default=0.0), heads, None, None)
     write_folder(ours_at, ours, case.family)
     opened = (case.load or type(theirs).from_pretrained)(Path(ours_at)).eval()
     again = case.theirs(opened, inputs)
     library = type(opened).__module__.partition('.')[0]
-    return Measured(max(states), heads, f'{library} {type(opened).__name__}', max(largest(again[name], x) for name, x in expected.items()))
+    return Measured(
+      max(states, default=0.0), heads, f'{library} {type(opened).__name__}', max(largest(again[name], x) for name, x in expected.items())
+    )
 
 
 def largest(a: Any, b: Any) -> float:
@@ -79,36 +82,39 @@ def named(names: Sequence[str]) -> str:
   return ', '.join(f'`{name}`' for name in names)
 
 
-def table() -> str:
-  """The families, each with what its cases give."""
-  found = defaultdict(list)
-  for case in CASES.values():
-    found[case.family].append(measured(case))
-  lines = [row(COLUMNS), row(['---'] * len(COLUMNS))]
-  for name in sorted(FAMILIES):
-    cases = found[name]
-    heads = {head: error for case in cases for head, error in case.heads.items()}
-    opened = sorted({case.opened for case in cases if case.opened})
-    again = [case.again for case in cases if case.again is not None]
-    cells = [
-      f'{max(case.states for case in cases):.0e}',
-      ', '.join(f'`{head}` {error:.0e}' for head, error in sorted(heads.items())),
-      named(opened),
-      f'{max(again):.0e}' if again else '',
-    ]
-    lines.append(row([*begins(name), *cells]))
-  return '\n'.join(lines) + '\n'
+def table(page: str, family: str) -> str:
+  """The families of the page, and this one with what its cases give."""
+  kept = {line.partition(' | ')[0]: line for line in page.splitlines() if line.startswith('| `')}
+  first = lambda name: row(begins(name)).partition(' | ')[0]
+  kept[first(family)] = figures(family, [measured(case) for case in CASES.values() if case.family == family])
+  rows = [kept[first(name)] for name in sorted(FAMILIES) if first(name) in kept]
+  return '\n'.join([row(COLUMNS), row(['---'] * len(COLUMNS)), *rows]) + '\n'
 
 
-def page() -> str:
-  """docs/weights.md with the table of today."""
+def figures(name: str, cases: Sequence[Measured]) -> str:
+  """The row of a family."""
+  heads = {head: error for case in cases for head, error in case.heads.items()}
+  again = [case.again for case in cases if case.again is not None]
+  return row([
+    *begins(name),
+    f'{max(case.states for case in cases):.0e}',
+    ', '.join(f'`{head}` {error:.0e}' for head, error in sorted(heads.items())),
+    named(sorted({case.opened for case in cases if case.opened})),
+    f'{max(again):.0e}' if again else '',
+  ])  # fmt: skip
+
+
+def page(family: str) -> str:
+  """docs/weights.md with the row of a family as of today."""
   used = sorted({'jax', 'torch', 'transformers', *(['timm'] if any(name.startswith('timm/') for name in FAMILIES) else [])})
   told = f'Versions: {", ".join(f"{name} {version(name)}" for name in used)}; float32 on a CPU.\n\n'
-  head, rest = PAGE.read_text().split(BEGIN)
-  return head + BEGIN + told + table() + END + rest.split(END)[1]
+  head, rest = (text := PAGE.read_text()).split(BEGIN)
+  return head + BEGIN + told + table(text, family) + END + rest.split(END)[1]
 
 
 if __name__ == '__main__':
   if why := absent('transformers', *(['timm'] if any(name.startswith('timm/') for name in FAMILIES) else [])):
     raise SystemExit(f'{why}; install the packages of tests/parity.txt')
-  PAGE.write_text(page())
+  for name in sys.argv[1:] or FAMILIES:
+    print(name, flush=True)
+    PAGE.write_text(page(name))
