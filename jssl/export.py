@@ -291,13 +291,8 @@ def _pixels(artefact: Artefact, name: str) -> dict[str, Any] | None:
   view, column = artefact.config['inputs'], artefact.data.spec[name]
   size = view.get('size')
   whole = size is None or column.shape[:2] == ((size, size) if isinstance(size, int) else tuple(size))
-  if (
-    name != artefact.data.inputs
-    or view['name'] != 'plain'
-    or not whole
-    or view.get('column', name) != name
-    or not is_picture(name, column.shape, column.dtype)
-  ):
+  alone = name == artefact.data.inputs == view.get('column', 'image') and view['name'] == 'plain' and whole
+  if not alone or not is_picture(name, column.shape, column.dtype):
     return None
   each = lambda value, default: np.broadcast_to(np.float64(default if value is None else value), column.shape[-1]).tolist()
   return dict(mean=each(view.get('mean'), 0), std=each(view.get('std'), 1))

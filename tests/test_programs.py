@@ -11,9 +11,11 @@ from flax import nnx
 
 import jssl
 from jssl import cli, export, tables
-from jssl.errors import ConfigError
+from jssl.errors import ConfigError, PretrainedError
 from jssl.exports import onnx, stablehlo
-from jssl.models.pretrained.family import from_folder
+from jssl.models.pretrained.family import Family, from_folder
+from jssl.models.pretrained.names import arrays, same
+from jssl.models.vision.convnet import ConvNet
 from tests.oracles import references
 from tests.text_encoders import TEXTS, TRAINED, encoder
 
@@ -159,6 +161,28 @@ def test_several_families_ask_for_one(tmp_path, monkeypatch):
   model.export(tmp_path / 'out', 'hf', family='bert')
   net = from_folder((10,), folder=str(tmp_path / 'out'), rngs=nnx.Rngs(0))
   np.testing.assert_allclose(jax.jit(lambda x: net(x).pooled)(given(model)), model.encode(TEXTS[:5]), atol=1e-5)
+
+
+def test_a_network_on_pictures_is_written_and_read_again(tmp_path, monkeypatch):
+  family = Family(
+    'convnet', ConvNet, lambda config, folder: dict(widths=tuple(config['widths'])), lambda net: {path: same(path) for path in arrays(net)},
+    lambda net: dict(model_type='toy', widths=CASES['convnet']['backbone']['widths']),
+  )  # fmt: skip
+  monkeypatch.setitem(tables.FAMILIES._entries, 'toy', family)
+  model = encoder(**CASES['convnet'])
+  model.export(tmp_path / 'out', 'hf')
+  net, x = from_folder((8, 8, 1), folder=str(tmp_path / 'out'), rngs=nnx.Rngs(0)), given(model)
+  net.eval()
+  card = (tmp_path / 'out' / 'README.md').read_text()
+  mean, std = map(np.array, eval(re.search(r'for x in (\(\[.*\]\))\)', card)[1]))
+  np.testing.assert_allclose(net(((x / 255 - mean) / std).astype(np.float32)).pooled, model.encode(x), atol=1e-5)
+  sized = encoder(**{**CASES['convnet'], 'inputs': dict(name='plain', size=4)})
+  with pytest.raises(ConfigError, match="pass through the view 'plain'"):
+    sized.export(tmp_path / 'other', 'hf')
+  monkeypatch.setitem(tables.FAMILIES._entries, 'toy', family._replace(options=lambda config, folder: dict(widths=(8, 8))))
+  with pytest.raises((ConfigError, PretrainedError)):
+    model.export(tmp_path / 'other', 'hf')
+  assert not (tmp_path / 'other').exists()
 
 
 def test_a_language_model_is_written_as_gpt2(tmp_path):
