@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from jssl.models import Bert
-from jssl.models.layers.relative import distance_buckets
+from jssl.models.layers.relative import buckets
 from jssl.models.text.averaged import AveragedBert
 from jssl.models.text.bert import PostNormBlock
 
@@ -77,7 +77,7 @@ def test_positions_that_count_from_padding_skip_it():
 
 
 def test_classes_of_distances():
-  found = distance_buckets(60, 16, furthest=32)
+  found = buckets(np.arange(60) - np.arange(60)[:, None], 16, 32, bidirectional=True)
   for i in range(0, 60, 7):
     for j in range(60):
       far = abs(j - i) if abs(j - i) < 4 else min(7, 4 + math.floor(4 * math.log(abs(j - i) / 4) / math.log(8) + 1e-6))
@@ -89,7 +89,7 @@ def test_what_is_learned_of_distances_is_added_to_the_logits():
   np.testing.assert_allclose(run(net, IDS).tokens, run(none, IDS).tokens, atol=0.05)  # the same but for a bias near 0
   net.relative[...] = jnp.arange(8.0)[:, None] * jnp.array([1.0, 0.0])
   assert net.bias(6).shape == (1, 2, 6, 6) and not np.allclose(run(net, IDS).tokens, run(none, IDS).tokens, atol=1e-3)
-  np.testing.assert_array_equal(net.bias(6)[0, 0, 2], distance_buckets(6, 8)[2])
+  np.testing.assert_array_equal(net.bias(6)[0, 0, 2], buckets(np.arange(6) - 2, 8, 128, bidirectional=True))
 
 
 def test_an_embedding_of_another_width_and_no_token_types():

@@ -9,8 +9,9 @@ import pytest
 from flax import nnx
 
 from jssl.errors import PretrainedError
+from jssl.models.layers.relative import buckets
 from jssl.models.pretrained.family import from_folder, write_folder
-from jssl.models.text.t5 import T5, T5Encoder, buckets
+from jssl.models.text.t5 import T5, T5Encoder
 from jssl.ops.generation import beam_search, contrastive_search, greedy
 from tests.pretrained.case import absent
 from tests.pretrained.t5_cases import GATED, SMALL

@@ -5,24 +5,25 @@ import math
 import numpy as np
 
 
-def distance_buckets(n: int, count: int, furthest: int = 128) -> np.ndarray:
-  """The class of the distance from each of n tokens to each: half of the classes for those behind it, the other half for those ahead.
-
-  Half of each half are single distances, 0 upwards; the rest grow with the logarithm of the distance, and the last of them takes in all
-  distances from `furthest` on.
+def buckets(offsets: np.ndarray, count: int, distance: int, *, bidirectional: bool) -> np.ndarray:
+  """Relative position buckets: one for each small offset, then logarithmically wider ones up to a maximum distance.
 
   Args:
-    n: number of tokens.
-    count: number of classes, a multiple of 4.
-    furthest: where the last class begins at the latest.
+    offsets: place of the key minus that of the query.
+    count: number of buckets.
+    distance: beyond which all offsets share the last bucket.
+    bidirectional: half of the buckets are for keys after the query; otherwise these share the bucket of offset 0.
 
-  Returns:
-    [n n] int, from a token (row) to another (column).
-
-  Reference: Raffel et al. (T5), JMLR 2020, arXiv:1910.10683, section 2.1, and the official code.
+  Reference: Raffel et al., arXiv:1910.10683, section 2.1, and the official code, mesh_tensorflow.
   """
-  half, single = count // 2, count // 4
-  ahead = np.arange(n) - np.arange(n)[:, None]
-  far = np.log(np.maximum(np.abs(ahead), 1).astype(np.float32) / single) / math.log(furthest / single) * (half - single)
-  far = np.minimum(single + far.astype(int), half - 1)
-  return half * (ahead > 0) + np.where(np.abs(ahead) < single, np.abs(ahead), far)
+  after = 0
+  if bidirectional:
+    count //= 2
+    after, offsets = (offsets > 0) * count, np.abs(offsets)
+  else:
+    offsets = np.maximum(-offsets, 0)
+  exact = count // 2
+  # In float32, as in the official code: rounding decides where the logarithm is a whole number.
+  share = np.log(np.maximum(offsets, 1).astype(np.float32) / np.float32(exact)) / np.float32(math.log(distance / exact))
+  shared = np.minimum(exact + (share * np.float32(count - exact)).astype(np.int32), count - 1)
+  return after + np.where(offsets < exact, offsets, shared)

@@ -13,7 +13,17 @@ from flax import nnx
 
 from jssl.errors import PretrainedError
 from jssl.models.pretrained import files
-from jssl.models.pretrained.family import Family, Head, Options, first_of, read_options, renamed, write_folder
+from jssl.models.pretrained.family import (
+  Family,
+  Head,
+  Options,
+  activation_in,
+  activation_written,
+  first_of,
+  read_options,
+  renamed,
+  write_folder,
+)
 from jssl.models.pretrained.names import Names, dense, fill, norm, same
 from jssl.models.text.bert import Bert
 from jssl.storage import near, reach
@@ -56,11 +66,6 @@ SAID = Said(
   ('hidden_dropout_prob', 'attention_probs_dropout_prob'),
   dict(architectures=['BertModel'], initializer_range=0.02),
 )
-# activation as transformers calls it -> as jssl does; of several names the last is written
-ACTIVATIONS = dict(
-  gelu_python='gelu', gelu='gelu', gelu_fast='gelu_tanh', gelu_pytorch_tanh='gelu_tanh', gelu_new='gelu_tanh', quick_gelu='quick_gelu',
-  relu='relu', swish='silu', silu='silu',
-)  # fmt: skip
 # of a layer: queries, keys, values, output, its normalisation; the two maps of the feed-forward, its normalisation
 LAYER = (
   'attention.self.query', 'attention.self.key', 'attention.self.value', 'attention.output.dense', 'attention.output.LayerNorm',
@@ -157,19 +162,12 @@ def options_in(config: Mapping[str, Any], folder: Path, said: Said = SAID) -> di
   found = read_options(config, folder, said.options, said.expected) | said.fixed
   if found['from_pad'] and found['pad'] is None:
     raise PretrainedError(f'{folder}/config.json has pad_token_id = None, and positions count from it: expected a number; get the file again')
-  activation = activation_in(config, said, folder)
+  activation = activation_in(config.get(said.activation, 'gelu'), said.activation, folder)
   if (ids := ids_of(folder / 'tokenizer.json')) > found['vocabulary']:
     raise PretrainedError(
       f'{folder}/tokenizer.json has the ids 0 to {ids - 1}, and config.json a vocabulary of {found["vocabulary"]}: they must be of one network'
     )
   return found | dict(activation=activation, pool=partial(read_pool, folder))
-
-
-def activation_in(config: Mapping[str, Any], said: Said, folder: str | Path = 'the folder') -> str:
-  """The activation that config.json names, as jssl calls it; PretrainedError where it is not known."""
-  if (name := config.get(said.activation, 'gelu')) not in [*ACTIVATIONS]:
-    raise PretrainedError(f'{folder} is a network with {said.activation} = {name!r}; only {", ".join(ACTIVATIONS)} can be read')
-  return ACTIVATIONS[name]
 
 
 def ids_of(path: Path) -> int:
@@ -312,11 +310,10 @@ def config_of(net: Bert, said: Said = SAID) -> dict[str, Any]:
   if wrong:
     told, kind = ', '.join(f'{option}={x!r}' for option, x in wrong.items()), said.expected['model_type']
     raise PretrainedError(f'a Bert with {told} cannot be written as {kind!r}, whose config.json has no word for it: write another family')
-  activation = {ours: theirs for theirs, ours in ACTIVATIONS.items()}[net.activation]
   keys = {key: given[option] for option, (key, _) in said.options.items()} | {
     key: x for key, x in said.expected.items() if x not in (None, False)
   }
-  return keys | {said.activation: activation, **dict.fromkeys(said.dropout, net.dropout), **said.written}
+  return keys | {said.activation: activation_written(net.activation), **dict.fromkeys(said.dropout, net.dropout), **said.written}
 
 
 def options_of(net: Bert) -> dict[str, Any]:
@@ -341,7 +338,10 @@ def masked_lm(said: Said, linear: str, norm_: str, bias: str, decoder: str, *, a
     found = dict(
       vocabulary=told(config, said, 'vocabulary'), epsilon=told(config, said, 'epsilon'), tied=config.get('tie_word_embeddings', True)
     )
-    return found | dict(activation=activation or activation_in(config, said), width=told(config, said, 'embedding'))
+    return found | dict(
+      activation=activation or activation_in(config.get(said.activation, 'gelu'), said.activation, 'the folder'),
+      width=told(config, said, 'embedding'),
+    )
 
   def names(head):
     own = {} if head.table is None else {'table': same(f'{decoder}.weight'), 'bias': same(f'{decoder}.bias')}
@@ -362,7 +362,11 @@ def classifier(said: Said, first: str, last: str, *, act: str | None, classes: i
 
   def options(config):
     labels = classes or len(config.get('id2label') or ()) or config.get('num_labels', 2)
-    return dict(widths=[told(config, said, 'width'), labels], norm='none', act=act or activation_in(config, said))
+    return dict(
+      widths=[told(config, said, 'width'), labels],
+      norm='none',
+      act=act or activation_in(config.get(said.activation, 'gelu'), said.activation, 'the folder'),
+    )
 
   return Head('mlp', options, lambda head: {**dense('linear1', first), **dense('linear', last)})
 

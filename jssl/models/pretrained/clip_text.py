@@ -10,7 +10,7 @@ from flax import nnx
 
 from jssl.errors import PretrainedError
 from jssl.models.heads.scale import Scale
-from jssl.models.pretrained.family import Family, Head, read_options
+from jssl.models.pretrained.family import Family, Head, activation_in, activation_written, read_options
 from jssl.models.pretrained.names import Names, dense, linear, norm, same, shaped
 from jssl.models.text.tower import TextTower
 
@@ -25,8 +25,6 @@ SIGLIP_OPTIONS = dict(
   hidden=('intermediate_size', 3072), length=('max_position_embeddings', 64), epsilon=('layer_norm_eps', 1e-6),
   activation=('hidden_act', 'gelu_pytorch_tanh'),
 )  # fmt: skip
-# activation of transformers -> that of a TextTower; the first of equals is written
-ACTIVATIONS = dict(quick_gelu='quick_gelu', gelu='gelu', gelu_pytorch_tanh='gelu_tanh', gelu_new='gelu_tanh', relu='relu', silu='silu')
 LEGACY_END = 2  # in the config of CLIPs whose end of text has another id, the largest of the vocabulary
 
 
@@ -71,9 +69,7 @@ def tower_options(config: Mapping[str, Any], folder: Path, kind: str, options: M
   """
   expected = dict(model_type=kind, is_decoder=False, add_cross_attention=False, quantization_config=None)
   found = read_options(config, folder, options, expected)
-  if found['activation'] not in ACTIVATIONS:
-    raise PretrainedError(f'{folder} is a network with hidden_act = {found["activation"]!r}; only {list(ACTIVATIONS)} can be read')
-  return found | dict(activation=ACTIVATIONS[found['activation']])
+  return found | dict(activation=activation_in(found['activation'], 'hidden_act', folder))
 
 
 def names(net: TextTower) -> Names:
@@ -120,7 +116,7 @@ def siglip_config(net: TextTower) -> dict[str, Any]:
 def config_of(net: TextTower, options: Mapping[str, Any]) -> dict[str, Any]:
   """What config.json says of both towers."""
   found = {key: getattr(net, option) for option, (key, _) in options.items()}
-  activation = next(theirs for theirs, ours in ACTIVATIONS.items() if ours == net.activation)
+  activation = activation_written(net.activation)
   return found | dict(hidden_act=activation, attention_dropout=net.dropout, initializer_range=0.02)
 
 

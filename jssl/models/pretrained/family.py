@@ -15,6 +15,11 @@ from jssl.models.pretrained.names import Names, fill, tensors_of
 from jssl.storage import near, reach
 from jssl.tables import FAMILIES, MODELS
 
+# activation as transformers calls it -> as jssl does; of several names the last is written
+ACTIVATIONS = dict(
+  gelu_python='gelu', gelu='gelu', gelu_fast='gelu_tanh', gelu_new='gelu_tanh', gelu_pytorch_tanh='gelu_tanh', quick_gelu='quick_gelu',
+  relu='relu', swish='silu', silu='silu',
+)  # fmt: skip
 # option of a network -> key of config.json, and what transformers takes where the key is missing
 Options = Mapping[str, tuple[str, Any]]
 
@@ -227,6 +232,18 @@ def read_options(config: Mapping[str, Any], folder: Path, options: Options, expe
   if 'heads' in found and 'head' not in found and found['width'] % found['heads']:
     raise PretrainedError(f'{folder}/config.json has {found["heads"]} heads, which do not divide the width of {found["width"]}')
   return found
+
+
+def activation_in(name: Any, key: str, folder: str | Path) -> str:
+  """The activation that config.json names under a key, as jssl calls it; PretrainedError where it is not known."""
+  if name not in [*ACTIVATIONS]:
+    raise PretrainedError(f'{folder} is a network with {key} = {name!r}; only {", ".join(ACTIVATIONS)} can be read')
+  return ACTIVATIONS[name]
+
+
+def activation_written(name: str) -> str:
+  """An activation of jssl as config.json names it."""
+  return {ours: theirs for theirs, ours in ACTIVATIONS.items()}[name]
 
 
 def first_of(blocks: int, depth: int | None, name: str | Path) -> int:

@@ -9,12 +9,10 @@ import numpy as np
 from jssl.errors import PretrainedError
 from jssl.models.layers.activations import ACTIVATIONS
 from jssl.models.pretrained import files
-from jssl.models.pretrained.family import Family, Head, Options, read_options
+from jssl.models.pretrained.family import Family, Head, Options, activation_in, activation_written, read_options
 from jssl.models.pretrained.names import Entry, Names, dense, norm, patches, same, shaped, vector
 from jssl.models.vision.vit import ViT
 
-# activation of transformers -> of jssl
-ACTS = dict(gelu='gelu', gelu_pytorch_tanh='gelu_tanh', gelu_new='gelu_tanh', quick_gelu='quick_gelu', relu='relu', silu='silu', swish='silu')
 # option of ViT -> key of config.json, and what transformers takes where the key is missing
 SIZES = dict(width=('hidden_size', 768), depth=('num_hidden_layers', 12), heads=('num_attention_heads', 12))
 VIT = dict(**SIZES, hidden=('intermediate_size', 3072), epsilon=('layer_norm_eps', 1e-12), patch=('patch_size', 16), bias=('qkv_bias', True))
@@ -60,12 +58,10 @@ def read(
   """
   found = read_options(config, folder, options, expected or {})
   name, size = config.get('hidden_act', act), config.get('image_size', 224)
-  if name not in [*ACTS]:
-    raise PretrainedError(f'{folder} is a network with hidden_act = {name!r}; only {sorted(ACTS)} can be read')
   sides = [size, size] if isinstance(size, int) else size
   if not isinstance(sides, list) or len(sides) != 2 or not all(type(side) is int and side >= found['patch'] for side in sides):
     raise PretrainedError(f'{folder}/config.json has image_size = {size!r}: expected a side of {found["patch"]} or more, or [height, width]')
-  return found | dict(image=sides, activation=ACTS[name], class_token=True) | dict(always or {})
+  return found | dict(image=sides, activation=activation_in(name, 'hidden_act', folder), class_token=True) | dict(always or {})
 
 
 def options_of(net: ViT) -> dict[str, Any]:
@@ -105,9 +101,8 @@ def say(net: ViT, kind: str, options: Options, always: Mapping[str, Any] | None 
   h, w = found['image']
   if square and h != w:
     raise PretrainedError(f'a ViT for images of {h}x{w} cannot be written as {kind!r}: expected a square')
-  acts = {own: name for name, own in reversed(ACTS.items())}
   return {key: found[option] for option, (key, _) in options.items()} | dict(
-    image_size=h if h == w else [h, w], num_channels=net.channels, hidden_act=acts[found['activation']]
+    image_size=h if h == w else [h, w], num_channels=net.channels, hidden_act=activation_written(found['activation'])
   )
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from jssl.models.layers.attention import Attention
@@ -11,7 +12,7 @@ from jssl.models.layers.blocks import FeedForward, scan, stacked
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
-from jssl.models.layers.relative import distance_buckets
+from jssl.models.layers.relative import buckets
 from jssl.models.layers.shapes import shape_of, whole
 from jssl.ops.pooling import masked_mean
 from jssl.types import Array, Features, Keys, fold
@@ -223,7 +224,9 @@ class Bert(nnx.Module):
     """[1 h n n], what is added to the attention logits of n tokens; None where nothing is."""
     if self.relative is None:
       return None
-    return jnp.moveaxis(self.relative[...][distance_buckets(n, self.buckets)], -1, 0)[None].astype(self.word.dtype)
+    return jnp.moveaxis(self.relative[...][buckets(np.arange(n) - np.arange(n)[:, None], self.buckets, 128, bidirectional=True)], -1, 0)[
+      None
+    ].astype(self.word.dtype)
 
   def neurons(self, x: Array) -> Array:
     """Activations of the blocks' hidden layers, after the activation: [b n] ids to [l b n h]."""
