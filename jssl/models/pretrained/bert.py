@@ -162,12 +162,17 @@ def options_in(config: Mapping[str, Any], folder: Path, said: Said = SAID) -> di
   found = read_options(config, folder, said.options, said.expected) | said.fixed
   if found['from_pad'] and found['pad'] is None:
     raise PretrainedError(f'{folder}/config.json has pad_token_id = None, and positions count from it: expected a number; get the file again')
-  activation = activation_in(config.get(said.activation, 'gelu'), said.activation, folder)
+  activation = activation_of(config, said, folder)
   if (ids := ids_of(folder / 'tokenizer.json')) > found['vocabulary']:
     raise PretrainedError(
       f'{folder}/tokenizer.json has the ids 0 to {ids - 1}, and config.json a vocabulary of {found["vocabulary"]}: they must be of one network'
     )
   return found | dict(activation=activation, pool=partial(read_pool, folder))
+
+
+def activation_of(config: Mapping[str, Any], said: Said, folder: str | Path = 'the folder') -> str:
+  """The activation that config.json names, as jssl calls it; PretrainedError where it is not known."""
+  return activation_in(config.get(said.activation, 'gelu'), said.activation, folder)
 
 
 def ids_of(path: Path) -> int:
@@ -339,7 +344,7 @@ def masked_lm(said: Said, linear: str, norm_: str, bias: str, decoder: str, *, a
       vocabulary=told(config, said, 'vocabulary'), epsilon=told(config, said, 'epsilon'), tied=config.get('tie_word_embeddings', True)
     )
     return found | dict(
-      activation=activation or activation_in(config.get(said.activation, 'gelu'), said.activation, 'the folder'),
+      activation=activation or activation_of(config, said),
       width=told(config, said, 'embedding'),
     )
 
@@ -365,7 +370,7 @@ def classifier(said: Said, first: str, last: str, *, act: str | None, classes: i
     return dict(
       widths=[told(config, said, 'width'), labels],
       norm='none',
-      act=act or activation_in(config.get(said.activation, 'gelu'), said.activation, 'the folder'),
+      act=act or activation_of(config, said),
     )
 
   return Head('mlp', options, lambda head: {**dense('linear1', first), **dense('linear', last)})

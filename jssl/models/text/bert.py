@@ -224,9 +224,8 @@ class Bert(nnx.Module):
     """[1 h n n], what is added to the attention logits of n tokens; None where nothing is."""
     if self.relative is None:
       return None
-    return jnp.moveaxis(self.relative[...][buckets(np.arange(n) - np.arange(n)[:, None], self.buckets, 128, bidirectional=True)], -1, 0)[
-      None
-    ].astype(self.word.dtype)
+    which = buckets(np.arange(n) - np.arange(n)[:, None], self.buckets, 128, bidirectional=True)
+    return jnp.moveaxis(self.relative[...][which], -1, 0)[None].astype(self.word.dtype)
 
   def neurons(self, x: Array) -> Array:
     """Activations of the blocks' hidden layers, after the activation: [b n] ids to [l b n h]."""
