@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from jssl.objectives import uniformity as objectives
+from jssl.objectives.uniformity import alignment as distances
+from jssl.objectives.uniformity import uniformity as potential
 from jssl.types import Array
 
 
@@ -15,7 +16,7 @@ def alignment(z1: Float[Array, 'n d'], z2: Float[Array, 'n d']) -> Float[Array, 
   Reference: Wang, Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the
     Hypersphere, ICML 2020, arXiv:2005.10242, section 4.1 (alpha = 2).
   """
-  return jnp.mean(objectives.alignment(z1, z2))
+  return jnp.mean(distances(z1, z2))
 
 
 def uniformity(z: Float[Array, 'n d'], t: float = 2.0) -> Float[Array, '']:
@@ -29,4 +30,4 @@ def uniformity(z: Float[Array, 'n d'], t: float = 2.0) -> Float[Array, '']:
 
   Reference: Wang, Isola, ICML 2020, arXiv:2005.10242, section 4.1, Eq. 4.
   """
-  return objectives.uniformity(z, t=t)
+  return potential(z, t=t)

@@ -156,9 +156,9 @@ def test_the_head_of_dinov2_reads_the_mean_of_the_patches_too(tmp_path):
   model = transformer('Dinov2ForImageClassification', 'Dinov2Config', **vision_cases.DINOV2, num_labels=5)()
   model.save_pretrained(tmp_path)
   x = vision_cases.images()()
-  features, head = opened(tmp_path, x.shape[1:])(x), head_from_folder(32, folder=str(tmp_path), head='classification', rngs=nnx.Rngs(0))
+  features, head = opened(tmp_path, x.shape[1:])(x), head_from_folder(32, folder=str(tmp_path), head='classifier', rngs=nnx.Rngs(0))
   found = head(jnp.concatenate([features.pooled, features.tokens.mean(1)], 1))
-  np.testing.assert_allclose(found, vision_cases.classified(model, x)['classification'], atol=1e-4)
+  np.testing.assert_allclose(found, vision_cases.classified(model, x)['classifier'], atol=1e-4)
 
 
 def test_architectures_of_timm_are_told_by_their_names(monkeypatch):

@@ -29,7 +29,7 @@ def classified(net, x):
   import torch
 
   with torch.no_grad():
-    return dict(classification=net(pixel_values=torch.tensor(x).permute(0, 3, 1, 2)).logits.numpy())
+    return dict(classifier=net(pixel_values=torch.tensor(x).permute(0, 3, 1, 2)).logits.numpy())
 
 
 def masked_autoencoder(net, x):
@@ -101,7 +101,7 @@ def timm_states(net, x):
     layers = [h.numpy()] + [(h := block(h)).numpy() for block in net.blocks]
     last = net.norm(h)
     found = dict(layers=np.stack(layers)[:, :, n:], tokens=last.numpy()[:, n:], pooled=net.forward_head(last, pre_logits=True).numpy())
-    return found | ({} if net.num_classes == 0 else dict(classification=net.forward_head(last).numpy()))
+    return found | ({} if net.num_classes == 0 else dict(classifier=net.forward_head(last).numpy()))
 
 
 def timm_save(net, folder):
@@ -134,7 +134,7 @@ CASES = {
     transformer('ViTForImageClassification', 'ViTConfig', **SMALL, num_labels=5),
     images(),
     classified,
-    heads=dict(classification=lambda net, head, features, x: head(features.pooled)),
+    heads=dict(classifier=lambda net, head, features, x: head(features.pooled)),
   ),
   'vit_mae': Case('vit_mae', transformer('ViTMAEModel', 'ViTMAEConfig', **SMALL), images(), masked_autoencoder),
   'dinov2': Case('dinov2', transformer('Dinov2Model', 'Dinov2Config', **DINOV2), images(), states),
@@ -172,7 +172,7 @@ CASES = {
     'siglip_vision_model', transformer('SiglipVisionModel', 'SiglipVisionConfig', **SMALL, vision_use_head=False), images(), tower
   ),
   'timm vit': timm_case('vit_tiny_patch16_224', images()),
-  'timm vit, larger, with its head': timm_case('vit_base_patch16_224', images(16, 20), heads=('classification',), qkv_bias=False),
+  'timm vit, larger, with its head': timm_case('vit_base_patch16_224', images(16, 20), heads=('classifier',), qkv_bias=False),
   'timm vit, DINOv2, smaller': timm_case('vit_small_patch14_dinov2', images(8, 8), mlp_ratio=2.7),
   'timm vit, DINOv2 with registers, longer': timm_case('vit_small_patch14_reg4_dinov2', images(8, 20)),
   'timm vit, CLIP': timm_case('vit_base_patch32_clip_quickgelu_224', images()),

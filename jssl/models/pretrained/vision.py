@@ -308,7 +308,7 @@ VIT_FAMILY = Family(
   lambda net: say(net, 'vit', VIT) | dict(architectures=['ViTModel'], model_type='vit'),
   prefixes=('vit.',),
   ignored=IGNORED,
-  heads=dict(classification=classifier('classifier')),
+  heads=dict(classifier=classifier('classifier')),
 )
 MAE_FAMILY = Family(
   'vit',
@@ -329,7 +329,7 @@ DINOV2_FAMILY = Family(
   dinov2_config,
   prefixes=('dinov2.',),
   ignored=IGNORED,
-  heads=dict(classification=classifier('classifier')),  # of the class token beside the mean of the patches
+  heads=dict(classifier=classifier('classifier')),  # of the class token beside the mean of the patches
 )
 REGISTERS_FAMILY = Family(
   'vit',
@@ -339,6 +339,6 @@ REGISTERS_FAMILY = Family(
   registers_config,
   prefixes=('dinov2_with_registers.',),
   ignored=IGNORED,
-  heads=dict(classification=classifier('classifier')),  # of the same
+  heads=dict(classifier=classifier('classifier')),  # of the same
 )
 DINOV3_FAMILY = Family('vit', ViT, dinov3_options, dinov3_names, dinov3_config, prefixes=('dinov3_vit.',))
