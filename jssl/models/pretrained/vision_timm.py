@@ -153,7 +153,7 @@ FAMILY = Family(
   config_of,
   ignored=r'head\.',
   heads=dict(
-    classification=Head(
+    classifier=Head(
       'linear',
       lambda config: dict(dim=config.get('num_classes', (config.get('pretrained_cfg') or {}).get('num_classes', 1000))),
       lambda head: dense('linear', 'head'),
