@@ -137,7 +137,7 @@ REFUSED = {
   'no part': ('clip_text_model', whole('clip'), 'say which by part'),
   'a list': ('clip_text_model', lambda config: dict(model_type='clip', text_config=[1]), 'expected an object', dict(part='text')),
   'another tower': ('siglip_text_model', whole('clip'), "model_type = 'siglip_text_model'", dict(part='text')),
-  'an activation': ('clip_text_model', dict(hidden_act='gelu_fast'), "hidden_act = 'gelu_fast'"),
+  'an activation': ('clip_text_model', dict(hidden_act='mish'), "hidden_act = 'mish'"),
   'several ends': ('clip_text_model', dict(eos_token_id=[2, 9]), 'eos_token_id'),
   'quantised': ('clip_text_model', whole('clip', text_config=dict(quantization_config={'bits': 4})), 'quantization', dict(part='text')),
   'a decoder': ('siglip_text_model', dict(is_decoder=True), 'is_decoder'),

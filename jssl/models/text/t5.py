@@ -299,7 +299,7 @@ class T5(nnx.Module):
     given = dict(bias=self.encoder.bias(self.distances, ids.shape[1], bidirectional=False), context=context, context_mask=context_mask)
     y, layers = scan(self.blocks, x, keys=key(4), remat=self.encoder.remat, **given)
     y = dropout(self.norm(y), key(5), self.encoder.dropout)
-    return Features(y, y[jnp.arange(len(y)), last(self.attended(ids))], jnp.concatenate([x[None], layers]))
+    return Features(y, last(y, self.attended(ids)), jnp.concatenate([x[None], layers]))
 
   def logits(self, tokens: Array) -> Array:
     """The decoder's tokens [... d] -> [... v], float32."""
