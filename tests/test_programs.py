@@ -154,13 +154,15 @@ def test_what_is_wrong_is_refused_in_a_line(options, said, tmp_path):
 
 
 def test_several_families_ask_for_one(tmp_path, monkeypatch):
-  monkeypatch.setitem(tables.FAMILIES._entries, 'twin', tables.FAMILIES['bert'])
-  model = encoder(**CASES['bert'])
-  with pytest.raises(ConfigError, match=re.escape("in the form of ['bert', 'twin']: choose one by family")):
+  monkeypatch.setitem(tables.FAMILIES._entries, 'twin', tables.FAMILIES['vit'])
+  model = encoder(**CASES['vit'])
+  with pytest.raises(ConfigError, match=re.escape("in the form of ['vit', 'twin']: choose one by family")):
     model.export(tmp_path / 'out', 'hf')
-  model.export(tmp_path / 'out', 'hf', family='bert')
-  net = from_folder((10,), folder=str(tmp_path / 'out'), rngs=nnx.Rngs(0))
-  np.testing.assert_allclose(jax.jit(lambda x: net(x).pooled)(given(model)), model.encode(TEXTS[:5]), atol=1e-5)
+  model.export(tmp_path / 'out', 'hf', family='vit')
+  net = from_folder((8, 8, 1), folder=str(tmp_path / 'out'), rngs=nnx.Rngs(0))
+  x = given(model)
+  tokens = jax.jit(lambda x: net(x).tokens)((x / 255 - 0.1) / 0.5)
+  np.testing.assert_allclose(tokens, model.represent({'image': x}).tokens, atol=1e-5)
 
 
 def test_a_network_on_pictures_is_written_and_read_again(tmp_path, monkeypatch):
