@@ -1,4 +1,4 @@
-"""What a reward model or a policy has learned from pairs of answers."""
+"""Evaluation of reward models and policies on pairs of answers."""
 
 import jax
 import jax.numpy as jnp
@@ -22,11 +22,11 @@ def _columns(subject: Subject, split: str = 'test') -> dict[str, np.ndarray]:
 
 @protocol('2', needs=(*PAIRS, 'nets.{encoder}', 'nets.{head}'), raw=False)
 def pair_rewards(subject: Subject, key: Key, *, encoder: str = 'backbone', head: str = 'reward') -> dict[str, float]:
-  """Protocol pair_rewards: how often the preferred answer of the test split has the higher reward.
+  """The `pair_rewards` protocol: how often the preferred answer of the test split has the higher reward.
 
   Args:
-    subject: whose test split has chosen and rejected, [n], ids.
-    key: not used.
+    subject: its test split has the columns chosen and rejected, ids [n].
+    key: unused.
     head: pooled [b d] -> [b 1].
 
   Returns:
@@ -40,12 +40,12 @@ def pair_rewards(subject: Subject, key: Key, *, encoder: str = 'backbone', head:
 
 @protocol('2', needs=(*PAIRS, 'nets.{encoder}.logits'), raw=False, fits=needs.starts)
 def pair_likelihoods(subject: Subject, key: Key, *, encoder: str = 'backbone') -> dict[str, float]:
-  """Protocol pair_likelihoods: how often the preferred answer of the test split is the more probable one, a token.
+  """The `pair_likelihoods` protocol: how often the preferred answer of the test split has the higher mean log-probability per token.
 
   Args:
-    subject: whose test split has chosen and rejected, [n], ids; these start where answers begin.
-    key: not used.
-    encoder: with `logits`.
+    subject: its test split has the columns chosen and rejected, ids [n], with the `start` of the answers.
+    key: unused.
+    encoder: has `logits`.
 
   Returns:
     accuracy.
@@ -65,16 +65,16 @@ def pair_likelihoods(subject: Subject, key: Key, *, encoder: str = 'backbone') -
 
 @protocol('1', needs=('test.chosen', 'info.mark', 'nets.{encoder}.logits'), raw=False, fits=needs.starts)
 def answers(subject: Subject, key: Key, *, encoder: str = 'backbone', temperature: float = 1.0) -> dict[str, float]:
-  """Protocol answers: the policy answers the questions of the test split by sampling, and each step is marked.
+  """The `answers` protocol: samples answers of the policy to the questions of the test split, and marks each step.
 
   Args:
-    subject: of data with info start and mark, as `chains` has them.
-    key: of the samples.
-    encoder: with `logits`.
-    temperature: of the samples.
+    subject: its data have start and mark in `info`, as in `chains`.
+    key: for sampling.
+    encoder: has `logits`.
+    temperature: sampling temperature.
 
   Returns:
-    right, the share of steps that follow; perfect, of answers without a slip.
+    right, the share of correct steps; perfect, the share of answers without an error.
   """
   net, start = subject.networks[encoder], subject.data.spec['chosen'].start
 
@@ -85,7 +85,7 @@ def answers(subject: Subject, key: Key, *, encoder: str = 'backbone', temperatur
       token = jax.random.categorical(jax.random.fold_in(key, place), at / temperature)
       return ids.at[:, place].set(token.astype(ids.dtype)), at.sum(-1)
 
-    blank = ids.at[:, start:].set(1)  # causal: what stands there is not read before it is written
+    blank = ids.at[:, start:].set(1)  # causal: positions are not read before they are written
     return jax.lax.scan(step, blank, jnp.arange(start, ids.shape[1]))
 
   written, sums = sample(_columns(subject)['chosen'], key)
@@ -97,17 +97,17 @@ def answers(subject: Subject, key: Key, *, encoder: str = 'backbone', temperatur
 
 @protocol('2', needs=('train.chosen', *PAIRS, 'nets.{encoder}', 'nets.{head}'), raw=False, fits=needs.starts)
 def partial_reward(subject: Subject, key: Key, *, encoder: str = 'backbone', head: str = 'reward') -> dict[str, float]:
-  """Protocol half_way: does the state in the middle of an answer tell whether the answer is the preferred one?
+  """The `partial_reward` protocol: whether the state in the middle of an answer predicts that the answer is the preferred one.
 
   Q = cos(h_middle, G), G the mean last state of preferred answers of the train split.
 
   Args:
-    subject: whose splits have chosen and rejected, [n], ids; these start where answers begin.
-    key: not used.
+    subject: its splits have the columns chosen and rejected, ids [n], with the `start` of the answers.
+    key: unused.
     head: tokens [b n d] -> [b n 1].
 
   Returns:
-    goal_auroc, of Q; reward_auroc, of the reward of the unfinished answer; accuracy, of the reward of the whole one.
+    goal_auroc, for Q; reward_auroc, for the reward of the unfinished answer; accuracy, for the reward of the complete answer.
 
   Reference: Nath et al. 2024, arXiv:2407.13887, section 4.
   """

@@ -1,4 +1,4 @@
-"""Retrieval by the vectors of single tokens."""
+"""Retrieval by token embeddings."""
 
 import jax
 import numpy as np
@@ -24,16 +24,16 @@ def late_retrieval(
   encoder: str = 'backbone',
   head: str = 'projector',
 ) -> dict[str, float]:
-  """Protocol late_retrieval: all passages of a split ranked for every query, by late interaction; its own is the right one.
+  """The `late_retrieval` protocol: ranks all passages of a split for every query, by late interaction; one passage is relevant.
 
   Args:
-    subject: of data with the columns `query` and `passage`, ids.
-    key: not used.
-    split: of both.
+    subject: its data have the columns `query` and `passage`, ids.
+    key: unused.
+    split: the split of both.
     query, passage: columns of ids. encoder, head: names of networks.
 
   Returns:
-    ndcg10, map, mrr, recall1 and recall5, as `retrieval.figures` has them.
+    ndcg10, map, mrr, recall1 and recall5, as defined in `retrieval.figures`.
 
   Reference: Khattab, Zaharia, SIGIR 2020, arXiv:2004.12832, section 3.3.
   """
@@ -43,7 +43,7 @@ def late_retrieval(
   net, project = subject.networks[encoder], subject.networks[head]
   vectors = jax.jit(lambda ids: l2_normalize(project(net(ids).tokens)))
   passages, mask = vectors(batch[passage]), batch[passage] != 0
-  # A slice of the queries at a time: all inner products of all tokens at once are large.
+  # Some of the queries at a time: the inner products of all tokens at once are large.
   ranked = jax.jit(lambda q: late_interaction(q, passages, mask))
   scores = np.concatenate([ranked(vectors(batch[query][i : i + 32])) for i in range(0, len(examples), 32)])
   return retrieval_figures(np.eye(len(scores)), finite(scores, 'the scores of passages'), (1, 5))
