@@ -1,4 +1,4 @@
-"""What a config takes on from data of a user's own before it is built: tokenizer, changes of colour, and which examples are copies."""
+"""Adapts a config to user data before it is built: tokenizer, colour augmentation, and duplicates of examples."""
 
 import inspect
 import logging
@@ -10,24 +10,23 @@ from jssl.errors import ConfigError
 from jssl.options import lookup, signed
 from jssl.tables import DATA
 
-# A pretrained network -> the tokenizer whose ids it knows.
+# A pretrained network -> its tokenizer.
 TOKENIZERS = dict(minilm='minilm', masked_lm_start='starts', causal_lm_start='starts')
-SAME = 'same'  # the column that numbers what is alike
-# Changes of colour as SimCLR has them, so that pictures cannot be distinguished by their colours: Chen et al. 2020, arXiv:2002.05709, appendix
-# A. Of hue and of grey pictures there is more, and all pictures are changed: in sets of some hundred pictures colours tell more of them apart.
+SAME = 'same'  # the column that identifies duplicates
+# Colour augmentation as in SimCLR, so that images cannot be distinguished by their colours: Chen et al. 2020, arXiv:2002.05709, appendix A. Hue
+# jitter and greyscale are stronger and applied to all images, since in data sets of some hundred images colours distinguish more of them.
 COLOURS = dict(jitter=dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.2), grey=0.5)
 
 
 def adapt(config: Any) -> None:
-  """Changes a config on data of a user's own; one on a data set stays as it is.
+  """Adapts a config for user data; a config for a built-in data set is not changed.
 
-  Texts go through the tokenizer of a pretrained encoder, unless another is named. Views of pictures in colour that change brightness and
-  contrast change saturation and hue, too, and drop the colours of some, unless the config says something of these. In-batch objectives that
-  take `ids` are given the column `same`, where the data have it, so that copies of an example are not its negatives, unless their `of` names
-  other ids.
+  Texts are tokenised by the tokenizer of a pretrained encoder, unless another is named. Views of colour images that change brightness and
+  contrast also change saturation and hue, and convert some images to grey, unless the config specifies these. In-batch objectives that take
+  `ids` get the column `same`, if the data have it, so that duplicates of an example are not its negatives, unless their `of` names other ids.
 
   Raises:
-    ConfigError, DataError: the data cannot be opened.
+    ConfigError, DataError: if the data cannot be opened.
   """
   c = config.to_dict()
   spec = c.get('data')
@@ -53,26 +52,26 @@ def adapt(config: Any) -> None:
 
 
 def lacks_colours(view: Mapping[str, Any]) -> bool:
-  """Whether views change brightness and say nothing of colours, as those of grey pictures do."""
+  """Whether views change brightness without specifying colours, as for grey images."""
   jitter = view.get('jitter') or {}
   return view.get('name') == 'augment' and 'brightness' in jitter and not jitter.keys() & {'saturation', 'hue'} and 'grey' not in view
 
 
 def source(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
-  """The data of a user's own that a config names, perhaps within operators."""
+  """The user data that a config names, possibly within operators."""
   if DATA.place(spec.get('name')) is not None:
     return spec
   return source(spec['of']) if isinstance(spec.get('of'), Mapping) else None
 
 
 def tokenizer_of(config: Mapping[str, Any]) -> str | None:
-  """The tokenizer of the first pretrained network of a config that reads texts; None where there is none."""
+  """The tokenizer of the first pretrained text network of a config; None if there is none."""
   networks = [config.get('backbone') or {}, *(config.get('heads') or {}).values()]
   return next((TOKENIZERS[net['name']] for net in networks if net.get('name') in TOKENIZERS), None)
 
 
 def apart(loss: Mapping[str, Any]) -> dict[str, str] | None:
-  """The `of` of a loss with the column of copies as its `ids`; None where its objective takes none, or is given others."""
+  """The `of` of a loss with the duplicates column as its `ids`; None if its objective takes no ids, or is given others."""
   try:
     found = [inspect.signature(lookup('objectives', x['name'], 'losses')).parameters for x in (loss, loss.get('objective')) if x]
   except (ConfigError, KeyError, TypeError):  # reported when the config is built
