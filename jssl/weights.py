@@ -1,7 +1,7 @@
-"""What is done to the weights of networks, by path: low-rank adapters are added to them, and some of them are left at 0.
+"""Modifications of network weights by path: low-rank adapters and pruning masks.
 
-Adapters are parameters of their network, under 'lora', beside its own: params['backbone']['lora']['blocks']['attention']['qkv']. Where
-the network is called it has `merged` weights, so that it need not know of them.
+Adapters are additional parameters of their network, under 'lora': params['backbone']['lora']['blocks']['attention']['qkv']. A network is called
+with `merged` weights, so that its code does not depend on them.
 """
 
 import fnmatch
@@ -22,19 +22,19 @@ Path = tuple[str | int, ...]  # of a layer in its network
 
 
 class Changes(NamedTuple):
-  """What is done to the weights of one network."""
+  """The modifications of the weights of one network."""
 
   ranks: Mapping[Path, int] = {}  # layer -> rank of the adapter of its kernel
   alpha: float = 1.0
-  kept: Mapping[Path, float] = {}  # layer -> share of its kernel that is not left at 0
-  stacked: frozenset[Path] = frozenset()  # layers whose kernels have a leading axis, for the blocks that they are stacked from
+  kept: Mapping[Path, float] = {}  # layer -> share of its kernel that is not pruned
+  stacked: frozenset[Path] = frozenset()  # layers whose kernels have a leading axis for stacked blocks
 
 
 def changes(lora: Any, masks: Any, networks: Mapping[str, nnx.Module]) -> dict[str, Changes]:
-  """`lora` and `masks` of a config, by network: dict(rank=8, alpha=16, of=('backbone.blocks.*.qkv',)) and dict(keep=0.5, of=(...)).
+  """Parses `lora` and `masks` of a config, by network: dict(rank=8, alpha=16, of=('backbone.blocks.*.qkv',)) and dict(keep=0.5, of=(...)).
 
   Raises:
-    ConfigError: an option is unknown or out of range, or a pattern matches no layer with a kernel.
+    ConfigError: if an option is unknown or out of range, or a pattern matches no layer with a kernel.
   """
   lora, masks = _options('lora', lora, ('rank', 'alpha', 'of')), _options('masks', masks, ('keep', 'of'))
   if not lora and not masks:
@@ -63,9 +63,9 @@ def changes(lora: Any, masks: Any, networks: Mapping[str, nnx.Module]) -> dict[s
 
 
 def adapters(change: Changes, params: Params, key: Key) -> Params:
-  """Fresh adapters, which change nothing: lora_a [(l) in r] uniform within 1 / sqrt(in), lora_b [(l) r out] of zeros.
+  """Initial adapters, which do not change the output: lora_a [(l) in r] uniform within 1 / sqrt(in), lora_b [(l) r out] zero.
 
-  A kernel of a convolution [k k c d] is taken for the matrix [k*k*c d].
+  A convolution kernel [k k c d] is treated as the matrix [k*k*c d].
 
   Reference: Hu et al., ICLR 2022, arXiv:2106.09685, section 4.1, where A is Gaussian; the distribution is that of the official code.
   """
@@ -82,13 +82,13 @@ def adapters(change: Changes, params: Params, key: Key) -> Params:
 
 
 def merged(change: Changes, params: Params) -> Params:
-  """The parameters of a network as it uses them: W + (alpha / r) A B, and none of the adapters.
+  """The effective parameters of a network: W + (alpha / r) A B, without separate adapters.
 
-  A kernel under a mask has no gradient where it is 0, and so stays there.
+  A masked kernel has no gradient where it is 0, and so its zeros are kept.
 
   Args:
-    change: what is done to the network.
-    params: nested dicts, with the adapters under 'lora'; without, they are merged already.
+    change: the modifications of the network.
+    params: nested dicts, with adapters under 'lora'; without these, they are merged already.
 
   Reference: Hu et al., ICLR 2022, arXiv:2106.09685, Eq. 3.
   """
@@ -106,7 +106,7 @@ def merged(change: Changes, params: Params) -> Params:
 
 
 def pruned(change: Changes, params: Params) -> Params:
-  """Parameters in which the weights that are smallest in magnitude are 0, of each layer by itself; done again, it changes nothing.
+  """Parameters with the smallest weights in magnitude set to 0, separately for each layer; idempotent.
 
   Reference: Han et al., NeurIPS 2015, arXiv:1506.02626, section 3: weights are pruned by magnitude, and the others are trained.
   """
@@ -125,17 +125,17 @@ def bare(params: Params) -> Params:
 
 
 def trained(place: str, names: Any, networks: Mapping[str, Any], shapes: Callable[[], Params], held: Sequence[str]) -> tuple[str, ...]:
-  """`train` of a config: networks, of which those with adapters are trained by these alone, and parts of networks.
+  """Parses `train` of a config: networks, and parts of networks. Of a network with adapters, only the adapters are trained.
 
   Args:
-    place: in the config, for messages.
+    place: place in the config, for messages.
     names: 'NETWORK', or 'NETWORK.part' for some of its parameters; None for all networks.
-    networks: by name, as `core.nets` has them.
-    shapes: gives network -> nested dicts of the shapes of its parameters.
-    held: networks that are frozen.
+    networks: networks of `core.nets` by name.
+    shapes: returns network -> nested dicts of the shapes of its parameters.
+    held: frozen networks.
 
   Raises:
-    ConfigError: there is no such part.
+    ConfigError: for an unknown part.
   """
   names = tuple(networks) if names is None else names
   if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
@@ -155,7 +155,7 @@ def trained(place: str, names: Any, networks: Mapping[str, Any], shapes: Callabl
 
 
 def apart(params: Params, names: Iterable[str]) -> tuple[Params, Params]:
-  """What is trained, as `trained` names it, and all the rest, each as nested dicts."""
+  """The trained parameters, in terms of `trained`, and all others, each as nested dicts."""
 
   def cut(tree: Params, paths: Sequence[Sequence[str]]) -> tuple[Params, Params]:
     moving, held = {}, {}
@@ -173,7 +173,7 @@ def apart(params: Params, names: Iterable[str]) -> tuple[Params, Params]:
 
 
 def joined(held: Params, moving: Params) -> Params:
-  """Parameters of the two that `apart` gives; what both have is that of `moving`."""
+  """Merges the two results of `apart`; `moving` takes precedence."""
   both = lambda key, x: joined(held[key], x) if key in held and isinstance(x, Mapping) else x
   return {**held, **{key: both(key, x) for key, x in moving.items()}}
 
@@ -215,7 +215,7 @@ def _stacked(kernel: nnx.Param) -> bool:
 
 
 def _matrix(shape: tuple[int, ...], stacked: bool) -> tuple[int, ...]:
-  """The shape of a kernel as that of a matrix, [(l) in out]."""
+  """The shape of a kernel viewed as a matrix, [(l) in out]."""
   return (*shape[:stacked], math.prod(shape[stacked:-1]), shape[-1])
 
 
@@ -226,7 +226,7 @@ def _at(tree: Params, path: Path) -> Any:
 
 
 def _with(tree: Params, path: Path, kernel: Array) -> Params:
-  """Parameters with another kernel of a layer."""
+  """Parameters with the kernel of a layer replaced."""
   if not path:
     return {**tree, 'kernel': kernel}
   return {**tree, path[0]: _with(tree[path[0]], path[1:], kernel)}
