@@ -1,4 +1,4 @@
-"""Convolution, as gathered patches on CPUs."""
+"""Convolution; on CPUs by gathered patches."""
 
 import math
 from collections.abc import Sequence
@@ -12,16 +12,15 @@ from jssl.types import Array
 
 
 def convolve(x: Array, kernel: Array, *, stride: int = 1, padding: int | str = 'SAME') -> Array:
-  """2-D convolution in the form that is fastest where it runs, chosen when it is lowered.
+  """2-D convolution by the fastest method of the platform, chosen at lowering.
 
-  Kernels as large as their stride do not overlap, so they are a reshape and one matmul everywhere. Elsewhere the
-  accelerator has its own convolution; on a CPU the backward pass of that one is slow (up to tenfold on small maps),
-  and gathering the patches by strided slices for one matmul is not.
+  Kernels as large as their stride do not overlap, so they are a reshape and one matmul on every platform. Otherwise accelerators use XLA's
+  convolution. On a CPU its backward pass is slow (up to tenfold on small maps), so patches are gathered by strided slices for one matmul.
 
   Args:
     x: [b h w c].
     kernel: [k k c d].
-    stride: of both directions.
+    stride: stride in both directions.
     padding: 'SAME' (outputs = ceil(inputs / stride), the odd row below and right), or rows to add on each side.
 
   Returns:
@@ -64,9 +63,9 @@ def _gathered(x: Array, kernel: Array, stride: int, pads: Sequence[tuple[int, in
 
 
 class Conv(nnx.Module):
-  """`convolve` with a kernel of its own, [k k c d], drawn as He et al. do for ReLU: N(0, 2 / (k k d)).
+  """`convolve` with a learned kernel [k k c d], initialised as by He et al. for ReLU: N(0, 2 / (k k d)).
 
-  Reference: He, Zhang, Ren, Sun, ICCV 2015, arXiv:1502.01852, Eq. 14 (the fan-out form, as torchvision has it).
+  Reference: He, Zhang, Ren, Sun, ICCV 2015, arXiv:1502.01852, Eq. 14 (the fan-out form, as in torchvision).
   """
 
   def __init__(

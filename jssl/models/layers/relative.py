@@ -1,4 +1,4 @@
-"""Distances between tokens in classes, for what attention learns of them."""
+"""Buckets of relative positions, for learned attention biases."""
 
 import math
 
@@ -6,21 +6,20 @@ import numpy as np
 
 
 def distance_buckets(n: int, count: int, furthest: int = 128) -> np.ndarray:
-  """The class of the distance from each of n tokens to each: half of the classes for those behind it, the other half for those ahead.
+  """The bucket of the distance between each two of n tokens: half of the buckets for preceding tokens, the other half for following ones.
 
-  Half of each half are single distances, 0 upwards; the rest grow with the logarithm of the distance, and the last of them takes in all
-  distances from `furthest` on.
+  Half of each half are single distances from 0 on; the others are logarithmic, and the last one contains all distances from `furthest` on.
 
   Args:
     n: number of tokens.
-    count: number of classes, a multiple of 4.
-    furthest: where the last class begins at the latest.
+    count: number of buckets, a multiple of 4.
+    furthest: upper bound for the start of the last bucket.
 
   Returns:
     [n n] int, from a token (row) to another (column).
 
   Raises:
-    ValueError: such a number of classes cannot be halved twice.
+    ValueError: if the number of buckets is not divisible by 4.
 
   Reference: Raffel et al. (T5), JMLR 2020, arXiv:1910.10683, section 2.1, and the official code.
   """
