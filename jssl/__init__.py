@@ -21,8 +21,8 @@ Public names:
 
 `import jssl` imports nothing heavy, and `from jssl import objectives` costs an import of JAX. Other names are imported on first use.
 
-These names and their signatures stay until 1.0 at least. What is to be removed or renamed gives a DeprecationWarning for one minor release
-before. Names that are not listed here may change with any release.
+These names and their signatures are stable until at least 1.0. A name to be removed or renamed first gives a DeprecationWarning for one minor
+release. Names that are not listed here may change with any release.
 """
 
 import importlib
@@ -66,7 +66,7 @@ __all__ = [
   'train',
 ]
 
-# name -> module that has it
+# name -> module that defines it
 _LAZY = {
   'Column': 'jssl.types',
   'Data': 'jssl.types',

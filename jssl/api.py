@@ -1,4 +1,4 @@
-"""Training from Python in a line, and the run that comes of it."""
+"""Training from Python in one line, and the resulting run."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ from jssl.storage import reach
 from jssl.tables import DATA
 from jssl.types import Data
 
-HELD_OUT = 0.2  # of arrays without a test split
+HELD_OUT = 0.2  # share held out of arrays without a test split
 
 
 class Run:
@@ -43,10 +43,10 @@ class Run:
   A notebook shows a run as a table of its figures and those of the baselines.
 
   Attributes:
-    results: what `results.json` holds: name, figures, baselines, alarms of collapse, seconds, versions.
+    results: the contents of `results.json`: name, figures, baselines, alarms of collapse, seconds, versions.
     model: the trained `Model`.
     log: a list with one dict for each logged step: 'step', and figures such as 'loss' and 'health/rankme' by name.
-    workdir: the folder of the run, or None where nothing was kept.
+    workdir: the folder of the run, or None if nothing was saved.
   """
 
   def __init__(self, results: dict[str, Any], model: Model, trained: Trained, workdir: Path | None):
@@ -68,7 +68,7 @@ class Run:
     """Plots the losses, the health of the features, the gradient norm and the learning rate by step.
 
     Args:
-      path: where to write the picture, such as 'log.png'; None writes nothing.
+      path: file to write the plot to, such as 'log.png'; None for no file.
 
     Returns:
       A matplotlib Figure, which a notebook shows.
@@ -113,37 +113,37 @@ def train(
       run.figures                                                              # {'knn_top1': ..., 'linear_top1': ...}
       features = run.model.encode(new_images)                                  # [n d]
 
-  `jssl.systems()` lists the methods. Progress is shown as a bar; a notebook draws loss and health instead, as the run goes on. Labels are
-  used by evaluation, and for training by supervised methods alone; without labels, protocols that need them are left out.
+  `jssl.systems()` lists the methods. Progress is shown as a bar; a notebook plots loss and health during training instead. Labels are used for
+  evaluation, and in training only by supervised methods; without labels, protocols that need them are skipped.
 
   Args:
     method: a system, 'simclr' or 'simclr:tiny', a file with a `get_config`, or a config.
-    data: an array [n ...]; a dict of arrays [n ...] by column, where 'label' holds classes; a list of texts, of paths of pictures, of PIL
-      images, or of dicts, an example each, with the keys of the columns of a table; a `Data`; where data are, 'folder:photos' or
-      'pairs.jsonl', as on the command line; the name of a data set, or a dict of its name and options; None for that of the config. Of
-      arrays and lists a fifth is held out for evaluation. Texts go through the tokenizer of a pretrained encoder, or one trained on them.
+    data: an array [n ...]; a dict of arrays [n ...] by column, where 'label' has the classes; a list of texts, image paths, PIL images, or
+      dicts, one per example, with the column names of a table as keys; a `Data`; a location, 'folder:photos' or 'pairs.jsonl', as on the
+      command line; the name of a data set, or a dict of its name and options; None for the data of the config. A fifth of arrays and lists is
+      held out for evaluation. Texts are tokenised by the tokenizer of a pretrained encoder, or by one trained on them.
     backbone: the name of a network, or dict(name=..., **options).
-    epochs: length of the run in passes over the data. Give epochs or steps; None for both takes that of the config.
+    epochs: length of the run in passes over the data. Give epochs or steps; None for both uses the length in the config.
     steps: length of the run in updates.
-    batch_size: examples in an update; None for that of the config.
-    seed: of initialisation, augmentation and the order of the data; None for that of the config.
+    batch_size: examples per update; None for that of the config.
+    seed: seed of initialisation, augmentation and the order of the data; None for that of the config.
     settings: any other options of the config by their path: {'losses.nce.temperature': 0.1}.
-    start: where the encoder begins: the workdir of a run, the folder of a model, a Run that was kept, or dict(of=FOLDER, networks=(...),
+    start: initial weights of the encoder: the workdir of a run, the folder of a model, a saved Run, or dict(of=FOLDER, networks=(...),
       layers=(first, last + 1)). See docs/starting.md.
-    workdir: folder for checkpoints, results and the model, or an address in a bucket, 'gs://...' or 's3://...'. A run that was stopped is
-      resumed from there by the same call. None keeps nothing.
-    resume_with: settings with which the run in `workdir` goes on, {'epochs': 40}.
+    workdir: folder for checkpoints, results and the model, or an address in a bucket, 'gs://...' or 's3://...'. The same call resumes a run
+      that was stopped. None saves nothing.
+    resume_with: changed settings for resuming the run in `workdir`, {'epochs': 40}.
     protocols: evaluations at the end by name, such as ('knn', 'linear'); None for those of the config, () for none.
-    baselines: whether to evaluate the raw input and the untrained network, too.
+    baselines: whether to also evaluate the raw input and the untrained network.
     quiet: whether to hide progress.
 
   Returns:
     A `Run` with the figures, the log and the trained model.
 
   Raises:
-    ConfigError: the config cannot be built, or the data do not fit it.
-    DataError: the data cannot be read.
-    Stopped: training was interrupted, or its loss is not finite.
+    ConfigError: if the config cannot be built, or the data do not fit it.
+    DataError: if the data cannot be read.
+    Stopped: if training was interrupted, or its loss is not finite.
   """
   config = load_config(method) if isinstance(method, str) else ConfigDict(dict(method))
   if epochs is not None and steps is not None:
@@ -182,7 +182,7 @@ def setting(path: str, value: Any) -> str:
 
 
 def begun(start: Any) -> dict[str, Any]:
-  """The `start` of a config for whatever `train` takes as one."""
+  """Converts the `start` of `train` to that of a config."""
   if isinstance(start, Mapping):
     return dict(start)
   of = start.workdir if isinstance(start, Run) else start
@@ -195,14 +195,14 @@ def begun(start: Any) -> dict[str, Any]:
 
 
 def named(data: Any, tokenizer: str | None = None) -> dict[str, Any]:
-  """The `data` of a config for whatever `train` takes as data.
+  """Converts the `data` of `train` to that of a config.
 
   Args:
     data: as in `train`.
-    tokenizer: of texts among it; None for one that is trained on them.
+    tokenizer: tokenizer for texts; None to train one on them.
 
   Raises:
-    DataError: it takes no such thing.
+    DataError: for an unsupported type.
   """
   if isinstance(data, str | os.PathLike):
     return dict(name=DATA.absolute(str(data)))
@@ -231,10 +231,10 @@ def named(data: Any, tokenizer: str | None = None) -> dict[str, Any]:
 
 
 def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
-  """A list of texts, images, paths, arrays or dicts, or a dict of lists, as columns; an entry that an example lacks is None.
+  """A list of texts, images, paths, arrays or dicts, or a dict of lists, as columns; missing entries are None.
 
   Raises:
-    DataError: its entries are of several kinds, or of one that is not read.
+    DataError: for entries of several types, or of an unsupported type.
   """
   if isinstance(data, Mapping):
     lengths = {name: len(x) for name, x in data.items()}
@@ -256,7 +256,7 @@ def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def entry(x: Any) -> Any:
-  """An entry of a list as rows of files have it: paths as texts, images as the contents of a file."""
+  """Converts a list entry to that of file rows: paths to texts, images to file contents."""
   if isinstance(x, os.PathLike):
     return str(x)
   if is_raw(x) and not isinstance(x, str):
@@ -265,7 +265,7 @@ def entry(x: Any) -> Any:
 
 
 def of_rows(columns: dict[str, list[Any]], tokenizer: str | None) -> Data:
-  """Data of columns in memory, as of a table in a file."""
+  """Makes `Data` from columns in memory, as for a table in a file."""
   pictures = next((name for name in IMAGE if name in columns), None)
   if pictures and any(isinstance(x, np.ndarray) for x in columns[pictures]):
     columns = {**columns, pictures: [x if x is None else encoded(x) for x in columns[pictures]]}

@@ -11,16 +11,16 @@ SOURCES = (
   'folder:PATH, PATH.jsonl, .csv, .tsv, .parquet, .npy, .npz, .smi or .ts, tar:PATTERN, hf:NAME, tfds:NAME, packed:PATH, graph:PATH, '
   "triples:PATH, series:PATH, or a data set's name"
 )
-# What the TPU's compiler asks of the environment of a machine without a TPU.
+# Environment variables that the TPU compiler requires on a machine without a TPU.
 TPU_COMPILER = dict(
   TPU_SKIP_MDS_QUERY='1', ALLOW_MULTIPLE_LIBTPU_LOAD='1', TPU_WORKER_HOSTNAMES='localhost', TPU_ACCELERATOR_TYPE='v5p-8',
 )  # fmt: skip
 
 
 def path(text: str) -> Path:
-  """A path that is given, `~` being the home directory, or an address in a bucket.
+  """Parses a path, with `~` as the home directory, or an address in a bucket.
 
-  An empty one, as an unset variable of a shell leaves, would be the folder that one is in.
+  An empty path, such as from an unset shell variable, is refused, since it would mean the current folder.
   """
   if not text:
     raise argparse.ArgumentTypeError('a path must not be empty')
@@ -39,7 +39,7 @@ def mesh(text: str) -> dict[str, int]:
 
 
 def steps(text: str) -> tuple[int, int]:
-  """Two numbers of steps, '10:20'."""
+  """Two step numbers, '10:20'."""
   first, _, last = text.partition(':')
   if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
     raise argparse.ArgumentTypeError(f'{text!r} is no range of steps; write it as 10:20')

@@ -1,9 +1,9 @@
-"""A trained model as a folder: the networks, their arrays, and what encoding needs; nothing of how it was trained.
+"""A trained model as a folder: the networks, their arrays, and what encoding needs, without the training setup.
 
-config.json         networks, inputs, columns, transform; where the model comes from
+config.json         networks, inputs, columns, transform; the origin of the model
 model.safetensors   parameters, statistics, the state of a fitted transform
-tokenizer.json      where texts are read
-README.md           a card
+tokenizer.json      if the model reads texts
+README.md           a model card
 """
 
 import contextlib
@@ -42,14 +42,14 @@ from jssl.options import option, resolved, with_facts
 from jssl.storage import children, reach, remote
 from jssl.types import Column, Data, Features, Params, Transform
 
-FORMAT = 1  # goes up when a folder can no longer be read by code that reads the format before it
-MARK = 'jssl_model'  # the key of config.json that holds the format; that of a run lacks it
+FORMAT = 1  # increased when older code can no longer read the folder
+MARK = 'jssl_model'  # the key of config.json with the format; the config of a run does not have it
 FILES = CONFIG, WEIGHTS, TOKENIZER, CARD = 'config.json', 'model.safetensors', 'tokenizer.json', 'README.md'
-TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')  # of the data, in the card
+TOLD = ('name', 'version', 'description', 'licence', 'citation', 'homepage')  # information about the data in the card
 USE = 'import jssl\n\nmodel = jssl.load("FOLDER")\nz = model.encode(inputs)'
 BUILT = ('backbone', 'heads', 'inputs', 'transform', 'modules')  # keys of config.json that name functions
 NEEDED = (*BUILT, 'encoder', 'input', 'columns', 'fitted', 'similarity', 'sums', 'about')
-# network with the weights of a folder or a package -> one without, and the options by which it takes the same parameters
+# network with weights from a folder or a package -> one without, and the options with which it has the same parameters
 PRETRAINED = {
   **dict.fromkeys(('bert_from', 'minilm', 'masked_lm_start'), ('bert', bert.options_of)),
   **dict.fromkeys(('gpt2_from', 'causal_lm_start'), ('gpt2', gpt2.options_of)),
@@ -60,13 +60,13 @@ PRETRAINED = {
 
 
 class Artefact(NamedTuple):
-  """A model, opened."""
+  """A model loaded from a folder, or taken from a run."""
 
   config: dict[str, Any]  # config.json
-  data: Data  # columns and the input column; of a run, its splits too
+  data: Data  # columns and the input column; for a run, also its splits
   networks: Mapping[str, nets.Network]
   represent: Callable  # Method.represent
-  params: Params  # by network, the teacher's where the run represents by it
+  params: Params  # by network; those of the teacher if the run encodes with it
   stats: Params
   transform: Transform | None
   fitted: Any  # the state of the transform
@@ -74,16 +74,16 @@ class Artefact(NamedTuple):
 
 
 def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None) -> Artefact:
-  """The model of a run: of its networks the arrays that represent, and of its config what encoding needs.
+  """The model of a run: the arrays used for encoding, and the parts of the config that encoding needs.
 
   Args:
-    p: of the run.
-    train: its state.
-    results: of the run, for the card.
+    p: plan of the run.
+    train: state of the run.
+    results: results of the run, for the card.
   """
   method, data = p.method_of(int(train.step)), p.phases[phase_at(p.phases, int(train.step))].data
   held = {name: train.state[name] for name in ('stats', 'target', 'target_stats')}
-  params, held = jax.device_put(jax.device_get((train.params, held)))  # bound to no device: outputs of all of them go with it
+  params, held = jax.device_put(jax.device_get((train.params, held)))  # not committed to a device
   bound = method.networks(params, held)
   params, stats = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in bound.items()}, nets.stats_of(bound)
   told = with_facts({key: p.config[key] for key in BUILT[:-1]}, columns_of(p.data))
@@ -103,11 +103,11 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
 
 
 def write(folder: str | Path, artefact: Artefact) -> None:
-  """Writes a model as a folder, in the place of a model that is there.
+  """Writes a model as a folder, and replaces an existing model there.
 
   Raises:
-    ConfigError: the folder holds something else, safetensors is not installed, or the transform's state cannot be kept.
-    OSError: it cannot be written.
+    ConfigError: if the folder has other contents, safetensors is not installed, or the transform's state cannot be saved.
+    OSError: if it cannot be written.
   """
   folder = reach(folder, home=False)
   held = {path.name for path in children(folder)} or ({folder.name} if folder.is_file() else set())
@@ -129,10 +129,10 @@ def write(folder: str | Path, artefact: Artefact) -> None:
 
 @contextlib.contextmanager
 def whole(folder: Path) -> Iterator[Path]:
-  """Another folder to write in, which takes the place of `folder` when all is written.
+  """Yields another folder to write to, which replaces `folder` once everything is written.
 
   Raises:
-    OSError: it cannot be written.
+    OSError: if it cannot be written.
   """
   part = storage.beside(folder)
   try:
@@ -142,13 +142,13 @@ def whole(folder: Path) -> Iterator[Path]:
     storage.put(part, folder, last=CONFIG)
   except Exception as error:
     shutil.rmtree(part, ignore_errors=True)
-    if isinstance(error, OSError) or type(error).__name__ == 'SafetensorError':  # which a full disk gives too
+    if isinstance(error, OSError) or type(error).__name__ == 'SafetensorError':  # also raised for a full disk
       raise OSError(f'the model cannot be written to {folder} ({error}); make room, or give another place') from error
     raise
 
 
 def remove(folder: Path) -> None:
-  """Takes a model away, and its folder where nothing else is in it."""
+  """Removes a model, and its folder if it has no other contents."""
   if MARK in peek(folder):
     for name in FILES:
       storage.remove(folder / name)
@@ -159,10 +159,10 @@ def remove(folder: Path) -> None:
 
 
 def read(folder: str | Path) -> Artefact:
-  """The model in a folder; needs neither the data that it was trained on nor the place where it was.
+  """Reads the model in a folder; needs neither the training data nor the original workdir.
 
   Raises:
-    ConfigError: a file is missing or damaged, does not fit the others, or was written by a later version.
+    ConfigError: if a file is missing, damaged, inconsistent with the others, or written by a later version.
   """
   at = reach(folder, home=False)
   with storage.fetched(at, FILES) as folder:
@@ -170,7 +170,7 @@ def read(folder: str | Path) -> Artefact:
 
 
 def _read(at: Path, folder: Path) -> Artefact:
-  """The model at `at`, of its files in `folder`."""
+  """The model at `at`, from its files in `folder`."""
   config = peek(folder)
   if not isinstance(config.get(MARK), int):
     raise ConfigError(f'{at} holds no model that can be read; give a folder that Model.save has written')
@@ -207,7 +207,7 @@ def _read(at: Path, folder: Path) -> Artefact:
 
 
 def features_of(artefact: Artefact) -> Callable:
-  """(columns [b ...], network=None) -> Features, or what a head gives of pooled features; the transform belongs to the encoder alone."""
+  """(columns [b ...], network=None) -> Features, or the output of a head on pooled features; the transform applies to the encoder only."""
   config, data = artefact.config, artefact.data
 
   def through(params, state, batch, network):
@@ -235,7 +235,7 @@ def features_of(artefact: Artefact) -> Callable:
 
 
 def _spread(represent: Callable, *arrays: Any) -> Callable:
-  """(batch, network=None) -> Features, by all devices of this process."""
+  """(batch, network=None) -> Features, computed on all devices of this process."""
   place = NamedSharding(make_mesh(devices=jax.local_devices()), BATCH)
   return over_devices(jax.jit(represent, static_argnames='network'), arrays, place)
 
@@ -247,19 +247,19 @@ def network_of(artefact: Artefact, name: str) -> nnx.Module:
 
 
 def stands_on(config: Mapping[str, Any], network: str) -> str:
-  """What a network reads: another network, or 'data.COLUMN'."""
+  """The input of a network: another network, or 'data.COLUMN'."""
   spec = config['backbone'] if network == 'backbone' else config['heads'][network]
   return spec.get('on', f'data.{config["input"]}' if network == 'backbone' else 'backbone')
 
 
 def column_of(config: Mapping[str, Any], network: str) -> str:
-  """The column that a network reads, itself or through those that it stands on."""
+  """The column that a network reads, directly or through other networks."""
   on = stands_on(config, network)
   return on[5:] if on.startswith('data.') else column_of(config, on)
 
 
 def card(config: Mapping[str, Any], *, texts: bool, use: str = USE) -> str:
-  """What a model is, for people.
+  """The model card.
 
   Args:
     config: config.json.
@@ -294,7 +294,7 @@ def card(config: Mapping[str, Any], *, texts: bool, use: str = USE) -> str:
 
 
 def _table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
-  """Figures of the first row, one a line, beside those of the others."""
+  """Figures of the first row, one per line, next to those of the other rows."""
   shown = lambda x: '' if x is None else f'{x:.4g}'
   lines = [('figure', *rows), ['---'] * (1 + len(rows))]
   lines += [(name, *(shown(row.get(name)) for row in rows.values())) for name in next(iter(rows.values()))]
@@ -302,7 +302,7 @@ def _table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
 
 
 def _about(p: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
-  """Where a model comes from."""
+  """The origin of a model."""
   name = p.config['name'] or 'trained'
   text = (configs.module(name).__doc__ or '').strip() if name in configs.names() else ''
   own = results.get('figures')
@@ -316,17 +316,17 @@ def _about(p: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _weights_of(spec: Mapping[str, Any]) -> str:
-  """Whose weights a network of `PRETRAINED` begins with."""
+  """The source of the weights of a network in `PRETRAINED`."""
   if spec['name'] == 'minilm':
     return 'all-MiniLM-L6-v2, Apache-2.0'
   return f'the folder {Path(spec["folder"]).name}' if 'folder' in spec else f'{spec["name"].removesuffix("_start")} of jssl, CC BY-SA 4.0'
 
 
 def _tokenizer_for(p: Plan) -> Any:
-  """The tokenizer that made the ids which a model reads; None where it reads something else, or it is not known."""
+  """The tokenizer of the ids that a model reads; None if it reads something else, or the tokenizer is unknown."""
   spec, data = p.config['data'], p.data
   while (made := corpora.tokenizer_in(data.info)) is not None and not corpora.made_by(made, p.data):
-    spec = corpora.trained_on(spec)  # an operator may have left out texts that the tokenizer was trained on
+    spec = corpora.trained_on(spec)  # an operator may have removed texts that the tokenizer was trained on
     if spec is None:
       logging.getLogger('jssl').warning(
         'the tokenizer of %s is not among what is known of the data: the model reads ids, and no texts', data.info['name']
@@ -337,7 +337,7 @@ def _tokenizer_for(p: Plan) -> Any:
 
 
 def from_scratch(specs: Mapping[str, Any], bound: Mapping[str, nnx.Module]) -> dict[str, Any]:
-  """`backbone` and `heads` of a config in which a network with pretrained weights is a network of the same sizes without them.
+  """`backbone` and `heads` of a config, with pretrained networks replaced by networks of the same sizes without weights.
 
   Args:
     specs: a config.
@@ -363,14 +363,14 @@ def _built(config: Mapping[str, Any], data: Data) -> tuple[dict[str, nets.Networ
 
 
 def _fit(transform: Transform, represent: Callable, data: Data) -> Any:
-  """The state that a transform is fitted to, as evaluators fit it."""
+  """The state of a fitted transform, fitted as in evaluation."""
   states = []
   Subject(data, represent, None, transform._replace(fit=lambda *given: states.append(transform.fit(*given)) or states[-1]))
   return states[-1]
 
 
 def _laid_out(state: Any) -> tuple[Any, Any]:
-  """A transform's state as what JSON can hold of it, and nested dicts of its arrays."""
+  """Splits a transform's state into a JSON-compatible part and nested dicts of arrays."""
   if state is None or isinstance(state, bool | int | float | str):
     return {'value': state}, {}
   if isinstance(state, jax.Array | np.ndarray):
@@ -407,18 +407,18 @@ def _put_back(folder: Path, config: Mapping[str, Any], held: dict[str, np.ndarra
 
 
 def _named(tree: Mapping[str, Any]) -> dict[str, Any]:
-  """Nested dicts as one, of names with dots."""
+  """Flattens nested dicts to one dict with dotted names."""
   leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
   return {'.'.join(str(part.key) for part in path): x for path, x in leaves}
 
 
 def _numbers(x: Any) -> np.ndarray:
-  """An array on the host; of random keys, their data."""
+  """An array on the host; for random keys, their data."""
   return np.asarray(jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
 
 
 def _filled(folder: Path, shapes: Any, found: Mapping[str, np.ndarray]) -> Any:
-  """Arrays in the place of shapes; ConfigError where they do not fit."""
+  """Fills arrays in for shapes. Raises ConfigError if they do not fit."""
   expected = _named(shapes)
   path = folder / WEIGHTS
   for what, names in (('lacks', expected.keys() - found.keys()), ('has', found.keys() - expected.keys())):
@@ -446,12 +446,12 @@ def _tokenizer(folder: Path) -> Any:
     return Tokenizer.from_file(str(folder / TOKENIZER))
   except ImportError as error:
     raise ConfigError("the model reads texts by tokenizers, which is not installed: pip install 'jssl[text]'") from error
-  except Exception as error:  # the parser's errors are plain Exceptions
+  except Exception as error:  # the parser raises plain Exceptions
     raise ConfigError(f'{folder / TOKENIZER} cannot be read as a tokenizer ({error}); copy the folder again') from error
 
 
 def peek(folder: Path) -> dict[str, Any]:
-  """config.json of a folder; nothing where it has none."""
+  """config.json of a folder; empty if there is none."""
   try:
     config = json.loads(storage.text(folder / CONFIG))
   except (OSError, ValueError):

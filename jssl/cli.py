@@ -16,13 +16,13 @@ from typing import Any
 from jssl.arguments import SOURCES, TPU_COMPILER, make_parser
 from jssl.errors import UsageError
 
-BUG = 70  # the exit status of an error that should not arise, EX_SOFTWARE of sysexits.h
+BUG = 70  # the exit status of an unexpected error, EX_SOFTWARE of sysexits.h
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-  """Runs one command; errors of the user's making end in one line and a non-zero exit."""
+  """Runs one command. User errors give a one-line message and a non-zero exit status."""
   for name in ('stdout', 'stderr'):
-    if getattr(sys, name) is None:  # it was closed before Python began, and libraries do not expect that
+    if getattr(sys, name) is None:  # closed before Python started, which libraries do not expect
       setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115 - as long as the process lives
   parser = make_parser()
   try:
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _keep_traceback() -> str:
-  """Writes the traceback of the error at hand to a file of its own; where it stands."""
+  """Writes the traceback of the current error to a new file. Returns its path."""
   try:
     with tempfile.NamedTemporaryFile('w', prefix='jssl-traceback-', suffix='.txt', delete=False) as file:
       traceback.print_exc(file=file)
@@ -73,7 +73,7 @@ def _keep_traceback() -> str:
 
 
 def home() -> Path:
-  """The home directory; a folder of this user's among the temporary files where there is none."""
+  """The home directory; if there is none, a per-user folder among the temporary files."""
   try:
     return Path.home()
   except RuntimeError:
@@ -81,16 +81,16 @@ def home() -> Path:
 
 
 def settle() -> None:
-  """What every process of the command line begins with."""
+  """Common set-up of every process of the command line."""
   keep_memory()
-  logging.getLogger('absl').setLevel(logging.CRITICAL)  # what Orbax's threads say beside an error reaches us as that error
+  logging.getLogger('absl').setLevel(logging.CRITICAL)  # messages of Orbax's threads; the error itself reaches us as an exception
   logging.basicConfig(format='jssl: %(message)s', level=logging.WARNING)
 
 
 def keep_memory() -> None:
-  """Keeps freed memory in the process, where glibc would give it back after every step and fault it in again.
+  """Keeps freed memory in the process, which glibc would otherwise return after every step and page in again.
 
-  On a CPU that is a third of a step of a small network. The process stays as large as it once was.
+  On a CPU this saves a third of a step of a small network. The process keeps its peak size.
   """
   if sys.platform != 'linux':
     return
@@ -118,10 +118,10 @@ def _fail(message: str, code: int) -> int:
 
 
 def flush() -> None:
-  """Writes out what was printed.
+  """Flushes the output.
 
   Raises:
-    OSError: the output cannot be written; Python does not try again at its end, and tell of it in its own way.
+    OSError: if the output cannot be written; Python then does not try again at exit with a message of its own.
   """
   for stream in (sys.stderr, sys.stdout):
     try:
@@ -218,7 +218,7 @@ def plan(arguments, overrides) -> None:
 
 
 def of_data(source: str | None) -> list[str]:
-  """The setting that puts data of a user's own in the place of a config's."""
+  """The setting that replaces the data of a config by user data."""
   from jssl.tables import DATA
 
   if source is not None and (not source or source.endswith(':')):

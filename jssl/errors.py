@@ -1,7 +1,7 @@
-"""Errors that jssl raises for what it was given.
+"""Errors that jssl raises for invalid inputs.
 
-All of them are a `JsslError`, and that is a `ValueError`. A message says what was given, what was expected and what to do. Functions of
-arrays raise plain `ValueError` where their arguments do not fit together.
+All of them are subclasses of `JsslError`, a subclass of `ValueError`. A message says what was given, what was expected and what to do.
+Functions of arrays raise plain `ValueError` for inconsistent arguments.
 """
 
 from pathlib import Path
@@ -12,25 +12,25 @@ class JsslError(ValueError):
 
 
 class ConfigError(JsslError):
-  """A config that cannot be built, or a run that does not fit its config."""
+  """A config cannot be built, or a run does not fit its config."""
 
 
 class DataError(JsslError):
-  """Data that are not there, or not of the kind asked for."""
+  """Data are missing, or not of the required kind."""
 
 
 class PretrainedError(JsslError):
-  """Pretrained weights that cannot be read."""
+  """Pretrained weights cannot be read."""
 
 
 class UsageError(JsslError):
-  """A command that cannot be carried out."""
+  """A command cannot be executed."""
 
 
 class Stopped(JsslError, RuntimeError):
-  """A run that ended early, and why; what it had is saved.
+  """A run ended early, for the given reason; its state is saved.
 
-  `capture` is the folder of a captured step that was wrong from the start, whose cause lies in the method and not in training.
+  `capture` is the folder of a captured step that failed from the start, so that the cause is the method, not the training.
   """
 
   capture: Path | None = None

@@ -1,4 +1,4 @@
-"""What a model is given to encode: texts, paths and images as arrays, and the files of a command line."""
+"""Inputs of models for encoding: texts, paths and images as arrays, and files given on the command line."""
 
 import io
 import json
@@ -24,25 +24,25 @@ from jssl.types import Column
 
 
 def is_raw(x: Any) -> bool:
-  """Whether an input is yet to be read: a text, a path or an image."""
+  """Whether an input is not an array yet: a text, a path or an image."""
   return isinstance(x, str | os.PathLike) or _is_image(x)
 
 
 def any_raw(x: Any) -> bool:
-  """Whether inputs are a sequence in which some are yet to be read."""
+  """Whether inputs are a sequence with some that are not arrays yet."""
   return isinstance(x, list | tuple) and any(map(is_raw, x)) or isinstance(x, np.ndarray) and x.dtype.kind in 'UT' and x.ndim == 1
 
 
 def is_tokens(want: Column, tokenizer: Any) -> bool:
-  """Whether a column is made of texts by a tokenizer."""
+  """Whether a column consists of texts encoded by a tokenizer."""
   return tokenizer is not None and len(want.shape) == 1 and np.issubdtype(want.dtype, np.integer)
 
 
 def made_of(name: str, given: Sequence[Any], want: Column, tokenizer: Any) -> np.ndarray:
-  """A column [n ...] of texts, paths or images.
+  """Makes a column [n ...] from texts, paths or images.
 
   Raises:
-    ValueError: the column is made of something else, or an input cannot be read.
+    ValueError: if the column has another type, or an input cannot be read.
   """
   if is_picture(name, want.shape, want.dtype):
     return np.stack([_picture(x, want) for x in given])
@@ -62,7 +62,7 @@ def _is_image(x: Any) -> bool:
 
 
 def _picture(given: Any, want: Column) -> np.ndarray:
-  """A path, an image or an array as a picture."""
+  """Converts a path, an image or an array to an image array."""
   if not is_raw(given):
     return like('image', np.asarray(given)[None], want)[0]
   try:
@@ -74,7 +74,7 @@ def _picture(given: Any, want: Column) -> np.ndarray:
 
 
 def encoded(image: Any) -> bytes:
-  """An image, or an array of one, as a file without loss, turned as its EXIF says, so that it is read as a file is."""
+  """Encodes an image, or an array of one, losslessly as a file, rotated by its EXIF orientation, so that it is read like a file."""
   if not _is_image(image):
     from PIL import Image
 
@@ -88,15 +88,15 @@ def encoded(image: Any) -> bytes:
 
 
 def read_inputs(where: str, model: Any) -> tuple[Any, list[str] | None]:
-  """Inputs for `encode`, and names of the rows, where they have any.
+  """Reads inputs for `encode`, and names of the rows, if they have any.
 
   Args:
-    where: any SOURCE, as `--data` takes it, of which the rows of all splits are read, or the name of a data set, data:NAME[/SPLIT], of
-      which one split is, 'test' unless named; a folder of pictures; a .txt file of texts, one a line.
-    model: the `Model` that is to encode them.
+    where: any SOURCE of `--data`, with the rows of all splits; a data set, data:NAME[/SPLIT], with one split, by default 'test'; a folder of
+      images; a .txt file with one text per line.
+    model: the `Model` to encode them with.
 
   Raises:
-    ConfigError, DataError: nothing is there, or the model reads something else.
+    ConfigError, DataError: if nothing is found, or the model reads other inputs.
   """
   data = model.data
   path, want = near(reach(where)) if in_bucket(where) else Path(where), data.spec[data.inputs]
@@ -121,12 +121,12 @@ def read_inputs(where: str, model: Any) -> tuple[Any, list[str] | None]:
 
 
 def of_set(where: str) -> bool:
-  """Whether a text is the name of a data set, perhaps with a split behind a slash."""
+  """Whether a text is the name of a data set, optionally followed by a slash and a split."""
   return where.partition('/')[0] in DATA.entries
 
 
 def of_split(where: str, model: Any) -> dict[str, np.ndarray]:
-  """The columns of a split of a data set, NAME[/SPLIT], that the model knows; its own set has the options that it was trained with."""
+  """The columns of a split of a data set, NAME[/SPLIT], that the model uses; its training data set has the options used in training."""
   own = model.config['about']['data_config']
   name, _, split = where.rpartition('/') if ':' in where else where.partition('/')
   if ':' in where and (not name or Path(where.partition(':')[2]).exists()):
@@ -145,10 +145,10 @@ def of_split(where: str, model: Any) -> dict[str, np.ndarray]:
 
 
 def of_source(kind: str, where: str, model: Any) -> tuple[Any, list[str] | None]:
-  """All rows of data of a user's own, by the scheme or the ending that says what they are.
+  """All rows of user data, by their scheme or file suffix.
 
   Raises:
-    ConfigError, DataError: they cannot be read, or the model reads something else.
+    ConfigError, DataError: if they cannot be read, or the model reads other inputs.
   """
   data, path = model.data, near(reach(where)) if in_bucket(where) and kind not in ('tar', 'hf') else Path(where).expanduser()
   want, own = data.spec[data.inputs], model.config['about']['data_config']
@@ -202,14 +202,14 @@ def of_source(kind: str, where: str, model: Any) -> tuple[Any, list[str] | None]
 
 
 def expected(where: str, model: Any, column: str) -> None:
-  """Nothing where the model reads that column; ConfigError where it reads another."""
+  """Raises ConfigError unless the model reads that column."""
   if model.data.inputs != column:
     want = model.data.spec[model.data.inputs]
     raise ConfigError(f'{where} gives the column {column!r}, and the model reads {model.data.inputs!r} {list(want.shape)}; give these')
 
 
 def of_rows(where: str, found: Found, model: Any) -> tuple[Any, list[str] | None]:
-  """Of rows the column that a model reads, and their names: those in a column id or name, else of pictures their files."""
+  """The column of the rows that a model reads, and row names: from a column id or name, or else the image files."""
   data, columns = model.data, found.columns
   want = data.spec[data.inputs]
   first = lambda names, fits: next((name for name in names if name in columns and fits(columns[name])), None)
@@ -235,7 +235,7 @@ def of_rows(where: str, found: Found, model: Any) -> tuple[Any, list[str] | None
 
 
 def opened(place: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
-  """A picture in a file, or in a piece of one."""
+  """Reads an image from a file, or from part of one."""
   try:
     return decode(content(place), shape)
   except Exception as error:  # decoders' errors are of many types
@@ -243,7 +243,7 @@ def opened(place: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def plain_texts(path: Path) -> bool:
-  """Whether the first line of a .jsonl file is a string, has `text`, or is of no table."""
+  """Whether the first line of a .jsonl file is a string, has `text`, or is not a table row."""
   try:
     with path.open(encoding='utf-8') as file:
       first = json.loads(next((line for line in file if line.strip()), '""'))
@@ -253,7 +253,7 @@ def plain_texts(path: Path) -> bool:
 
 
 def read_texts(path: Path) -> list[str]:
-  """The texts in a .txt or .jsonl file, one a line."""
+  """The texts in a .txt or .jsonl file, one per line."""
   try:
     lines = path.read_text('utf-8').split('\n')
   except ValueError as error:
@@ -278,7 +278,7 @@ def _text_of(path: Path, i: int, line: str) -> str:
 
 
 def read_array(path: Path) -> np.ndarray:
-  """The array in an .npy file; ConfigError where there is none of numbers."""
+  """The array in an .npy file. Raises ConfigError if it is not a numeric array."""
   try:
     x = np.load(path, allow_pickle=False)
   except Exception as error:  # of a file that is something else, NumPy's errors are of many types

@@ -1,4 +1,4 @@
-"""The keys of a config: which there are, and what they are unless given."""
+"""The keys of a config and their defaults."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,18 +17,18 @@ DEFAULTS = dict(
   source=dict(threads=2, workers=0, prefetch=4, memory=RESIDENT, decoders=0),
 )  # fmt: skip
 REQUIRED = ('backbone', 'data', 'batch_size', 'losses', 'optimizer')
-# What a phase says for itself, beside its steps and the names of its losses; where it does not, what the config says holds.
+# Keys that a phase may override, in addition to its steps and loss names; the default is the value in the config.
 OF_A_PHASE = ('data', 'optimizer', 'teacher', 'teachers', 'freeze', 'train', 'start', 'cycle', 'refresh')
 OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
 
-# What a system is: the words of systems.toml, and those for what a method is trained on.
+# Keys that describe a system: those of systems.toml, and those of its training data.
 KINDS = ('method', 'architecture', 'data', 'evaluation', 'analysis', 'theory', 'survey', 'supervised', 'preference', 'multimodal')
-# How a run is carried out, whatever comes out of it: it may be another when the run is resumed.
+# Keys that do not affect results and may change when a run is resumed.
 MEANS = ('modules', 'source', 'raw_limit')
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
-  """A config as plain dicts, with every key present and none unknown."""
+  """A config as plain dicts, with all keys present and no unknown ones."""
   c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
   if c.get('experiment'):
     raise ConfigError('this system has a training loop of its own, and no plan: `jssl train` and `jssl reproduce` run it')
@@ -67,12 +67,12 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _whole(start: Mapping[str, Any]) -> dict[str, Any]:
-  """`start` with the folder that it names as it is found from anywhere."""
+  """`start` with an absolute path of its folder."""
   return {**start, **({'of': storage.absolute(start['of'])} if isinstance(start.get('of'), str) and start['of'] else {})}
 
 
 def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-  """The keys in which two configs, as JSON has them, would train differently; a key that one lacks is as it is unless given."""
+  """The keys in which two configs in JSON form would train differently; a missing key has its default."""
   before, now = list(held.get('resumed') or ()), list(given.get('resumed') or ())
   means = {*MEANS}
   if now[: len(before)] == before:  # what is changed from here on

@@ -1,4 +1,4 @@
-"""One writer a folder: a lock in it, and a sign of life."""
+"""Exclusive write access to a folder, by a lock file with a heartbeat."""
 
 import contextlib
 import json
@@ -13,26 +13,26 @@ from pathlib import Path
 from jssl import storage
 from jssl.errors import ConfigError, Stopped
 
-BEAT = 60  # seconds between two signs of life
-SILENCE = 600  # seconds without one, after which an owner on another host counts as dead
+BEAT = 60  # seconds between heartbeats
+SILENCE = 600  # seconds without heartbeat after which an owner on another host counts as dead
 
 
 @contextlib.contextmanager
 def owned(workdir: Path, take_over: bool = False) -> Iterator[Callable[[], None]]:
-  """Makes this process the one that writes into `workdir`, by a file `lock` in it, until it leaves.
+  """Gives this process exclusive write access to `workdir`, by a file `lock` in it, until the context ends.
 
-  The lock of a process that has died is taken over: on this host that is known, on another one it counts as dead after ten minutes
-  of silence. In a bucket a file of the owner's own is written as the sign of life, and its age measured by the clock of the store.
+  The lock of a dead process is taken over; a process on another host counts as dead after ten minutes without heartbeat. In a bucket, the owner
+  writes a heartbeat file, whose age is measured by the clock of the store.
 
   Args:
-    workdir: which is there.
-    take_over: take the lock from whoever has it.
+    workdir: an existing folder.
+    take_over: take the lock from its owner.
 
   Yields:
-    What raises ConfigError once another run has taken the lock.
+    A function that raises ConfigError once another run has taken the lock.
 
   Raises:
-    ConfigError: another run has it.
+    ConfigError: if another run has the lock.
   """
   path, me = workdir / 'lock', {'process': os.getpid(), 'host': socket.gethostname(), 'started': _started(os.getpid()), 'since': time.time()}
   sign = path
@@ -41,7 +41,7 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[Callable[[], None]
     me['sign'] = sign.name
     storage.replace(sign, '')
   try:
-    for _ in range(10):  # two that find a dead owner at once: one of them takes over, the other one looks again
+    for _ in range(10):  # if two find a dead owner at once, one takes over and the other one checks again
       try:
         storage.create(path, json.dumps(me))
         break
@@ -56,7 +56,7 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[Callable[[], None]
 
   def mine() -> None:
     held = me
-    with contextlib.suppress(OSError, ValueError):  # a lock that cannot be read may be ours
+    with contextlib.suppress(OSError, ValueError):  # an unreadable lock may be our own
       held = json.loads(storage.text(path))
     if held != me:
       raise Stopped(f'{workdir} was taken over by another run; this one has stopped and wrote nothing since')
@@ -76,10 +76,10 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[Callable[[], None]
 
 
 def _remove_if_dead(path: Path, own: Path, take_over: bool) -> None:
-  """Removes a lock whose owner is dead, or that is to be taken over; in a bucket its sign of life too, whose age is measured against `own`.
+  """Removes a lock whose owner is dead, or that is to be taken over; in a bucket also its heartbeat file, whose age is measured against `own`.
 
   Raises:
-    ConfigError: its owner is alive.
+    ConfigError: if its owner is alive.
   """
   process, host, since, dead, sign = 'unknown', 'an unknown host', None, False, path
   try:
@@ -109,7 +109,7 @@ def _remove_if_dead(path: Path, own: Path, take_over: bool) -> None:
 
 
 def _started(process: int) -> str | None:
-  """What tells a process from a later one of the same number: when it started; None where there is no such process."""
+  """The start time of a process, which distinguishes it from a later one with the same id; None if there is no such process."""
   try:
     return Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()[19]
   except OSError:

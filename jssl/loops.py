@@ -1,7 +1,7 @@
-"""Systems with a loop of their own: named steps, each kept when it is done, and figures of what they made.
+"""Systems with a custom loop: named steps, each saved when it is completed, and metrics of their results.
 
-What does not fit one loss a step (a series of models that must stay compatible, a policy cover built layer by layer) is written
-as a `Loop` in `experiments/loops/`. Here it is run: a step that a killed run had finished is not run again.
+Training that is not one loss per step (a series of models that must stay compatible, a policy cover built layer by layer) is written as a
+`Loop` in `experiments/loops/`. This module runs it; a step that a killed run had completed is not repeated.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def make(config: Mapping[str, Any]) -> Loop:
   """The loop that a config names, with its options.
 
   Raises:
-    ConfigError: there is none of that name, or it has no such option.
+    ConfigError: for an unknown name or option.
   """
   options = dict(config['experiment'])
   name = options.pop('name', None)
@@ -44,13 +44,13 @@ def make(config: Mapping[str, Any]) -> Loop:
 
 
 def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True, mine: Callable[[], None] = lambda: None) -> dict[str, Any]:
-  """Every state of a loop by name; those that `workdir` holds are read from there.
+  """Runs a loop and returns its states by name; states saved in `workdir` are read from there.
 
   Args:
-    loop: its steps.
-    workdir: where states are kept, and the seconds of each in metrics.jsonl; None keeps nothing.
-    quiet: say nothing of progress.
-    mine: raises where the workdir is another run's by now; asked before a state is written.
+    loop: the loop.
+    workdir: folder for states, and for the seconds of each in metrics.jsonl; None saves nothing.
+    quiet: hide progress.
+    mine: raises an error if another run has taken over the workdir; called before a state is written.
   """
   states: dict[str, Any] = {}
   log = Log(workdir)
@@ -72,7 +72,7 @@ def run(loop: Loop, workdir: Path | None = None, *, quiet: bool = True, mine: Ca
 
 
 def train(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = False, take_over: bool = False) -> dict[str, dict[str, float]]:
-  """Rows of figures of the loop that a config names, resuming what `workdir` holds."""
+  """Trains the loop of a config, resuming from `workdir`. Returns its rows of metrics."""
   loop = make(config)
   mine = lambda: None
   with contextlib.ExitStack() as closing:
@@ -82,10 +82,10 @@ def train(config: Mapping[str, Any], workdir: Path | None, *, quiet: bool = Fals
 
 
 def states(workdir: Path) -> dict[str, Any]:
-  """The states by name that a loop left in `workdir`.
+  """The states by name that a loop saved in `workdir`.
 
   Raises:
-    ConfigError: there are none.
+    ConfigError: if there are none.
   """
   folders = sorted(filter(saved, children(workdir / 'states')), key=_written)
   if not folders:
@@ -94,12 +94,12 @@ def states(workdir: Path) -> dict[str, Any]:
 
 
 def _written(folder: Path) -> float:
-  """When a state was written; a folder of a bucket has no time of its own."""
+  """When a state was written; a folder in a bucket has no time."""
   return modified(folder / '_CHECKPOINT_METADATA' if remote(folder) else folder)
 
 
 def rows(workdir: Path) -> dict[str, dict[str, float]]:
-  """The figures of the finished loop in `workdir`, from the states that it left."""
+  """The metrics of the finished loop in `workdir`, from its saved states."""
   loop, held = make(json.loads(text(workdir / 'config.json'))), states(workdir)
   if missing := [name for name, _ in loop.steps if name not in held]:
     raise ConfigError(f'{workdir} lacks the states {", ".join(missing)}; train it to its end first')
@@ -107,12 +107,12 @@ def rows(workdir: Path) -> dict[str, dict[str, float]]:
 
 
 def forget(workdir: Path, name: str) -> None:
-  """Removes a state, which is then made again."""
+  """Removes a state, which is then computed again."""
   remove(workdir / 'states' / name)
 
 
 def write(folder: Path, tree: Any) -> None:
-  """Keeps a pytree of arrays in a folder of its own, which is there when it is whole."""
+  """Saves a pytree of arrays in a folder, which only exists once it is complete."""
   from orbax.checkpoint import v1 as ocp
 
   try:
@@ -122,10 +122,10 @@ def write(folder: Path, tree: Any) -> None:
 
 
 def read(folder: Path) -> Any:
-  """What `write` kept.
+  """Reads a result of `write`.
 
   Raises:
-    ValueError: it cannot be read.
+    ValueError: if it cannot be read.
   """
   from orbax.checkpoint import v1 as ocp
 

@@ -34,19 +34,19 @@ from jssl.storage import reach, remote, remove, replace, text, whole, written
 from jssl.types import Column, Features, Params
 
 PRECISIONS = dict(float32=np.float32, float16=np.float16, bfloat16=jnp.bfloat16, int8=np.int8)
-SAVED = 'model'  # the folder of a workdir that holds the model
-QUERIES, ROWS = 1024, 8192  # compared at a time by `neighbours`
+SAVED = 'model'  # the folder in a workdir with the model
+QUERIES, ROWS = 1024, 8192  # block sizes of comparisons in `neighbours`
 
 
 class Model:
   """A trained model: representations of new data.
 
-  `jssl.load` opens one, of a run or of a folder that `save` has written.
+  `jssl.load` opens one from a run, or from a folder written by `save`.
 
   Attributes:
-    config: of the networks and what encoding needs, as config.json holds it.
-    data: the columns that it was trained on, `data.spec`, and which of them it reads, `data.inputs`; of a run, the data set.
-    plan: of the run that it was opened from; None of a model that was saved.
+    config: the config of the networks and of encoding, as in config.json.
+    data: the columns of its training data, `data.spec`, and its input column, `data.inputs`; for a run, the whole data set.
+    plan: the plan of the run that it was opened from; None for a saved model.
   """
 
   def __init__(self, artefact: Artefact, plan: Plan | None = None):
@@ -61,11 +61,11 @@ class Model:
     """Writes the model as a folder, which `jssl.load` opens anywhere: config.json, model.safetensors, a tokenizer and a card.
 
     Args:
-      folder: is made where it is not there; a model that it holds is replaced.
+      folder: created if necessary; an existing model in it is replaced.
 
     Raises:
-      ConfigError: the folder holds something else.
-      OSError: it cannot be written.
+      ConfigError: if the folder has other contents.
+      OSError: if it cannot be written.
     """
     artefacts.write(folder, self._artefact)
 
@@ -101,7 +101,7 @@ class Model:
     export.write(self._artefact, folder, format, **given)
 
   def represent(self, inputs: Mapping[str, Any]) -> Features:
-    """Features of one batch of columns, all on the device."""
+    """Features of one batch of columns, computed on the device."""
     return self._features(inputs)
 
   def encode(
@@ -115,30 +115,28 @@ class Model:
     precision: str = 'float32',
     network: str | None = None,
   ) -> np.ndarray:
-    """Pooled features of any number of inputs, in their order.
+    """Computes pooled features of any number of inputs, in order.
 
     Args:
-      inputs: an array [n ...] of the input column, a dict of columns, or a sequence: of texts, where the model reads texts; of paths
-        of pictures or PIL images, where it reads pictures; of arrays, or of dicts of columns. A single text, path or image is a
-        sequence of one. Arrays of pictures are uint8, or float in [0, 1], of the size that the model was trained on; files and images
-        of another size are scaled to cover it and cut at the centre, as in training.
-      batch_size: inputs a call, 1 or more, spread over the devices and rounded up to a multiple of them; the last call is padded, so
-        one shape is compiled.
-      normalize_embeddings: scale each to unit length.
-      truncate_dim: keep only the first dimensions, before the scaling.
-      show_progress_bar: on stderr.
-      precision: 'float32', 'float16', 'bfloat16', or 'int8': each dimension is scaled so that its smallest value among these inputs
-        is -128 and its largest 127, as `quantize_embeddings` of Sentence Transformers does. What was encoded by two calls has two
-        scales.
-      network: whose features; the encoder of the model unless given, and a transform belongs to that alone. A network on another
-        column reads that column: the tower of a second modality.
+      inputs: an array [n ...] of the input column, a dict of columns, or a sequence of texts, if the model reads texts; of image paths or PIL
+        images, if it reads images; of arrays, or of dicts of columns. A single text, path or image is a sequence of one. Image arrays are
+        uint8, or float in [0, 1], in the training size; image files and PIL images of another size are scaled to cover it and centre-cropped,
+        as in training.
+      batch_size: inputs per call, at least 1, sharded over the devices and rounded up to a multiple of their number; the last call is padded,
+        so that one shape is compiled.
+      normalize_embeddings: scale each embedding to unit length.
+      truncate_dim: number of leading dimensions to keep, before scaling.
+      show_progress_bar: show a bar on stderr.
+      precision: 'float32', 'float16', 'bfloat16', or 'int8': each dimension is scaled so that its smallest value among these inputs is -128 and
+        its largest 127, as `quantize_embeddings` of Sentence Transformers does. Different calls have different scales.
+      network: the network to use, by default the encoder of the model; a transform applies to the encoder only. A network on another column,
+        such as the tower of a second modality, reads that column.
 
     Returns:
-      [n d] of the precision.
+      [n d] in the given precision.
 
     Raises:
-      ValueError: if the inputs have another shape or type than the model was trained on, or pictures another range, or features are
-        not finite.
+      ValueError: if the shape, the type or the image range of inputs differs from the training data, or features are not finite.
     """
     natural(dict(batch_size=batch_size), 'batch_size')
     if truncate_dim is not None:
@@ -163,23 +161,23 @@ class Model:
     return _int8(z) if precision == 'int8' else z.astype(PRECISIONS[precision], copy=False)
 
   def similarity(self, a: Any, b: Any) -> np.ndarray:
-    """How alike embeddings are: a [n d] and b [m d] -> [n m] float32.
+    """The similarity of embeddings: a [n d] and b [m d] -> [n m] float32.
 
-    The cosine, or the dot product where `config['similarity']` is 'dot'.
+    The cosine, or the dot product if `config['similarity']` is 'dot'.
     """
     a, b = self._compared(a, b)
     return np.asarray(_products(a, b))
 
   def neighbours(self, query: Any, of: Any, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """The most similar embeddings, all of them compared, in pieces on the device.
+    """Exact search for the most similar embeddings, in blocks on the device.
 
     Args:
       query: [q d] embeddings.
-      of: [n d] embeddings among which neighbours are looked for; a query that is one of them finds itself.
-      k: neighbours, 1 to n.
+      of: [n d] embeddings to search; a query that is one of them finds itself.
+      k: number of neighbours, 1 to n.
 
     Returns:
-      indices [q k] into `of` and scores [q k], by `similarity`, the best first; of equal scores the lower index.
+      indices [q k] into `of` and scores [q k], by `similarity`, best first; ties by lower index.
     """
     query, of = self._compared(query, of)
     if natural(dict(k=k), 'k') > len(of):
@@ -188,7 +186,7 @@ class Model:
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
   def backbone(self) -> nnx.Module:
-    """The encoder as an NNX module with the trained arrays, in evaluation mode: for code of one's own."""
+    """The encoder as an NNX module with the trained arrays, in evaluation mode, for use in other code."""
     return artefacts.network_of(self._artefact, self.config['encoder'])
 
   def params(self) -> dict[str, Any]:
@@ -208,7 +206,7 @@ class Model:
     return np.asarray(pooled, np.float32)
 
   def _compared(self, *given: Any) -> list[jax.Array]:
-    """Embeddings as they are multiplied."""
+    """Embeddings in the form in which they are multiplied."""
     given = [np.asarray(x, np.float32) for x in given]
     if any(x.ndim != 2 or not len(x) for x in given) or given[0].shape[1] != given[1].shape[1]:
       raise ValueError(f'embeddings have shapes {[list(x.shape) for x in given]}; expected [n, d] and [m, d], as encode gives them')
@@ -249,11 +247,11 @@ class Model:
     return columns
 
   def reads_texts(self, name: str | None = None) -> bool:
-    """Whether a column, the input column unless named, is made of texts by the tokenizer of the model."""
+    """Whether a column, by default the input column, is encoded from texts by the model's tokenizer."""
     return is_tokens(self.data.spec[name or self.data.inputs], self._artefact.tokenizer)
 
   def _typed(self, name: str, x: np.ndarray, want: Column) -> np.ndarray:
-    """A column as the model reads it; ValueError where numbers of its type, or out of its range, cannot be meant."""
+    """A column in the type that the model reads. Raises ValueError for numbers of another kind, or out of range."""
     kinds = 'biu' if np.issubdtype(want.dtype, np.integer) else 'biuf'
     if x.dtype.kind not in kinds and x.dtype != want.dtype:
       raise ValueError(f'{name!r} holds {x.dtype}; expected {want.dtype}, as the model was trained on: convert it')
@@ -286,7 +284,7 @@ def _products(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _nearest(query: jax.Array, of: jax.Array, k: int) -> tuple[np.ndarray, np.ndarray]:
-  """Indices and scores [q k]; the best so far stand first, so that of equal scores the lower index stays."""
+  """Indices and scores [q k]; earlier entries come first in ties, so that the lower index is kept."""
   best = jnp.zeros((len(query), 0)), jnp.zeros((len(query), 0), jnp.int32)
   for first in range(0, len(of), ROWS):
     best = _better(*best, query, of[first : first + ROWS], first, k)
@@ -303,7 +301,7 @@ def _better(scores, rows, query, part, first, k):
 
 
 def read_config(workdir: Path) -> dict[str, Any]:
-  """The config of the run in `workdir`; ConfigError if there is none."""
+  """The config of the run in `workdir`. Raises ConfigError if there is none."""
   try:
     config = json.loads(text(workdir / 'config.json'))
     if not isinstance(config, dict):
@@ -316,7 +314,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
 
 
 def read_plan(workdir: Path) -> Plan:
-  """The plan of the run in `workdir`; ConfigError if there is none, or something that it was trained with is not here."""
+  """The plan of the run in `workdir`. Raises ConfigError if there is none, or a part that it was trained with is not available."""
   config = read_config(workdir)
   if artefacts.MARK in config:
     raise ConfigError(f'{workdir} holds a model and no run; it embeds and finds neighbours: give the --workdir of a `jssl train` for this')
@@ -330,10 +328,10 @@ def read_plan(workdir: Path) -> Plan:
 
 
 def restore(workdir: Path) -> tuple[Plan, TrainState, Programs]:
-  """The plan and the trained state of the run in `workdir`, and the programs that make the state before training again.
+  """The plan and the trained state of the run in `workdir`, and the programs that recompute the state before training.
 
   Raises:
-    ConfigError: if there is no run there, or it has no checkpoint yet.
+    ConfigError: if there is no run, or it has no checkpoint yet.
   """
   planned = read_plan(workdir)
   programs = Programs(planned, make_mesh(devices=jax.local_devices()[:1]))
@@ -351,14 +349,14 @@ def load(where: str | Path) -> Model | dict[str, Any]:
       features = model.encode(['a.png', 'b.png'])     # [2 d]
 
   Args:
-    where: a folder that `Model.save` has written, or the workdir of a run. A workdir is opened with the data set of the run; if that is
-      missing, the model in WORKDIR/model is opened instead, which needs no data.
+    where: a folder written by `Model.save`, or the workdir of a run. A workdir is opened with the data set of the run; if that is missing, the
+      model in WORKDIR/model is opened instead, which needs no data.
 
   Returns:
-    A `Model`. For a system with a training loop of its own, a dict of its states by name.
+    A `Model`. For a system with a custom training loop, a dict of its states by name.
 
   Raises:
-    ConfigError: the folder holds no run or model, or one that cannot be opened.
+    ConfigError: if the folder has no run or model, or it cannot be opened.
   """
   where = reach(where)
   config = read_config(where)
@@ -380,7 +378,7 @@ def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]
   """The config of a model, its parameters and its statistics by network.
 
   Raises:
-    ConfigError: there is none, or it is of a system with a loop of its own.
+    ConfigError: if there is none, or it belongs to a system with a custom loop.
   """
   model = load(where)
   if not isinstance(model, Model):
@@ -389,7 +387,7 @@ def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]
 
 
 def _results(workdir: Path) -> dict[str, Any]:
-  """What results.json holds; nothing where there is none."""
+  """The contents of results.json; empty if there is none."""
   try:
     return dict(json.loads(text(workdir / 'results.json')))
   except (OSError, ValueError):
@@ -397,20 +395,20 @@ def _results(workdir: Path) -> dict[str, Any]:
 
 
 def save_run(planned: Plan, train: TrainState, workdir: Path, results: Mapping[str, Any]) -> None:
-  """Leaves the model of a run in WORKDIR/model; a warning where it cannot be saved, as the run itself is."""
+  """Saves the model of a run in WORKDIR/model; only warns on failure, since the run itself is saved."""
   try:
     artefacts.write(workdir / SAVED, artefacts.of_run(planned, train, results))
   except (ValueError, OSError) as error:
     with contextlib.suppress(OSError):
-      artefacts.remove(workdir / SAVED)  # that of an earlier state
+      artefacts.remove(workdir / SAVED)  # the model of an earlier state
     logging.getLogger('jssl').warning('the model is not saved in %s: %s', workdir / SAVED, error)
 
 
 def writable(path: Path) -> None:
-  """Sees that a file can be written, and its folder made if missing, so that a failure is reported before the work begins.
+  """Checks that a file can be written, and creates its folder if missing, so that a failure is reported before the work starts.
 
   Raises:
-    OSError: it cannot.
+    OSError: if it cannot be written.
   """
   if path.is_dir():
     raise OSError(f'{path} is a folder; a file is to be written there: give another name')
@@ -428,11 +426,11 @@ def writable(path: Path) -> None:
 
 
 def check_output(path: Path) -> None:
-  """Sees that `write_features` can write there.
+  """Checks that `write_features` can write to a path.
 
   Raises:
-    ConfigError: the name ends otherwise, there is no such folder, or pyarrow is missing.
-    OSError: the folder cannot be written.
+    ConfigError: for another suffix, a missing folder, or if pyarrow is missing.
+    OSError: if the folder is not writable.
   """
   if path.suffix not in ('.npy', '.parquet'):
     raise ConfigError(f'OUT must end in .npy or .parquet, not {path.name!r}')
@@ -444,7 +442,7 @@ def check_output(path: Path) -> None:
 
 
 def write_features(features: np.ndarray, path: Path, names: list[str] | None = None) -> None:
-  """One row an input, as .npy or as a .parquet list column; of files their names too, in `STEM.names.json` or a column."""
+  """Writes one row per input, as .npy or as a .parquet list column; for files also their names, in `STEM.names.json` or a column."""
   names = names and [name.encode('utf-8', 'backslashreplace').decode() for name in names]
   if path.suffix == '.npy':
     listed = path.with_suffix('.names.json')

@@ -1,9 +1,7 @@
-"""What a config names of a user's own: functions of modules, 'mine.losses:hinge', and data by where they are, 'folder:photos'.
+"""User code and user data in configs: functions of modules, 'mine.losses:hinge', and data by location, 'folder:photos'.
 
-Modules are found from whatever folder a run is opened in.
-
-An installed module comes first, then one in the folders that the config has under `modules`: those in which its modules were found
-when it was read.
+Modules are found independently of the current folder. Installed modules come first, then those in the config's `modules`, the folders in which
+its modules were found when it was read.
 """
 
 import importlib
@@ -28,24 +26,24 @@ SCHEMES = (
   'graph',
   'triples',
   'series',
-)  # 'folder:photos' is where data are, and no function of a module `folder`
+)  # 'folder:photos' is a data location, not a function of a module `folder`
 _here = str(Path(__file__).parent)
-_added: list[str] = []  # folders that this process looks in because a config has them
+_added: list[str] = []  # folders that configs have added to the search path of this process
 
 
 def own_name(name: str) -> bool:
-  """Whether a name is that of a user's own function: a module, a colon and an attribute."""
+  """Whether a name refers to a user function: a module, a colon and an attribute."""
   module, colon, attribute = name.partition(':')
   return bool(colon) and module not in SCHEMES and attribute.isidentifier() and all(part.isidentifier() for part in module.split('.'))
 
 
 class OwnData:
-  """Before a table of data sets: names that say where data of a user's own are, by a scheme, or by the ending of a file's name.
+  """A table of data sets extended by locations of user data, with a scheme or a file suffix.
 
   Args:
-    room, entries: of the table.
-    own: what reads such data, by the scheme or the ending: 'module:attribute' within the room, of a function whose one positional argument
-      says where they are.
+    room, entries: as in the table.
+    own: scheme or suffix -> 'module:attribute' within the room, of a function that reads such data and takes the location as its only
+      positional argument.
   """
 
   def __init__(self, room: str, entries: dict[str, Any], own: dict[str, str]):
@@ -53,7 +51,7 @@ class OwnData:
     self.room, self.entries, self.own = room, entries, own
 
   def place(self, name: object) -> tuple[str, str] | None:
-    """The scheme, or the ending, of a user's own data, and where they are; None for the name of a data set."""
+    """The scheme or suffix of user data, and their location; None for the name of a data set."""
     if not isinstance(name, str) or name in self.entries or own_name(name):
       return None
     scheme, colon, where = name.partition(':')
@@ -63,7 +61,7 @@ class OwnData:
     return (ending, name) if ending in self.own else None
 
   def absolute(self, name: str) -> str:
-    """The name of a user's own data as it is from any folder."""
+    """The name of user data with an absolute path."""
     scheme, where = self.place(name) or ('', '')
     pattern = scheme == 'tar' and storage.in_bucket(where)
     if not scheme or scheme == 'tfds' or pattern or scheme == 'hf' and not Path(where).expanduser().is_dir():
@@ -82,7 +80,7 @@ class OwnData:
 
 
 def names(config: Any) -> Iterator[str]:
-  """The names in a config that stand for a user's own functions."""
+  """The names in a config that refer to user functions."""
   if isinstance(config, Mapping):
     for key, value in config.items():
       told = value.values() if key == 'evaluators' and isinstance(value, Mapping) else [value] if key == 'name' else []
@@ -94,7 +92,7 @@ def names(config: Any) -> Iterator[str]:
 
 
 def look_in(folder: str | Path) -> None:
-  """Modules are looked for in a folder too from here on, after those that are installed."""
+  """Adds a folder to the search path for modules, after installed ones."""
   folder = str(Path(folder).absolute())
   if folder not in sys.path:
     sys.path.append(folder)
@@ -102,13 +100,13 @@ def look_in(folder: str | Path) -> None:
 
 
 def use(config: Mapping[str, Any]) -> str | tuple[str, ...] | None:
-  """Makes the modules that a config names importable, by the folders under its `modules`.
+  """Makes the modules that a config names importable, from the folders under its `modules`.
 
   Returns:
-    The folders in which they are, as a config has them: one, several, or None where all are installed.
+    Their folders in config form: one, several, or None if all are installed.
 
   Raises:
-    ValueError: a module is neither installed nor in these folders, or this process has another one of its name.
+    ValueError: if a module is neither installed nor in these folders, or this process has loaded another one with its name.
   """
   given, found = folders(config), {}
   for folder in given:
@@ -142,19 +140,19 @@ def folders(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def holds(folder: str, module: str) -> bool:
-  """Whether a folder has a module of that name, or a package."""
+  """Whether a folder has a module or package with that name."""
   return (Path(folder) / f'{module}.py').is_file() or (Path(folder) / module).is_dir()
 
 
 def files(config: Mapping[str, Any]) -> list[Path]:
-  """The source files of the modules that a config names, and of those beside them in their packages."""
+  """The source files of the modules that a config names, and of their sibling modules in packages."""
   tops = {name.partition(':')[0].partition('.')[0] for name in names(config)}
   roots = [Path(place) for top in sorted(tops) if (spec := _spec(top)) for place in spec.submodule_search_locations or [spec.origin or '']]
   return [path for root in roots for path in (sorted(root.rglob('*.py')) if root.is_dir() else [root] if root.is_file() else [])]
 
 
 def said(error: BaseException) -> str:
-  """An error of a user's module in one line, with the place in the user's file."""
+  """An error in a user module in one line, with its location in the user's file."""
   if isinstance(error, AttributeError) and isinstance(error.obj, type(sys)) and not _place(error):
     return f'{error.obj.__name__} ({getattr(error.obj, "__file__", None)}) has no {error.name!r}; there are {_public(error.obj)}'
   text = error.msg if isinstance(error, SyntaxError) else ' '.join(str(error).split())[:400]
@@ -167,7 +165,7 @@ def _public(module: Any) -> str:
 
 
 def _place(error: BaseException) -> str:
-  """FILE:LINE of the innermost line that is the user's."""
+  """FILE:LINE of the innermost line in user code."""
   if isinstance(error, SyntaxError) and error.filename:
     return f'{error.filename}:{error.lineno}'
   frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith('<')]
@@ -188,7 +186,7 @@ def _spec(module: str) -> Any:
 
 
 def _parents(spec: Any) -> list[str]:
-  """The folders that have a top-level module."""
+  """The folders that contain a top-level module."""
   if spec is None:
     return []
   places = list(spec.submodule_search_locations or [])

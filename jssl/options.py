@@ -1,7 +1,7 @@
-"""From `dict(name=..., **options)` to the function that it names, with its options bound and checked by name and type.
+"""Resolves `dict(name=..., **options)` to the named function, with its options bound and checked by name and type.
 
-The type of the option that holds a name says in which table it is looked up (`Objective`, `View`, `Mask`, ...); any other
-option that is given a name is a schedule.
+The type of an option determines the table in which its name is looked up (`Objective`, `View`, `Mask`, ...); for other types, a name refers to
+a schedule.
 """
 
 import difflib
@@ -36,7 +36,7 @@ from jssl.types import (
   View,
 )  # fmt: skip
 
-# type of an option -> table, and whether the entry is a factory, called as soon as its options are known
+# type of an option -> table, and whether the entry is a factory, called once its options are known
 KINDS = {
   Objective: ('objectives', False),
   View: ('views', False),
@@ -53,7 +53,7 @@ KINDS = {
 
 
 def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = None) -> partial:
-  """`dict(name=..., **options)` as the table's entry with its options bound, each checked by name and type."""
+  """The table entry for `dict(name=..., **options)` with its options bound, each checked by name and type."""
   if isinstance(spec, str):
     spec = dict(name=spec)
   if not isinstance(spec, Mapping) or 'name' not in spec:
@@ -82,10 +82,10 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
 
 
 def in_range(place: str, hint: Any, value: Any) -> Any:
-  """A number as it is, whole ones as floats where these are asked for.
+  """Checks a number, and converts integers to floats if required.
 
   Raises:
-    ConfigError: it is not finite, or does not fit 32 bits.
+    ConfigError: if it is not finite, or does not fit into 32 bits.
   """
   number = isinstance(value, int | float) and not isinstance(value, bool)
   if number and not (math.isfinite(value) and (isinstance(value, float) or abs(value) < 2**31)):
@@ -95,17 +95,17 @@ def in_range(place: str, hint: Any, value: Any) -> Any:
 
 
 def signed(entry: Callable) -> Callable:
-  """The function whose signature tells the options of a table's entry."""
+  """The function whose signature defines the options of a table entry."""
   inner = getattr(entry, 'judge', entry)
   inner = inner.func if isinstance(inner, partial) else inner
   return inner.__init__ if inspect.isclass(inner) else inner
 
 
 def with_facts(value: Any, columns: Mapping[str, Column]) -> Any:
-  """A config value in which 'data.COLUMN.FACT' is what is known of the column: 'data.label.size' is the number of classes.
+  """A config value with 'data.COLUMN.FACT' replaced by the property of the column: 'data.label.size' is the number of classes.
 
   Raises:
-    ConfigError: there is no such column or fact, or it is not known.
+    ConfigError: for an unknown column or property, or one without a value.
   """
   if isinstance(value, Mapping):
     return {key: with_facts(v, columns) for key, v in value.items()}
@@ -132,19 +132,19 @@ _FACT = re.compile(r'\bdata\.(\w+)\.(\w+)')
 
 
 def mentions(hint: Any) -> bool:
-  """Whether an annotation says that an option is a reference."""
+  """Whether an option with this annotation is a reference."""
   return hint is Ref or any(mentions(h) for h in typing.get_args(hint))
 
 
 def kind_of(hint: Any) -> tuple[str, bool] | None:
-  """The table of what an annotation asks for, and whether its entries are factories."""
+  """The table for an annotation, and whether its entries are factories."""
   if isinstance(hint, typing.Hashable) and hint in KINDS:
     return KINDS[hint]
   return next(filter(None, map(kind_of, typing.get_args(hint))), None)
 
 
 def resolved(place: str, hint: Any, value: Any, clock: Mapping[str, int] | None) -> Any:
-  """A config value with every `dict(name=...)` in it replaced by what it names."""
+  """A config value with every nested `dict(name=...)` resolved."""
   kind = kind_of(hint)
   if isinstance(value, Mapping) and 'name' in value and not mentions(hint):
     table, factory = kind or ('schedules', True)
@@ -162,7 +162,7 @@ def resolved(place: str, hint: Any, value: Any, clock: Mapping[str, int] | None)
 
 
 def lookup(table: str, name: Any, place: str) -> Callable:
-  """The entry of a table: one of its own, or the user's, 'package.module:name'."""
+  """A table entry by name, or a user function, 'package.module:name'."""
   entries = tables.TABLES[table]
   odd = {'memories': 'memory', 'losses': 'loss', 'passes': 'pass', 'refreshes': 'refresh', 'evaluators': 'protocol'}
   kind = odd.get(table, table.removesuffix('s'))
@@ -172,7 +172,7 @@ def lookup(table: str, name: Any, place: str) -> Callable:
     raise ConfigError(f'{place}: no {kind} is called {name!r}{hint}')
   try:
     entry = entries[name]
-  except Exception as error:  # what a user's module raises when it is imported is of any type
+  except Exception as error:  # importing a user module may raise errors of any type
     from jssl import modules
 
     if ':' not in name and not isinstance(error, ImportError):
@@ -184,7 +184,7 @@ def lookup(table: str, name: Any, place: str) -> Callable:
 
 
 def call(bound: partial) -> Any:
-  """Calls a bound factory, its complaints about missing options made readable."""
+  """Calls a bound factory, with readable errors for missing options."""
   try:
     inspect.signature(bound.func).bind(*bound.args, **bound.keywords)
   except TypeError as error:
@@ -241,7 +241,7 @@ def _readable(hint: Any) -> str:
 
 
 class naming:
-  """Names the part of the config in errors that building or tracing it raises."""
+  """Adds the part of the config to errors that are raised when it is built or traced."""
 
   def __init__(self, place: str):
     self.place = place
@@ -250,7 +250,7 @@ class naming:
     return self
 
   def __exit__(self, kind, error, trace):
-    # Nothing is computed here: what a factory raises, of any type, comes from the options that it was given.
+    # Nothing is computed here, so any error of a factory is caused by its options.
     if isinstance(error, ConfigError | DataError) or not isinstance(error, Exception):
       return False
     what = f'nothing is called {error}' if isinstance(error, KeyError) else ' '.join(str(error).split())[:400] or type(error).__name__

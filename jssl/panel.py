@@ -1,4 +1,4 @@
-"""The health panel of a run: what its representation looks like while it trains."""
+"""The health panel of a run: diagnostics of its representation during training."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,7 +16,7 @@ from jssl.metrics.health import alarm, measured, ranked
 
 
 def make_panel(p: Plan) -> Callable[[int, TrainState, Mapping[str, Any]], dict[str, float]]:
-  """The health panel of (phase, train state, batch): its features, and what its losses compare."""
+  """Makes the health panel, a function of (phase, train state, batch), from the features and the compared outputs of the losses."""
 
   @partial(jax.jit, static_argnums=0)
   def look(phase: int, state: TrainState, batch):
@@ -27,7 +27,7 @@ def make_panel(p: Plan) -> Callable[[int, TrainState, Mapping[str, Any]], dict[s
     return measured(features, **method.watch(state.params, state.state, batch, state.key, state.step - first))
 
   def panel(phase: int, state: TrainState, batch) -> dict[str, float]:
-    # Every process holds its part of the batch, so it is put together on the mesh that the state is on, and what it gives is gathered.
+    # Every process holds its part of the batch, so the batch is assembled on the mesh of the state, and the results are gathered.
     batch = to_device(batch, NamedSharding(state.step.sharding.mesh, BATCH))
     return ranked(*multihost_utils.process_allgather(look(phase, state, batch), tiled=True))
 
@@ -35,5 +35,5 @@ def make_panel(p: Plan) -> Callable[[int, TrainState, Mapping[str, Any]], dict[s
 
 
 def alarms(figures: Mapping[str, float]) -> list[str]:
-  """What the newest figures of a log warn of."""
+  """The warnings for the latest metrics of a log."""
   return alarm({name.rsplit('/', 1)[-1]: float('nan') if x is None else x for name, x in figures.items()})

@@ -1,4 +1,4 @@
-"""Several processes: of one run, which find each other and end together; and of many runs, which share the cores."""
+"""Multiple processes: of one run, which connect and end together; and of many runs, which share the cores."""
 
 import contextlib
 import math
@@ -14,23 +14,23 @@ import jax
 
 from jssl.errors import Stopped
 
-HEARTBEAT = 60  # seconds of silence after which a process counts as lost, and the others end
-MEMORY = 3 << 30  # bytes that a process grows to over many runs of small networks, and some more
+HEARTBEAT = 60  # seconds without heartbeat after which a process counts as lost, and the others end
+MEMORY = 3 << 30  # bytes that a process grows to over many runs of small networks, with a margin
 
 
 @contextlib.contextmanager
 def joined(count: int | str, *, coordinator: str | None = None, process: int | None = None) -> Iterator[None]:
-  """Makes this process one of several that run the same program; to be entered before anything touches a device.
+  """Connects this process with others that run the same program; must be entered before any device is used.
 
-  An error in one process ends it at once, and thereby the others, which wait for it.
+  An error in one process ends it immediately, and thereby the others, which wait for it.
 
   Args:
-    count: of processes, or 'auto' where JAX finds out by itself: TPU pods, SLURM, Open MPI.
-    coordinator: HOST:PORT of process 0, a free port that all can reach; with a count only.
-    process: index of this one, 0 to count - 1; with a count only.
+    count: number of processes, or 'auto' if JAX can detect it: TPU pods, SLURM, Open MPI.
+    coordinator: HOST:PORT of process 0, a free port that all processes can reach; only with a number.
+    process: index of this process, 0 to count - 1; only with a number.
 
   Raises:
-    ValueError: if the three do not fit together, or 'auto' finds no cluster.
+    ValueError: if the three are inconsistent, or 'auto' finds no cluster.
   """
   given = (coordinator is not None, process is not None)
   if any(given) if count == 'auto' else not (all(given) and str(count).isdigit()):
@@ -46,7 +46,7 @@ def joined(count: int | str, *, coordinator: str | None = None, process: int | N
   except Stopped:
     raise  # all stop at the same step
   except BaseException as error:
-    # The others wait for this one in a collective, where they would hang while it waits for them at its exit.
+    # The others wait for this one in a collective, and would hang, since it would wait for them at its exit.
     why = ' '.join(f'{type(error).__name__}: {error}'.split())
     if isinstance(error, jax.errors.JaxRuntimeError):
       why += '; where a process or the network was lost, the same commands, given again on all, go on from the last checkpoint'
@@ -56,19 +56,19 @@ def joined(count: int | str, *, coordinator: str | None = None, process: int | N
 
 @contextlib.contextmanager
 def workers(count: int, ready: Callable[[], None]) -> Iterator[Callable]:
-  """A `map` whose calls are spread over processes with a share of the cores each; small networks do not fill two.
+  """A `map` that distributes calls over processes, each with a share of the cores; small networks do not use two cores fully.
 
-  An error, or an interruption, ends them all.
+  An error or an interruption ends all of them.
 
   Args:
-    count: of processes; 1 for `map` itself, in this one.
-    ready: is called in each of them first.
+    count: number of processes; 1 for `map` itself, in this process.
+    ready: called first in each process.
   """
   if count == 1:
     yield map
     return
   others = multiprocessing.active_children()
-  context = multiprocessing.get_context('spawn')  # JAX has threads, which a fork does not take along
+  context = multiprocessing.get_context('spawn')  # JAX has threads, which do not survive a fork
   shares = context.SimpleQueue()
   for i in range(count):
     shares.put(cores()[i::count])
@@ -83,13 +83,13 @@ def workers(count: int, ready: Callable[[], None]) -> Iterator[Callable]:
     except BaseException:
       for child in multiprocessing.active_children():
         if child not in others:
-          child.kill()  # by terminate() a run would stop at its next step, and the next one begin
+          child.kill()  # after terminate() a run would stop at its next step, and the next one would begin
       raise
 
 
 def _start(shares, ready: Callable[[], None]) -> None:
   if (share := shares.get()) and hasattr(os, 'sched_setaffinity'):
-    os.sched_setaffinity(0, share)  # JAX makes as many threads as it sees cores
+    os.sched_setaffinity(0, share)  # JAX starts as many threads as it sees cores
   threading.Thread(target=_end_with_parent, daemon=True).start()
   ready()
 
@@ -100,7 +100,7 @@ def _end_with_parent() -> None:
 
 
 def at_once() -> int:
-  """How many runs to do at a time: one a core, as far as memory goes, or one where there is an accelerator."""
+  """The number of runs to execute in parallel: one per core, as far as memory suffices, or one if there is an accelerator."""
   if jax.default_backend() != 'cpu':
     return 1
   memory, processors = limits()
@@ -110,18 +110,18 @@ def at_once() -> int:
 
 
 def cores() -> list[int]:
-  """Those that this process may use."""
+  """The number of cores available to this process."""
   return sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else list(range(os.cpu_count() or 1))
 
 
 def limits(root: Path = Path('/sys/fs/cgroup'), own: Path = Path('/proc/self/cgroup')) -> tuple[float, float]:
-  """Bytes of memory and processors that the control groups of this process leave it, infinite where none limits them.
+  """The limits of memory in bytes and of processors set by the control groups of this process; infinite without limits.
 
-  A container sees the memory and the processors of its host; what it may use of them stands in its control group, or in one above.
+  A container sees the memory and processors of its host; its limits are set by its control group, or by a parent of it.
 
   Args:
-    root: where control groups are mounted, of version 2 or 1.
-    own: the file that names those of this process.
+    root: mount point of control groups, version 2 or 1.
+    own: the file with the control groups of this process.
   """
   memory, processors = math.inf, math.inf
   try:
@@ -134,7 +134,7 @@ def limits(root: Path = Path('/sys/fs/cgroup'), own: Path = Path('/proc/self/cgr
     base = root if not kinds else next((root / name for name in (kinds, *kinds.split(',')) if (root / name).is_dir()), None)
     if base is None:
       continue
-    below = base / path.strip('/')  # which a container may see as its root
+    below = base / path.strip('/')  # a container may see this as its root
     for group in (below, *below.parents):
       if not group.is_relative_to(base):
         break
@@ -146,7 +146,7 @@ def limits(root: Path = Path('/sys/fs/cgroup'), own: Path = Path('/proc/self/cgr
 
 
 def _numbers(path: Path) -> list[float]:
-  """The numbers in a file of a control group, `max` being infinite; none where there is no such file."""
+  """The numbers in a control group file, with `max` as infinity; empty if there is no such file."""
   try:
     return [math.inf if word == 'max' else float(word) for word in path.read_text().split()]
   except (OSError, ValueError):

@@ -1,11 +1,11 @@
-"""How far a run has come, for the eyes."""
+"""Progress display of a run."""
 
 import contextlib
 import time
 
 
 class Bar:
-  """A live bar: step, loss, rate, time spent waiting for data, time left. Plain lines where there is no terminal."""
+  """A live bar: step, loss, rate, time spent waiting for data, remaining time. Prints plain lines if there is no terminal."""
 
   def __init__(self, total: int, start: int, *, examples: int, quiet: bool = False):
     from rich.console import Console
@@ -14,11 +14,11 @@ class Bar:
     self.total, self.start, self.examples = total, start, examples
     self.began = time.perf_counter()
     self.waited = 0.0
-    self.paused = 0.0  # in health panels and checkpoints, of the time that steps took
-    self.mark: tuple[int, float] | None = None  # step and time from which steps are timed: the first one compiles
+    self.paused = 0.0  # time in health panels and checkpoints, as part of the time of steps
+    self.mark: tuple[int, float] | None = None  # step and time from which steps are timed, since the first one compiles
     console = Console(stderr=True, quiet=quiet)
-    console.on_broken_pipe = lambda: None  # a run goes on where nobody looks any more; rich would end it
-    self.live = console.is_terminal and console.file.isatty() and not quiet  # FORCE_COLOR makes no terminal of a file
+    console.on_broken_pipe = lambda: None  # a run continues if its output is closed; rich would end it
+    self.live = console.is_terminal and console.file.isatty() and not quiet  # FORCE_COLOR does not make a file a terminal
     self.console, self.said = console, start
     self.progress = Progress(
       TextColumn('{task.description}'), BarColumn(), TextColumn('{task.completed}/{task.total}'),
@@ -35,11 +35,11 @@ class Bar:
     self.progress.stop()
 
   def start_timing(self, step: int) -> None:
-    """From here on steps are timed."""
+    """Starts the timing of steps."""
     self.mark, self.paused = (step, time.perf_counter()), 0.0
 
   def show(self, step: int, loss: float) -> dict[str, float]:
-    """Moves the bar and returns the rates of the run so far, and the seconds a step since it was shown last."""
+    """Updates the bar. Returns the rates of the run so far, and the seconds per step since the last update."""
     seconds = time.perf_counter() - self.began
     rate = (step - self.start) * self.examples / max(seconds, 1e-9)
     waited = self.waited / max(seconds, 1e-9)
@@ -48,7 +48,7 @@ class Bar:
     self.progress.update(self.task, completed=step, figures=figures)
     if not self.live and (step == self.total or step - self.said >= self.total / 10):
       left = seconds / max(step - self.start, 1) * (self.total - step)
-      with contextlib.suppress(OSError):  # nor does it end when its output is closed
+      with contextlib.suppress(OSError):  # nor does a run end when its output is closed
         self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False, soft_wrap=True)
       self.said = step
     found = {'examples_per_second': rate, 'data_wait': waited}

@@ -1,4 +1,4 @@
-"""A captured step, run again one operation at a time, to name the first array that is not finite."""
+"""Replays a captured step one operation at a time, to find the first array that is not finite."""
 
 import contextlib
 import re
@@ -22,21 +22,21 @@ from jssl.storage import children, reach, saved
 
 
 class Origin(NamedTuple):
-  """An operation that made an array which is not finite out of arrays that are."""
+  """An operation that computed a non-finite array from finite ones."""
 
   operation: str
   where: str  # source line, or the name of an input
   part: str | None  # the pass or loss
-  network: str | None  # whose parameters were used last on the way here
+  network: str | None  # the network whose parameters were used last before it
   array: str  # dtype and shape
   nan: int  # entries
   inf: int
-  inputs: str  # their ranges
-  because: 'Origin | None' = None  # for a NaN, what made the infinity that it was made of
+  inputs: str  # their value ranges
+  because: 'Origin | None' = None  # for a NaN, the origin of the infinity that caused it
 
 
 class Value(NamedTuple):
-  """An array on its way through a step, with where it went wrong and which network it comes from."""
+  """An array during a step, with the origin of its non-finite values and its network."""
 
   x: Any
   origin: Origin | None = None
@@ -48,12 +48,11 @@ def replay(folder: str | Path) -> dict[str, Any]:
   """Runs the captured step in `folder` operation by operation, without fusion.
 
   Args:
-    folder: a capture, or a workdir, of which it takes the last one.
+    folder: a capture, or a workdir, whose last capture is used.
 
   Returns:
-    step; loss and grad_norm, None where not finite or not reached; usual, their running means; first, the fields of the
-    Origin that the loss goes back to, or where that is finite the gradient, and None where both are; examples, those of
-    the batch with values that are not finite.
+    step; loss and grad_norm, None if not finite or not reached; usual, their running means; first, the fields of the Origin of the loss, or of
+    the gradient if the loss is finite, or None if both are; examples, those of the batch with non-finite values.
 
   Raises:
     ConfigError: if there is no captured step.
@@ -77,7 +76,7 @@ def replay(folder: str | Path) -> dict[str, Any]:
   loss = lambda g: phase.turns[turn].method.loss(g['params'], g['state'], g['batch'], g['key'], g['step'] - phase.first)[0]
   value = walk(loss, given, parts)[0]
   found = {'loss': value, 'grad_norm': None}
-  if value.origin is None:  # the forward pass is quick, the whole step less so
+  if value.origin is None:  # the forward pass is fast, the whole step slower
     one = lambda g: make_step(phase, turn)(train._replace(params=g['params'], state=g['state'], key=g['key'], step=g['step']), g['batch'])[1]
     names = sorted(jax.eval_shape(one, given))
     found = dict(zip(names, walk(one, given, parts), strict=True))
@@ -94,7 +93,7 @@ def replay(folder: str | Path) -> dict[str, Any]:
 
 
 def describe(found: Mapping[str, Any]) -> str:
-  """What `replay` found, in a few lines."""
+  """The result of `replay` in a few lines."""
   figures = ', '.join(f'{name} {found[name]}' for name in ('loss', 'grad_norm') if found[name] is not None)
   said = [f'step {found["step"]}: {figures or "the loss is not finite"}']
   if found['first'] is None:
@@ -122,7 +121,7 @@ def _fields(origin: Origin | None) -> dict[str, Any] | None:
 
 
 def walk(function: Any, given: Mapping[str, Any], parts: Sequence[str] = ()) -> list[Value]:
-  """The outputs of function(given), each with its Origin; `given['params']` tells networks apart."""
+  """The outputs of function(given), each with its Origin; `given['params']` identifies networks."""
   closed = jax.make_jaxpr(function)(given)
   values = []
   for path, x in jax.tree_util.tree_leaves_with_path(dict(given)):
@@ -139,7 +138,7 @@ class _Walk:
 
   def __init__(self, parts: Sequence[str]):
     self.parts = parts
-    self.calls: list[JaxprEqn] = []  # those that are being walked through, from the outside in
+    self.calls: list[JaxprEqn] = []  # calls that are being evaluated, outermost first
 
   def run(self, closed: ClosedJaxpr, values: Sequence[Value]) -> list[Value]:
     jaxpr, consts = (closed.jaxpr, closed.consts) if isinstance(closed, ClosedJaxpr) else (closed, ())
@@ -180,7 +179,7 @@ class _Walk:
     return out
 
   def scan(self, eqn: JaxprEqn, values: list[Value]) -> Origin | None:
-    """The origin within the first round of a loop that makes something not finite."""
+    """The origin within the first iteration of a loop with a non-finite result."""
     params = eqn.params
     if 'ft_in' in params:  # from jax 0.12 on
       consts, carry, xs = map(list, params['ft_in'].update(values).unpack())
@@ -196,7 +195,7 @@ class _Walk:
     return None
 
   def rounds(self, eqn: JaxprEqn, values: list[Value]) -> Origin | None:
-    """`scan` for a loop that goes on for as long as its condition holds."""
+    """`scan` for a while loop."""
     tests = values[: eqn.params['cond_nconsts']]
     consts, carry = (rest := values[len(tests) :])[: eqn.params['body_nconsts']], rest[eqn.params['body_nconsts'] :]
     while np.any(self.enter(eqn, eqn.params['cond_jaxpr'], [*tests, *carry])[0].x):
@@ -206,17 +205,17 @@ class _Walk:
     return None
 
   def origin(self, eqn: JaxprEqn, values: list[Value], result: Value) -> Origin:
-    """Where an array that is not finite comes from: an input that is not, or this very operation."""
+    """The origin of a non-finite array: a non-finite input, or this operation."""
     nan, inf = _count(result.x)
     marked = [v for v in values if v.origin]
     if same := [v.origin for v in marked if not nan or _count(v.x)[0]]:
       return same[0]
     scopes = {name for e in (*self.calls, eqn) for name in re.split(r'[()/]', str(_told(e, 'name_stack')))}
     part = next((p for p in self.parts if p in scopes), None)
-    # What JAX itself jits is traced once, and remembers the line that called it then.
+    # Functions that JAX itself jits are traced once, and keep the line of their first caller.
     own = next((i for i, e in enumerate(self.calls) if _of_jax(e.params.get('name'))), len(self.calls))
     where = next(filter(None, map(_line, [*self.calls, eqn][own::-1])), 'an unknown line')
-    # Inputs of look-ups are reported too: an index out of range gives NaN, by `look_up`.
+    # Inputs of look-ups are also reported, since `look_up` returns NaN for an index out of range.
     told = [v.x for v in values if _inexact(v.x) or eqn.primitive.name == 'gather' and _whole(v.x)]
     ranges = ', '.join(map(_range, told))
     because = marked[0].origin if marked else None
@@ -224,7 +223,7 @@ class _Walk:
 
 
 def _network(values: Sequence[Value]) -> tuple[str | None, bool]:
-  """The network of a result: that of a parameter among its inputs, or else that of what came before."""
+  """The network of a result: that of a parameter among its inputs, or else that of the other inputs."""
   ordered = sorted((v for v in values if v.network), key=lambda v: not v.parameter)
   return (ordered[0].network, all(v.parameter for v in ordered)) if ordered else (None, False)
 
@@ -238,7 +237,7 @@ def _whole(x: Any) -> bool:
 
 
 def _count(x: Any) -> tuple[int, int]:
-  """How many entries are NaN, and how many infinite."""
+  """The numbers of NaN and of infinite entries."""
   if not _inexact(x):
     return 0, 0
   x = np.asarray(x)
@@ -260,12 +259,12 @@ def _of_jax(name: Any) -> bool:
 
 
 def _told(eqn: JaxprEqn, what: str) -> Any:
-  """What an operation remembers of where it was traced, which is no part of JAX's public interface; None where that is gone."""
+  """Trace information of an operation, from a non-public interface of JAX; None if that is unavailable."""
   return getattr(getattr(eqn, 'source_info', None), what, None)
 
 
 def _line(eqn: JaxprEqn) -> str | None:
-  """The innermost line of the program that is neither JAX's nor Flax's; None where the trace has none."""
+  """The innermost line of the program outside JAX and Flax; None if the trace has none."""
   frames = getattr(_told(eqn, 'traceback'), 'frames', [])
   library = tuple(str(Path(sys.modules[name].__file__).parent) for name in ('jax', 'flax', 'optax'))
   for frame in frames:

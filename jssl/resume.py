@@ -1,4 +1,4 @@
-"""What a run begins with, and how it goes on: networks of another run, and settings that are changed on the way."""
+"""Initial networks from other runs, and changed settings when a run is resumed."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ from jssl.storage import children, make, replace, saved, text
 from jssl.types import Given, Params
 from jssl.weights import bare
 
-# What a run may go on with another value of. Data, networks, seed and batch size make a run what it is.
+# Settings that may change when a run is resumed. Data, networks, seed and batch size must not.
 CHANGES = (
   'epochs', 'steps', 'optimizer', 'losses', 'teacher', 'teachers', 'guard', 'evaluators', 'log_every', 'checkpoint_every', 'health_every',
   'keep', 'log_gradients', 'micro_batches', 'mesh', 'rules',
@@ -34,18 +34,18 @@ CHANGES = (
 
 
 def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[dict, Params, Params]]) -> dict[int, Given]:
-  """phase -> the networks that it begins with, of each phase that begins as another run has ended.
+  """phase -> its initial networks, for each phase that starts from the networks of another run.
 
-  What was begun with is kept as a fingerprint in `start.json`. A run that has a checkpoint of the phase goes on without the other run, and
-  then its figures are not compared with that start.
+  A fingerprint of the initial networks is saved in `start.json`. A run with a checkpoint of the phase is resumed without the other run; its
+  results are then not compared with that start.
 
   Args:
     p: the plan.
-    workdir: of the run.
+    workdir: workdir of the run.
     trained: folder -> config, parameters and statistics of the networks there.
 
   Raises:
-    ConfigError: the other run cannot be opened, or its networks do not fit.
+    ConfigError: if the other run cannot be opened, or its networks do not fit.
   """
   asked = {i: phase for i, phase in enumerate(p.phases) if phase.begin}
   if not asked:
@@ -54,7 +54,7 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
   path = workdir / 'start.json' if workdir else None
   held = {}
   if path and done is not None:
-    with contextlib.suppress(OSError, ValueError):  # without it the start cannot be compared, and is taken as it is
+    with contextlib.suppress(OSError, ValueError):  # without it, the start cannot be compared, and is accepted
       held = dict(json.loads(text(path)))
   found, prints = {}, dict(held)
   for i, phase in asked.items():
@@ -77,7 +77,7 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
 
 
 def networks_of(phase: Phase, config: Mapping[str, Any], trained: Params, statistics: Params) -> Given:
-  """The parameters and statistics of the networks that a phase begins with, on the host, out of all that are trained."""
+  """The parameters and statistics of a phase's initial networks, on the host, selected from all trained ones."""
   begin, method = phase.begin, phase.turns[0].method
   params, state = jax.eval_shape(method.init, jax.random.key(0))
   given = {}, {}
@@ -91,10 +91,10 @@ def networks_of(phase: Phase, config: Mapping[str, Any], trained: Params, statis
 
 
 def _fitting(network: str, folder: str, spec: Mapping[str, Any], own: Any, of: Any, layers: tuple[int, int] | None) -> Any:
-  """Arrays for a network, of those of another: all of them, or of its stacked layers some.
+  """Arrays for a network from those of another: all of them, or some of its stacked layers.
 
   Raises:
-    ConfigError: they do not fit.
+    ConfigError: if they do not fit.
   """
   leaves = lambda tree: {jax.tree_util.keystr(path, simple=True, separator='.'): x for path, x in jax.tree_util.tree_leaves_with_path(tree)}
   has, wants = leaves(of), leaves(own)
@@ -123,23 +123,23 @@ def _numbers(x: Any) -> Any:
 
 
 def last_step(workdir: Path) -> int | None:
-  """The step of the newest checkpoint; None where there is none."""
+  """The step of the newest checkpoint; None if there is none."""
   steps = [int(folder.name) for folder in children(workdir / 'checkpoints') if folder.name.isdigit() and saved(folder)]
   return max(steps, default=None)
 
 
 def continued(config: Mapping[str, Any], workdir: Path | None, settings: Sequence[str] = ()) -> Mapping[str, Any]:
-  """A config as the run in `workdir` goes on with it: with what was changed on the way, and `settings` from now on.
+  """The config with which the run in `workdir` is resumed: with earlier changes, and `settings` from now on.
 
-  Every change is kept under `resumed` of the config, with the step from which it holds. Schedules are those of the new length, over all of
-  it: a cosine that had come to its end is higher again.
+  Every change is recorded under `resumed` in the config, with the step from which it applies. Schedules are recomputed for the new total
+  length: a cosine that had reached its end is higher again.
 
   Args:
-    config: the run's, as it was first started.
+    config: the config with which the run was first started.
     settings: 'epochs=40', 'optimizer.learning_rate=1e-4'.
 
   Raises:
-    ConfigError: there is no run, or it cannot go on with these settings.
+    ConfigError: if there is no run, or it cannot be resumed with these settings.
   """
   there = workdir is not None and (workdir / 'config.json').is_file()
   if settings and not there:
@@ -173,7 +173,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def changed(c: ConfigDict, settings: Sequence[str]) -> None:
-  """Changes settings that a run may go on with."""
+  """Changes settings that a resumed run may change."""
   for setting in settings:
     key = setting.partition('=')[0].partition('.')[0]
     if key not in CHANGES:
@@ -185,10 +185,10 @@ def changed(c: ConfigDict, settings: Sequence[str]) -> None:
 
 
 def check(old: Plan, new: Plan, done: int) -> None:
-  """Sees that a state of one plan can go on by another; computes nothing.
+  """Checks that training can continue from a state of one plan with another; computes nothing.
 
   Raises:
-    ConfigError: it cannot.
+    ConfigError: if it cannot.
   """
   if new.steps < done:
     raise ConfigError(f'the run has done {done} steps, and would have {new.steps}; give a longer one')

@@ -1,4 +1,4 @@
-"""A run from config to figures: train, evaluate with the baselines, write the results."""
+"""A complete run of a config: training, evaluation with baselines, writing the results."""
 
 import importlib.util
 import inspect
@@ -41,7 +41,7 @@ from jssl.resume import continued, networks_for
 from jssl.storage import make, reach, remote, replace, text
 from jssl.tables import EVALUATORS
 
-FEW = 100  # steps, below which networks that begin at random have learned little
+FEW = 100  # steps below which randomly initialised networks have learned little
 
 
 def train(
@@ -56,20 +56,19 @@ def train(
   resume_with: Sequence[str] = (),
   profile: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
-  """Trains a config, resuming what `workdir` holds, and evaluates it, with raw input and random initialisation as baselines.
+  """Trains a config, resuming from `workdir`, and evaluates it, with raw input and random initialisation as baselines.
 
   Args:
     config: from a file of `configs/`, or a dict of the same keys.
-    workdir: where checkpoints, metrics, figures and pictures go; None keeps nothing.
-    protocols: evaluations at the end, by the labels of the config or the names of the table; None for the config's
-      own, () for none.
+    workdir: folder for checkpoints, metrics, results and plots; None saves nothing.
+    protocols: evaluations at the end, by their labels in the config or names in the table; None for those of the config, () for none.
     baselines: whether to evaluate raw input and random initialisation too.
     take_over: take the workdir from another run that has it.
-    resume_with: settings that the run in `workdir` goes on with, ('epochs=40',); they are kept in its config and listed in its results.
-    profile: the steps after the first number, up to the second, are traced by JAX's profiler into `workdir`/profile.
+    resume_with: changed settings for resuming the run in `workdir`, ('epochs=40',); recorded in its config and listed in its results.
+    profile: (first, last): the steps after `first`, up to `last`, are traced by JAX's profiler into `workdir`/profile.
 
   Returns:
-    What is written to `results.json`: figures, baselines, alarms, seconds, compiles, versions.
+    The contents of `results.json`: figures, baselines, alarms, seconds, compiles, versions.
 
   Raises:
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
@@ -98,7 +97,7 @@ def train(
 def carried_out(
   p: Plan, workdir: Path | None, protocols: Sequence[str] | None, baselines: bool, **options
 ) -> tuple[dict[str, Any], loop.Trained]:  # fmt: skip
-  """The results of a plan and what it has trained; `options` are those of `loop.run`."""
+  """The results of a plan, and the trained run; `options` are those of `loop.run`."""
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
     if workdir and jax.process_index() == 0:
@@ -124,10 +123,10 @@ def carried_out(
 
 
 def own_data(p: Plan, workdir: Path) -> None:
-  """Keeps the stamps of data of the user's own in the workdir, and holds them against those that are there.
+  """Saves the stamps of user data in the workdir, and compares them with existing ones.
 
   Raises:
-    ConfigError: the run in the workdir was trained on other data than are there now.
+    ConfigError: if the run in the workdir was trained on other data than the present ones.
   """
   now = {file: stamp for phase in p.phases for file, stamp in phase.data.info.get('fingerprint', {}).items()}
   path = workdir / 'data.json'
@@ -153,9 +152,9 @@ def own_data(p: Plan, workdir: Path) -> None:
 
 
 def fitting(p: Plan) -> list[str] | None:
-  """The config's own evaluators that data of the user's own have all for, such as labels; the others are named in a line.
+  """The evaluators of the config whose requirements, such as labels, user data meet; the others are reported in one line.
 
-  None where the data are a data set's: the config's evaluators are made for it, and what they lack is an error.
+  None for a built-in data set: the config's evaluators are made for it, and a missing requirement is an error.
   """
   if 'fingerprint' not in p.data.info:
     return None
@@ -180,7 +179,7 @@ def fitting(p: Plan) -> list[str] | None:
 
 
 def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> dict[str, Any]:
-  """`train` for a system with a loop of its own: its row, and the others beside it."""
+  """`train` for a system with a custom loop: its row, and the other rows."""
   began = time.perf_counter()
   c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
   results = of_rows(c['name'], loops.train(c, workdir, **options))
@@ -191,7 +190,7 @@ def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> di
 
 
 def no_protocols(protocols: Sequence[str] | None) -> None:
-  """Refuses to judge a system with a loop of its own by others' protocols."""
+  """Raises an error for protocols of a system with a custom loop."""
   if protocols:
     raise ConfigError(f'this system has a loop of its own, which has figures of its own: leave --protocol={",".join(protocols)} out')
 
@@ -201,7 +200,7 @@ def of_rows(name: str, rows: Mapping[str, dict[str, float]]) -> dict[str, Any]:
 
 
 def learn(p: Plan, panel: Callable, **options) -> loop.Trained:
-  """The run of a plan, watched by its health panel; `options` are those of `loop.run`."""
+  """Trains a plan, monitored by its health panel; `options` are those of `loop.run`."""
   check_batch(p.config['batch_size'], make_mesh(p.config['mesh']), p.config['micro_batches'])  # before data are read
   return loop.run(p, loop.open_source(p), health=panel if p.steps else None, alarm=alarms, **options)
 
@@ -210,7 +209,7 @@ def report(
   p: Plan, trained: loop.Trained, evaluators: Mapping[str, Callable], workdir: Path | None, baselines: bool,
   items: dict[str, dict[str, Items]] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-  """What came out of a run: the figures of `compare`, and how it went; written to `results.json` where there is a workdir."""
+  """The results of a run: the figures of `compare`, and training statistics; written to `results.json` if there is a workdir."""
   starts = starts_of(p, trained.start, trained.untrained if trained.given else None) if evaluators and baselines else {}
   results, subjects = compare(p, trained.train, starts, evaluators, workdir, baselines, items)
   seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
@@ -226,7 +225,7 @@ def report(
   )
   if workdir:
     replace(workdir / 'results.json', as_json(results, indent=1))
-    if jax.process_count() == 1:  # the arrays of several are not all here
+    if jax.process_count() == 1:  # with several processes, not all arrays are here
       save_run(p, trained.train, workdir, results)
   if workdir or jax.process_count() > 1:
     draw(p, results, subjects, workdir)
@@ -237,14 +236,14 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
   """Evaluates the run in a workdir, as `jssl evaluate` does.
 
   Args:
-    workdir: of a finished or stopped run.
+    workdir: workdir of a finished or stopped run.
     protocols: names such as ('knn', 'linear'); None for those of the run's config.
 
   Returns:
-    name, figures and baselines, as in `results.json`. Each protocol is written to `WORKDIR/evaluations/PROTOCOL.json`, too.
+    name, figures and baselines, as in `results.json`. Each protocol is also written to `WORKDIR/evaluations/PROTOCOL.json`.
 
   Raises:
-    ConfigError: there is no such run or protocol, or the data lack what the protocol needs.
+    ConfigError: if there is no such run or protocol, or the data do not meet the protocol's requirements.
   """
   workdir = reach(workdir)
   config = read_config(workdir)
@@ -265,10 +264,10 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
 
 
 def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
-  """The evaluators asked for: labels of the config, or names of the table with the options they have by themselves.
+  """The requested evaluators: labels of the config, or names of the table with default options.
 
   Raises:
-    ConfigError: there is no such evaluator, or one cannot judge what this plan trains.
+    ConfigError: for an unknown evaluator, or one that cannot evaluate this plan.
   """
   for name in protocols or ():
     if name not in p.evaluators:
@@ -280,10 +279,10 @@ def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
 
 
 def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
-  """Sees before the first step that all which evaluators need will be there after the last one; computes nothing.
+  """Checks before the first step that the requirements of evaluators will be met after the last one; computes nothing.
 
   Raises:
-    ConfigError: it will not.
+    ConfigError: if they will not.
   """
   if not evaluators:
     return
@@ -308,18 +307,18 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
 
 
 def of_panel(judge: Callable) -> bool:
-  """Whether a protocol applies another one to other data, and may need of networks what that one needs."""
+  """Whether a protocol applies another one to other data, and may have the other's requirements on networks."""
   return getattr(judge.func.judge, '__name__', '') == 'panel'  # by name: a claim rests on what its code refers to
 
 
 def usable(workdir: Path) -> None:
-  """Sees that what comes out of a run can be written to its workdir, where that is there already.
+  """Checks that the results of a run can be written to its workdir, if that exists already.
 
   Raises:
-    OSError: it cannot.
+    OSError: if they cannot.
   """
   for path in (workdir / 'results.json', workdir / 'embedding.png', workdir / 'evaluations' / '_'):
-    if workdir.is_dir():  # else it is made, or refused, when it is claimed
+    if workdir.is_dir():  # otherwise it is created, or refused, when it is claimed
       writable(path)
 
 
@@ -332,16 +331,16 @@ def compare(
   baselines: bool = True,
   items: dict[str, dict[str, Items]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Subject]]:
-  """Figures of the trained representation and, as baselines, of the same network before training and of the input as it is.
+  """Evaluates the trained representation and, as baselines, the same network before training and the raw input.
 
-  `starts` are states before training by their row, from `starts_of`. How much worse than the start the figures of evaluators called `panel`
-  have become is given as `forgetting`.
+  `starts` are states before training by their row, from `starts_of`. The decrease of the results of `panel` evaluators relative to the start is
+  given as `forgetting`.
 
-  `items`, where it is given, is filled: row -> figure -> the test items that it is made of.
+  `items`, if given, is filled with row -> metric -> test items.
 
   Returns:
-    name, figures and baselines, and what was judged, by row; `left_out` has the reason where the input as it is is too large to be
-    judged. In `workdir` a record is written for each evaluator.
+    name, figures and baselines, and the evaluated subjects by row; `left_out` has the reason if the raw input is too large to be evaluated. A
+    record for each evaluator is written to `workdir`.
   """
   name = p.config['name'] or 'trained'
   results: dict[str, Any] = dict(name=name, figures={}, baselines={})
@@ -377,12 +376,12 @@ def compare(
 
 
 def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[str, TrainState]:
-  """The states before training by their row: `random_init`, which was never trained, and `start`, where a run began with trained networks.
+  """The states before training by their row: `random_init`, which is untrained, and `start`, if a run started from trained networks.
 
   Args:
     p: the plan.
-    start: where the run began.
-    untrained: what that would have been without the networks of another run; None where there were none.
+    start: the initial state of the run.
+    untrained: the initial state without the networks of another run; None if there were none.
   """
   plain = from_scratch(p.config, p.method.networks(start.params, start.state))
   if plain == {key: p.config[key] for key in plain}:
@@ -392,9 +391,9 @@ def starts_of(p: Plan, start: TrainState, untrained: TrainState | None) -> dict[
 
 
 def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], workdir: Path | None) -> None:
-  """The representations as maps of the test examples by class, in `embedding.png`; where these have no classes, none.
+  """Plots the representations as maps of the test examples by class, in `embedding.png`, if there are classes.
 
-  Of several processes all have to call this, as they share what is encoded; those without a workdir write nothing.
+  All processes must call this, since they share the encoding; those without a workdir write nothing.
   """
   name, lacking = results['name'], None
   if not subjects or 'label' not in p.data.spec:
@@ -418,7 +417,7 @@ def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], w
 
 
 def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState], raw: bool) -> dict[str, Subject]:
-  """What is judged side by side. A network that is not trained is its own start."""
+  """The subjects to compare. An untrained network is its own start."""
   found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
   for row, s in {**(starts if p.steps else {}), p.config['name'] or 'trained': trained}.items():
     method = p.method_of(int(s.step))
@@ -430,12 +429,12 @@ def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState]
 
 
 def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, baselines: bool = True) -> Iterator[dict[str, Any]]:
-  """For each config rows of figures, the system's own under its name; by training it, or by the loop of its own that it has.
+  """Rows of metrics for each config, with the system's row under its name; obtained by training it, or by its custom loop.
 
-  The configs are of one system, alike but for seeds: those whose data have the same columns share what is traced and compiled.
+  The configs are of one system and differ only in seeds; those whose data have the same columns share traced and compiled programs.
 
   Yields:
-    rows: row -> figure -> number; items: row -> figure -> test items; curve: (step, loss); alarms of collapse.
+    rows: row -> metric -> number; items: row -> metric -> test items; curve: (step, loss); alarms of collapse.
   """
   first = programs = None
   for config in configs:
@@ -461,13 +460,13 @@ def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, 
 
 
 def same_programs(p: Plan, other: Plan) -> bool:
-  """Whether what is compiled for one plan serves another: both are of one config but for seeds, on data with the same columns."""
+  """Whether the programs of one plan can be used for another: both have one config except for seeds, on data with the same columns."""
   shape = lambda plan: [(phase.first, phase.steps, phase.epoch, phase.batch, phase.data.spec) for phase in plan.phases]
   return shape(p) == shape(other)
 
 
 def versions() -> dict[str, str]:
-  """What the figures rest on."""
+  """The versions that the results depend on."""
   return {
     'jssl': jssl.__version__,
     'python': platform.python_version(),

@@ -1,4 +1,4 @@
-"""What a run listens to: a signal that asks it to stop, and the compilations of its step."""
+"""Events during a run: signals to stop, and compilations."""
 
 import signal
 import threading
@@ -9,11 +9,11 @@ from jax.experimental import multihost_utils
 
 
 class StopSignal:
-  """Turns SIGTERM, which comes before a machine is taken away, into what the loop asks after every step."""
+  """Handles SIGTERM, which is sent before a machine is preempted; the loop checks for it after every step."""
 
   def __enter__(self) -> Callable[[int], bool]:
     self.asked = threading.Event()
-    # In several processes JAX itself listens, and tells the others.
+    # With several processes, JAX itself handles the signal and informs the others.
     self.main = threading.current_thread() is threading.main_thread() and jax.process_count() == 1
     if self.main:
       self.before = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
@@ -26,7 +26,7 @@ class StopSignal:
 
 
 class Compiles:
-  """Counts the compilations of the step by JAX's own events, cached ones included."""
+  """Counts the compilations of the step by JAX's events, including cached ones."""
 
   count = 0
 

@@ -1,6 +1,6 @@
-"""Sizes of pictures as networks see them: what the views of a config make of a column.
+"""Sizes of images as inputs of networks: the shapes of a config's views of a column.
 
-Networks are built on the views that passes draw in training, and not on the pictures of the data, which views crop and resize.
+Networks are built for the views that passes draw in training, not for the images of the data, which views crop and resize.
 """
 
 import inspect
@@ -17,14 +17,14 @@ from jssl.errors import ConfigError, DataError
 from jssl.options import lookup, mapping, naming, option, signed, with_facts
 from jssl.types import Column, Data
 
-EXAMPLES = 2  # of the batch on which views are traced
+EXAMPLES = 2  # examples of the batch with which views are traced
 
 
 def fitted(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column], make: Callable) -> Any:
-  """The networks that `make(c, data)` gives, each built on pictures of the size that `seen` tells.
+  """The networks returned by `make(c, data)`, each built for images of the size from `seen`.
 
   Raises:
-    ConfigError: `inputs` gives another size, which the networks that read it cannot take.
+    ConfigError: if `inputs` gives another size that the networks cannot process.
   """
   at_hand = seen(c, data, columns)
   networks = make(c, data._replace(spec=at_hand))
@@ -40,7 +40,7 @@ def fitted(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column], make
   module.eval()
   try:
     nnx.eval_shape(lambda module, x: module(x), module, jax.ShapeDtypeStruct((EXAMPLES, *shape), jnp.float32))
-  except Exception as error:  # a network's complaints are of many types
+  except Exception as error:  # networks raise errors of many types
     raise ConfigError(
       f'inputs gives pictures of {_told(shape)}, and {told} is built on training views of {_told(built)} and takes no others '
       f'({" ".join(str(error).split())[:120]}); give inputs the size {built[0]}'
@@ -49,15 +49,15 @@ def fitted(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column], make
 
 
 def seen(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
-  """`data.spec` in which a column of pictures has the shape of its views.
+  """`data.spec` with the shapes of views for image columns.
 
-  That of the largest view that passes draw of it in training, so of a global view and not of small crops; where they draw none, that of
-  `inputs`. Networks that resize their positions take the other sizes, and others refuse them.
+  The shape is that of the largest view that passes draw in training, for example a global view rather than small crops, or that of `inputs` if
+  they draw none. Networks that resize their position embeddings accept the other sizes; other networks raise an error.
 
   Args:
     c: the config.
-    data: whose columns.
-    columns: those, and what else a batch has.
+    data: the data set.
+    columns: all columns of a batch.
   """
   found: dict[str, list] = {}
   trained = in_training(data, columns)
@@ -80,10 +80,10 @@ def shaped(column: Column, shape: Sequence[int]) -> Column:
 
 
 def in_training(data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
-  """Columns as batches of training have them: of pictures that are cropped where they are decoded, all crops.
+  """The columns of training batches; images that are cropped while decoding have all crops.
 
   Raises:
-    DataError: the training split has lost what crops them.
+    DataError: if the training split no longer supports crops.
   """
   shapes = data.info.get('drawn', {})
   if shapes and getattr(data.splits['train'], 'crop', None) is None:
@@ -92,7 +92,7 @@ def in_training(data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
 
 
 def views(c: Mapping[str, Any], columns: Mapping[str, Column]) -> Iterator[tuple[str, Mapping[str, Any], int | None]]:
-  """(place, view, number of one that no network encodes) of every pass that draws views."""
+  """(place, view, index of a view that no network encodes) for every pass that draws views."""
   for name, spec in mapping('passes', with_facts(c.get('passes') or {}, columns)).items():
     spec = mapping(place := f'passes.{name}', spec)
     if 'name' in spec:
@@ -102,21 +102,21 @@ def views(c: Mapping[str, Any], columns: Mapping[str, Column]) -> Iterator[tuple
 
 
 def with_view(spec: dict[str, Any], factory: Callable, view: Any) -> dict[str, Any]:
-  """The options of a pass, with the view of the config where it draws one and names none."""
+  """The options of a pass, with the view of the config if it draws a view and names none."""
   of = inspect.signature(factory).parameters.get('view')
   takes = of and view and 'view' not in spec and (of.default is of.empty or 'on' not in spec)
   return {**spec, 'view': view} if takes else spec
 
 
 def inputs_of(c: Mapping[str, Any], name: str, columns: Mapping[str, Column]) -> list[tuple[int, ...]]:
-  """The shapes that `inputs` gives of a column."""
+  """The shapes that `inputs` gives for a column."""
   of, shapes = drawn('inputs', with_facts(c.get('inputs'), columns) or dict(name='columns', names=(name,)), name, columns)
   return shapes if of == name else []
 
 
 def drawn(place: str, spec: Mapping[str, Any], column: str, columns: Mapping[str, Column]) -> tuple[str, list[tuple[int, ...]]]:
-  """The column that a view reads, `column` unless it says so, and the shapes of the views of it."""
-  while isinstance(spec.get('view'), Mapping):  # one within another, which leaves its sizes as they are
+  """The column that a view reads, by default `column`, and the shapes of its views."""
+  while isinstance(spec.get('view'), Mapping):  # nested views, which do not change sizes
     spec, place = spec['view'], f'{place}.view'
   view = option(place, spec, 'views')
   if 'names' in spec:
@@ -129,7 +129,7 @@ def drawn(place: str, spec: Mapping[str, Any], column: str, columns: Mapping[str
     with naming(place):
       return column, [x.shape[1:] for x in jax.tree.leaves(jax.eval_shape(view, keys, batch))]
   except ConfigError as error:
-    if isinstance(error.__cause__, KeyError):  # of a column that is made while the networks train
+    if isinstance(error.__cause__, KeyError):  # for a column that is computed during training
       return column, []
     raise
 

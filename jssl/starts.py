@@ -1,4 +1,4 @@
-"""What networks begin with: other networks of the run, or those of another run; and what of them is frozen."""
+"""Initialisation of networks from other networks of the run, or from another run; and freezing."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,19 +12,19 @@ from jssl.options import closest
 from jssl.types import Array, Params
 from jssl.weights import bare, joined
 
-BLOCKS = 'blocks'  # the name of layers that are stacked on a leading axis
+BLOCKS = 'blocks'  # the name of layers that are stacked along a leading axis
 
 
 class Outside(NamedTuple):
-  """Networks that begin as those of another run."""
+  """Networks initialised from another run."""
 
   of: str  # its workdir, or the folder of a model
-  networks: Mapping[str, str]  # network -> network there
-  layers: tuple[int, int] | None  # which of its stacked layers, which fill the first ones
+  networks: Mapping[str, str]  # network -> network of that run
+  layers: tuple[int, int] | None  # the range of its stacked layers to use for the first ones
 
 
 def outside(spec: Mapping[str, Any], networks: Iterable[str]) -> Outside | None:
-  """`start` of a config, where it names another run: dict(of=FOLDER, networks=('backbone',), layers=(0, 6))."""
+  """Parses the `start` of a config that names another run: dict(of=FOLDER, networks=('backbone',), layers=(0, 6))."""
   if 'of' not in spec:
     return None
   known = ('of', 'networks', 'layers')
@@ -46,7 +46,7 @@ def outside(spec: Mapping[str, Any], networks: Iterable[str]) -> Outside | None:
 
 
 def begins(spec: Mapping[str, Any], networks: Mapping[str, Any], teachers: Mapping[str, Any]) -> dict[str, str]:
-  """`start` of a phase: network -> network whose parameters, or layers, it begins with, or teacher -> 'student'."""
+  """Parses the `start` of a phase: network -> network whose parameters or layers initialise it, or teacher -> 'student'."""
   for name, of in spec.items():
     found = re.fullmatch(r'(\w+)(\[-?\d*:-?\d*\])?', of) if isinstance(of, str) else None
     if not (found and (name in teachers and of == 'student' or name in networks and found[1] in networks)):
@@ -60,7 +60,7 @@ def begins(spec: Mapping[str, Any], networks: Mapping[str, Any], teachers: Mappi
 
 
 def origin(name: str, source: str, arrays: Mapping[str, Any]) -> Any:
-  """What a network begins a phase with, from 'NETWORK' a copy, and from 'NETWORK[-2:]' what the two have in common, of those layers."""
+  """The initial arrays of a network in a phase: from 'NETWORK' a copy, from 'NETWORK[-2:]' the common parameters of those layers."""
   network, _, cut = source.removesuffix(']').partition('[')
   if not cut:
     return jax.tree.map(jnp.copy, arrays[network])
@@ -78,10 +78,10 @@ def origin(name: str, source: str, arrays: Mapping[str, Any]) -> Any:
 
 
 def filled(own: Params, given: Params) -> Params:
-  """Fresh arrays by network, with those that are given in their place; of stacked layers fewer may be given, which are the first ones."""
+  """Initial arrays by network, with given ones filled in; a smaller number of stacked layers replaces the first ones."""
 
   def fill(x: Array, of: Array) -> Array:
-    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):  # of dropout: a run draws for itself
+    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):  # dropout keys: a run draws its own
       return x
     return of.astype(x.dtype) if of.shape == x.shape else x.at[: len(of)].set(of)
 
@@ -89,10 +89,10 @@ def filled(own: Params, given: Params) -> Params:
 
 
 def places(names: Any, shapes: Params) -> tuple[tuple[str, tuple[str, ...], slice], ...]:
-  """`freeze` of a config: 'NETWORK', 'NETWORK.part', or 'NETWORK.blocks[:6]' -> network, path, layers.
+  """Parses `freeze` of a config: 'NETWORK', 'NETWORK.part', or 'NETWORK.blocks[:6]' -> network, path, layers.
 
   Args:
-    names: what is frozen.
+    names: the frozen parts.
     shapes: network -> nested dicts of arrays, or of their shapes.
   """
   if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
@@ -114,7 +114,7 @@ def places(names: Any, shapes: Params) -> tuple[tuple[str, tuple[str, ...], slic
 
 
 def without(updates: Params, frozen: Iterable[tuple[str, tuple[str, ...], slice]]) -> Params:
-  """Updates that leave what is frozen as it is: 0 there."""
+  """Updates with zeros for frozen parts."""
 
   def still(tree: Any, path: Sequence[str], layers: slice) -> Any:
     if path:

@@ -1,7 +1,7 @@
-"""Files on this machine, as pathlib has them, and in buckets, gs://BUCKET/... and s3://BUCKET/..., as etils' epath has them.
+"""Files on this machine, by pathlib, and in buckets, gs://BUCKET/... and s3://BUCKET/..., by epath of etils.
 
-A bucket has neither rename nor append, and an object is there whole or not at all. What must be whole is therefore written in one piece,
-or on this machine first, and what is read by a library that takes files alone is copied here.
+A bucket supports neither rename nor append, and writes objects atomically. Files that must be complete are therefore written in one piece, or
+locally first; files for libraries that only read local files are copied to this machine.
 """
 
 import contextlib
@@ -17,18 +17,18 @@ from typing import Any
 
 from jssl.errors import ConfigError, DataError
 
-PACKAGES = {'gs': 'gcsfs', 's3': 's3fs'}  # scheme -> what fsspec reads it by
+PACKAGES = {'gs': 'gcsfs', 's3': 's3fs'}  # scheme -> package with which fsspec reads it
 
 
 def path(given: str | os.PathLike, home: bool = True) -> Path:
-  """A path of this machine, or an epath.Path for an address in a bucket.
+  """A local path, or an epath.Path for an address in a bucket.
 
   Args:
-    given: a path, or an address as a text.
-    home: whether `~` is the home directory, and not a name like others.
+    given: a path, or an address as a string.
+    home: whether `~` stands for the home directory.
 
   Raises:
-    ConfigError: it is an address of another kind, or what reads it is not installed.
+    ConfigError: for another kind of address, or if the package that reads it is not installed.
   """
   text = os.fspath(given)
   found = re.match(r'(\w[\w+.-]*):/', text)
@@ -56,19 +56,19 @@ def path(given: str | os.PathLike, home: bool = True) -> Path:
 
 @functools.cache
 def _prepare() -> None:
-  """Sets what etils and fsspec are to do with addresses."""
+  """Configures etils and fsspec for addresses."""
   import logging
 
   import fsspec
 
   os.environ.setdefault('EPATH_USE_TF', 'false')  # fsspec, whether or not TensorFlow is installed
-  for protocol in ('gs', 'gcs', 's3'):  # other processes and TensorStore write too, which a cache of listings would not show
+  for protocol in ('gs', 'gcs', 's3'):  # other processes and TensorStore also write, which cached listings would not show
     fsspec.config.conf.setdefault(protocol, {})['use_listings_cache'] = False
-  logging.getLogger('gcsfs').setLevel(logging.CRITICAL)  # what it says of an error reaches us as that error
+  logging.getLogger('gcsfs').setLevel(logging.CRITICAL)  # its messages; the error itself reaches us as an exception
 
 
 def in_bucket(given: str | os.PathLike) -> bool:
-  """Whether what is given is an address in a bucket."""
+  """Whether the argument is an address in a bucket."""
   return str(given).startswith(tuple(f'{scheme}://' for scheme in PACKAGES))
 
 
@@ -78,16 +78,16 @@ def remote(at: Path) -> bool:
 
 
 def absolute(given: str | os.PathLike) -> str:
-  """A path or an address as it is from any folder."""
+  """An absolute path, or an address."""
   found = path(given)
   return str(found if remote(found) else found.absolute())
 
 
 def reach(given: str | os.PathLike, home: bool = True) -> Path:
-  """`path`, after one look at the bucket of an address, so that errors are reported at once.
+  """`path`, after a test access to the bucket of an address, so that errors are reported immediately.
 
   Raises:
-    ConfigError: as `path`, or the bucket cannot be read.
+    ConfigError: as for `path`, or if the bucket cannot be read.
   """
   found = path(given, home)
   try:
@@ -99,13 +99,13 @@ def reach(given: str | os.PathLike, home: bool = True) -> Path:
 
 
 def exists(at: Path) -> bool:
-  """Whether something is there."""
+  """Whether a file or folder exists."""
   with _told(at):
     return at.exists()
 
 
 def children(folder: Path) -> list[Path]:
-  """What is in a folder, in order; nothing where there is none."""
+  """The contents of a folder, sorted; empty if it does not exist."""
   if not remote(folder):
     return sorted(folder.iterdir()) if folder.is_dir() else []
   found, own = [], str(folder).partition('://')[2]
@@ -115,19 +115,19 @@ def children(folder: Path) -> list[Path]:
 
 
 def make(folder: Path) -> None:
-  """Makes a folder; in a bucket it is there with its first object."""
+  """Creates a folder; in a bucket it exists once it has an object."""
   if not remote(folder):
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def text(at: Path) -> str:
-  """What a file of text holds."""
+  """The contents of a text file."""
   with _told(at):
     return at.read_text()
 
 
 def replace(at: Path, text: str) -> None:
-  """Writes a file so that whoever reads it, even after a crash, finds the old text or the new one."""
+  """Replaces a file atomically: readers find the old text or the new one, even after a crash."""
   with written(at):
     if remote(at):
       _files(at).pipe_file(str(at), text.encode())
@@ -138,19 +138,19 @@ def replace(at: Path, text: str) -> None:
 
 
 def create(at: Path, text: str) -> None:
-  """Writes a file that is not there.
+  """Creates a new file.
 
-  In a bucket the store itself is asked to refuse a second one (a precondition). The file is read back, for stores that do not know of it.
+  In a bucket, a precondition makes the store refuse a second file. The file is read back, for stores without preconditions.
 
   Raises:
-    FileExistsError: it is there.
-    OSError: it cannot be written.
+    FileExistsError: if it exists.
+    OSError: if it cannot be written.
   """
   if remote(at):
     with _told(at):
       if at.exists():
         raise FileExistsError(at)
-      with contextlib.suppress(FileExistsError):  # perhaps our own, where the answer was lost and the library asked again
+      with contextlib.suppress(FileExistsError):  # possibly our own file, if the response was lost and the library retried
         _files(at).pipe_file(str(at), text.encode(), mode='create')
       if at.read_bytes() != text.encode():
         raise FileExistsError(at)
@@ -159,13 +159,13 @@ def create(at: Path, text: str) -> None:
   try:
     with file:
       file.write(text)
-  except OSError:  # half a file would stand for a whole one
+  except OSError:  # a partial file would be taken for a complete one
     at.unlink()
     raise
 
 
 def remove(at: Path) -> None:
-  """Removes a file, or a folder and all that is in it; nothing where there is none."""
+  """Removes a file, or a folder with its contents, if it exists."""
   if remote(at):
     with _told(at), contextlib.suppress(FileNotFoundError):
       _files(at).rm(str(at), recursive=True)
@@ -176,7 +176,7 @@ def remove(at: Path) -> None:
 
 
 def modified(at: Path) -> float:
-  """When a file was last written, in seconds, by the clock of where it is."""
+  """The modification time of a file in seconds, by the clock of its storage."""
   if not remote(at):
     return at.stat().st_mtime
   with _told(at):
@@ -185,10 +185,10 @@ def modified(at: Path) -> float:
 
 @contextlib.contextmanager
 def whole(at: Path) -> Iterator[Path]:
-  """A path of this machine to write a file to, which takes the place of `at` when all is written.
+  """Yields a local path to write a file to, which replaces `at` once it is complete.
 
   Raises:
-    OSError: it cannot be written.
+    OSError: if it cannot be written.
   """
   with contextlib.ExitStack() as closing:
     part = at.with_name(f'{at.name}.part')
@@ -207,14 +207,16 @@ def whole(at: Path) -> Iterator[Path]:
 
 
 def beside(folder: Path) -> Path:
-  """A path of this machine for a folder that `put` is to put in the place of `folder`."""
+  """A local path for a folder that `put` moves to `folder`."""
   if remote(folder):
     return Path(tempfile.mkdtemp(prefix='jssl-'))
   return folder.absolute().with_name(f'{folder.absolute().name}.part')
 
 
 def put(part: Path, folder: Path, last: str) -> None:
-  """Puts a folder, from `beside`, in the place of another. In a bucket its file `last` goes first and comes last: with it, all is there."""
+  """Replaces a folder by one from `beside`. In a bucket, its file `last` is removed first and written last: its presence marks a complete
+  folder.
+  """
   if not remote(folder):
     if folder.exists():
       shutil.rmtree(folder)
@@ -230,7 +232,7 @@ def put(part: Path, folder: Path, last: str) -> None:
 
 @contextlib.contextmanager
 def fetched(at: Path, names: Iterable[str] = ()) -> Iterator[Path]:
-  """A file, or of a folder the files `names` that are there, on this machine for as long as the context lasts."""
+  """A local copy of a file, or of the existing files `names` in a folder, for the duration of the context."""
   if not remote(at):
     yield at
     return
@@ -253,7 +255,7 @@ def cache() -> Path:
 
 
 def listed(at: Path) -> dict[str, tuple[int, int]]:
-  """Address -> size and time of the last change in nanoseconds, of an object or of all those in a folder."""
+  """Address -> size and modification time in nanoseconds, of an object or of all objects in a folder."""
   with _told(at), contextlib.suppress(FileNotFoundError):
     scheme, found = f'{str(at).partition("://")[0]}://', _files(at).find(str(at), detail=True)
     times = {name: x.get('LastModified') or x.get('mtime') or x['updated'] for name, x in found.items() if not name.endswith('/')}
@@ -270,14 +272,14 @@ def _seconds(time: Any) -> float:
 
 
 def near(at: Path, names: Iterable[str] | None = None) -> Path:
-  """A path of this machine: of an address, that of a copy, which is made now where it is missing or no longer as in the bucket.
+  """A local path; for an address, that of a copy, which is made if it is missing or out of date.
 
   Args:
-    at: from `reach`.
-    names: of a folder, the files in it that are needed; None for all.
+    at: a result of `reach`.
+    names: the required files of a folder; None for all.
 
   Raises:
-    DataError: there is no room.
+    DataError: if there is no space.
   """
   if not remote(at):
     return at
@@ -298,7 +300,7 @@ def near(at: Path, names: Iterable[str] | None = None) -> Path:
 
 
 def _copy(at: Path, objects: dict[str, tuple[int, int]]) -> None:
-  """Makes copies of objects, 64 at a time, each there when it is whole."""
+  """Copies objects, 64 at a time; each copy appears once it is complete."""
   cache().mkdir(parents=True, exist_ok=True)
   if (need := sum(size for size, _ in objects.values())) > (free := shutil.disk_usage(cache()).free):
     raise OSError(f'it takes {need} bytes, and {free} are left')
@@ -310,12 +312,12 @@ def _copy(at: Path, objects: dict[str, tuple[int, int]]) -> None:
       for address, part in zip(some, parts, strict=True):
         here = mirror(address)
         here.parent.mkdir(parents=True, exist_ok=True)
-        os.utime(part, ns=(objects[address][1],) * 2)  # what tells a copy from that of another version, on any machine alike
+        os.utime(part, ns=(objects[address][1],) * 2)  # identifies the version of a copy, equally on all machines
         os.replace(part, here)
 
 
 def matching(pattern: str) -> list[Path]:
-  """The addresses of the objects that a pattern stands for, in order."""
+  """The addresses of the objects that match a pattern, sorted."""
   fixed = re.split(r'[*?\[]', pattern, maxsplit=1)[0].rpartition('/')[0]
   at, scheme = reach(fixed), pattern.partition('://')[0]
   with _told(at):
@@ -323,10 +325,10 @@ def matching(pattern: str) -> list[Path]:
 
 
 def mirror(address: str) -> Path:
-  """Where the copy of an address is.
+  """The path of the copy of an address.
 
   Raises:
-    DataError: its name would lead out of the folder for copies.
+    DataError: if the path would be outside the folder for copies.
   """
   scheme, _, rest = address.partition('://')
   if {'', '.', '..'} & {*rest.split('/')}:
@@ -335,7 +337,7 @@ def mirror(address: str) -> Path:
 
 
 def addresses(paths: Iterable[str | os.PathLike]) -> list[str]:
-  """What paths of this machine are copies of; the paths themselves where they are none."""
+  """The addresses that local paths are copies of; other paths are returned unchanged."""
   root = f'{cache()}{os.sep}'
   told = lambda text: '://'.join(text[len(root) :].replace(os.sep, '/').split('/', 1)) if text.startswith(root) else text
   return [told(os.fspath(x)) for x in paths]
@@ -348,7 +350,7 @@ def _same(here: Path, facts: tuple[int, int]) -> bool:
 
 
 def for_orbax(directory: Path) -> Path:
-  """A path as Orbax takes it: absolute, or an address, which it writes to by TensorStore."""
+  """A path in the form for Orbax: absolute, or an address, to which it writes with TensorStore."""
   if not remote(directory):
     return directory.absolute()
   if str(directory).startswith('s3://'):
@@ -357,17 +359,17 @@ def for_orbax(directory: Path) -> Path:
 
 
 def saved(folder: Path) -> bool:
-  """Whether Orbax has written a folder to its end; in a bucket a file says so, and elsewhere its name."""
+  """Whether Orbax has completed a folder; in a bucket a marker file says so, elsewhere the folder's name."""
   with _told(folder):
     return (folder / 'commit_success.txt' if remote(folder) else folder).exists()
 
 
 @functools.cache
 def _teach_orbax() -> None:
-  """Lets Orbax, which knows of gs:// alone, treat s3:// in the same way: by TensorStore's driver, with a file that says that all is written.
+  """Makes Orbax, which only supports gs://, treat s3:// in the same way: with TensorStore's driver and a marker file for complete folders.
 
   Raises:
-    ConfigError: this version of Orbax is built otherwise.
+    ConfigError: if this version of Orbax is not supported.
   """
   from orbax.checkpoint._src.path import gcs_utils
   from orbax.checkpoint._src.serialization import tensorstore_utils
@@ -396,7 +398,7 @@ def _teach_orbax() -> None:
 
 @contextlib.contextmanager
 def written(at: Path) -> Iterator[None]:
-  """Errors of what is written in a run's workdir say what to do."""
+  """Adds advice to errors of writing into a run's workdir."""
   try:
     with _told(at):
       yield
@@ -406,7 +408,7 @@ def written(at: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _told(at: Path) -> Iterator[None]:
-  """Errors of the libraries that read buckets, which are of many types, as OSError."""
+  """Converts errors of the libraries that read buckets, which have many types, to OSError."""
   try:
     yield
   except Exception as error:

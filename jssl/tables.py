@@ -1,9 +1,9 @@
-"""Every name that a config can use, as literal tables of where it is: nothing registers itself, everything can be grepped.
+"""All names that a config can use, as literal tables of their locations: nothing registers itself, and all names can be found with grep.
 
-'nt_xent': 'contrastive:nt_xent' stands for `nt_xent` of jssl/objectives/contrastive.py, which is imported when it is first used. A name
-with a colon is the user's own: 'my_package.losses:hinge' is `hinge` of that module.
+'nt_xent': 'contrastive:nt_xent' stands for `nt_xent` of jssl/objectives/contrastive.py, which is imported on first use. A name with a colon
+refers to user code: 'my_package.losses:hinge' is `hinge` of that module.
 
-One file, since it is read like an index: by eye and by grep.
+One file, since it serves as an index, for readers and for grep.
 """
 
 import importlib
@@ -14,19 +14,19 @@ from jssl.modules import OwnData, own_name
 
 
 class Table(MutableMapping[str, Any]):
-  """What there is of one kind, by name.
+  """The entries of one kind by name.
 
   Args:
-    room: the package that entries are in.
+    room: the package of the entries.
     entries: name -> 'module:attribute' within it.
-    wrap: 'module:attribute' within it of what every entry is passed through.
+    wrap: 'module:attribute' within it of a function applied to every entry.
   """
 
   def __init__(self, room: str, entries: dict[str, Any], wrap: str | None = None):
     self.room, self.wrap, self._entries = room, wrap, entries
 
   def __getitem__(self, name: str) -> Any:
-    """The entry; KeyError where there is none, ImportError or AttributeError where a module or an attribute is not there."""
+    """The entry. Raises KeyError for an unknown name, ImportError or AttributeError if its module or attribute is missing."""
     entry = self._entries.get(name, name if own_name(name) else None)
     if entry is None:
       raise KeyError(name)
@@ -55,7 +55,7 @@ class Table(MutableMapping[str, Any]):
 
 
 class Sources(OwnData, Table):
-  """Data sets by name, and a user's own by where they are: 'folder:photos', 'tar:shards/*.tar', 'pairs.jsonl'."""
+  """Data sets by name, and user data by location: 'folder:photos', 'tar:shards/*.tar', 'pairs.jsonl'."""
 
 
 MODELS = Table(
@@ -154,8 +154,8 @@ MODELS = Table(
   },
 )
 
-# The families of weights that are read and written: `model_type` of config.json, with the part of a folder of several networks after a
-# colon, or 'timm/' and the first letters of `architecture`.
+# Families of weights that can be read and written: `model_type` of config.json, with the part of a folder of several networks after a colon, or
+# 'timm/' and a prefix of `architecture`.
 FAMILIES = Table(
   'models.pretrained',
   {
@@ -225,7 +225,7 @@ VIEWS = Table(
     'standardized_waves': 'waveforms:standardized_waves',
   },
 )
-# Numbers that are looked up, places, cells: what is drawn and is no view.
+# Samplers of arrays other than views: ids to look up, positions, cells.
 SAMPLERS = Table(
   'views',
   {
@@ -238,7 +238,7 @@ SAMPLERS = Table(
     'table_cells': 'text:table_cells',
   },
 )
-# Over the patches of a grid.
+# Masks over the patches of a grid.
 MASKS = Table(
   'masks',
   {
@@ -249,7 +249,7 @@ MASKS = Table(
     'gap_mask': 'series:gap_mask',
   },
 )
-# Over token ids.
+# Masks over token ids.
 TOKEN_MASKS = Table(
   'masks',
   {
@@ -257,7 +257,7 @@ TOKEN_MASKS = Table(
     'mask_uniformly': 'tokens:mask_uniformly',
   },
 )
-# Over the steps of a series.
+# Masks over the steps of a series.
 STEP_MASKS = Table(
   'masks',
   {
@@ -498,7 +498,7 @@ PASSES = Table(
     'nearest': 'views:nearest',
   },
 )
-# Figures of a batch for the log.
+# Metrics of a batch for the log.
 METRICS = Table(
   'metrics',
   {
@@ -527,7 +527,7 @@ TEACHERS = Table(
     'copy': 'teachers:copy',
   },
 )
-# Where policies play.
+# Environments of policies.
 ENVIRONMENTS = Table(
   'envs',
   {
@@ -575,7 +575,7 @@ OPTIMIZERS = Table(
     'adagrad': 'optimizers:adagrad',
   },
 )
-# Weights of the two values of a nuisance that is partly missing.
+# Weights of the two values of a partly missing nuisance variable.
 ESTIMATORS = Table(
   'objectives',
   {
@@ -585,7 +585,7 @@ ESTIMATORS = Table(
     'doubly_robust': 'discrepancy:doubly_robust',
   },
 )
-# A teacher's probabilities over prototypes by its objective, for the health panel.
+# A teacher's probabilities over prototypes by objective, for the health panel.
 ASSIGNMENTS = Table(
   'objectives',
   {
@@ -689,7 +689,7 @@ TABLES = {
   'transforms': TRANSFORMS,
   'evaluators': EVALUATORS,
 }
-# What names were before, for who still uses them; removed at 1.0.
+# Former names, for error messages; removed at 1.0.
 RENAMED = {
   ('objectives', 'sig_lip'): 'siglip',
   ('objectives', 'align'): 'alignment',

@@ -1,8 +1,8 @@
-"""The contracts of every method, as a kit: for the systems of jssl and for methods written outside.
+"""Contract tests for methods: for the systems of jssl and for external methods.
 
-`check_method(config)` checks those that need nothing but a config: the step traces and keeps its types; a run that is stopped and
-resumed ends in the same bits, and compiles each step once; many devices, and micro-batches, change nothing. What it cannot know is whether
-an objective is its formula: that takes an oracle, written independently. `measure` only measures.
+`check_method(config)` checks the contracts that need only a config: the step traces and preserves its types; a stopped and resumed run ends in
+the same bits, and compiles each step once; several devices or micro-batches do not change results. It cannot check that an objective equals its
+formula; that requires an independent oracle. `measure` only measures.
 """
 
 import shutil
@@ -24,12 +24,12 @@ from jssl.core.mesh import BATCH, make_mesh, shardings
 from jssl.core.step import enter, init_state, make_step
 
 TOLERANCE = 1e-5  # relative, float32
-TIMES = ('examples_per_second', 'data_wait', 'step_seconds', 'mfu', 'memory_peak')  # figures of the log that no two runs share
-Errors = dict[str, float]  # of loss, gradient and new state, each |a - b| / |a| over all its arrays
+TIMES = ('examples_per_second', 'data_wait', 'step_seconds', 'mfu', 'memory_peak')  # metrics of the log that differ between runs
+Errors = dict[str, float]  # for loss, gradient and new state, each |a - b| / |a| over all arrays
 
 
 class Layout(NamedTuple):
-  """How devices are arranged, and where arrays live on them: `mesh` and `rules` of a config."""
+  """The arrangement of devices and the placement of arrays: `mesh` and `rules` of a config."""
 
   mesh: Mapping[str, int] = {}
   rules: Any = 'replicated'
@@ -43,15 +43,15 @@ def check_method(
   micro_batches: Sequence[int] = (2,),
   steps: int = 4,
 ) -> dict[str, Errors]:
-  """Checks a config, which should be small: its step, resuming, devices and micro-batches; AssertionError at the first that fails.
+  """Checks the step, resuming, devices and micro-batches of a config, which should be small. Raises AssertionError at the first failure.
 
   Args:
-    config: a config whose batch size the devices and micro-batches divide.
-    devices: how many devices to compare with one; all by default. Simulate them on a CPU with
+    config: a config whose batch size is divisible by the devices and micro-batches.
+    devices: number of devices to compare with one; all by default. Simulate them on a CPU with
       XLA_FLAGS=--xla_force_host_platform_device_count=8.
-    layouts: how to spread over them, by a name for the report; by default one, examples on all, by the config's rules.
-    micro_batches: in how many to cut the batch.
-    steps: of the run that is resumed, as in `check_resumes`; 0 for none.
+    layouts: layouts by a name for the report; by default one, with examples sharded over all devices by the config's rules.
+    micro_batches: numbers of micro-batches.
+    steps: steps of the resumed run, as in `check_resumes`; 0 for no such check.
 
   Returns:
     The relative errors of layouts and micro-batches.
@@ -69,7 +69,7 @@ def check_method(
 
 
 def check_traces(config: Mapping[str, Any]) -> None:
-  """The step traces, keeps the types of its state, and gives a scalar loss; nothing is compiled."""
+  """Checks that the step traces, preserves the types of its state, and returns a scalar loss; compiles nothing."""
   p, after = plan(config), None
   for i, phase in enumerate(p.phases):
     state = jax.eval_shape(partial(enter, phase), after) if i else jax.eval_shape(partial(init_state, phase), jax.random.key(0))
@@ -81,11 +81,12 @@ def check_traces(config: Mapping[str, Any]) -> None:
 
 
 def check_resumes(config: Mapping[str, Any], steps: int = 4) -> None:
-  """A run on one device, and its second half again from the checkpoint in the middle: the same bits and figures, each step compiled once.
+  """Runs on one device, then repeats the second half from the checkpoint in the middle: bits and metrics must agree, with one compilation per
+  step.
 
   Args:
-    config: whose phases, where it has any, are shares of its steps; else it is trained to its own end.
-    steps: how many to train.
+    config: its phases, if any, should be shares of its steps; otherwise it is trained to its own end.
+    steps: number of training steps.
   """
   c = {**plan(config).config, 'mesh': {}, 'log_every': 1}
   if all(isinstance(phase.get('steps', '%'), str) and '%' in phase.get('steps', '%') for phase in c['phases']):
@@ -114,14 +115,14 @@ def check_resumes(config: Mapping[str, Any], steps: int = 4) -> None:
 def measure(
   config: Mapping[str, Any], devices: int | None = None, *, layouts: Mapping[str, Layout], micro_batches: Sequence[int]
 ) -> Iterator[tuple[str, Errors]]:
-  """How far the first step of each phase on many devices, and in micro-batches, is from that on one device in one batch.
+  """Measures the difference of the first step of each phase on several devices, and with micro-batches, from that on one device in one batch.
 
-  A phase starts from the start of the one before, untrained, and has the columns that its refreshes make of that. Each device
-  has examples of its own. Where batch norm sees micro-batches, the one batch is one in which it sees the same groups: the
-  micro-batches are then held against the same computation written out piece by piece, without recomputation.
+  A phase starts from the untrained start of the previous one, with the columns that its refreshes compute from it. Each device has different
+  examples. If batch norm operates on micro-batches, they are compared with the same computation written out group by group, without
+  recomputation.
 
   Yields:
-    The name of the layout, or 'micro_batches_2', after that of the phase where it is not the first one, and the errors.
+    The name of the layout, or 'micro_batches_2', prefixed by the phase unless it is the first one, and the errors.
   """
   whole = plan(config)
   one = make_mesh(devices=jax.devices()[:1])
@@ -168,7 +169,7 @@ def loss_and_grad(p: Plan, start: tuple, batch: Mapping[str, np.ndarray], mesh: 
 
 
 def first_batch(p: Plan, phase: int = 0, start: tuple | None = None) -> dict[str, np.ndarray]:
-  """The first examples of a phase's training split, in the shapes of the plan, with what its refreshes make of `start`."""
+  """The first examples of a phase's training split, in the shapes of the plan, with the columns that its refreshes compute from `start`."""
   size, data, method = p.config['batch_size'], p.phases[phase].data, p.phases[phase].turns[0].method
   train = data.splits['train']
   rows = np.arange(size) % len(train)

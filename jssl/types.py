@@ -1,4 +1,4 @@
-"""The vocabulary of jssl: what a method is made of, as types.
+"""The types of jssl: the components of a method.
 
 Shapes are written b (batch), n (tokens), d (features), h w c (height, width, channels), t (time), v (views), l (layers).
 """
@@ -13,45 +13,45 @@ import numpy as np
 
 Array = jax.Array
 Key = jax.Array  # a typed PRNG key, []
-Keys = jax.Array  # one typed PRNG key an example, [b]
-Batch = Mapping[str, Array]  # columns, each [b ...]; always with `example` [b] and `epoch` [b], which seed the example's keys
+Keys = jax.Array  # one typed PRNG key per example, [b]
+Batch = Mapping[str, Array]  # columns, each [b ...]; always includes `example` [b] and `epoch` [b], which seed the example's keys
 Params = Mapping[str, Any]  # network name -> nested dict of arrays
 Metrics = dict[str, Array]
-Given = tuple[Params, Params]  # parameters and statistics that some networks begin with
-# In a config: an output of a pass ('views.q', 'views.q[0]', 'seen.tokens[1:]'), a column ('batch.label'), the value of a network
-# ('nets.scale', 'nets.backbone.table'), what a memory holds ('memory.queue'), or an output for all examples ('whole.views.q').
+Given = tuple[Params, Params]  # parameters and statistics for the initialisation of some networks
+# References in a config: an output of a pass ('views.q', 'views.q[0]', 'seen.tokens[1:]'), a column ('batch.label'), the value of a network
+# ('nets.scale', 'nets.backbone.table'), the contents of a memory ('memory.queue'), or an output for all examples ('whole.views.q').
 Ref = NewType('Ref', str)
 
 
 class Features(NamedTuple):
-  """What a backbone makes of its input."""
+  """The output of a backbone."""
 
   tokens: Array  # [b n d]
   pooled: Array  # [b d]
-  layers: Array | None = None  # [l b n d]: hidden states from the embedding to the last block, where the network has them
+  layers: Array | None = None  # [l b n d]: hidden states from the embedding to the last block, if the network has them
 
 
 class Pass(NamedTuple):
-  """A way of a batch through the networks, example by example, so that it may run in micro-batches."""
+  """A forward computation of a batch, independent for each example, so that it can run in micro-batches."""
 
   run: Callable  # Call -> name -> [b ...], or name -> {view: [b ...]}
-  gives: tuple[str, ...] | None  # the names of its outputs; None where they are those of what it draws
+  gives: tuple[str, ...] | None  # the names of its outputs; None if they are those of what it draws
 
 
 class Call(NamedTuple):
-  """What a pass is called with."""
+  """The argument of a pass."""
 
   nets: Mapping[str, Callable]  # the trained networks, bound to their arrays
-  target: Mapping[str, Callable] | None  # the teacher's copies; None where there is no teacher
+  target: Mapping[str, Callable] | None  # the teacher's copies; None without a teacher
   batch: 'Batch'
   keys: 'Keys'
   name: str  # of the pass
-  asked: Mapping[str, frozenset[int] | None]  # output -> which of its views are read; None for all of them
+  asked: Mapping[str, frozenset[int] | None]  # output -> the views that are read; None for all
   columns: Mapping[str, 'Column']  # of the data
-  read: Callable[[str], Any]  # what a reference stands for: 'seen.tokens', 'batch.label', 'nets.scale', 'memory.queue'
+  read: Callable[[str], Any]  # resolves a reference: 'seen.tokens', 'batch.label', 'nets.scale', 'memory.queue'
 
   def key(self, *purpose: str | int) -> 'Keys':
-    """Keys for one purpose, one an example: 'view', 'mask', or ('encoder', 2) for the third of several."""
+    """Keys for one purpose, one per example: 'view', 'mask', or ('encoder', 2) for the third of several."""
     return salted(self.keys, self.name, *purpose)
 
   def views(self, *outputs: str, of: int) -> list[int]:
@@ -64,64 +64,64 @@ class Call(NamedTuple):
 
 
 class Loss(NamedTuple):
-  """An objective and the outputs that it judges."""
+  """An objective and its inputs."""
 
   objective: Callable  # (*positional, **keywords) -> [b] or scalar
   positional: tuple[str, ...]  # references, in the order of the objective's arguments
   keywords: Mapping[str, str]  # argument -> reference
   weight: Any = 1.0  # number or schedule
-  pairs: Any = None  # 'all' or ((i, j), ...): views of the first two references that are compared, the mean over them
-  over: str | None = None  # 'views': the mean over the views of what has views
+  pairs: Any = None  # 'all' or ((i, j), ...): views of the first two references to compare; the loss is the mean over pairs
+  over: str | None = None  # 'views': the mean over the views of inputs with views
   draws: bool = False  # the objective takes a `key`
   assign: Callable | None = None  # a teacher's probabilities, by the second reference and the keywords: for the health panel
 
 
 class Method(NamedTuple):
-  """Networks, passes, weighted losses and teacher rules, flattened to pure functions."""
+  """Networks, passes, weighted losses and teacher rules as pure functions."""
 
-  init: Callable  # (key, given=None) -> (params, state); with the networks that are given
+  init: Callable  # (key, given=None) -> (params, state); with the given networks
   loss: Callable  # (params, state, batch, key, step) -> (scalar, (state, metrics))
-  after_update: Callable  # (params, state, step) -> state; the only place that sees the new parameters: teachers live here
-  # (params, state, inputs, network=None, **given) -> Features; what evaluators and users call. By the method's encoder unless another
-  # network is named; `given` is what it takes beside its input.
+  after_update: Callable  # (params, state, step) -> state, from the updated parameters; updates teachers
+  # (params, state, inputs, network=None, **given) -> Features, for evaluators and users. Uses the method's encoder unless another network is
+  # named; `given` are further arguments of the network.
   represent: Callable
   networks: Callable  # (params, state) -> name -> network in evaluation mode; for evaluators that need more than features
-  watch: Callable  # (params, state, batch, key, step) -> what the health panel looks at: pairs, teacher
-  enter: Callable  # (params, state, key, given=None) of the phase before -> (params, state) to go on from
+  watch: Callable  # (params, state, batch, key, step) -> inputs of the health panel: pairs, teacher
+  enter: Callable  # (params, state, key, given=None) of the previous phase -> initial (params, state)
   gradients: Callable  # (params, state, batch, key, step) -> the gradient of each weighted loss by name
-  inputs: Callable  # (keys, batch) -> views: what `represent` reads
+  inputs: Callable  # (keys, batch) -> views: the input of `represent`
 
 
 class Memory(NamedTuple):
-  """What is kept between steps: read by passes and losses before a step, written from their outputs after it."""
+  """State kept between steps: read by passes and losses before a step, updated from their outputs after it."""
 
-  init: Callable  # (key, *shapes of what it is written from) -> state, any pytree
+  init: Callable  # (key, *shapes of its inputs) -> state, any pytree
   read: Callable  # state -> an array, or a dict of arrays
   write: Callable  # (state, *outputs) -> state
 
 
 class Refresh(NamedTuple):
-  """Columns of the training split, or an order of its examples, that are made anew from the networks every so many steps."""
+  """Columns of the training split, or an order of its examples, that are recomputed from the networks at intervals."""
 
-  columns: Callable  # Data -> name -> shape of an example's entry
-  # (represent, networks, Data, key) -> name -> [n ...], an entry an example; 'order' [n] is no column. `represent` takes inputs, and a
-  # network's name where it is not the method's encoder.
+  columns: Callable  # Data -> name -> shape of the entry of an example
+  # (represent, networks, Data, key) -> name -> [n ...], one entry per example; 'order' [n] is not a column. `represent` takes inputs, and the
+  # name of a network other than the method's encoder.
   make: Callable
   every: int = 0  # steps
 
 
 @dataclass(frozen=True)
 class Column:
-  """What every example has under one name.
+  """A column of the data.
 
   Args:
-    shape: of one example's array.
-    dtype: of its entries.
-    size: how many things the entries number: tokens of a vocabulary, classes, entities. Entries are 0 to size - 1, or `pad`.
-    pad: the entry that stands for nothing: padding of a text, no label.
-    mask: the id of a hidden token.
-    first: ids below it are special tokens: never hidden, replaced or left out.
-    start: the place from which a text is predicted; what stands before it is given.
+    shape: shape of one example's array.
+    dtype: type of its entries.
+    size: number of distinct ids: vocabulary size, classes, entities. Entries are 0 to size - 1, or `pad`.
+    pad: the entry for padding of a text, or for a missing label.
+    mask: the id of the mask token.
+    first: ids below it are special tokens: never masked, replaced or deleted.
+    start: the position from which a text is predicted; earlier tokens are given.
     classes: names of the entries, in order.
   """
 
@@ -143,31 +143,31 @@ class Column:
 
   @property
   def facts(self) -> dict[str, Any]:
-    """What is known in addition to shape and type."""
+    """The properties other than shape and type."""
     return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ('shape', 'dtype')}
 
   @property
   def length(self) -> int:
-    """Of the first axis: tokens of a text, steps of a series."""
+    """Length of the first axis: tokens of a text, steps of a series."""
     return self.shape[0]
 
   @property
   def width(self) -> int:
-    """Of the last axis: variables of a series, numbers in an action."""
+    """Length of the last axis: variables of a series, components of an action."""
     return self.shape[-1]
 
   def real(self, ids: Array) -> Array:
-    """Which entries are no padding, as booleans."""
+    """Which entries are not padding, as booleans."""
     return ids == ids if self.pad is None else ids != self.pad
 
   def maskable(self, ids: Array) -> Array:
-    """[... n] -> [... n] bool, the tokens that may be hidden: no padding, not special, and not before `start`."""
+    """[... n] -> [... n] bool, the tokens that may be masked: not padding, not special, and not before `start`."""
     found = self.real(ids) & (ids >= self.first)
     return found if not self.start else found & (np.arange(ids.shape[-1]) >= self.start)
 
 
 class Info(TypedDict, total=False):
-  """What is known of a data set in addition to its columns; every key may be missing."""
+  """Information about a data set in addition to its columns; every key is optional."""
 
   name: str
   version: str
@@ -176,89 +176,89 @@ class Info(TypedDict, total=False):
   citation: str
   homepage: str
   classes: Sequence[str]  # names of the labels; `spec['label'].classes` has them too
-  texts: Mapping[str, Sequence[str]]  # split -> the texts that ids were made of
+  texts: Mapping[str, Sequence[str]]  # split -> the texts of the ids
   tokenizer: str  # how ids were made
-  tokenizer_json: str  # the tokenizer itself, as a file tokenizer.json has it
-  tokens: Sequence[str]  # strings of a vocabulary that no tokenizer made, from the first id that is not special on
+  tokenizer_json: str  # the tokenizer itself, in the format of tokenizer.json
+  tokens: Sequence[str]  # strings of a vocabulary without a tokenizer, from the first non-special id on
   words: Sequence[str]  # in the order of the split 'words'
-  entities: Sequence[str]  # of a knowledge graph, by number
+  entities: Sequence[str]  # of a knowledge graph, by index
   relations: Sequence[str]
   similarity: Mapping[str, tuple[Any, Any]]  # name -> pairs of rows [k 2], judgements [k]
   analogies: Mapping[str, Any]  # kind -> rows [k 4]
   edges: Any  # pairs of rows [m 2] that mean the same
-  split: str  # 'random' where 'train' and 'test' were drawn at random from the same examples, and could be drawn anew
-  drawn: Mapping[str, tuple[int, ...]]  # column -> shape in batches of training, where it is random crops: (views, h, w, c)
-  environment: Any  # where policies play, as in `envs.environments`
+  split: str  # 'random' if 'train' and 'test' are a random split of the same examples, which can be drawn again
+  drawn: Mapping[str, tuple[int, ...]]  # column -> shape in training batches, if it consists of random crops: (views, h, w, c)
+  environment: Any  # the environment of policies, as in `envs.environments`
   play: Callable  # (policy, key, episodes) -> returns [episodes]
   mark: Callable  # answers [n t] -> which of their steps are wrong, [n k]
   shares: Sequence[float]  # of the variance that each codebook explains
 
 
 class Judged(NamedTuple):
-  """What of a data set figures are judged on, and what takes its place while a system is tuned."""
+  """The evaluated parts of a data set, and their replacements for tuning."""
 
-  carved: str | None = 'train'  # a share of this split takes the place of 'test'; None where tuning may read 'test', or `instead` has it
-  instead: Mapping[str, str | None] = {}  # split -> the split that takes its place; None takes it away
-  halved: tuple[str, ...] = ()  # splits, or keys of `info`, of which tuning reads one half and final figures the other
+  carved: str | None = 'train'  # a share of this split replaces 'test'; None if tuning may read 'test', or `instead` has it
+  instead: Mapping[str, str | None] = {}  # split -> the split that replaces it; None removes it
+  halved: tuple[str, ...] = ()  # splits, or keys of `info`, of which tuning reads one half and final results the other
 
 
 class Data(NamedTuple):
   """A data set: random-access splits of examples, each example a dict of numpy arrays."""
 
-  splits: Mapping[str, 'Examples']  # 'train' and 'test'; evaluators carve their validation split out of 'train'
-  spec: Mapping[str, Column]  # column -> what one example has there
-  inputs: str  # the column a backbone reads unless it says otherwise: 'image', 'text', 'series', ...
-  info: Info  # name, licence, citation, and what belongs to no column
+  splits: Mapping[str, 'Examples']  # 'train' and 'test'; evaluators take their validation split from 'train'
+  spec: Mapping[str, Column]  # column -> its properties
+  inputs: str  # the default input column of a backbone: 'image', 'text', 'series', ...
+  info: Info  # name, licence, citation, and other information
   source: Callable | None = None  # (batch_size, seed, Method.networks, rows of this process or None) -> Source: rollouts
-  judged: Judged | None = None  # needed where there are splits beside 'train' and 'test', or judgements in `info`
+  judged: Judged | None = None  # required if there are splits other than 'train' and 'test', or judgements in `info`
 
 
 class Source(Protocol):
-  """Gives the global batch's share of this process, and can go back to where it was."""
+  """Yields this process's share of global batches, and can be reset to an earlier position."""
 
-  def next(self, train_state: Any) -> Batch: ...  # data sets do not look at the state; rollouts act with its policy
-  def batch(self, step: int) -> Batch: ...  # number `step`, or one like it by an untrained policy: what the health panel looks at
-  def save(self) -> dict: ...  # what `restore` asks for, and JSON can hold; nobody else looks into it
+  def next(self, train_state: Any) -> Batch: ...  # data sets ignore the state; rollouts act with its policy
+  def batch(self, step: int) -> Batch: ...  # batch number `step`, or a similar one by an untrained policy, for the health panel
+  def save(self) -> dict: ...  # JSON-compatible argument of `restore`, opaque to others
   def restore(self, state: Mapping[str, Any]) -> None: ...
 
-  # def reorder(self, order: np.ndarray | None) -> None, where a refresh of the config makes an order
+  # def reorder(self, order: np.ndarray | None) -> None, if a refresh of the config computes an order
 
 
 class Examples(Protocol):
-  """Random access: a list of dicts will do. Where there is `take(rows [b]) -> column -> [b ...]` too, several are read by it."""
+  """Random access to examples, such as a list of dicts. An optional `take(rows [b]) -> column -> [b ...]` reads several at once."""
 
   def __len__(self) -> int: ...
   def __getitem__(self, index: int) -> Mapping[str, Any]: ...
 
 
-# What an option of one of these types names in a config: the type tells which table the name is looked up in.
-Objective = NewType('Objective', Callable)  # (q: [b d], k: [b d], *, ...) -> [b]; a scalar only where the formula is inseparable
-View = NewType('View', Callable)  # (Keys, Batch) -> a tuple of arrays, one a view
-Sampler = NewType('Sampler', Callable)  # (Keys, Batch) -> name -> array: words and their contexts, places, hidden cells
-Mask = NewType('Mask', Callable)  # (Keys, *, grid) -> which patches of a grid are hidden
-TokenMask = NewType('TokenMask', Callable)  # (Keys, which tokens may be hidden [b n]) -> which are
-StepMask = NewType('StepMask', Callable)  # (Keys, x [b n ...]) -> which steps of a series, or their entries, are hidden
-Noise = NewType('Noise', Callable)  # (Keys, x) -> x at a level of noise that is drawn
-Negatives = NewType('Negatives', Callable)  # (Keys, Batch, entities=...) -> what stands against an example
+# Types of options that are names in a config: the type determines the table in which a name is looked up.
+Objective = NewType('Objective', Callable)  # (q: [b d], k: [b d], *, ...) -> [b]; a scalar only if the formula does not separate
+View = NewType('View', Callable)  # (Keys, Batch) -> a tuple of arrays, one per view
+Sampler = NewType('Sampler', Callable)  # (Keys, Batch) -> name -> array: words and their contexts, positions, masked cells
+Mask = NewType('Mask', Callable)  # (Keys, *, grid) -> masked patches of a grid
+TokenMask = NewType('TokenMask', Callable)  # (Keys, tokens that may be masked [b n]) -> masked tokens
+StepMask = NewType('StepMask', Callable)  # (Keys, x [b n ...]) -> masked steps of a series, or masked entries
+Noise = NewType('Noise', Callable)  # (Keys, x) -> x with a random level of noise
+Negatives = NewType('Negatives', Callable)  # (Keys, Batch, entities=...) -> negatives of an example
 Estimator = NewType('Estimator', Callable)  # (columns of a nuisance) -> weights of its two values, [b] each
 Teacher = Callable[[Params, Params, Array], Params]  # (teacher, student, step) -> teacher
 Evaluator = Callable[..., dict[str, float]]  # (subject, key, *, options) -> figures
 
 
 class Transform(NamedTuple):
-  """A system that never trains by gradient."""
+  """A transform of features that is not trained by gradient descent."""
 
   fit: Callable  # (features, labels) -> pytree; with `networks` (represent, Data) -> pytree
   apply: Callable  # (pytree, features) -> features; with `networks` (represent, pytree, inputs) -> Features
-  labels: str = 'label'  # the column of the data that `fit` is given as labels, where there is one
-  networks: bool = False  # it stands before the network and not behind it: `represent` is that of the method, with its options
+  labels: str = 'label'  # the column of the data with the labels for `fit`, if there is one
+  networks: bool = False  # it is applied before the network, not after it: `represent` is that of the method, with its options
 
 
 class Loop(NamedTuple):
-  """A system that does not fit one loss a step, as named steps: each makes a state, a pytree of arrays, from those before it."""
+  """A system that is not trained with one loss per step, as named steps: each computes a state, a pytree of arrays, from earlier ones."""
 
   steps: Sequence[tuple[str, Callable]]  # name, (states by name) -> state
-  rows: Callable  # states by name -> row -> figure -> number; the system's own row has its name
+  rows: Callable  # states by name -> row -> metric -> number; the system's own row has its name
 
 
 def fold(keys: Array, data: int | Array) -> Array:
@@ -269,12 +269,12 @@ def fold(keys: Array, data: int | Array) -> Array:
 
 
 def tag(name: str | int) -> int:
-  """A number that stands for a name in a random stream, the same in every process and version."""
+  """A number that represents a name in a random stream, the same in every process and version."""
   return name if isinstance(name, int) else zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
 def salted(keys: Array, *path: str | int) -> Array:
-  """Keys of their own for what a path of names, and numbers, stands for."""
+  """Keys for a path of names and numbers, independent of those of other paths."""
   for name in path:
     keys = fold(keys, tag(name))
   return keys

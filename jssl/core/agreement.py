@@ -1,4 +1,4 @@
-"""Whether all processes of a run are about to do the same."""
+"""Checks that all processes of a run are about to do the same."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ PARTS = ('config', 'data', 'code')
 
 
 def agree(plan: Plan) -> None:
-  """Compares what the processes of a run were started with, before any of them computes.
+  """Checks that all processes of a run were started with the same config, data and code, before any of them computes.
 
   Raises:
-    ConfigError: in every process, where the config, the data or the code of one differs from those of process 0.
+    ConfigError: in every process, if the config, the data or the code of a process differs from that of process 0.
   """
   if jax.process_count() == 1:
     return
@@ -34,7 +34,7 @@ def agree(plan: Plan) -> None:
 
 
 def described(plan: Plan) -> tuple[bytes, bytes, bytes]:
-  """Config, data and code, as bytes that are equal where they are."""
+  """Config, data and code as bytes; equal bytes mean equal contents."""
   shapes = [{name: (list(x.shape), str(x.dtype)) for name, x in sorted(phase.data.spec.items())} for phase in plan.phases]
   sizes = [{name: len(split) for name, split in sorted(phase.data.splits.items())} for phase in plan.phases]
   root = Path(__file__).parents[1]

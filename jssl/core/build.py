@@ -1,4 +1,4 @@
-"""From a config to a plan: the only reader of configs."""
+"""Builds a plan from a config. No other module reads configs."""
 
 import difflib
 import inspect
@@ -28,24 +28,24 @@ from jssl.types import Batch, Column, Data, Loss, Method, Transform
 
 
 class Plan(NamedTuple):
-  """A config, built: what the loop runs."""
+  """A built config, ready to be run by the loop."""
 
   config: dict[str, Any]
   data: Data
   phases: tuple[Phase, ...]
   steps: int
   epoch: int  # steps in an epoch
-  guard: Guard | None  # what happens to a step that goes wrong
+  guard: Guard | None  # how failed steps are handled
   evaluators: Mapping[str, Callable]  # label -> (subject, key) -> figures
   transform: Transform | None  # fitted to the features after training
 
   @property
   def method(self) -> Method:
-    """That of the first phase."""
+    """The method of the first phase."""
     return self.phases[0].turns[0].method
 
   def method_of(self, step: int) -> Method:
-    """That of the phase which the state after `step` steps belongs to."""
+    """The method of the phase that the state after `step` steps belongs to."""
     return self.phases[phase_at(self.phases, step)].turns[0].method
 
   @property
@@ -54,17 +54,17 @@ class Plan(NamedTuple):
     return self.phases[0].batch
 
   def at(self, step: int) -> Phase:
-    """The phase whose update comes after `step` steps."""
+    """The phase of the update that follows `step` steps."""
     return self.phases[phase_at(self.phases, step + 1)]
 
 
 def build(config: Mapping[str, Any]) -> Method:
-  """Returns the method that a config describes: its networks, passes and losses as pure functions."""
+  """Builds the method that a config describes: its networks, passes and losses as pure functions."""
   return plan(config).method
 
 
 def plan(config: Mapping[str, Any]) -> Plan:
-  """Everything that a config describes, without making an array; texts are read, as shapes depend on their vocabulary.
+  """Builds everything that a config describes, without allocating arrays. Texts are read, since shapes depend on their vocabulary.
 
   Raises:
     ConfigError: for an unknown key, name or option, or a value of the wrong type or range.
@@ -93,12 +93,12 @@ def plan(config: Mapping[str, Any]) -> Plan:
 
 
 def columns_of(data: Data) -> dict[str, Column]:
-  """The columns of a data set and the two that every batch has."""
+  """The columns of a data set, and the two columns that every batch has."""
   return {**data.spec, 'example': Column((), jnp.int32, size=len(data.splits['train'])), 'epoch': Column((), jnp.int32)}
 
 
 def batches_of(data: Data, spec: Mapping[str, Any], batch_size: int) -> int:
-  """Whole batches in the training split."""
+  """The number of whole batches in the training split."""
   examples = len(data.splits['train'])
   if batch_size > examples:
     raise ConfigError(f'batch_size {batch_size} is more than the {examples} training examples of {spec["name"]}; give at most as many')
@@ -106,7 +106,7 @@ def batches_of(data: Data, spec: Mapping[str, Any], batch_size: int) -> int:
 
 
 def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], int]]:
-  """The phases of a config with their lengths in steps, which add up to all of them; one may leave its own out, for what is left."""
+  """The phases of a config with their lengths in steps. The lengths add up to `steps`; one phase may omit its length and takes the rest."""
   if not isinstance(phases, tuple | list):
     raise ConfigError(f'phases must be a tuple of dict(steps=..., losses=(...), ...), not {phases!r}')
   specs = [mapping(f'phases[{i}]', spec) for i, spec in enumerate(phases)] or [{}]
@@ -130,7 +130,7 @@ def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], in
 
 
 def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
-  """Every network of a config, each built for its input."""
+  """Builds every network of a config for its input."""
   networks, made, asked, c = {}, {}, c, with_facts({key: c[key] for key in ('backbone', 'heads')}, columns_of(data))
 
   def add(name: str, above: tuple = ()) -> nnx.Module:
@@ -170,21 +170,21 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
 
 
 def on_column(factory: partial, column: Column) -> partial:
-  """A network with what its options leave out of the column that it stands on: numbers of vectors, padding, hidden tokens."""
+  """Fills in the options of a network that follow from its input column: the vocabulary size, the padding id and the mask id."""
   found = inspect.signature(signed(factory.func)).parameters if column.size is not None else ()
   facts = dict(vocabulary=column.size, count=column.size, actions=column.size, pad=column.pad, mask_id=column.mask)
   return partial(factory, **{k: v for k, v in facts.items() if k in found and k not in factory.keywords and not (v is None and k != 'pad')})
 
 
 def rows_of(module: Any) -> int | None:
-  """How many numbers a network knows a vector for."""
+  """The number of ids that a network has vectors for."""
   return getattr(module, 'vocabulary', getattr(module, 'count', None))
 
 
 def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps: int, data: Data, networks: Mapping[str, Network]) -> Phase:
-  """One phase of a config, `steps` long from step `first` on."""
+  """Builds one phase of a config, of `steps` steps from step `first`."""
   if first and 'of' in mapping('start', c['start']):
-    c = {**c, 'start': {}}  # where the run begins, not each of its phases
+    c = {**c, 'start': {}}  # `start` applies to the start of the run, not of each phase
   c = {**c, **{key: spec[key] for key in OF_A_PHASE if key in spec}}
   if 'data' in spec:
     data = open_data(mapping('phases.data', spec['data']))
@@ -229,7 +229,7 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
 
 
 def chosen(place: str, given: Any, known: Iterable[str]) -> tuple[str, ...]:
-  """Names out of those that there are; all of them where none are given."""
+  """The given names, each checked to be known; all known names if none are given."""
   known = tuple(known)
   if given is None:
     return known
@@ -240,7 +240,7 @@ def chosen(place: str, given: Any, known: Iterable[str]) -> tuple[str, ...]:
 
 
 def make_teachers(c: Mapping[str, Any], networks: Mapping[str, Network], clock: Mapping[str, int]) -> dict[str, tuple]:
-  """name -> rule and the networks that it follows; `teacher` is the one that is called teacher."""
+  """Builds the teachers: name -> rule and the networks that it tracks. The key `teacher` gives the teacher with that name."""
   specs = {**({'teacher': c['teacher']} if c['teacher'] else {}), **mapping('teachers', c['teachers'])}
   found = {}
   for name, spec in specs.items():
@@ -255,9 +255,9 @@ def of_turn(
   c: Mapping[str, Any], names: Sequence[str], networks, teachers, data: Data, columns: Mapping[str, Column], batch: Batch,
   clock: Mapping[str, int], inside: Mapping[str, str], held: Sequence[str],
 ) -> Method:  # fmt: skip
-  """The method of one turn, of the losses that are named: passes, losses, memories and metrics, wired up."""
+  """Builds the method of one turn from the named losses, with its passes, memories and metrics."""
   losses = {name: make_loss(f'losses.{name}', c['losses'][name], 'objectives', clock) for name in names}
-  losses = {name: loss for name, loss in losses.items() if loss.weight}  # one that weighs nothing for good is not computed
+  losses = {name: loss for name, loss in losses.items() if loss.weight}  # a loss whose weight is always 0 is not computed
   if names and not losses:
     raise ConfigError(f'every loss has weight 0, so that nothing would be trained: give one of {sorted(names)} a weight')
   metrics = {name: make_loss(f'metrics.{name}', spec, 'metrics', clock) for name, spec in mapping('metrics', c['metrics']).items()}
@@ -269,7 +269,7 @@ def of_turn(
     if not isinstance(of, str) and not (isinstance(of, tuple | list) and all(isinstance(text, str) for text in of)):
       raise ConfigError(f"memories.{name}.of must be a reference or several, of=('views.k',), not {of!r}")
     memories[name] = call(option(f'memories.{name}', spec, 'memories', clock)), ((of,) if isinstance(of, str) else tuple(of))
-  # A memory, or a figure, that only looks at what is not computed for any loss is left out with it.
+  # A memory or a metric that reads only outputs which no loss needs is left out.
   wanted = [w for name, loss in losses.items() for w in wants(f'losses.{name}', loss)]
   run = reached(nodes, [text for _, text, _ in wanted])
   refs = (parse(text, place) for place, text, _ in wanted)
@@ -296,7 +296,7 @@ def of_turn(
   if wrong := [key for key in represent if key not in ('encoder', 'from_teacher')]:
     raise ConfigError(f'represent has no option {wrong[0]!r}{closest(wrong[0], ("encoder", "from_teacher"))}')
   teacher = 'teacher' if represent['from_teacher'] is True else represent['from_teacher'] or None
-  teacher = teacher if teacher in teachers else None  # a phase may have none
+  teacher = teacher if teacher in teachers else None  # a phase may have no teacher
   of = teachers[teacher][1] if teacher else tuple(networks)
   if represent['encoder'] not in of:
     raise ConfigError(f'represent.encoder is {represent["encoder"]!r}{closest(represent["encoder"], of)}')
@@ -311,7 +311,7 @@ def of_turn(
 
 
 def make_node(name: str, spec: Any, c: Mapping[str, Any], networks, teachers, clock: Mapping[str, int]) -> Node:
-  """A pass of a config."""
+  """Builds a pass of a config."""
   place = f'passes.{name}'
   if name in (*SOURCES, 'whole'):
     raise ConfigError(f'{place}: a pass cannot be called {name}, which references use for something else; give it another name')
@@ -335,7 +335,7 @@ def references(value: Any) -> list[Any]:
 
 
 def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Loss:
-  """A loss of a config: dict(name, of, weight, pairs, over, **options of the objective)."""
+  """Builds a loss of a config: dict(name, of, weight, pairs, over, **options of the objective)."""
   spec = mapping(place, spec)
   of = spec.pop('of', None)
   weight = resolved(f'{place}.weight', float, spec.pop('weight', 1.0), clock)
@@ -364,7 +364,7 @@ def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Lo
   for text in [*positional, *keywords.values()]:
     parse(text, place)
   parameters = inspect.signature(bound.func).parameters
-  keywords = {name: keywords[name] for name in sorted(keywords, key=[*parameters, *keywords].index)}  # `pairs` compares the first two
+  keywords = {name: keywords[name] for name in sorted(keywords, key=[*parameters, *keywords].index)}  # `pairs` compares the first two arguments
   draws = 'key' in parameters
   try:
     inspect.signature(bound.func).bind(*positional, **keywords, **bound.keywords, **({'key': None} if draws else {}))
@@ -398,12 +398,12 @@ def wants(place: str, loss: Loss) -> list[tuple[str, str, frozenset[int] | None]
 
 
 def judges(specs: Mapping[str, Any]) -> dict[str, partial]:
-  """label -> evaluator with its options bound, each checked by name and type."""
+  """label -> evaluator with its options bound; each option is checked by name and type."""
   return {label: option(f'evaluators.{label}', spec, 'evaluators') for label, spec in specs.items()}
 
 
 def open_data(spec: Mapping[str, Any]) -> Data:
-  """The data set of a config: one of the table, or any of TensorFlow Datasets by its name there."""
+  """Opens the data set of a config: one from the table, or any TensorFlow Datasets data set by its name there."""
   known, name = tables.TABLES['data'], spec.get('name')
   if isinstance(name, str) and name not in known:
     with naming('data'):

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run is made of, saved while it goes on and put back to the bit."""
+"""Checkpoints: the complete state of a run, saved in the background and restored bit for bit."""
 
 import contextlib
 import json
@@ -15,52 +15,52 @@ from jssl.core.stored import fingerprint, quiet, short
 from jssl.storage import children, for_orbax, make, saved
 from jssl.types import Batch
 
-MANIFEST = 'manifest.ocdbt'  # what the arrays of a checkpoint are found by
+MANIFEST = 'manifest.ocdbt'  # the file that locates the arrays of a checkpoint
 
 
 def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[int] = ()):
-  """The checkpoints under `directory`.
+  """Opens the checkpoints under `directory`.
 
-  With `keep` they are those of a run that goes on: the last `keep` stay, and those of the steps `always`, and what a killed run
-  left half-written is removed. A checkpoint is written beside its place and renamed when whole, and an older one is removed after
-  that; in a bucket it counts when a file is there that says that all is written.
+  With `keep`, opens them for a run that is in progress: the last `keep` checkpoints and those of the steps `always` are kept, and partial
+  checkpoints of a killed run are removed. A checkpoint is written under a temporary name and renamed when complete; only then is an older one
+  removed. In a bucket, a checkpoint is valid once a marker file says that it is complete.
   """
   from orbax.checkpoint import v1 as ocp
 
   if keep:
-    make(directory)  # where that fails, not in a thread of the writer's
+    make(directory)  # an error should occur here, not in a thread of the writer
     for half in (folder for folder in children(directory) if '.orbax-checkpoint-tmp' in folder.name or not saved(folder)):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
   quiet()
   policies = ocp.training.preservation_policies
   kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always))]) if keep else None
-  every = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when
+  every = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when to save
   return ocp.training.Checkpointer(
     for_orbax(directory), preservation_policy=kept, save_decision_policy=every, cleanup_tmp_directories=bool(keep)
   )
 
 
 def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.ndarray] | None = None) -> None:
-  """Saves in the background what `restore` needs: the arrays, where the source stands, and columns made from the networks.
+  """Saves in the background what `restore` needs: the arrays, the position of the source, and columns computed from the networks.
 
   Raises:
-    OSError: if this checkpoint, or the one before it, cannot be written.
+    OSError: if this checkpoint, or the previous one, cannot be written.
   """
   state, text, columns = _plain(train), json.dumps(source), dict(columns or {})
   if train.step.sharding.mesh.devices.flat[0].platform == 'cpu':
-    # The step donates its input, and the background writer reads a CPU's memory in place; an accelerator's is copied to the host first.
+    # The step donates its input, and the background writer reads CPU memory in place; accelerator memory is copied to the host first.
     state = jax.tree.map(jax.numpy.copy, state)
   told = {'json': text, 'sum': fingerprint((state, columns), text)}
   with _told(checkpoints):
     checkpoints.save_checkpointables_async(
       int(train.step),
       {'train': state, 'source': told, **({'columns': columns} if columns else {})},
-      overwrite=True,  # one that could not be read may stand at this step
+      overwrite=True,  # there may be an unreadable checkpoint of this step
     )  # fmt: skip
 
 
 def finish(checkpoints, saved: int | None) -> None:
-  """Waits until what is being saved is saved; OSError if it cannot be, or if the last step saved, if any, is not there then."""
+  """Waits for pending saves. Raises OSError if a save fails, or if the checkpoint of the step `saved` is then missing."""
   with _told(checkpoints):
     checkpoints.wait()
     if saved is not None and not (checkpoints.directory / str(saved) / 'train' / MANIFEST).exists():
@@ -69,16 +69,17 @@ def finish(checkpoints, saved: int | None) -> None:
 
 
 def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState, dict, dict[str, np.ndarray]] | None:
-  """The newest checkpoint, the source's state and the columns made from the networks; None where there is no checkpoint.
+  """Restores the newest checkpoint: the state, the position of the source and the columns computed from the networks. None without a
+  checkpoint.
 
-  A checkpoint that cannot be read is passed over with a warning, and the one before it is tried.
+  An unreadable checkpoint is skipped with a warning, and the previous one is tried.
 
   Args:
     checkpoints: from `open_checkpoints`.
-    start: step -> the abstract state after so many steps: shapes, types and shardings.
+    start: step -> the abstract state after that many steps: shapes, types and shardings.
 
   Raises:
-    ValueError: if there are checkpoints and none can be read.
+    ValueError: if there are checkpoints but none is readable.
   """
   there = sorted(checkpoints.checkpoints, key=lambda c: -c.step)
   for found in there:
@@ -94,7 +95,7 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
       if told and told != fingerprint((loaded['train'], columns), text):
         raise ValueError('its files are damaged')
       return _typed(loaded['train']), json.loads(text), columns
-    except Exception as error:  # any damage at all: what matters is that an older one may be whole
+    except Exception as error:  # any kind of damage: an older checkpoint may be intact
       logging.getLogger('jssl').warning('checkpoint %s cannot be read (%s); trying the one before', found.step, short(error))
   if there:
     raise ValueError(f'none of the checkpoints in {checkpoints.directory} can be read; remove them to start anew')
@@ -102,7 +103,7 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
 
 
 def capture(directory: Path, train: TrainState, batch: Batch, keep: int) -> Path:
-  """Keeps a step that went wrong: the state before it and its batch, for `jssl replay`. Returns the folder."""
+  """Saves a failed step for `jssl replay`: the state before it and its batch. Returns the folder."""
   captures = open_checkpoints(directory, keep)
   kept = {'train': _plain(train), 'batch': dict(batch)}
   with _told(captures):
@@ -112,7 +113,7 @@ def capture(directory: Path, train: TrainState, batch: Batch, keep: int) -> Path
 
 
 def captured(folder: Path, train: TrainState, batch: Batch, place: jax.sharding.Sharding) -> tuple[TrainState, Batch]:
-  """What `capture` kept in `folder`, in the shapes of `train` and `batch`.
+  """Reads what `capture` saved in `folder`, in the shapes of `train` and `batch`.
 
   Raises:
     ValueError: if it cannot be read.
@@ -120,11 +121,11 @@ def captured(folder: Path, train: TrainState, batch: Batch, place: jax.sharding.
   shapes = {'train': jax.eval_shape(_plain, train), 'batch': dict(batch)}
   want = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes)
   try:
-    made = {'told': None} if (folder / 'told').exists() else {}  # not of an earlier version
+    made = {'told': None} if (folder / 'told').exists() else {}  # absent in captures of earlier versions
     found = open_checkpoints(folder.parent).load_checkpointables(int(folder.name), {**want, **made})
     if made and found.pop('told')['sum'] != fingerprint(found):
       raise ValueError('its files are damaged')
-  except Exception as error:  # any damage at all
+  except Exception as error:  # any kind of damage
     raise ValueError(f'{folder} holds no captured step that can be read ({short(error)})') from error
   return _typed(found['train']), found['batch']
 
@@ -133,7 +134,7 @@ def captured(folder: Path, train: TrainState, batch: Batch, place: jax.sharding.
 def _told(checkpoints) -> Iterator[None]:
   try:
     yield
-  except Exception as error:  # the writer's errors are of many types, and come from an earlier call
+  except Exception as error:  # the writer raises errors of many types, which belong to an earlier call
     raise OSError(
       f'a checkpoint cannot be written to {checkpoints.directory} ({short(error)}); those before it are kept: make room or give '
       'write permission, and the same command goes on from them'
@@ -145,7 +146,7 @@ def _plain(train: TrainState) -> dict[str, Any]:
 
 
 def _fields(train: TrainState) -> dict[str, Any]:
-  # A dict of turns: a checkpoint's tuples come back as lists.
+  # A dict of turns, since tuples in a checkpoint are restored as lists.
   return {**train._asdict(), 'opt': {str(i): opt for i, opt in enumerate(train.opt)}}
 
 

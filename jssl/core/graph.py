@@ -1,4 +1,4 @@
-"""What reads what: references to outputs, the order of passes, and which of their outputs need not be computed."""
+"""The graph of passes: references to outputs, the order of passes, and the outputs that are needed."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,44 +11,44 @@ from jssl.errors import ConfigError
 from jssl.options import closest
 from jssl.types import Array, Pass
 
-SOURCES = ('batch', 'nets', 'memory', 'loss')  # what a reference may begin with, beside the name of a pass
+SOURCES = ('batch', 'nets', 'memory', 'loss')  # what a reference may begin with, other than the name of a pass
 _PATTERN = re.compile(r'(whole\.)?([A-Za-z_]\w*)\.([A-Za-z_]\w*(?:\.\w+)*)(?:\[(-?\d+|-?\d*:-?\d*)\])?')
 
 
 class Reference(NamedTuple):
-  """A parsed reference: 'views.q[0]' is output q of the pass views, its first view."""
+  """A parsed reference: 'views.q[0]' is the first view of output q of the pass `views`."""
 
   text: str
-  whole: bool  # of all examples of the batch, and not of an example's own
+  whole: bool  # refers to all examples of the batch, not to those of one micro-batch
   source: str  # a pass, or one of SOURCES
-  name: str  # of the output, the column, ...; dots lead further in
+  name: str  # of the output, the column, ...; dots select nested entries
   index: int | slice | None  # of a view, or along the second axis
 
 
 class Node(NamedTuple):
-  """A pass of a method, by name, with what it reads and how it is run."""
+  """A named pass of a method, with its inputs and options."""
 
   name: str
-  kind: str  # its name in the table, for errors
+  kind: str  # name in the table, for error messages
   run: Pass
   reads: tuple[str, ...] = ()
-  frozen: tuple[str, ...] = ()  # networks through which gradients flow, and into which they do not
-  teacher: str | None = None  # whose copies of networks are its target
+  frozen: tuple[str, ...] = ()  # networks that pass gradients on but receive none
+  teacher: str | None = None  # the teacher whose copies of the networks are used as `target`
 
 
 class Graph(NamedTuple):
-  """The passes that are run, stage by stage, each in an order in which everything is there when it is read."""
+  """The passes to run, stage by stage, in an order in which every output exists before it is read."""
 
   stages: tuple[tuple[Node, ...], ...]
-  asked: Mapping[str, Mapping[str, frozenset[int] | None]]  # pass -> output -> its views that are read; None for all
-  kept: tuple[Mapping[str, frozenset[str]], ...]  # of each stage: pass -> outputs that are read after it
+  asked: Mapping[str, Mapping[str, frozenset[int] | None]]  # pass -> output -> the views that are read; None for all
+  kept: tuple[Mapping[str, frozenset[str]], ...]  # for each stage: pass -> outputs that are read after it
 
 
 def parse(text: Any, place: str) -> Reference:
-  """A reference out of a config.
+  """Parses a reference from a config.
 
   Raises:
-    ConfigError: it is none.
+    ConfigError: if it is not a valid reference.
   """
   found = _PATTERN.fullmatch(text) if isinstance(text, str) else None
   if not found:
@@ -63,19 +63,19 @@ def parse(text: Any, place: str) -> Reference:
 
 def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozenset[int] | None]], columns: Iterable[str],
             networks: Iterable[str], memories: Iterable[str]) -> Graph:  # fmt: skip
-  """The graph of the passes that are needed for what is wanted.
+  """Builds the graph of the passes that the wanted outputs need.
 
   Args:
     nodes: passes by name.
-    wanted: (place in the config, reference, views of it that are read or None for all).
-    columns, networks, memories: what else there is to refer to.
+    wanted: (place in the config, reference, the views that are read or None for all).
+    columns, networks, memories: other names that references may use.
 
   Raises:
-    ConfigError: a reference to what is not there, or passes that read each other in a circle.
+    ConfigError: if a reference does not resolve, or passes depend on each other in a cycle.
   """
   known = dict(batch=sorted(columns), nets=sorted(networks), memory=sorted(memories))
   asked: dict[str, dict[str, frozenset[int] | None]] = {}
-  outside: dict[str, set[str]] = {}  # what is read by others than passes
+  outside: dict[str, set[str]] = {}  # outputs that are read outside passes
 
   def check(place: str, ref: Reference) -> None:
     if ref.source in known:
@@ -95,7 +95,7 @@ def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozense
     check(place, ref)
     if ref.source in known:
       return
-    if ref.index is not None:  # one that is counted from the end, or a slice, is known once all are there
+    if ref.index is not None:  # a negative index or a slice is resolved once all views are known
       views = frozenset([ref.index]) if isinstance(ref.index, int) and ref.index >= 0 else None
     of = asked.setdefault(ref.source, {})
     before = of.get(ref.name, frozenset())
@@ -126,7 +126,7 @@ def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozense
       stage[name] = at
     return stage[name]
 
-  for name in nodes:  # in the order of the config, what is read first
+  for name in nodes:  # in config order, dependencies first
     if name in asked:
       visit(name, ())
   count = 1 + max(stage.values(), default=0)
@@ -143,7 +143,7 @@ def arrange(nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str, frozense
 
 
 def reached(nodes: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
-  """The passes that are run for some references."""
+  """The passes that the given references need."""
   found: set[str] = set()
   left = list(refs)
   while left:
@@ -155,7 +155,7 @@ def reached(nodes: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
 
 
 def part(graph: Graph, refs: Iterable[str]) -> Graph:
-  """The part of a graph that is run for some references."""
+  """The subgraph that the given references need."""
   names = reached({node.name: node for nodes in graph.stages for node in nodes}, refs)
   kept = tuple({name: outputs for name, outputs in of.items() if name in names} for of in graph.kept)
   return graph._replace(stages=tuple(tuple(n for n in nodes if n.name in names) for nodes in graph.stages), kept=kept)
@@ -168,7 +168,7 @@ def memories_read(nodes: Iterable[Node]) -> set[str]:
 
 
 def look(ref: Reference, *, outputs: Mapping, batch: Mapping, nets: Mapping, memories: Mapping, whole: Mapping | None = None) -> Any:
-  """What a reference stands for: an array, or {view: array} for all views of an output that has views."""
+  """Resolves a reference: an array, or {view: array} for all views of an output with views."""
   if ref.source == 'batch':
     of = whole['batch'] if ref.whole and whole is not None else batch
     return select(of[ref.name], ref.index)
@@ -192,7 +192,7 @@ def look(ref: Reference, *, outputs: Mapping, batch: Mapping, nets: Mapping, mem
 
 
 def select(value: Any, index: int | slice | None) -> Any:
-  """A view of an output that has views, an entry along the second axis of one that has none."""
+  """Selects a view of an output with views, or an entry along the second axis of an array."""
   if index is None:
     return value
   if isinstance(value, Mapping):
@@ -202,7 +202,7 @@ def select(value: Any, index: int | slice | None) -> Any:
 
 
 def stacked(value: Any) -> Array:
-  """The views of an output as one array, [b v ...]; an array as it is."""
+  """Stacks the views of an output into one array, [b v ...]; returns an array unchanged."""
   return jnp.stack([value[i] for i in sorted(value)], 1) if isinstance(value, Mapping) else value
 
 

@@ -1,4 +1,4 @@
-"""Where figures go: metrics.jsonl always, TensorBoard when its writer is installed."""
+"""Logging of metrics: always to metrics.jsonl, and to TensorBoard if its writer is installed."""
 
 import csv
 import io
@@ -13,19 +13,19 @@ from typing import Any
 from jssl.pictures.live import watching
 from jssl.storage import exists, remote, replace, written
 
-EVERY = 30  # seconds between two writes of a log in a bucket, where nothing can be appended
+EVERY = 30  # seconds between two writes of a log in a bucket, where files cannot be appended to
 
 
 class Log:
-  """Appends figures to `metrics.jsonl`; `finish` writes them again as `metrics.csv`. What is not finite is written as null.
+  """Appends metrics to `metrics.jsonl`; `finish` also writes them to `metrics.csv`. Non-finite values are written as null.
 
-  In a bucket the whole file is written anew, by `flush` and every 30 seconds.
+  In a bucket, the whole file is rewritten by `flush` and every 30 seconds.
   """
 
   def __init__(self, workdir: Path | None, step: int = 0, tensorboard: bool = False):
     self.rows: list[dict] = []
     self.path = workdir / 'metrics.jsonl' if workdir else None
-    self.board, self.kept, self.at = None, 0, time.monotonic()  # rows in the bucket, and since when
+    self.board, self.kept, self.at = None, 0, time.monotonic()  # rows already in the bucket, and the time of the last write
     if self.path and exists(self.path):
       self.rows = list(_whole(self.path, self.path.read_bytes().decode(errors='replace').splitlines()))
       self.rewind(step)
@@ -35,12 +35,12 @@ class Log:
       self.board = SummaryWriter(str(workdir))
 
   def rewind(self, step: int) -> None:
-    """Takes back the rows after `step`: a run that goes on from there writes them again."""
+    """Removes the rows after `step`: a run that continues from there writes them again."""
     self.rows = [row for row in self.rows if row['step'] <= step]
     self._replace()
 
   def flush(self) -> None:
-    """Writes what a bucket does not have yet."""
+    """Writes the rows that the bucket does not have yet."""
     if self.path and remote(self.path) and self.kept != len(self.rows):
       self._replace()
 
@@ -60,7 +60,7 @@ class Log:
         self.at = time.monotonic()
         try:
           self.flush()
-        except OSError as error:  # the next checkpoint needs it, and until then a bucket may be out of reach
+        except OSError as error:  # only the next checkpoint needs the rows; until then the bucket may be unreachable
           logging.getLogger('jssl').warning('%s; tried again in %d s', error, EVERY)
     elif self.path:
       with written(self.path), self.path.open('a') as f:
@@ -83,7 +83,7 @@ class Log:
 
 
 def as_json(value: Any, **options: Any) -> str:
-  """A value as JSON that every reader takes: what is not finite is null."""
+  """Encodes a value as standard JSON: non-finite values become null."""
   return json.dumps(_finite(value), allow_nan=False, **options)
 
 
@@ -96,7 +96,7 @@ def _finite(value: Any) -> Any:
 
 
 def _whole(path: Path, lines: Sequence[str]) -> Iterator[dict]:
-  """The rows among the lines; a run that was killed may have left half of one at the end."""
+  """The complete rows among the lines; a killed run may have left a partial last row."""
   for i, line in enumerate(lines, 1):
     try:
       row = json.loads(line)

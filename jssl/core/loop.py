@@ -1,4 +1,4 @@
-"""The loop: source -> step -> log -> checkpoint. Nothing crosses to the host between two log points."""
+"""The training loop: source -> step -> log -> checkpoint. No data moves to the host between two log points."""
 
 import contextlib
 import logging
@@ -32,7 +32,7 @@ from jssl.types import Batch, Given, Source, salted
 
 
 def open_source(plan: Plan, phase: Phase | None = None) -> Source:
-  """The batches of a phase, the first unless given, for this process: of its training split, or of what its data makes them from."""
+  """Opens this process's batches for a phase, by default the first: from its training split, or from the source that its data defines."""
   phase = phase or plan.phases[0]
   size, seed = plan.config['batch_size'], plan.config['seed']
   rows = share(size, make_mesh(plan.config['mesh'])) if jax.process_count() > 1 else None
@@ -43,7 +43,7 @@ def open_source(plan: Plan, phase: Phase | None = None) -> Source:
 
 
 class Trained(NamedTuple):
-  """A run that has ended."""
+  """The result of a finished run."""
 
   train: TrainState
   log: Log
@@ -52,16 +52,16 @@ class Trained(NamedTuple):
   first_step: float  # seconds from the call to the end of the first step
   programs: Programs  # for a run of the same plan with another seed
   seed: np.ndarray
-  given: Given | None  # what it began with
+  given: Given | None  # the networks that it was started with
 
   @property
   def start(self) -> TrainState:
-    """The state before the first step, made again."""
+    """The state before the first step, computed again."""
     return _judged(self.programs.start(self.seed, self.given))
 
   @property
   def untrained(self) -> TrainState:
-    """The state of networks that have never been trained: the start, unless that was given."""
+    """The state with untrained networks; equals `start` unless that was given networks."""
     return _judged(self.programs.start(self.seed))
 
 
@@ -80,22 +80,21 @@ def run(
   given: Mapping[int, Given] | None = None,
   profile: tuple[int, int] | None = None,
 ) -> Trained:
-  """Trains to the end of the plan, from the newest checkpoint in `workdir` where there is one.
+  """Trains to the end of the plan, resuming from the newest checkpoint in `workdir` if there is one.
 
   Args:
-    source: gives batches, and goes back to where a checkpoint was written.
-    health: (phase, state, the first batch of the source) -> figures that take more than a step's metrics; called every
-      `health_every`.
-    alarm: what those figures warn of.
-    programs: of an earlier run of this plan, with whatever seed, on the same devices; None to compile them.
-    take_over: take the workdir from another run that has it.
-    given: phase -> what networks of it begin with, where the plan says that they begin as those of another run.
-    profile: the steps after the first number, up to the second, are traced by JAX's profiler into `workdir`/profile.
+    source: yields batches, and can be reset to the position stored in a checkpoint.
+    health: (phase, state, the first batch of the source) -> diagnostics that cost more than a step's metrics; called every `health_every`.
+    alarm: returns warnings for these diagnostics.
+    programs: compiled programs of an earlier run of this plan, with any seed, on the same devices; None to compile them.
+    take_over: take the workdir over from another run that uses it.
+    given: phase -> initial networks, for a plan that starts from the networks of another run.
+    profile: (first, last): the steps after `first`, up to `last`, are traced by JAX's profiler into `workdir`/profile.
 
   Raises:
-    Stopped: the run was asked to end, or its guard ended it.
-    ConfigError: of several processes, one was started with something else.
-    OSError: the workdir cannot be written any more.
+    Stopped: if the run was asked to stop, or its guard stopped it.
+    ConfigError: if the processes of a run were not started alike.
+    OSError: if the workdir is no longer writable.
   """
   began = time.perf_counter()
   agree(plan)
@@ -116,20 +115,20 @@ def run(
 
 
 class _Run:
-  """A run as it goes on."""
+  """A run in progress."""
 
   def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, tensorboard, take_over, given):
     self.plan, self.programs, self.workdir, self.guard, self.given = plan, programs, workdir, plan.guard, given
-    self.lead = jax.process_index() == 0  # of several processes one writes, but for checkpoints
+    self.lead = jax.process_index() == 0  # process 0 writes everything except checkpoints
     self.mesh, self.examples = mesh, NamedSharding(mesh, BATCH)
     self.every = {
       name: max(int(duration(plan.config[name], steps=plan.steps, epoch=plan.epoch)), 1)
       for name in ('log_every', 'checkpoint_every', 'health_every')
     }
-    self.sources = {0: source}  # the first phase of those that share one -> source
-    self.columns: dict[str, np.ndarray] = {}  # made from the networks; 'order' is that of the source
+    self.sources = {0: source}  # phases with the same data share a source, under the index of the first of them
+    self.columns: dict[str, np.ndarray] = {}  # computed from the networks; 'order' is the order of the source
     self.checkpoints, self.saved, train = None, None, None
-    self.mine = lambda: None  # asked before anything is written: another run may have taken over
+    self.mine = lambda: None  # called before every write, since another run may have taken over
     if workdir:
       train = self._open(workdir, closing, take_over)
     self.train = self._start() if train is None else train
@@ -139,16 +138,16 @@ class _Run:
     closing.callback(self._close_log)
     self.bar = None
     self.pending, self.alarmed, self.first_step = None, 0, 0.0
-    self.recent: dict[int, Batch] = {}  # step -> batch, where batches cannot be made again
+    self.recent: dict[int, Batch] = {}  # step -> batch, for sources that cannot reproduce batches
 
   def _open(self, workdir: Path, closing, take_over: bool) -> TrainState | None:
-    """Makes the workdir this run's own, and goes to its newest checkpoint; the state there, None where there is none."""
+    """Claims the workdir for this run and opens its checkpoints. Returns the newest state, or None if there is none."""
     if self.lead:
       self.mine = claim_workdir(workdir, self.plan.config, closing, take_over)
     multihost_utils.sync_global_devices('workdir')
-    ends = [phase.last for phase in self.plan.phases[:-1]]  # what a later phase begins from stays
+    ends = [phase.last for phase in self.plan.phases[:-1]]  # later phases begin from these, so they are kept
     self.checkpoints = checkpoint.open_checkpoints(workdir / 'checkpoints', self.plan.config['keep'], ends)
-    closing.callback(self._finish)  # however the run ends, what it was saving is saved
+    closing.callback(self._finish)  # pending saves complete however the run ends
     found = checkpoint.restore(self.checkpoints, self._abstract)
     if not found:
       return None
@@ -160,13 +159,13 @@ class _Run:
     return train
 
   def _close_log(self) -> None:
-    with contextlib.suppress(Stopped):  # another run has taken the workdir over
+    with contextlib.suppress(Stopped):  # another run has taken over the workdir
       self.mine()
       self.log.flush()
 
   @contextlib.contextmanager
   def _saving(self) -> Iterator[None]:
-    """Where saving fails because another run has taken the workdir over, that is said."""
+    """Reports a takeover of the workdir as the cause of a failed save."""
     try:
       yield
     except OSError:
@@ -184,7 +183,7 @@ class _Run:
     return self.programs.states[phase_at(self.plan.phases, step)]
 
   def _source(self, phase: int) -> Source:
-    """The source of a phase: phases of the same data go on in one."""
+    """The source of a phase. Phases with the same data share one source."""
     own = next(i for i, other in enumerate(self.plan.phases) if other.data is self.plan.phases[phase].data)
     if own not in self.sources:
       self.sources[own] = open_source(self.plan, self.plan.phases[phase])
@@ -199,10 +198,10 @@ class _Run:
     return self.bar
 
   def step(self, asked: Callable[[int], bool], health: Callable | None, alarm: Callable) -> None:
-    """One step, and what follows it: figures, the health panel, a checkpoint.
+    """Runs one step, then logs, checks health and saves a checkpoint if due.
 
     Raises:
-      Stopped: the run was asked to end, or its guard ended it.
+      Stopped: if the run was asked to stop, or its guard stopped it.
     """
     with jax.transfer_guard('allow'):
       phase = self._phase()
@@ -216,7 +215,7 @@ class _Run:
     self.bar.waited += time.perf_counter() - waiting
     self.train, metrics = program(self.train, batch)
     self.done += 1
-    halted = self._flush()  # one step late: by now the device has the figures, and has the next step to work on
+    halted = self._flush()  # one step late: the metrics are ready by now, and the device already has the next step to work on
     if not self.first_step:
       jax.block_until_ready(self.train.step)
       self.bar.start_timing(self.done)
@@ -242,8 +241,8 @@ class _Run:
       if saving:
         position = {str(own): source.save() for own, source in self.sources.items()}
         self.mine()
-        self.log.flush()  # which a run that goes on from here has to have
-        self.saved = None  # where saving fails, its error says why
+        self.log.flush()  # a run that resumes from this checkpoint needs these rows
+        self.saved = None  # if saving fails, its own error gives the reason
         with self._saving():
           checkpoint.save(self.checkpoints, self.train, position, self.columns)
         self.saved = self.done
@@ -252,7 +251,7 @@ class _Run:
       raise Stopped(f'stopped at step {self.done} of {self.plan.steps} as asked; the same command with its --workdir goes on')
 
   def _phase(self) -> Phase:
-    """The phase of the next step, which it enters where the one before has ended."""
+    """The phase of the next step; enters it if the previous phase has ended."""
     if self.done == self.plan.phases[self.now].last:
       if 'order' in self.columns:
         self.source.reorder(None)
@@ -261,7 +260,7 @@ class _Run:
     return self.plan.phases[self.now]
 
   def _refresh(self, phase: Phase) -> None:
-    """Makes anew what is due of a phase's columns, and of its order."""
+    """Recomputes the columns and the order of a phase that are due."""
     for name, one in phase.refreshes.items():
       if (self.done - phase.first) % one.every == 0:
         method, (params, state) = phase.turns[0].method, _local((self.train.params, self.train.state))
@@ -274,11 +273,11 @@ class _Run:
           self.source.reorder(self.columns['order'])
 
   def _completed(self, batch: Batch) -> Batch:
-    """A batch with the columns that were made from the networks."""
+    """Adds the columns computed from the networks to a batch."""
     return {**batch, **{name: x[np.asarray(batch['example'])] for name, x in self.columns.items() if name != 'order'}}
 
   def _flush(self) -> bool:
-    """Writes the figures that wait to be; whether the guard has halted the run by then."""
+    """Writes the pending metrics. Returns whether the guard has halted the run."""
     if not self.pending:
       return False
     (at, metrics), self.pending = self.pending, None
@@ -296,7 +295,7 @@ class _Run:
     return False
 
   def _look(self, health: Callable, alarm: Callable[[Mapping[str, float]], list[str]]) -> None:
-    """Writes the health panel and what it warns of."""
+    """Writes the health panel and its warnings."""
     figures = health(self.now, self.train, self._completed(self.source.batch(0)))
     warnings = alarm(figures)
     self.mine()
@@ -308,10 +307,10 @@ class _Run:
       raise Stopped(f'{self.alarmed} health panels in a row raise the collapse alarm at step {self.done}: {"; ".join(warnings)}')
 
   def _halt(self) -> None:
-    """Keeps the step that halted the run, and goes back where the guard says so.
+    """Saves the step that halted the run, and returns to an earlier checkpoint if the guard allows it.
 
     Raises:
-      Stopped: it says so no more.
+      Stopped: if the guard allows no further return.
     """
     train, guard = self.train, self.guard
     at, (loss, norm), mean = int(train.step), *jax.device_get((train.guard['last_bad'], train.guard['mean']))
@@ -334,7 +333,7 @@ class _Run:
       self.checkpoints.wait()
     found = checkpoint.restore(self.checkpoints, self._abstract) if self.checkpoints else None
     back, _, self.columns = found or (self._start(), {}, {})
-    # The source stays where it is: the batches that led here are passed over.
+    # The source keeps its position: the batches that led here are skipped.
     self.log.rewind(int(back.step))
     logging.getLogger('jssl').warning('%s; back to step %d, return %d of %d', why, back.step, returned + 1, guard.returns)
     count = jax.device_put(np.int32(returned + 1), back.guard['returned'].sharding)
@@ -344,7 +343,7 @@ class _Run:
 
 
 def _local(tree: Any) -> Any:
-  """Arrays that are spread over several processes, whole on this one."""
+  """Gathers arrays that are sharded over several processes, so that each process has them whole."""
   if jax.process_count() == 1:
     return tree
   everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
@@ -353,5 +352,5 @@ def _local(tree: Any) -> Any:
 
 
 def _judged(train: TrainState) -> TrainState:
-  """What evaluators look at, whole on each of several processes: not the optimiser's state, which is larger than the networks."""
+  """The part of the state that evaluators read, whole on every process; without the optimiser state, which is larger than the networks."""
   return train if jax.process_count() == 1 else _local(train._replace(opt=()))

@@ -1,4 +1,4 @@
-"""Devices and where arrays live on them: one mesh, and regular expressions over parameter paths."""
+"""Devices and the placement of arrays: one mesh, and regular expressions over parameter paths."""
 
 import math
 import re
@@ -13,10 +13,10 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jssl.devices.sharding import EXAMPLES, axes_of_examples
 
 AXES = ('data', 'fsdp', 'sequence', 'tensor')
-BATCH = PartitionSpec(EXAMPLES)  # examples are spread over both; the other axes see them all
+BATCH = PartitionSpec(EXAMPLES)  # examples are sharded over both axes; the other axes each hold all examples
 
-# First match wins. An axis alone shards the largest dimension that it divides; a tuple names an axis a dimension,
-# counted from the last, so that stacked layers need no rule of their own.
+# The first match wins. A single axis shards the largest dimension that it divides; a tuple gives one axis for each dimension,
+# counted from the last, so that stacked layers need no separate rule.
 RULES: dict[str, tuple] = {
   'replicated': (),
   'fsdp': (('.*', 'fsdp'),),
@@ -30,13 +30,13 @@ RULES: dict[str, tuple] = {
 
 
 def make_mesh(sizes: Mapping[str, int] | None = None, devices: Sequence[jax.Device] | None = None) -> Mesh:
-  """A mesh with the axes data, fsdp, sequence and tensor; at most one size may be -1, which takes the devices left.
+  """Makes a mesh with the axes data, fsdp, sequence and tensor. At most one size may be -1, which takes the remaining devices.
 
-  Where the devices lie in several slices, the outer axes go across them first: `data`, then `fsdp`, and so on, so that
-  the axes that talk most stay within a slice.
+  If the devices form several slices, the outer axes span slices first: `data`, then `fsdp`, and so on, so that the axes that communicate most
+  stay within a slice.
 
   Raises:
-    ValueError: if the sizes do not multiply to the number of devices, or the slices are not alike.
+    ValueError: if the product of the sizes is not the number of devices, or the slices differ.
   """
   devices = jax.devices() if devices is None else devices
   sizes, known = checked_sizes(sizes)
@@ -48,7 +48,7 @@ def make_mesh(sizes: Mapping[str, int] | None = None, devices: Sequence[jax.Devi
 
 
 def checked_sizes(sizes: Mapping[str, int] | None) -> tuple[dict[str, int], int]:
-  """The size of every axis, and the product of those that are given; ValueError where they are none."""
+  """The size of every axis, and the product of the given sizes. Raises ValueError for invalid sizes."""
   sizes = {'data': -1, 'fsdp': 1, 'sequence': 1, 'tensor': 1} | dict(sizes or {})
   if extra := set(sizes) - set(AXES):
     raise ValueError(f'mesh has no axis {sorted(extra)}; its axes are {list(AXES)}')
@@ -59,20 +59,20 @@ def checked_sizes(sizes: Mapping[str, int] | None) -> tuple[dict[str, int], int]
 
 
 def check_layout(batch_size: int, sizes: Mapping[str, int], micro_batches: int, rules: Any) -> None:
-  """Raises ValueError where a layout fits no number of devices: what can be checked before there are any."""
+  """Raises ValueError if a layout fits no number of devices. Needs no devices."""
   sizes, _ = checked_sizes(sizes)
   share_out(batch_size, max(sizes['data'], 1), max(sizes['fsdp'], 1), micro_batches)
   known_rules(rules)
 
 
 def arrange(shape: Sequence[int], devices: Sequence[jax.Device]) -> np.ndarray:
-  """Devices in the shape of a mesh: neighbours on a slice's network are neighbours in it, slices outermost."""
+  """Arranges devices in the shape of a mesh: neighbours on a slice's network are neighbours in the mesh, and slices are outermost."""
   slices = [getattr(device, 'slice_index', 0) for device in devices]
   counts = [slices.count(i) for i in sorted(set(slices))]
   if len(set(counts)) > 1:
     raise ValueError(f'the slices have {counts} devices; a mesh needs as many in each')
   across, left = [], len(counts)
-  for size in shape:  # what is left ends at 1, as the slices divide the devices
+  for size in shape:  # the remainder reaches 1, since the slices divide the devices
     across.append(math.gcd(size, left))
     left //= across[-1]
   within = [size // n for size, n in zip(shape, across, strict=True)]
@@ -82,25 +82,25 @@ def arrange(shape: Sequence[int], devices: Sequence[jax.Device]) -> np.ndarray:
 
 
 def share(batch_size: int, mesh: Mesh) -> np.ndarray:
-  """The rows of the global batch that this process's devices hold: those of another too where an inner axis runs across both."""
+  """The rows of the global batch that this process's devices hold. Processes share rows if an inner axis spans them."""
   places = NamedSharding(mesh, BATCH).addressable_devices_indices_map((batch_size,))
   return np.unique(np.concatenate([np.arange(batch_size)[index] for index in places.values()]))
 
 
 def shardings(shapes: Any, mesh: Mesh, rules: Sequence[tuple[str, Any]] | str = 'replicated') -> Any:
-  """A sharding an array, by the first rule whose pattern is found in the array's path; replicated where none is.
+  """Returns a sharding for each array, by the first rule whose pattern occurs in the array's path; replicated if none does.
 
-  Optimiser moments and teachers carry the parameter's path within theirs, so one list of rules places them all. A preset
-  leaves a dimension whole that its axis does not divide; a rule of one's own must fit every array that it names.
+  The paths of optimiser moments and teachers contain the parameter's path, so one list of rules places them all. A preset does not shard a
+  dimension that its axis does not divide; a custom rule must fit every array that it matches.
 
   Args:
-    shapes: anything with arrays or their shapes as leaves.
+    shapes: a tree of arrays or of their shapes.
     mesh: from `make_mesh`.
-    rules: 'replicated', 'fsdp', 'fsdp_tp', or (pattern, axis or axes) pairs: an axis alone for the largest dimension
-      that it divides, a tuple with an axis or None for each of the last dimensions, () for replicated.
+    rules: 'replicated', 'fsdp', 'fsdp_tp', or (pattern, axis or axes) pairs: a single axis for the largest dimension that it divides, a tuple
+      with an axis or None for each of the last dimensions, () for replicated.
 
   Raises:
-    ValueError: for an unknown preset, pattern or axis, or a rule that names no array or does not fit one.
+    ValueError: for an unknown preset, pattern or axis, or a rule that matches no array or does not fit one.
   """
   own, rules = not isinstance(rules, str), known_rules(rules)
   idle = {pattern.pattern for pattern, _ in rules}
@@ -121,7 +121,7 @@ def shardings(shapes: Any, mesh: Mesh, rules: Sequence[tuple[str, Any]] | str = 
 
 
 def used(rules: Sequence[tuple[re.Pattern, Any]], at: str, name: str, shape: tuple[int, ...]) -> tuple[PartitionSpec, PartitionSpec]:
-  """Where a weight is stored on the mesh in force, and where it is used: whole on all devices that have other examples or tokens."""
+  """Where a weight is stored on the current mesh, and where it is used: replicated over all devices that hold other examples or tokens."""
   mesh = jax.sharding.get_abstract_mesh()
   if not axes_of_examples() or not {*AXES} <= {*mesh.shape}:
     return PartitionSpec(), PartitionSpec()
@@ -131,7 +131,7 @@ def used(rules: Sequence[tuple[re.Pattern, Any]], at: str, name: str, shape: tup
 
 
 def known_rules(rules: Any) -> list[tuple[re.Pattern, Any]]:
-  """The rules of a preset, or of one's own; ValueError where they are none."""
+  """The rules of a preset, or custom rules. Raises ValueError for invalid rules."""
   if not isinstance(rules, list | tuple) and not (isinstance(rules, str) and rules in RULES):
     raise ValueError(f'rules={rules!r} is no preset: give one of {list(RULES)}, or a list of (pattern, axes)')
   return [_checked(rule) for rule in (RULES[rules] if isinstance(rules, str) else rules)]
@@ -152,7 +152,7 @@ def _checked(rule: Any) -> tuple[re.Pattern, Any]:
 def _spec(axes: Any, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
   spec: list = [None] * len(shape)
   if isinstance(axes, str):
-    # Not the first of three and more: blocks are stacked along it, and each would be on a device of its own.
+    # Not the first of three or more dimensions: blocks are stacked along it, so each block would be on its own device.
     fits = [i for i, n in enumerate(shape) if n % mesh.shape[axes] == 0 and n > 1 and (i or len(shape) < 3)]
     if fits and mesh.shape[axes] > 1:
       spec[max(fits, key=lambda i: shape[i])] = axes
@@ -169,7 +169,7 @@ def check_batch(batch_size: int, mesh: Mesh, micro_batches: int) -> None:
 
 
 def share_out(batch_size: int, data: int, fsdp: int, micro_batches: int) -> None:
-  """`check_batch` by the sizes of the axes."""
+  """`check_batch` for given axis sizes."""
   if batch_size % (share := data * fsdp * micro_batches):
     nearest = max(batch_size // share, 1) * share
     raise ValueError(

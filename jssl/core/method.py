@@ -1,4 +1,4 @@
-"""A method: networks, passes, weighted losses and teacher rules, flattened to pure functions."""
+"""A method: networks, passes, weighted losses and teacher rules, as pure functions."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -23,19 +23,19 @@ from jssl.weights import pruned
 
 
 def example_keys(key: Key, batch: Batch) -> Keys:
-  """One key an example, from (seed, epoch, example) alone: not from its place in the batch, nor from who reads it."""
+  """One key per example, from (seed, epoch, example) alone: independent of its position in the batch and of the process that reads it."""
   return jax.vmap(lambda epoch, example: jax.random.fold_in(jax.random.fold_in(key, epoch), example))(batch['epoch'], batch['example'])
 
 
 class Outputs:
-  """All that a loss, a metric or a memory may refer to, once the passes have been run."""
+  """Everything that a loss, a metric or a memory may reference after the passes have run."""
 
   def __init__(self, outputs: Mapping, batch: Batch, nets: Mapping, memories: Mapping, columns: Mapping[str, Column] | None = None):
     self._given = dict(outputs=outputs, batch=batch, nets=nets, memories=memories)
     self.columns = columns or {}
 
   def __call__(self, text: str) -> Any:
-    """An array, or {view: array}."""
+    """Resolves a reference to an array, or {view: array}."""
     return look(parse(text, 'losses'), **self._given)
 
   def array(self, text: str) -> Array:
@@ -43,7 +43,7 @@ class Outputs:
 
 
 class Known(dict):
-  """Networks by name; asking for another one is an error that begins with `missing`."""
+  """Networks by name; an unknown name raises an error that begins with `missing`."""
 
   def __init__(self, missing: str, networks: Mapping):
     super().__init__(networks)
@@ -54,7 +54,7 @@ class Known(dict):
 
 
 def judge(loss: Loss, outputs: Outputs, key: Key, step: Array) -> list[Array]:
-  """The objective's values on the outputs that a loss names, [b] or scalars: one, or one a pair or a view."""
+  """Values of the objective on the outputs that a loss references, [b] or scalars: one, or one per pair or view."""
   objective = at(loss.objective, step)
   drawn = {'key': key} if loss.draws else {}
   given = {**dict(enumerate(map(outputs, loss.positional))), **{name: outputs(text) for name, text in loss.keywords.items()}}
@@ -77,7 +77,7 @@ def judge(loss: Loss, outputs: Outputs, key: Key, step: Array) -> list[Array]:
 
 
 def check_labels(loss: Loss, given: Mapping, columns: Mapping[str, Column]) -> None:
-  """Refuses labels of more classes than what they are held against has; a label that is not there would give NaN."""
+  """Raises an error for labels with more classes than the logits they are compared with; an out-of-range label would give NaN."""
   ref = parse(loss.keywords['labels'], 'losses') if 'labels' in loss.keywords else None
   size = columns[ref.name].size if ref and ref.source == 'batch' and ref.name in columns else None
   names = {name: i for i, name in enumerate(inspect.signature(loss.objective).parameters)}
@@ -99,7 +99,7 @@ def pairs_of(loss: Loss, q: Mapping[int, Any], k: Mapping[int, Any]) -> list[tup
 
 
 def mean(values: list[Array]) -> Array:
-  """What a loss comes to: the mean over pairs, or views, of the mean over examples."""
+  """The value of a loss: the mean over pairs or views of the mean over examples."""
   return jnp.mean(jnp.stack([jnp.mean(value) for value in values]))
 
 
@@ -126,25 +126,25 @@ def make_method(
   micro_batches: int = 1,
   rules: Any = 'replicated',
 ) -> Method:
-  """Flattens a method.
+  """Builds a method as pure functions.
 
   Args:
     networks: every network by name.
-    graph: the passes that are run.
-    losses: what is summed, each times its weight (a number or a schedule).
-    columns: of the data, and what is known of them.
-    batch: shapes of one global batch, from which memories learn the shapes of their state.
-    inputs: the view of a batch that `represent` reads.
-    memories: what is kept between steps, and the references that it is written from.
-    metrics: figures for the log, written as losses are; they have no part in the gradient.
-    watched: references to two views' embeddings, for the health panel; those of the first loss over pairs unless given.
-    teachers: each rule by which target networks follow, with the names of the networks that have a target copy.
-    start: what begins as something else, at the start and when this method goes on from the state of another: a network as another
-      network, or as some of its layers, as in `origin`, or a teacher as 'student'.
-    held: networks that are frozen, and so run in evaluation mode: their statistics stay, and nothing is dropped.
-    encoder: the network that `represent` calls: the copy of the teacher `from_teacher`, where that is given.
-    micro_batches: number of pieces in which a batch is run through the passes.
-    rules: where arrays live on the mesh, as in `mesh.shardings`; weights are put together by them before they meet examples.
+    graph: the passes to run.
+    losses: the summands, each with its weight (a number or a schedule).
+    columns: the columns of the data and their properties.
+    batch: shapes of one global batch; they determine the state shapes of memories.
+    inputs: the view of a batch that `represent` encodes.
+    memories: state kept between steps, with the references that it is updated from.
+    metrics: quantities to log, specified like losses; they do not contribute to the gradient.
+    watched: references to the embeddings of two views, for the health panel; by default those of the first loss over pairs.
+    teachers: the update rule of each teacher, with the names of the networks that have a target copy.
+    start: initialisation from other parts, at the start and when this method continues from the state of another: a network from another
+      network or from some of its layers, as in `origin`, or a teacher from 'student'.
+    held: frozen networks, which run in evaluation mode: fixed statistics and no dropout.
+    encoder: the network that `represent` calls; with `from_teacher`, that teacher's copy of it.
+    micro_batches: number of micro-batches that a batch is split into for the passes.
+    rules: placement of arrays on the mesh, as in `mesh.shardings`; weights are gathered accordingly before use.
   """
   memories, metrics, teachers, start = memories or {}, metrics or {}, teachers or {}, start or {}
 
@@ -191,7 +191,7 @@ def make_method(
     return {'target': copies(params), 'target_stats': copies(stats)}
 
   def memories_of(params, state, key):
-    """What is kept, at the start: each from the shapes of what it is written from, where that can be known before it is there."""
+    """Initial memories, each with shapes from its inputs, as far as these are known in advance."""
 
     def begin(name, *shapes):
       with naming(f'memories.{name}'):
@@ -242,7 +242,7 @@ def make_method(
     return params, {**after, 'memories': memories}
 
   def evaluated(params, state, batch, key, step):
-    """Outputs, per-loss values, and the state after the passes."""
+    """Outputs, values of each loss, and the state after the passes."""
     found, (stats, target_stats) = encode_all(params, state, batch, example_keys(key, batch))
     nets = bind(params, state['stats'])
     remembered = {name: memory.read(state['memories'][name]) for name, (memory, _) in memories.items()}

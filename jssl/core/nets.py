@@ -1,4 +1,4 @@
-"""Flax NNX at the edge: modules are taken apart into plain dicts of arrays and put together inside the step."""
+"""Interface to Flax NNX: modules are split into plain dicts of arrays and merged inside the step."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -13,16 +13,16 @@ from jssl.weights import LORA, Changes, adapters, merged
 
 
 class Network(NamedTuple):
-  """One module, taken apart."""
+  """A split module."""
 
   create: Callable[[Key], nnx.Module]
-  train: Any  # its definition in training mode
-  eval: Any  # and in evaluation mode: running statistics, no dropout
-  changes: Changes = Changes()  # what is done to its weights
+  train: Any  # its graph definition in training mode
+  eval: Any  # its graph definition in evaluation mode: running statistics, no dropout
+  changes: Changes = Changes()  # modifications of its weights
 
 
 def network(create: Callable[[Key], nnx.Module]) -> tuple[Network, nnx.Module]:
-  """Both definitions, read off the shapes of `create(key)` without making an array, and the module of these shapes."""
+  """Both graph definitions, from the shapes of `create(key)` without allocating arrays, and the module with these shapes."""
   module = nnx.eval_shape(lambda: create(jax.random.key(0)))
   module.train()
   train = nnx.graphdef(module)
@@ -31,9 +31,9 @@ def network(create: Callable[[Key], nnx.Module]) -> tuple[Network, nnx.Module]:
 
 
 def init(networks: Mapping[str, Network], key: Key, places: Callable | None = None) -> tuple[Params, Params]:
-  """Fresh parameters and statistics; each network's key depends on its name alone, so others may come and go.
+  """Initialises parameters and statistics. Each network's key depends on its name alone, so other networks may be added or removed.
 
-  With `places`, as in `bind`, each device reads its share alone of weights that come from files.
+  With `places`, as in `bind`, each device reads only its shard of weights that are loaded from files.
   """
   params, stats = {}, {}
   for name, net in networks.items():
@@ -53,41 +53,41 @@ def init(networks: Mapping[str, Network], key: Key, places: Callable | None = No
 def bind(
   networks: Mapping[str, Network], params: Params, stats: Params, *, train: bool = True, places: Callable | None = None
 ) -> dict[str, nnx.Module]:
-  """Callable networks over these arrays. Statistics that a call moves are read back with `stats_of`.
+  """Returns callable networks with the given arrays. Statistics that a call updates are read with `stats_of`.
 
-  With `places`, (path, shape) -> where a weight is stored and where it is used, weights are put together where the two differ: those of
-  stacked blocks a block at a time, as `scan` comes to it, the others here.
+  With `places`, (path, shape) -> where a weight is stored and where it is used, weights are gathered if the two differ: those of stacked blocks
+  one block at a time inside `scan`, the others here.
   """
   params = {name: merged(networks[name].changes, of) for name, of in params.items()}
   nets = {name: nnx.merge(networks[name].train if train else networks[name].eval, params[name], stats[name], copy=True) for name in params}
   within = tuple(axis for axis in EXAMPLES if axis in jax.sharding.get_abstract_mesh().manual_axes)
   for _, of in (found for net in nets.values() for found in nnx.iter_graph(net)) if within else ():
-    if hasattr(of, 'axis_name') and hasattr(of, 'momentum'):  # batch norm, whose batch is that of all devices within `shard_map` too
+    if hasattr(of, 'axis_name') and hasattr(of, 'momentum'):  # batch norm normalises over the batch of all devices, within `shard_map` too
       of.axis_name = within
   return {name: gathered(_placed(net, name, places), blocks=False) if places else net for name, net in nets.items()}
 
 
 def together(networks: Mapping[str, Network], params: Params, stats: Params, places: Callable) -> Params:
-  """Parameters of which each device needs all, merged and put together from their shares once; cast as they are used, and back."""
+  """Gathers once the parameters that every device needs in full; they are cast to the compute type and back."""
   nets = {name: gathered(_placed(net, name, places)) for name, net in bind(networks, params, stats).items()}
   found = {name: nnx.to_pure_dict(nnx.state(net, nnx.Param)) for name, net in nets.items()}
   return jax.tree.map(lambda x, like: x.astype(like.dtype), found, {name: merged(networks[name].changes, params[name]) for name in found})
 
 
 def _placed(net: nnx.Module, name: str, places: Callable) -> nnx.Module:
-  """A network whose weights know where they are stored and where they are used, where the two differ."""
+  """A network whose weights carry their storage and use placements, where the two differ."""
   for path, of in nnx.iter_graph(net):
     for weight, x in vars(of).items() if isinstance(of, nnx.Module) else ():
       if isinstance(x, nnx.Param):
         stored, wanted = places('/'.join(map(str, (name, *path, weight))), x.shape)
         if stored != wanted:
-          # What a linear map casts in any case is cast before it is sent.
+          # A linear map casts its weights anyway; casting before the transfer sends less.
           dtype = getattr(of, 'dtype', None) if hasattr(of, 'kernel') or hasattr(of, 'embedding') else None
           x.set_metadata(placed=Placed(stored, wanted, jnp.dtype(dtype or x.dtype)))
   return net
 
 
 def stats_of(nets: Mapping[str, nnx.Module]) -> Params:
-  """The statistics of bound networks, moved by their calls; outside the gradient."""
+  """The statistics of bound networks after their calls, without gradient."""
   stats = {name: nnx.to_pure_dict(nnx.state(net, nnx.Not(nnx.Param))) for name, net in nets.items()}
   return jax.lax.stop_gradient(stats)

@@ -1,4 +1,4 @@
-"""Who writes into a workdir: one run at a time."""
+"""Ownership of a workdir: one run writes into it at a time."""
 
 import contextlib
 import json
@@ -13,20 +13,20 @@ from jssl.locks import owned
 
 
 def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.ExitStack, take_over: bool) -> Callable[[], None]:
-  """Makes the workdir this run's own until `closing` does, or finds that it is.
+  """Claims the workdir for this run until `closing` is closed.
 
   Returns:
-    What raises ConfigError once another run has taken it over: to be asked before anything is written.
+    A function that raises ConfigError once another run has taken the workdir over; call it before every write.
 
   Raises:
-    ConfigError: if it cannot be written, is in use, or holds a run of another config.
+    ConfigError: if the workdir is not writable, is in use, or holds a run of another config.
   """
   if '[' in storage.absolute(workdir):
     raise ConfigError(f"{workdir}: a workdir's path cannot have '[' in it, which the library of checkpoints takes for a pattern; give another")
   path, text = workdir / 'config.json', json.dumps(config, indent=1, sort_keys=True, default=str)
   try:
     storage.make(workdir)
-    mine = closing.enter_context(owned(workdir, take_over))  # before the config, which another run may be writing
+    mine = closing.enter_context(owned(workdir, take_over))  # before reading the config, which another run may be writing
     if not storage.exists(path):
       storage.replace(path, text)
       return mine
@@ -37,5 +37,5 @@ def claim_workdir(workdir: Path, config: dict[str, Any], closing: contextlib.Exi
     what = f'{workdir} holds a run of another config (differing in {", ".join(differ)})'
     raise ConfigError(f'{what}; give another --workdir, or the same config to resume it')
   if text != storage.text(path):
-    storage.replace(path, text)  # with keys that are new, and modules where they are now
+    storage.replace(path, text)  # with new keys, and modules under their present paths
   return mine

@@ -1,4 +1,4 @@
-"""What a plan compiles to: the initialisation, the way into each phase, and a step for each turn of each phase."""
+"""The compiled programs of a plan: the initialisation, the entry into each phase, and a step for each turn of each phase."""
 
 import os
 from collections.abc import Callable
@@ -20,19 +20,19 @@ from jssl.weights import bare
 
 
 class Programs:
-  """What a plan compiles to on a mesh: the initialisation, the way into each phase, and a step for each turn of each phase.
+  """The compiled programs of a plan on a mesh: the initialisation, the entry into each phase, and a step for each turn of each phase.
 
-  Each is compiled when it is first asked for, and serves every seed. The state's sharding is the same going into a step and
-  coming out, so a step compiles once; the state is donated.
+  Each program is compiled on first use and serves every seed. A step's input and output states have the same sharding, so a step compiles once;
+  the state is donated.
   """
 
   def __init__(self, plan: Plan, mesh: jax.sharding.Mesh):
     self._plan, self.mesh, self._steps, self._enter = plan, mesh, {}, {}
-    self.operations: dict[tuple[int, int], float] = {}  # phase, turn -> of a step that was compiled, on all devices together
+    self.operations: dict[tuple[int, int], float] = {}  # (phase, turn) -> operations of a compiled step, on all devices together
     create = lambda seed, given=None: init_state(plan.phases[0], jax.random.wrap_key_data(seed), given)
     self.states = [
       self._placed(jax.eval_shape(create, jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0)))))
-    ]  # abstract, one a phase
+    ]  # abstract states, one per phase
     for phase in plan.phases[1:]:
       self.states.append(self._placed(jax.eval_shape(partial(enter, phase), self.states[-1])))
     self.create = jax.jit(create, out_shardings=self._places(0), compiler_options=quick(mesh))
@@ -45,25 +45,25 @@ class Programs:
     return jax.tree.map(lambda x: x.sharding, self.states[phase])
 
   def start(self, seed: np.ndarray, given: Given | None = None) -> TrainState:
-    """The state at the start of a run, with the networks that are given, where some are."""
+    """The state at the start of a run, with the given networks, if any."""
     return self.create(seed, self._spread(0, given))
 
   def _spread(self, phase: int, given: Given | None) -> Given | None:
-    """Given arrays, each where that of the state is, so that no device holds all of them."""
+    """Places given arrays like those of the state, so that no device holds all of them."""
     whole = NamedSharding(self.mesh, PartitionSpec())
     place = lambda x, like: jax.device_put(x, like.sharding if x.shape == like.shape else whole)
     of = (self.states[phase].params, self.states[phase].state['stats'])
     return given and tuple(jax.tree.map(place, x, {name: bare(like[name]) for name in x}) for x, like in zip(given, of, strict=True))
 
   def enter(self, phase: int, train: TrainState, given: Given | None = None) -> TrainState:
-    """The state at the start of a phase, from that at the end of the one before."""
+    """The state at the start of a phase, from that at the end of the previous phase."""
     if phase not in self._enter:
       begin = partial(enter, self._plan.phases[phase])
       self._enter[phase] = jax.jit(begin, out_shardings=self._places(phase), compiler_options=quick(self.mesh))
     return self._enter[phase](train, self._spread(phase, given))
 
   def trace(self, phase: int = 0, turn: int = 0):
-    """The step of a turn, traced."""
+    """Traces the step of a turn."""
     p, everywhere, examples = self._plan, NamedSharding(self.mesh, PartitionSpec()), NamedSharding(self.mesh, BATCH)
     batch = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=examples) for name, x in p.phases[phase].batch.items()}
     every = max(int(duration(p.config['log_every'], steps=p.steps, epoch=p.epoch)), 1) if p.config['log_gradients'] else 0
@@ -71,7 +71,7 @@ class Programs:
     return jax.jit(step, donate_argnums=0, out_shardings=(self._places(phase), everywhere)).trace(self.states[phase], batch)
 
   def step(self, phase: int, turn: int) -> Callable:
-    """The step of a turn, compiled."""
+    """The compiled step of a turn."""
     if (phase, turn) not in self._steps:
       traced = self.trace(phase, turn)
       self._steps[phase, turn], self.operations[phase, turn] = traced.lower().compile(), operations(traced.jaxpr).model
@@ -80,11 +80,11 @@ class Programs:
 
 
 def seed_data(plan: Plan) -> np.ndarray:
-  """The seed of a plan as the initialisation takes it: an argument, so that all seeds share a program."""
+  """The seed of a plan as an argument of the initialisation, so that all seeds share a program."""
   return jax.device_get(jax.random.key_data(jax.random.key(plan.config['seed'])))
 
 
 def quick(mesh: jax.sharding.Mesh) -> dict[str, int] | None:
-  """Options to compile what runs once: the same bits in half the time on CPUs. A level asked for in XLA_FLAGS stands."""
+  """Compiler options for programs that run once: the same bits in half the compile time on CPUs. A level set in XLA_FLAGS is kept."""
   level = 'xla_backend_optimization_level'
   return {level: 1} if mesh.devices.flat[0].platform == 'cpu' and level not in os.environ.get('XLA_FLAGS', '') else None

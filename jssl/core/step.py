@@ -1,4 +1,4 @@
-"""The one train step."""
+"""The training step."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -16,31 +16,31 @@ from jssl.weights import apart, joined
 
 
 class TrainState(NamedTuple):
-  """All that changes. All randomness comes from (key, epoch, example) and (key, step)."""
+  """Everything that changes during training. All randomness comes from (key, epoch, example) and (key, step)."""
 
   step: Array
   params: Params
   state: Any
-  opt: tuple  # of each turn of the phase
+  opt: tuple  # one state for each turn of the phase
   key: Key
   guard: dict[str, Array]
 
 
 def init_state(phase: Phase, key: Key, given: Given | None = None) -> TrainState:
-  """The state at the start of a run, whose first phase this is; with the networks that are given, where some are."""
+  """The state at the start of a run whose first phase is `phase`, with the given networks, if any."""
   params, state = of_all([turn.method.init(key, given) for turn in phase.turns])
   return TrainState(jnp.zeros((), jnp.int32), params, state, optimizers(phase, params), key, guards.start())
 
 
 def enter(phase: Phase, train: TrainState, given: Given | None = None) -> TrainState:
-  """The state at the start of a phase, from that at the end of the one before: networks go on, optimisers begin anew."""
+  """The state at the start of a phase, from that at the end of the previous phase: networks continue, optimisers are initialised."""
   key = salted(train.key, 'phase', phase.first)
   params, state = of_all([turn.method.enter(train.params, train.state, key, given) for turn in phase.turns])
   return train._replace(params=params, state=state, opt=optimizers(phase, params), guard=guards.start())
 
 
 def of_all(starts: list[tuple[Params, Any]]) -> tuple[Params, Any]:
-  """Parameters and state that all turns begin with: they differ in their memories alone, of which each has those that it looks at."""
+  """Combines the initial parameters and state of all turns. Turns differ only in their memories; each has those that it reads."""
   params, state = starts[0]
   return params, {**state, 'memories': {name: held for _, state in reversed(starts) for name, held in state['memories'].items()}}
 
@@ -52,14 +52,14 @@ def optimizers(phase: Phase, params: Params) -> tuple:
 def make_step(
   phase: Phase, turn: int = 0, guard: guards.Guard | None = None, gradients_every: int = 0
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-  """Loss and gradient over the global batch, one optimiser update, then the teachers; under a guard, where one is given.
+  """Makes the step: loss and gradient over the global batch, one optimiser update, then the teachers; guarded if a guard is given.
 
   Args:
-    phase: whose updates these are.
-    turn: which of its turns.
-    guard: what happens to a step that goes wrong.
-    gradients_every: steps between two measurements of each loss's gradient norm and of the cosines between the gradients; 0 for
-      never. They cost a backward pass a loss.
+    phase: the phase of the step.
+    turn: index of the turn within the phase.
+    guard: how failed steps are handled.
+    gradients_every: steps between two measurements of each loss's gradient norm and of the cosines between the gradients; 0 for never. A
+      measurement costs one backward pass for each loss.
   """
   method, optimizer, _, trained, frozen, _ = phase.turns[turn]
 
@@ -85,7 +85,7 @@ def make_step(
     moving = lambda t: (t.params, t.state, t.opt)
     kept, known = guards.choose(guard, train.guard, metrics['loss'], metrics['grad_norm'], moving(after), moving(train))
     params, state, opt = kept
-    # A skipped step counts: the next one has other random numbers and another batch.
+    # A skipped step counts: the next step has other random numbers and another batch.
     step = jnp.where(known['halted'], train.step, after.step)
     seen = {'guard/skipped': known['skipped'], 'guard/halted': known['halted']}
     return TrainState(step, params, state, opt, train.key, known), metrics | seen
@@ -94,7 +94,7 @@ def make_step(
 
 
 def compared(gradients: dict[str, Params]) -> Metrics:
-  """The norm of each loss's gradient, its weight included, and the cosine between those of every two."""
+  """The norm of each loss's gradient, including its weight, and the cosine between each two gradients."""
   norms = {name: optax.tree.norm(g) for name, g in gradients.items()}
   inner = lambda a, b: optax.tree.vdot(gradients[a], gradients[b]) / jnp.maximum(norms[a] * norms[b], 1e-30)
   cosines = {f'gradients/{a}_{b}_cosine': inner(a, b) for a, b in combinations(gradients, 2)}

@@ -1,4 +1,4 @@
-"""Arrays on disk: what tells that they are damaged, and what Orbax says of it."""
+"""Arrays on disk: detection of damage, and Orbax's error messages."""
 
 import functools
 import inspect
@@ -17,7 +17,7 @@ from jssl.types import Array
 
 
 def fingerprint(tree: Any, text: str = '') -> str:
-  """A number of all bits of a pytree of arrays and of a text: another one wherever a single word has changed, and the same on any devices."""
+  """A checksum of a pytree of arrays and a text. It changes if a single word changes, and does not depend on the devices."""
   return f'{zlib.crc32(text.encode()):08x}{int(jax.device_get(_of_arrays(jax.tree.leaves(tree)))):08x}'
 
 
@@ -27,9 +27,9 @@ def _of_arrays(arrays: list[Array]) -> Array:
 
 
 def _of_array(x: Array) -> Array:
-  """Sum of the words, each times an odd number of its own, modulo 2**32: exact in any order, and not the same for one other word.
+  """Sum of the words, each multiplied by an odd factor of its own, modulo 2**32: exact in any order, and changed by any single word.
 
-  The number of a word comes from its place along each axis, so that an array that lies in shares is read where it lies.
+  The factor of a word comes from its index along each axis, so a sharded array is read in place.
   """
   words = x if x.dtype == bool else jax.lax.bitcast_convert_type(x, {1: 'uint8', 2: 'uint16'}.get(x.dtype.itemsize, 'uint32'))
   place = jnp.zeros(words.shape, 'uint32')
@@ -40,24 +40,24 @@ def _of_array(x: Array) -> Array:
 
 @functools.cache
 def quiet() -> None:
-  """Silences what Orbax's tasks say, and leave behind, when another one of them cannot read: the failure itself is told."""
+  """Silences follow-up messages of Orbax's tasks after another task has failed to read: the failure itself is reported."""
   warnings.filterwarnings('ignore', 'coroutine .* was never awaited')
   logging.getLogger('asyncio').setLevel(logging.CRITICAL)
-  logging.getLogger('absl').addFilter(lambda record: 'Skipping merge of OCDBT' not in str(record.msg))  # said of every checkpoint
+  logging.getLogger('absl').addFilter(lambda record: 'Skipping merge of OCDBT' not in str(record.msg))  # logged for every checkpoint
   unraisable, thread = sys.unraisablehook, threading.excepthook
   sys.unraisablehook = lambda given: None if _of_a_task(given, given.object) else unraisable(given)
   threading.excepthook = lambda given: None if _of_a_task(given) else thread(given)
 
 
 def _of_a_task(given: Any, object: Any = None) -> bool:
-  """Whether an error that nobody can catch comes from a task that was left behind."""
+  """Whether an uncatchable error comes from an abandoned task."""
   frames = traceback.extract_tb(given.exc_traceback)
   left = any(part in frame.filename for frame in frames for part in ('/orbax/', '/asyncio/', '/tensorstore/'))
   return left or inspect.iscoroutine(object) or any(x in str(given.exc_value) for x in ('Event loop is closed', '_ssock'))
 
 
 def short(error: Exception) -> str:
-  """What an error of Orbax's comes to."""
+  """A short form of an Orbax error."""
   text = ' '.join(str(error).split())
   known = ('No space left on device', 'Read-only file system', 'Permission denied', 'File too large', 'Too many open files')
   return next((name for name in known if name in text), text[:200]) or type(error).__name__

@@ -1,1 +1,1 @@
-"""Devices and compiled programs: what a chip can do, and what a step asks of it."""
+"""Devices and compiled programs: hardware properties, and the cost of a step."""

@@ -1,4 +1,4 @@
-"""What accelerators can do, by the vendors' data sheets."""
+"""Properties of accelerators, from the vendors' data sheets."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ GIB = 2**30
 class Chip(NamedTuple):
   """One device, as JAX counts them."""
 
-  flops: float  # dense bfloat16 operations a second, at most
+  flops: float  # peak dense bfloat16 operations per second
   memory: float  # bytes
 
 
-# JAX's device_kind -> what the data sheet says. Each chip of a TPU v4 or v5p is one device.
+# JAX's device_kind -> values of the data sheet. Each chip of a TPU v4 or v5p is one device.
 CHIPS = {
   'TPU v4': Chip(275e12, 32 * GIB),
   'TPU v5 lite': Chip(197e12, 16 * GIB),
@@ -29,15 +29,15 @@ CHIPS = {
 
 
 def chip(device: jax.Device) -> Chip | None:
-  """What is known of a device; None of a CPU, and of a kind that is not in the table."""
+  """The properties of a device; None for a CPU, and for unknown kinds."""
   return CHIPS.get(device.device_kind)
 
 
 def memory(device: jax.Device) -> float | None:
-  """Bytes that a program may take on a device: what the device says of itself where it is there, else the data sheet's."""
+  """Bytes available to a program on a device: as reported by the device if it is present, else from the data sheet."""
   try:
     limit = (device.memory_stats() or {}).get('bytes_limit')
-  except Exception:  # a device that is not there
+  except Exception:  # a device that is not present
     limit = None
   known = chip(device)
   return limit or (known.memory if known else None)

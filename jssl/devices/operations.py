@@ -1,4 +1,4 @@
-"""Floating-point operations of a step, counted in what JAX traced: products of matrices and convolutions, loops included."""
+"""Floating-point operations of a step, counted in the traced program: matrix products and convolutions, including loops."""
 
 import math
 from typing import Any, NamedTuple
@@ -6,21 +6,21 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-RECOMPUTED = 'rematted_computation'  # how `jax.checkpoint` names what it computes again
+RECOMPUTED = 'rematted_computation'  # name that `jax.checkpoint` gives to recomputed operations
 
 
 class Operations(NamedTuple):
-  """Of one step on all devices together, a multiplication and an addition being two."""
+  """Operations of one step on all devices together; a multiplication and an addition count as two."""
 
-  model: float  # what the method asks for
-  recomputed: float  # what is computed again to save memory
+  model: float  # operations of the method
+  recomputed: float  # operations that are recomputed to save memory
 
 
 def operations(jaxpr: Jaxpr | ClosedJaxpr) -> Operations:
-  """The operations of a traced function; within `shard_map` an equation is that of one of several devices.
+  """Counts the operations of a traced function; within `shard_map`, an equation is executed by each of several devices.
 
-  Where their number depends on values it is the least: of a `cond` that of the smaller branch, of a `while` one turn. A utilization by
-  them is never too high, and what is measured every so many steps, such as gradient norms, does not count.
+  If the number depends on values, the minimum is counted: the smaller branch of a `cond`, one iteration of a `while`. The resulting utilization
+  is therefore never too high, and periodic measurements such as gradient norms are not counted.
   """
   found = [0.0, 0.0]
 

@@ -1,7 +1,7 @@
-"""Constraints on where arrays live within a step, at the few places that decide what devices send to each other.
+"""Sharding constraints within a step, at the few places that determine the communication between devices.
 
-Examples are spread over the axes `data` and `fsdp` of the mesh in force. A weight that is stored in shares over one of them has to
-be put together before it meets examples; left to itself the partitioner may send the activations of the whole batch instead.
+Examples are sharded over the axes `data` and `fsdp` of the current mesh. A weight that is sharded over one of them must be gathered before it
+is used; without constraints, the partitioner may instead send the activations of the whole batch.
 """
 
 import math
@@ -17,11 +17,11 @@ from jax.sharding import AxisType, PartitionSpec
 
 from jssl.types import Array
 
-EXAMPLES = ('data', 'fsdp')  # the axes of the mesh over which a batch is spread
+EXAMPLES = ('data', 'fsdp')  # the axes of the mesh over which a batch is sharded
 
 
 class Placed(NamedTuple):
-  """Where a weight is stored, where it is used, and as what type."""
+  """Where a weight is stored, where it is used, and its type there."""
 
   stored: PartitionSpec
   wanted: PartitionSpec
@@ -29,7 +29,7 @@ class Placed(NamedTuple):
 
 
 def axes_of_examples() -> tuple[str, ...]:
-  """The axes of the mesh in force over which the partitioner spreads examples; none within `shard_map`, or on one device."""
+  """The axes of the current mesh over which the partitioner shards examples; none within `shard_map`, or on one device."""
   mesh = jax.sharding.get_abstract_mesh()
   if mesh.size == 1 or not {*EXAMPLES} <= {*mesh.shape} or {*EXAMPLES} & {*mesh.manual_axes} or AxisType.Explicit in mesh.axis_types:
     return ()
@@ -37,18 +37,18 @@ def axes_of_examples() -> tuple[str, ...]:
 
 
 def spread_over(axis: str) -> bool:
-  """Whether the partitioner may spread arrays over an axis of the mesh in force."""
+  """Whether the partitioner may shard arrays over an axis of the current mesh."""
   mesh = jax.sharding.get_abstract_mesh()
   return mesh.shape.get(axis, 1) > 1 and axis not in mesh.manual_axes and AxisType.Explicit not in mesh.axis_types
 
 
 def pinned(x: Array, *axes: str | None) -> Array:
-  """An array whose dimensions are over these axes of the mesh in force, or whole."""
+  """Constrains the dimensions of an array to axes of the current mesh; None for a replicated dimension."""
   return jax.lax.with_sharding_constraint(x, PartitionSpec(*axes))
 
 
 def over_examples(x: Array, *rest: str | None) -> Array:
-  """[b ...], with the examples spread over the mesh in force and other dimensions over the axes `rest`, or whole."""
+  """[b ...], with examples sharded over the current mesh, and the other dimensions over the axes `rest`, or replicated."""
   axes, sizes = axes_of_examples(), jax.sharding.get_abstract_mesh().shape
   if not axes or len(x) % math.prod(sizes[axis] for axis in axes):
     return x
@@ -56,11 +56,11 @@ def over_examples(x: Array, *rest: str | None) -> Array:
 
 
 def gathered(module: nnx.Module, *, blocks: bool | None = None) -> nnx.Module:
-  """Puts the weights of a module together that know where they live.
+  """Gathers the weights of a module that have placements.
 
   Args:
-    module: as `placed` left it.
-    blocks: None for all of them as they are; False for those that are in no stacked blocks; True for those of one block.
+    module: a result of `placed`.
+    blocks: None for all weights; False for those outside stacked blocks; True for those of one block.
   """
   for _, x in nnx.iter_graph(module):
     known = x.get_metadata() if isinstance(x, nnx.Param) else {}
@@ -71,12 +71,12 @@ def gathered(module: nnx.Module, *, blocks: bool | None = None) -> nnx.Module:
 
 
 def in_shares(read: Callable[..., np.ndarray], like: Array, stored: PartitionSpec) -> Array:
-  """An array that the host holds, of which each device of the mesh in force is given its share and no other.
+  """Moves an array from the host to the current mesh; each device receives only its shard.
 
   Args:
     read: a slice for each dimension -> that part.
-    like: of its shape and type.
-    stored: the axis of the mesh that each dimension is spread over, or None.
+    like: an array with its shape and type.
+    stored: the mesh axis of each dimension, or None.
   """
   sizes = jax.sharding.get_abstract_mesh().shape
   axes = (*stored, *(None,) * (like.ndim - len(stored)))
@@ -94,9 +94,9 @@ def in_shares(read: Callable[..., np.ndarray], like: Array, stored: PartitionSpe
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
 def gather(w: Array, stored: PartitionSpec, wanted: PartitionSpec, dtype: Any) -> Array:
-  """A weight as it is used: cast first, then put together from its shares; its gradient is summed over examples and kept in shares."""
+  """A weight for use: cast first, then gathered from its shards; its gradient is summed over examples and kept sharded."""
   pin = jax.lax.with_sharding_constraint
-  # The barrier keeps one gathered weight for all products that it has part in, where each would be given a gathering of its own.
+  # The barrier keeps one gathered weight for all products with it; otherwise each would get its own all-gather.
   return pin(pin(w.astype(dtype), stored), wanted)
 
 
@@ -106,7 +106,7 @@ def _forward(w, stored, wanted, dtype):
 
 def _backward(stored, wanted, dtype, like, gradient):
   pin = jax.lax.with_sharding_constraint
-  # Whole first: were shares asked for at once, the partitioner might gather the examples of all devices for each share.
+  # Replicated first: if shards were requested directly, the partitioner might gather the examples of all devices for each shard.
   return (pin(pin(gradient, wanted), stored).astype(like.dtype),)
 
 

@@ -1,4 +1,4 @@
-"""What a compiled program sends between devices, read from its text: every collective, and how often it runs."""
+"""Communication of a compiled program, parsed from its text: every collective, and how often it runs."""
 
 import math
 import re
@@ -10,17 +10,17 @@ COLLECTIVE = re.compile(r'\s*(?:ROOT )?%?[\w.\-]+ = (.*?) (all-reduce|all-gather
 
 
 class Collective(NamedTuple):
-  """One that runs."""
+  """A collective operation."""
 
-  times: int  # a step
+  times: int  # per step
   kind: str
   size: float  # bytes of its result on one device
   shapes: tuple[tuple[int, ...], ...]  # of its results
-  place: str  # the operation of the method that it stands for
+  place: str  # the operation of the method that it belongs to
 
 
 def collectives(text: str) -> list[Collective]:
-  """The collectives of a compiled program, `compiled.as_text()`; those in a loop as often as it turns."""
+  """The collectives of a compiled program, `compiled.as_text()`; those in a loop count once per iteration."""
   bodies: dict[str, list[str]] = {}
   entry = current = ''
   for line in text.splitlines():
@@ -64,7 +64,7 @@ def _collective(line: str, one: re.Match, times: int) -> Collective:
   shapes = [(dtype, tuple(int(n) for n in dims.split(',') if n)) for dtype, dims in SHAPE.findall(results)]
   sizes = [SIZES[dtype] * math.prod(dims) for dtype, dims in shapes]
   size = float(sum(sizes))
-  if starts and kind == 'all-gather':  # what starts one gives back its operand too
+  if starts and kind == 'all-gather':  # the start of an all-gather also returns its operand
     size -= min(sizes)
   elif starts and kind == 'collective-permute':
     size /= 2
@@ -73,5 +73,5 @@ def _collective(line: str, one: re.Match, times: int) -> Collective:
 
 
 def total(found: list[Collective]) -> float:
-  """Bytes a step and device."""
+  """Bytes per step and device."""
   return sum(one.times * one.size for one in found)

@@ -1,4 +1,4 @@
-"""How a run uses its devices: for the log, and for the profiler."""
+"""Device utilisation of a run, for the log and the profiler."""
 
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,15 @@ from jssl.errors import ConfigError
 
 
 def usage(mesh: Mesh, operations: float, seconds: float | None) -> dict[str, float]:
-  """Figures of this process's devices, as far as they tell.
+  """Utilisation of this process's devices, as far as it is available.
 
   Args:
     mesh: all devices.
-    operations: that a step asks of all of them together, without what is computed again.
-    seconds: that a step took, where it was timed.
+    operations: operations of a step on all devices together, without recomputation.
+    seconds: duration of a step, if it was timed.
 
   Returns:
-    mfu, the share of the operations that the devices could have done in that time; memory_peak, bytes on the fullest device so far.
+    mfu, the operations as a share of the peak in that time; memory_peak, the maximal bytes on any device so far.
   """
   found, known = {}, chip(mesh.devices.flat[0])
   if known and seconds:
@@ -31,10 +31,10 @@ def usage(mesh: Mesh, operations: float, seconds: float | None) -> dict[str, flo
 
 
 def check_fits(compiled: Any, mesh: Mesh, batch_size: int) -> None:
-  """Refuses a compiled step that its devices cannot hold, before it is run.
+  """Raises an error for a compiled step that exceeds the memory of its devices, before it is run.
 
   Raises:
-    ConfigError: with what would fit.
+    ConfigError: says what would fit.
   """
   m, limit = compiled.memory_analysis(), memory(mesh.devices.flat[0])
   if not m or not limit:
@@ -52,14 +52,14 @@ def check_fits(compiled: Any, mesh: Mesh, batch_size: int) -> None:
 
 
 class Profiler:
-  """Traces some steps of a run into `workdir`/profile, which TensorBoard and Perfetto open.
+  """Traces some steps of a run into `workdir`/profile, for TensorBoard and Perfetto.
 
   Args:
-    workdir: of the run.
-    steps: the number of steps before the first that is traced, and before the first that is not any more; None to trace none.
+    workdir: workdir of the run.
+    steps: (first, last): steps after `first`, up to `last`, are traced; None for no trace.
 
   Raises:
-    ConfigError: steps are to be traced, and there is no workdir.
+    ConfigError: if steps are given without a workdir.
   """
 
   def __init__(self, workdir: Path | None, steps: tuple[int, int] | None):
@@ -71,7 +71,7 @@ class Profiler:
     return self
 
   def at(self, done: int, train: Any) -> None:
-    """Called before each step, with the number of those that are done."""
+    """Called before each step, with the number of completed steps."""
     if self.steps and not self.tracing and self.steps[0] <= done < self.steps[1]:
       jax.block_until_ready(train)
       jax.profiler.start_trace(str(self.folder))

@@ -1,4 +1,4 @@
-"""Evaluators: what a frozen representation knows, by named and versioned protocols, and whether training is healthy."""
+"""Evaluators: frozen representations judged by named, versioned protocols, and diagnostics of training."""
 
 from jssl.evaluators.baselines import raw_input
 from jssl.evaluators.features import Frozen, extract, frozen, holdout

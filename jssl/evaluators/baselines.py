@@ -1,4 +1,4 @@
-"""What a representation has to beat."""
+"""Baselines that a representation should beat."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,13 +13,13 @@ from jssl.types import Data, Features
 
 
 def raw_bytes(data: Data, splits: Iterable[str]) -> int:
-  """What raw input takes as features: 4 bytes for each dimension of each example of these splits. Nothing is read."""
+  """Size of raw input as features: 4 bytes for each dimension of each example of these splits. Reads no data."""
   column = data.spec[data.inputs]
   return 4 * (column.size or math.prod(column.shape)) * sum(len(data.splits[name]) for name in splits)
 
 
 def too_large(data: Data, evaluators: Iterable[Callable], limit: int) -> str:
-  """Why raw input is not judged beside other rows, where as features it would take more than `limit` bytes; '' where it fits."""
+  """Why raw input is not evaluated: as features it would take more than `limit` bytes. '' if it fits."""
   of_raw = [judge for judge in evaluators if judge.func.raw]
   size = raw_bytes(data, encoded(of_raw, data)) if of_raw else 0
   gib = lambda x: f'{x / 2**30:.3g} GiB'
@@ -27,16 +27,15 @@ def too_large(data: Data, evaluators: Iterable[Callable], limit: int) -> str:
 
 
 def raw_input(data: Data, *, standardize: bool = True) -> Callable:
-  """The input itself as a representation: flattened, and standardised dimension by dimension on train.
+  """The input itself as a representation: flattened, with each dimension standardised on the train split.
 
-  Token ids are counted instead: a bag of words, padding left out.
+  Token ids are counted instead: a bag of words without padding.
 
-  The linear probe standardises by itself. Cosine neighbours of images with dead borders do better without:
-  `standardize=False`.
+  The linear probe standardises by itself. For cosine neighbours of images with constant borders, use `standardize=False`.
 
   Args:
-    data: its `inputs` column, an array of one shape, is what is flattened.
-    standardize: by the mean and deviation of train; dimensions that hardly vary become 0.
+    data: its `inputs` column, of one fixed shape, is flattened.
+    standardize: use the mean and standard deviation of train; dimensions that hardly vary become 0.
 
   Returns:
     represent, jitted.

@@ -1,4 +1,4 @@
-"""From inputs to frozen features: every protocol starts here."""
+"""Computation of frozen features, the first step of every protocol."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from jssl.types import Data, Examples
 
 
 class Frozen(NamedTuple):
-  """What a protocol judges: the features and labels of both splits, and nothing of the network that made them."""
+  """The input of a protocol: features and labels of both splits, independent of the network that computed them."""
 
   train_x: np.ndarray  # [n d] float32
   train_y: np.ndarray  # [n] int32
@@ -20,10 +20,10 @@ class Frozen(NamedTuple):
 
 
 def finite(x: np.ndarray, what: str) -> np.ndarray:
-  """x [n ...] on the host, refused where it holds nan or inf: comparisons with nan are false, and would rank it first.
+  """Returns x [n ...] on the host. NaN must be refused: comparisons with it are false, which would rank it first.
 
   Raises:
-    ValueError: it does.
+    ValueError: if x has NaN or infinite values.
   """
   x = np.asarray(x)
   if not np.isfinite(x).all():
@@ -43,25 +43,25 @@ def extract(
   label: str | None = 'label',
   what: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-  """Runs `represent` over a split in batches of one shape, so it compiles once; the last batch is padded and cut.
+  """Runs `represent` over a split in batches of one shape, so that it compiles once; the last batch is padded.
 
-  Every numeric column but the label goes in. While the device works on a batch the host stacks the next one and
-  fetches the one before. `represent` spreads a batch over the devices of this process, where it does (`over_devices`); of several
-  processes each reads and computes a share of the split, all get all features, and so all must call this.
+  All numeric columns except the label are passed. While the device computes a batch, the host stacks the next one and fetches the previous one.
+  With `over_devices`, `represent` shards a batch over the devices of this process. Each of several processes computes a share of the split and
+  all get all features, so all processes must call this function.
 
   Args:
     represent: jitted, dict of [b ...] -> Features.
     examples: the split; its examples are dicts of arrays.
-    batch_size: examples a call of each process, rounded up to a multiple of its devices.
-    column: the field of Features to keep, 'pooled' or 'tokens'; what is behind the batch axis is flattened to d.
-    label: the column that holds the label, None for a split without.
-    what: the features' name in an error, 'the pooled features' by default.
+    batch_size: examples per call and process, rounded up to a multiple of the process's devices.
+    column: the field of Features to keep, 'pooled' or 'tokens'; axes after the batch axis are flattened to d.
+    label: the column with the label; None for a split without labels.
+    what: the name of the features in error messages, 'the pooled features' by default.
 
   Returns:
     Features [n d], float32, and labels [n] (None without a label), both on the host.
 
   Raises:
-    ValueError: the split is empty, a column is missing, or features are not finite.
+    ValueError: if the split is empty, a column is missing, or features are not finite.
   """
   if len(examples) == 0:
     raise ValueError('extract was given an empty split; expected at least one example. Check how the data is split.')
@@ -83,10 +83,10 @@ def extract(
 
 
 def frozen(represent: Callable, data: Data, *, batch_size: int = 512, column: str = 'pooled', label: str = 'label') -> Frozen:
-  """Features and labels of data's 'train' and 'test', checked: whole-number labels, finite features.
+  """Computes features and labels of the 'train' and 'test' splits, and checks that labels are integers and features finite.
 
   Raises:
-    ValueError: a split is missing, labels are no class indices, or features are not finite.
+    ValueError: if a split is missing, labels are not class indices, or features are not finite.
   """
   missing = [name for name in ('train', 'test') if name not in data.splits]
   if missing:
@@ -102,9 +102,9 @@ def frozen(represent: Callable, data: Data, *, batch_size: int = 512, column: st
 
 
 def holdout(labels: np.ndarray, fraction: float = 0.1, seed: int = 0) -> np.ndarray:
-  """The validation split that is carved out of train: stratified, and the same for every representation and run.
+  """Selects the validation examples of train: stratified, and the same for every representation and run.
 
-  A class with a single example keeps it for fitting; any other gives at least one to validation.
+  A class with a single example keeps it for training; every other class gives at least one example to validation.
 
   Args:
     labels: [n], class indices.
@@ -115,9 +115,9 @@ def holdout(labels: np.ndarray, fraction: float = 0.1, seed: int = 0) -> np.ndar
     [n] bool, True where held out.
 
   Raises:
-    ValueError: no class has two examples, so there is nothing to hold out.
+    ValueError: if no class has two examples, so that none can be held out.
   """
-  random = np.random.RandomState(seed)  # the legacy generator: NumPy promises that its stream never changes
+  random = np.random.RandomState(seed)  # the legacy generator, whose stream NumPy guarantees never to change
   mask = np.zeros(len(labels), bool)
   for c in np.unique(labels):
     rows = random.permutation(np.flatnonzero(labels == c))

@@ -1,9 +1,9 @@
-"""What a protocol needs of its subject, checked before anything is computed.
+"""Requirements of protocols on their subject, checked before anything is computed.
 
-Needs are named as the references of a config are: 'test.label' is a column of a split, 'info.start' an entry of the data's `info`,
-'nets.backbone.table' what a network has, 'layers' the states of every layer in the features. '{split}.label' stands for the split that
-an option names, one need for each where it names several, '{inputs}' for the column that a backbone reads; '... if OPTION' is needed
-where that option is given.
+Needs are named like references in a config: 'test.label' is a column of a split, 'info.start' an entry of the data's `info`,
+'nets.backbone.table' an attribute of a network, 'layers' the states of every layer in the features. In '{split}.label', {split} is replaced by
+the value of that option, with one need for each of several values, and '{inputs}' by the input column of the backbone. '... if OPTION' applies
+only if that option is given.
 """
 
 import inspect
@@ -18,7 +18,7 @@ import numpy as np
 from jssl.evaluators.subject import Subject
 from jssl.types import Data
 
-# Options of protocols by what they count, or how they weigh, whatever protocol has them; each alone or several in a tuple.
+# Options of protocols that are counts or weights, for every protocol that has them; each is a single value or a tuple.
 COUNTS = (
   'ks', 'shots', 'updates', 'clusters', 'restarts', 'episodes', 'examples', 'pairs', 'draws', 'trees', 'depth', 'keep', 'batch_size', 'dims',
   'texts',
@@ -27,20 +27,20 @@ WEIGHTS = ('temperature', 'l2', 'ridge', 'tau', 'learning_rates')
 SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'learning_rates', 'doses', 'columns', 'towers')
 
 
-# What several protocols need.
+# Needs that several protocols share.
 TRAIN, TEST = ('train.{inputs}', 'train.label'), ('test.{inputs}', 'test.label')
 STIMULI = ('stimuli.{inputs}', 'stimuli.label', *TRAIN, *TEST, 'layers')
 PAIRS = ('test.chosen', 'test.rejected')
 
 
 def of_options(judge: Callable, options: Mapping[str, Any]) -> dict[str, Any]:
-  """All options of a judge: those given, and the defaults of the others."""
+  """All options of a judge: the given ones, and defaults for the others."""
   parameters = inspect.signature(judge).parameters.values()
   return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty} | dict(options)
 
 
 def named(needs: Sequence[str], options: Mapping[str, Any], inputs: str) -> list[str]:
-  """The needs that hold for these options."""
+  """The needs that apply for these options."""
   found = []
   for need in needs:
     need, _, condition = need.partition(' if ')
@@ -56,13 +56,13 @@ def named(needs: Sequence[str], options: Mapping[str, Any], inputs: str) -> list
 
 
 def encoded(judges: Iterable[Callable], data: Data) -> set[str]:
-  """The splits whose inputs some protocols encode."""
+  """The splits whose inputs the given protocols encode."""
   asked = [need for judge in judges for need in named(judge.func.needs, of_options(judge.func.judge, judge.keywords), data.inputs)]
   return {need.split('.')[0] for need in asked if need.endswith(f'.{data.inputs}')} & data.splits.keys()
 
 
 def lacks(needs: Sequence[str], subject: Subject) -> Iterator[str]:
-  """What of these, with no option left open, a subject does not have; each as a clause."""
+  """Yields a clause for each of these needs that a subject does not meet."""
   data, told = subject.data, set()
   for need in needs:
     source, *path = need.split('.')
@@ -75,7 +75,7 @@ def lacks(needs: Sequence[str], subject: Subject) -> Iterator[str]:
       if name not in subject.networks:
         clause = f'there is no network {name!r}, but {_few(subject.networks)}'
       else:
-        net = subject.networks[name]  # a property of a network without arrays cannot be read
+        net = subject.networks[name]  # a property of a network without arrays cannot be evaluated
         clause = '' if all(hasattr(type(net), x) or hasattr(net, x) for x in has) else f'the network {name!r} has no `{has[0]}`'
     elif source not in data.splits:
       clause = f'the data have no split {source!r}, but {_few(data.splits)}'
@@ -90,13 +90,13 @@ def lacks(needs: Sequence[str], subject: Subject) -> Iterator[str]:
 
 
 def wrong(options: Mapping[str, Any]) -> Iterator[str]:
-  """Values of options that no protocol can use; each as a clause."""
+  """Yields a clause for each option value that no protocol can use."""
   for name, value in options.items():
     several = value if isinstance(value, list | tuple) else [value]
     if name in SEVERAL and isinstance(value, list | tuple) and not value:
       yield f'{name} is empty; name at least one'
     for x in several:
-      if x is None or isinstance(x, str) and name in ('pairs', 'texts'):  # None where it may be; of `sts` the names of splits
+      if x is None or isinstance(x, str) and name in ('pairs', 'texts'):  # None if allowed; `sts` gives names of splits
         continue
       if name in COUNTS and (not isinstance(x, Integral) or isinstance(x, bool) or x < 1):
         yield f'{name} must be a whole number of at least 1, not {x!r}'
@@ -106,11 +106,11 @@ def wrong(options: Mapping[str, Any]) -> Iterator[str]:
         yield f'seeds must be whole numbers from 0 on, not {x!r}'
 
 
-# --- What else has to fit: (subject, options) -> clauses ---------------------------------------------------------------
+# --- Other requirements: (subject, options) -> clauses -----------------------------------------------------------------
 
 
 def classes(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """Labels of 'train' and 'test' are class indices, and some class has an example to hold out."""
+  """Labels of 'train' and 'test' must be class indices, and some class must have an example to hold out."""
   for split in ('train', 'test'):
     label = np.asarray(subject.data.splits[split][0]['label'])
     if label.size != 1 or label.dtype.kind not in 'iu':
@@ -125,7 +125,7 @@ def classes(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def held_out(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """As `classes`, and some class has an example to choose on."""
+  """As `classes`; also, some class must have an example to choose options on."""
   yield from classes(subject, options)
   known = _labels(subject)
   if known is not None and len(np.unique(known)) == known.size:
@@ -133,55 +133,55 @@ def held_out(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def within(subject: Subject, options: Mapping[str, Any], above: int = 0) -> Iterator[str]:
-  """`layer` is one of those that there are; `above`: how many of the states come before the first that it may name."""
+  """`layer` must exist; `above` is the number of states before the first layer that it may select."""
   layer, most = options['layer'], layers(subject) - above
   if not isinstance(layer, Integral) or not 0 <= layer < most:
     yield f'layer is {layer!r}; the network has {most}, counted from 0'
 
 
 def entities(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """The table of vectors has one an entity."""
+  """The embedding table must have one vector for each entity."""
   n, name = subject.data.spec['head'].size, options['entities']
   if (count := getattr(subject.networks[name], 'count', 'no table')) != n:
     yield f'the data have {n} entities, but {name!r} holds {count}: set its count to {n}'
 
 
 def actions(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """Of numbered actions the environment tells how many there are."""
+  """For discrete actions, the environment must give their number."""
   if np.asarray(subject.data.splits['train'][0]['action']).dtype.kind in 'iu' and 'environment' not in subject.data.info:
     yield 'the actions are numbered, and the data set has no environment in its info that tells how many there are'
 
 
 def starts(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """The texts say where what is written begins."""
+  """The texts must specify where the generated part starts."""
   name = 'chosen' if 'chosen' in subject.data.spec else 'ids'
   if subject.data.spec[name].start < 1:
     yield f'the column {name!r} does not say where what is written begins; give it a start, facts=dict({name}=dict(start=...))'
 
 
 def pieces(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """The table of vectors has one for each piece of a word."""
+  """The embedding table must have one vector for each subword."""
   n = subject.data.spec[subject.data.inputs].size or 0
   if (count := getattr(subject.networks.get('backbone'), 'count', n)) < n:
     yield f'words have {n} pieces, but the backbone holds {count} vectors: set backbone.count={n}'
 
 
 def modalities(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """A tower and a head for each column."""
+  """There must be one tower and one head for each column."""
   counts = {name: len(options[name]) for name in ('columns', 'towers', 'heads')}
   if len({*counts.values()}) > 1 or counts['columns'] < 2:
     yield f'columns, towers and heads are {list(counts.values())}; expected as many of each, and two at least'
 
 
 def layers(subject: Subject) -> int:
-  """How many layers a subject's features tell the states of, the embedding among them; 0 where they tell none."""
+  """Number of layers, including the embedding, in the features of a subject; 0 if they have none."""
   x = subject.data.spec[subject.data.inputs]
   found = jax.eval_shape(subject.represent, {subject.data.inputs: jax.ShapeDtypeStruct((1, *x.shape), x.dtype)}).layers
   return 0 if found is None else len(found)
 
 
 def _labels(subject: Subject) -> np.ndarray | None:
-  """Those of 'train' where they are in memory: to read all records would take too long."""
+  """The labels of 'train' if they are in memory: reading all records would take too long."""
   columns = getattr(subject.data.splits['train'], 'columns', None)
   return columns['label'] if isinstance(columns, Mapping) else None
 

@@ -1,4 +1,4 @@
-"""Protocols: what a figure in a record means, down to the version. Each is declared above the function that judges."""
+"""Evaluation protocols: versioned definitions of results. A protocol is declared above the function that implements it."""
 
 import inspect
 import math
@@ -12,12 +12,11 @@ from jssl.types import Data, Key, Transform
 
 
 class Protocol(NamedTuple):
-  """A way to judge a Subject. The version changes when the figures would.
+  """A versioned evaluation of a Subject. The version changes whenever the results would.
 
-  judge: (subject, key, *, options) -> figures as floats; counts as ints and choices in a dict stand beside them.
-  needs: what of the data and the networks it reads, as `needs.py` names it.
-  raw: whether the input as it is can be judged too, as what has to be beaten.
-  fits: (subject, options) -> what does not fit, as clauses; asked where all needs are there.
+  judge: (subject, key, *, options) -> results as floats, together with counts as ints and choices in a dict. needs: the parts of the data and
+  the networks that it reads, as named in `needs.py`. raw: whether raw input can be evaluated too, as a baseline. fits: (subject, options) ->
+  clauses for further unmet requirements; called if all needs are met.
   """
 
   version: str
@@ -27,7 +26,7 @@ class Protocol(NamedTuple):
   fits: Callable[[Subject, Mapping[str, Any]], Iterable[str]] = lambda subject, options: ()
 
   def __call__(self, subject: Subject, key: Key, **options: Any) -> dict[str, Any]:
-    """The figures, and with them what they rest on: the version, and options that are not the protocol's own."""
+    """The results, with their provenance: the version, and options other than the protocol's defaults."""
     self.check(subject, **options)
     given = {'options': {option: _told(x) for option, x in options.items()}} if options else {}
     figures = self.judge(subject, key, **options)
@@ -36,10 +35,10 @@ class Protocol(NamedTuple):
     return {'version': self.version, **given, **figures}
 
   def check(self, subject: Subject, **options: Any) -> None:
-    """Computes nothing.
+    """Checks the options and the subject without computing results.
 
     Raises:
-      ValueError: an option cannot be used, the subject lacks what is needed, or that does not fit.
+      ValueError: if an option is invalid, or the subject does not meet a requirement.
     """
     missing = [p.name for p in inspect.signature(self.judge).parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
     if missing := [name for name in missing if name not in options]:
@@ -48,14 +47,14 @@ class Protocol(NamedTuple):
     clauses = list(needs.wrong(options))
     if not clauses:
       asked = needs.named(self.needs, options, subject.data.inputs)
-      bare = self.raw and not subject.networks  # raw input stands before all networks
+      bare = self.raw and not subject.networks  # raw input has no networks
       clauses = list(needs.lacks([need for need in asked if not (bare and need.startswith('nets.'))], subject))
     if clauses := clauses or list(self.fits(subject, options)):
       raise ValueError(f'{self.judge.__name__} cannot judge this: {"; ".join(clauses)}')
 
 
 def _told(option: Any) -> Any:
-  """An option as a record tells it: functions, transforms and data by name."""
+  """An option in the form of a record: functions, transforms and data by name."""
   if isinstance(option, Data):
     return option.info.get('name', 'data')
   if isinstance(option, Transform):
@@ -64,7 +63,7 @@ def _told(option: Any) -> Any:
 
 
 def of_features(judge: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-  """A judge of frozen features, as a judge of a Subject with the same options."""
+  """Turns a judge of frozen features into a judge of a Subject with the same options."""
 
   @wraps(judge)
   def judged(subject: Subject, key: Key, **options: Any) -> dict[str, Any]:
@@ -83,11 +82,11 @@ def protocol(
   on_features: bool = False,
   fits: Callable[[Subject, Mapping[str, Any]], Iterable[str]] = lambda subject, options: (),
 ) -> Callable:
-  """Declares that a function judges by a protocol; the function stays as it is.
+  """Declares a protocol for a function, which is not changed.
 
   Args:
     version, needs, raw, fits: as in `Protocol`.
-    on_features: it judges frozen features, `Frozen`, in place of a Subject.
+    on_features: the function takes frozen features, `Frozen`, instead of a Subject.
   """
 
   def declare(judge: Callable) -> Callable:
@@ -98,5 +97,5 @@ def protocol(
 
 
 def as_protocol(entry: Any) -> Protocol:
-  """The protocol of a function; a function that declares none judges a Subject, needs nothing that is known, and has version '0'."""
+  """The protocol of a function. A function without one takes a Subject, has no known needs, and has version '0'."""
   return entry if isinstance(entry, Protocol) else getattr(entry, 'protocol', None) or Protocol('0', entry, (), raw=False)

@@ -1,4 +1,4 @@
-"""What an evaluator judges: data, a representation of them, and the networks behind it."""
+"""The input of evaluators: data, a representation of the data, and the networks that compute it."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -11,15 +11,15 @@ from jssl.types import Data, Features, Transform, View
 
 
 class Subject:
-  """A representation of data, as evaluators see it. What several of them need is made once.
+  """A representation of data, as passed to evaluators. Results that several evaluators need are computed once.
 
   Args:
-    data: with the splits that the evaluators ask for, mostly 'train' and 'test'.
-    represent: dict of columns [b ...] -> Features, jitted, with its arrays as arguments: as constants they would be compiled in.
-    networks: name -> network, bound to its arrays and in evaluation mode; none for raw input.
-    transform: fitted to the pooled features of 'train' (and its column `transform.labels`), or to the network and its data, and then
-      part of `represent`.
-    inputs: the view that networks read of a batch; for evaluators that train them.
+    data: has the splits that the evaluators need, usually 'train' and 'test'.
+    represent: dict of columns [b ...] -> Features, jitted, with its arrays as arguments, since constants would be compiled in.
+    networks: name -> network, bound to its arrays, in evaluation mode; empty for raw input.
+    transform: fitted to the pooled features of 'train' (and its column `transform.labels`), or to the network and its data; then part of
+      `represent`.
+    inputs: the view of a batch that networks read, for evaluators that train them.
   """
 
   def __init__(

@@ -1,4 +1,4 @@
-"""Which seeds and which data a run may have: tuning and final figures share neither."""
+"""Seeds and data of a run by role; tuning and final results share neither."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from jssl import tables
 from jssl.errors import ConfigError
 from jssl.options import signed
 
-FIRST_FINAL = 1000  # final seeds from here on; those below are for development
+FIRST_FINAL = 1000  # first final seed; smaller ones are for development
 ROLES = ('development', 'final')
 
 
@@ -18,20 +18,20 @@ def final_seeds(count: int) -> range:
 
 
 def development_seeds(count: int) -> range:
-  """The seeds of a try."""
+  """The seeds of a tuning trial."""
   return range(count)
 
 
 def settled(config: Any, seed: int, role: str) -> dict[str, Any]:
-  """A config for one run: its seed is also that of the data, which are those of the role.
+  """A config for one run: the seed also determines the data, which depend on the role.
 
   Args:
-    config: of a system.
+    config: config of a system.
     seed: below 1000 for 'development', from 1000 on for 'final'.
     role: 'development' or 'final'.
 
   Raises:
-    ConfigError: a seed of the other role, or a loop that has no data for development.
+    ConfigError: for a seed of the other role, or a loop without development data.
   """
   if role not in ROLES or (seed >= FIRST_FINAL) != (role == 'final'):
     raise ConfigError(f'seed {seed} is not for {role} runs: those of development lie below {FIRST_FINAL}, final ones from there on')
@@ -50,7 +50,7 @@ def settled(config: Any, seed: int, role: str) -> dict[str, Any]:
     return c
   c['data'] = data_for(c['data'], seed, role)
   c['phases'] = tuple({**phase, 'data': data_for(phase['data'], seed, role)} if phase.get('data') else phase for phase in c.get('phases', ()))
-  if c.get('evaluators'):  # a panel reads data of its own
+  if c.get('evaluators'):  # a panel reads its own data
     c['evaluators'] = {
       label: {**spec, 'data': data_for(spec['data'], seed, role)} if isinstance(spec.get('data'), Mapping) else spec
       for label, spec in c['evaluators'].items()
@@ -59,7 +59,7 @@ def settled(config: Any, seed: int, role: str) -> dict[str, Any]:
 
 
 def data_for(spec: Mapping[str, Any], seed: int, role: str) -> dict[str, Any]:
-  """The data of a config in one role: drawn by the seed, and its innermost set put into `development` or `final`."""
+  """The data of a config in one role: drawn with the seed, with the innermost data set wrapped in `development` or `final`."""
   drawn = {'seed': seed} if spec['name'] in tables.DATA and 'seed' in inspect.signature(signed(tables.DATA[spec['name']])).parameters else {}
   if isinstance(spec.get('of'), Mapping):
     return {**spec, **drawn, 'of': data_for(spec['of'], seed, role)}
@@ -67,7 +67,7 @@ def data_for(spec: Mapping[str, Any], seed: int, role: str) -> dict[str, Any]:
 
 
 def is_drawn(specs: Sequence[Mapping[str, Any]]) -> bool:
-  """Whether a data set differs from seed to seed: it, or its split, is drawn by a seed."""
+  """Whether a data set depends on the seed: its examples, or its split, are random."""
   from jssl.core.build import open_data
 
   for spec in specs:

@@ -1,4 +1,4 @@
-"""The systems that jssl has, read from their configs and their records in the ledger."""
+"""The catalogue of systems, read from their configs and their records in the ledger."""
 
 import ast
 from importlib import util
@@ -11,22 +11,22 @@ from jssl.ledger.fidelity import fidelity, parts
 
 
 def systems() -> list[dict[str, Any]]:
-  """Lists the systems that jssl has, as `jssl list` prints them.
+  """Lists the systems of jssl, as printed by `jssl list`.
 
       [row['name'] for row in jssl.systems() if row['family'] == 'text']
       pandas.DataFrame(jssl.systems())
 
   Returns:
-    One dict for each system, by name:
+    One dict per system, with the keys:
       name: 'simclr'.
       paper: title, authors, venue and arXiv number.
-      number: in the list of papers, or None.
+      number: number in the list of papers, or None.
       family: the folder of its config: 'image', 'text', 'graph', ...
       kind: 'method', 'supervised', 'analysis', ...
       config: the file, relative to `configs/`.
       scales: such as ('tiny', 'small', 'imagenet'); `jssl.train('simclr:tiny')`.
-      fidelity: 'faithful', 'partial' or 'unstated': how much of the paper is built.
-      claim: dict(text, state, stale, tries, looks): what the system is claimed to show, and whether that was found.
+      fidelity: 'faithful', 'partial' or 'unstated': how much of the paper is implemented.
+      claim: dict(text, state, stale, tries, looks): the claim about the system, and its outcome.
   """
   rows = []
   for name, module in configs.names().items():

@@ -1,18 +1,18 @@
-"""Claims: what a system is said to reach, and what figures over seeds, or over test items, make of it.
+"""Claims about systems, and their evaluation on results over seeds or over test items.
 
 A claim is `c.claim` of a config, a dict of
 
-    metric, beats, margin    the system's figure lies above that of each row of `beats` by more than the margin; a margin below 0 is a
-                             tolerance: not worse by more than that. `lower=True`: below
+    metric, beats, margin    the system's metric exceeds that of each row of `beats` by more than the margin; a negative margin is a
+                             tolerance: not worse by more than that. `lower=True`: lower is better
     also                     further checks, dicts of these four
     variants                 row -> settings of the same config, 'x.y=v'
-    without                  the variant that lacks the paper's idea, at equal compute
-    ceiling                  variants that show the head room, such as an oracle; nobody has to beat them
+    without                  the variant without the paper's idea, at equal compute
+    ceiling                  upper bounds, such as an oracle; they need not be beaten
     manipulation             a check of the quantity that the paper's idea acts on
-    seeds                    how many, at least 5, the default; 'items' where nothing is drawn, so that test items are resampled
+    seeds                    number of seeds, at least 5, the default; 'items' to resample test items of a deterministic system
 
-Rows are the system, its variants, and `raw_input`, `random_init` and, where it begins with trained networks, `start`, wherever these can be
-judged. Systems with a loop of their own have the rows that it gives.
+Rows are the system, its variants, and `raw_input`, `random_init` and, if it starts from trained networks, `start`, as far as these can be
+evaluated. Systems with a custom loop have the rows of that loop.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,22 +27,22 @@ from jssl.options import closest
 AUTOMATIC = ('raw_input', 'random_init', 'start')
 KEYS = ('metric', 'beats', 'margin', 'lower', 'also', 'variants', 'without', 'ceiling', 'manipulation', 'seeds')
 OF_A_CHECK = ('metric', 'beats', 'margin', 'lower')
-STATES = ('contradicted', 'not_held', 'undecided', 'held')  # a claim is as good as its worst comparison
+STATES = ('contradicted', 'not_held', 'undecided', 'held')  # the state of a claim is that of its worst comparison
 SEEDS, DRAWS = 5, 2000
 LEVEL = 0.95
 
 
 class Check(NamedTuple):
-  """One thing that a claim says."""
+  """One statement of a claim."""
 
   metric: str
   beats: tuple[str, ...]
   margin: float
-  lower: bool = False  # the less the better
+  lower: bool = False  # lower is better
 
 
 class Comparison(NamedTuple):
-  """The system's figure less that of another row, the other way about where less is better, with one-sided 95 % bounds."""
+  """The difference of the metrics of the system and of another row, with sign reversed if lower is better, with one-sided 95 % bounds."""
 
   metric: str
   other: str
@@ -52,26 +52,26 @@ class Comparison(NamedTuple):
   low: float
   high: float
   state: str
-  differences: list[float]  # by seed; none where items were resampled
+  differences: list[float]  # by seed; empty if items were resampled
 
 
 class Verdict(NamedTuple):
-  """What became of a claim."""
+  """The outcome of a claim."""
 
   state: str
   comparisons: list[Comparison]
   manipulation: list[Comparison]
-  automatic: list[Comparison]  # with raw input and the untrained network, where the claim does not speak of them
-  flags: list[str]  # what a reader of the state should know
+  automatic: list[Comparison]  # with raw input and the untrained network, if the claim does not include them
+  flags: list[str]  # remarks for readers of the state
 
 
 def checks(claim: Mapping[str, Any]) -> list[Check]:
-  """A claim's checks: its own, and those of `also`."""
+  """The checks of a claim: its own, and those in `also`."""
   return [_check(c) for c in (claim, *claim.get('also', ()))]
 
 
 def manipulation(claim: Mapping[str, Any]) -> list[Check]:
-  """The check of the quantity that the idea acts on, where there is one."""
+  """The check of the quantity that the idea acts on, if there is one."""
   return [_check(claim['manipulation'])] if claim.get('manipulation') else []
 
 
@@ -80,25 +80,25 @@ def _check(c: Mapping[str, Any]) -> Check:
 
 
 def seeds(claim: Mapping[str, Any]) -> int:
-  """How many seeds a claim is run over; 1 where test items are resampled."""
+  """The number of seeds of a claim; 1 if test items are resampled."""
   return 1 if claim.get('seeds') == 'items' else claim.get('seeds', SEEDS)
 
 
 def settings(claim: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-  """Variant -> the settings of the config that make it."""
+  """Variant -> its config settings."""
   return {name: tuple(of) for name, of in claim.get('variants', {}).items()}
 
 
 def validate(name: str, claim: Mapping[str, Any], loop: bool) -> None:
-  """Sees that a claim can be put to the test.
+  """Checks that a claim can be evaluated.
 
   Args:
-    name: of the system.
-    claim: that of its config.
-    loop: it has a loop of its own, whose rows are known when it has run.
+    name: name of the system.
+    claim: the claim in its config.
+    loop: whether it has a custom loop, whose rows are only known after a run.
 
   Raises:
-    ConfigError: it cannot.
+    ConfigError: if it cannot.
   """
   wrong = None
   if unknown := [key for key in claim if key not in KEYS]:
@@ -126,7 +126,7 @@ def _dicts(claim: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
 
 
 def bounds(differences: Sequence[float]) -> tuple[float, float]:
-  """One-sided 95 % bounds of the mean of paired differences, below and above, by Student's t."""
+  """One-sided 95 % bounds of the mean of paired differences, lower and upper, by Student's t."""
   from scipy.stats import t
 
   x = np.asarray(differences, np.float64)
@@ -135,7 +135,7 @@ def bounds(differences: Sequence[float]) -> tuple[float, float]:
 
 
 def resampled(mine: Items, other: Items, sign: int = 1, draws: int = DRAWS) -> tuple[float, float]:
-  """One-sided 95 % bounds of the difference of two figures on the same test items, which are drawn again: percentile bootstrap.
+  """One-sided 95 % bounds of the difference of two metrics on the same test items, by the percentile bootstrap.
 
   Reference: Efron, Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
   """
@@ -150,9 +150,9 @@ def resampled(mine: Items, other: Items, sign: int = 1, draws: int = DRAWS) -> t
 
 
 def state(low: float, high: float, margin: float) -> str:
-  """What bounds say of a margin: held where low > margin, contradicted where high < 0, not held where high < margin.
+  """The state for given bounds and margin: held if low > margin, contradicted if high < 0, not held if high < margin.
 
-  A margin below 0 is a tolerance: held where low > margin, contradicted where high < margin. Whatever is left is undecided.
+  A negative margin is a tolerance: held if low > margin, contradicted if high < margin. All other cases are undecided.
   """
   if low > margin:
     return 'held'
@@ -162,14 +162,14 @@ def state(low: float, high: float, margin: float) -> str:
 
 
 def compare(check: Check, name: str, rows: Mapping[str, Any], items: Mapping[str, Mapping[str, Items]], over_items: bool) -> list[Comparison]:
-  """A system held against each row of a check.
+  """Compares a system with each row of a check.
 
   Args:
-    check: with rows to be beaten.
-    name: of the system's row.
-    rows: row -> figure -> values by seed.
-    items: row -> figure -> the test items, where these are resampled.
-    over_items: resample items in place of seeds.
+    check: has the rows to beat.
+    name: name of the system's row.
+    rows: row -> metric -> values by seed.
+    items: row -> metric -> test items, if these are resampled.
+    over_items: resample items instead of seeds.
   """
   found, sign = [], -1 if check.lower else 1
   for other in check.beats:
@@ -185,13 +185,13 @@ def compare(check: Check, name: str, rows: Mapping[str, Any], items: Mapping[str
 
 
 def judge(name: str, claim: Mapping[str, Any], rows: Mapping[str, Any], items: Mapping[str, Mapping[str, Items]]) -> Verdict:
-  """What became of a claim.
+  """Evaluates a claim.
 
   Args:
-    name: of the system's row.
-    claim: what was said.
-    rows: row -> figure -> values by seed.
-    items: row -> figure -> test items, for a claim over items.
+    name: name of the system's row.
+    claim: the claim.
+    rows: row -> metric -> values by seed.
+    items: row -> metric -> test items, for a claim over items.
   """
   over_items = claim.get('seeds') == 'items'
   against = lambda check: compare(check, name, rows, items, over_items)
@@ -233,7 +233,7 @@ def text(claim: Any) -> str:
 
 
 def check_text(check: Check) -> str:
-  """One thing that must hold, in words."""
+  """A check in words."""
   others = ' and '.join(name.replace('_', ' ') for name in check.beats)
   if check.margin < 0:
     return f'{check.metric} not {"above" if check.lower else "below"} {others} by {-check.margin:g}'

@@ -1,6 +1,6 @@
-"""How much of a paper's method is built: the numbered parts of its row in the list of papers, each built or left out with the reason.
+"""Fidelity to a paper: the numbered parts of its method, each implemented or omitted with a reason.
 
-`c.parts` of a config is a tuple: a text for a part that is built, `dict(part=..., out=REASON, why=...)` for one that is left out.
+`c.parts` of a config is a tuple: a text for an implemented part, `dict(part=..., out=REASON, why=...)` for an omitted part.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jssl.errors import ConfigError
 
-# Why a part is left out. The first three leave the method as it is in the paper.
+# Reasons to omit a part. The first three do not change the method of the paper.
 SCALE, DATA, HARDWARE = 'scale', 'data', 'hardware'
 REASONS = (SCALE, DATA, HARDWARE, 'unpublished', 'open')
 
@@ -17,15 +17,15 @@ class Part(NamedTuple):
   """One part of a paper's method."""
 
   text: str
-  out: str | None = None  # the reason why it is left out; None where it is built
+  out: str | None = None  # the reason for the omission; None for an implemented part
   why: str = ''
 
 
 def parts(config: Mapping[str, Any]) -> list[Part]:
-  """The parts of a config, in order; none where it does not say.
+  """The parts of a config, in order; empty if not specified.
 
   Raises:
-    ConfigError: a part is neither a text nor dict(part, out, why), or its reason is none of those known.
+    ConfigError: if a part is neither a text nor dict(part, out, why), or its reason is unknown.
   """
   found = []
   for number, given in enumerate(config.get('parts') or (), 1):
@@ -40,7 +40,7 @@ def parts(config: Mapping[str, Any]) -> list[Part]:
 
 
 def fidelity(found: Sequence[Part]) -> str:
-  """'faithful' where all that is left out is scale, data or hardware, 'partial' where more is, 'unstated' without parts."""
+  """'faithful' if only scale, data or hardware are omitted, 'partial' if more is, 'unstated' without parts."""
   if not found:
     return 'unstated'
   return 'faithful' if all(part.out in (None, SCALE, DATA, HARDWARE) for part in found) else 'partial'

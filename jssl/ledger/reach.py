@@ -1,12 +1,12 @@
-"""What the figures of a config rest on, definition by definition, and a hash of it.
+"""The definitions that the results of a config depend on, and a hash of them.
 
-A definition is a function, class or assignment at the top of a module. It refers to the names in its body that are definitions of jssl, its
-decorators and default values among them. From the functions that compute figures, and the entries of tables that the config names, all that is
-referred to is reached. A change of any other definition leaves the hash as it is, and so do comments and docstrings. Names in annotations are
-not followed, but stay part of the text.
+A definition is a top-level function, class or assignment of a module. It refers to the definitions of jssl that are named in its body,
+decorators and default values. The reached definitions are all that are referred to, directly or indirectly, from the functions that compute
+results and from the table entries that the config names. Changes of other definitions, comments and docstrings do not change the hash. Names in
+annotations are not followed, but are part of the text.
 
-What is done with an object cannot be read from its text: a method belongs to its class, and whoever makes an object refers to that class. Nor
-can a name that is put together: code names an entry of a table by a literal, in `dict(name='...')`, a look-up or a default value.
+The analysis is static. A method belongs to its class, and code that creates an object refers to that class. Names must not be composed at run
+time: code names a table entry by a literal, in `dict(name='...')`, a look-up or a default value.
 """
 
 import ast
@@ -24,17 +24,17 @@ from jssl.modules import own_name
 
 _package = Path(__file__).parents[1]
 TABLES, KEYS = 'jssl.tables', 'jssl.keys'
-REST = '*'  # statements of a module that define nothing: they belong to every definition of it
-# What computes figures whatever the config names; of a system with a loop of its own, that loop.
+REST = '*'  # statements of a module that define nothing: they belong to all of its definitions
+# Code that computes results for any config; for a system with a custom loop, that loop.
 CLAIM = ('jssl.ledger.blind.settled', 'jssl.ledger.claims.judge')
 FIGURES = (
   'jssl.core.build.plan', 'jssl.run.choose', 'jssl.panel.make_panel', 'jssl.run.learn', 'jssl.run.starts_of', 'jssl.run.compare',
   'jssl.data.core.roles.final', *CLAIM,
 )  # fmt: skip
 LOOP = ('jssl.loops.make', 'jssl.loops.run', *CLAIM)
-# key of a config -> package of what the things under it are called.
+# config key -> package of the entries under it
 ROOMS = dict(evaluators='evaluators', heads='models', losses='objectives', memories='parts', metrics='metrics', passes='passes')
-# What reports on a run, stores it or guards its folder: figures are the same without.
+# Code that reports on a run, stores it or locks its folder; it does not affect results.
 LEFT_OUT = (
   'jssl.configs', 'jssl.core.agreement', 'jssl.core.checkpoint', 'jssl.core.log', 'jssl.core.ownership', 'jssl.core.stored',
   'jssl.devices.chips', 'jssl.devices.operations', 'jssl.devices.traffic', 'jssl.devices.usage',
@@ -44,37 +44,36 @@ LEFT_OUT = (
 
 
 def code_hash(config: Mapping[str, Any]) -> str:
-  """A hash of a config and of all definitions that its figures rest on."""
+  """A hash of a config and of all definitions that its results depend on."""
   return code().hash(config)
 
 
 def reached(config: Mapping[str, Any]) -> frozenset[str]:
-  """The definitions that the figures of a config rest on, as 'module:name'."""
+  """The definitions that the results of a config depend on, as 'module:name'."""
   return code().reached(config)
 
 
 @functools.cache
 def code() -> 'Code':
-  """The sources as they are when they are first asked for."""
+  """The sources as of the first call."""
   return Code()
 
 
 def source(module: str) -> bytes:
-  """The text of a module of jssl."""
+  """The text of a jssl module."""
   return code().texts[module]
 
 
 def within(module: str, places: Iterable[str]) -> bool:
-  """Whether a module is one of some, or in one of some packages."""
+  """Whether a module is one of the given modules, or in one of the given packages."""
   return f'{module}.'.startswith(tuple(f'{place}.' for place in places))
 
 
 class Definition(NamedTuple):
-  """One definition of a module; JSON keeps it as a list.
+  """One definition of a module; stored as a list in JSON.
 
-  digest: of its text, without docstrings and comments.
-  refs: dotted names that it refers to, 'jssl.core.loop.run'.
-  names: texts in it that may name entries of tables.
+  digest: hash of its text, without docstrings and comments. refs: dotted names of its references, 'jssl.core.loop.run'. names: strings in it
+  that may be names of table entries.
   """
 
   digest: str
@@ -83,20 +82,20 @@ class Definition(NamedTuple):
 
 
 class Module(NamedTuple):
-  """What is known of a module: its definitions, and what else it binds, by the dotted names that these were imported as."""
+  """An analysed module: its definitions, and its other names with the dotted names that they were imported as."""
 
   definitions: dict[str, Definition]
   imports: dict[str, str]
-  tables: list[tuple[str, dict[str, str], str | None]]  # of jssl.tables: room, entries and wrap of each
-  defaults: dict[str, list[str]]  # of jssl.keys: the texts in what a key is unless given
+  tables: list[tuple[str, dict[str, str], str | None]]  # for jssl.tables: room, entries and wrap of each
+  defaults: dict[str, list[str]]  # for jssl.keys: the strings in the default of each key
 
 
 class Code:
-  """Sources, and what they refer to.
+  """Sources and their references.
 
   Args:
-    overlay: module -> text in the place of what its file holds.
-    left_out: modules and packages whose definitions do not count.
+    overlay: module -> text to use instead of its file.
+    left_out: modules and packages to ignore.
   """
 
   def __init__(self, overlay: Mapping[str, str] = {}, left_out: Iterable[str] = LEFT_OUT):
@@ -105,20 +104,20 @@ class Code:
     self._modules = analysed(self.texts, write=not overlay)
     self._tops = {'jssl'}
     self._edges: dict[str, frozenset[str]] = {}
-    self._entries: dict[str, list[str]] = {}  # name -> dotted names of the entries of all tables that are called so
+    self._entries: dict[str, list[str]] = {}  # name -> dotted names of all table entries with this name
     for room, entries, wrap in self._modules[TABLES].tables:
       for name, entry in entries.items():
         self._entries.setdefault(name, []).extend(f'jssl.{room}.{e.replace(":", ".")}' for e in (entry, wrap) if e)
 
   def hash(self, config: Mapping[str, Any], roots: Iterable[str] = ()) -> str:
-    """A hash of a config and of what it reaches; of other roots than those of figures where they are given."""
+    """A hash of a config and of the definitions that it reaches, from the given roots or by default those of results."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for name in sorted(self.reached(config, roots)):
       digest.update(f'{name} {self._definition(name).digest}\n'.encode())
     return digest.hexdigest()[:16]
 
   def reached(self, config: Mapping[str, Any], roots: Iterable[str] = ()) -> frozenset[str]:
-    """The definitions that are referred to from the roots and from all that a config names."""
+    """The definitions reached from the roots and from all names in a config."""
     roots = [f'{TABLES}.Table', *(roots or (LOOP if config.get('experiment') else FIGURES))]
     if config.get('experiment'):
       roots.append(f'jssl.experiments.{config["experiment"]["name"]}.loop')
@@ -135,13 +134,13 @@ class Code:
     return frozenset(seen)
 
   def _referred(self, at: str) -> frozenset[str]:
-    """The definitions that one refers to."""
+    """The definitions that a definition refers to."""
     if at not in self._edges:
       module, _, name = at.partition(':')
       found = {f'{module}:{REST}'} if name != REST and REST in self._modules[module].definitions else set()
       for ref in self._definition(at).refs:
         found |= self.resolved(ref)
-      for text in () if at == f'{KEYS}:DEFAULTS' else self._definition(at).names:  # a config that gives another default reaches that
+      for text in () if at == f'{KEYS}:DEFAULTS' else self._definition(at).names:  # a config with another default reaches that instead
         found |= self._named(text)
       self._edges[at] = frozenset(found)
     return self._edges[at]
@@ -151,7 +150,7 @@ class Code:
     return self._modules[module].definitions[name]
 
   def _named(self, name: str, room: str = '') -> set[str]:
-    """The entries of tables of that name, of one package or of any; one of the user's own is 'package.module:name'."""
+    """The table entries with that name, in one package or in any; a user's own is 'package.module:name'."""
     if own_name(name):
       self._tops.add(name.partition('.')[0].partition(':')[0])
       return self.resolved(name.replace(':', '.'))
@@ -159,7 +158,7 @@ class Code:
     return {x for ref in refs for x in self.resolved(ref)}
 
   def resolved(self, ref: str, above: tuple[str, ...] = ()) -> set[str]:
-    """The definitions that a dotted name stands for: none where it is not of jssl, or left out."""
+    """The definitions that a dotted name stands for; empty if it is outside jssl, or ignored."""
     parts = ref.split('.')
     if parts[0] not in self._tops or ref in above:
       return set()
@@ -169,17 +168,17 @@ class Code:
       return set()
     known = self._modules[module]
     if module == TABLES and rest[:1] != ['Table']:
-      return set()  # they only list; what is named of them is looked up by its name
+      return set()  # these only list names; a listed name is looked up separately
     if rest and rest[0] in known.definitions:
       return {f'{module}:{rest[0]}'}
     if rest and rest[0] in known.imports:
       return self.resolved('.'.join([known.imports[rest[0]], *rest[1:]]), (*above, ref))
-    # The module as such, or what it has by other means: all of it.
+    # The module itself, or an attribute that is not found statically: all of it.
     offered = [x for target in known.imports.values() for x in self.resolved(target, (*above, ref))]
     return {f'{module}:{name}' for name in known.definitions} | {*offered}
 
   def _module(self, name: str) -> Module | None:
-    """A module by its name, a user's own too."""
+    """A module by its name, including user modules."""
     if name not in self._modules and name.partition('.')[0] in self._tops - {'jssl'}:
       path = _own_file(name)
       if path:
@@ -188,11 +187,11 @@ class Code:
 
 
 def _own_file(module: str) -> Path | None:
-  """The file of a user's module, found without importing anything."""
+  """The file of a user module, located without importing anything."""
   top, *parts = module.split('.')
   try:
     spec = importlib.util.find_spec(top)
-  except ValueError:  # of what has no file, as a notebook's __main__
+  except ValueError:  # for modules without a file, such as a notebook's __main__
     spec = None
   if spec is None or not (spec.origin or '').endswith('.py'):
     return None
@@ -215,10 +214,10 @@ def _files() -> dict[str, Path]:
 
 
 def analysed(texts: Mapping[str, bytes], write: bool) -> dict[str, Module]:
-  """All modules, those that have not changed since the last time out of a cache."""
+  """All analysed modules; unchanged ones are read from a cache."""
   own = Path(__file__)
   folder = Path(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')) / 'jssl' / 'reach'
-  file = folder / f'{hashlib.sha256(str(own).encode()).hexdigest()[:16]}.json'  # one a checkout
+  file = folder / f'{hashlib.sha256(str(own).encode()).hexdigest()[:16]}.json'  # one per checkout
   packages = {name for name in texts if any(other.startswith(f'{name}.') for other in texts)}
   of = {name: hashlib.sha256(own.read_bytes() + name.encode() + text).hexdigest()[:32] for name, text in texts.items()}
   try:
@@ -234,7 +233,7 @@ def analysed(texts: Mapping[str, bytes], write: bool) -> dict[str, Module]:
       part = file.with_suffix(f'.{os.getpid()}')
       part.write_text(json.dumps(held))
       part.replace(file)
-    except OSError:  # it is only slower without
+    except OSError:  # the cache only saves time
       pass
   return {name: _read(new.get(of[name]) or held[of[name]]) for name in texts}
 
@@ -245,7 +244,7 @@ def _read(kept: Any) -> Module:
 
 
 def _names(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-  """Every text in a config that may name an entry of a table, with the package of the entry where it is known, else ''."""
+  """All strings in a config that may name a table entry, with the package of the entry if it is known, else ''."""
   for key, value in config.items():
     if key in ROOMS and isinstance(value, Mapping):
       for spec in value.values():
@@ -257,7 +256,7 @@ def _names(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _strings(config: Any) -> Iterator[str]:
-  """Every text in a config: each may be a name that a table holds."""
+  """All strings in a config; each may be the name of a table entry."""
   if isinstance(config, Mapping):
     config = config.values()
   elif isinstance(config, str):
@@ -269,7 +268,7 @@ def _strings(config: Any) -> Iterator[str]:
 
 
 def _of_variants(config: Mapping[str, Any]) -> Iterator[str]:
-  """The texts in the settings 'x.y=v' of a claim's variants, which may name what the config itself does not."""
+  """The strings in the settings 'x.y=v' of a claim's variants, which may contain further names."""
   for settings in ((config.get('claim') or {}).get('variants') or {}).values():
     for setting in settings:
       text = setting.partition('=')[2]
@@ -283,7 +282,7 @@ def _of_variants(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def analyse(name: str, text: bytes, package: bool = False) -> Module:
-  """The definitions of a module, and what each refers to."""
+  """The definitions of a module, and the references of each."""
   tree = ast.parse(text)
   here = name.split('.') if package else name.split('.')[:-1]
   imports: dict[str, str] = {}
@@ -325,7 +324,7 @@ _OWN_SCOPE = (
 
 
 def _bound_by(nodes: list[ast.AST], here: list[str]) -> tuple[dict[str, str], set[str]]:
-  """What statements bind in their own scope: imports, with the dotted names of what they stand for, and other names."""
+  """Names bound by statements in their own scope: imports, with their dotted names, and other names."""
   imported: dict[str, str] = {}
   bound: set[str] = set()
   todo = [*nodes]
@@ -348,7 +347,7 @@ def _bound_by(nodes: list[ast.AST], here: list[str]) -> tuple[dict[str, str], se
 
 
 def _changed_by(node: ast.stmt) -> str | None:
-  """The name whose object a statement without a definition changes, as far as that is told: f of `f.defvjp(...)`."""
+  """The name of an object that a non-defining statement changes, as far as it can be determined: f for `f.defvjp(...)`."""
   node = node.targets[0] if isinstance(node, ast.Assign) else node.value.func if _is_call(node) else None
   while isinstance(node, ast.Attribute | ast.Subscript):
     node = node.value
@@ -376,13 +375,13 @@ def _table(node: ast.stmt) -> tuple[str, dict[str, str], str | None] | None:
 
 
 def _defaults(node: Any) -> dict[str, list[str]]:
-  """The texts in each argument of `DEFAULTS = dict(key=...)`."""
+  """The strings in each argument of `DEFAULTS = dict(key=...)`."""
   texts = lambda part: [x.value for x in ast.walk(part) if isinstance(x, ast.Constant) and isinstance(x.value, str)]
   return {keyword.arg: texts(keyword.value) for keyword in node.value.keywords}
 
 
 def _text(node: Any) -> str:
-  """A node as text, the same in every version of Python: no places, no docstrings, no fields that are empty."""
+  """A node as text, equal in all Python versions: without positions, docstrings and empty fields."""
   if isinstance(node, ast.AST):
     fields = ((field, getattr(node, field, None)) for field in node._fields)
     return f'{type(node).__name__}({",".join(f"{f}={_text(x)}" for f, x in fields if x is not None and x != [] and f != "kind")})'
@@ -392,11 +391,11 @@ def _text(node: Any) -> str:
 
 
 class _Reading(ast.NodeVisitor):
-  """What the statements of a definition refer to.
+  """Collects the references of the statements of a definition.
 
   Args:
-    scope: the names of the module, with the dotted names of what they stand for.
-    here: the package that relative imports start from.
+    scope: the names of the module, with their dotted names.
+    here: the package for relative imports.
   """
 
   def __init__(self, scope: Mapping[str, str], here: list[str]):
@@ -405,7 +404,7 @@ class _Reading(ast.NodeVisitor):
     self._scope, self._here = scope, here
 
   def _within(self, inner: Mapping[str, str], nodes: Iterable[ast.AST]) -> None:
-    """Reads what has names of its own, which hide those outside."""
+    """Reads a nested scope, whose names hide outer ones."""
     outer, self._scope = self._scope, {**self._scope, **inner}
     for node in nodes:
       self.visit(node)

@@ -1,11 +1,11 @@
-"""The ledger: for each system what was claimed before it was run, how often it was edited, tried and looked at, and what came out.
+"""The ledger: for each system, the claims registered before runs, its edits, trials and evaluations, and the outcomes.
 
 A record is one JSON file:
 
-    registrations   claim, data, budget and method with their hashes, in the order in which they were registered; the last one is current
-    tries           configurations that were scored on development seeds while the system was tuned
-    looks           runs of final seeds, each under the hash of config and code that it rests on; the last one is current
-    before          what earlier rules made of the system
+    registrations   claim, data, budget and method with their hashes, in order of registration; the last one is current
+    tries           configurations that were scored on development seeds during tuning
+    looks           runs of final seeds, each with the hash of its config and code; the last one is current
+    before          outcomes under earlier rules
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from jssl.storage import replace
 
 _package = Path(__file__).parents[1]
 _checkout = _package.parent / 'experiments' / 'ledger'
-_shipped = _checkout if _checkout.is_dir() else _package / 'records'  # in a wheel, which nobody writes into
+_shipped = _checkout if _checkout.is_dir() else _package / 'records'  # in an installed package, which is not written to
 
 
 def _own() -> Path:
-  """Where a user who has no checkout keeps records."""
+  """The folder for records of users without a checkout."""
   return Path(os.environ.get('XDG_DATA_HOME') or os.path.expanduser('~/.local/share')) / 'jssl' / 'ledger'
 
 
@@ -50,18 +50,18 @@ NO_FIGURE = (
 
 
 def folder() -> Path:
-  """Where records are written."""
+  """The folder where records are written."""
   return _records
 
 
 def read(name: str) -> dict[str, Any]:
-  """The record of a system; one without registrations, tries and looks where it was never tried."""
+  """The record of a system; an empty one if there is none."""
   path = next((f / f'{name}.json' for f in (_records, _shipped) if (f / f'{name}.json').exists()), None)
   return {'name': name, **EMPTY, **(json.loads(path.read_text()) if path else {})}
 
 
 def write(record: Mapping[str, Any]) -> None:
-  """Writes a record; whoever reads it, even after a crash, finds the old one or the new one."""
+  """Writes a record atomically: readers find the old one or the new one, even after a crash."""
   _records.mkdir(parents=True, exist_ok=True)
   text = json.dumps(record, indent=1, default=str)
   flat = re.sub(r'\[\s+((?:-?[\d.eE+-]+|NaN|null|true|false)(?:,\s+(?:-?[\d.eE+-]+|NaN|null|true|false))*)\s+\]', _in_a_line, text)
@@ -73,7 +73,7 @@ def _in_a_line(found: re.Match) -> str:
 
 
 def registration(config: Mapping[str, Any]) -> dict[str, Any]:
-  """What has to stand before a claim is run: the claim, the data and the budget, and a hash of these and of the method."""
+  """The entry that is registered before a claim is run: the claim, the data and the budget, and a hash of these and of the method."""
   config = _plain(config)
   phases = config.get('phases') or []
   parts = dict(
@@ -90,10 +90,10 @@ def registration(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def register(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-  """The record of a system with its claim registered as it stands now; an edit since the last registration is kept, and said.
+  """Registers the current claim of a system; an edit since the last registration is recorded and reported.
 
   Returns:
-    The record, as written.
+    The record.
   """
   record, new = read(name), registration(config)
   last = record['registrations'][-1] if record['registrations'] else None
@@ -105,7 +105,7 @@ def register(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def look(record: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-  """The record with what a run of the final seeds found. Under the hash of an earlier look it is that look, run again."""
+  """Adds the results of the final seeds to the record. A look with the same hash as an earlier one replaces it."""
   looks = list(record['looks'])
   same = next((i for i, earlier in enumerate(looks) if earlier['code'] == found['code']), None)
   if same is None:
@@ -116,12 +116,12 @@ def look(record: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 
 
 def digest(value: Any) -> str:
-  """A hash of what JSON can hold."""
+  """A hash of a JSON-compatible value."""
   return hashlib.sha256(json.dumps(_plain(value), sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
-  """As it comes back from JSON."""
+  """The value after a JSON round trip."""
   value = value.to_dict() if hasattr(value, 'to_dict') else value
   return json.loads(json.dumps(value, default=str))
 
@@ -132,17 +132,17 @@ def state(record: Mapping[str, Any]) -> str:
 
 
 def stale(record: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
-  """Whether the config, or code that the figures rest on, has changed since the last look."""
+  """Whether the config, or code that the results depend on, has changed since the last look."""
   return bool(record['looks']) and record['looks'][-1]['code'] != code_hash(config)
 
 
 def code_hash(config: Mapping[str, Any]) -> str:
-  """A hash of a config, as far as figures rest on it, and of the code that they rest on."""
+  """A hash of a config, as far as results depend on it, and of the code that they depend on."""
   return reach.code_hash({key: x for key, x in config.items() if key == 'claim' or key not in NO_FIGURE})
 
 
 def tries(record: Mapping[str, Any]) -> dict[str, int]:
-  """Row -> how many configurations were scored while it was tuned."""
+  """Row -> number of configurations that were scored during tuning."""
   found: dict[str, int] = {}
   for each in record['tries']:
     found[each['row']] = found.get(each['row'], 0) + 1
@@ -154,7 +154,7 @@ def evaluators_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def summary(record: Mapping[str, Any]) -> str:
-  """The figures of the last look in a line."""
+  """The results of the last look in one line."""
   if not record['looks']:
     return ''
   last = record['looks'][-1]

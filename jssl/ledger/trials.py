@@ -1,4 +1,4 @@
-"""Claims put to the test: final seeds and final data, every row of the claim, resumed where a run was done before."""
+"""Evaluation of claims: final seeds and final data, for every row of the claim; completed runs are reused."""
 
 import contextlib
 import json
@@ -22,25 +22,25 @@ from jssl.storage import replace
 
 
 def reproduce(name: str, say: Callable[[str], None] = print) -> dict[str, Any]:
-  """Runs a system's claim over its seeds and writes the record and a picture of it.
+  """Evaluates a system's claim over its seeds, and writes the record and a plot.
 
-  The claim is registered first. Runs that were done under the same hash are not done again, so that one that was stopped goes on.
+  The claim is registered first. Completed runs with the same hash are not repeated, so an interrupted evaluation continues.
 
   Raises:
-    ConfigError: there is no such system, its config has no claim, or the claim speaks of a row or a figure that does not come out.
+    ConfigError: if there is no such system, its config has no claim, or a row or metric of the claim is missing in the results.
   """
   return begin(name)(say)
 
 
 def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callable[[str], None]], dict[str, Any]]:
-  """Asks for the runs of a claim; what it returns waits for them and does the rest of `reproduce`.
+  """Starts the runs of a claim. The returned function waits for them and does the rest of `reproduce`.
 
-  The seeds of a variant share its programs, so that they are run together, where there are variants enough for all jobs.
+  The seeds of a variant share compiled programs, so they are run together if there are enough variants for all jobs.
 
   Args:
-    name: of the system.
-    map: carries out the runs; that of `processes.workers` starts at once, and does several at a time.
-    jobs: how many.
+    name: name of the system.
+    map: executes the runs; that of `processes.workers` starts immediately, and runs several in parallel.
+    jobs: number of parallel runs.
   """
   if (system := configs.split(name)[0]) != name:
     raise ConfigError(f'{name}: claims are of the scale {configs.SMALL}; give {system} alone')
@@ -50,7 +50,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
     writable(records.folder() / file)
   variants = {own: (), **claims.settings(claim)}
   for settings in variants.values():
-    run.load_config(name, [f'--config.{s}' for s in settings])  # what cannot be set is reported before the others are run
+    run.load_config(name, [f'--config.{s}' for s in settings])  # invalid settings are reported before other runs start
   registered = records.register(own, config)['registrations'][-1]['hash']
   code = records.code_hash(config)
   done = records.folder() / 'runs' / own / code
@@ -74,7 +74,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
 
     claim_picture(record, records.folder() / f'{own}.png')
     shutil.rmtree(done)
-    with contextlib.suppress(OSError):  # runs under another hash, which were stopped, stay
+    with contextlib.suppress(OSError):  # runs under another hash that were stopped are kept
       done.parent.rmdir()
     return record
 
@@ -82,10 +82,10 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
 
 
 def prepared(name: str) -> tuple[dict[str, Any], list[str]]:
-  """The config of a system whose claim can be put to the test, and the evaluators that it speaks of.
+  """The config of a system whose claim can be evaluated, and the evaluators that the claim needs.
 
   Raises:
-    ConfigError: it has no claim, or one that speaks of what there is not.
+    ConfigError: if it has no claim, or the claim refers to something that does not exist.
   """
   config = run.load_config(name).to_dict()
   if not (claim := config.get('claim')):
@@ -101,10 +101,10 @@ def prepared(name: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def _runs(name: str, labels: Sequence[str], done: Path, variant: str, settings: Sequence[str], seeds: Sequence[int]) -> float:
-  """The runs of one variant that are not done, each written as it ends; a function of its own, for other processes to be asked for.
+  """Executes the missing runs of one variant, writing each when it ends; a top-level function, so that other processes can call it.
 
   Returns:
-    How many seconds that took.
+    The duration in seconds.
   """
   began = time.perf_counter()
   left = [seed for seed in seeds if not _path(done, variant, seed).exists()]
@@ -115,7 +115,7 @@ def _runs(name: str, labels: Sequence[str], done: Path, variant: str, settings: 
     text = json.dumps({**results, 'items': items, 'seconds': time.perf_counter() - at})
     replace(_path(done, variant, seed), text)
     at = time.perf_counter()
-  jax.clear_caches()  # the programs of a hundred claims would use up a process's memory maps
+  jax.clear_caches()  # the programs of a hundred claims would exhaust a process's memory maps
   return time.perf_counter() - began
 
 
@@ -128,10 +128,10 @@ def _read(done: Path, variant: str, seed: int) -> dict[str, Any]:
 
 
 def collect(config: Mapping[str, Any], done: Path, seeds: Sequence[int]) -> dict[str, Any]:
-  """What the runs of a claim found, and what that makes of it.
+  """Collects the results of the runs of a claim, and evaluates it.
 
   Raises:
-    ConfigError: the claim speaks of a figure that did not come out.
+    ConfigError: if a metric of the claim is missing in the results.
   """
   name, claim = config['name'], config['claim']
   rows: dict[str, dict[str, list[float]]] = {}
@@ -146,7 +146,7 @@ def collect(config: Mapping[str, Any], done: Path, seeds: Sequence[int]) -> dict
       alarms += [f'{variant}, seed {seed}: {alarm}' for alarm in results['alarms']]
       for row, figures in results['rows'].items():
         if row != name and variant != name:
-          continue  # the baselines are the same beside every variant
+          continue  # the baselines are the same for every variant
         of = variant if row == name else row
         for metric in dict.fromkeys(check.metric for check in said):
           if metric in figures:

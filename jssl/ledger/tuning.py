@@ -1,4 +1,4 @@
-"""Tuning: a few configurations of a system, or of one of its rivals, scored on development seeds and on validation data alone."""
+"""Tuning: some configurations of a system, or of a competing variant, scored on development seeds and validation data only."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ from jssl.errors import UsageError
 from jssl.ledger import blind, claims, records
 from jssl.ledger.trials import prepared
 
-TRIES = 8  # at most, of a row
+TRIES = 8  # maximum per row
 
 
 def tune(
@@ -26,24 +26,24 @@ def tune(
   map: Callable = map,
   say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
-  """Scores every combination of settings by the claim's figures, and writes each into the record as a try.
+  """Scores every combination of settings by the claim's metrics, and adds each to the record as a trial.
 
-  What is read are development seeds and data without the test split; a combination that was scored before is not scored again.
+  Only development seeds and data without the test split are used; a combination that was scored before is not scored again.
 
   Args:
-    name: of the system.
-    over: option of the config -> values.
-    row: a variant of the claim, to tune a rival; None for the system itself.
-    seeds: how many development seeds, 0, 1, ...
-    map: carries out the runs, as in `trials.begin`.
-    say: is called with a line on each try.
+    name: name of the system.
+    over: config option -> values.
+    row: a variant of the claim, to tune a competitor; None for the system itself.
+    seeds: number of development seeds, 0, 1, ...
+    map: executes the runs, as in `trials.begin`.
+    say: called with a line for each trial.
 
   Returns:
-    The tries of that row, all that were ever made.
+    All trials of that row so far.
 
   Raises:
-    UsageError: more than 8 tries of a row, or no such row.
-    ConfigError: a system without a claim, or data that do not say what is judged.
+    UsageError: for more than 8 trials of a row, or an unknown row.
+    ConfigError: for a system without a claim, or data that do not declare which splits are evaluated.
   """
   config, labels = prepared(name)
   own = config['name']
@@ -68,13 +68,13 @@ def tune(
     found = dict(row=row, config=hashes[s], settings=json.loads(s), seeds=list(blind.development_seeds(seeds)), figures=figures)
     record = records.read(own)
     kept = [t for t in record['tries'] if (t['row'], t['config']) != (row, hashes[s])]
-    records.write(dict(record, tries=[*kept, found]))  # as it comes, so that none is lost
+    records.write(dict(record, tries=[*kept, found]))  # immediately, so that none is lost
     say(f'{own}: {row.replace("_", " ")}, {" ".join(json.loads(s))}: ' + ', '.join(f'{m} {np.mean(x):.4f}' for m, x in figures.items()))
   return [t for t in records.read(own)['tries'] if t['row'] == row]
 
 
 def _score(name: str, labels: Sequence[str], metrics: Sequence[str], seeds: Sequence[int], settings: Sequence[str]) -> dict[str, list[float]]:
-  """Figures by seed of one configuration."""
+  """The metrics of one configuration by seed."""
   config = run.load_config(name, [f'--config.{s}' for s in settings])
   found = [
     r['rows'][config.name] for r in run.outcomes((blind.settled(config, seed, 'development') for seed in seeds), labels, baselines=False)

@@ -1,1 +1,1 @@
-"""What is hidden from a network: one signature a table, (keys, ...) -> which places."""
+"""Masks: which positions are hidden from a network. Each table has one signature, (keys, ...) -> positions."""

@@ -1,4 +1,4 @@
-"""Masks over the patches of a grid. Everything random about example i comes from keys[i]."""
+"""Masks over the patches of a grid. All randomness of example i comes from keys[i]."""
 
 import math
 from typing import NamedTuple
@@ -10,42 +10,42 @@ import numpy as np
 from jssl.ops.draws import between, inside, place, sides, uniform, wide
 from jssl.types import Array, Keys
 
-_BLOCKS = 40  # blocks that a blockwise mask tries; the official procedure is done within 32 in 99 % of 14 x 14 grids
+_BLOCKS = 40  # blocks that a blockwise mask tries; the official procedure ends within 32 for 99 % of 14 x 14 grids
 
 
 class Masked(NamedTuple):
-  """Tokens in two groups whose sizes are the same for every example."""
+  """A partition of tokens into visible and masked ones, with the same sizes for every example."""
 
   keep: Array  # [b m] int32: positions of the visible tokens
-  mask: Array  # [b n] bool: True where a token is hidden
-  hidden: Array  # [b n-m] int32: positions of the hidden tokens
-  restore: Array  # [b n] int32: `concatenate([keep, hidden])[restore[i]] == i`, so gathering by it puts tokens back
+  mask: Array  # [b n] bool: True where a token is masked
+  hidden: Array  # [b n-m] int32: positions of the masked tokens
+  restore: Array  # [b n] int32: `concatenate([keep, hidden])[restore[i]] == i`, so gathering by it restores the order of tokens
 
 
 class Blocks(NamedTuple):
-  """One visible context and several blocks to predict from it."""
+  """One visible context and several target blocks."""
 
   keep: Array  # [b m] int32: positions of the context
   targets: Array  # [b k t] int32: positions of each block's tokens
-  weight: Array  # [b k t] float32: 1 for a token of the block, 0 where a smaller block repeats itself to fill t
+  weight: Array  # [b k t] float32: 1 for a token of the block, 0 for repetitions that pad a smaller block to t
 
 
 def random_mask(keys: Keys, *, n: int | None = None, grid: tuple[int, int] | None = None, ratio: float = 0.75) -> Masked:
-  """Hides a uniformly drawn share of the tokens.
+  """Masks a random subset of the tokens, drawn uniformly.
 
-  The n tokens are ordered by noise, and the first int(n (1 - ratio)) of them stay.
+  The n tokens are sorted by random noise, and the first int(n (1 - ratio)) stay visible.
 
   Args:
-    keys: [b] one key an example.
+    keys: [b] one key per example.
     n: number of tokens, or
     grid: (height, width) in patches.
-    ratio: the share that is hidden, in [0, 1).
+    ratio: the masked share, in [0, 1).
 
   Returns:
     `Masked`, with m = int(n (1 - ratio)). `keep` is in random order, as in the official code.
 
   Raises:
-    ValueError: if no token would stay.
+    ValueError: if no token would stay visible.
 
   Reference: He, Chen, Xie, Li, Dollar, Girshick, 2021, arXiv:2111.06377, Section 3 (ratio 0.75).
   """
@@ -62,30 +62,30 @@ def beit_block_mask(
   least: int = 16,
   aspect: tuple[float, float] = (0.3, 1 / 0.3),
 ) -> Masked:
-  """Hides rectangular blocks of patches, block by block, until a share of them is hidden.
+  """Masks rectangular blocks of patches, one by one, until a given share is masked.
 
-  With M the patches hidden so far and N those to hide, a block has area s ~ U(least, N - |M|), log aspect
-  ~ U(log aspect), sides round(sqrt(s r)) and round(sqrt(s / r)) and a uniform place. It is taken if it is smaller than
-  the grid on both sides and adds between 1 and N - |M| patches.
+  With M the patches masked so far and N the number to mask, a block has area s ~ U(least, N - |M|), log aspect ~ U(log aspect), sides
+  round(sqrt(s r)) and round(sqrt(s / r)) and a uniform position. It is accepted if it is smaller than the grid in both dimensions and adds
+  between 1 and N - |M| patches.
 
   Args:
-    keys: [b] one key an example.
+    keys: [b] one key per example.
     n: number of patches, on a square grid, or else
     grid: (height, width) in patches.
-    ratio: the share that is hidden, in [0, 1).
-    least: smallest area drawn for a block, in patches.
-    aspect: range of height over width.
+    ratio: the masked share, in [0, 1).
+    least: minimal area of a block, in patches.
+    aspect: range of height / width.
 
   Returns:
     `Masked`, with m = int(n (1 - ratio)) for every example.
 
   Raises:
-    ValueError: if the grid is not given or not square, or no patch would stay.
+    ValueError: if the grid is not given or not square, or no patch would stay visible.
 
-  Reference: Bao, Dong, Piao, Wei, 2021, arXiv:2106.08254, Algorithm 1 (ratio 0.4, least 16); data2vec hides 0.6
-    (Baevski et al., 2022, arXiv:2202.03555). The algorithm may overshoot; the official code never does, and ends short
-    when ten blocks in a row do not fit (by half a patch of 75, on average, on a 14 x 14 grid). Here 40 blocks are
-    tried, and single patches at random make up the rest, so that the number is the same for every example.
+  Reference: Bao, Dong, Piao, Wei, 2021, arXiv:2106.08254, Algorithm 1 (ratio 0.4, least 16); data2vec masks 0.6 (Baevski et al., 2022,
+    arXiv:2202.03555). The algorithm may overshoot; the official code never does, and masks fewer patches if ten blocks in a row do not fit
+    (half a patch of 75 fewer, on average, on a 14 x 14 grid). Here 40 blocks are tried, and random single patches fill the rest, so that the
+    number is the same for every example.
   """
   height, width = _grid(n, grid)
   n = height * width
@@ -119,27 +119,26 @@ def block_mask(
   keep: float = 0.25,
   least: int = 10,
 ) -> Blocks:
-  """Several blocks to predict, and a large square context that none of them touches.
+  """Several target blocks, and a large square context without the targets.
 
-  A block of scale s and aspect r on n patches has sides round(sqrt(r int(s n))) and round(sqrt(int(s n) / r)), at most
-  the grid's, and a uniform place. One size is drawn for an example's targets, and a place for each. The context is a
-  block of aspect 1, less every patch of every target.
+  A block of scale s and aspect r on n patches has sides round(sqrt(r int(s n))) and round(sqrt(int(s n) / r)), at most the grid's, and a
+  uniform position. All targets of an example share one size, and have separate positions. The context is a block of aspect 1, without the
+  patches of the targets.
 
-  The shapes are static, which the sizes are not, so: `targets` is as wide as the largest block that can be drawn, and
-  a smaller block repeats its patches with `weight` 0; `keep` holds a fixed number of the context's patches, the first
-  in raster order where there are more, so that they stay a block, repeated where there are fewer. Every entry is a
-  valid position, and no entry of `keep` is ever in a target.
+  Shapes are static although sizes vary: `targets` has the width of the largest possible block, and a smaller block repeats its patches with
+  `weight` 0. `keep` has a fixed number of context patches: the first in raster order, so that they remain a block, or repeated ones if there
+  are fewer. Every entry is a valid position, and no entry of `keep` is in a target.
 
   Args:
-    keys: [b] one key an example.
+    keys: [b] one key per example.
     n: number of patches, on a square grid, or else
     grid: (height, width) in patches.
-    targets: how many blocks to predict, k.
-    target_scale, context_scale: ranges of a block's share of the grid.
-    target_aspect: range of height over width.
-    keep: the context's tokens as a share of n, m = max(1, int(keep n)). On a 14 x 14 grid 99 % of the contexts have
-      at least 0.25 n, and half have 0.45 n.
-    least: a context of fewer patches is replaced by all that lies outside the targets.
+    targets: number of target blocks, k.
+    target_scale, context_scale: ranges of the area of a block as a share of the grid.
+    target_aspect: range of height / width.
+    keep: number of context tokens as a share of n, m = max(1, int(keep n)). On a 14 x 14 grid 99 % of the contexts have at least 0.25 n, and
+      half have 0.45 n.
+    least: a context with fewer patches is replaced by all patches outside the targets.
 
   Returns:
     `Blocks`.
@@ -147,10 +146,10 @@ def block_mask(
   Raises:
     ValueError: if the grid is not given or not square, or the targets could cover it.
 
-  Reference: Assran et al., 2023, arXiv:2301.08243, Section 3. The official code draws one size for the whole batch,
-    scale and aspect from the same random number, never places a block on the last row or column, keeps blocks smaller
-    than the grid, cuts every context to the smallest in the batch by dropping its last patches (about 0.25 n for 128
-    images; here to m, whatever else is in the batch), and lets a context that is too small overlap the targets.
+  Reference: Assran et al., 2023, arXiv:2301.08243, Section 3. The official code draws one size for the whole batch, scale and aspect from the
+    same random number, never covers the last row or column, keeps blocks smaller than the grid, cuts every context to the smallest in the batch
+    by dropping its last patches (about 0.25 n for 128 images; here to m, independently of the batch), and lets a context that is too small
+    overlap the targets.
   """
   height, width = _grid(n, grid)
   n = height * width
@@ -191,7 +190,7 @@ def block_mask(
 
 
 def split_by(score: Array, m: int) -> Masked:
-  """The m tokens of lowest score stay."""
+  """Keeps the m tokens with the lowest scores visible."""
   order = jnp.argsort(score, axis=1).astype(jnp.int32)
   place = jnp.arange(order.shape[1], dtype=jnp.int32)
   restore = jax.vmap(lambda i: place.at[i].set(place, unique_indices=True))(order)
@@ -214,7 +213,7 @@ def _grid(n: int | None, grid: tuple[int, int] | None) -> tuple[int, int]:
 
 
 def _largest(n: int, grid: tuple[int, int], scale: tuple[float, float], aspect: tuple[float, float]) -> int:
-  """The most patches a block can have."""
+  """Maximal number of patches of a block."""
   area = np.arange(int(n * scale[0] + 1e-4), int(n * scale[1] + 1e-4) + 1)[:, None]
   ratio = np.linspace(*aspect, 1001)
   h, w = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))

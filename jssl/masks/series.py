@@ -1,4 +1,4 @@
-"""Masks over the steps of series and sequences of frames. Everything random about example i comes from keys[i]."""
+"""Masks over the steps of series and sequences of frames. All randomness of example i comes from keys[i]."""
 
 import math
 
@@ -10,19 +10,18 @@ from jssl.types import Array, Keys
 
 
 def markov_mask(keys: Keys, x: Array, *, ratio: float = 0.15, length: float = 3.0) -> Array:
-  """Hides runs of values, each variable by itself: a two-state Markov chain along time.
+  """Masks runs of values, independently for each variable: a two-state Markov chain along time.
 
-  A hidden run has mean length l, a visible one l (1 - r)/r, both geometric. With l = 1/(1 - r) every value is drawn by
-  itself.
+  A masked run has mean length l, a visible one l (1 - r)/r, both geometric. With l = 1/(1 - r) all values are masked independently.
 
   Args:
-    keys: [b] one key an example.
+    keys: [b] one key per example.
     x: [b t c] series; steps that are zero in all variables are padding and stay visible.
-    ratio: r, the share that is hidden.
+    ratio: r, the masked share.
     length: l, at least 1.
 
   Returns:
-    [b t c] bool, true where hidden.
+    [b t c] bool, True where masked.
 
   Reference: Zerveas, Jayaraman, Patel, Bhamidipaty, Eickhoff 2021, arXiv:2010.02803, section 3 (r = 0.15, l = 3).
   """
@@ -39,22 +38,22 @@ def markov_mask(keys: Keys, x: Array, *, ratio: float = 0.15, length: float = 3.
 
 
 def gap_mask(keys: Keys, *, grid: tuple[int, ...], ratio: float = 0.5, gap: int = 15) -> Masked:
-  """Hides gaps of consecutive frames: the sequence is cut, from a random place, into gaps, and a random share is hidden.
+  """Masks gaps of consecutive frames: splits the sequence into gaps from a random offset, and masks a random share of them.
 
   Args:
-    keys: [b] one key an example.
+    keys: [b] one key per example.
     grid: its product is the number n of frames.
-    ratio: the share that is hidden, in [0, 1).
-    gap: frames in a gap.
+    ratio: the masked share, in [0, 1).
+    gap: frames per gap.
 
   Returns:
-    `Masked`, with m = int(n (1 - ratio)); to keep that number, one gap may be cut short.
+    `Masked`, with m = int(n (1 - ratio)); one gap may be shortened to reach that number.
 
   Raises:
-    ValueError: if no frame would stay.
+    ValueError: if no frame would stay visible.
 
-  Reference: Pepino, Riera, Ferrer 2023, arXiv:2309.07391, section 2 (ratio 0.5, gaps of 15 frames). The official code
-    draws gaps, which may overlap, until the share is hidden.
+  Reference: Pepino, Riera, Ferrer 2023, arXiv:2309.07391, section 2 (ratio 0.5, gaps of 15 frames). The official code draws gaps, which may
+    overlap, until the share is masked.
   """
   n = math.prod(grid)
 
@@ -68,5 +67,5 @@ def gap_mask(keys: Keys, *, grid: tuple[int, ...], ratio: float = 0.5, gap: int 
 
 
 def random_steps(keys: Keys, x: Array, *, ratio: float = 0.75) -> Masked:
-  """As `image.random_mask`, over the steps of a sequence x [b n ...]: a share of them, drawn uniformly."""
+  """As `patches.random_mask`, over the steps of a sequence x [b n ...]: masks a random share of them, drawn uniformly."""
   return random_mask(keys, n=x.shape[1], ratio=ratio)

@@ -1,4 +1,4 @@
-"""Masks of token ids: which tokens are hidden, as a mask and as places."""
+"""Masks of token ids, as boolean masks and as positions."""
 
 from typing import NamedTuple
 
@@ -9,20 +9,20 @@ from jssl.types import Array, Keys
 
 
 class Hidden(NamedTuple):
-  """Which tokens are hidden, as a mask over the sequence and as a list of places of one length."""
+  """Masked tokens, as a mask over the sequence and as a list of positions of fixed length."""
 
   mask: Array  # [b n] bool
   places: Array  # [b m] int32
-  valid: Array  # [b m] bool: a short text hides fewer than m, and what is listed beyond is none of them
+  valid: Array  # [b m] bool: False for list entries beyond the masked tokens of a short text
 
 
 def mask_tokens(keys: Keys, maskable: Array, *, ratio: float = 0.15) -> Hidden:
-  """A share of each text's tokens, drawn without replacement; at least one where there is any.
+  """Masks a share of each text's tokens, drawn without replacement; at least one, if any may be masked.
 
   Args:
     keys: [b].
-    maskable: [b n] bool, the tokens that may be hidden.
-    ratio: share of these, rounded.
+    maskable: [b n] bool, the tokens that may be masked.
+    ratio: the masked share of these, rounded.
 
   Returns:
     Hidden, with m = max(1, round(ratio n)).
@@ -41,14 +41,14 @@ def mask_tokens(keys: Keys, maskable: Array, *, ratio: float = 0.15) -> Hidden:
 
 
 def mask_uniformly(keys: Keys, maskable: Array, *, start: int) -> Hidden:
-  """Every token from a place on is hidden with one probability, itself drawn uniformly for each sequence.
+  """Masks every token from a position on with a probability that is drawn uniformly for each sequence.
 
   r_i ~ U(0, 1),   m_in ~ Bernoulli(r_i) for n >= start
 
   Args:
     keys: [b].
-    maskable: [b n] bool, the tokens that may be hidden.
-    start: place of the first token that may be hidden.
+    maskable: [b n] bool, the tokens that may be masked.
+    start: position of the first token that may be masked.
 
   Returns:
     Hidden, with m = n - start.

@@ -8,18 +8,18 @@ from jssl.types import Keys
 
 
 def tube_mask(keys: Keys, *, grid: tuple[int, int, int], ratio: float = 0.9) -> Masked:
-  """Hides the same places in all frames, so that nothing can be copied from a neighbour in time.
+  """Masks the same positions in all frames, so that nothing can be copied from neighbouring frames.
 
   Args:
-    keys: [b] one key an example.
+    keys: [b] one key per example.
     grid: (t, rows, columns) in tubelets.
-    ratio: the share of places that is hidden, in [0, 1).
+    ratio: the masked share of positions, in [0, 1).
 
   Returns:
-    `Masked`, over t rows columns tubelets in raster order.
+    `Masked`, over t * rows * columns tubelets in raster order.
 
   Raises:
-    ValueError: if no place would stay.
+    ValueError: if no position would stay visible.
 
   Reference: Tong, Song, Wang, Wang 2022, arXiv:2203.12602, section 3.3 (ratio 0.9).
   """

@@ -1,9 +1,8 @@
-"""Guards: a step whose loss or gradient is not finite, or an outlier, does not change the state.
+"""Guards: steps whose loss or gradient is not finite, or is an outlier, do not change the state.
 
-The guard is part of the step. It looks at the loss and the norm of the gradient on the device, and chooses there between
-the state before the step and the state after it, so the host learns of it when it reads the figures, and need not wait
-for every step. Once a guard has had enough it holds everything still, step number included: what the host then finds
-is the exact state before the step that went wrong, however much later it looks.
+The guard is part of the step. On the device it inspects the loss and the gradient norm, and selects either the state before the step or the
+state after it. The host learns of this when it reads the metrics, and need not wait for every step. Once a guard halts, it freezes the whole
+state including the step number, so the host always finds the exact state before the failed step.
 """
 
 from typing import Any, NamedTuple
@@ -13,17 +12,15 @@ import jax.numpy as jnp
 
 from jssl.types import Array
 
-WINDOW = 100  # steps over which the running mean and variance reach, and before which nothing is called a spike
+WINDOW = 100  # window of the running mean and variance, in steps; spikes are only detected after that many steps
 
 
 class Guard(NamedTuple):
-  """When a step counts as bad, and what follows.
+  """When a step counts as bad, and how bad steps are handled.
 
-  spike: a loss or gradient norm this many standard deviations above its running mean is bad; None for only what is not
-    finite.
-  most: bad steps in a row that are skipped; one more halts the run.
-  returns: how often a halted run goes back to its last checkpoint before it stops for good.
-  collapse: alarms of the health panel in a row that stop the run; None for never.
+  spike: a loss or gradient norm this many standard deviations above its running mean is bad; None: only non-finite values are bad. most: number
+  of consecutive bad steps that are skipped; one more halts the run. returns: how often a halted run returns to its last checkpoint before it
+  stops. collapse: number of consecutive health alarms that stop the run; None for no limit.
   """
 
   spike: float | None = None
@@ -38,19 +35,19 @@ def stop(*, spike: float | None = None, collapse: int | None = None) -> Guard:
 
 
 def skip(*, most: int = 10, spike: float | None = None, collapse: int | None = None) -> Guard:
-  """Leaves out bad steps, and stops after more than `most` in a row.
+  """Skips bad steps, and stops after more than `most` in a row.
 
-  Reference: Kumar et al. 2025, arXiv:2504.02507, section 3, for the z-score of the gradient norm over running moments
-  (ZClip scales such a gradient down; here the step is left out).
+  Reference: Kumar et al. 2025, arXiv:2504.02507, section 3, for the z-score of the gradient norm over running moments (ZClip scales such a
+    gradient down; here the step is skipped).
   """
   return Guard(spike, _least('most', most), collapse=_least('collapse', collapse))
 
 
 def roll_back(*, returns: int = 3, spike: float | None = None, collapse: int | None = None) -> Guard:
-  """Goes back to the last checkpoint, but not back in the data: `returns` times, then stops.
+  """Returns to the last checkpoint without rewinding the data, at most `returns` times, then stops.
 
-  Reference: Chowdhery et al. 2022, arXiv:2204.02311, section 5.1 (PaLM: restart about 100 steps before a spike and pass
-  over the batches that led to it).
+  Reference: Chowdhery et al. 2022, arXiv:2204.02311, section 5.1 (PaLM: restart about 100 steps before a spike and skip the batches that led to
+    it).
   """
   return Guard(spike, returns=_least('returns', returns), collapse=_least('collapse', collapse))
 
@@ -62,16 +59,16 @@ def _least(name: str, value: int | None) -> int | None:
 
 
 def start() -> dict[str, Array]:
-  """What a guard knows before the first step: running moments of [loss, gradient norm], and counts."""
+  """The initial state of a guard: running moments of [loss, gradient norm], and counts."""
   moments = {name: jnp.zeros(2) for name in ('mean', 'variance')}
   counts = {name: jnp.zeros((), jnp.int32) for name in ('seen', 'bad', 'skipped', 'returned')}
   return {**moments, **counts, 'last_bad': jnp.zeros(2), 'halted': jnp.zeros((), bool)}
 
 
 def choose(guard: Guard, state: dict[str, Array], loss: Array, norm: Array, after: Any, before: Any) -> tuple[Any, dict[str, Array]]:
-  """`after` where the step was good and `before` where it was bad, and what the guard knows then.
+  """Selects `after` for a good step and `before` for a bad one. Also returns the new state of the guard.
 
-  A bad step does not count for the running moments; mean and variance move by 1/n up to n = WINDOW, then by 1/WINDOW.
+  Bad steps do not enter the running moments. Their update rate is 1/n up to n = WINDOW, then 1/WINDOW.
   """
   x = jnp.stack([loss, norm]).astype(jnp.float32)
   good = jnp.all(jnp.isfinite(x))

@@ -1,4 +1,4 @@
-"""Memories: what is kept between steps, read by losses and passes, and written from their outputs after each step."""
+"""Memories: state kept between steps, read by losses and passes, and updated from their outputs after each step."""
 
 from collections.abc import Mapping
 
@@ -11,12 +11,12 @@ from jssl.types import Memory
 
 
 def queue(*, size: int) -> Memory:
-  """The last `size` keys, oldest replaced first; starts as random unit vectors (MoCo, NNCLR).
+  """A first-in, first-out queue of `size` keys, initialised with random unit vectors (MoCo, NNCLR).
 
-  Written from the keys, [b d]. Read as [size d].
+  Updated from the keys, [b d]. Read as [size d].
 
   Args:
-    size: number of keys kept; a multiple of the batch size.
+    size: number of keys; a multiple of the batch size.
 
   Reference: He et al. 2020, arXiv:1911.05722, Algorithm 1.
   """
@@ -37,7 +37,7 @@ def queue(*, size: int) -> Memory:
 def centre(*, momentum: float = 0.9) -> Memory:
   """A running mean c <- m c + (1 - m) mean of the teacher's outputs over all views and examples (DINO).
 
-  Written from the outputs of all views, [b p] each. Read as [p].
+  Updated from the outputs of all views, [b p] each. Read as [p].
 
   Reference: Caron et al. 2021, arXiv:2104.14294, Eq. 4.
   """
@@ -53,21 +53,20 @@ def centre(*, momentum: float = 0.9) -> Memory:
 def duals(
   *, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.01, limit: float = 100.0, barrier_limit: float = 10_000.0
 ) -> Memory:
-  """Dual variables of `allo` and the weight of its squared errors, both raised once an update by gradient ascent.
+  """Dual variables of `allo` and the weight of its squared errors, both updated by gradient ascent.
 
   beta <- clip(beta + rate (e1 + e2)/2, +-limit),  b <- min(b + barrier_rate mean max(e1 e2, 0), barrier_limit)
 
-  Written from u of the batch's states, [b d], whose two halves give two estimates. Read as `duals` [d d] and `barrier` [].
+  Updated from u of the batch's states, [b d], whose two halves give two estimates. Read as `duals` [d d] and `barrier` [].
 
   Args:
-    rate: of the duals.
-    barrier: b at the start.
-    barrier_rate: of b.
-    limit: of the duals.
-    barrier_limit: of b.
+    rate: step size for the duals.
+    barrier: initial b.
+    barrier_rate: step size for b.
+    limit: bound for the duals.
+    barrier_limit: bound for b.
 
-  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1; the start and the limits are those of the official
-  code.
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1; the initial values and the limits are those of the official code.
   """
 
   def init(key, u):
@@ -85,19 +84,19 @@ def duals(
 
 
 def multipliers(*, count: int, rate: float, level: float, slack: float | None = None, start: float = 0.0) -> Memory:
-  """A multiplier for each example of the training split, raised where its loss lies above a level (Feasible Learning).
+  """A Lagrange multiplier for each training example, increased if the example's loss exceeds a level (Feasible Learning).
 
   lambda_i <- max(0, lambda_i + rate (loss_i - level - lambda_i / slack))
 
-  Written from losses of the batch's examples [b], and their numbers [b]: of=('loss.NAME', 'batch.example'). Read as [count]; the
-  pass `recall` gives the batch's own.
+  Updated from losses of the batch's examples [b], and their indices [b]: of=('loss.NAME', 'batch.example'). Read as [count]; the pass `recall`
+  selects the entries of a batch.
 
   Args:
-    count: examples of the split.
-    rate: of the ascent.
-    level: epsilon, what each loss is to stay below.
-    slack: alpha, the price of the slack; None for none.
-    start: lambda at first.
+    count: number of examples in the split.
+    rate: step size of the ascent.
+    level: epsilon, the upper bound for each loss.
+    slack: alpha, the cost of the slack; None for no slack.
+    start: initial lambda.
 
   Reference: Ramirez et al., Feasible Learning, AISTATS 2025, arXiv:2501.14912, Algorithm 1 and section 4.
   """
@@ -111,10 +110,10 @@ def multipliers(*, count: int, rate: float, level: float, slack: float | None = 
 
 
 def rows(*, count: int, dim: int, momentum: float = 0.0) -> Memory:
-  """A vector for each example of the training split: v_i <- momentum v_i + (1 - momentum) z_i, scaled to unit length.
+  """A vector for each training example: v_i <- momentum v_i + (1 - momentum) z_i, scaled to unit length.
 
-  Written from z [b dim] and the examples' numbers [b]: of=('views.q[0]', 'batch.example'). Read as [count dim]. Starts as random
-  unit vectors.
+  Updated from z [b dim] and the examples' indices [b]: of=('views.q[0]', 'batch.example'). Read as [count dim]. Initialised with random unit
+  vectors.
 
   Reference: Wu, Xiong, Yu, Lin, CVPR 2018, arXiv:1805.01978, section 3.2.
   """
@@ -126,24 +125,23 @@ def rows(*, count: int, dim: int, momentum: float = 0.0) -> Memory:
 
 
 def centroids(*, count: int, rate: float = 1e-3, threshold: float = 0.4) -> Memory:
-  """Centroids of k-means that follow the batches, from when their embeddings have spread out.
+  """Centroids of online k-means, initialised once the embeddings have spread out.
 
-  c_j <- (1 - rate) c_j + rate mean {h_i : i in the batch, j = argmax_m cos(h_i, c_m)}, as it was where no h_i is assigned to it
+  c_j <- (1 - rate) c_j + rate mean {h_i : i in the batch, j = argmax_m cos(h_i, c_m)}, unchanged if no h_i is assigned to it
 
-  They begin at the first batch whose mean cosine between the views, over all pairs, is at most `threshold`: the first is an example
-  drawn at random, and each next one the example, of those not chosen yet, that is least like the one before.
+  They are initialised from the first batch whose mean cosine between the views, over all pairs, is at most `threshold`: the first centroid is a
+  random example, and each further one is the remaining example with the lowest cosine to the previous one.
 
-  Written from two views of the batch's embeddings, [b d] each, of which the first is clustered. Read as `centroids` [count d],
-  zeros at first, and `started` [] bool.
+  Updated from two views of the batch's embeddings, [b d] each; the first is clustered. Read as `centroids` [count d], zeros before
+  initialisation, and `started` [] bool.
 
   Args:
-    count: of centroids, at most the batch's size.
-    rate: gamma, by which they move; 1 - rate is the momentum.
-    threshold: of the mean cosine.
+    count: number of centroids, at most the batch size.
+    rate: gamma, the update rate; 1 - rate is the momentum.
+    threshold: bound for the mean cosine.
 
-  Reference: Deng, Wan, Yang, Quan, Wang 2023, arXiv:2305.09892, section 3 (clustering). The released code moves centroids by the sum
-  of what is assigned to them, and before the loss of the same batch; there rate = 1e-3, threshold = 0.4 and count = 128 of batches
-  of 512.
+  Reference: Deng, Wan, Yang, Quan, Wang 2023, arXiv:2305.09892, section 3 (clustering). The released code updates centroids by the sum of the
+    assigned embeddings, and before the loss of the same batch; it uses rate = 1e-3, threshold = 0.4 and count = 128 for batches of 512.
   """
 
   def init(key, q, k):
@@ -170,7 +168,7 @@ def centroids(*, count: int, rate: float = 1e-3, threshold: float = 0.4) -> Memo
 
 
 def _far_apart(cosine: jax.Array, first: jax.Array, count: int) -> jax.Array:
-  """Rows [count] of which each is the column least like the row before, of [b b], and none comes twice."""
+  """Rows [count] of the cosines [b b]: each is the column with the lowest cosine to the previous row, without repetition."""
 
   def choose(carry, _):
     last, taken = carry

@@ -1,4 +1,4 @@
-"""Optimisers, as configs name them: optax's, with weight decay on matrices alone."""
+"""Optimisers by their names in configs: those of optax, with weight decay for matrices only."""
 
 import functools
 import logging
@@ -15,11 +15,11 @@ DECAYED = ('kernel', 'embedding', 'lora_a', 'lora_b')
 
 
 def matrices(params: Params) -> Params:
-  """True for kernels and embeddings, false for biases, scales, tokens, positions: what is decayed, and LARS adapts.
+  """True for kernels and embeddings, False for biases, scales, tokens and positions: the mask of weight decay and of LARS.
 
-  A network that has matrices of other names alone, as one of a user's own may, is named in a warning.
+  Warns about a network whose matrices all have other names, which can happen for a user-defined module.
   """
-  # By name, not by rank: a stack of layers gives its biases a second axis.
+  # By name, not by rank: stacked layers give biases a second axis.
   for network, of in params.items() if isinstance(params, Mapping) else ():
     named = [(path[-1].key, x.ndim) for path, x in jax.tree_util.tree_leaves_with_path(of) if path and hasattr(x, 'ndim')]
     if max((n for _, n in named), default=0) > 1 and not any(name in DECAYED for name, _ in named):
@@ -37,14 +37,14 @@ def _not_decayed(network: str) -> None:
 def adamw(
   *, learning_rate: Rate, weight_decay: float = 0.05, b1: float = 0.9, b2: float = 0.999, clip: float | None = None
 ) -> optax.GradientTransformation:
-  """AdamW (Loshchilov & Hutter 2019), gradients cut to a global norm of `clip` first."""
+  """AdamW (Loshchilov & Hutter 2019), after clipping gradients to the global norm `clip`."""
   return _clipped(clip, optax.adamw(learning_rate, b1, b2, weight_decay=weight_decay, mask=matrices))
 
 
 def sgd(
   *, learning_rate: Rate, momentum: float = 0.9, weight_decay: float = 1e-4, nesterov: bool = False, clip: float | None = None
 ) -> optax.GradientTransformation:
-  """Gradient descent with momentum and L2 decay."""
+  """Stochastic gradient descent with momentum and L2 regularisation."""
   decay = optax.add_decayed_weights(weight_decay, matrices)
   return _clipped(clip, optax.chain(decay, optax.sgd(learning_rate, momentum, nesterov)))
 
@@ -52,7 +52,7 @@ def sgd(
 def lars(
   *, learning_rate: Rate, weight_decay: float = 1e-6, momentum: float = 0.9, trust: float = 0.001, clip: float | None = None
 ) -> optax.GradientTransformation:
-  """LARS (You et al. 2017), biases and scales left alone as in SimCLR and BYOL."""
+  """LARS (You et al. 2017), without adaptation and decay of biases and scales, as in SimCLR and BYOL."""
   return _clipped(clip, optax.lars(learning_rate, weight_decay, matrices, trust, momentum=momentum, trust_ratio_mask=matrices))
 
 
@@ -64,7 +64,7 @@ def lamb(
 
 
 def adagrad(*, learning_rate: Rate, clip: float | None = None) -> optax.GradientTransformation:
-  """AdaGrad (Duchi, Hazan, Singer 2011), its sums of squares from 0 on; no decay."""
+  """AdaGrad (Duchi, Hazan, Singer 2011), with accumulators initialised to 0 and no weight decay."""
   return _clipped(clip, optax.adagrad(learning_rate, initial_accumulator_value=0.0, eps=1e-10))
 
 

@@ -1,8 +1,8 @@
-"""Columns of the training split, and orders of its examples, made anew from the networks as training goes on.
+"""Columns and orders of the training split that are recomputed from the networks during training.
 
-A refresh is a factory that takes its options and returns a `Refresh`: `columns(data)` says what it adds to an example, and
-`make(represent, networks, data, key)` makes it, as arrays with one entry an example. 'order' is no column: batches from then on
-are consecutive runs of it.
+A refresh is a factory that takes options and returns a `Refresh`: `columns(data)` gives the columns that it adds, and `make(represent,
+networks, data, key)` computes them, as arrays with one entry per example. 'order' is not a column: subsequent batches are consecutive parts of
+this order.
 """
 
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from jssl.metrics.ranking import products
 from jssl.ops.rows import over_rows, take
 from jssl.types import Column, Data, Examples, Key, Refresh
 
-_AT_ONCE = 512  # examples that are embedded, or compared, in one call
+_AT_ONCE = 512  # examples that are embedded, or compared, per call
 
 
 def embedded(represent: Callable, data: Data, column: str, by: str | None = None) -> np.ndarray:
-  """Unit-length features [n d] of a column of the training split, as `represent` makes them of the data's own input.
+  """Unit-length features [n d] of a column of the training split, computed by `represent` as if it were the data's input column.
 
-  Of several processes each reads and computes a share of the split, so that all must call this.
+  Each of several processes reads and computes a share of the split, so all processes must call this.
 
   Args:
-    by: a network that takes the encoder's place, or 'tf_idf' for the counts of a column of token ids; None for the encoder.
+    by: a network to use instead of the encoder, or 'tf_idf' for the counts of a column of token ids; None for the encoder.
   """
   rows = data.splits['train']
   if by == 'tf_idf':
@@ -40,7 +40,7 @@ def embedded(represent: Callable, data: Data, column: str, by: str | None = None
 
 
 def tf_idf(rows: Examples, name: str, column: Column) -> np.ndarray:
-  """Unit vectors [n v] of the counts of a column of token ids, each 1 + log count, times log of how rare the token is.
+  """Unit vectors [n v] of the counts of a column of token ids, each log(1 + count) times the inverse document frequency.
 
   Reference: Salton, Buckley, Information Processing and Management 1988, doi:10.1016/0306-4573(88)90021-0.
   """
@@ -54,11 +54,11 @@ def tf_idf(rows: Examples, name: str, column: Column) -> np.ndarray:
 
 
 def clusters(*, count: int, column: str | None = None) -> Refresh:
-  """The cluster of each example's features, by k-means: column `cluster`, int32.
+  """The k-means cluster of each example's features: column `cluster`, int32.
 
   Args:
-    count: clusters.
-    column: what is embedded; None for the data's input.
+    count: number of clusters.
+    column: the column to embed; None for the data's input.
 
   Reference: Caron, Bojanowski, Joulin, Douze, ECCV 2018, arXiv:1807.05520, section 3 (clusters as labels).
   """
@@ -71,14 +71,14 @@ def clusters(*, count: int, column: str | None = None) -> Refresh:
 
 
 def cluster_batches(*, size: int, columns: tuple[str, str], by: str | None = None) -> Refresh:
-  """An order in which batches are clusters of pairs that are alike, so that the others of a batch are hard negatives.
+  """An order in which batches are clusters of similar pairs, so that in-batch negatives are hard negatives.
 
-  Each pair is the two embeddings side by side. Clusters are cut, and what is left of them joined, so that all have `size`.
+  A pair is represented by its two concatenated embeddings. Clusters are split and their remainders merged, so that all have `size`.
 
   Args:
-    size: examples in a batch.
-    columns: of queries and of documents.
-    by: the surrogate whose features these are, as in `embedded`.
+    size: examples per batch.
+    columns: the columns of queries and of documents.
+    by: the surrogate that computes the features, as in `embedded`.
 
   Reference: Morris, Rush, 2024, arXiv:2410.02525, section 3.1.
   """
@@ -86,7 +86,7 @@ def cluster_batches(*, size: int, columns: tuple[str, str], by: str | None = Non
   def make(represent, networks, data: Data, key: Key):
     z = np.concatenate([embedded(represent, data, name, by) for name in columns], 1)
     cluster, centres = k_means(z, max(1, len(z) // size), key)
-    by_place = np.argsort(centres @ centres[0])  # neighbouring clusters share the batches that their remainders fill
+    by_place = np.argsort(centres @ centres[0])  # neighbouring clusters share the batches filled with their remainders
     place = np.argsort(by_place)[cluster]
     return {'order': np.argsort(place, kind='stable').astype(np.int32)}
 
@@ -94,14 +94,14 @@ def cluster_batches(*, size: int, columns: tuple[str, str], by: str | None = Non
 
 
 def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name: str = 'negatives', by: str | None = None) -> Refresh:
-  """The passages most like a query that are not its own: a column of `count` of them, as they are in the passage column.
+  """The `count` passages most similar to a query, other than its own: a column of rows of the passage column.
 
   Args:
-    count: how many.
-    query, passage: columns.
-    skip: of the most similar ones, how many are left out, as they may well be right.
-    name: of the column, [count ...].
-    by: what finds them, as in `embedded`.
+    count: number of negatives.
+    query, passage: names of the columns.
+    skip: number of the most similar passages to skip, since they may be relevant.
+    name: name of the new column, [count ...].
+    by: the encoder for the search, as in `embedded`.
 
   Reference: Xiong et al. (ANCE), ICLR 2021, arXiv:2007.00808, section 3.
   """
@@ -118,7 +118,7 @@ def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name:
     for start in range(0, len(q), _AT_ONCE):
       score = products(q[start : start + _AT_ONCE], p)
       own = np.arange(start, start + len(score))
-      score[text[own][:, None] == text] = -np.inf  # its own passage, wherever it stands
+      score[text[own][:, None] == text] = -np.inf  # its own passage, and copies of it
       found.append(np.argsort(-score, 1, kind='stable')[:, skip : skip + count])
     return {name: whole[np.concatenate(found)]}
 
@@ -126,13 +126,13 @@ def hard_negatives(*, count: int, query: str, passage: str, skip: int = 0, name:
 
 
 def k_means(z: np.ndarray, count: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
-  """Cluster [n] of each row of [n d], and the centres."""
+  """Cluster [n] of each row of [n d], and the cluster centres."""
   from sklearn.cluster import KMeans
   from threadpoolctl import threadpool_limits
 
   if not 1 <= count <= len(z):
     raise ValueError(f'{count} clusters of {len(z)} examples were asked for; give 1 to {len(z)}')
   seed = int(np.asarray(jax.random.bits(key, (), jnp.uint32)) % (2**31))
-  with threadpool_limits(1):  # several threads add up in an order of their own, and a resumed run would not end in the same bits
+  with threadpool_limits(1):  # several threads sum in varying order, and a resumed run would not reproduce the same bits
     fit = KMeans(count, n_init=1, random_state=seed).fit(z)
   return fit.labels_, fit.cluster_centers_

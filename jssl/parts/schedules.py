@@ -1,4 +1,4 @@
-"""Values that change with the step: learning rates, teacher momenta, temperatures, weights."""
+"""Schedules: values that change with the step, such as learning rates, teacher momenta, temperatures and weights."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Duration = int | float | str  # 500 (steps), '5 epochs' or '10%'
 
 
 class Schedule(NamedTuple):
-  """A value that depends on the step. Any number in a config may be one."""
+  """A value that depends on the step. Any number in a config may be a schedule."""
 
   at: Callable[[Array], Array]
 
@@ -22,7 +22,7 @@ class Schedule(NamedTuple):
 
 
 def duration(value: Duration, *, steps: int, epoch: int) -> float:
-  """A span of training in steps: 500, '500 steps', '5 epochs' (of `epoch` steps each) or '10%' (of all `steps`)."""
+  """Converts a duration to steps: 500, '500 steps', '5 epochs' (of `epoch` steps each) or '10%' (of all `steps`)."""
   if isinstance(value, int | float) and not isinstance(value, bool):
     return value
   match = re.fullmatch(r'\s*([0-9.]+)\s*(%|epochs?|steps?)\s*', str(value))
@@ -33,7 +33,7 @@ def duration(value: Duration, *, steps: int, epoch: int) -> float:
 
 
 def cosine(*, peak: float, end: float = 0.0, warmup: Duration = 0, steps: int, epoch: int) -> Schedule:
-  """Linear from 0 to `peak` over `warmup`, then half a cosine to `end` at the last step (Loshchilov & Hutter 2017)."""
+  """Linear warm-up from 0 to `peak` over `warmup`, then cosine decay to `end` at the last step (Loshchilov & Hutter 2017)."""
   warm = duration(warmup, steps=steps, epoch=epoch)
 
   def at(step):
@@ -44,13 +44,13 @@ def cosine(*, peak: float, end: float = 0.0, warmup: Duration = 0, steps: int, e
 
 
 def linear(*, start: float, end: float, over: Duration = '100%', steps: int, epoch: int) -> Schedule:
-  """A straight line from `start` to `end`, reached after `over`, and `end` from then on."""
+  """Linear from `start` to `end` over the duration `over`, then constant."""
   length = duration(over, steps=steps, epoch=epoch)
   return Schedule(lambda step: start + (end - start) * jnp.clip(step / max(length, 1), 0, 1))
 
 
 def rise(*, start: float, end: float = 1.0, steps: int, epoch: int) -> Schedule:
-  """Half a cosine from `start` to `end`: a teacher's momentum, end - (end - start)(cos(pi step/steps) + 1)/2.
+  """Cosine schedule from `start` to `end`, for a teacher's momentum: end - (end - start)(cos(pi step/steps) + 1)/2.
 
   Reference: Grill et al. 2020, arXiv:2006.07733, section 3.2.
   """
@@ -59,24 +59,24 @@ def rise(*, start: float, end: float = 1.0, steps: int, epoch: int) -> Schedule:
 
 
 def constant(*, value: float, steps: int = 0, epoch: int = 0) -> Schedule:
-  """The same value at every step."""
+  """A constant value."""
   del steps, epoch
   return Schedule(lambda step: jnp.float32(value))
 
 
 def switch(*, before: float, after: float, at: Duration, steps: int, epoch: int) -> Schedule:
-  """`before`, and from step `at` on `after`: a loss that begins or ends within a phase."""
+  """`before`, then `after` from step `at` on, for a loss that starts or ends within a phase."""
   start = duration(at, steps=steps, epoch=epoch)
   return Schedule(lambda step: jnp.where(step < start, before, after))
 
 
 def value_at(value: Any, step: Array) -> Any:
-  """The number behind `value` at `step`, a plain number staying itself."""
+  """The value of `value` at `step`; a plain number is returned unchanged."""
   return value(step) if isinstance(value, Schedule) else value
 
 
 def at(function: Callable, step: Array) -> Callable:
-  """`function` with the schedules among its bound keywords, and theirs, replaced by their values at `step`."""
+  """`function` with all schedules in its bound keywords, nested ones included, replaced by their values at `step`."""
   if not isinstance(function, partial):
     return function
   options = {name: at(v, step) if isinstance(v, partial) else value_at(v, step) for name, v in function.keywords.items()}

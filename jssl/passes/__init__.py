@@ -1,1 +1,1 @@
-"""Passes: ways of a batch through networks, with named outputs."""
+"""Passes: forward computations of a batch through networks, with named outputs."""

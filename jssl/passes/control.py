@@ -1,7 +1,7 @@
 """Passes over windows of trajectories.
 
-Windows are as `envs.rollouts` makes them: action t leads from observation t to observation t + 1, unless `done` t is set
-and an episode ended there.
+Windows have the format of `envs.rollouts`: action t leads from observation t to observation t + 1, unless `done` t is set, where an episode
+ended.
 """
 
 import functools
@@ -14,18 +14,18 @@ from jssl.types import Array, Batch, Call, Pass, Ref
 
 
 def over_time(net, x: Array) -> Array:
-  """A network of single observations on [b t ...], time folded into the batch: pooled features [b t d]."""
+  """Applies a network for single observations to [b t ...], with time folded into the batch: pooled features [b t d]."""
   return net(x.reshape(-1, *x.shape[2:])).pooled.reshape(*x.shape[:2], -1)
 
 
 def part_of(nets, path: str):
-  """A network by name, or a part of one: 'q.code'."""
+  """A network by name, or a submodule of one: 'q.code'."""
   name, *parts = path.split('.')
   return functools.reduce(getattr, parts, nets[name])
 
 
 def alive(batch: Batch) -> Array:
-  """[b t] true where step t belongs to the episode that the window began in; step 0 always does."""
+  """[b t] True where step t belongs to the episode in which the window began; always True for step 0."""
   ended = jnp.cumsum(batch['done'], 1)
   return jnp.concatenate([jnp.ones_like(ended[:, :1]), ended[:, :-1] == 0], 1).astype(bool)
 
@@ -42,17 +42,17 @@ def trajectory(
   """The states of a window, each observation encoded by itself, and what was done and came of it.
 
   Args:
-    encoder: of one observation.
-    observation: [b t ...], the window's own or a view of it.
-    times: the steps that are encoded; None for all.
-    action: network that codes actions, or a part of one: 'q.code'; None for the actions as they are.
+    encoder: network for one observation.
+    observation: [b t ...], of the window or a view of it.
+    times: the steps to encode; None for all.
+    action: network that encodes actions, or a submodule of one: 'q.code'; None for raw actions.
     horizon: number of actions and rewards; None for all.
-    discount: of the rewards.
+    discount: discount of the rewards.
 
-  Gives:
-    states [b t d]; target [b t d], by the teacher where there is one, with no gradient then; alive [b t] bool, true for steps of
-    the episode that the window began in; actions [b h*d], all codes side by side; returns [b], the discounted sum of rewards;
-    reached [b], 1 where the episode reaches step `horizon` and else 0.
+  Outputs:
+    states [b t d]; target [b t d], by the teacher without gradient, or by the trained network if there is no teacher; alive [b t] bool, True
+    for steps of the episode in which the window began; actions [b h*d], concatenated codes; returns [b], the discounted sum of rewards; reached
+    [b], 1 if the episode reaches step `horizon`, else 0.
   """
 
   def run(call: Call):
@@ -90,16 +90,16 @@ def latent_rollout(
 ) -> Pass:
   """From the first state on, each next one is predicted from the one predicted before and the action.
 
-  z_0 = f(o_0), z_k = h(z_k-1, psi(a_k-1)); predictor(heads(z_k)) is held against heads'(f'(o_k)), k = 1 .. horizon, by the
-  target networks, or by the trained ones where the method has no teacher. Stop-gradients belong to the objective.
+  z_0 = f(o_0), z_k = h(z_k-1, psi(a_k-1)); predictor(heads(z_k)) is compared with heads'(f'(o_k)), k = 1 .. horizon, by the target networks, or
+  by the trained ones if the method has no teacher. The objective applies stop-gradients.
 
   Args:
-    horizon: how many, less than a window's.
-    target: the network whose features are predicted, where it is another than `encoder`: pixels as they are, say.
-    heads: networks applied in turn to both sides.
-    predictor: a head of the predicted side alone.
+    horizon: number of steps, less than the length of a window.
+    target: the network whose features are predicted, if other than `encoder`, for example raw pixels.
+    heads: networks applied in order to both sides.
+    predictor: a head for the predicted side only.
 
-  Gives:
+  Outputs:
     prediction [b k d], target [b k d], alive [b k] bool.
   """
 
@@ -126,14 +126,14 @@ def q_values(
   """Q of the first state of a window, and what it is held against: rewards of `horizon` steps and Q of the state then.
 
   Args:
-    horizon: n, less than a window's; rewards are summed up to the end of the episode.
+    horizon: n, less than the length of a window; rewards are summed up to the end of the episode.
     discount: gamma.
     head: features -> Q of every action.
-    observation: [b t ...], the window's own or a view of it.
+    observation: [b t ...], of the window or a view of it.
 
-  Gives:
-    q_values [b a], of the first state; next_online [b a] and next_target [b a], of the state reached, by the trained and the
-    target network; actions [b]; rewards [b], discounted and summed; discounts [b], 0 where the episode has ended.
+  Outputs:
+    q_values [b a] of the first state; next_online [b a] and next_target [b a] of the state reached, by the trained and the target network;
+    actions [b]; rewards [b], discounted and summed; discounts [b], 0 where the episode has ended.
   """
 
   def run(call: Call):

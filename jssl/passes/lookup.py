@@ -1,4 +1,4 @@
-"""Passes that look vectors up by number."""
+"""Passes with embedding look-ups."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ def lookup(*, sampler: Sampler, networks: Mapping[str, str]) -> Pass:
   """Vectors are looked up by the numbers that a sampler draws.
 
   Args:
-    sampler: (keys, batch) -> name -> numbers, or anything else.
-    networks: name -> the network that its numbers are looked up in; what is not named passes as it is.
+    sampler: (keys, batch) -> name -> ids, or other arrays.
+    networks: name -> the network that embeds these ids; other arrays are returned unchanged.
 
-  Gives:
-    What the sampler draws, by its names, looked up.
+  Outputs:
+    The arrays of the sampler, by its names, embedded.
   """
 
   def run(call: Call):
@@ -28,10 +28,10 @@ def triples(*, negatives: Negatives, entities: str = 'backbone', relations: str 
 
   Args:
     negatives: (keys, batch, entities=...) -> heads and tails of the corrupted triples, [b k] each.
-    entities: the table of entities; has a `.count`.
+    entities: the embedding table of entities; has a `.count`.
     relations: (h, relation, t) -> scores.
 
-  Gives:
+  Outputs:
     positive [b], negatives [b k].
   """
 

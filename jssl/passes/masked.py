@@ -1,4 +1,4 @@
-"""Passes in which part of the input is hidden from a network over patches, frames or tubelets."""
+"""Passes that mask part of the input of a network over patches, frames or tubelets."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,21 +26,21 @@ def masked_encode(
   """Views with some of their patches hidden, through a backbone that sees the others alone.
 
   Args:
-    mask: (keys, grid=...) -> `Masked` or `Blocks`; one for all views or one a view.
+    mask: (keys, grid=...) -> `Masked` or `Blocks`; one for all views or one per view.
     view: draws the views, or
-    on: an output that has been drawn already.
-    time: level of noise [b], for a backbone that takes it.
+    on: an output with views that are drawn already.
+    time: noise level [b], for a backbone that takes it.
     encoder: the backbone, with a `grid` and a `patch`.
-    hide: 'drop', so that only visible patches are encoded, or 'replace', by a learned token, so that all are.
-    target_view: a view that is not encoded, and whose patches are `patches`: the same image at another resolution.
-    teacher_views: views that the teacher encodes, where there is one, without dropout or drop path.
+    hide: 'drop' encodes visible patches only; 'replace' encodes all, with masked ones replaced by a learned token.
+    target_view: a view that is not encoded and gives `patches`, such as the same image at another resolution.
+    teacher_views: views that the teacher encodes, if there is one, without dropout or drop path.
 
-  Gives, of one view as they are and of several for each view:
-    tokens: [b m d], or [b n d] where hidden patches are replaced.
+  Outputs, plain for one view and per view for several:
+    tokens: [b m d], or [b n d] if masked patches are replaced.
     pooled: [b d], the mean of the tokens.
     x: the view. patches: [b n p], its patches, or those of the target view.
     time: [b], 0 unless given.
-    mask: [b n] bool, True = hidden; keep, hidden, restore, targets, weight: what else the mask returned.
+    mask: [b n] bool, True = masked; keep, hidden, restore, targets, weight: the other fields of the mask.
   """
   if hide not in ('drop', 'replace'):
     raise ValueError(f"hide is {hide!r}; choose 'drop' or 'replace'")
@@ -73,14 +73,14 @@ def masked_encode(
 
 
 def sides_of(net: Any, x: Array) -> tuple[int, ...]:
-  """The sides of a patch of `x` [b *grid c].
+  """The side lengths of a patch of `x` [b *grid c].
 
   Raises:
-    ValueError: x has another grid of patches than the network, from whose grid masks and decoders take their places.
+    ValueError: if the patch grid of x is not that of the network, which defines the positions of masks and decoders.
   """
   sides = patch_sides(net.patch, len(net.grid))
   grid = tuple(side / p for side, p in zip(x.shape[1:], sides, strict=False))
-  if grid != tuple(net.grid) and not getattr(net, 'stem', 0):  # a ViT with a stem says itself that it cannot hide patches
+  if grid != tuple(net.grid) and not getattr(net, 'stem', 0):  # a ViT with a stem raises its own error, that it cannot mask patches
     shape = lambda of: ' x '.join(map(str, of))
     whole = tuple(n * p for n, p in zip(net.grid, sides, strict=True))
     raise ValueError(
@@ -105,15 +105,15 @@ def masked_and_noised(
     view: draws one view.
     noise: (keys, x) -> `Noised`.
     mask: (keys, grid=...) -> `Masked`, one for each of the two parts.
-    clean: the share of the first part, a whole number of examples of each micro-batch.
+    clean: the share of the first part, which must be a whole number of examples in each micro-batch.
     encoder: (x, keep=places, time=levels) -> Features, with a `grid` and a `patch`.
-    decoder: (tokens, restore, time) -> what is predicted of each patch.
+    decoder: (tokens, restore, time) -> the prediction for each patch.
 
-  Gives:
-    out: [b n e]. patches: [b n p], those of the view. noise: [b n p], 0 for the first part.
-    mask: [b n] bool, True = hidden. clean: [b] bool, True = of the first part.
+  Outputs:
+    out: [b n e]. patches: [b n p], the patches of the view. noise: [b n p], 0 for the first part.
+    mask: [b n] bool, True = masked. clean: [b] bool, True = in the first part.
 
-  Reference: Hansen-Estruch et al. 2024, arXiv:2406.17688, section 3; the official code splits the batch in this way.
+  Reference: Hansen-Estruch et al. 2024, arXiv:2406.17688, section 3; the official code splits the batch in the same way.
   """
 
   def run(call: Call):
@@ -142,17 +142,17 @@ def masked_and_noised(
 def jepa(*, context: Ref, keep: Ref, targets: Ref, weight: Ref, x: Ref, encoder: str = 'backbone', predictor: str = 'predictor') -> Pass:
   """From the tokens of a context block, a predictor tells the teacher's tokens in each of several other blocks.
 
-  Each block is predicted by itself: mask tokens of different blocks do not see each other.
+  Blocks are predicted separately: mask tokens of different blocks do not attend to each other.
 
   Args:
     context: tokens [b m d] of the context.
-    keep: their places [b m].
-    targets: places [b k t] of k blocks.
-    weight: [b k t], 0 where a block repeats a patch to fill up.
+    keep: positions of these tokens [b m].
+    targets: positions [b k t] of k blocks.
+    weight: [b k t], 0 for patches that are repeated as padding.
     x: the whole input, which the teacher encodes.
-    predictor: (context tokens, context places, target places [b t]) -> [b t d].
+    predictor: (context tokens, context positions, target positions [b t]) -> [b t d].
 
-  Gives:
+  Outputs:
     prediction, target: [b k*t d], targets normalised over their features. mask: [b k*t] bool.
   """
 

@@ -10,10 +10,10 @@ def noise(*, on: Ref, noise: Noise) -> Pass:
   """Noise of a random level, as diffusion adds it.
 
   Args:
-    on: what it is added to, [b ...].
+    on: the array to add noise to, [b ...].
     noise: (keys, x) -> `Noised`.
 
-  Gives:
+  Outputs:
     x [b ...], noise [b ...], time [b].
   """
   return Pass(lambda call: noise(call.key('noise'), call.read(on))._asdict(), ('x', 'noise', 'time'))
@@ -24,8 +24,8 @@ def gaussian(*, mean: Ref, log_variance: Ref) -> Pass:
 
   Reference: Kingma, Welling, ICLR 2014, arXiv:1312.6114, section 2.4.
 
-  Gives:
-    z: [b d]. prior: [b d], a draw from N(0, I) beside it.
+  Outputs:
+    z: [b d]. prior: [b d], an independent sample from N(0, I).
   """
 
   def run(call: Call):

@@ -1,4 +1,4 @@
-"""Passes over token ids: some are hidden, replaced, or written one after the other."""
+"""Passes over token ids: masked, replaced, or autoregressive."""
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +11,18 @@ from jssl.types import Array, Call, Keys, Pass, Ref, TokenMask, fold
 def masked_lm(*, mask: TokenMask, column: str = 'ids', encoder: str = 'backbone', head: str = 'lm', decoder: str | None = None) -> Pass:
   """Hidden tokens are replaced by [MASK], and predicted from the tokens around them.
 
-  Logits are computed at hidden places alone: over a vocabulary they are the largest thing there is.
+  Logits are computed at masked positions only: logits over a vocabulary are the largest arrays.
 
   Args:
-    mask: (keys, which tokens may be hidden [b n]) -> `Hidden`.
-    column: of ids.
-    encoder: (ids, mask) -> Features, with a `table`.
+    mask: (keys, tokens that may be masked [b n]) -> `Hidden`.
+    column: column of ids.
+    encoder: (ids, mask) -> Features; has a `table`.
     head: (tokens, table) -> logits.
-    decoder: with it the encoder sees the other tokens alone, and [MASK] enters at the decoder, tokens [b n d] -> [b n d]; the
-      encoder has `embed`, `encode` and `mask_id` then.
+    decoder: if given, the encoder reads the unmasked tokens only, and [MASK] enters at the decoder, tokens [b n d] -> [b n d]; the encoder then
+      needs `embed`, `encode` and `mask_id`.
 
-  Gives:
-    logits [b m v], labels [b m], valid [b m] bool, at m hidden places; mask [b n] bool, True = hidden; tokens [b n d].
+  Outputs:
+    logits [b m v], labels [b m], valid [b m] bool, at m masked positions; mask [b n] bool, True = masked; tokens [b n d].
   """
 
   def run(call: Call):
@@ -33,7 +33,7 @@ def masked_lm(*, mask: TokenMask, column: str = 'ids', encoder: str = 'backbone'
       tokens = net(ids, mask=hidden.mask, keys=keys).tokens
     else:
       real = facts.real(ids)
-      # Not to be attended to is, for the others, not to be there; shapes stay static.
+      # Excluding tokens from attention has the same effect on the others as removing them, with static shapes.
       x = net.encode(net.embed(ids, keys=keys), real & ~hidden.mask, keys=keys).tokens
       x = jnp.where(hidden.mask[..., None], net.embed(jnp.full_like(ids, net.mask_id)), x)
       tokens = call.nets[decoder](x, mask=real, keys=call.key('decoder'))
@@ -47,13 +47,13 @@ def replace_tokens(*, mask: TokenMask, column: str = 'ids', generator: str = 'ge
   """A generator fills hidden tokens in; no gradient reaches it.
 
   Args:
-    mask: (keys, which tokens may be hidden [b n]) -> `Hidden`.
-    column: of ids.
+    mask: (keys, tokens that may be masked [b n]) -> `Hidden`.
+    column: column of ids.
     generator, head: as encoder and head of `masked_lm`.
-    sample: draw from the generator's distribution; otherwise its most likely token is taken.
+    sample: sample from the generator's distribution; otherwise take its most likely token.
 
-  Gives:
-    ids [b n], replaced [b n] bool where they differ from the original, real [b n] bool where they are tokens.
+  Outputs:
+    ids [b n], replaced [b n] bool where they differ from the original, real [b n] bool where they are not padding.
   """
 
   def run(call: Call):
@@ -82,17 +82,17 @@ def seq2seq(
   """A decoder that attends to what an encoder made of one text predicts the tokens of another.
 
   Args:
-    text: column of ids that are predicted, [b m].
+    text: column of ids to predict, [b m].
     source: column of ids that the encoder reads, [b n].
-    context: [b d], a vector that the decoder attends to instead.
-    shift: each token is predicted from those before it, the first being known; otherwise all are predicted at once from
-      embeddings that `drop` has thinned out, through which no gradient flows.
-    drop: rate of dropout of the embedded text.
-    encoder: with `embed` and `table`.
+    context: [b d], a vector that the decoder attends to instead of encoder states.
+    shift: predict each token from the previous ones, given the first; otherwise predict all at once from their embeddings, with dropout `drop`
+      and without gradient.
+    drop: dropout rate of the embedded text.
+    encoder: has `embed` and `table`.
     decoder: (embedded [b m d], context [b n d], mask, context_mask) -> [b m d].
     head: (tokens, table) -> logits.
 
-  Gives:
+  Outputs:
     logits [b m v], labels [b m], valid [b m] bool.
   """
 
@@ -123,16 +123,16 @@ def causal_lm(
   """A language model that looks backwards predicts the tokens of one text, or of several.
 
   Args:
-    columns: of ids, [b n]; several are views.
-    start: place of the first token that is predicted; None for the column's own, and at least 1.
-    roll: the tokens from `start` on are those of the example this many places further in the whole batch, around its end: a question
-      is followed by the answer to another one, as KTO's reference point asks for.
-    encoder: with `logits`; the teacher's copy is the reference.
-    dropout: whether the trained network drops out; the reference never does.
+    columns: columns of ids, [b n]; several become views.
+    start: position of the first predicted token, at least 1; None for the `start` of the column.
+    roll: take the tokens from `start` on from the example this many rows further in the whole batch, cyclically: a question is followed by the
+      answer to another one, as required by KTO's reference point.
+    encoder: has `logits`; the teacher's copy is the reference.
+    dropout: whether the trained network uses dropout; the reference never does.
 
-  Gives, of one column as they are and of several for each:
-    logits [b m v], labels [b m], valid [b m] bool, log_prob [b], the sum over the tokens, padding left out; reference [b], the
-    same by the teacher; length [b], the number of tokens.
+  Outputs, plain for one column and per column for several:
+    logits [b m v], labels [b m], valid [b m] bool, log_prob [b], the sum over the tokens without padding; reference [b], the same by the
+    teacher; length [b], the number of tokens.
   """
   names = (columns,) if isinstance(columns, str) else tuple(columns)
 
@@ -160,23 +160,23 @@ def causal_lm(
 
 
 def further(call: Call, places: int) -> Array:
-  """Which example of the whole batch is so many places further than each one, around the end: [b]."""
+  """For each example, the index of the example `places` rows further in the whole batch, cyclically: [b]."""
   same = lambda column: call.batch[column][:, None] == call.read(f'whole.batch.{column}')
   here = jnp.argmax(same('example') & same('epoch'), 1)
   return (here + places) % len(call.read('whole.batch.example'))
 
 
 def next_logits(net, decoder, head, context: Array, seen: Array | None, y: Array, real: Array, keys: Keys | None = None) -> Array:
-  """Logits [b m v] of the tokens that follow each of y [b m], after a context [b n d]; `real` [b m] and `seen` [b n] are tokens."""
+  """Logits [b m v] of the tokens that follow each of y [b m], given a context [b n d]; `real` [b m] and `seen` [b n] exclude padding."""
   tokens = decoder(net.embed(y, keys=keys), context, mask=real, context_mask=seen, keys=None if keys is None else fold(keys, 1))
   return head(tokens, net.table)
 
 
 def log_probability(logits: Array, labels: Array, valid: Array) -> Array:
-  """Log-probability [b] of those labels [b m] that are valid [b m]."""
+  """Sum of the log-probabilities of the labels [b m] that are valid [b m]: [b]."""
   return jnp.sum(jnp.where(valid, pick(jax.nn.log_softmax(logits), labels), 0), 1)
 
 
 def at_places(x: Array, places: Array) -> Array:
-  """x [b n ...] at places [b m] -> [b m ...]."""
+  """x [b n ...] at positions [b m] -> [b m ...]."""
   return jnp.take_along_axis(x, places.reshape(*places.shape, *[1] * (x.ndim - 2)), 1)

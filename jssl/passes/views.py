@@ -1,4 +1,4 @@
-"""Passes that run views, columns and outputs of other passes through networks."""
+"""Passes that apply networks to views, columns and outputs of other passes."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -28,25 +28,26 @@ def embed(
 ) -> Pass:
   """Views of each example through a backbone and heads: q by the trained networks, k by the target networks.
 
-  q_i = predictor(heads(tower(view_i))),   k_j = heads(tower(view_j)) by the teacher, or by the trained networks where there is
-  none. Views of one tower and one shape run through it in one call, so that batch norm sees them together.
+  q_i = predictor(heads(tower(view_i))),   k_j = heads(tower(view_j)) by the teacher, or by the trained networks if there is no teacher. Views
+  with the same tower and shape are passed in one call, so that batch
+  norm computes joint statistics.
 
   Args:
     view: draws the views.
-    towers: the network of each view, one name for all or one a view.
-    heads: networks applied in turn to the features; where towers have heads of their own, tower -> networks.
-    predictor: a head of the trained side alone.
-    features: what goes through the heads: 'pooled' [b d] or 'tokens' [b n d].
+    towers: the network of each view; one name for all or one per view.
+    heads: networks applied in order to the features; for separate heads per tower, tower -> networks.
+    predictor: a head for the trained side only.
+    features: input of the heads: 'pooled' [b d] or 'tokens' [b n d].
     unit: scale q and k to unit length.
-    teacher_views: the teacher is given the first views alone, as in multi-crop; None for all.
-    teacher_dropout: the teacher's networks drop out too.
+    teacher_views: number of first views that the teacher encodes, as in multi-crop; None for all.
+    teacher_dropout: use dropout in the teacher too.
 
-  Gives, for each view:
+  Outputs, for each view:
     x: the view itself.
     q, k: [b d] or [b n d].
-    score: [b], the first feature of q: where the heads end in one number.
-    pooled, tokens, layers: of the trained backbone, as in `Features`, layers as [b l n d].
-    pooled_layers: [b l d], the means of every block's tokens; of ids, padding left out.
+    score: [b], the first feature of q, for heads with a scalar output.
+    pooled, tokens, layers: `Features` of the trained backbone, with layers as [b l n d].
+    pooled_layers: [b l d], the mean over the tokens of every block, without padding for ids.
   """
   if features not in ('pooled', 'tokens'):
     raise ValueError(f"features is {features!r}; choose 'pooled' or 'tokens'")
@@ -95,22 +96,22 @@ def encode(
   """A backbone on one input: a column, or what another pass gives.
 
   Args:
-    on: its input.
+    on: the input.
     network: the backbone.
-    embedder: of token ids: the network whose `embed` they go through first; `network` itself by default.
-    first_token: [b d], takes the place of the first token's embedding.
-    keep: places [b m] of the tokens that it sees.
-    mask: tokens that are replaced by a learned one.
-    time: level of noise [b].
-    types, visible: of token ids: their types [b n], and which of them each of them sees, [b n n] bool.
-    context: vectors that a contextual network reads beside its input: those of all examples, [B d], from an output that begins with
-      'whole.', or [b m d].
-    teacher: the teacher's copy, without dropout and with no gradient.
-    last_layers: how many of the last layers `averaged` is the mean of.
+    embedder: for token ids: the network whose `embed` is applied first; by default `network`.
+    first_token: [b d], replaces the embedding of the first token.
+    keep: positions [b m] of the tokens to encode.
+    mask: tokens to replace by a learned one.
+    time: noise level [b].
+    types, visible: for token ids: token types [b n], and an attention mask [b n n] bool.
+    context: additional input vectors of a contextual network: those of all examples, [B d], from a reference that begins with 'whole.', or [b m
+      d].
+    teacher: use the teacher's copy, without dropout and gradient.
+    last_layers: number of last layers for the mean `averaged`.
 
-  Gives:
-    tokens, pooled, layers: as in `Features`, layers as [b l n d].
-    averaged: [b n d], the mean of the last layers, each normalised over its features first; without a class token.
+  Outputs:
+    tokens, pooled, layers: as in `Features`, with layers as [b l n d].
+    averaged: [b n d], the mean of the last layers, each first normalised over features; without a class token.
     normalized: [b n d], the tokens normalised over their features.
     first: [b d], the first token.
   """
@@ -149,15 +150,15 @@ def apply(
   """A network on what other passes give: a decoder on tokens, a head on features, a predictor on a state and an action.
 
   Args:
-    network: its name, or several that are applied in turn, of which the first takes all inputs.
-    on: its inputs, in order. Where some have views it is applied to each view, with what has none as it is.
-    by_view: the networks are one a view, and are not applied in turn.
-    teacher: the teacher's copies, with no gradient.
-    teacher_views: views for which they are the teacher's.
+    network: one name, or several applied in order; the first takes all inputs.
+    on: its inputs, in order. If some have views, it is applied to each view, together with the inputs without views.
+    by_view: the networks are one per view, not applied in order.
+    teacher: use the teacher's copies, without gradient.
+    teacher_views: views for which the teacher's copies are used.
 
-  Gives:
-    out: [b ...], for each view where the inputs have views.
-    score: [b], its first feature.
+  Outputs:
+    out: [b ...], for each view if the inputs have views.
+    score: [b], the first feature of `out`.
   """
   chain = (network,) if isinstance(network, str) else tuple(network)
   refs = (on,) if isinstance(on, str) else tuple(on)
@@ -187,12 +188,12 @@ def cross(*, each: Ref, all: Ref, network: str | None = None, mask: Ref | None =
   """Every example is scored against all examples of the batch.
 
   Args:
-    each: of the examples themselves: [b d], or tokens [b n d].
-    all: of all examples, an output that begins with 'whole.': [B e], or tokens [B m d].
-    network: (of all, of each) -> scores, by rows; None for late interaction, s = sum_i max_j <each_i, all_j>.
-    mask: [B m] bool, True = token; of all examples too.
+    each: the examples of the micro-batch: [b d], or tokens [b n d].
+    all: all examples, a reference that begins with 'whole.': [B e], or tokens [B m d].
+    network: (all, each) -> scores, by rows; None for late interaction, s = sum_i max_j <each_i, all_j>.
+    mask: [B m] bool, True = token; also of all examples.
 
-  Gives:
+  Outputs:
     scores: [b B].
 
   Reference: late interaction: Khattab, Zaharia, SIGIR 2020, arXiv:2004.12832, section 3.3.
@@ -213,16 +214,16 @@ def cross(*, each: Ref, all: Ref, network: str | None = None, mask: Ref | None =
 def partners(*, on: Ref, label: str = 'label', pairs: int = 1) -> Pass:
   """Every example meets others of its own class, and as many of other classes, drawn from the whole batch by its own key.
 
-  An example that is alone in its class meets itself, and one that all others share the class of meets none other: that pair has
-  no `weight`.
+  The only example of its class is paired with itself. If all examples have the same class, there is no pair of another class, and that pair has
+  `weight` 0.
 
   Args:
-    on: embeddings of all examples, [B d]: an output that begins with 'whole.'.
-    label: column of whole numbers.
-    pairs: partners of either kind an example.
+    on: embeddings of all examples, [B d]: a reference that begins with 'whole.'.
+    label: column of integers.
+    pairs: partners of each kind per example.
 
-  Gives, as 2 * pairs views, those of the same class first in each two:
-    k [b d], the partner; same [b], 1.0 for the same class and 0.0 for another; weight [b], 0.0 where there is no such partner.
+  Outputs, as 2 * pairs views, alternating between the same and another class:
+    k [b d], the partner; same [b], 1.0 for the same class and 0.0 for another; weight [b], 0.0 if there is no such partner.
 
   Reference: Tunstall et al., arXiv:2209.11055, section 3.1.
   """
@@ -250,9 +251,9 @@ def recall(*, memory: Ref, at: Ref = 'batch.example') -> Pass:
 
   Args:
     memory: [count ...].
-    at: numbers of rows [b].
+    at: row indices [b].
 
-  Gives:
+  Outputs:
     out: [b ...].
   """
   return Pass(lambda call: {'out': call.read(memory)[call.read(at)]}, ('out',))
@@ -264,12 +265,12 @@ def nearest(*, on: Ref, table: Ref, count: int = 1, valid: Ref | None = None) ->
   Args:
     on: [b d].
     table: [m d], of a memory or a network.
-    count: how many rows an example.
-    valid: [] bool of a memory: whether there is anything in the table.
+    count: number of rows per example.
+    valid: [] bool of a memory: whether the table is filled.
 
-  Gives, the most like ones first:
-    out: [b count d], zeros where there are none.
-    index: [b count], their numbers; -1 where there are none.
+  Outputs, most similar first:
+    out: [b count d], zeros for missing rows.
+    index: [b count], row indices; -1 for missing rows.
     valid: [b] bool.
   """
 
@@ -292,10 +293,10 @@ def gather(*, on: Mapping[str, Ref], at: Mapping[str, Ref]) -> Pass:
 
   Args:
     on: name -> tokens [b n d].
-    at: name -> places [b m].
+    at: name -> positions [b m].
 
-  Gives:
-    [b m d], by these names.
+  Outputs:
+    [b m d] under these names.
   """
   return Pass(lambda call: {name: take(call.read(ref), call.read(at[name])) for name, ref in on.items()}, tuple(on))
 
@@ -303,8 +304,8 @@ def gather(*, on: Mapping[str, Ref], at: Mapping[str, Ref]) -> Pass:
 def draw(*, view: View) -> Pass:
   """Views, as they are drawn.
 
-  Gives:
-    x: for each view.
+  Outputs:
+    x: one for each view.
   """
   return Pass(lambda call: {'x': dict(enumerate(view(call.key('view'), call.batch)))}, ('x',))
 
@@ -312,8 +313,8 @@ def draw(*, view: View) -> Pass:
 def sample(*, sampler: Sampler) -> Pass:
   """What a sampler draws, as it is.
 
-  Gives:
-    What the sampler returns, by its names.
+  Outputs:
+    The arrays of the sampler, by its names.
   """
   return Pass(lambda call: dict(sampler(call.key('view'), call.batch)), None)
 
@@ -322,11 +323,11 @@ def hide(*, mask: StepMask, on: Ref) -> Pass:
   """A mask over a series, a text, or tokens.
 
   Args:
-    mask: (keys, x) -> a mask, or a tuple of one and what belongs to it.
+    mask: (keys, x) -> a mask, or a named tuple with a mask and other fields.
     on: x, [b n ...].
 
-  Gives:
-    mask: [b n] or [b n c] bool, True = hidden; and the other fields of what the mask returns.
+  Outputs:
+    mask: [b n] or [b n c] bool, True = masked; and the other fields that the mask returns.
   """
 
   def run(call: Call):
@@ -337,7 +338,9 @@ def hide(*, mask: StepMask, on: Ref) -> Pass:
 
 
 def through(call: Call, views: Sequence, which: Sequence[int], towers, heads, features: str, side: str, dropout: bool = True, plain=()):
-  """What heads make of the views in `which`, and what the tower did of those in `plain`; views alike in tower and shape in one call."""
+  """Outputs of heads for the views in `which`, and outputs of the tower for those in `plain`; views with the same tower and shape share one
+  call.
+  """
   nets = call.target if side == 'teacher' else call.nets
   groups: dict[tuple, list[int]] = {}
   for i in which:
@@ -346,7 +349,7 @@ def through(call: Call, views: Sequence, which: Sequence[int], towers, heads, fe
     groups.setdefault((tower, shape), []).append(i)
   out, seen = {}, {}
   for (tower, _), members in groups.items():
-    # Interleaved, not end to end: each device then keeps its own examples and nothing moves between them.
+    # Interleaved, not concatenated: each device then keeps its own examples, and no data moves between devices.
     merge = lambda *x: jnp.stack(x, 1).reshape(-1, *x[0].shape[1:])
     part = lambda x, members=members: jnp.unstack(x.reshape(-1, len(members), *x.shape[1:]), axis=1)
     x = jax.tree.map(merge, *(views[i] for i in members))
@@ -362,7 +365,7 @@ def through(call: Call, views: Sequence, which: Sequence[int], towers, heads, fe
 
 
 def called(net: Any, inputs: Sequence[Array], keys: Array | None) -> Array:
-  """A network on its inputs, with keys where it takes them."""
+  """Calls a network, with keys if it takes them."""
   takes = 'keys' in inspect.signature(net).parameters
   return net(*inputs, keys=keys) if takes else net(*inputs)
 

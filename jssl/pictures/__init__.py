@@ -1,1 +1,1 @@
-"""Pictures of what came out."""
+"""Plots of results."""

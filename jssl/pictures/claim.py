@@ -1,4 +1,4 @@
-"""A claim as pictures: what each row reached, seed by seed, the paired differences with their bounds, and how the loss went."""
+"""Plots of a claim: the result of each row by seed, paired differences with their bounds, and the loss curve."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +11,14 @@ STATES = dict(held='#228833', undecided='#997700', not_held='#AA3377', contradic
 
 
 def claim_picture(record: Mapping[str, Any], path: Path) -> Path:
-  """Draws the last look of a record of the ledger.
+  """Plots the last look of a ledger record.
 
-  A column a figure: above, a line a seed through all rows; below, the differences to each rival with one-sided 95 % bounds, the margin
-  as a dashed line.
+  One column per metric: at the top one line per seed through all rows; below, the differences to each competitor with one-sided 95 % bounds,
+  and the margin as a dashed line.
 
   Args:
-    record: with name, tries, and looks, each with rows (row -> figure -> values), comparisons, manipulation, automatic, flags, curve.
-    path: of the picture, .png.
+    record: has name, tries, and looks, each with rows (row -> metric -> values), comparisons, manipulation, automatic, flags, curve.
+    path: path of the .png file.
 
   Returns:
     The path written.
@@ -27,7 +27,7 @@ def claim_picture(record: Mapping[str, Any], path: Path) -> Path:
   from matplotlib.figure import Figure
 
   look, name = record['looks'][-1], record['name']
-  automatic = {(c['metric'], c['other']): c for c in look['automatic']}  # one for several checks of a figure
+  automatic = {(c['metric'], c['other']): c for c in look['automatic']}  # one for several checks of a metric
   against = [*look['comparisons'], *look['manipulation'], *automatic.values()]
   metrics = list(dict.fromkeys(c['metric'] for c in against))
   rows = [row for row in look['rows'] if row != name] + [name]

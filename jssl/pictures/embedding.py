@@ -1,4 +1,4 @@
-"""The embedding map: a representation as a picture."""
+"""Embedding maps: plots of representations."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -12,7 +12,7 @@ import numpy as np
 from jssl import storage
 from jssl.types import Array
 
-# Ten hues that stay apart for most colour-blind readers; beyond ten classes the marker changes.
+# Ten hues that most colour-blind readers can distinguish; beyond ten classes the marker changes.
 HUES = (
   '#4477AA', '#EE7733', '#228833', '#CC3311', '#8855BB', '#7A4A2B', '#EE99AA', '#8A8A8A', '#DDB400', '#33BBCC',
 )  # fmt: skip
@@ -22,23 +22,23 @@ LEAST = 4  # examples
 
 @partial(jax.jit, static_argnames=('perplexity', 'steps', 'exaggerated'))
 def tsne(x: Array, *, perplexity: float = 30.0, exaggeration: float = 12.0, steps: int = 500, exaggerated: int = 150) -> Array:
-  """t-SNE, exact: all n x n pairs at once, which for a few thousand points is faster than a tree.
+  """Exact t-SNE on all n x n pairs, which is faster than a tree for a few thousand points.
 
-  Starts from the first two columns of x, so give it principal components: the same input, the same map.
+  Deterministic: initialised with the first two columns of x, which should be principal components.
 
   Args:
     x: [n d], n >= 4.
     perplexity: effective number of neighbours, at most (n - 1) / 3.
-    exaggeration: of the attraction in the first steps.
-    steps: of gradient descent.
-    exaggerated: how many of them exaggerate.
+    exaggeration: factor of the attraction in the first steps.
+    steps: steps of gradient descent.
+    exaggerated: number of steps with exaggeration.
 
   Returns:
     [n 2], float32.
 
-  Reference: van der Maaten, Hinton, Visualizing Data using t-SNE, JMLR 2008, section 3 and Algorithm 1; learning
-    rate n / exaggeration and the start at 1e-4 of the principal components: Kobak, Berens, Nature Communications
-    2019, doi:10.1038/s41467-019-13056-x; Belkina et al., 2019, doi:10.1038/s41467-019-13055-y.
+  Reference: van der Maaten, Hinton, Visualizing Data using t-SNE, JMLR 2008, section 3 and Algorithm 1; learning rate n / exaggeration and
+    initialisation with 1e-4 of the principal components: Kobak, Berens, Nature Communications 2019, doi:10.1038/s41467-019-13056-x; Belkina et
+    al., 2019, doi:10.1038/s41467-019-13055-y.
   """
   n = len(x)
   perplexity = min(perplexity, (n - 1) / 3)
@@ -86,15 +86,15 @@ def embedding_map(
   names: Sequence[str] | None = None,
   most: int = 1000,
 ) -> Path:
-  """Draws representations as maps of points, side by side: l2-normalised, PCA to 50 dimensions, t-SNE.
+  """Plots representations as maps of points, side by side: l2-normalised, PCA to 50 dimensions, t-SNE.
 
   Args:
     features: [n d], or panel name -> [n d], the same n examples in each.
     labels: [n], class indices, for the colours.
-    path: where to write the PNG.
+    path: path of the PNG file.
     titles: panel name -> the line under its name, such as 'kNN 96.1 %, linear 97.0 %'.
-    names: of the classes, for the legend.
-    most: examples drawn, the same ones in each panel.
+    names: names of the classes, for the legend.
+    most: maximal number of examples, the same ones in each panel.
 
   Returns:
     The path written.
@@ -122,7 +122,7 @@ def embedding_map(
   for i, (name, x) in enumerate(panels.items()):
     ax = figure.add_axes(((gap + i * (side + gap)) / width, below / height, side / width, side / height))
     y = _framed(np.asarray(tsne(_principal(np.asarray(x, np.float32)[rows]))))
-    for marker in dict.fromkeys(markers):  # all classes of a marker at once, so that none lies on top of another
+    for marker in dict.fromkeys(markers):  # all classes of a marker at once, so that none covers another
       shown = np.isin(labels, classes[[m == marker for m in markers]])
       hue = colours[np.searchsorted(classes, labels[shown])]
       ax.scatter(*y[shown].T, s=13, c=hue, marker=marker, alpha=0.8, linewidths=0)
@@ -160,7 +160,7 @@ def _principal(x: np.ndarray, most: int = 50) -> np.ndarray:
   values, vectors = np.linalg.eigh(x.T @ x if d < n else x @ x.T)
   values, vectors = values[::-1][:most], vectors[:, ::-1][:, :most]
   y = x @ vectors if d < n else vectors * np.sqrt(np.maximum(values, 0))
-  y *= np.sign(y[np.abs(y).argmax(0), np.arange(y.shape[1])] + 1e-30)  # eigh leaves the signs open
+  y *= np.sign(y[np.abs(y).argmax(0), np.arange(y.shape[1])] + 1e-30)  # eigh does not fix the signs
   return np.pad(y, ((0, 0), (0, most - y.shape[1]))).astype(np.float32)
 
 

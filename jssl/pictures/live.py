@@ -1,4 +1,4 @@
-"""A run as it goes on, drawn in a notebook."""
+"""Plots of a run in progress, in a notebook."""
 
 import contextlib
 import sys
@@ -10,20 +10,20 @@ from typing import Any
 from jssl.pictures.run import log_picture
 
 Rows = Sequence[Mapping[str, Any]]
-LIVE = ('loss', 'rank', 'deviation')  # the panels that are worth watching
-SECONDS, SHARE = 1.0, 0.2  # least time between two drawings, and the most of the run's time that they take
+LIVE = ('loss', 'rank', 'deviation')  # the panels shown during training
+SECONDS, SHARE = 1.0, 0.2  # minimal seconds between two plots, and their maximal share of the run time
 
 watching: ContextVar[Callable[[Rows], None] | None] = ContextVar('watching', default=None)
 
 
 @contextlib.contextmanager
 def drawn(name: str, steps: int, examples: int) -> Iterator[bool]:
-  """Draws the log of the run within, where this process serves a notebook; whether it does.
+  """Plots the log of the run within this context, if this process serves a notebook. Yields whether it does.
 
   Args:
-    name: of the run.
-    steps: of the whole run.
-    examples: a step.
+    name: name of the run.
+    steps: steps of the whole run.
+    examples: examples per step.
   """
   display = notebook()
   drawing = display and _Drawing(display, name, steps, examples)
@@ -37,7 +37,7 @@ def drawn(name: str, steps: int, examples: int) -> Iterator[bool]:
 
 
 def notebook() -> Callable | None:
-  """`IPython.display.display`, where a kernel of Jupyter runs this process; None in a terminal, in a script, and without IPython."""
+  """`IPython.display.display` in a Jupyter kernel; None in a terminal, in a script, and without IPython."""
   ipython = sys.modules.get('IPython')  # a kernel has imported it
   shell = ipython and ipython.get_ipython()
   if getattr(shell, 'kernel', None) is None:
@@ -48,7 +48,7 @@ def notebook() -> Callable | None:
 
 
 class _Drawing:
-  """One display of a notebook that is drawn anew as rows come, at most once a second."""
+  """One display of a notebook that is redrawn when rows arrive, at most once per second."""
 
   def __init__(self, display: Callable, name: str, steps: int, examples: int):
     self.display, self.name, self.steps, self.examples = display, name, steps, examples
@@ -60,7 +60,7 @@ class _Drawing:
       self.show(rows)
 
   def finish(self) -> None:
-    """Draws what came since, where a run has been stopped."""
+    """Plots the remaining rows when a run has stopped."""
     if len(self.rows) > self.shown:
       self.show(self.rows)
 

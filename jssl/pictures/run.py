@@ -1,4 +1,4 @@
-"""A run as a picture: how its figures went."""
+"""Plots of the metrics of a run."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from jssl import storage
 
-# Panel -> what is drawn in it: prefixes of the names of figures. A row of the log has some of them.
+# Panel -> prefixes of the metrics in it. A row of the log has some of them.
 PANELS = {
   'loss': ('loss',),
   'rank': ('health/rankme', 'health/embedding_rankme'),
@@ -31,18 +31,18 @@ COLOURS = ('#1b6ca8', '#d1603d', '#3d8f5f', '#7a5195', '#8a8a8a', '#bc9a2c')
 
 
 def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path | None = None, panels: Sequence[str] = tuple(PANELS)) -> Any:
-  """Draws the log of a run by step: losses, the health of the features, the norm of the gradient, the learning rate.
+  """Plots the log of a run by step: losses, the health of the features, the gradient norm, the learning rate.
 
-  A step at which the health panel raised an alarm is marked red.
+  Steps with an alarm of the health panel are marked red.
 
   Args:
-    rows: of the log, each with step and figures; what begins with 'health/' is the health panel.
+    rows: rows of the log, each with step and metrics; names of the health panel begin with 'health/'.
     name: the title.
-    path: of a picture to write; None only draws.
-    panels: which, of PANELS; one of which the log has no figures is left out.
+    path: file to write the plot to; None for no file.
+    panels: names in PANELS; panels without metrics in the log are omitted.
 
   Returns:
-    A matplotlib Figure, which notebooks show.
+    A matplotlib Figure, which notebooks display.
   """
   names = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None))
   shown = {panel: keys for panel in panels if (keys := _in(panel, names))} or {'loss': []}
@@ -78,13 +78,13 @@ def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path |
 
 
 def _in(panel: str, names: Sequence[str]) -> list[str]:
-  """The figures of a panel: those of PANELS, and with the total loss each loss where there are several."""
+  """The metrics of a panel: those of PANELS, and next to the total loss each loss if there are several."""
   losses = [key for key in names if key.endswith('/loss')] if panel == 'loss' else []
   return [key for key in PANELS[panel] if key in names] + (losses if len(losses) > 1 else [])
 
 
 def _figure() -> type:
-  """A matplotlib Figure that needs no pyplot, and that a notebook shows as a picture whether or not pyplot is in use."""
+  """A matplotlib Figure that does not use pyplot, and that a notebook displays whether or not pyplot is in use."""
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
 

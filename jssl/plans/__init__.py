@@ -1,1 +1,1 @@
-"""What a run will take, estimated before it runs: memory, operations, communication, time."""
+"""Estimates of the cost of a run before it starts: memory, operations, communication, time."""

@@ -1,4 +1,4 @@
-"""Data of any size that hold nothing: to plan a run on data that are not here.
+"""Placeholder data of any size, to plan a run on data that are not available.
 
 jssl plan mae --config.data.name=jssl.plans.blank:images --config.data.size=224 --config.data.examples=1281167
 """
@@ -31,7 +31,7 @@ def images(*, examples: int = 1_281_167, size: int = 224, channels: int = 3, cla
 
 
 def texts(*, examples: int = 10_000_000, length: int = 128, vocabulary: int = 30522) -> Data:
-  """Column ids [length], with a token of padding, 0, and one that hides others, 103."""
+  """Column ids [length], with the padding id 0 and the mask id 103."""
   return _data(examples, dict(ids=Column((length,), np.int32, size=vocabulary, pad=0, mask=103, first=999)), 'ids')
 
 

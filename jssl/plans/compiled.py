@@ -1,4 +1,4 @@
-"""A step compiled for the devices that it is meant for, and what the compiler says of it."""
+"""Reports on a step that is compiled for its target devices."""
 
 import math
 import re
@@ -17,26 +17,26 @@ from jssl.devices.traffic import SHAPE, SIZES, Collective, collectives, total
 from jssl.errors import ConfigError
 
 KINDS = ('all-gather', 'all-reduce', 'reduce-scatter', 'all-to-all', 'collective-permute')
-FULL = 0.95  # of a device's memory, the part that a step may take
-# The result of an operation that makes an array, and does not only pass it on.
+FULL = 0.95  # share of a device's memory that a step may use
+# An operation that produces an array, rather than passing it on.
 RESULT = re.compile(
   r'\s*(?:ROOT )?%?[\w.\-]+ = \(?(\w+\[[\d,]*\])\S* (?!parameter|get-tuple|bitcast|tuple|while|conditional|constant)([\w\-]+)\('
 )
-PLUMBING = ('jit', 'step', 'jvp', 'transpose', 'shard_map', 'closed_call', 'body')  # of the names that JAX gives an operation
-ONCE = {'exec_time_optimization_effort': -1.0}  # for a TPU, a program that is looked at and not run
+PLUMBING = ('jit', 'step', 'jvp', 'transpose', 'shard_map', 'closed_call', 'body')  # parts of operation names that JAX adds
+ONCE = {'exec_time_optimization_effort': -1.0}  # for a TPU, for a program that is inspected and not run
 
 
 def topology(name: str) -> list[jax.Device]:
-  """The devices of a TPU that need not be there, 'v5p:2x2x4'.
+  """The devices of a TPU topology that need not be present, 'v5p:2x2x4'.
 
   Raises:
-    ConfigError: there is no compiler for TPUs here, or it knows no such topology.
+    ConfigError: if there is no TPU compiler, or it does not know the topology.
   """
   from jax.experimental.topologies import get_topology_desc
 
   try:
     return list(get_topology_desc(topology_name=name, platform='tpu').devices)
-  except Exception as error:  # the plugin's errors are of many types
+  except Exception as error:  # the plugin raises errors of many types
     why = ' '.join(str(error).split())[:200]
     raise ConfigError(
       f'--topology {name}: {why}; give one such as v5p:2x2x4 or v6e:4x4, and install the compiler that belongs to this JAX: '
@@ -45,13 +45,13 @@ def topology(name: str) -> list[jax.Device]:
 
 
 def describe(config: Mapping[str, Any], devices: Sequence[jax.Device], *, mfu: float = 0.4, price: float | None = None) -> dict[str, Any]:
-  """What each phase's first step takes on these devices, compiled for them; nothing is run, and no array made.
+  """Reports the cost of each phase's first step, compiled for these devices, without running it or allocating arrays.
 
   Args:
-    config: whose mesh the devices fill.
-    devices: that are here, simulated, or of a TPU's `topology`.
-    mfu: model operations over those that the devices could do in the time that a step takes, for the hours.
-    price: of an hour of one device.
+    config: a config whose mesh the devices fill.
+    devices: present or simulated devices, or those of a TPU `topology`.
+    mfu: assumed model FLOPs utilisation, to estimate the hours.
+    price: price per device hour.
   """
   p = plan(config)
   mesh = make_mesh(p.config['mesh'], devices)
@@ -79,7 +79,7 @@ def _arrays(tree: Any) -> list[jax.ShapeDtypeStruct]:
 
 def _step(p: Plan, programs: Programs, phase: int, devices: Sequence[jax.Device]) -> dict[str, Any]:
   traced = programs.trace(phase)
-  turns = p.phases[phase].turns  # all are counted, and the first is compiled
+  turns = p.phases[phase].turns  # all are counted, and the first one is compiled
   counted = [operations(programs.trace(phase, i).jaxpr) if i else operations(traced.jaxpr) for i in range(len(turns))]
   mean = lambda of: sum(of(x) * turn.updates for x, turn in zip(counted, turns, strict=True)) / sum(turn.updates for turn in turns)
   began = time.perf_counter()
@@ -95,7 +95,7 @@ def _step(p: Plan, programs: Programs, phase: int, devices: Sequence[jax.Device]
   }  # fmt: skip
   try:
     text = compiled.as_text()
-  except Exception:  # some versions of the TPU's compiler cannot write what they have compiled
+  except Exception:  # some versions of the TPU compiler cannot print compiled programs
     return {**found, 'traffic': None, 'arrays': None}
   sent = collectives(text)
   found['traffic'] = {kind: total([one for one in sent if one.kind == kind]) for kind in KINDS} | {'total': total(sent)}
@@ -105,7 +105,7 @@ def _step(p: Plan, programs: Programs, phase: int, devices: Sequence[jax.Device]
 
 
 def _largest_of_state(state: Any, count: int = 5) -> list[dict[str, Any]]:
-  """The arrays of the state that take most on one device, and what would shrink them."""
+  """The arrays of the state with the most memory on one device, and how to reduce them."""
   found = []
   for path, x in jax.tree_util.tree_leaves_with_path(state):
     if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
@@ -127,7 +127,7 @@ def _largest_sent(sent: list[Collective], count: int = 5) -> list[dict[str, Any]
 
 
 def _largest_arrays(text: str, count: int = 5) -> list[dict[str, Any]]:
-  """The largest results of single operations of a compiled step, one a place in the method."""
+  """The largest results of single operations of a compiled step, one per place in the method."""
   best: dict[str, dict[str, Any]] = {}
   for line in text.splitlines():
     one = re.match(
@@ -153,7 +153,7 @@ def _short(place: str) -> str:
 
 
 def _largest(p: Plan, devices: Sequence[jax.Device], total: float, limit: float) -> dict[str, Any] | None:
-  """The largest batch that fits, by the line through this one and one of half its size."""
+  """The largest batch that fits, by linear extrapolation from this batch size and half of it."""
   sizes = p.config['mesh']
   mesh = make_mesh(sizes, devices)
   share = mesh.shape['data'] * mesh.shape['fsdp'] * p.config['micro_batches']

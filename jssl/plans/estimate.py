@@ -1,9 +1,9 @@
-"""Estimates of what a run will take, without compiling it: the state exactly, the rest approximately, from the traced step.
+"""Estimates of the cost of a run without compilation: the state exactly, the rest approximately, from the traced step.
 
-The step is traced with one device's share of the batch. Results of elementwise operations that are read once are taken to be fused into
-what reads them; other arrays are alive from the operation that makes them to the last one that reads them. A compiler's own choices,
-of layouts, of fusions and of what it computes again, make that a rough figure: `estimated` in experiments/pod.json stands beside what the
-compiler says, from 0.4 to 4 times as much.
+The step is traced with one device's share of the batch. Elementwise results that are read once are assumed to be fused into their consumer;
+other arrays are live from the operation that produces them to the last one that reads them. Since the compiler chooses layouts, fusions and
+rematerialisation, the estimate is rough: experiments/pod.json compares `estimated` with the compiler's values, and the ratio ranges from 0.4 to
+4.
 """
 
 import math
@@ -22,15 +22,15 @@ from jssl.errors import ConfigError
 from jssl.plans.report import count, hours, size_of
 from jssl.weights import apart, joined
 
-MFU = 0.4  # assumed for the estimate of the time
-ROOM = 1.2  # what executables took of what is counted here, in the middle of nine programs of experiments/pod.json
-# Operations that are done again wherever their result is read, and so take no memory.
+MFU = 0.4  # assumed for the time estimate
+ROOM = 1.2  # ratio of the executables' memory to the count here, the median of nine programs of experiments/pod.json
+# Operations that are recomputed wherever their result is read, and so take no memory.
 CHEAP = {
   'and', 'broadcast_in_dim', 'convert_element_type', 'copy', 'dynamic_slice', 'eq', 'expand_dims', 'ge', 'gt', 'iota', 'le', 'lt', 'name', 'ne',
   'neg', 'not', 'or', 'pad', 'random_fold_in', 'random_unwrap', 'random_wrap', 'reshape', 'rev', 'select_n', 'slice', 'split', 'squeeze',
   'stop_gradient', 'transpose',
 }  # fmt: skip
-# Operations whose results are written to memory even where they are read once.
+# Operations whose results are written to memory even if they are read once.
 WRITTEN = {
   'argmax', 'argmin', 'cholesky', 'concatenate', 'cond', 'conv_general_dilated', 'cumsum', 'dot_general', 'dynamic_update_slice', 'eigh',
   'gather', 'qr', 'random_bits', 'reduce_max', 'reduce_min', 'reduce_sum', 'scan', 'scatter', 'scatter-add', 'sort', 'svd', 'top_k', 'while',
@@ -39,19 +39,19 @@ INLINED = {'checkpoint', 'closed_call', 'custom_jvp_call', 'custom_vjp_call', 'j
 
 
 class Estimate(NamedTuple):
-  """Of a plan on a mesh, a device."""
+  """The estimate of a plan on a mesh, per device."""
 
   parameters: int
-  state: int  # bytes, with the batch
-  temporary: int  # bytes that the first phase's step takes beside
-  operations: float  # that it asks of all devices together
+  state: int  # bytes, including the batch
+  temporary: int  # additional bytes of the first phase's step
+  operations: float  # of a step on all devices together
 
 
 def ahead(p: Plan, programs: Programs) -> Iterator[str]:
-  """Two lines on a run that is about to begin; on CPUs, where a step is soon compiled, none.
+  """Two lines about a run that is about to start; none on CPUs, where compilation is fast.
 
   Raises:
-    ConfigError: the state alone is more than a device holds.
+    ConfigError: if the state alone exceeds the memory of a device.
   """
   states, mesh, device = programs.states[0], programs.mesh, programs.mesh.devices.flat[0]
   parameters, held = sum(x.size for x in jax.tree.leaves(states.params)), sum(map(_shard, jax.tree.leaves(states)))
@@ -65,7 +65,7 @@ def ahead(p: Plan, programs: Programs) -> Iterator[str]:
     yield f'{count(parameters)} parameters, {size_of(held)} of state on {devices}, {p.steps:,} steps of {p.config["batch_size"]:,} examples'
     try:
       found = estimate(p, programs)
-    except Exception as error:  # an objective may not take a device's share alone; no run ends for an estimate
+    except Exception as error:  # an objective may not work on one device's share alone; an estimate must not stop a run
       yield f'the memory of a step is reported when it is compiled ({" ".join(str(error).split())[:100]})'
       return
     time = hours(found.operations * p.steps / (MFU * known.flops * mesh.size))
@@ -74,7 +74,7 @@ def ahead(p: Plan, programs: Programs) -> Iterator[str]:
 
 
 def estimate(p: Plan, programs: Programs) -> Estimate:
-  """What the first phase's step holds on a device."""
+  """The memory of the first phase's step on a device."""
   states, mesh = programs.states[0], programs.mesh
   devices = mesh.shape['data'] * mesh.shape['fsdp']
   share = len(p.batch['example']) // devices
@@ -88,13 +88,13 @@ def estimate(p: Plan, programs: Programs) -> Estimate:
     return jax.make_jaxpr(jax.value_and_grad(loss, has_aux=True))(*map(bare, (moving, held, states.state, local(n), states.key, states.step)))
 
   step = traced(share)
-  copied = p.config['micro_batches'] > 1 and devices > 1  # where each device has a copy of the weights and a gradient of its own
+  copied = p.config['micro_batches'] > 1 and devices > 1  # each device then has a copy of the weights and its own gradient
   whole = lambda x: 1 if copied else math.prod(x.shape) / math.prod(x.sharding.shard_shape(x.shape))
   factors = {x.shape: whole(x) for x in jax.tree.leaves(states.params)}
-  # Twice: put together from the shares, and as the loop over micro-batches is given them.
+  # Twice: gathered from the shards, and as passed to the loop over micro-batches.
   copies = 2 * sum(map(_bytes, jax.tree.leaves(moving))) if copied else 0
   held_bytes = sum(_shard(x) for x in jax.tree.leaves(states)) + sum(_bytes(x) for x in local(share).values())
-  # Of arrays of examples against examples a device's rows have the columns of all devices; which these are, a larger share shows.
+  # In arrays of examples by examples, a device's rows have the columns of all devices; a larger share shows which arrays these are.
   more = traced(share + p.config['micro_batches']) if devices > 1 else step
   tiled = mesh.devices.flat[0].platform == 'tpu'
   found = _Memory(factors, devices, mesh.shape['tensor'], _wide(states.params), tiled).peak(_alive(step.jaxpr), _alive(more.jaxpr))
@@ -104,7 +104,7 @@ def estimate(p: Plan, programs: Programs) -> Estimate:
 
 
 def _wide(params: Any) -> set[int]:
-  """The sizes of those dimensions of activations that the axis `tensor` divides: what a weight that is spread over it gives, or takes."""
+  """The sizes of activation dimensions that the axis `tensor` divides: outputs or inputs of weights sharded over it."""
   found: tuple[set, set] = set(), set()
   for x in jax.tree.leaves(params):
     spec = tuple(x.sharding.spec)
@@ -119,7 +119,7 @@ def _bytes(x: Any) -> int:
 
 
 def _tiled(x: Any) -> int:
-  """Bytes on a TPU, where two dimensions, of the compiler's choice, are filled up to tiles of 8 x 128 words."""
+  """Bytes on a TPU, where two dimensions chosen by the compiler are padded to tiles of 8 x 128 words."""
   size, rows = _bytes(x), 32 // x.dtype.itemsize if x.dtype.itemsize in (1, 2, 4) else 8
   if len(x.shape) < 2 or size < 1 << 20:
     return size
@@ -128,7 +128,7 @@ def _tiled(x: Any) -> int:
 
 
 def _alive(jaxpr: Jaxpr) -> Jaxpr:
-  """A program without what nobody reads."""
+  """Removes operations whose results are not read."""
   return dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[0]
 
 
@@ -137,14 +137,14 @@ def _shard(x: Any) -> int:
 
 
 class _Memory:
-  """The peak of what a traced function holds at a time, beside what it is given."""
+  """The peak live memory of a traced function, in addition to its inputs."""
 
   def __init__(self, factors: Mapping[tuple, float], devices: int, tensor: int, wide: Set[int], tiled: bool):
     self.factors, self.devices, self.tensor, self.wide, self.tiled = factors, devices, tensor, wide, tiled
-    self.divided: set = set()  # what is spread over the axis `tensor`
+    self.divided: set = set()  # arrays sharded over the axis `tensor`
 
   def size(self, v: Any, aval: Any, grown: Any) -> float:
-    """Bytes of an array v, of which `grown` is the same with a larger share of the batch."""
+    """Bytes of an array v; `grown` is the same array for a larger share of the batch."""
     if aval.shape in self.factors:
       return _bytes(aval) / self.factors[aval.shape]
     against = sum(n != m for n, m in zip(aval.shape, grown.shape, strict=True)) > 1
@@ -156,7 +156,7 @@ class _Memory:
     names: dict[Any, Any] = {}
     self._flatten(jaxpr, grown, names, steps)
     found = [names.get(v, v) for v in jaxpr.outvars if not isinstance(v, Literal)]
-    outputs = {v for v in found if not isinstance(v, Literal)}  # a function that was called may give a constant
+    outputs = {v for v in found if not isinstance(v, Literal)}  # a called function may return a constant
     roots: dict[Any, frozenset] = {}
     last: dict[Any, int] = {}
     sizes: dict[Any, float] = {}
@@ -207,12 +207,12 @@ class _Memory:
       kept = bool(taken) and not inner and (all if eqn.primitive.name == 'dot_general' else any)(taken)
       self.divided |= {v for v, x in zip(made, eqn.outvars, strict=True) if kept or self.wide & {*x.aval.shape}}
       sizes = [self.size(v, x.aval, y.aval) for v, x, y in zip(made, eqn.outvars, more.outvars, strict=True)]
-      if eqn.primitive.name == 'scan':  # what a loop carries takes the place of what it was given
+      if eqn.primitive.name == 'scan':  # the carry of a loop reuses the memory of its input
         inside = max(inside - sum(sizes[: eqn.params['num_carry']]), 0.0)
       steps.append((eqn.primitive.name, given, list(zip(made, sizes, strict=True)), inside))
 
 
 def _inner(eqn: Any) -> list[Jaxpr]:
-  """The programs that an operation runs."""
+  """The programs nested in an operation."""
   found = jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda x: isinstance(x, Jaxpr | ClosedJaxpr))
   return [getattr(x, 'jaxpr', x) for x in found if isinstance(x, Jaxpr | ClosedJaxpr)]

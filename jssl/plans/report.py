@@ -1,11 +1,11 @@
-"""A plan of a run, for people to read."""
+"""Text output of the plan of a run."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def lines(described: Mapping[str, Any]) -> Iterator[str]:
-  """The lines of what `describe` found."""
+  """The text lines for a result of `describe`."""
   d = described
   mesh = ', '.join(f'{axis}={size}' for axis, size in d['mesh'].items() if size > 1) or 'one device'
   rules = d['rules'] if isinstance(d['rules'], str) else 'rules of its own'

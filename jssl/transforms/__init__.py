@@ -1,4 +1,4 @@
-"""Transforms: systems that never train by gradient. fit(features, labels or side information) -> state, then apply."""
+"""Transforms: methods without training by gradient descent. fit(features, labels or other information) -> state, then apply."""
 
 from jssl.transforms.corpus import corpus_context
 from jssl.transforms.nullspace import Erasure, Nullspace, inlp, leace, random_directions

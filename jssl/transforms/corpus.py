@@ -1,4 +1,4 @@
-"""What a network is given of a corpus before it reads the corpus's texts."""
+"""Context from a corpus for encoding texts of the corpus."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from jssl.types import Transform
 
 
 def corpus_context(*, network: str, count: int, split: str = 'test', seed: int = 0) -> Transform:
-  """The vectors of some documents of a corpus, made once, are the context of all that is encoded.
+  """Uses the vectors of some documents of a corpus, computed once, as the context of all encoded texts.
 
   Args:
-    network: makes the vectors.
-    count: documents; all where there are fewer.
-    split: whose documents.
-    seed: of which ones.
+    network: the network that computes the vectors.
+    count: number of documents; all, if there are fewer.
+    split: the split of the documents.
+    seed: seed for the choice of documents.
 
   Reference: Morris, Rush, ICLR 2025, arXiv:2410.02525, section 4.2.
   """

@@ -1,4 +1,4 @@
-"""Projections after which a linear classifier can no longer read an attribute."""
+"""Projections that prevent a linear classifier from predicting an attribute."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ class Nullspace(NamedTuple):
   """x -> x P."""
 
   projection: Array  # [d d], symmetric
-  accuracy: Array  # [rounds], of each round's classifier on what it was fitted to
-  kept: Array  # [rounds] bool: the round's directions were taken out
+  accuracy: Array  # [rounds], of each round's classifier on its training data
+  kept: Array  # [rounds] bool: the round's directions were removed
 
 
 class Erasure(NamedTuple):
@@ -26,31 +26,29 @@ class Erasure(NamedTuple):
 
 
 def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float = 0.0, labels: str = 'label') -> Transform:
-  """Iterative nullspace projection: fit a linear classifier, project its directions out, and again.
+  """Iterative nullspace projection: repeatedly fits a linear classifier and projects its directions out.
 
   W_i = argmin CE(softmax(x P_{i-1} W + b), z) + l2/2 |W|^2,   R_i = projection on the column space of W_i,
   P_i = projection on the nullspace of R_1 + ... + R_i
 
-  A round takes out at most classes - 1 directions. What is guarded is what a linear classifier reads: a deeper one may
-  still find the attribute.
+  A round removes at most classes - 1 directions. Only linear classifiers are guarded against: a non-linear one may still find the attribute.
 
   Args:
-    classes: values of the attribute.
+    classes: number of values of the attribute.
     rounds: n. The paper needs 35 for biased word vectors.
-    l2: penalty of the classifiers; standardise the features first, or it weighs them by their scale.
-    margin: a round counts only while its classifier beats the majority class by this much on the data it was fitted
-      to. 0 stops where nothing is left to read; -1 never stops.
+    l2: the penalty of the classifiers; it depends on the scale of features, so standardise them first.
+    margin: a round is only applied if its classifier exceeds the majority class by this much on its training data. 0 stops when no information
+      is left; -1 never stops.
     labels: the column with the attribute.
 
   Returns:
     Transform: fit(x [n d], z [n] int) -> Nullspace, apply -> [... d] float32.
 
   Raises:
-    ValueError: fewer than two classes, or fewer than one round.
+    ValueError: for fewer than two classes, or fewer than one round.
 
-  Reference: Ravfogel, Elazar, Gonen, Twiton, Goldberg 2020, arXiv:2004.07667, Algorithm 1; the projection on the
-    intersection of nullspaces follows the official code. There the classifier is any of scikit-learn's, and the
-    threshold is an accuracy on held-out data.
+  Reference: Ravfogel, Elazar, Gonen, Twiton, Goldberg 2020, arXiv:2004.07667, Algorithm 1; the projection on the intersection of nullspaces
+    follows the official code. There, the classifier is any of scikit-learn's, and the threshold is an accuracy on held-out data.
   """
   if classes < 2 or rounds < 1:
     raise ValueError(f'inlp(classes={classes}, rounds={rounds}): an attribute has 2 values or more, and n is 1 or more')
@@ -66,7 +64,7 @@ def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float 
       model = logistic(xp, y, l2=l2)
       accuracy = jnp.mean(jnp.argmax(logits(model, xp), -1) == z)
       keep = accuracy > majority + margin
-      w = jnp.matmul(p, model.weights, precision='highest')  # exactly within what is left
+      w = jnp.matmul(p, model.weights, precision='highest')  # exactly within the remaining subspace
       total = total + keep * _onto(w - jnp.mean(w, 1, keepdims=True), classes - 1)
       return (jnp.eye(x.shape[1]) - _range(total), total), (accuracy, keep)
 
@@ -78,33 +76,33 @@ def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float 
 
 
 def _onto(w: Array, rank: int) -> Array:
-  """Projection on the column space of w [d k], of at most this rank; 0 where w is."""
+  """Projection onto the column space of w [d k], of at most this rank; 0 if w is 0."""
   u, s, _ = jnp.linalg.svd(w, full_matrices=False)
   u = u * (s > jnp.maximum(1e-4 * s[0], 1e-12))
   return jnp.matmul(u[:, :rank], u[:, :rank].T, precision='highest')
 
 
 def _range(total: Array) -> Array:
-  """Projection on the range of a sum of projections: their eigenvalues are 0, or well above it."""
+  """Projection onto the range of a sum of projections, whose eigenvalues are 0 or well above it."""
   s, u = jnp.linalg.eigh(total)
   u = u * (s > 0.01)
   return jnp.matmul(u, u.T, precision='highest')
 
 
 def random_directions(*, dim: int = 10, seed: int = 0) -> Transform:
-  """The control of `inlp`: as many directions taken out, but random ones.
+  """The control of `inlp`: removes the same number of random directions.
 
   x -> x (I - Q Q'),   Q [d dim] uniform over orthonormal frames
 
   Args:
-    dim: how many directions go.
-    seed: of the directions.
+    dim: number of directions to remove.
+    seed: seed of the directions.
 
   Returns:
     Transform: fit(x [n d]) -> Nullspace, apply -> [... d] float32.
 
   Raises:
-    ValueError: dim exceeds d.
+    ValueError: if dim exceeds d.
   """
 
   def fit(x, z=None):
@@ -125,16 +123,16 @@ def leace(*, classes: int | None = None, tol: float = 1e-4, labels: str = 'label
   x -> x - W^+ P W (x - mu),   W = Sigma_xx^(-1/2),   P = projection on the column space of W Sigma_xz
 
   Args:
-    classes: values of an integer attribute; None where z is given as columns of numbers.
-    tol: directions whose standard deviation, and columns whose correlation with z, is under this share of the
-      largest are taken for rounding noise.
+    classes: number of values of an integer attribute; None if z is given as numeric columns.
+    tol: directions whose standard deviation, and columns whose correlation with z, is below this share of the largest are treated as rounding
+      errors.
     labels: the column with the attribute.
 
   Returns:
     Transform: fit(x [n d], z [n] int or [n k] float) -> Erasure, apply -> [... d] float32.
 
   Raises:
-    ValueError: integer z without classes, or columns with them.
+    ValueError: for integer z without classes, or columns with classes.
 
   Reference: Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff, Biderman 2023, arXiv:2306.03819, section
     4. The official code shrinks Sigma_xx and bounds the trace after erasure by default; here, as in the theorem,

@@ -1,4 +1,4 @@
-"""Vectors of things pulled towards their neighbours in a graph."""
+"""Retrofitting: vectors that are moved towards their neighbours in a graph."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from jssl.types import Array, Key, Transform
 
 
 class Graph(NamedTuple):
-  """Directed edges with weights: `target` listens to `source`."""
+  """Weighted directed edges: `target` is updated from `source`."""
 
   target: Array  # [m] int32
   source: Array  # [m] int32
@@ -24,28 +24,28 @@ def neighbours_to_edges(neighbours: Array) -> Array:
 
 
 def retrofit(*, iterations: int = 10, alpha: float = 1.0, directed: bool = False) -> Transform:
-  """Each vector becomes the mean of where it was and of where its neighbours are, again and again.
+  """Iteratively replaces each vector by the mean of its original value and of its neighbours.
 
   q_i <- (alpha q^_i + sum_j beta_ij q_j) / (alpha + sum_j beta_ij),   beta_ij = 1 / degree(i)
 
-  All i at once, from q = q^ (the vectors given). The error shrinks by 1 / (1 + alpha) or more an iteration, to the
-  solution of (alpha I + B 1 - B) Q = alpha Q^. Vectors without neighbours stay as they are.
+  All i are updated at once, from q = q^ (the given vectors). The error is multiplied by at most 1 / (1 + alpha) per iteration, towards
+  the solution of (alpha I + B 1 - B) Q = alpha Q^. Vectors without neighbours are not changed.
 
   Args:
     iterations: 10 in the paper.
-    alpha: weight of the vector itself; its neighbours together weigh 1. 1 in the paper.
-    directed: False counts an edge (i, j) for both ends; True only lets i listen to j.
+    alpha: weight of the vector itself, relative to a total weight of 1 for its neighbours. 1 in the paper.
+    directed: if False, an edge (i, j) applies to both ends; if True, only i is updated from j.
 
   Returns:
-    Transform: fit(x [n d], edges [m 2] int) -> Graph, apply(graph, x [n d]) -> [n d] float32. Edges are listed once
-    each; one with a negative end is padding, and one from a vector to itself is ignored.
+    Transform: fit(x [n d], edges [m 2] int) -> Graph, apply(graph, x [n d]) -> [n d] float32. Each edge is listed once; an edge with a negative
+      end is padding, and self-loops are ignored.
 
   Raises:
-    ValueError: alpha is not above 0, or edges are not [m 2].
+    ValueError: if alpha is not positive, or edges are not [m 2].
 
-  Reference: Faruqui, Dodge, Jauhar, Dyer, Hovy, Smith 2015, arXiv:1411.4166, section 2, Eq. for the update. Since
-    1 / degree(i) is not symmetric, the update is not the gradient step of the paper's objective but its row by row
-    form. The official code updates one vector after the other, which reaches the same point.
+  Reference: Faruqui, Dodge, Jauhar, Dyer, Hovy, Smith 2015, arXiv:1411.4166, section 2, Eq. for the update. Since 1 / degree(i) is not
+    symmetric, the update is not the gradient step of the paper's objective, but its row-wise form. The official code updates vectors one by
+    one, which converges to the same point.
   """
   if alpha <= 0:
     raise ValueError(f'alpha={alpha}: a vector needs a weight above 0 for itself, or nothing holds it in place')
@@ -74,13 +74,13 @@ def retrofit(*, iterations: int = 10, alpha: float = 1.0, directed: bool = False
 
 
 def rewire(edges: Array, key: Key) -> Array:
-  """The same number of edges at every end, but with whom is random: the graph's control.
+  """Rewires edges at random with the same degrees, as a control for the graph.
 
-  Padding stays at its ends; edges that happen to join a vector with itself are ignored by `retrofit`.
+  Padding keeps its ends; resulting self-loops are ignored by `retrofit`.
 
   Args:
     edges: [m 2] int, negative ends for padding.
-    key: of the permutation.
+    key: key of the permutation.
 
   Returns:
     [m 2].
@@ -88,7 +88,7 @@ def rewire(edges: Array, key: Key) -> Array:
   Reference: Molloy, Reed 1995, doi:10.1002/rsa.3240060204, the configuration model.
   """
   real = jnp.all(edges >= 0, 1)
-  # Sorting random numbers, padding last and in place, permutes the real second ends among themselves.
+  # Sorting random numbers, with padding last and in place, permutes the other second ends among themselves.
   place = jnp.argsort(jnp.where(real, 0.0, 1.0), stable=True)
   order = jnp.argsort(jnp.where(real, jax.random.uniform(key, real.shape), 2.0), stable=True)
   second = edges[:, 1].at[place].set(edges[order, 1])
@@ -99,13 +99,13 @@ def retrofit_random(*, seed: int = 0, iterations: int = 10, alpha: float = 1.0, 
   """The control of `retrofit`: a graph of the same degrees with its edges rewired at random.
 
   Args:
-    seed: of the rewiring.
+    seed: seed of the rewiring.
     iterations: as in `retrofit`.
     alpha: as in `retrofit`.
     directed: as in `retrofit`.
 
   Returns:
-    Transform, as `retrofit`.
+    Transform, as for `retrofit`.
   """
   same = retrofit(iterations=iterations, alpha=alpha, directed=directed)
   return Transform(lambda x, edges: same.fit(x, rewire(edges, jax.random.key(seed))), same.apply)

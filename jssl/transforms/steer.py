@@ -1,6 +1,6 @@
-"""Directions of concepts in hidden states: found from contrasted examples, read as scores, added or taken out.
+"""Concept directions in hidden states: found from contrasting examples, used as scores, added or removed.
 
-The finders are transforms, whose features are one score; for layers [l n d], map them: `jax.vmap(fit, (0, None))`.
+The finders are transforms with one score as feature; for layers [l n d], use vmap: `jax.vmap(fit, (0, None))`.
 """
 
 from typing import NamedTuple
@@ -17,12 +17,12 @@ class Direction(NamedTuple):
   """A concept as a direction. `length * vector` leads from the average negative to the average positive example."""
 
   mean: Array  # [d], of all examples
-  vector: Array  # [d], of length 1, pointing to where there is more of the concept
+  vector: Array  # [d], of length 1, towards more of the concept
   length: Array  # []
 
 
 def score(direction: Direction, h: Array) -> Array:
-  """How much of the concept is in hidden states: v'(h - mean), [...] for h [... d]."""
+  """The score of a concept in hidden states: v'(h - mean), [...] for h [... d]."""
   return jnp.matmul(h.astype(jnp.float32) - direction.mean, direction.vector, precision='highest')
 
 
@@ -31,14 +31,14 @@ def _finder(fit) -> Transform:
 
 
 def _direction(h: Array, labels: Array, vector: Array) -> Direction:
-  """Turned to where there is more of the concept, and measured."""
+  """A direction with its sign towards more of the concept, and its length."""
   vector = l2_normalize(vector)
   gap = jnp.matmul(_gap(h, labels), vector, precision='highest')
   return Direction(jnp.mean(h, 0), vector * jnp.where(gap < 0, -1.0, 1.0), jnp.abs(gap))
 
 
 def _gap(h: Array, labels: Array) -> Array:
-  """Mean of the positives minus mean of the negatives, [d]; 0 where one of them is missing."""
+  """Mean of the positives minus mean of the negatives, [d]; 0 if there are no positives or no negatives."""
   positive = (labels > 0).astype(jnp.float32)
   p, n = jnp.sum(positive), jnp.sum(1 - positive)
   gap = jnp.matmul(positive, h, precision='highest') / jnp.maximum(p, 1) - jnp.matmul(1 - positive, h, precision='highest') / jnp.maximum(n, 1)
@@ -50,19 +50,18 @@ def lat() -> Transform:
 
   v = first principal direction of {d_i} and {-d_i},   d_i = h_2i - h_{2i+1}
 
-  The sign of v is that on which the positives score above the negatives; nothing else is read from the labels.
+  The sign of v is chosen so that positives score above negatives; the labels have no other effect.
 
   Returns:
     Transform: fit(h [2n d], labels [2n] in {0, 1}) -> Direction, apply(direction, h [... d]) -> score [... 1]. Rows
     2i and 2i + 1 are a pair, one of them labelled 1.
 
   Raises:
-    ValueError: an odd number of rows.
+    ValueError: for an odd number of rows.
 
-  Reference: Zou et al., Representation Engineering, 2023, arXiv:2310.01405, section 3.1. The official code centres
-    the differences, whose order within pairs is shuffled, so that their mean is about 0; taking each with both signs
-    is that without the chance, and without losing the concept where all pairs come in one order. For the sign it
-    counts pairs, one vote each.
+  Reference: Zou et al., Representation Engineering, 2023, arXiv:2310.01405, section 3.1. The official code centres the differences, whose order
+    within pairs is shuffled, so that their mean is about 0; using each with both signs does the same without randomness, and also works if all
+    pairs have the same order. It determines the sign by a majority of pairs.
   """
 
   def fit(h, labels):
@@ -77,7 +76,7 @@ def lat() -> Transform:
 
 
 def mean_difference() -> Transform:
-  """The step from the average negative to the average positive example, as in contrastive activation addition.
+  """The difference of the mean positive and the mean negative example, as in contrastive activation addition.
 
   length v = mean of h where labels = 1  -  mean of h where labels = 0
 
@@ -96,10 +95,10 @@ def mean_difference() -> Transform:
 
 
 def logistic_direction(*, l2: float = 1e-2) -> Transform:
-  """The normal of the plane that a logistic regression draws between negatives and positives.
+  """The normal of the decision boundary of a logistic regression between negatives and positives.
 
   Args:
-    l2: penalty; the smaller, the less this is a mean difference.
+    l2: the penalty; the smaller it is, the more the direction differs from the mean difference.
 
   Returns:
     Transform: fit(h [n d], labels [n] in {0, 1}) -> Direction, apply(direction, h [... d]) -> score [... 1].
@@ -116,10 +115,10 @@ def logistic_direction(*, l2: float = 1e-2) -> Transform:
 
 
 def random_direction(*, seed: int = 0) -> Transform:
-  """The control: a direction drawn uniformly, of which only the sign and the length are read from the examples.
+  """The control: a uniformly random direction; only its sign and length depend on the examples.
 
   Args:
-    seed: of the direction.
+    seed: seed of the direction.
 
   Returns:
     Transform: fit(h [n d], labels [n] in {0, 1}) -> Direction, apply(direction, h [... d]) -> score [... 1].
@@ -140,25 +139,25 @@ def add(h: Array, direction: Direction, strength: float | Array = 1.0, *, mask: 
 
   Args:
     h: [... d] hidden states; the result has their type.
-    direction: what to add.
+    direction: the direction to add.
     strength: c; below 0 for less of the concept.
     mask: [...], 1 where to act; everywhere by default.
 
   Returns:
     [... d].
 
-  Reference: Zou et al. 2023, arXiv:2310.01405, section 3.2, linear combination; there c is free of the length.
+  Reference: Zou et al. 2023, arXiv:2310.01405, section 3.2, linear combination; there, c does not include the length.
   """
   return _where(h, strength * direction.length * direction.vector, mask)
 
 
 def amplify(h: Array, direction: Direction, strength: float | Array = 1.0, *, mask: Array | None = None) -> Array:
-  """Piecewise control: h + c length sign(v'h) v, more of whatever side a state is on.
+  """Piecewise control: h + c length sign(v'h) v, which amplifies the side that a state is on.
 
   Args:
     h: [... d] hidden states; the result has their type.
-    direction: along which.
-    strength: c; below 0 weakens.
+    direction: the direction.
+    strength: c; negative values attenuate.
     mask: [...], 1 where to act; everywhere by default.
 
   Returns:
@@ -171,17 +170,17 @@ def amplify(h: Array, direction: Direction, strength: float | Array = 1.0, *, ma
 
 
 def project_out(h: Array, direction: Direction, *, mask: Array | None = None) -> Array:
-  """Removal: h - (v'h) v, after which nothing is left along v.
+  """Removal: h - (v'h) v, whose component along v is 0.
 
   Args:
     h: [... d] hidden states; the result has their type.
-    direction: what to remove.
+    direction: the direction to remove.
     mask: [...], 1 where to act; everywhere by default.
 
   Returns:
     [... d].
 
-  Reference: Zou et al. 2023, arXiv:2310.01405, section 3.2, projection; the official code leaves it out.
+  Reference: Zou et al. 2023, arXiv:2310.01405, section 3.2, projection; the official code does not have it.
   """
   along = jnp.matmul(h.astype(jnp.float32), direction.vector, precision='highest')[..., None]
   return _where(h, -along * direction.vector, mask)
@@ -206,7 +205,7 @@ def contrast(h: Array, positive: Array, negative: Array, strength: float | Array
 
 
 def keep_norm(steered: Array, h: Array) -> Array:
-  """Steered states brought back to the length that they had: |h| steered / |steered|, [... d].
+  """Rescales steered states to their original norm: |h| steered / |steered|, [... d].
 
   Reference: Zou et al. 2023, arXiv:2310.01405, the official code's option `normalize`.
   """

@@ -1,4 +1,4 @@
-"""Linear maps that reshape the second moments of a representation; no labels are read."""
+"""Linear maps that change the second moments of a representation; labels are not used."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ class Affine(NamedTuple):
   """x -> (x - mean) W."""
 
   mean: Array  # [d]
-  weights: Array  # [d k], or [d] where the map is diagonal
+  weights: Array  # [d k], or [d] for a diagonal map
 
 
 def _apply(state: Affine, x: Array) -> Array:
@@ -20,9 +20,9 @@ def _apply(state: Affine, x: Array) -> Array:
 
 
 def _principal(x: Array, tol: float) -> tuple[Array, Array, Array]:
-  """Mean [d], principal directions [d m], and 1 / standard deviation along them [m], 0 where there is none.
+  """Mean [d], principal directions [d m], and 1 / standard deviation along them [m], 0 for zero variance.
 
-  By the SVD of the centred features: their covariance would lose what is under 1e-3 of the largest in float32.
+  By the SVD of the centred features: in float32, their covariance would lose directions below 1e-3 of the largest.
   """
   x = x.astype(jnp.float32)
   mean = jnp.mean(x, 0)
@@ -37,12 +37,12 @@ def _check(dim: int | None, x: Array) -> None:
 
 
 def standardize(*, tol: float = 1e-6) -> Transform:
-  """Every feature to mean 0 and variance 1.
+  """Standardises every feature to mean 0 and variance 1.
 
   x_j -> (x_j - mu_j) / sigma_j
 
   Args:
-    tol: a feature whose sigma is under this share of the largest becomes 0 instead of noise blown up.
+    tol: a feature with sigma below this share of the largest becomes 0, rather than amplified noise.
 
   Returns:
     Transform: fit(x [n d]) -> Affine, apply -> [... d] float32.
@@ -59,26 +59,26 @@ def standardize(*, tol: float = 1e-6) -> Transform:
 
 
 def pca_whiten(*, dim: int | None = None, tol: float = 1e-5) -> Transform:
-  """Rotated to the principal directions, strongest first, and scaled so that the covariance is the identity.
+  """PCA whitening: projects onto the principal directions, strongest first, and scales the covariance to the identity.
 
   x -> (x - mu) U D^(-1/2),   Sigma = (1/n) sum_i (x_i - mu)(x_i - mu)' = U D U'
 
-  This is the whitening of WhiteningBERT, whose sentence vectors are the mean of the first and the last layer, each
-  averaged over tokens; the statistics are those of the very sentences that are compared.
+  This is the whitening of WhiteningBERT, whose sentence vectors are the mean of the first and the last layer, each averaged over tokens; the
+  statistics are those of the compared sentences.
 
   Args:
-    dim: how many directions to keep; all by default.
-    tol: directions whose standard deviation is under this share of the largest become 0. With fewer examples than
-      features there always are some.
+    dim: number of directions to keep; all by default.
+    tol: directions with a standard deviation below this share of the largest become 0. With fewer examples than features, there are always
+      some.
 
   Returns:
     Transform: fit(x [n d]) -> Affine, apply -> [... dim] float32; dim is min(n, d) by default.
 
   Raises:
-    ValueError: dim exceeds the number of directions.
+    ValueError: if dim exceeds the number of directions.
 
-  Reference: Huang, Tang, Zhong, Lu, Shou, Gong, Jiang, Duan, WhiteningBERT, 2021, arXiv:2104.01767, section 2.3. The
-    official code leaves the 1/n out of Sigma, a common factor that no cosine sees, and divides by zero where n < d.
+  Reference: Huang, Tang, Zhong, Lu, Shou, Gong, Jiang, Duan, WhiteningBERT, 2021, arXiv:2104.01767, section 2.3. The official code omits the
+    1/n in Sigma, a common factor that does not affect cosines, and divides by zero if n < d.
   """
 
   def fit(x, labels=None):
@@ -90,7 +90,7 @@ def pca_whiten(*, dim: int | None = None, tol: float = 1e-5) -> Transform:
 
 
 def zca_whiten(*, tol: float = 1e-5) -> Transform:
-  """Whitened in place: of all maps to identity covariance the one that moves the features least.
+  """ZCA whitening: of all maps to identity covariance, the one that changes the features least.
 
   x -> (x - mu) U D^(-1/2) U'
 
@@ -111,21 +111,21 @@ def zca_whiten(*, tol: float = 1e-5) -> Transform:
 
 
 def all_but_the_top(*, dim: int | None = None) -> Transform:
-  """The mean and the few strongest directions, which carry frequency rather than meaning, taken out.
+  """Removes the mean and the few strongest directions, which encode frequency rather than meaning.
 
   x -> (x - mu) - sum_{i <= dim} u_i u_i' (x - mu)
 
   Args:
-    dim: D, how many directions go; d / 100 rounded, at least 1, by default, as the paper suggests.
+    dim: D, number of directions to remove; by default d / 100 rounded, at least 1, as suggested in the paper.
 
   Returns:
     Transform: fit(x [n d]) -> Affine, apply -> [... d] float32.
 
   Raises:
-    ValueError: dim exceeds the number of directions.
+    ValueError: if dim exceeds the number of directions.
 
-  Reference: Mu, Viswanath, All-but-the-Top, 2018, arXiv:1702.01417, Algorithm 1. Implementations differ on whether
-    the directions are taken out of x or of x - mu, which differs by one constant vector; here the result has mean 0.
+  Reference: Mu, Viswanath, All-but-the-Top, 2018, arXiv:1702.01417, Algorithm 1. Implementations remove the directions either from x or from x
+    - mu, which differs by a constant vector; here the result has mean 0.
   """
 
   def fit(x, labels=None):

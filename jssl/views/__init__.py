@@ -1,3 +1,3 @@
-"""Views: what a pass draws from a batch, on the device, inside the jitted step."""
+"""Views: inputs that a pass draws from a batch, on the device, inside the jitted step."""
 
 from jssl.views.image import augment, plain

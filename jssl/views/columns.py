@@ -1,4 +1,4 @@
-"""Views that are columns of the batch as they stand."""
+"""Views that are columns of the batch."""
 
 import jax.numpy as jnp
 
@@ -6,23 +6,23 @@ from jssl.types import Array, Batch, Keys
 
 
 def columns(keys: Keys, batch: Batch, *, names: tuple = (), lists: tuple = ()) -> tuple[Array, ...]:
-  """The named columns, one a view: a query and its positive, an image and its caption.
+  """The named columns, one per view, such as a query and its positive, or an image and its caption.
 
   Args:
-    keys: not used.
-    batch: with the columns.
+    keys: unused.
+    batch: contains the columns.
     names: columns [b ...].
-    lists: columns [b c ...], each of which is c further views: negatives.
+    lists: columns [b c ...], each of which gives c further views, such as negatives.
   """
   del keys
   return (*(batch[name] for name in names), *(x for name in lists for x in jnp.unstack(batch[name], axis=1)))
 
 
 def scaled(keys: Keys, batch: Batch, *, names: tuple = (), mean: float = 0.0, std: float = 1.0) -> tuple[Array, ...]:
-  """The named columns of uint8 as (x/255 - mean)/std, one a view: clips, or an image at several resolutions.
+  """The named uint8 columns as (x/255 - mean)/std, one per view, such as clips, or an image at several resolutions.
 
   Raises:
-    ValueError: a column of another type.
+    ValueError: if a column has another type.
   """
   for name in names:
     if batch[name].dtype != jnp.uint8:

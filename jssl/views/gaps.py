@@ -1,4 +1,4 @@
-"""Patches that do not touch."""
+"""Patches with gaps between them."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from jssl.views.image import augment
 
 
 def gapped_patches(keys: Keys, batch: Batch, *, patch: int, gap: int, column: str = 'image', **options: Any) -> tuple[Array]:
-  """One view of each image, enlarged so that pixels can be left out between its patches.
+  """One view of each image, enlarged so that pixels between its patches can be omitted.
 
   Args:
-    keys: [b] one key an example.
+    keys: [b] one key per example.
     batch: `column` is [b h w c].
-    patch: side of a patch in pixels; divides h and w.
-    gap: pixels left out between neighbouring patches.
-    **options: of `augment`.
+    patch: side of a patch in pixels; must divide h and w.
+    gap: pixels omitted between neighbouring patches.
+    **options: options of `augment`.
 
   Returns:
-    One view of the shape of the images.
+    One view with the shape of the images.
 
   Reference: Wei, Gupta, Morgado 2024, arXiv:2407.15837, section 3 (patches of 16, gap 4).
   """

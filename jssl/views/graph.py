@@ -1,4 +1,4 @@
-"""Graphs of a batch, as they are and corrupted: the columns `nodes` [b n f] and `adjacency` [b n n]."""
+"""Graphs of a batch, unchanged and corrupted: the columns `nodes` [b n f] and `adjacency` [b n n]."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from jssl.types import Batch, Keys, fold
 
 
 def whole_graph(keys: Keys, batch: Batch) -> tuple[Graph]:
-  """The graphs as they are: one view."""
+  """The unchanged graphs: one view."""
   del keys
   return (Graph(batch['nodes'], batch['adjacency']),)
 
@@ -17,16 +17,16 @@ def whole_graph(keys: Keys, batch: Batch) -> tuple[Graph]:
 def corrupted_graph(
   keys: Keys, batch: Batch, *, edges: Sequence[float] = (0.2, 0.4), features: Sequence[float] = (0.3, 0.4)
 ) -> tuple[Graph, ...]:
-  """A view for each entry of the options: edges are removed, and features masked, the same ones at all nodes of a graph.
+  """One view per entry of the options: removes edges, and masks features, the same ones at all nodes of a graph.
 
   Args:
     keys: [b].
-    batch: with nodes and adjacency.
-    edges: probability to remove an edge, of each view; each direction by itself.
-    features: probability to mask a feature, of each view.
+    batch: contains nodes and adjacency.
+    edges: for each view, the probability to remove an edge; directions are independent.
+    features: for each view, the probability to mask a feature.
 
-  Reference: Zhu, Xu, Yu, Liu, Wu, Wang 2020, arXiv:2006.04131, section 3.2, Eq. 3 to 5; 0.2 and 0.4, 0.3 and 0.4 are its
-  probabilities for Cora. The paper has one graph and so one mask a step; here every graph of the batch draws its own.
+  Reference: Zhu, Xu, Yu, Liu, Wu, Wang 2020, arXiv:2006.04131, section 3.2, Eq. 3 to 5; 0.2 and 0.4, 0.3 and 0.4 are its probabilities for
+    Cora. The paper has one graph, and thus one mask per step; here, each graph of the batch has its own.
   """
 
   def corrupt(key, nodes, adjacency, removed, masked):

@@ -1,7 +1,7 @@
 """Views of images, drawn on the device inside the jitted step, and masks over their patches.
 
-Everything random about example i comes from keys[i], so cutting the batch or spreading it over devices changes
-nothing. Every operation keeps its own draws: turning one on leaves what the others draw as it was.
+All randomness of example i comes from keys[i], so splitting the batch or sharding it over devices does not change results. Operations draw
+independently: enabling one does not change the draws of the others.
 """
 
 import math
@@ -18,11 +18,11 @@ from jssl.types import Array, Batch, Keys, fold
 Range = float | tuple[float, float]
 _ATTEMPTS = 10  # boxes that a random resized crop tries before it falls back to the centre
 _DRAWS = dict(crop=2 * _ATTEMPTS + 2, affine=5, flip=1, vflip=1, jitter=9, grey=1, blur=2, solarize=1, cutout=3)
-_HIGHEST = jax.lax.Precision.HIGHEST  # resampling in bfloat16 would cost a bit of every pixel
+_HIGHEST = jax.lax.Precision.HIGHEST  # resampling in bfloat16 would cost one bit of every pixel
 
 
 class Crop(NamedTuple):
-  """Random resized crop: the share of the image's area, and width over height."""
+  """Random resized crop: the share of the image's area, and width / height."""
 
   scale: tuple[float, float] = (0.08, 1.0)
   ratio: tuple[float, float] = (3 / 4, 4 / 3)
@@ -32,24 +32,24 @@ class Affine(NamedTuple):
   """Random affine map about the centre. A number r stands for the range (-r, r)."""
 
   degrees: Range = 0.0  # clockwise on the screen
-  translate: Range | tuple[Range, Range] = 0.0  # share of the view's width, of its height; one number for both
+  translate: Range | tuple[Range, Range] = 0.0  # share of the view's width and height; one number for both
   scale: tuple[float, float] = (1.0, 1.0)
   shear: Range = 0.0  # degrees, along x
 
 
 class Jitter(NamedTuple):
-  """Colour jitter. A number r stands for factors in (max(0, 1 - r), 1 + r), and for turns in (-r, r) of the hue."""
+  """Colour jitter. A number r stands for factors in (max(0, 1 - r), 1 + r), and for hue shifts in (-r, r)."""
 
   brightness: Range = 0.0
   contrast: Range = 0.0
   saturation: Range = 0.0
   hue: Range = 0.0
   p: float = 0.8
-  shuffle: bool = True  # each example in its own order; else in the order of these fields
+  shuffle: bool = True  # random order for each example; otherwise the order of these fields
 
 
 class Blur(NamedTuple):
-  """Gaussian blur, sigma in pixels of the view, cut off at `radius` (None: a twentieth of the view, at least 1)."""
+  """Gaussian blur, sigma in pixels of the view, truncated at `radius` (None: a twentieth of the view, at least 1)."""
 
   sigma: tuple[float, float] = (0.1, 2.0)
   p: float = 0.5
@@ -57,7 +57,7 @@ class Blur(NamedTuple):
 
 
 class Cutout(NamedTuple):
-  """A square set to zero, its side a share of the view's shorter side."""
+  """A square set to zero; its side is a share of the view's shorter side."""
 
   size: float = 0.5
   p: float = 1.0
@@ -84,49 +84,46 @@ def augment(
 ) -> tuple[Array, ...]:
   """Random views of each image: geometry in one resampling, then colour, then standardisation.
 
-  The operations run in the order crop, affine, flip, jitter, grey, blur, solarize, standardise, cutout, each drawn
-  anew for every example and view. The conventions are torchvision's and SimCLR's:
+  The operations run in the order crop, affine, flip, jitter, grey, blur, solarize, standardise, cutout, each drawn independently for every
+  example and view. The conventions are those of torchvision and SimCLR:
 
-  * `crop`: area ~ U(scale) h w, log ratio ~ U(log ratio), sides rounded to whole pixels; the first of ten such boxes
-    that fits is placed uniformly, and if none fits the largest centred box of a permitted ratio is taken. The box is
-    resized to `size` by the antialiased triangle filter, as two small matrix products an image.
-  * `affine`: x -> R(degrees) scale Shear(degrees) x + translate, about the centre of the view. With it, box and map
-    are inverted together into one bilinear look-up, which is zero beyond the image, sees the image beyond the box, and
-    does not antialias: keep `size` near the size of what is cropped. The translation is not rounded to whole pixels.
-  * `jitter`, applied with probability p: brightness f x; contrast f x + (1 - f) m, with m the mean of the image's luma
-    (of each channel, where there are not three); saturation f x + (1 - f) luma; hue turned by a share of the circle in
-    HSV; each clipped to [0, 1].
+  * `crop`: area ~ U(scale) h w, log ratio ~ U(log ratio), sides rounded to whole pixels; the first of ten such boxes that fits is placed
+    uniformly, and if none fits, the largest centred box with a permitted ratio is used. The box is resized to `size` by the antialiased
+    triangle filter, as two small matrix products per image.
+  * `affine`: x -> R(degrees) scale Shear(degrees) x + translate, about the centre of the view. The box and the map are then inverted
+    together into one bilinear look-up, which is zero outside the image, reads the image outside the box, and does not antialias: keep `size`
+    near the size of the crop. The translation is not rounded to whole pixels.
+  * `jitter`, applied with probability p: brightness f x; contrast f x + (1 - f) m, with m the mean of the image's luma (of each channel, if
+    there are not three); saturation f x + (1 - f) luma; hue shifted by a share of the circle in HSV; each clipped to [0, 1].
   * `grey`: with this probability, all channels become 0.2989 r + 0.587 g + 0.114 b.
-  * `blur`: sigma ~ U(sigma), separable, the borders reflected; two small matrix products as well.
+  * `blur`: sigma ~ U(sigma), separable, with reflected borders; also two small matrix products.
   * `solarize`: with this probability, x -> 1 - x where x >= 0.5.
-  * `cutout`: a square centred on a uniform pixel, cut by the borders, becomes 0, the mean after standardisation.
+  * `cutout`: a square centred on a uniform pixel, clipped at the borders, becomes 0, the mean after standardisation.
 
-  An image of one channel is grey already, so grey, saturation and hue leave it as it is. Other numbers of channels
-  than one and three have neither; brightness, contrast, blur and geometry take any number.
+  Grey, saturation and hue do not change images with one channel, and are not defined for other numbers of channels than one and three;
+  brightness, contrast, blur and geometry take any number.
 
   Args:
-    keys: [b] one key an example.
-    batch: columns; `column` is [b h w c], uint8 (divided by 255) or float in [0, 1]; or [b v h w c], crops that the data have drawn, of
-      which view i is made of the i-th.
-    views: how many views of this recipe, or one mapping a view whose entries replace the options below for that view:
+    keys: [b] one key per example.
+    batch: columns; `column` is [b h w c], uint8 (divided by 255) or float in [0, 1]; or [b v h w c], crops drawn by the data set; view i is
+      made from the i-th crop.
+    views: number of views with these options, or one mapping per view whose entries replace the options below for that view:
       `({}, dict(blur=None, solarize=0.2))`.
-    size: side of the view in pixels, or (height, width); None keeps the image's. Without `crop` the whole image is
-      resized.
-    crop, affine, jitter, blur, cutout: options as `Crop`, `Affine`, `Jitter`, `Blur`, `Cutout`; None leaves it out.
+    size: side of the view in pixels, or (height, width); None keeps the size of the image. Without `crop` the whole image is resized.
+    crop, affine, jitter, blur, cutout: fields of `Crop`, `Affine`, `Jitter`, `Blur`, `Cutout`; None disables the operation.
     flip, vflip, grey, solarize: probabilities.
-    mean, std: a number, or one a channel, in units of [0, 1].
+    mean, std: a number, or one per channel, in units of [0, 1].
 
   Returns:
-    One [b height width c] float32 a view.
+    One [b height width c] float32 per view.
 
   Raises:
-    ValueError: for an option that does not exist or is out of range, and for colour that the image does not have.
+    ValueError: for an unknown option, a value out of range, or a colour operation that the number of channels does not allow.
 
-  Reference: Chen, Kornblith, Norouzi, Hinton, 2020, arXiv:2002.05709, Appendix A (crop, jitter, blur; strength s is
-    brightness = contrast = saturation = 0.8 s, hue = 0.2 s, p = 0.8, grey 0.2, blur 0.5). Grill et al., 2020,
-    arXiv:2006.07733, appendix on image augmentations (asymmetric views). Caron et al., 2020, arXiv:2006.09882,
-    Section 3.3 (multi-crop). DeVries and Taylor, 2017, arXiv:1708.04552 (cutout). The official codes resize
-    bicubically; SimCLR's pads the blur with zeros and takes the contrast about each channel's mean.
+  Reference: Chen, Kornblith, Norouzi, Hinton, 2020, arXiv:2002.05709, Appendix A (crop, jitter, blur; strength s is brightness = contrast =
+    saturation = 0.8 s, hue = 0.2 s, p = 0.8, grey 0.2, blur 0.5). Grill et al., 2020, arXiv:2006.07733, appendix on image augmentations
+    (asymmetric views). Caron et al., 2020, arXiv:2006.09882, Section 3.3 (multi-crop). DeVries and Taylor, 2017, arXiv:1708.04552 (cutout). The
+    official codes resize bicubically; SimCLR's pads the blur with zeros and computes the contrast around each channel's mean.
   """
   x = _pixels(batch, column)
   shared = dict(
@@ -168,14 +165,14 @@ def plain(
   mean: float | Sequence[float] | None = None,
   std: float | Sequence[float] | None = None,
 ) -> tuple[Array, ...]:
-  """The image itself, for evaluation and reconstruction: scaled, resized whole, standardised. Draws nothing.
+  """The image itself, for evaluation and reconstruction: scaled, resized without cropping, standardised. Deterministic.
 
   Args:
-    keys: not looked at.
+    keys: unused.
     batch, column, size, mean, std: as for `augment`.
 
   Returns:
-    One view, [b height width c] float32; of crops that the data have drawn, one a crop.
+    One view, [b height width c] float32; for crops drawn by the data set, one per crop.
 
   Raises:
     ValueError: as for `augment`.
@@ -261,7 +258,7 @@ def _resample(x: Array, box: tuple[Array, ...], shape: tuple[int, int]) -> Array
 
 
 def _separable(x: Array, rows: Array, columns: Array) -> Array:
-  """[b y h] @ [b h w c] @ [b w x]: two small matrix products an image."""
+  """[b y h] @ [b h w c] @ [b w x]: two small matrix products per image."""
   x = jnp.einsum('byh,bhwc->bywc', rows, x, precision=_HIGHEST)
   return jnp.einsum('bxw,bywc->byxc', columns, x, precision=_HIGHEST)
 
@@ -277,7 +274,7 @@ def _taps(start: Array, extent: Array, n: int, size: int) -> Array:
 
 
 def _affine(u: Array, x: Array, box: tuple[Array, ...], shape: tuple[int, int], affine: Affine) -> Array:
-  """Bilinear look-up of each pixel of the view where the inverse of the map, then the box, puts it in the image."""
+  """Bilinear look-up of each pixel of the view at its position in the image, by the inverse of the map and then the box."""
   top, left, h, w = (wide(side, 3) for side in box)
   across, down = affine.translate if isinstance(affine.translate, Sequence) else (affine.translate,) * 2
   angle = jnp.radians(between(u[:, 0], _about(0, affine.degrees)))
@@ -333,7 +330,7 @@ def _jitter(u: Array, x: Array, jitter: Jitter) -> Array:
   rank = jnp.sum(lots[:, None] < lots[:, :, None], -1) if jitter.shuffle else jnp.arange(len(names))
 
   def step(turn: Array, x: Array) -> Array:
-    """Applies the one operation whose turn it is; the others stand idle, which leaves x exactly as it is."""
+    """Applies the operation that is due; the others are disabled, which leaves x exactly unchanged."""
     f = jnp.where(rank == turn, drawn, idle)
     f = {name: wide(f[:, k], 4) for k, name in enumerate(names)}
     mean = jnp.mean(jnp.mean(x, 1, keepdims=True), 2, keepdims=True)
@@ -344,12 +341,12 @@ def _jitter(u: Array, x: Array, jitter: Jitter) -> Array:
     y = jnp.clip(y, 0, 1)
     return jnp.where(f['hue'] != 0, _turn_hue(x, f['hue']), y) if 'hue' in f else y
 
-  # A loop, not its unrolling: fused into one pass, every step would be computed again for every channel of a luma.
+  # A loop, not unrolled: if fused into one pass, every step would be recomputed for every channel of a luma.
   return jax.lax.fori_loop(0, len(names), step, x)
 
 
 def _turn_hue(x: Array, turns: Array) -> Array:
-  """Hue in HSV moved on by `turns`, value and saturation kept."""
+  """Shifts the hue in HSV by `turns`, with value and saturation unchanged."""
   r, g, b = (x[..., i : i + 1] for i in range(3))
   v = jnp.maximum(jnp.maximum(r, g), b)
   chroma = v - jnp.minimum(jnp.minimum(r, g), b)
@@ -407,7 +404,7 @@ def _standardise(x: Array, mean: float | Sequence[float] | None, std: float | Se
 
 
 def _about(neutral: int, given: Range) -> tuple[float, float]:
-  """A number r is the range around the neutral value, held at zero for factors."""
+  """A number r stands for the range around the neutral value; factors are clipped at zero."""
   if isinstance(given, Sequence):
     return tuple(given)
   return (max(0, 1 - given), 1 + given) if neutral else (-given, given)
@@ -436,7 +433,7 @@ def _shape(size: int | tuple[int, int] | None, x: Array) -> tuple[int, int]:
 
 
 def _options(name: str, kind: type, given: Any) -> Any:
-  """The mapping as its NamedTuple, checked."""
+  """Converts the mapping to its NamedTuple and checks it."""
   if given is None:
     return None
   given = given._asdict() if isinstance(given, kind) else dict(given)

@@ -1,4 +1,4 @@
-"""Views of examples that have parts, and one change for many examples."""
+"""Views of examples that consist of several items, and views that share one augmentation between examples."""
 
 import jax
 import jax.numpy as jnp
@@ -7,20 +7,20 @@ from jssl.types import Array, Batch, Keys, View
 
 
 def sample_items(keys: Keys, batch: Batch, *, column: str, views: int = 2, frames: int | None = None) -> tuple[Array, ...]:
-  """Different items of each example, drawn without replacement: utterances of a speaker, pictures of a class.
+  """Different items of each example, drawn without replacement, such as utterances of a speaker, or images of a class.
 
-  An example that is an identity with all its items makes a batch in which no identity comes twice.
+  If an example is an identity with all its items, no identity occurs twice in a batch.
 
   Args:
-    column: [b n ...], n items an example.
-    views: how many, at most n.
-    frames: length of a random piece along the items' first axis; None for whole items.
+    column: [b n ...], n items per example.
+    views: number of views, at most n.
+    frames: length of a random segment along the items' first axis; None for whole items.
 
   Returns:
-    One [b ...] a view.
+    One [b ...] per view.
 
   Raises:
-    ValueError: there are fewer items or frames than asked for.
+    ValueError: if there are fewer items or frames than requested.
   """
   items = batch[column]
   n, length = items.shape[1], items.shape[2]
@@ -38,16 +38,16 @@ def sample_items(keys: Keys, batch: Batch, *, column: str, views: int = 2, frame
 
 
 def with_columns(keys: Keys, batch: Batch, *, view: View, names: tuple[str, ...]) -> tuple[Array, ...]:
-  """The views of one column, then the named columns as they stand: a changed image, and what goes with it."""
+  """The views of one column, followed by the named columns: an augmented image, and the data that belong to it."""
   return (*view(keys, batch), *(batch[name] for name in names))
 
 
 def grouped(keys: Keys, batch: Batch, *, view: View, chunks: int = 8, seed: int = 0) -> tuple[Array, ...]:
-  """`view` with one draw a chunk: all examples whose number is the same modulo `chunks` are changed alike.
+  """`view` with one draw per chunk: all examples with the same index modulo `chunks` are augmented alike.
 
-  A chunk is a matter of (epoch, example) and not of the place in the batch, so it is the same on one device, on many
-  and in micro-batches; shuffling decides which of its examples meet. As no example's own key may decide what the
-  others draw, the draws come from `seed`, the epoch and the chunk.
+  The chunk depends on (epoch, example), not on the position in the batch, so it is the same on one device, on several devices and in
+  micro-batches; shuffling determines which of its examples are in the same batch. The draws come from `seed`, the epoch and the chunk, since no
+  example's own key may determine the draws of others.
   """
   draws = jax.random.key(seed)
   one = lambda epoch, example: jax.random.fold_in(jax.random.fold_in(draws, epoch), example % chunks)

@@ -1,4 +1,4 @@
-"""Views of series: steps that follow."""
+"""Views of series: a step and a later step."""
 
 import jax
 import jax.numpy as jnp
@@ -7,13 +7,13 @@ from jssl.types import Array, Batch, Keys
 
 
 def geometric_future(keys: Keys, batch: Batch, *, column: str = 'observation', discount: float = 0.8) -> tuple[Array, Array]:
-  """The first state of a window, and one a geometric number of steps later.
+  """The first state of a window, and the state after a geometrically distributed number of steps.
 
   Args:
     keys: [b].
-    batch: with the column, [b t ...].
-    column: of states.
-    discount: gamma; the steps ahead are 1 + n with chance (1 - gamma) gamma^n, cut at the end of the window.
+    batch: contains the column, [b t ...].
+    column: column of states.
+    discount: gamma; the number of steps is 1 + n with probability (1 - gamma) gamma^n, clipped at the end of the window.
 
   Returns:
     Two views, [b ...].

@@ -1,4 +1,4 @@
-"""Images moved by whole pixels, one after another of a window too. Everything random about example i comes from keys[i]."""
+"""Images shifted by whole pixels, also in windows. All randomness of example i comes from keys[i]."""
 
 import jax
 import jax.numpy as jnp
@@ -7,16 +7,16 @@ from jssl.types import Array, Batch, Keys, fold
 
 
 def random_shift(keys: Keys, batch: Batch, *, column: str = 'observation', pad: int = 4, views: int = 1) -> tuple[Array, ...]:
-  """Views in which each image is moved by up to `pad` whole pixels either way; its border is repeated into what comes free.
+  """Views in which each image is shifted by up to `pad` whole pixels in each direction, with replicated borders.
 
   Args:
-    keys: [b] one key an example.
-    batch: `column` is [b ... h w c]; every image of an example is moved by itself.
-    pad: the largest move; both moves are uniform in -pad .. pad.
-    views: how many views.
+    keys: [b] one key per example.
+    batch: `column` is [b ... h w c]; every image of an example is shifted independently.
+    pad: the maximal shift; both shifts are uniform in -pad .. pad.
+    views: number of views.
 
   Returns:
-    One [b ... h w c] a view.
+    One [b ... h w c] per view.
 
   Reference: Kostrikov, Yarats, Fergus, ICLR 2021, arXiv:2004.13649, section 3 (pad 4 of 84 pixels).
   """

@@ -1,4 +1,4 @@
-"""Views of token ids, [b n] int32 padded at the end. Ids below `first` are special, and never touched."""
+"""Views of token ids, [b n] int32 padded at the end. Ids below `first` are special, and are never changed."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jssl.views.columns import columns
 
 
 def duplicate(keys: Keys, batch: Batch, *, column: str = 'ids') -> tuple[Array, Array]:
-  """The same ids as both views: only dropout tells them apart.
+  """The same ids for both views, which differ only by dropout.
 
   Reference: Gao, Yao, Chen, EMNLP 2021, arXiv:2104.08821, section 3.
   """
@@ -20,17 +20,17 @@ def duplicate(keys: Keys, batch: Batch, *, column: str = 'ids') -> tuple[Array, 
 def deleted(
   keys: Keys, batch: Batch, *, column: str = 'ids', rate: float = 0.1, first: int = 5, pad: int = 0, views: int = 2, original: bool = True
 ) -> tuple[Array, ...]:
-  """Each token is left out with a probability, and the rest moves up.
+  """Deletes each token with a probability; later tokens move forward.
 
   Args:
     keys: [b].
-    batch: with the column.
-    column: of ids.
-    rate: of tokens left out.
-    first: ids below it stay.
-    pad: the id that fills up at the end.
-    views: how many.
-    original: the first view is the ids as they are.
+    batch: contains the column.
+    column: column of ids.
+    rate: deletion probability.
+    first: ids below it are kept.
+    pad: the padding id.
+    views: number of views.
+    original: the first view is the unchanged ids.
 
   Returns:
     `views` arrays [b n].
@@ -49,35 +49,35 @@ def deleted(
 
 
 def real_tokens(keys: Keys, batch: Batch, *, names: tuple[str, ...], first: int = 1) -> dict[str, Array]:
-  """Which places of the named columns are tokens and no padding, [b n] bool each; with `first` also not special, below it."""
+  """Which positions of the named columns are tokens and not padding, [b n] bool each; with `first`, ids below it are excluded too."""
   del keys
   return {name: batch[name] >= first for name in names}
 
 
 def joined(keys: Keys, batch: Batch, *, first: str, names: tuple = (), lists: tuple = ()) -> tuple[Array, ...]:
-  """A text followed by each of several others, [b n + m - 1]: what a cross-encoder reads. The first token of the others is left out.
+  """A text followed by each of several others, [b n + m - 1]: the input of a cross-encoder. The first token of the others is omitted.
 
   Args:
-    keys: not used.
-    batch: with the columns.
-    first: of ids, [b n]; its padding stays, so that what follows begins at one place.
+    keys: unused.
+    batch: contains the columns.
+    first: column of ids, [b n]; its padding is kept, so that the second text starts at a fixed position.
     names, lists: the others, as in `columns`.
   """
   return tuple(jnp.concatenate([batch[first], x[:, 1:]], 1) for x in columns(keys, batch, names=names, lists=lists))
 
 
 def ordered_places(keys: Keys, batch: Batch, *, column: str, start: int, draws: int = 4) -> dict[str, Array]:
-  """Places of tokens in texts without padding: some that come before others, and some anywhere.
+  """Token positions in texts without padding: ordered pairs, and independent positions.
 
   Args:
     keys: [b].
-    batch: with the column.
-    column: of ids, [b n].
-    start: the first place that is drawn.
-    draws: s, places of each kind.
+    batch: contains the column.
+    column: column of ids, [b n].
+    start: the first position that can be drawn.
+    draws: s, number of positions of each kind.
 
   Returns:
-    source and goal, every source before every goal; again and elsewhere, anywhere: [b s] each.
+    source and goal, with every source before every goal; again and elsewhere, without order: [b s] each.
 
   Reference: Nath et al. 2024, arXiv:2407.13887, section 3.
   """
@@ -96,19 +96,19 @@ def ordered_places(keys: Keys, batch: Batch, *, column: str, start: int, draws: 
 def table_cells(
   keys: Keys, batch: Batch, *, first: int, rate: float = 0.6, header_rate: float = 0.2, structured: bool = True
 ) -> dict[str, Array]:
-  """Cells and headers of a table are hidden, and each token sees its own row and column.
+  """Masks cells and headers of a table; each token attends to its own row and column.
 
   Args:
     keys: [b].
     batch: ids, row and column, [b n]; headers are in row 0, subjects in column 0.
     first: id of the first entity.
-    rate: of the cells that are hidden.
-    header_rate: of the headers.
-    structured: otherwise all tokens see all.
+    rate: masked share of the cells.
+    header_rate: masked share of the headers.
+    structured: if False, all tokens attend to all tokens.
 
   Returns:
-    hidden [b n], cells and headers [b n] bool, the hidden ones of each; types [b n]; visible [b n n] bool; entity [b n], the number
-    of the entity in each cell.
+    hidden [b n], cells and headers [b n] bool, the masked ones of each; types [b n]; visible [b n n] bool; entity [b n], the index of the
+    entity in each cell.
 
   Reference: Deng, Sun, Lees, Wu, Yu, VLDB 2020, arXiv:2006.14806, sections 4.3 and 4.4; rates 0.6 and 0.2. Without mentions and
     without random replacements.

@@ -1,4 +1,4 @@
-"""Views of clips, and masks over their tubelets. Everything random about example i comes from keys[i]."""
+"""Views of clips, and masks over their tubelets. All randomness of example i comes from keys[i]."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from jssl.views.image import augment
 
 
 def frames(keys: Keys, batch: Batch, *, column: str = 'clip', **options: Any) -> tuple[Array, Array]:
-  """Two different frames of each clip, drawn uniformly, each a view of its own.
+  """Two different frames of each clip, drawn uniformly, as two views.
 
   Args:
-    keys: [b] one key an example.
+    keys: [b] one key per example.
     batch: `column` is [b t h w c] uint8, t at least 2.
-    **options: of `augment`, whose draws are the frames' own.
+    **options: options of `augment`, which augments frames independently.
 
   Returns:
     Two views, [b h w c] float32.

@@ -1,4 +1,4 @@
-"""Words with their contexts, and noise."""
+"""Words with their contexts and negative samples."""
 
 import jax
 import jax.numpy as jnp
@@ -7,15 +7,15 @@ from jssl.types import Array, Batch, Keys, fold
 
 
 def skip_gram(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Array]:
-  """A word, one word of its context, and noise.
+  """A word, one word of its context, and negative samples.
 
-  A window that reaches R words to each side, R even from 1 to c, gives the pair at distance d with probability
-  (c + 1 - d)/c. One pair a visit is drawn in that proportion from those that the sentence has.
+  A window of R words to each side, with R uniform from 1 to c, contains the pair at distance d with probability (c + 1 - d)/c. Each visit of a
+  word draws one pair of the sentence in that proportion.
 
   Args:
     keys: [b].
-    batch: with word [b m], context [b 2c m] from left to right with 0 beyond the sentence, noise [b n].
-    negatives: how many words of the noise are drawn; at most n.
+    batch: contains word [b m], context [b 2c m] from left to right with 0 beyond the sentence, noise [b n].
+    negatives: number of negative samples from the noise, at most n.
 
   Returns:
     centre [b m], context [b], negatives [b k].
@@ -27,7 +27,7 @@ def skip_gram(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Arra
 
 
 def cbow_context(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Array]:
-  """A word, the words around it in a window that reaches R to each side, R even from 1 to c, and noise.
+  """A word, its context in a window of R words to each side, with R uniform from 1 to c, and negative samples.
 
   Args:
     keys: [b].
@@ -47,11 +47,11 @@ def cbow_context(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, A
 
 
 def huffman_path(keys: Keys, batch: Batch) -> dict[str, Array]:
-  """The words around a word, as in `surrounded`, and the way to the word down a binary tree: the continuous bag of words.
+  """The context of a word, as in `cbow_context`, and the path to the word in a binary tree, for the continuous bag of words.
 
   Args:
     keys: [b].
-    batch: with context [b 2c 1], nodes and turns [b l].
+    batch: contains context [b 2c 1], nodes and turns [b l].
 
   Returns:
     h [b 2c], nodes [b l], turns [b l].
@@ -61,22 +61,22 @@ def huffman_path(keys: Keys, batch: Batch) -> dict[str, Array]:
 
 
 def huffman_path_from_one(keys: Keys, batch: Batch) -> dict[str, Array]:
-  """As `tree_path`, but one word of the context alone, drawn as in `skip_gram`; h is [b 1].
+  """As `huffman_path`, but with only one word of the context, drawn as in `skip_gram`; h is [b 1].
 
-  Reference: the official code of word2vec, whose skip-gram lets the words around predict the one in the middle.
+  Reference: the official code of word2vec, whose skip-gram predicts the centre word from its context words.
   """
   return dict(h=_neighbour(keys, batch['context'][..., 0])[:, None], nodes=batch['nodes'], turns=batch['turns'])
 
 
 def _neighbour(keys: Keys, words: Array) -> Array:
-  """One word a row of [b 2c], that at distance d with weight c + 1 - d."""
+  """One word per row of [b 2c]; a word at distance d has weight c + 1 - d."""
   place = jnp.arange(words.shape[1])
   weight = jnp.log(jnp.minimum(place, place[::-1]) + 1)
   return jax.vmap(lambda key, row: row[jax.random.categorical(key, jnp.where(row > 0, weight, -jnp.inf))])(keys, words)
 
 
 def _window(keys: Keys, context: Array) -> Array:
-  """[b 2c], true for the places within a reach drawn evenly from 1 to c."""
+  """[b 2c], True for the positions within a radius drawn uniformly from 1 to c."""
   c = context.shape[1] // 2
   reach = jax.vmap(lambda key: jax.random.randint(key, (), 1, c + 1))(keys)
   distance = jnp.concatenate([jnp.arange(c, 0, -1), jnp.arange(1, c + 1)])
@@ -84,7 +84,7 @@ def _window(keys: Keys, context: Array) -> Array:
 
 
 def _drawn(keys: Keys, noise: Array, count: int) -> Array:
-  """`count` entries of each row from a random place on, round the end; entries are independent, so any will do."""
+  """`count` consecutive entries of each row from a random offset, cyclically; entries are independent, so any will do."""
   n = noise.shape[1]
   start = jax.vmap(lambda key: jax.random.randint(key, (), 0, n))(keys)
   return jnp.take_along_axis(noise, (start[:, None] + jnp.arange(count)) % n, 1)

@@ -1,4 +1,4 @@
-"""Made voices: utterances of speakers whose identity is known, by a source and a filter."""
+"""Synthetic voices: utterances of known speakers, by a source-filter model."""
 
 import functools
 
@@ -9,7 +9,7 @@ from jssl.types import Data, Judged
 
 # First three formants of five vowels, in Hz, of an adult male.
 _VOWELS = np.array([[730, 1090, 2440], [530, 1840, 2480], [270, 2290, 3010], [570, 840, 2410], [300, 870, 2240]])
-_HARMONICS, _TOP = 40, 5000.0  # Hz: the last band's upper edge
+_HARMONICS, _TOP = 40, 5000.0  # Hz: upper edge of the last band
 
 
 def voices(
@@ -21,22 +21,22 @@ def voices(
   bands: int = 24,
   seed: int = 0,
 ) -> Data:
-  """Log-mel spectrograms of generated vowels, spoken by speakers of whom those of 'test' are not in 'train'.
+  """Log-mel spectrograms of synthetic vowels; the speakers of 'test' are not in 'train'.
 
-  A speaker is a length of the vocal tract, deviations of each vowel's formants from it, bandwidths, a pitch and its
-  liveliness, a slope of the voice source, and breath. An utterance is a random sequence of vowels with a random melody
-  and loudness, through a channel of random slope and with noise, none of which says who speaks.
+  A speaker is defined by the length of the vocal tract, deviations of each vowel's formants, bandwidths, a pitch and its variability, a slope
+  of the voice source, and breath. An utterance is a random sequence of vowels with random melody and loudness, through a channel with random
+  slope and noise; these are independent of the speaker.
 
-  One example of 'train' is a speaker, with all utterances; of 'test' an utterance. The column `utterances` holds the
-  speaker's in both.
+  An example of 'train' is a speaker with all utterances; an example of 'test' is one utterance. In both, the column `utterances` has those of
+  the speaker.
 
   Args:
-    speakers: in 'train'.
-    others: speakers in 'test'.
-    utterances: of each speaker.
-    frames: of an utterance, 30 ms each.
-    bands: of the mel scale, from 80 Hz to 5 kHz.
-    seed: of everything.
+    speakers: number of speakers in 'train'.
+    others: number of speakers in 'test'.
+    utterances: number of utterances per speaker.
+    frames: number of frames per utterance, 30 ms each.
+    bands: number of mel bands, from 80 Hz to 5 kHz.
+    seed: seed of all randomness.
 
   Returns:
     Data with columns speech [frames 1 bands], utterances [utterances frames 1 bands] and label [], the speaker.
@@ -63,7 +63,7 @@ def voices(
 
 @functools.lru_cache(2)
 def _speech(speakers: int, utterances: int, frames: int, bands: int, seed: int) -> np.ndarray:
-  """[speakers utterances frames 1 bands] float32, each utterance of mean 0 and deviation 1."""
+  """[speakers utterances frames 1 bands] float32, each utterance standardised to mean 0 and deviation 1."""
   rng = np.random.default_rng(seed)
   return np.stack([_speaker(rng, utterances, frames, bands) for _ in range(speakers)])
 
@@ -72,7 +72,7 @@ def _speaker(rng: np.random.Generator, utterances: int, frames: int, bands: int)
   formants = _VOWELS * rng.uniform(0.9, 1.25) * np.exp(0.04 * rng.normal(size=_VOWELS.shape))
   bandwidths = rng.uniform(0.8, 1.6) * np.array([60.0, 90.0, 150.0])
   pitch, lively = np.exp(rng.uniform(np.log(90), np.log(250))), rng.uniform(0.03, 0.12)
-  slope, breath = rng.uniform(-9, -3), rng.uniform(-50, -25)  # dB an octave, dB
+  slope, breath = rng.uniform(-9, -3), rng.uniform(-50, -25)  # dB per octave, dB
   spoken = [_utterance(rng, formants, bandwidths, pitch, lively, slope, breath, frames, bands) for _ in range(utterances)]
   return np.stack(spoken)[:, :, None].astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Sound: vowels made from measured formants, log-mel frames, and codes by residual k-means."""
+"""Synthetic vowels from measured formants, log-mel frames, and codes by residual k-means."""
 
 import functools
 
@@ -10,7 +10,7 @@ from jssl.types import Data
 
 RATE, HOP, WINDOW, FFT, FRAMES, BANDS = 8000, 80, 200, 256, 64, 32
 _VOWELS = ('iy', 'ih', 'eh', 'ae', 'aa', 'ao', 'uh', 'uw', 'ah', 'er')
-# Mean formants F1 to F3 in Hz of men, women and children, and about what pitch they speak at.
+# Mean formants F1 to F3 in Hz of men, women and children, and their approximate pitch.
 _FORMANTS = np.array([
   [[270, 2290, 3010], [390, 1990, 2550], [530, 1840, 2480], [660, 1720, 2410], [730, 1090, 2440],
    [570, 840, 2410], [440, 1020, 2240], [300, 870, 2240], [640, 1190, 2390], [490, 1350, 1690]],
@@ -25,15 +25,15 @@ _PITCH, _WIDTHS = (130, 220, 270), (60, 90, 150)
 def vowels(*, codebooks: int = 4, entries: int = 64, levels: tuple[float, float] = (-3.0, 12.0), seed: int = 0) -> Data:
   """Synthetic vowels of men, women and children in noise, as log-mel frames with codes; no network needed.
 
-  A clip of 0.64 s at 8 kHz holds one vowel of random pitch, glide, onset and length: pulses through three resonators at
-  the measured mean formants, each off by some 4 %, in noise. Frames are 32 log-mel bands every 10 ms,
-  standardised by the training split. Codes are a stand-in for those of a neural codec: residual k-means of the frames.
+  A clip of 0.64 s at 8 kHz has one vowel of random pitch, glide, onset and length: pulses through three resonators at the measured mean
+  formants, each perturbed by about 4 %, in noise. Frames are 32 log-mel bands every 10 ms, standardised on the training split. Codes replace
+  those of a neural codec: residual k-means of the frames.
 
   Args:
-    codebooks: q, residual stages.
-    entries: v, in each codebook.
-    levels: of the vowel over the noise, between which each clip's is drawn, in dB.
-    seed: of everything drawn.
+    codebooks: q, number of residual stages.
+    entries: v, number of entries per codebook.
+    levels: range of the signal-to-noise ratio of a clip, in dB.
+    seed: seed of all randomness.
 
   Returns:
     Data of 1,500 training and 500 test clips with columns frames [64 32] float32, codes [64 q] int32, speaker [] int32 (0
@@ -115,17 +115,16 @@ def _mel_bands() -> np.ndarray:
 
 
 def fit_codes(x: np.ndarray, codebooks: int, entries: int, rng: np.random.Generator) -> tuple[np.ndarray, tuple[float, ...]]:
-  """Residual k-means: each codebook is fitted to what the ones before it leave.
+  """Residual k-means: each codebook is fitted to the residual of the previous ones.
 
   Args:
     x: [n d] frames.
     codebooks: q.
     entries: v.
-    rng: draws where the centres start.
+    rng: for the initial centres.
 
   Returns:
-    Centres [q v d], and each codebook's share of the squared error before it, over the sum of these, which is how
-    EnCodecMAE weighs them.
+    Centres [q v d], and weights of the codebooks as in EnCodecMAE: the squared error before each one, divided by the sum of these.
   """
   books, errors = [], []
   for _ in range(codebooks):
@@ -143,7 +142,7 @@ def fit_codes(x: np.ndarray, codebooks: int, entries: int, rng: np.random.Genera
 
 
 def residual_codes(x: np.ndarray, books: np.ndarray) -> np.ndarray:
-  """Frames [n d] as the index of the nearest centre of each of `books` [q v d] in turn: [n q] int32."""
+  """Encodes frames [n d] as the index of the nearest centre of each of `books` [q v d], in order: [n q] int32."""
   codes = []
   for centres in books:
     codes.append(_nearest(x, centres))

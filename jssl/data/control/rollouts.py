@@ -1,9 +1,9 @@
-"""Trajectories: rolled out on the device, as a data set of windows or by the policy that is being trained.
+"""Trajectories, rolled out on the device: as a data set of windows, or by the policy in training.
 
-A policy is (observation, state, key) -> action; an expert looks at the state, what is trained at the observation.
-A window has T steps, t = 0 .. T-1: `observation` [t ...], `action` [t ...] taken there, `reward` [t] and `done` [t] that
-came of it, `state` [t k] as it truly was. `frame` [...] is observation 0, what a backbone sees of one moment, and
-`truth` [k] the state there. When an episode ends, the next one starts in the next step.
+A policy is (observation, state, key) -> action; an expert uses the state, a trained policy the observation. A window has T steps, t = 0 .. T-1:
+`observation` [t ...], `action` [t ...] taken there, the resulting `reward` [t] and `done` [t], and the true `state` [t k]. `frame` [...] is
+observation 0, the input of a backbone for single observations, and `truth` [k] is the state there. When an episode ends, the next one starts in
+the next step.
 """
 
 import functools
@@ -21,7 +21,7 @@ from jssl.types import Array, Column, Data
 
 
 class Played:
-  """A split that is rolled out when it is first looked at, and kept."""
+  """A split that is rolled out on first access, and cached."""
 
   def __init__(self, make: Callable[[], Mapping[str, Array]], n: int):
     self._make, self._n = make, n
@@ -47,7 +47,7 @@ class Played:
 def trajectories(
   environment: Environment, policy: Callable, *, episodes: int, test: int, length: int, window: int, seed: int, info: Mapping
 ) -> Data:
-  """A data set of windows: `episodes` trajectories of `length` steps to train on, `test` more to test on."""
+  """A data set of windows: `episodes` training trajectories of `length` steps, and `test` test trajectories."""
   if not 1 <= window <= length:
     raise ValueError(f'a window of {window} steps does not fit in a trajectory of {length}; give 1 <= window <= length')
 
@@ -78,10 +78,10 @@ def rooms(
   head: str | None = None,
   epsilon: float = 0.3,
 ) -> Data:
-  """Random walks through four rooms, seen as images; options as in `four_rooms` and `trajectories`.
+  """Random walks through four rooms, observed as images; options as in `four_rooms` and `trajectories`.
 
-  With a `head`, whose values choose the actions, and with probability `epsilon` any, batches are played by the policy that
-  is being trained, and the walks serve probes alone.
+  With a `head`, batches are rolled out by the policy in training, which takes the action with the highest value of the head, or with
+  probability `epsilon` a random one; the walks are then only used by probes.
   """
   environment = four_rooms(side=side, goal=goal, copies=copies, distraction=distraction)
   sizes = dict(episodes=episodes, test=test, length=length, window=window)
@@ -109,7 +109,7 @@ def demonstrations(
   window: int = 5,
   seed: int = 0,
 ) -> Data:
-  """An expert pushes a point mass to its goal, a step in ten (`astray`) at random; options as in `point_mass`."""
+  """An expert pushes a point mass to its goal, with a share `astray` of random steps; options as in `point_mass`."""
   environment = point_mass(side=side, others=others, drag=drag, flight=flight)
   sizes = dict(episodes=episodes, test=test, length=length, window=window)
   return trajectories(environment, demonstrator(environment, astray), **sizes, seed=seed, info=dict(name='demonstrations'))

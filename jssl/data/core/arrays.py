@@ -1,4 +1,4 @@
-"""Data in memory: stacked columns, and a Data made of them."""
+"""In-memory data: stacked columns, and `Data` built from them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,12 +11,12 @@ from jssl.data.core.pictures import checked
 from jssl.errors import DataError
 from jssl.types import Column, Data, Examples
 
-RESIDENT = 256 * 2**20  # bytes: a split at most this large when decoded is kept in memory
+RESIDENT = 256 * 2**20  # bytes: a split up to this decoded size is kept in memory
 _NARROW = {'int64': np.int32, 'uint64': np.uint32, 'float64': np.float32}
 
 
 class Columns:
-  """A split in memory: one stacked array a column. A batch is one fancy index."""
+  """A split in memory: one stacked array per column. A batch is one fancy index."""
 
   def __init__(self, columns: Mapping[str, np.ndarray]):
     self.columns = dict(columns)
@@ -33,7 +33,7 @@ class Columns:
 
 
 def stack(examples: list[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-  """A list of examples as columns [b ...]; ValueError where a column's shapes differ."""
+  """Stacks a list of examples into columns [b ...]. Raises ValueError if the shapes of a column differ."""
   columns = {}
   for name in examples[0]:
     values = [np.asarray(example[name]) for example in examples]
@@ -44,7 +44,7 @@ def stack(examples: list[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 
 
 def resident(examples: Examples, limit: int = RESIDENT) -> Columns | None:
-  """The whole split as columns in memory, or None where it would take more than `limit` bytes.
+  """Loads the whole split into memory; None if it would take more than `limit` bytes.
 
   Args:
     examples: a split.
@@ -72,26 +72,25 @@ def arrays(
   info: Mapping[str, Any] | None = None,
   **columns: np.ndarray,
 ) -> Data:
-  """Data from arrays in memory, any modality: `arrays(image=x, label=y)`, `arrays(ids=ids)`, `arrays(triple=t)`.
+  """Makes `Data` from arrays in memory, for any modality: `arrays(image=x, label=y)`, `arrays(ids=ids)`, `arrays(triple=t)`.
 
-  64-bit columns are narrowed to 32 bits, which is what JAX computes in; integers that do not fit are refused. A column called
-  image, [n h w c], is uint8 or float in [0, 1]; 16 bits are scaled to 8.
+  64-bit columns are converted to 32 bits, the precision of JAX; integers that do not fit raise an error. A column named image, [n h w c], is
+  uint8 or float in [0, 1]; 16 bits are scaled to 8.
 
   Args:
     test: columns of the test split.
-    held_out: instead of `test`, the fraction of the examples to hold out, 0..1, drawn by `seed`. With neither, there is
-      a 'train' split alone.
-    seed: of the held-out draw.
-    inputs: the column that a backbone reads; the first one unless said.
-    facts: column -> what is known of it, as in `Column`: dict(ids=dict(size=1000, pad=0), label=dict(classes=('cat', 'dog'))).
-      Whole numbers of which none is negative have the size that they need, unless another is given.
-    info: whatever else is known: name, licence, citation.
+    held_out: instead of `test`, the fraction of the examples to hold out, 0..1, drawn by `seed`. With neither, 'train' is the only split.
+    seed: seed of the held-out split.
+    inputs: the input column of the backbone; by default the first one.
+    facts: column -> its properties, as in `Column`: dict(ids=dict(size=1000, pad=0), label=dict(classes=('cat', 'dog'))). The size of a column
+      of non-negative integers defaults to their maximum plus 1.
+    info: further information: name, licence, citation.
     **columns: name -> [n ...] numbers or booleans.
   Returns:
     Data.
   Raises:
-    ValueError: no columns, columns of unequal length, text or objects, columns of `test` unlike those of 'train', pictures
-      whose range is neither that of bytes nor [0, 1], entries outside the size of their column.
+    ValueError: for no columns, unequal lengths, text or objects, columns of `test` that differ from those of 'train', images whose range is
+      neither that of bytes nor [0, 1], or entries outside the size of their column.
   """
   train = _checked('train', columns)
   n = len(next(iter(train.values())))
@@ -119,10 +118,10 @@ def arrays(
 
 
 def described(splits: Mapping[str, Columns], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Column]:
-  """The columns of 'train', with what is known of them, held against the entries of every split.
+  """The columns of 'train' with their properties, checked against the entries of every split.
 
   Raises:
-    ValueError: facts of a column that is not there, or entries that are outside the size of their column.
+    ValueError: for properties of a missing column, or entries outside the size of their column.
   """
   train = splits['train'].columns
   if unknown := [name for name in facts if name not in train]:
@@ -142,10 +141,10 @@ def described(splits: Mapping[str, Columns], facts: Mapping[str, Mapping[str, An
 
 
 def within(name: str, x: np.ndarray, column: Column) -> None:
-  """Nothing, where all entries are numbers that the column has; JAX would take another for the nearest one, or count from the end.
+  """Checks that all entries are valid indices of a column; JAX would clip an invalid index, or count it from the end.
 
   Raises:
-    ValueError: naming the first entry that is not.
+    ValueError: names the first invalid entry.
   """
   if column.size is None or x.dtype.kind not in 'iu' or not x.size:
     return
@@ -183,10 +182,10 @@ def _narrow(name: str, x: np.ndarray) -> np.ndarray:
 
 
 def counted(data: Data, column: str) -> int:
-  """How many things a column numbers, by its entries in memory, of a column that does not say it; 0 where none are in memory.
+  """The size of an index column by its entries in memory, if the column does not specify it; 0 if they are not in memory.
 
   Raises:
-    DataError: some are below 0.
+    DataError: if an entry is negative.
   """
   found = [split.columns[column] for split in data.splits.values() if isinstance(split, Columns) and column in split.columns]
   found = [x[x != data.spec[column].pad] for x in found if x.dtype.kind in 'iu']

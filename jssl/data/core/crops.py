@@ -1,7 +1,7 @@
-"""Random resized crops of pictures as they are stored, drawn where they are decoded.
+"""Random resized crops of stored images, drawn before decoding.
 
-A view on the device crops what the host has scaled and cut at the centre already. A box that is drawn before decoding reaches all of the
-original, at its own ratio of sides and resolution. It is a function of (seed, epoch, example), as everything random is.
+A view on the device can only crop what the host has already scaled and centre-cropped. A box that is drawn before decoding can cover any part
+of the original, at its own aspect ratio and resolution. It is a function of (seed, epoch, example), like all randomness.
 """
 
 import math
@@ -13,12 +13,12 @@ import numpy as np
 from jssl.errors import DataError
 from jssl.views.image import Crop
 
-ATTEMPTS = 10  # boxes that are tried, as `views.image` tries them
+ATTEMPTS = 10  # boxes to try, as in `views.image`
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the original
 
 
 class Crops(NamedTuple):
-  """The crops of an example: a recipe each, and (height, width) that all are scaled to."""
+  """The crops of an example: one recipe for each, and the (height, width) that all are resized to."""
 
   recipes: tuple[Crop, ...]
   size: tuple[int, int]
@@ -27,13 +27,15 @@ class Crops(NamedTuple):
 def crops_of(given: Mapping[str, Any] | None, size: Sequence[int]) -> Crops | None:
   """The option `crop` of a data set: dict(views=2, scale=(0.08, 1), ratio=(3/4, 4/3), size=None).
 
+  Parses the crop option.
+
   Args:
-    given: None for none. `views` is how many crops an example has, or a mapping for each whose entries replace `scale` and `ratio`; `scale`
-      is the share of the picture's area, `ratio` width over height, `size` the side of a crop, or (height, width).
-    size: (height, width) of the set's pictures, which crops have unless they say otherwise.
+    given: None for no crops. `views` is the number of crops per example, or a mapping for each whose entries replace `scale` and `ratio`;
+      `scale` is the share of the image's area, `ratio` is width / height, `size` is the side of a crop, or (height, width).
+    size: (height, width) of the images of the data set, the default size of crops.
 
   Raises:
-    DataError: an option that does not exist or is out of range.
+    DataError: for an unknown option or a value out of range.
   """
   if given is None:
     return None
@@ -56,16 +58,16 @@ def crops_of(given: Mapping[str, Any] | None, size: Sequence[int]) -> Crops | No
 
 
 def boxes(crops: Crops, seed: int, epoch: int, example: int, height: int, width: int) -> list[Box]:
-  """One box a crop of an example whose picture has `height` x `width` pixels, as torchvision's RandomResizedCrop draws them.
+  """One box per crop of an example with an image of `height` x `width` pixels, drawn like torchvision's RandomResizedCrop.
 
-  The area is uniform in `scale`, the logarithm of the ratio uniform, sides are whole; the first of ten such boxes that fits is placed
-  uniformly, and if none fits the largest centred box of a permitted ratio is taken.
+  The area is uniform in `scale` and the logarithm of the ratio is uniform, with integer sides. The first of ten such boxes that fits is placed
+  uniformly; if none fits, the largest centred box with a permitted ratio is used.
 
   Reference: Szegedy et al., CVPR 2015, arXiv:1409.4842, section 6; Salmon et al., SC 2011, doi:10.1145/2063384.2063405 (Philox).
   """
   found = []
   for view, crop in enumerate(crops.recipes):
-    # A counter of its own beside those of `order.permutation`, which has the same key.
+    # A separate counter from those of `order.permutation`, which has the same key.
     raw = np.random.Philox(key=np.array([seed, epoch], np.uint64), counter=np.array([0, view, example, 1], np.uint64))
     found.append(_box(crop, [(x >> 11) * 2.0**-53 for x in raw.random_raw(2 * ATTEMPTS + 2).tolist()], height, width))
   return found

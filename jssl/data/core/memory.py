@@ -1,4 +1,4 @@
-"""Data that a program holds, under a name that a config can have: what `jssl.train(..., data=...)` trains on."""
+"""Data objects of a program, named so that a config can refer to them: the data of `jssl.train(..., data=...)`."""
 
 import hashlib
 from typing import Any
@@ -14,14 +14,14 @@ _held: dict[str, Data] = {}  # of this process, by fingerprint
 
 
 def hold(data: Data) -> dict[str, Any]:
-  """Keeps data for this process; the `data` of a config that names them."""
+  """Registers data in this process. Returns the `data` entry of a config that refers to them."""
   fingerprint = fingerprint_of(data)
   _held[fingerprint] = data._replace(info={**data.info, 'fingerprint': {'arrays in memory': fingerprint}})
   return dict(name='memory', fingerprint=fingerprint)
 
 
 def fingerprint_of(data: Data) -> str:
-  """A hash of all columns of all splits: other data are another config, so that no run goes on with them."""
+  """A hash of all columns of all splits. Changed data give a different config, so no run resumes with them."""
   digest = hashlib.sha256()
   for split in sorted(data.splits):
     for name, x in sorted(resident(data.splits[split], ALL).columns.items()):
@@ -30,10 +30,10 @@ def fingerprint_of(data: Data) -> str:
 
 
 def memory(*, fingerprint: str) -> Data:
-  """The data that `hold` was given in this process.
+  """The data that were registered with `hold` in this process.
 
   Raises:
-    DataError: it was given none of this fingerprint.
+    DataError: if no data with this fingerprint are registered.
   """
   if fingerprint not in _held:
     raise DataError(f'the data {fingerprint} were arrays of another process; give them to jssl.train again, with the same workdir')

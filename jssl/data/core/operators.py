@@ -1,6 +1,7 @@
 """Data sets derived from others: with fewer examples, with additional columns, with noise in one column.
 
-In a config an operator is a data set whose option `of` is another: `dict(name='subset', of=dict(name='mnist5k'), train=100, by='label')`.
+In a config, an operator is a data set whose option `of` is another data set: `dict(name='subset', of=dict(name='mnist5k'), train=100,
+by='label')`.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,11 +14,11 @@ from jssl.data.core.arrays import Columns, resident
 from jssl.data.core.order import permutation
 from jssl.types import Column, Data, Examples
 
-ALL = 2**62  # bytes: of a split that is needed as a whole
+ALL = 2**62  # bytes: no limit, for a split that is needed as a whole
 
 
 class Beside:
-  """A split with additional columns, computed from its own on first access."""
+  """A split with additional columns, computed from its columns on first access."""
 
   def __init__(self, examples: Examples, make: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]):
     self.examples, self.make, self.columns = examples, make, None
@@ -39,7 +40,7 @@ class Beside:
 
 
 class Rows:
-  """Some examples of a split, by their numbers."""
+  """A subset of the examples of a split, by index."""
 
   def __init__(self, examples: Examples, rows: np.ndarray):
     self.examples, self.rows = examples, rows
@@ -64,30 +65,30 @@ class Rows:
 
 
 def with_columns(data: Data, make: Callable[[str, Mapping[str, np.ndarray]], Mapping[str, np.ndarray]], spec: Mapping[str, Column]) -> Data:
-  """A data set with further columns.
+  """Adds columns to a data set.
 
   Args:
-    data: the others.
-    make: (split, columns [n ...]) -> the further ones, [n ...]; called when a split is first read.
-    spec: what these are.
+    data: the data set.
+    make: (split, columns [n ...]) -> new columns, [n ...]; called when a split is first read.
+    spec: the new columns.
   """
   beside = lambda split: lambda columns: make(split, columns)
   splits = {name: Beside(split, beside(name)) for name, split in data.splits.items()}
-  info = {key: x for key, x in data.info.items() if key != 'split'}  # columns made for a split do not go with its rows into another
+  info = {key: x for key, x in data.info.items() if key != 'split'}  # columns computed for a split are invalid in subsets of it
   return data._replace(splits=splits, spec={**data.spec, **spec}, info=info)
 
 
 def few(*, of: Data, shots: int = 10, column: str = 'label', seed: int = 0) -> Data:
-  """A column `few` beside the others: the class of `shots` examples a class, drawn at random, and -1 for all others.
+  """Adds a column `few`: the class of `shots` random examples per class, and -1 for all others.
 
   Args:
     of: the data set.
-    shots: examples a class whose class is known; of classes with fewer, all.
-    column: of whole numbers, the class.
-    seed: of the draw.
+    shots: labelled examples per class; all, if a class has fewer.
+    column: integer column with the class.
+    seed: seed of the draw.
 
   Raises:
-    ValueError: shots is below 1, or there is no such column.
+    ValueError: if shots is below 1, or the column does not exist.
   """
   if shots < 1:
     raise ValueError(f'few(shots={shots}): label 1 example a class or more')
@@ -104,19 +105,19 @@ def few(*, of: Data, shots: int = 10, column: str = 'label', seed: int = 0) -> D
 
 
 def subset(*, of: Data, train: int | None = None, test: int | None = None, by: str | None = None, seed: int = 0) -> Data:
-  """Fewer examples, drawn at random, in the order in which they stand.
+  """A random subset of the examples, in their original order.
 
   Args:
     of: the data set.
-    train, test: how many examples of the split; None for all.
-    by: a column of whole numbers, of each of whose classes so many are kept.
-    seed: of the draw.
+    train, test: number of examples of the split; None for all.
+    by: integer column; the numbers then apply to each of its classes.
+    seed: seed of the draw.
 
   Returns:
-    Data; `info['texts']`, where there are texts, has those that are left.
+    Data; `info['texts']`, if any, has the remaining texts.
 
   Raises:
-    ValueError: fewer than 1 are asked for, more than there are, or of a split or column that is not there.
+    ValueError: for a number below 1 or above that of the examples, or a missing split or column.
   """
   splits, texts = dict(of.splits), dict(of.info.get('texts', {}))
   if by is not None:
@@ -142,19 +143,19 @@ def subset(*, of: Data, train: int | None = None, test: int | None = None, by: s
 
 
 def noised(*, of: Data, rate: float, column: str = 'label', seed: int = 0) -> Data:
-  """Another class, drawn evenly from the others, in the place of a share of those of 'train'.
+  """Replaces the class of a share of the training examples by another class, drawn uniformly from the others.
 
   Args:
     of: the data set.
     rate: probability that an entry is replaced.
-    column: of whole numbers whose size is known.
-    seed: of the draw.
+    column: integer column with a known size.
+    seed: seed of the draw.
 
   Returns:
-    Data with a column `clean` that holds what the entries were.
+    Data with a column `clean` that has the original entries.
 
   Raises:
-    ValueError: the rate is no probability, or the column is not there or numbers nothing.
+    ValueError: if the rate is not a probability, or the column is missing or has no size.
 
   Reference: Zhang, Bengio, Hardt, Recht, Vinyals, ICLR 2017, arXiv:1611.03530, section 2.1 (partially corrupted labels).
   """

@@ -1,16 +1,16 @@
-"""Orders that are a function of small integers alone, the same on every machine."""
+"""Orders of examples that are functions of small integers alone, equal on every machine."""
 
 import functools
 from collections.abc import Callable
 
 import numpy as np
 
-LARGE = 2**24  # examples, above which an order is computed place by place
+LARGE = 2**24  # examples, above which orders are computed entry by entry
 ROUNDS = 8
 
 
 def orders(n: int, seed: int) -> Callable[[int, np.ndarray], np.ndarray]:
-  """(epoch, places [m]) -> the examples [m] that stand there in the order of that epoch; of many examples no order is held."""
+  """(epoch, positions [m]) -> the examples [m] at these positions in the order of that epoch. For large n, no order is held in memory."""
   if n > LARGE:
     return functools.partial(feistel, n, seed)
   whole = functools.lru_cache(2)(functools.partial(permutation, n, seed))
@@ -18,10 +18,10 @@ def orders(n: int, seed: int) -> Callable[[int, np.ndarray], np.ndarray]:
 
 
 def feistel(n: int, seed: int, epoch: int, places: np.ndarray) -> np.ndarray:
-  """Entries of a permutation of range(n) drawn from (seed, epoch), without the others.
+  """Some entries of a permutation of range(n) drawn from (seed, epoch), without computing the others.
 
-  A place is cut into two halves of b bits, 4^b >= n, and each round gives (l, r) -> (r, l xor f(r)), where f mixes r with a key of the
-  round. That permutes range(4^b); a result of n or more is sent through again until it is below n, which permutes range(n).
+  A position is split into two halves of b bits, 4^b >= n, and each round maps (l, r) -> (r, l xor f(r)), where f mixes r with a key of the
+  round. This permutes range(4^b). A result of n or more is mapped again until it is below n, which permutes range(n).
 
   Args:
     n: number of examples.
@@ -30,7 +30,7 @@ def feistel(n: int, seed: int, epoch: int, places: np.ndarray) -> np.ndarray:
   Returns:
     [m] int64.
   Raises:
-    ValueError: seed or epoch is out of range.
+    ValueError: if seed or epoch is out of range.
 
   Reference: Black, Rogaway, Ciphers with arbitrary finite domains, CT-RSA 2002, section 4 (cycle walking) and 5 (Feistel);
     Steele, Lea, Flood, OOPSLA 2014, doi:10.1145/2660193.2660195, Figure 16 (the mixing function).
@@ -56,17 +56,17 @@ def feistel(n: int, seed: int, epoch: int, places: np.ndarray) -> np.ndarray:
 def permutation(n: int, seed: int, epoch: int = 0) -> np.ndarray:
   """A permutation of range(n) drawn from (seed, epoch).
 
-  argsort of n raw words of Philox keyed by (seed, epoch). NumPy fixes the raw stream of a bit generator for good,
-  which it does not promise for `Generator.permutation`; and one sort an epoch costs less than hashing index by index.
+  The argsort of n raw words of Philox with the key (seed, epoch). NumPy guarantees a stable raw stream of bit generators, but not of
+  `Generator.permutation`; and one sort per epoch costs less than hashing each index.
 
   Args:
     n: number of examples.
     seed: 0 <= seed < 2^64.
-    epoch: 0 <= epoch < 2^64; any second integer that names an independent draw.
+    epoch: 0 <= epoch < 2^64; any second integer that identifies an independent draw.
   Returns:
     [n] int64.
   Raises:
-    ValueError: seed or epoch is out of range.
+    ValueError: if seed or epoch is out of range.
 
   Reference: Salmon, Moraes, Dror, Shaw, SC 2011, doi:10.1145/2063384.2063405 (Philox).
   """
@@ -80,16 +80,16 @@ def _words(seed: int, epoch: int, n: int) -> np.ndarray:
 
 
 def stratified(labels: np.ndarray, held_out: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-  """Two disjoint sets of rows that hold every class in the same proportion, each in random order.
+  """Splits rows into two sets with the same class proportions, each in random order.
 
-  Class c, with n_c rows, gives round(held_out n_c) of them to the second set.
+  The second set gets round(held_out n_c) of the n_c rows of class c.
 
   Args:
     labels: [n] int, the class of each row.
     held_out: fraction for the second set, 0..1.
-    seed: names the draw.
+    seed: seed of the draw.
   Returns:
-    (rows kept, rows held out), int64, together every row once.
+    (rows kept, rows held out), int64; together they contain every row once.
   """
   kept, held = [], []
   for c in np.unique(labels):
@@ -98,5 +98,5 @@ def stratified(labels: np.ndarray, held_out: float, seed: int) -> tuple[np.ndarr
     cut = round(held_out * len(rows))
     held.append(rows[:cut])
     kept.append(rows[cut:])
-  # Mixed, so that a contiguous piece of a split is a fair sample of it. 2^32 is no class.
+  # Shuffled, so that a contiguous part of a split is a fair sample of it. 2^32 is not a class.
   return tuple(rows[permutation(len(rows), seed, 2**32)] for rows in (np.concatenate(kept), np.concatenate(held)))

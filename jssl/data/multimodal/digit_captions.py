@@ -1,4 +1,4 @@
-"""Pictures of two digits with captions in English."""
+"""Images of two digits with captions in English."""
 
 from jssl.data.core.arrays import arrays
 from jssl.data.multimodal.digit_reports import WORDS, digit_reports
@@ -13,10 +13,10 @@ def digit_captions(*, train: int = 1500, test: int = 500, seed: int = 0, length:
 
   Args:
     train, test, seed: as in `digit_reports`.
-    length: n, tokens a caption.
+    length: n, tokens per caption.
 
   Returns:
-    Data with image [8 16 1] uint8, ids [n] int32, by a tokenizer that is trained on the captions, and label [] int32, the left digit.
+    Data with image [8 16 1] uint8, ids [n] int32, by a tokenizer trained on the captions, and label [] int32, the left digit.
   """
   of = digit_reports(train=train, test=test, seed=seed)
   texts = {split: [caption([WORDS[i] for i in row]) for row in examples.columns['text']] for split, examples in of.splits.items()}
@@ -29,6 +29,6 @@ def digit_captions(*, train: int = 1500, test: int = 500, seed: int = 0, length:
 
 
 def caption(words: list[str]) -> str:
-  """The caption of a report, whose words stand where its template has them."""
+  """The caption of a report, whose words have the positions of its template."""
   left, right, where = ' '.join(words[3:5]), ' '.join(words[9:11]), ' '.join(words[12:16])
   return f'a photo of a {left} and a {right}, {where}.'

@@ -1,4 +1,4 @@
-"""Images with reports: two digits on a canvas, and a sentence that says what is there."""
+"""Images with reports: two digits on a canvas, and a sentence that describes them."""
 
 import functools
 
@@ -14,14 +14,14 @@ WORDS = ('left', 'right', 'shows', 'a', 'large', 'small', *_NUMBERS, 'lesion', '
 
 
 def digit_reports(*, train: int = 1500, test: int = 500, seed: int = 0) -> Data:
-  """Canvases with two handwritten digits and perhaps a bright dot, each with a report by template; no network needed.
+  """Canvases with two handwritten digits and optionally a bright dot, each with a report from a template; no network needed.
 
-  'left shows a large three . right shows a small seven . lesion on left side .' Digits of the training split make the
-  training canvases, those of the test split the test canvases.
+  'left shows a large three . right shows a small seven . lesion on left side .' Training canvases have digits of the training split, test
+  canvases digits of the test split.
 
   Args:
     train, test: numbers of canvases.
-    seed: of everything drawn.
+    seed: seed of all randomness.
 
   Returns:
     Data with columns image [8 16 1] uint8, high [16 32 1] uint8, the same at twice the resolution, text [17] int32,

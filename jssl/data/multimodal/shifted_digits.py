@@ -1,4 +1,4 @@
-"""Digits, shifts and their sums: three modalities of which any two tell the third."""
+"""Digits, shifts and their sums: three modalities, of which any two determine the third."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from jssl.types import Column, Data
 
 
 def shifted_digits(*, train: int | None = None, seed: int = 0) -> Data:
-  """Digits of MNIST, a random shift beside each, and the sum of both modulo ten.
+  """Digits of MNIST, a random shift for each, and the sum of both modulo ten.
 
-  Any two of digit, shift and sum are independent, and any two tell the third.
+  Any two of digit, shift and sum are independent, and any two determine the third.
 
   Args:
     train: as in `mnist5k`.
-    seed: of the shifts.
+    seed: seed of the shifts.
 
   Returns:
     Data with columns image [28 28 1], label [] (the digit), and shift and total [10], one-hot.

@@ -1,1 +1,1 @@
-"""Data of a user's own: folders of pictures, tables, arrays, tars, packed shards, by what a config calls them."""
+"""User data: folders of images, tables, arrays, tars and packed shards, by their names in configs."""

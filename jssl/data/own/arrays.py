@@ -1,4 +1,4 @@
-"""Arrays in files of NumPy."""
+"""Arrays in NumPy files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,19 +21,19 @@ SUFFIX = '_test'
 def array(path: str, *, inputs: str | None = None, held_out: float = 0.2) -> Data:
   """Columns of an .npz file by their names, or the one column of an .npy file.
 
-  Columns whose names end in `_test` are the test split, and so is PATH_test beside PATH. x or images is called image where it holds
-  pictures, [n h w], [n h w c] or [n c h w], and labels or y is called label.
+  Columns whose names end in `_test` are the test split, as is PATH_test next to PATH. x or images is renamed image if it has images, [n h w],
+  [n h w c] or [n c h w]; labels or y is renamed label.
 
   Args:
-    path: of the file.
-    inputs: the column that a backbone reads; the first one unless said, or image.
-    held_out: share of the examples in 'test', by a hash of their contents (of arrays above 256 MiB, of their numbers).
+    path: path of the file.
+    inputs: the input column of the backbone; by default image, or the first one.
+    held_out: share of the examples in 'test', by a hash of their contents (for arrays above 256 MiB, of their indices).
 
   Returns:
     Data.
 
   Raises:
-    DataError: the file cannot be read, or its columns are no arrays of numbers of one length.
+    DataError: if the file cannot be read, or its columns are not numeric arrays of equal length.
   """
   where, columns = reach(path), {}
   found = parts(where)
@@ -66,23 +66,23 @@ def array(path: str, *, inputs: str | None = None, held_out: float = 0.2) -> Dat
 
 
 def opened(path: Path) -> Mapping[str, np.ndarray]:
-  """The arrays of a file by their names; an .npy file is mapped and not read."""
+  """The arrays of a file by their names; an .npy file is memory-mapped."""
   try:
     found = np.load(path, mmap_mode='r' if path.suffix == '.npy' else None, allow_pickle=False)
     return dict(found.items()) if path.suffix == '.npz' else {'x': found}
-  except Exception as error:  # of a file that is something else, NumPy's errors are of many types
+  except Exception as error:  # for other file types, NumPy raises errors of many types
     raise DataError(f'{path} cannot be read as arrays of numbers ({first_line(error)}); write it by numpy.save or numpy.savez') from error
 
 
 def called(name: str, x: np.ndarray) -> str:
-  """What a column is called here."""
+  """The name of a column in `Data`."""
   if name in LABELS and x.ndim == 1 and x.dtype.kind in 'iub':
     return 'label'
   return 'image' if name in IMAGES and shaped(name, x).ndim == 4 else name
 
 
 def shaped(name: str, x: np.ndarray) -> np.ndarray:
-  """Pictures as [n h w c]."""
+  """Images as [n h w c]."""
   if name not in IMAGES:
     return x
   if x.ndim == 3 and x.dtype == np.uint8:

@@ -1,4 +1,4 @@
-"""Files of a user's own: what of them is in which split, and what tells that they have changed."""
+"""User files: their splits, and detection of changes."""
 
 import hashlib
 import os
@@ -11,12 +11,12 @@ import numpy as np
 from jssl import storage
 from jssl.errors import DataError
 
-LISTED = 20_000  # files whose stamps are kept one by one; of more, their number and one digest
+LISTED = 20_000  # files with individual stamps; for more files, only their number and a digest are kept
 SPLITS = dict(test='test', validation='validation', valid='validation', val='validation')
 
 
 class Slice(NamedTuple):
-  """A piece of a file, as of a member of a tar."""
+  """A part of a file, such as a member of a tar."""
 
   path: str
   offset: int
@@ -24,7 +24,7 @@ class Slice(NamedTuple):
 
 
 def content(place: str | bytes | Slice | Callable[[], bytes]) -> bytes:
-  """What is in a file, or in a piece of one, or what a function reads; bytes are their own content."""
+  """The contents of a file, of a part of one, or the result of a function; bytes are returned as they are."""
   if isinstance(place, bytes):
     return place
   if callable(place):
@@ -37,7 +37,7 @@ def content(place: str | bytes | Slice | Callable[[], bytes]) -> bytes:
 
 
 def stamps(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
-  """File -> size and time of its last change; of very many files their number and one digest of all stamps."""
+  """File -> size and modification time; for very many files, their number and a digest of all stamps."""
   here = sorted({*map(str, paths)})
   found = {name: f'{(told := os.stat(path)).st_size}-{told.st_mtime_ns}' for name, path in zip(storage.addresses(here), here, strict=True)}
   if len(found) <= LISTED:
@@ -46,10 +46,10 @@ def stamps(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
 
 
 def held_out(names: Sequence[str | bytes], share: float) -> np.ndarray:
-  """[n] bool: which examples are held out, by a hash of each one's name, so that another example moves none.
+  """[n] bool: which examples are held out, by a hash of each name, so that adding an example does not move others.
 
   Raises:
-    DataError: the share is none, or leaves a split empty.
+    DataError: if the share is invalid, or leaves a split empty.
   """
   if not 0 < share < 1:
     raise DataError(f'held_out={share}: expected a share of the examples between 0 and 1')
@@ -61,12 +61,12 @@ def held_out(names: Sequence[str | bytes], share: float) -> np.ndarray:
 
 
 def parts(path: Path) -> dict[str, Path]:
-  """Split -> where it is: the folders train and test (or val) in a folder, else PATH_test (or PATH_val) beside PATH.
+  """Split -> its path: the folders train and test (or val) in a folder, else PATH_test (or PATH_val) next to PATH.
 
-  Of addresses in a bucket these are copies.
+  Paths in a bucket give local copies.
 
   Raises:
-    DataError: nothing is there.
+    DataError: if nothing is found.
   """
   return {split: storage.near(of) for split, of in _parts(path).items()}
 
@@ -88,7 +88,7 @@ def _parts(path: Path) -> dict[str, Path]:
 
 
 def with_test(found: dict) -> dict:
-  """Splits by name; a validation split is what figures are read on where there is no test split."""
+  """Splits by name; a validation split is used for evaluation if there is no test split."""
   if 'test' not in found and 'validation' in found:
     found['test'] = found.pop('validation')
   return found

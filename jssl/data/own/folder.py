@@ -1,4 +1,4 @@
-"""Folders of pictures: classes are the folders within, if any."""
+"""Folders of images, with subfolders as classes, if any."""
 
 import os
 from collections.abc import Mapping
@@ -20,21 +20,20 @@ def folder(
   channels: int | None = None,
   held_out: float = 0.2,
 ) -> Data:
-  """Pictures in a folder; those in folders within it have these as their classes.
+  """Images in a folder; subfolders are classes.
 
   Args:
-    path: PATH of 'folder:PATH'. With folders `train` and `test` (or `val`) in it, or another PATH_test beside it, these are the splits.
-    resize: pixels, side or (height, width): pictures are scaled to cover it and cut at the centre. None: see `own.pictures.shape_of`.
-    crop: random crops of the pictures as they are stored, in training: dict(views=2, scale=(0.08, 1), ratio=(3/4, 4/3), size=None); see
-      `core.crops.crops_of`.
-    channels: 1 grey, 3 RGB, 4 RGB and alpha; None for grey where all pictures are, else RGB.
-    held_out: share of the pictures in 'test', by a hash of each one's name, where there is no folder for it.
+    path: PATH of 'folder:PATH'. Folders `train` and `test` (or `val`) in it, or PATH_test next to it, are the splits.
+    resize: side in pixels, or (height, width): images are scaled to cover it and centre-cropped. None: see `own.pictures.shape_of`.
+    crop: random crops of the stored images in training: dict(views=2, scale=(0.08, 1), ratio=(3/4, 4/3), size=None); see `core.crops.crops_of`.
+    channels: 1 grey, 3 RGB, 4 RGB and alpha; None for grey if all images are grey, else RGB.
+    held_out: share of images in 'test', by a hash of their names, if there is no test folder.
 
   Returns:
-    Data with image [h w c] uint8, and label [] int32 where there are classes.
+    Data with image [h w c] uint8, and label [] int32 if there are classes.
 
   Raises:
-    DataError: there is no folder, or no picture in it.
+    DataError: if there is no folder, or no image in it.
   """
   source, where = f'folder:{path}', reach(path)
   if where.exists() and not where.is_dir():
@@ -52,7 +51,7 @@ def folder(
 
 
 def listed(where: Path) -> list[str]:
-  """Files in a folder and in those within it, as relative names in order; hidden ones are left out."""
+  """Files in a folder and its subfolders, as sorted relative names, without hidden files."""
   found = []
   for folder, within, names in os.walk(where, followlinks=True):
     within[:] = sorted(name for name in within if not name.startswith('.'))

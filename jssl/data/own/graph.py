@@ -1,4 +1,4 @@
-"""Graphs of a user's own: a list of edges, nodes with features, or arrays; a node with its surroundings is an example."""
+"""User graphs: a list of edges, nodes with features, or arrays. An example is a node with its neighbourhood."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ from jssl.types import Column, Data
 
 SOURCE, TARGET = ('source', 'src', 'from', 'head', 'u'), ('target', 'dst', 'to', 'tail', 'v')
 WEIGHT, NODE = ('weight', 'w'), ('id', 'node', 'node_id', 'name')
-DEGREES = 16  # features of nodes that have none: which power of two their degree reaches
+DEGREES = 16  # features of nodes without features: the binary logarithm of their degree, one-hot
 MOST = 2**31  # bytes of all adjacency matrices
 
 
 class Read(NamedTuple):
-  """A graph as it is found."""
+  """A graph as read from files."""
 
   names: list[str]  # of the nodes
-  edges: np.ndarray  # [m 2] numbers of nodes
+  edges: np.ndarray  # [m 2] node indices
   weights: np.ndarray | None  # [m]
   features: np.ndarray | None  # [n f]
   labels: Sequence[Any] | None
@@ -36,14 +36,14 @@ class Read(NamedTuple):
 
 
 class Surroundings:
-  """A split: nodes of a graph with the subgraphs around them, whose features are looked up when they are asked for.
+  """A split: nodes of a graph with the subgraphs around them; features are looked up on access.
 
   Args:
-    rows: which nodes, [b].
+    rows: node indices, [b].
     features: [n f] of all nodes.
-    around: [n s] the nodes of each one's subgraph, itself first, -1 where there are no more.
+    around: [n s] the nodes of each subgraph, with the node itself first, padded with -1.
     adjacency: [n s s].
-    columns: others, name -> [n].
+    columns: other columns, name -> [n].
   """
 
   def __init__(self, rows: np.ndarray, features: np.ndarray, around: np.ndarray, adjacency: np.ndarray, columns: Mapping[str, np.ndarray]):
@@ -64,25 +64,24 @@ class Surroundings:
 
 
 def graph(path: str, *, size: int = 32, hops: int = 2, directed: bool = False, held_out: float = 0.2, seed: int = 0) -> Data:
-  """The nodes of a graph, each with its surroundings, as in the data set `blocks`.
+  """The nodes of a graph with their neighbourhoods, as in the data set `blocks`.
 
   Args:
-    path: of a folder with edges.csv, whose columns are source, target and perhaps weight, and perhaps nodes.csv, whose columns are id,
-      perhaps label, and numbers, the features; of such a list of edges, .csv or .tsv; or of an .npz file with edge_index [2 m] or edges
-      [m 2], or the arrays of a sparse matrix (adj_data, adj_indices, adj_indptr), and perhaps x (or features, attr_...) [n f] and y (or
-      labels) [n].
-    size: nodes of an example; those of a subgraph that has more are drawn.
-    hops: how far it reaches.
-    directed: whether edges go one way alone: a node's surroundings are then what it points at.
-    held_out: share of the nodes in 'test', by a hash of each one's name.
-    seed: of what is drawn where surroundings are larger than `size`.
+    path: a folder with edges.csv, with columns source, target and optionally weight, and optionally nodes.csv, with columns id, optionally
+      label, and numeric features; such a list of edges alone, .csv or .tsv; or an .npz file with edge_index [2 m] or edges [m 2], or the arrays
+      of a sparse matrix (adj_data, adj_indices, adj_indptr), and optionally x (or features, attr_...) [n f] and y (or labels) [n].
+    size: nodes per example; larger subgraphs are sampled.
+    hops: radius of the subgraph.
+    directed: whether edges are directed; the neighbourhood then follows outgoing edges.
+    held_out: share of nodes in 'test', by a hash of their names.
+    seed: seed for sampling neighbourhoods larger than `size`.
 
   Returns:
-    Data with node [f], nodes [size f], adjacency [size size], and label where there is one. Nodes without features have the power of
-    two that their degree reaches, one-hot.
+    Data with node [f], nodes [size f], adjacency [size size], and label if there is one. Nodes without features get the binary logarithm of
+    their degree, one-hot.
 
   Raises:
-    DataError: nothing is there, an edge names no node, or features are no finite numbers.
+    DataError: if nothing is found, an edge refers to an unknown node, or features are not finite numbers.
   """
   source = f'graph:{path}'
   nodes, found = whole(near(reach(path)), size=size, hops=hops, directed=directed, seed=seed)
@@ -104,7 +103,7 @@ def graph(path: str, *, size: int = 32, hops: int = 2, directed: bool = False, h
 
 
 def whole(path: Path, *, size: int = 32, hops: int = 2, directed: bool = False, seed: int = 0) -> tuple[Surroundings, Read]:
-  """All nodes of the graph at a place with their surroundings, and the graph itself; options as in `graph`."""
+  """All nodes of a graph with their neighbourhoods, and the graph itself; options as in `graph`."""
   found = read(path)
   n = len(found.names)
   if size < 2 or hops < 1:
@@ -118,7 +117,7 @@ def whole(path: Path, *, size: int = 32, hops: int = 2, directed: bool = False, 
 
 
 def read(path: Path) -> Read:
-  """The graph at a place."""
+  """Reads the graph at a path."""
   if path.is_dir():
     files = {path.stem: path for path in sorted(path.iterdir()) if path.suffix in ('.csv', '.tsv')}
     if 'edges' not in files:
@@ -134,7 +133,7 @@ def read(path: Path) -> Read:
 
 
 def of_tables(edges: Path, nodes: Path | None) -> Read:
-  """A list of edges, and of nodes; without the latter nodes are those that edges name."""
+  """Reads a list of edges, and of nodes; without the latter, the nodes are those in the edges."""
   columns = tables.read(edges)
   ends = [next((name for name in names if name in columns), None) for names in (SOURCE, TARGET)]
   if None in ends:
@@ -176,7 +175,7 @@ def of_tables(edges: Path, nodes: Path | None) -> Read:
 
 
 def numbers(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> np.ndarray | None:
-  """Columns of numbers as [n f]; None of none."""
+  """Numeric columns as [n f]; None if there are none."""
   for name in names:
     if not numeric(columns[name]):
       raise DataError(f'{path}: the column {name!r} has entries such as {columns[name][0]!r}; expected numbers: leave it out, or call it label')
@@ -186,14 +185,14 @@ def numbers(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[st
 
 
 def usable(path: Path, weights: np.ndarray | None) -> np.ndarray | None:
-  """Weights as they are, where a graph convolution can use them."""
+  """Returns the weights if a graph convolution can use them; raises an error otherwise."""
   if weights is not None and not (np.isfinite(weights).all() and weights.min() >= 0):
     raise DataError(f'{path}: an edge has the weight {weights[~(weights >= 0)][0]}; expected finite weights of 0 or more')
   return weights
 
 
 def of_arrays(path: Path) -> Read:
-  """Edges and nodes of an .npz file, as PyTorch Geometric and the benchmarks of SciPy matrices call them."""
+  """Reads edges and nodes from an .npz file, with the names of PyTorch Geometric or of common benchmarks with SciPy matrices."""
   columns = arrays.opened(path)
   first = lambda *names: next((columns[name] for name in names if name in columns), None)
   whole = lambda of: csr_array((columns[f'{of}_data'], columns[f'{of}_indices'], columns[f'{of}_indptr']), tuple(columns[f'{of}_shape']))
@@ -231,7 +230,7 @@ def of_arrays(path: Path) -> Read:
 
 
 def adjacency_of(n: int, edges: np.ndarray, weights: np.ndarray | None, directed: bool) -> csr_array:
-  """[n n]; of two edges between the same nodes the larger weight counts, and edges from a node to itself do not."""
+  """[n n]; duplicate edges keep the larger weight, and self-loops are dropped."""
   edges, weights = np.asarray(edges, np.int64), np.ones(len(edges)) if weights is None else np.asarray(weights, np.float64)
   apart = edges[:, 0] != edges[:, 1]
   edges, weights = edges[apart], weights[apart]
@@ -244,7 +243,7 @@ def adjacency_of(n: int, edges: np.ndarray, weights: np.ndarray | None, directed
 
 
 def subgraphs(matrix: csr_array, size: int, hops: int, rng: np.random.Generator, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-  """For each node those around it, [n s], itself first, then the nearer ones, and the edges among them, [n s s]."""
+  """For each node its neighbourhood, [n s], with the node first and then in order of distance, and the edges among these nodes, [n s s]."""
   n, pointers, indices, data = matrix.shape[0], matrix.indptr, matrix.indices, matrix.data
   around, adjacency, place = np.full((n, size), -1, np.int32), np.zeros((n, size, size), dtype), np.full(n, -1)
   for node in range(n):
@@ -265,7 +264,7 @@ def subgraphs(matrix: csr_array, size: int, hops: int, rng: np.random.Generator,
 
 
 def by_degree(matrix: csr_array) -> np.ndarray:
-  """[n f] one-hot: which power of two the degree of a node reaches, from none on."""
+  """[n f] one-hot: bin of the degree of a node, by powers of two, with a bin for degree 0."""
   degree = np.diff(matrix.indptr)
   at = np.where(degree > 0, 1 + np.floor(np.log2(np.maximum(degree, 1))), 0).astype(int)
   return np.eye(DEGREES, dtype=np.float32)[np.minimum(at, DEGREES - 1)]

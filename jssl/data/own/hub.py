@@ -1,4 +1,4 @@
-"""Data sets of Hugging Face: saved in a folder, or by their name on the hub."""
+"""Hugging Face data sets: saved in a folder, or by their name on the hub."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -28,10 +28,10 @@ def hub(
   vocabulary: int = 4096,
   held_out: float = 0.2,
 ) -> Data:
-  """A data set of the package `datasets`, which is imported here alone; columns are what they are in a `table`.
+  """A data set of the package `datasets`, which only this module imports; columns are interpreted as in `table`.
 
   Args:
-    name: a folder that `save_to_disk` wrote, or a name on the hub, which needs a network unless the set is in its cache.
+    name: a folder written by `save_to_disk`, or a name on the hub, which needs a network unless it is cached.
     subset: the configuration on the hub.
     image, text, label, resize, crop, channels, tokenizer, length, vocabulary, held_out: as in `table`.
 
@@ -39,7 +39,7 @@ def hub(
     Data.
 
   Raises:
-    DataError: the package is not installed, or the set cannot be read.
+    DataError: if the package is not installed, or the data set cannot be read.
   """
   where, sets = place(name), opened(name, subset)
   sets = with_test({SPLITS.get(split, split): x for split, x in sets.items() if split in ('train', *SPLITS)})
@@ -57,7 +57,7 @@ def hub(
 
 
 def opened(name: str, subset: str | None = None) -> dict[str, Any]:
-  """The splits of a set as the package has them; DataError where they cannot be read."""
+  """The splits of a data set in the format of the package. Raises DataError if they cannot be read."""
   try:
     import datasets
   except ImportError as error:
@@ -65,23 +65,23 @@ def opened(name: str, subset: str | None = None) -> dict[str, Any]:
   where = place(name)
   try:
     found = datasets.load_from_disk(str(where)) if where.is_dir() else datasets.load_dataset(name, subset)
-  except Exception as error:  # files, network, and whatever else
+  except Exception as error:  # files, network, and other errors
     raise DataError(f'hf:{name} cannot be read ({first_line(error)}); give a name on the hub, or a folder that save_to_disk wrote') from error
   return dict(found) if isinstance(found, datasets.DatasetDict) else {'train': found}
 
 
 def place(name: str) -> Path:
-  """Where a set is, if its name is a folder."""
+  """The path of a data set, if its name is a folder."""
   return near(reach(name)) if in_bucket(name) else Path(name).expanduser()
 
 
 def pictured(features: Any) -> list[str]:
-  """The columns of pictures."""
+  """The image columns."""
   return [key for key, x in features.items() if type(x).__name__ == 'Image']
 
 
 def rows(x: Any, split: str) -> Found:
-  """The rows of a split; a column of pictures is called image, and they are read when they are asked for."""
+  """The rows of a split; an image column is renamed image, and images are read on access."""
   import datasets
 
   keys = pictured(x.features)
@@ -93,7 +93,7 @@ def rows(x: Any, split: str) -> Found:
 
 
 def encoded(files: Any, key: str, row: int) -> bytes:
-  """The contents of one picture's file."""
+  """The contents of one image file."""
   entry = files[row][key]
   if entry is None:
     return b''

@@ -1,4 +1,4 @@
-"""Data packed into shards of records of one size each, for random access: `jssl data pack SOURCE OUT`, read as packed:OUT."""
+"""Data packed into shards of fixed-size records, for random access: `jssl data pack SOURCE OUT`, read as packed:OUT."""
 
 import functools
 import json
@@ -22,7 +22,7 @@ from jssl.storage import children, in_bucket, listed, near, put, reach, remote, 
 from jssl.types import Column, Data, Judged
 
 INDEX, VERSION = 'index.json', 1
-SHARD = 256 * 2**20  # bytes of records in a shard, before they are compressed
+SHARD = 256 * 2**20  # bytes of records per shard, before compression
 KEPT = (
   'name',
   'classes',
@@ -33,11 +33,11 @@ KEPT = (
   'licence',
   'citation',
   'homepage',
-)  # of what is known of the data
+)  # of the properties of the data
 
 
 class Shards:
-  """A split in shards, opened at the first touch."""
+  """A split in shards, opened on first access."""
 
   def __init__(self, paths: Sequence[str], record: np.dtype, examples: int):
     self.paths, self.record, self.examples = paths, record, examples
@@ -52,12 +52,12 @@ class Shards:
     """The examples `rows` [b], stacked: column -> [b ...]."""
     try:
       found = np.frombuffer(b''.join(self._opened.__getitems__([int(row) for row in rows])), self.record)
-    except Exception as error:  # of damaged files, the reader's errors are of many types
+    except Exception as error:  # for damaged files, the reader raises errors of many types
       raise DataError(f'{self.paths[0]} and the shards beside it cannot be read ({first_line(error)}); pack the data again') from error
     return {name: np.ascontiguousarray(found[name]) for name in self.record.names}
 
   def decoded(self, limit: int = RESIDENT) -> Columns | None:
-    """The whole split in memory, or None where it takes more than `limit` bytes."""
+    """Loads the whole split into memory; None if it takes more than `limit` bytes."""
     return Columns(self.take(np.arange(len(self)))) if len(self) * self.record.itemsize <= limit else None
 
   @functools.cached_property
@@ -65,11 +65,11 @@ class Shards:
     return Readers([(path, 0, None) for path in _here(self.paths)])
 
   def __getstate__(self) -> dict[str, Any]:
-    return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for a worker
+    return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for pickling to a worker
 
 
 class Names:
-  """What pictures of a packed split are called in messages."""
+  """Names of the images of a packed split, for messages."""
 
   def __init__(self, split: str):
     self.split = split
@@ -79,14 +79,14 @@ class Names:
 
 
 def packed(path: str, *, crop: Mapping[str, Any] | None = None) -> Data:
-  """What `jssl data pack` wrote into a folder.
+  """Opens a folder written by `jssl data pack`.
 
   Args:
-    path: of the folder.
-    crop: as in `folder`, of data that were packed with a crop, and so as they were stored; None for that crop.
+    path: path of the folder.
+    crop: as in `folder`, for data that were packed with a crop, that is, with their stored images; None for that crop.
 
   Raises:
-    DataError: there is none, or it is not whole, or its pictures are not packed as they were stored.
+    DataError: if there is no such folder, it is incomplete, or its images are not packed as stored.
   """
   where = reach(path)
   try:
@@ -105,13 +105,13 @@ def packed(path: str, *, crop: Mapping[str, Any] | None = None) -> Data:
     ) from error
   if crop is not None and crops is None:
     raise DataError(f'{where} holds pictures that are scaled and cut already; pack the data with crop, or leave crop out')
-  before = dict(carved=None, instead={'test': 'validation', 'validation': None})  # of data that were packed without it
+  before = dict(carved=None, instead={'test': 'validation', 'validation': None})  # for data packed without these entries
   judged = told.get('judged', before if 'validation' in splits else None)
   return Data(splits=splits, spec=spec, inputs=told['inputs'], info=info, judged=judged and Judged(**judged))
 
 
 def _split(where: Path, split: str, told: Mapping[str, Any], paths: Sequence[str], spec, crops: Crops | None, unread) -> Shards | Pictures:
-  """A split of an index: of records of one size, or of pictures as they were stored."""
+  """A split of an index: of fixed-size records, or of stored images."""
   if told.get('stored'):
     with np.load(_here([str(where / told['stored'])])[0], allow_pickle=False) as columns:
       others = {name: columns[name] for name in columns.files}
@@ -122,7 +122,7 @@ def _split(where: Path, split: str, told: Mapping[str, Any], paths: Sequence[str
 
 
 def _here(paths: Sequence[str]) -> list[str]:
-  """Files as they are found on this machine: copies of those in a bucket."""
+  """Local paths of files; files in a bucket are copied."""
   if not in_bucket(paths[0]):
     return list(paths)
   folder, names = storage.path(paths[0].rpartition('/')[0]), [path.rpartition('/')[2] for path in paths]
@@ -131,7 +131,7 @@ def _here(paths: Sequence[str]) -> list[str]:
 
 
 def stamps_of(where: Path, paths: Sequence[Path]) -> dict[str, str]:
-  """What tells that files have changed; of those in a bucket, before they are copied."""
+  """Stamps that detect changed files; for files in a bucket, before they are copied."""
   if not remote(where):
     return stamps(paths)
   found = listed(where)
@@ -139,19 +139,19 @@ def stamps_of(where: Path, paths: Sequence[Path]) -> dict[str, str]:
 
 
 def pack(data: Data, out: str | Path) -> dict[str, int]:
-  """Writes every split of a data set into shards, which `packed:OUT` reads.
+  """Writes every split of a data set into shards, to be read as `packed:OUT`.
 
-  Pictures in files are packed as they are stored where the data are opened with `crop`; else they are scaled and cut.
+  Image files are packed as stored if the data are opened with `crop`; otherwise they are resized and cropped first.
 
   Args:
-    data: in memory or not; a batch at a time is read.
-    out: a folder that is not there yet, or empty.
+    data: any data; read one batch at a time.
+    out: a new or empty folder.
 
   Returns:
-    split -> examples.
+    split -> number of examples.
 
   Raises:
-    DataError: the folder holds something, or columns are of no fixed shape.
+    DataError: if the folder is not empty, or a column has no fixed shape.
   """
   out = reach(out)
   if out.is_file() or children(out):
@@ -188,7 +188,7 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
 
 
 def stored(examples: Pictures, folder: Path, split: str) -> dict[str, Any]:
-  """Writes the pictures of a split as they are stored, and its other columns beside; the index of it."""
+  """Writes the stored images of a split, and its other columns next to them. Returns its index entry."""
   from array_record.python.array_record_module import ArrayRecordWriter
 
   names, writer, size = [], None, 0
@@ -206,7 +206,7 @@ def stored(examples: Pictures, folder: Path, split: str) -> dict[str, Any]:
 
 
 def shards(examples: Any, record: np.dtype, folder: Path, split: str) -> list[str]:
-  """Writes the shards of a split; their names."""
+  """Writes the shards of a split. Returns their names."""
   from array_record.python.array_record_module import ArrayRecordWriter
 
   n, read = len(examples), resident(examples) or examples
@@ -225,7 +225,7 @@ def shards(examples: Any, record: np.dtype, folder: Path, split: str) -> list[st
 
 
 def columns_of(examples: Any, spec: Mapping[str, Column]) -> dict[str, Column]:
-  """The columns of a split, as those of the data where they are called so."""
+  """The columns of a split, with properties from the data's columns of the same name."""
   found = {name: np.asarray(x) for name, x in examples[0].items()}
   return {name: spec[name] if name in spec else Column(x.shape, x.dtype) for name, x in found.items()}
 
@@ -235,5 +235,5 @@ def taken(examples: Any, rows: np.ndarray) -> Mapping[str, np.ndarray]:
 
 
 def record_of(spec: Mapping[str, Column]) -> np.dtype:
-  """The layout of one example's bytes."""
+  """The byte layout of one example."""
   return np.dtype([(name, x.dtype, x.shape) for name, x in spec.items()])

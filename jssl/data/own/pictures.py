@@ -1,4 +1,4 @@
-"""Pictures in files of any size and format, decoded when they are read."""
+"""Image files of any size and format, decoded on access."""
 
 import functools
 import io
@@ -15,12 +15,12 @@ from jssl.data.own.files import content
 from jssl.errors import DataError
 from jssl.storage import in_bucket
 
-MOST = 224  # pixels a side, unless more are asked for
+MOST = 224  # pixels per side, unless more are requested
 _GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
 
 
 class Header(NamedTuple):
-  """What a picture's file says before its pixels; `wrong` is why it cannot be read."""
+  """The header of an image file; `wrong` is the reason why it cannot be read."""
 
   width: int = 0
   height: int = 0
@@ -29,7 +29,7 @@ class Header(NamedTuple):
 
 
 def headers(places: Sequence[Any]) -> list[Header]:
-  """What the files of pictures say of themselves; nothing is decoded."""
+  """Reads the headers of image files without decoding them."""
   from PIL import Image
 
   def look(place: Any) -> Header:
@@ -41,20 +41,20 @@ def headers(places: Sequence[Any]) -> list[Header]:
         file.seek(0)
         with Image.open(file) as image:
           return Header(*image.size, image.mode in _GREY or image.mode.startswith('I;16'))
-    except Exception as error:  # decoders' errors are of many types
+    except Exception as error:  # decoders raise errors of many types
       return Header(wrong=_why(error))
 
   return list(pool().map(look, places))
 
 
 def shape_of(source: str, found: Sequence[Header], resize: int | Sequence[int] | None, channels: int | None) -> tuple[int, int, int]:
-  """[h w c] of the pictures of a set: the requested shape, or the one that they have in common, which is logged.
+  """[h w c] of the images of a data set: the requested shape, or a common shape, which is logged.
 
-  Pictures of one size of at most 224 pixels keep it; others are scaled to cover a square whose side is the median of their shorter
-  sides, at most 224, and cut. Pictures are grey where all of them are, and RGB else.
+  Images with equal size of at most 224 pixels keep it. Others are scaled to cover a square whose side is the median of their shorter sides, at
+  most 224, and cropped. The shape is grey if all images are grey, and RGB otherwise.
 
   Raises:
-    DataError: sizes or channels that no picture has.
+    DataError: for invalid sizes or channels.
   """
   log, sizes = logging.getLogger('jssl'), {(x.height, x.width) for x in found}
   if resize is not None:
@@ -78,18 +78,18 @@ def shape_of(source: str, found: Sequence[Header], resize: int | Sequence[int] |
 
 
 class Pictures:
-  """A split of pictures in files, with the other columns in memory.
+  """A split of image files, with the other columns in memory.
 
-  A file whose header is whole and whose pixels are not is known when it is read: the next example of the split that can be read
-  stands in its place, and its name and the reason are put down in `unread`.
+  A file with an intact header and damaged pixels is only detected when it is read. It is replaced by the next readable example of the split,
+  and its name and the reason are recorded in `unread`.
 
   Args:
-    places: of the pictures: a file's path, a piece of a file, its bytes, or what reads these.
-    names: of the pictures, for messages.
-    columns: the others, name -> [n ...].
+    places: locations of the images: a path, a part of a file, bytes, or a function that returns bytes.
+    names: names of the images, for messages.
+    columns: other columns, name -> [n ...].
     shape: h w c.
-    unread: name -> why it cannot be read; written to.
-    crop: what `drawn` crops of each picture; None where there is none of that.
+    unread: name -> why it cannot be read; is updated.
+    crop: the crops that `drawn` makes of each image; None for no crops.
   """
 
   def __init__(
@@ -117,7 +117,7 @@ class Pictures:
     return self._read(rows, lambda row, data: decode(data, self.shape))
 
   def drawn(self, rows: np.ndarray, epoch: int, seed: int) -> dict[str, np.ndarray]:
-    """The examples `rows` [b] with random crops of their pictures as they are stored: image [b v h w c], the others as in `take`."""
+    """The examples `rows` [b] with random crops of the stored images: image [b v h w c], other columns as in `take`."""
     shape = (*self.crop.size, self.shape[-1])
     return self._read(rows, lambda row, data: cropped(data, shape, functools.partial(boxes, self.crop, seed, epoch, row)))
 
@@ -132,7 +132,7 @@ class Pictures:
     return {'image': np.stack(images), **{name: column[rows] for name, column in self.columns.items()}}
 
   def decoded(self, limit: int) -> Columns | None:
-    """The whole split in memory, or None where it takes more than `limit` bytes."""
+    """Loads the whole split into memory; None if it takes more than `limit` bytes."""
     if self._held is None and len(self) * int(np.prod(self.shape)) + sum(x.nbytes for x in self.columns.values()) <= limit:
       pieces = [self.take(rows) for rows in np.array_split(np.arange(len(self)), -(-len(self) // 4096))]
       self._held = Columns({name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]})
@@ -143,13 +143,13 @@ class Pictures:
       return None
     try:
       return read(row, content(self.places[row]))
-    except Exception as error:  # decoders' errors are of many types
+    except Exception as error:  # decoders raise errors of many types
       self.unread[name] = _why(error)
       return None
 
 
 def tell(unread: Mapping[str, str]) -> None:
-  """Names the files, and rows, that could not be read, in one warning."""
+  """Lists the files and rows that could not be read in one warning."""
   if unread:
     few, more = list(unread.items())[:50], len(unread) - 50
     listed = ', '.join(f'{name} ({why})' for name, why in few) + (f' and {more} more' if more > 0 else '')

@@ -1,4 +1,4 @@
-"""From named columns as they are found in files to `Data`: which is the picture, the label, a text, a number."""
+"""Converts named columns from files to `Data`: detects which column is an image, a label, a text or a number."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from jssl.types import Column, Data, Judged
 IMAGE = ('image', 'image_path', 'filepath', 'file_path', 'file_name', 'filename', 'file', 'path', 'img', 'jpg', 'png')
 PICTURES = ('.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.bmp', '.avif', '.ppm')
 LABEL = ('label', 'class', 'category', 'target', 'labels', 'y')
-# The column of a text -> what it may be called in a file, the first that is there.
+# The column of a text -> names that it may have in a file; the first existing one is used.
 TEXTS = dict(
   ids=('anchor', 'query', 'sentence1', 'sentence', 'text', 'caption', 'premise', 'question', 'document', *smiles.NAMES),
   positive=('positive', 'pos', 'sentence2', 'hypothesis', 'answer'),
@@ -25,18 +25,18 @@ TEXTS = dict(
 )
 ANSWERS = ('prompt', 'chosen', 'rejected')
 SCORE = ('score', 'similarity', 'similarity_score')
-_last: dict[str, Data] = {}  # what was opened last: a command looks at its data before it builds on them
+_last: dict[str, Data] = {}  # the data opened last: a command inspects its data before it builds on them
 
 
 class Found(NamedTuple):
-  """The rows of one split as they are found."""
+  """The rows of one split as read from files."""
 
   columns: Mapping[str, Sequence[Any]]  # name -> entries [n]
-  names: Sequence[str]  # of the rows, by which they are held out and named in messages
+  names: Sequence[str]  # of the rows, for the held-out split and for messages
 
 
 class Options(NamedTuple):
-  """How rows are read; the options of data sets of a user's own."""
+  """Options for reading rows, shared by the user data sets."""
 
   image: str | None = None
   text: str | None = None
@@ -47,21 +47,21 @@ class Options(NamedTuple):
   length: int | None = None
   vocabulary: int = 4096
   held_out: float = 0.2
-  classes: Sequence[str] | None = None  # names of whole numbers from 0 on
+  classes: Sequence[str] | None = None  # names of integer labels from 0 on
   crop: Mapping[str, Any] | None = None  # random crops of the originals in training, as in `crops.crops_of`
 
 
 def made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapping[str, str]) -> Data:
-  """Data of rows: pictures are read when they are asked for, everything else is in memory.
+  """Makes `Data` from rows: images are read on access, everything else is in memory.
 
   Args:
-    source: what the config calls it.
-    found: split -> its rows; where there is no 'test', a share of 'train' is held out.
-    options: which columns are what, and how they are read.
-    stamps: file -> what tells that it has changed.
+    source: its name in the config.
+    found: split -> its rows; without 'test', a share of 'train' is held out.
+    options: roles of columns, and how they are read.
+    stamps: file -> stamp that detects changes.
 
   Raises:
-    DataError: no rows, columns that are missing or of no known kind, entries that are missing.
+    DataError: for no rows, missing columns or columns of an unknown kind, or missing entries.
   """
   key = repr((source, options, sorted(stamps.items())))
   if key not in _last:
@@ -121,10 +121,10 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
 
 
 def written(source: str, found: Mapping[str, Found], roles: Mapping[str, str], unread: dict[str, str]) -> dict[str, Found]:
-  """The rows that have all of their texts, molecules where these are asked for; the others are recorded in `unread` and reported in one line.
+  """The rows that have all of their texts, or molecules if these are requested; the others are recorded in `unread` and reported in one line.
 
   Raises:
-    DataError: a split has no others.
+    DataError: if a split has no such rows.
   """
   names, molecules = [roles[role] for role in (*TEXTS, 'chosen', 'rejected') if role in roles], roles.get('ids') in smiles.NAMES
   wrong = lambda x: 'no text' if x is None or isinstance(x, str) and not x.strip() else ''
@@ -152,12 +152,12 @@ def written(source: str, found: Mapping[str, Found], roles: Mapping[str, str], u
 def scored(
   columns: Mapping[str, dict[str, np.ndarray]], info: Mapping[str, Any], partners: Mapping[str, list[str]]
 ) -> tuple[dict, dict, Judged]:
-  """Pairs of texts with scores, as `sts` judges them.
+  """Pairs of texts with scores, for the evaluator `sts`.
 
-  'test' has every pair in both directions, so that all of its texts are in `ids`, and 'pairs' and 'pairs_test' say which two of its rows
-  are a pair of which score; so does 'pairs_validation' of 'validation'.
+  'test' has every pair in both directions, so that all of its texts are in `ids`, and 'pairs' and 'pairs_test' give the rows and the score of
+  each pair; 'pairs_validation' does so for 'validation'.
   """
-  columns, info = dict(columns), {key: x for key, x in info.items() if key != 'split'}  # rows are numbered, and stay where they are
+  columns, info = dict(columns), {key: x for key, x in info.items() if key != 'split'}  # rows are referenced by index and must stay in place
   texts = dict(info['texts'])
   for split in {'test', 'validation'} & {*columns}:
     x, n = columns[split], len(columns[split]['ids'])
@@ -174,7 +174,7 @@ def scored(
 
 
 def measured(columns: Mapping[str, dict[str, np.ndarray]], info: Mapping[str, Any], judged: Judged | None) -> tuple[dict, dict, Judged | None]:
-  """Molecules with numbers beside them: these are `truth` [k] of 'test' and 'labelled', the molecules of 'train' with what is known of them."""
+  """Molecules with numeric columns: these become `truth` [k] of 'test' and of 'labelled', the molecules of 'train' with their values."""
   names = [name for name, x in columns['train'].items() if x.ndim == 1 and name not in ('label', 'same')]
   if not names:
     return dict(columns), dict(info), judged
@@ -195,10 +195,10 @@ def divided(part: Found, share: float) -> dict[str, Found]:
 
 
 def roles_of(source: str, columns: Mapping[str, Any], options: Options) -> dict[str, str]:
-  """Column of the data -> the column of the file that it is made of.
+  """Column of the data -> the file column that it is made from.
 
   Raises:
-    DataError: one that is named in the options is not there.
+    DataError: if a column named in the options does not exist.
   """
   for option in ('image', 'text', 'label'):
     if (name := getattr(options, option)) is not None and name not in columns:
@@ -232,7 +232,7 @@ def textual(x: Sequence[Any]) -> bool:
 
 
 def pictures(x: Sequence[Any]) -> bool:
-  """Whether entries are pictures: paths that end as those of pictures do, their contents, or where in a file these are."""
+  """Whether entries are images: paths with image suffixes, file contents, or parts of files."""
   entry = sample(x)
   return isinstance(entry, bytes | tuple | Mapping) or callable(entry) or isinstance(entry, str) and entry.lower().endswith(PICTURES)
 
@@ -246,14 +246,14 @@ def vector(x: Sequence[Any]) -> bool:
 
 
 def labelling(x: Sequence[Any]) -> bool:
-  """Whether entries can be classes: texts, truth values or whole numbers."""
+  """Whether entries can be classes: texts, booleans or integers."""
   known = [entry for entry in x if entry is not None]
   fits = lambda entry: isinstance(entry, str | bool | int | np.integer) or isinstance(entry, float) and entry.is_integer()
   return bool(known) and all(map(fits, known))
 
 
 def pictured(source: str, found: Mapping[str, Found], roles: Mapping[str, str], options: Options, unread: dict[str, str]):
-  """The rows whose pictures have a header that can be read, and the shape of all pictures; None for that where there are none."""
+  """The rows whose images have a readable header, and the shape of all images; None without images."""
   if 'image' not in roles:
     return found, None
   heads, parts = {}, {}
@@ -276,15 +276,15 @@ def pictured(source: str, found: Mapping[str, Found], roles: Mapping[str, str], 
 
 
 def numbers(source: str, parts: Mapping[str, Found], roles: Mapping[str, str]) -> dict[str, dict[str, np.ndarray]]:
-  """Columns of numbers and vectors by their names, of each split; numbers are `numbers` [d] where there is nothing else to read.
+  """Numeric and vector columns of each split by name; numbers are `numbers` [d] if there is no other input.
 
   Raises:
-    DataError: vectors are of several lengths.
+    DataError: if vectors have different lengths.
   """
   taken = {*roles, *roles.values()} - {'score', roles.get('score')}
   single, several = {}, {}
   for name in (name for name, x in parts['train'].columns.items() if name not in taken and (numeric(x) or vector(x))):
-    x = [entry for part in parts.values() for entry in part.columns[name]]  # of all splits, so that they are alike
+    x = [entry for part in parts.values() for entry in part.columns[name]]  # of all splits, so that they agree
     if len(shapes := {np.shape(entry) for entry in x}) > 1:
       raise DataError(f'{source}: the column {name!r} has entries of shapes {sorted(shapes)[:3]}; expected one shape')
     if (row := next((i for i, entry in enumerate(x) if not np.isfinite(np.asarray(entry)).all()), None)) is not None:
@@ -304,10 +304,10 @@ def numbers(source: str, parts: Mapping[str, Found], roles: Mapping[str, str]) -
 
 
 def labels(source: str, parts: Mapping[str, Found], name: str, names: Sequence[str] | None, columns: dict) -> tuple[str, ...]:
-  """The classes, whose numbers are written to `label` of each split; -1 where an example has none.
+  """Determines the classes and writes their indices to `label` of each split; -1 for unlabelled examples.
 
   Raises:
-    DataError: labels of several kinds, or of none that is known.
+    DataError: if labels have several kinds, or an unknown kind.
   """
   given = {split: part.columns[name] for split, part in parts.items()}
   for split, x in given.items():

@@ -1,4 +1,4 @@
-"""Time series in files: a file a series, one long table of many, .ts files, or arrays."""
+"""Time series in files: one file per series, one long table, .ts files, or arrays."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,43 +17,43 @@ from jssl.errors import DataError
 from jssl.storage import reach
 from jssl.types import Data, Judged
 
-SERIES = ('series', 'series_id', 'id', 'unit', 'case')  # which series a row of a long table belongs to
+SERIES = ('series', 'series_id', 'id', 'unit', 'case')  # the series that a row of a long table belongs to
 TIME = ('time', 'timestamp', 'date', 'datetime', 't', 'step')
-MOST = 2**28  # numbers in all series, once they are of one length
+MOST = 2**28  # numbers in all series after padding to one length
 STANDARDIZE = ('series', 'train', 'none')
 
 
 class Read(NamedTuple):
-  """Series as they are found, of one split."""
+  """The series of one split as read from files."""
 
   series: list[np.ndarray]  # [t c] each
   names: list[str]
   labels: list[Any] | None
-  variables: tuple[str, ...] | None  # their names, where they have any
+  variables: tuple[str, ...] | None  # their names, if any
   files: list[Path]
 
 
 def series(
   path: str, *, length: int | None = None, standardize: str = 'series', id: str | None = None, time: str | None = None, held_out: float = 0.2
 ) -> Data:
-  """Series of one number of variables, padded at the end with zeros, which networks of series read as no steps.
+  """Series with the same number of variables, padded with zeros at the end; networks for series ignore the padding.
 
   Args:
-    path: of a folder of .csv or .tsv files, a series each and its steps the rows, flat or in a folder a class; of a .csv, .tsv, .jsonl or
-      .parquet table of many, whose columns `id` and `time` say which step of which series a row is; of a .ts file; or of an .npy or
-      .npz file, [n t] or [n t c]. Folders `train` and `test` in it, or PATH_test (PATH_TEST) beside it, are the splits.
-    length: t, steps; longer series are cut there. None for the longest.
-    standardize: 'series' gives each variable of each series mean 0 and variance 1; 'train' does so over all steps of 'train'; 'none'
-      leaves them as they are.
-    id, time: columns of a long table, where they are not called series, series_id or id, and time, timestamp or date. Without a column of
-      times rows stand in order.
-    held_out: share of the series in 'test', by a hash of each one's name, or of its contents where it has none.
+    path: a folder of .csv or .tsv files, one per series with a row per step, flat or in one folder per class; a .csv, .tsv, .jsonl or .parquet
+      table of many series, whose columns `id` and `time` give the series and the step of a row; a .ts file; or an .npy or .npz file, [n t] or
+      [n t c]. Folders `train` and `test` in it, or PATH_test (PATH_TEST) next to it, are the splits.
+    length: t, steps; longer series are truncated. None for the longest.
+    standardize: 'series' gives each variable of each series mean 0 and variance 1; 'train' does so over all steps of 'train'; 'none' does not
+      change them.
+    id, time: columns of a long table, if not named series, series_id or id, and time, timestamp or date. Without a time column, rows are in
+      order.
+    held_out: share of series in 'test', by a hash of their names, or of their contents if they have no name.
 
   Returns:
-    Data with series [t c] float32, and label where there are classes.
+    Data with series [t c] float32, and label if there are classes.
 
   Raises:
-    DataError: nothing is there, entries are missing or no numbers, or series have unlike variables.
+    DataError: if nothing is found, entries are missing or not numeric, or variables differ between series.
   """
   source, where = f'series:{path}', reach(path)
   if standardize not in STANDARDIZE:
@@ -101,7 +101,7 @@ def series(
 
 
 def read(path: Path, split: str = 'train', *, id: str | None = None, time: str | None = None) -> dict[str, Read]:
-  """The series at a place by split; 'test' is beside `split` where arrays have names that end in _test."""
+  """Reads the series at a path by split; also 'test', if arrays have names that end in _test."""
   if path.is_dir():
     return {split: of_folder(path)}
   if path.suffix == '.ts':
@@ -114,7 +114,7 @@ def read(path: Path, split: str = 'train', *, id: str | None = None, time: str |
 
 
 def of_folder(path: Path) -> Read:
-  """A file a series; the folders within are the classes, where there are any."""
+  """Reads one file per series; subfolders, if any, are the classes."""
   names = [name for name in listed(path) if name.endswith(('.csv', '.tsv'))]
   if not names:
     raise DataError(f'{path} holds no .csv or .tsv files; expected one a series, its steps the rows')
@@ -128,7 +128,7 @@ def of_folder(path: Path) -> Read:
 
 
 def of_file(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
-  """One series [t c] and the names of its columns; rows go by a column of times, where there is one."""
+  """Reads one series [t c] and the names of its columns; rows are sorted by a time column, if there is one."""
   apart = '\t' if path.suffix == '.tsv' else ','
   try:
     with path.open(encoding='utf-8') as file:
@@ -144,7 +144,7 @@ def of_file(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
 
 
 def of_table(path: Path, id: str | None, time: str | None) -> Read:
-  """Series of a long table, a row a step."""
+  """Reads the series of a long table with one row per step."""
   columns = tables.read(path)
   for option, name in dict(id=id, time=time).items():
     if name is not None and name not in columns:
@@ -168,7 +168,7 @@ def of_table(path: Path, id: str | None, time: str | None) -> Read:
 
 
 def of_ts(path: Path) -> Read:
-  """A .ts file: a series a line, its variables between colons, its class last where the header has classes."""
+  """Reads a .ts file: one series per line, variables separated by colons, the class last if the header has classes."""
   try:
     header, data, body = path.read_text('utf-8').partition('@data')
   except (OSError, ValueError) as error:
@@ -195,7 +195,7 @@ def of_ts(path: Path) -> Read:
 
 
 def of_arrays(path: Path, split: str) -> dict[str, Read]:
-  """[n t] or [n t c] of an .npy or .npz file, and labels beside it."""
+  """Reads [n t] or [n t c] from an .npy or .npz file, with labels, if any."""
   found: dict[str, dict[str, np.ndarray]] = {}
   for name, x in arrays.opened(path).items():
     own, part = (name.removesuffix(arrays.SUFFIX), 'test') if name.endswith(arrays.SUFFIX) else (name, split)
@@ -215,7 +215,7 @@ def of_arrays(path: Path, split: str) -> dict[str, Read]:
 
 
 def stacked(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> np.ndarray:
-  """Columns of numbers as [t c]."""
+  """Numeric columns as [t c]."""
   if not names:
     raise DataError(f'{path} has no columns of values; expected one a variable')
   for name in names:
@@ -227,7 +227,7 @@ def stacked(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[st
 
 
 def by_time(columns: Mapping[str, Sequence[Any]], time: str | None) -> list[int]:
-  """Rows in the order of their times."""
+  """Sorts rows by time."""
   rows = range(len(next(iter(columns.values()))))
   if time is None:
     return [*rows]
@@ -237,7 +237,7 @@ def by_time(columns: Mapping[str, Sequence[Any]], time: str | None) -> list[int]
 
 
 def finite(where: Any, x: np.ndarray) -> np.ndarray:
-  """x as it is; DataError where an entry is not a number."""
+  """Returns x; raises DataError if an entry is not a finite number."""
   if not np.isfinite(x).all():
     at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
     raise DataError(f'{where} has {x[at]} at {list(at)}, counted from 0; expected finite numbers: fill it in')
@@ -255,13 +255,13 @@ def number(text: str) -> bool:
 def padded(
   series: Sequence[np.ndarray], length: int, standardize: str = 'none', whole: tuple[np.ndarray, np.ndarray] | None = None
 ) -> np.ndarray:
-  """[n t c] float32: series cut and padded with zeros to one length.
+  """[n t c] float32: series truncated or padded with zeros to one length.
 
   Args:
     series: [t c] each.
-    length: of all of them.
+    length: the common length.
     standardize: as in `series`.
-    whole: mean and deviation of the variables of 'train', where these are asked for.
+    whole: mean and deviation of the variables of 'train', for standardize='train'.
   """
   found = np.zeros((len(series), length, series[0].shape[1]), np.float32)
   for row, x in zip(found, series, strict=True):

@@ -1,4 +1,4 @@
-"""Molecules as SMILES: how they are told, and cut into tokens."""
+"""Molecules as SMILES: detection and tokenisation."""
 
 import re
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from jssl.data.core.pictures import first_line
 from jssl.data.text import tokenize
 from jssl.errors import DataError
 
-NAMES = ('smiles', 'SMILES')  # of a column
-# What a string of SMILES is made of: atoms, also in brackets, bonds, branches, rings, and the dot between parts.
+NAMES = ('smiles', 'SMILES')  # names of a SMILES column
+# The tokens of SMILES: atoms, also in brackets, bonds, branches, rings, and the dot between components.
 _ALPHABET = re.compile(r'(?:\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops*]|[-=#$:/\\.()~]|%\d\d|\d)+')
 
 
 def molecule(text: str) -> bool:
-  """Whether a text is written as SMILES are; valences and rings are not looked at."""
+  """Whether a text has the syntax of SMILES; valences and rings are not checked."""
   return _ALPHABET.fullmatch(text) is not None and text.count('(') == text.count(')')
 
 
 def read(path: Path) -> tuple[list[str], list[str]]:
-  """SMILES and names in a .smi file: the first two words of each line; without a second one the name is the SMILES.
+  """Reads SMILES and names from a .smi file: the first two words of each line; the name defaults to the SMILES.
 
   Raises:
-    DataError: it cannot be read, or has no lines.
+    DataError: if it cannot be read, or is empty.
   """
   try:
     lines = [line.split() for line in path.read_text('utf-8').splitlines() if line.strip() and not line.startswith('#')]
@@ -36,7 +36,7 @@ def read(path: Path) -> tuple[list[str], list[str]]:
 
 
 def tokenizer_of(texts: Sequence[str]) -> Any:
-  """A tokenizer whose words are the tokens of SMILES in `texts`, in order; ids 0 to 4 are those of `tokenize.SPECIAL`."""
+  """A tokenizer whose vocabulary is the SMILES tokens in `texts`, sorted; ids 0 to 4 are those of `tokenize.SPECIAL`."""
   from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
   from jssl.data.molecules.solubility import SMILES_TOKEN

@@ -1,4 +1,4 @@
-"""Tables in files: JSON lines, CSV, TSV and Parquet, a row an example, and .smi, a molecule a line."""
+"""Tables in files: JSON lines, CSV, TSV and Parquet with one example per row, and .smi with one molecule per line."""
 
 import functools
 import logging
@@ -31,27 +31,27 @@ def table(
   vocabulary: int = 4096,
   held_out: float = 0.2,
 ) -> Data:
-  """Rows of a .jsonl, .csv, .tsv, .parquet or .smi file; what a column is follows from its name and its entries.
+  """Rows of a .jsonl, .csv, .tsv, .parquet or .smi file; the role of a column follows from its name and its entries.
 
-  image (or path, filename, ...) is a picture, by its path from the file's folder on; label (class, category, ...) a class; text, anchor,
+  image (or path, filename, ...) is an image, by its path relative to the file's folder; label (class, category, ...) is a class; text, anchor,
   query or sentence1 becomes `ids`, positive or sentence2 `positive`, negative `negative`; prompt, chosen and rejected become `chosen` and
-  `rejected`, which start after the prompt; score, and whatever else is a number or a list of them, keep their names. smiles becomes
-  `ids` whose tokens are atoms, bonds and rings, and the numbers beside it `truth`. Rows without their texts are left out, with a warning.
+  `rejected`, which start after the prompt; score and other numeric columns or lists of numbers keep their names. smiles becomes `ids` whose
+  tokens are atoms, bonds and rings, and the numeric columns become `truth`. Rows without their texts are skipped with a warning.
 
   Args:
-    path: of the file. PATH_test.SUFFIX beside it is the test split.
-    image, text, label: the columns of these, where they are called otherwise.
-    resize, crop, channels: of pictures, as in `folder`.
-    tokenizer: 'minilm' or the path of a tokenizer.json; None for one that is trained on the texts.
-    length: tokens a text; None for what most texts need, at most 128.
-    vocabulary: ids of a tokenizer that is trained.
-    held_out: share of the rows in 'test', by a hash of their contents, where there is no file for it.
+    path: path of the file. PATH_test.SUFFIX next to it is the test split.
+    image, text, label: names of these columns, if not standard.
+    resize, crop, channels: for images, as in `folder`.
+    tokenizer: 'minilm' or the path of a tokenizer.json; None to train one on the texts.
+    length: tokens per text; None for a length that fits most texts, at most 128.
+    vocabulary: vocabulary size of a trained tokenizer.
+    held_out: share of rows in 'test', by a hash of their contents, if there is no test file.
 
   Returns:
     Data; inputs is image, else ids, else chosen, else vectors, else `numbers` [d] of all numbers.
 
   Raises:
-    DataError: a file, or a column that is named, is not there or cannot be read, or rows lack entries.
+    DataError: if a file or a named column is missing or cannot be read, or rows lack entries.
   """
   where, found, files = reach(path), {}, []
   for split, of in parts(where).items():
@@ -63,22 +63,22 @@ def table(
 
 
 def found_in(path: Path, image: str | None = None) -> Found:
-  """The rows of a file, where pictures are and what rows are called: of pictures by their files, of molecules by their SMILES."""
+  """The rows of a file, with the locations of images; names of rows are those of image files, or SMILES."""
   columns = read(path)
   names = [repr(row) for row in zip(*columns.values(), strict=True)]
-  names = next(([str(x) for x in columns[name]] for name in smiles.NAMES if name in columns), names)  # copies go into one split
+  names = next(([str(x) for x in columns[name]] for name in smiles.NAMES if name in columns), names)  # duplicates go into the same split
   key = image or next((name for name in IMAGE if name in columns and pictures(columns[name])), None)
   if key in columns:
     folder = path.absolute().parent
     columns[key] = places = [located(folder, entry) for entry in columns[key]]
-    if (of := addresses([folder])[0]) != str(folder):  # the table is a copy of one in a bucket, whose pictures are there too
+    if (of := addresses([folder])[0]) != str(folder):  # the table is a local copy from a bucket that also has the images
       near(storage.path(of), [os.path.relpath(x, folder) for x in places if isinstance(x, str)])
     names = [os.path.relpath(x, folder) if isinstance(x, str) else f'{path.name}, row {row}' for row, x in enumerate(places)]
   return Found(columns, names)
 
 
 def located(folder: Path, entry: Any) -> Any:
-  """Where a picture is: in a file, or in the entry itself, as Hugging Face's tables have it."""
+  """The location of an image: in a file, or in the entry itself, as in tables of Hugging Face."""
   if isinstance(entry, Mapping):
     return entry['bytes'] if entry.get('bytes') is not None else located(folder, entry.get('path'))
   return os.path.join(folder, entry) if isinstance(entry, str) else entry
@@ -102,7 +102,7 @@ def _read(path: Path, _stamp: str) -> dict[str, list]:
       found = pj.read_json(path)
   except ImportError as error:
     raise DataError(f'{path} is read by pyarrow, which is not here: pip install pyarrow') from error
-  except Exception as error:  # of damaged files, pyarrow's errors are of many types
+  except Exception as error:  # for damaged files, pyarrow raises errors of many types
     raise DataError(f'{path} cannot be read ({first_line(error)}); expected a table, a row an example') from error
   if twice := [name for name in found.column_names if found.column_names.count(name) > 1]:
     raise DataError(f'{path} has two columns {twice[0]!r}; give each a name of its own')
@@ -110,7 +110,7 @@ def _read(path: Path, _stamp: str) -> dict[str, list]:
 
 
 def read(path: Path) -> dict[str, list]:
-  """The columns of a file; DataError where it cannot be read or has no rows."""
+  """The columns of a file. Raises DataError if it cannot be read or has no rows."""
   if path.suffix == '.smi':
     return dict(smiles=smiles.read(path)[0])
   columns = dict(_read(path, next(iter(stamps([path]).values()))))

@@ -1,4 +1,4 @@
-"""Tars as WebDataset writes them: files of one name but for the suffix are an example."""
+"""Tars in WebDataset format: files with the same name and different suffixes form an example."""
 
 import functools
 import glob
@@ -31,21 +31,21 @@ def tar(
   vocabulary: int = 4096,
   held_out: float = 0.2,
 ) -> Data:
-  """Examples of tars: key.png (.jpg, ...) is the picture, key.cls the class, key.txt a caption, key.json further columns.
+  """Examples of tars: key.png (.jpg, ...) is the image, key.cls the class, key.txt a caption, key.json further columns.
 
   Args:
-    pattern: of the tars' paths: 'shards/{000..012}.tar', 'shards/*.tar'. Tars with 'test' or 'val' in their names are those splits where
-      the others have 'train' in theirs.
-    label, text: the columns of these, where they are called otherwise.
-    resize, crop, channels: of pictures, as in `folder`.
-    tokenizer, length, vocabulary: of texts, as in `table`.
-    held_out: share of the examples in 'test', by a hash of their keys, where there are no tars for it.
+    pattern: pattern of paths: 'shards/{000..012}.tar', 'shards/*.tar'. Tars with 'test' or 'val' in their names are these splits if the other
+      names contain 'train'.
+    label, text: names of these columns, if not standard.
+    resize, crop, channels: for images, as in `folder`.
+    tokenizer, length, vocabulary: for texts, as in `table`.
+    held_out: share of examples in 'test', by a hash of their keys, if there are no test tars.
 
   Returns:
-    Data. Tars are read by random access, and only their headers when they are opened.
+    Data. Tars are read by random access; only headers are read when they are opened.
 
   Raises:
-    DataError: no file is called so, or one cannot be read.
+    DataError: if no file matches, or one cannot be read.
   """
   paths = listed(pattern)
   splits: dict[str, list[str]] = {}
@@ -59,7 +59,7 @@ def tar(
 
 
 def listed(pattern: str) -> list[str]:
-  """The paths of the tars that a pattern stands for; DataError where there are none."""
+  """The paths of the tars that match a pattern. Raises DataError if there are none."""
   if in_bucket(pattern):
     paths = [str(near(at)) for at in sorted({at for part in braces(pattern) for at in matching(part)})]
   else:
@@ -70,7 +70,7 @@ def listed(pattern: str) -> list[str]:
 
 
 def braces(pattern: str) -> list[str]:
-  """'{00..12}' and '{a,b}' of a pattern, written out."""
+  """Expands '{00..12}' and '{a,b}' in a pattern."""
   if not (found := re.search(r'{([^{}]*)}', pattern)):
     return [pattern]
   if span := re.fullmatch(r'(\d+)\.\.(\d+)', found[1]):
@@ -81,7 +81,7 @@ def braces(pattern: str) -> list[str]:
 
 
 def found_in(paths: list[str]) -> Found:
-  """The examples of tars, as columns; a column that an example lacks is None there."""
+  """The examples of tars as columns, with None for missing entries."""
   examples = [(key, example) for path in paths for key, example in members(path, os.stat(path).st_mtime_ns)]
   names = list(dict.fromkeys(name for _, example in examples for name in example))
   if not names:
@@ -91,7 +91,7 @@ def found_in(paths: list[str]) -> Found:
 
 @functools.lru_cache(maxsize=1024)
 def members(path: str, _stamp: int) -> list[tuple[str, dict[str, Any]]]:
-  """(key, example) of a tar in order; pictures are where they are in the file."""
+  """(key, example) of a tar in order; images are given by their location in the file."""
   found: dict[str, dict[str, Any]] = {}
   try:
     with tarfile.open(path, 'r:') as opened:

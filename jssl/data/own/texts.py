@@ -1,4 +1,4 @@
-"""Texts of a user's own as ids, and which rows are copies of others."""
+"""User texts as token ids, and detection of duplicate rows."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -10,16 +10,16 @@ from jssl.data.own import smiles
 from jssl.data.text import tokenize
 from jssl.errors import DataError
 
-LONGEST = 128  # tokens, unless more are asked for
+LONGEST = 128  # tokens, unless more are requested
 
 
 def encoded(source: str, parts: Mapping, roles: Mapping[str, str], options) -> tuple[dict, dict, dict]:
-  """Columns of ids by split, what is known of them, and what `Data.info` holds.
+  """Columns of ids by split, their properties, and entries of `Data.info`.
 
-  The tokenizer is that of a name, or one trained on all texts of 'train'; of SMILES its tokens are atoms, bonds and rings. `length` is
-  that of all columns of texts; of answers it is that of prompt and answer each, and the answer begins where the prompt's room ends. Unless
-  given it is the length that 95 in 100 texts of 'train' have at most, rounded up to a multiple of 8, and at most 128. `same` numbers what
-  is alike, as `copies` does: rows with a text of `ids` or `positive`, or a picture, in common.
+  The tokenizer is a named one, or is trained on all texts of 'train'; for SMILES, tokens are atoms, bonds and rings. `length` applies to all
+  text columns; for answers, it applies to prompt and answer separately, and the answer starts at that position. By default it is the 95th
+  percentile of text lengths in 'train', rounded up to a multiple of 8, and at most 128. `same` identifies duplicates, as in `copies`: rows that
+  share a text of `ids` or `positive`, or an image.
   """
   names = {role: roles[role] for role in ('ids', 'positive', 'negative', 'prompt', 'chosen', 'rejected') if role in roles}
   texts = {split: {role: whole(source, part, name) for role, name in names.items()} for split, part in parts.items()}
@@ -60,7 +60,7 @@ def encoded(source: str, parts: Mapping, roles: Mapping[str, str], options) -> t
 
 
 def whole(source: str, part, name: str) -> Sequence[str]:
-  """The texts of a column; DataError where a row has none."""
+  """The texts of a column. Raises DataError if a row has none."""
   found = part.columns[name]
   if (row := next((i for i, text in enumerate(found) if not isinstance(text, str)), None)) is not None:
     raise DataError(f'{source} has {found[row]!r} in {name!r}; expected texts')
@@ -68,10 +68,10 @@ def whole(source: str, part, name: str) -> Sequence[str]:
 
 
 def copies(columns: Sequence[Sequence[Hashable]]) -> np.ndarray:
-  """Rows that have an entry in common, or each with a third one, have one number: [n] int32, counted from 0.
+  """Gives rows that share an entry, directly or through other rows, the same index: [n] int32, counted from 0.
 
   Args:
-    columns: of n entries each.
+    columns: n entries each.
   """
   n, number = len(columns[0]), {}
   of = np.array([number.setdefault(entry, len(number)) for column in columns for entry in column])

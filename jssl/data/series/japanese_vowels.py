@@ -1,4 +1,4 @@
-"""Multivariate time series that packages ship, padded with zeros to one length."""
+"""Multivariate time series from installed packages, padded with zeros to one length."""
 
 import functools
 from pathlib import Path
@@ -20,16 +20,15 @@ _INFO = dict(
 
 
 def japanese_vowels() -> Data:
-  """270 training and 370 test series of 12 variables, to be classified by speaker; no network needed.
+  """270 training and 370 test series of 12 variables, labelled by speaker; no network needed.
 
-  Every variable is standardised by the training split. Steps beyond the end of a series are zero in all variables, which
-  real steps never are.
+  Every variable is standardised on the training split. Steps beyond the end of a series are zero in all variables, unlike all real steps.
 
   Returns:
     Data with columns series [29 12] float32 and label [] int32.
 
   Raises:
-    DataError: the package that ships the data is not installed.
+    DataError: if the package with the data is not installed.
 
   Reference: Kudo, Toyama, Shimbo, Pattern Recognition Letters 20, 1999, doi:10.1016/S0167-8655(99)00077-X.
   """
@@ -49,12 +48,12 @@ def _japanese_vowels():
 
 
 def read_ts(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
-  """A .ts file: one series a line, its variables between colons, its class last.
+  """Reads a .ts file: one series per line, variables separated by colons, the class last.
 
   Args:
-    path: of the file.
+    path: path of the file.
   Returns:
-    One [t c] float64 a series, and classes [n] int32, numbered in the order of the header.
+    One [t c] float64 per series, and classes [n] int32, in the order of the header.
   """
   header, _, body = path.read_text().partition('@data\n')
   names = next(line.split()[2:] for line in header.splitlines() if line.lower().startswith('@classlabel true'))

@@ -1,4 +1,4 @@
-"""Tables of facts: rows are entities, columns relations, and a cell the entity that the one leads to from the other."""
+"""Tables of facts: rows are entities, columns are relations, and a cell is the entity related to that of its row."""
 
 from collections import defaultdict
 
@@ -12,21 +12,21 @@ MASK, FIRST = 1, 2  # ids: padding is 0; then relations, then entities
 
 
 def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int = 0) -> Data:
-  """Tables from the triples of UMLS: headers, then row by row a subject and its cells; a cell with no triple is padding.
+  """Tables from the triples of UMLS: headers, then for each row a subject and its cells; a cell without a triple is padding.
 
   Args:
-    rows: r, subjects of a table.
-    columns: c, relations of a table.
-    train: tables, made of the triples of 'train' alone.
-    seed: of which subjects, relations and, where there are several, which objects stand in a table.
+    rows: r, subjects per table.
+    columns: c, relations per table.
+    train: number of tables, from the triples of 'train' only.
+    seed: seed for the choice of subjects, relations and, if there are several, objects of a table.
 
   Returns:
-    Data with ids, row and column [c + r (1 + c)]; headers are in row 0, subjects in column 0. 'valid' and 'test' have a table
-    for every triple of theirs, with place, that of the cell, its entity, answer, and others [e], what else is true there.
-    Ids from the first one that is not special on are the e entities.
+    Data with ids, row and column [c + r (1 + c)]; headers are in row 0, subjects in column 0. 'valid' and 'test' have one table per triple,
+    with place, the position of the cell, answer, its entity, and others [e], all other correct entities. The non-special ids are the e
+    entities.
 
   Raises:
-    DataError: pykeen is not installed.
+    DataError: if pykeen is not installed.
 
   Reference: Deng, Sun, Lees, Wu, Yu, VLDB 2020, arXiv:2006.14806, section 4; data: see `knowledge.umls`.
   """
@@ -43,7 +43,7 @@ def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int
     true[h, r].add(t)
 
   def table(h: int, r: int) -> list[int]:
-    """One with the relation r in column 1 and the subject h in row 1."""
+    """A table with the relation r in column 1 and the subject h in row 1."""
     names = [r, *_some(random, relations[h] - {r}, set(range(len(graph.info['relations']))) - {r}, columns - 1)]
     subjects = [h, *_some(random, heads[r] - {h}, set(range(e)) - {h}, rows - 1)]
     cell = lambda s, p: first + random.choice(tails[s, p]) if tails.get((s, p)) else 0
@@ -67,5 +67,5 @@ def umls_tables(*, rows: int = 4, columns: int = 4, train: int = 2048, seed: int
 
 
 def _some(random: np.random.RandomState, wanted: set[int], others: set[int], count: int) -> list[int]:
-  """So many, drawn from those wanted, and from the others where these are too few."""
+  """`count` random elements of `wanted`, completed from `others` if there are too few."""
   return [*random.permutation(sorted(wanted)).tolist(), *random.permutation(sorted(others - wanted)).tolist()][:count]

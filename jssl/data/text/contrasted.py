@@ -1,4 +1,4 @@
-"""Film reviews with pairs of stimuli for a concept: the same sentence behind a word for it and behind a word against it."""
+"""Film reviews with pairs of stimuli for a concept: the same sentence after a word for the concept and after its opposite."""
 
 import functools
 
@@ -15,11 +15,11 @@ def contrasted_reviews(*, pairs: int = 512, length: int = 32, vocabulary: int = 
   """`text.rotten_tomatoes` with an additional split 'stimuli' of sentences of 'train', without their polarity.
 
   Args:
-    pairs: in 'stimuli'.
+    pairs: number of pairs in 'stimuli'.
     length, vocabulary, tokenizer: as in `text.rotten_tomatoes`.
 
   Returns:
-    Data with ids, label and film; 'stimuli' has ids and label: row 2i is the positive, 2i + 1 the negative of one sentence.
+    Data with ids, label and film; 'stimuli' has ids and label: row 2i is the positive and row 2i + 1 the negative stimulus of one sentence.
 
   Reference: Zou et al., Representation Engineering, 2023, arXiv:2310.01405, section 3.1, step 1: a template asks for more
     of the concept, or for less of it.

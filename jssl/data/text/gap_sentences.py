@@ -1,4 +1,4 @@
-"""Documents without their principal sentences, which are to be written from the rest; and summaries to judge that by."""
+"""Documents with principal sentences removed, to be generated from the rest; and summaries to evaluate this."""
 
 import functools
 import re
@@ -17,25 +17,25 @@ from jssl.types import Data
 def lee_gaps(
   *, length: int = 96, target: int = 40, vocabulary: int = 2048, ratio: float = 0.3, kept: float = 0.2, pairs: int = 60, seed: int = 0
 ) -> Data:
-  """Documents of the Lee background corpus with gaps in place of sentences: principal ones, and ones drawn by chance.
+  """Documents of the Lee background corpus with gaps in place of sentences: principal or random ones.
 
-  The first sentence of a news text sums it up: predicted from the rest, it is what a few summaries to learn from, and the test, are made of.
+  The first sentence of a news text summarises it; the few training summaries and the test summaries are such sentences.
 
   Args:
-    length: n, tokens of a document.
-    target: m, tokens of what is written.
-    vocabulary: ids of the WordPiece tokenizer trained on the documents of 'train'.
-    ratio: share of the sentences that are gaps, at least one.
-    kept: probability that a sentence to be written is left in place.
-    pairs: different documents with a summary in 'train', which repeats them.
-    seed: of the gaps that are drawn, and of what is kept.
+    length: n, tokens per document.
+    target: m, tokens per target text.
+    vocabulary: size of the WordPiece vocabulary trained on the documents of 'train'.
+    ratio: share of sentences that become gaps, at least one.
+    kept: probability that a target sentence is left in place.
+    pairs: number of distinct documents with a summary in 'train', which repeats them.
+    seed: seed of random gaps, and of kept sentences.
 
   Returns:
-    Data with ids [n], gaps in it, and target [m], what stood there; random_ids and random_target, the same with sentences
-    drawn by chance; body [n], without its first sentence, and summary [m]. Every fifth document is in 'test'.
+    Data with ids [n], with gaps, and target [m], the removed text; random_ids and random_target, the same with random sentences; body [n],
+    without its first sentence, and summary [m]. Every fifth document is in 'test'.
 
   Raises:
-    DataError: gensim is not installed.
+    DataError: if gensim is not installed.
 
   Reference: Zhang, Zhao, Saleh, Liu, ICML 2020, arXiv:1912.08777, section 3.1; Lee, Pincombe, Welsh, CogSci 2005.
   """
@@ -57,7 +57,7 @@ def lee_gaps(
 
 
 def principal(document: list[str], count: int) -> list[int]:
-  """The sentences that share most words with the rest of their document, one by one: Ind-Orig.
+  """The sentences that share most words with the rest of their document, selected independently: Ind-Orig.
 
   s_i = ROUGE1-F1( x_i, D without x_i )
 

@@ -1,4 +1,4 @@
-"""Mazes with their solutions, as sequences of tokens."""
+"""Mazes with their solutions, as token sequences."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -8,25 +8,25 @@ import numpy as np
 from jssl.data.core.arrays import arrays
 from jssl.types import Data
 
-MASK, END, WAYS = 1, 2, 3  # ids; 0 is padding, which no sequence has; a cell with the open sides `ways` is WAYS + ways
+MASK, END, WAYS = 1, 2, 3  # ids; 0 is padding, which no sequence has; a cell with the open sides `ways` has id WAYS + ways
 STEPS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # bit i of `ways`: up, right, down, left
 
 
 @functools.lru_cache(maxsize=2)
 def mazes(*, side: int = 4, train: int = 4096, test: int = 512, seed: int = 0) -> Data:
-  """Depth-first mazes: what is open around each cell, start, goal, and the only path between them.
+  """Depth-first mazes: the open sides of each cell, start, goal, and the only path between them.
 
-  A sequence is the s^2 cells row by row, the start, the goal, and the cells of the path from the one to the other, followed
-  by END up to one length: the length of the path has to be predicted too.
+  A sequence is the s^2 cells row by row, the start, the goal, and the cells of the path between them, followed by END up to a fixed length: the
+  length of the path has to be predicted too.
 
   Args:
-    side: s, cells.
-    train: mazes.
-    test: mazes; those of train, start and goal included, are not among them.
-    seed: of everything.
+    side: s, in cells.
+    train: number of training mazes.
+    test: number of test mazes; none of them, with start and goal, is in train.
+    seed: seed of all randomness.
 
   Returns:
-    Data with ids [2 s^2 + 3] int32, s^2 + 19 of them, which start at the path's first token.
+    Data with ids [2 s^2 + 3] int32, a vocabulary of s^2 + 19, and `start` at the path's first token.
 
   Reference: Nolte et al. 2024, arXiv:2412.05117, section 4.1 (mazes by depth-first search).
   """
@@ -36,10 +36,10 @@ def mazes(*, side: int = 4, train: int = 4096, test: int = 512, seed: int = 0) -
 
 
 def drawn(draw: Callable[[], Sequence[int] | None], side: int, train: int, test: int, described: dict[str, str]) -> Data:
-  """As many different mazes of s x s cells as are asked for; where `draw` gives None it is asked again.
+  """The requested number of distinct mazes of s x s cells; `draw` is repeated if it returns None.
 
   Raises:
-    ValueError: there are hardly as many, or none are asked for.
+    ValueError: if there are too few distinct mazes, or none is requested.
   """
   if side < 2 or min(train, test) < 1:
     raise ValueError(f'{train} and {test} mazes of {side} x {side} cells: expected at least one of each, of 2 x 2 cells or more')
@@ -85,7 +85,7 @@ def _solved(random: np.random.RandomState, side: int) -> list[int]:
 
 
 def _beside(at: int, side: int) -> list[tuple[int, int]]:
-  """(which way, which cell) of the neighbours inside the grid."""
+  """(direction, cell) of the neighbours inside the grid."""
   y, x = divmod(at, side)
   ways = ((i, y + dy, x + dx) for i, (dy, dx) in enumerate(STEPS))
   return [(i, y * side + x) for i, y, x in ways if 0 <= y < side and 0 <= x < side]

@@ -1,4 +1,4 @@
-"""The Lee corpus by documents: what is judged on documents is fitted to documents too."""
+"""The Lee corpus by documents, for methods that are both trained and evaluated on documents."""
 
 import functools
 
@@ -9,16 +9,16 @@ from jssl.types import Data
 
 @functools.lru_cache(maxsize=2)
 def lee_documents(*, length: int = 128, vocabulary: int = 4096, tokenizer: str | None = None) -> Data:
-  """As `text.lee`, but 'train' is the 300 documents of the background corpus, not their sentences.
+  """As `text.lee`, but 'train' has the 300 documents of the background corpus, not their sentences.
 
   Args:
-    length, vocabulary, tokenizer: as there.
+    length, vocabulary, tokenizer: as in `text.lee`.
 
   Returns:
     Data: 'train' and 'test' have ids; 'pairs', 'pairs_test' and 'pairs_validation' are those of `text.lee`.
 
   Raises:
-    DataError: gensim is not installed.
+    DataError: if gensim is not installed.
 
   Reference: Lee, Pincombe, Welsh, CogSci 2005.
   """

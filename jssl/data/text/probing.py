@@ -1,4 +1,4 @@
-"""Texts made for a question: does a representation know the gender of a name or tell code from prose?"""
+"""Texts for probing: whether a representation encodes the gender of a name, or distinguishes code from prose."""
 
 import ast
 import sysconfig
@@ -36,20 +36,20 @@ def occupations(
   *, agreement: float = 0.8, vague: float = 0.4, length: int = 16, examples: int = 1024, vocabulary: int = 512,
   tokenizer: str | None = None,
 ) -> Data:  # fmt: skip
-  """Sentences of a person at work. In 'train' names of men go with two of the occupations, names of women with the other two.
+  """Sentences about a person at work. In 'train', names of men correlate with two of the occupations, names of women with the other two.
 
   Args:
-    agreement: share of sentences in which they do; in 'test' a half, with other names.
-    vague: share of sentences that say nothing of the occupation.
-    length: tokens a text.
-    examples: sentences in 'train'; half as many in 'test'.
+    agreement: share of sentences with this correlation; one half in 'test', with other names.
+    vague: share of sentences without information about the occupation.
+    length: tokens per text.
+    examples: number of sentences in 'train'; half as many in 'test'.
     vocabulary, tokenizer: as in `text.lee`.
 
   Returns:
     Data with ids, label (the occupation) and gender (0 for names of men).
 
-  Reference: after De-Arteaga et al. 2019, arXiv:1901.09451, whose biographies are not free; Ravfogel et al. 2020,
-    arXiv:2004.07667, section 6.3, controls the agreement likewise.
+  Reference: after De-Arteaga et al. 2019, arXiv:1901.09451, whose biographies are not free; Ravfogel et al. 2020, arXiv:2004.07667, section
+    6.3, controls the agreement in the same way.
   """
   rng = np.random.default_rng(0)
   work = list(WORK.values())
@@ -66,16 +66,16 @@ def occupations(
 
 
 def code_or_prose(*, length: int = 24, vocabulary: int = 2048, tokenizer: str | None = None) -> Data:
-  """The bodies of functions (label 1) and what their documentation says (label 0), by turns; every fifth module is in 'test'.
+  """Alternating bodies of functions (label 1) and their docstrings (label 0); every fifth module is in 'test'.
 
-  The topic of both is the same, so that telling them apart takes more than words.
+  Both have the same topic, so words alone do not distinguish them.
 
   Args:
-    length: tokens a text.
+    length: tokens per text.
     vocabulary, tokenizer: as in `text.lee`.
 
   Returns:
-    Data with ids and label; the texts are those of the Python that runs.
+    Data with ids and label; the texts are from the running Python version.
   """
   modules = sorted(Path(sysconfig.get_path('stdlib')).glob('[a-z]*.py'))
   texts, labels = defaultdict(list), defaultdict(list)

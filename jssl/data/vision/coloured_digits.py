@@ -1,4 +1,4 @@
-"""Images with a nuisance that goes along with the label where one trains and against it where one tests."""
+"""Images with a nuisance variable that agrees with the label in training and disagrees in testing."""
 
 import functools
 
@@ -12,23 +12,23 @@ from jssl.types import Data
 
 @functools.lru_cache(maxsize=4)
 def coloured_digits(*, agreement: float = 0.9, noise: float = 0.2, missing: bool = True, seed: int = 0) -> Data:
-  """Digits in one of two colours. The colour tells the label better than the digit does, and the other way round in 'test'.
+  """Digits in one of two colours. In training, the colour predicts the label better than the digit does; in 'test', it is anti-correlated.
 
   y = 1[digit >= 5], flipped with probability `noise`;   P(colour = y) = `agreement`, in 'test' 1 - `agreement`
   P(colour is recorded | image, y): high for much ink in the one colour and for little ink in the other
 
   Args:
-    agreement: of colour and label in training.
-    noise: share of labels that are wrong, in training and test.
-    missing: False records every colour: the oracle.
-    seed: of colours, labels and what is missing.
+    agreement: agreement of colour and label in training.
+    noise: share of wrong labels, in training and test.
+    missing: if False, every colour is recorded, as an oracle.
+    seed: seed of colours, labels and missing values.
 
   Returns:
-    Data with image [8 8 2] float32, label, nuisance (the colour), seen, propensity (its probability) and imputation
-    (the probability of colour 1), the last two cross-fitted on what the others tell.
+    Data with image [8 8 2] float32, label, nuisance (the colour), seen, propensity (its probability) and imputation (the probability of colour
+    1), the last two cross-fitted on the other examples.
 
-  Reference: Arjovsky, Bottou, Gulrajani, Lopez-Paz 2019, arXiv:1907.02893, section 5.2, for the colours and the
-    noise; Goldstein et al. 2021, arXiv:2112.00881, for colours that are missing.
+  Reference: Arjovsky, Bottou, Gulrajani, Lopez-Paz 2019, arXiv:1907.02893, section 5.2, for the colours and the noise; Goldstein et al. 2021,
+    arXiv:2112.00881, for missing colours.
   """
   from sklearn.datasets import load_digits
 

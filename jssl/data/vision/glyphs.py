@@ -1,4 +1,4 @@
-"""Characters of scripts that few read, as the fonts of matplotlib draw them."""
+"""Letters of less common scripts, rendered with the fonts of matplotlib."""
 
 import functools
 from pathlib import Path
@@ -20,13 +20,12 @@ GEORGIAN = [chr(c) for c in range(0x10D0, 0x10F1)]
 
 @functools.cache
 def glyphs(side: int = 28) -> tuple[np.ndarray, np.ndarray]:
-  """Armenian and Georgian letters in twelve faces, light on dark and centred like the digits of MNIST.
+  """Armenian and Georgian letters in twelve typefaces, light on dark and centred like the digits of MNIST.
 
   Returns:
-    Images [n side side 1] uint8, and which letter each is, [n] int32.
+    Images [n side side 1] uint8, and the letter of each, [n] int32.
 
-  Reference: Bulatov, notMNIST, 2011, for the idea; the faces are DejaVu (Bitstream Vera licence), which matplotlib
-  packages.
+  Reference: Bulatov, notMNIST, 2011, for the idea; the typefaces are DejaVu (Bitstream Vera licence), from matplotlib.
   """
   import matplotlib
   from PIL import Image, ImageDraw, ImageFont

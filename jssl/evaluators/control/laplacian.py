@@ -1,4 +1,4 @@
-"""How well features tell the eigenvectors of a Laplacian."""
+"""How well features recover the eigenvectors of a Laplacian."""
 
 import jax
 import numpy as np
@@ -11,12 +11,12 @@ from jssl.types import Key
 
 @protocol('1', needs=('info.environment', 'nets.{encoder}', 'nets.{head}'), raw=False)
 def laplacian(subject: Subject, key: Key | None = None, *, encoder: str = 'backbone', head: str = 'head') -> dict[str, float]:
-  """Protocol laplacian: the mean |cosine| of the learned functions to the eigenvectors of the environment's Laplacian, in order.
+  """The `laplacian` protocol: the mean |cosine| between the learned functions and the eigenvectors of the environment's Laplacian, in order.
 
   Args:
-    subject: of data whose environment knows its `states` and their `transition` matrix.
-    key: of observations, where they are drawn.
-    head: network from pooled features to d functions; the k-th is held against the k-th eigenvector.
+    subject: its data have an environment with `states` and their `transition` matrix.
+    key: for observations, if they are random.
+    head: network from pooled features to d functions; the k-th is compared with the k-th eigenvector.
 
   Returns:
     cosine, the mean over k, and cosine_0, cosine_1, ... of each.

@@ -1,1 +1,1 @@
-"""Protocols: general."""
+"""Evaluation protocols: general."""

@@ -1,4 +1,4 @@
-"""Clustering: do the groups that are there without labels agree with the labels?"""
+"""Clustering: agreement of clusters with the labels."""
 
 import jax
 import numpy as np
@@ -12,17 +12,17 @@ from jssl.types import Key
 
 @protocol('1', needs=(*TRAIN, *TEST), on_features=True, fits=needs.classes)
 def clustering(data: Frozen, key: Key, *, clusters: int | None = None, restarts: int = 3) -> dict[str, float]:
-  """Protocol clustering: k-means on the l2-normalised train features, judged on where it puts the test split.
+  """The `clustering` protocol: k-means on the l2-normalised train features, evaluated on the assignments of the test split.
 
   Args:
     data: features and labels.
     key: seeds the restarts.
-    clusters: number of clusters, the number of classes where not given.
-    restarts: runs of k-means, the one of least inertia counts.
+    clusters: number of clusters; by default the number of classes.
+    restarts: runs of k-means; the one with the lowest inertia is used.
 
   Returns:
-    nmi, normalised mutual information (arithmetic mean) in [0, 1]; ari, the adjusted Rand index, 0 by chance, 1 at
-    best; top1 under the best one-to-one assignment of clusters to classes.
+    nmi, normalised mutual information (arithmetic mean) in [0, 1]; ari, the adjusted Rand index, 0 for chance, 1 at best; top1 under the best
+    one-to-one assignment of clusters to classes.
 
   Reference: Vinh, Epps, Bailey, Information Theoretic Measures for Clusterings Comparison, JMLR 2010; Hubert,
     Arabie, Comparing Partitions, 1985.
@@ -36,7 +36,7 @@ def clustering(data: Frozen, key: Key, *, clusters: int | None = None, restarts:
   if clusters > len(data.train_x):
     raise ValueError(f'clustering was asked for {clusters} clusters of {len(data.train_x)} examples; ask for fewer.')
   seed = int(jax.random.bits(key, (), 'uint32'))
-  with threadpool_limits(1):  # its threads spin at barriers: ten times slower where other processes share the cores
+  with threadpool_limits(1):  # its threads spin at barriers: ten times slower if other processes share the cores
     means = KMeans(clusters, n_init=restarts, random_state=seed).fit(_unit(data.train_x))
     found = means.predict(_unit(data.test_x))
   table = np.zeros((clusters, data.classes), int)

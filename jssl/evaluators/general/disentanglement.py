@@ -1,4 +1,4 @@
-"""Whether the features of a code stand each for one factor of the data."""
+"""Disentanglement: whether each feature of a code encodes a single factor of the data."""
 
 import numpy as np
 
@@ -12,25 +12,25 @@ from jssl.types import Key
 def disentanglement(
   subject: Subject, key: Key | None = None, *, column: str = 'factors', label: str = 'label', trees: int = 40, depth: int = 8
 ) -> dict[str, float]:
-  """Protocol disentanglement: the share of each feature in telling each factor, by forests of trees (DCI).
+  """The `disentanglement` protocol: the importance of each feature for predicting each factor, by random forests (DCI).
 
-  R_ij = importance of feature i in the forest that tells factor j;   P_ij = R_ij / sum_j R_ij;   Q_ij = R_ij / sum_i R_ij
+  R_ij = importance of feature i in the forest that predicts factor j;   P_ij = R_ij / sum_j R_ij;   Q_ij = R_ij / sum_i R_ij
   disentanglement = sum_i rho_i (1 - H_K(P_i)),   rho_i = sum_j R_ij / sum_ij R_ij
   completeness = mean_j (1 - H_D(Q_j))
 
-  K is the number of factors and base of the first entropy, D that of features and base of the second.
+  K is the number of factors and the base of the first entropy, D the number of features and the base of the second.
 
   Args:
-    subject: of data with `column`, numbers [k] an example, and `label`, which class it is, as one factor more.
-    key: not used; the seed of the forests is part of the protocol.
+    subject: its data have `column`, [k] per example, and `label`, the class, as an additional factor.
+    key: unused; the seed of the forests is fixed by the protocol.
     column, label: the factors.
-    trees, depth: of a forest; depth is a limit.
+    trees, depth: number of trees of a forest, and their maximal depth.
 
   Returns:
     disentanglement, completeness, and informativeness: the mean over factors of R^2, and accuracy for the class, on test.
 
-  Reference: Eastwood, Williams, ICLR 2018, 'A framework for the quantitative evaluation of disentangled representations',
-    section 2 (D, C, I); forests are theirs too.
+  Reference: Eastwood, Williams, ICLR 2018, 'A framework for the quantitative evaluation of disentangled representations', section 2 (D, C, I);
+    the paper uses forests too.
   """
   del key
   from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -57,6 +57,6 @@ def disentanglement(
 
 
 def _entropy(x: np.ndarray, axis: int) -> np.ndarray:
-  total = x.sum(axis, keepdims=True)  # 0 where nothing is told: no entry is then more important than another
+  total = x.sum(axis, keepdims=True)  # 0 without any importance: then all entries are equally important
   p = np.where(total > 0, x / np.maximum(total, 1e-12), 1 / x.shape[axis])
   return -np.sum(p * np.log(np.maximum(p, 1e-12)), axis)

@@ -1,4 +1,4 @@
-"""Fine-tuning: what a network comes to when it is trained on with labels."""
+"""Fine-tuning: the accuracy of a network after further training with labels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -36,31 +36,33 @@ def finetune(
   learning_rates: Sequence[float] = (3e-4, 1e-3, 3e-3),
   weight_decay: float = 0.05,
 ) -> dict[str, Any]:
-  """Protocol finetune: the whole network and a linear head are trained on few labels, the learning rate chosen on some of them.
+  """The `finetune` protocol: trains the whole network and a linear head on few labels; a part of them chooses the learning rate.
 
   min over network, W, b of  mean CE(softmax(W' (z(x) - m) / s + b), y)
 
-  The head stands on pooled features, standardised by m and s of the labelled examples as they are at the start, and begins at 0. AdamW,
-  the learning rate with a linear warm-up over a tenth of the steps and a cosine to 0. For each draw of labelled examples a fifth of each
-  class is held out, the learning rate is the one that is best on these, the smaller of equals, over all draws, and each draw is then trained
-  on again, whole. Inputs are as in evaluation, without augmentation or dropout; batch statistics are those of the batch in training.
+  The head is applied to pooled features, standardised by the mean m and deviation s of the labelled examples before training, and is
+  initialised to 0. The optimiser is AdamW, with a linear warm-up over a tenth of the steps and a cosine decay to 0. For each draw of labelled
+  examples a fifth of each class is held out. The learning rate with the best mean result on these is chosen, the smallest in case of ties, and
+  each draw is then trained on again in full. Inputs are those of evaluation, without augmentation or dropout; batch normalisation uses the
+  statistics of the batch in training.
 
-  Draws and order depend on the seeds alone, so that every row, such as the network that was never trained, is tuned on the same
-  examples: compare it with that row, fine-tuning from scratch.
+  Draws and order depend on the seeds alone, so all rows are tuned on the same examples. The row of the untrained network is training from
+  scratch: compare with it.
 
   Args:
-    subject: with class labels in 'train' and 'test'.
-    key: not used; the seeds are part of the protocol.
-    network: what is tuned; reads the input.
-    shots: labelled examples a class (all of a class that has fewer); None for all of 'train'.
-    seeds: one draw each.
+    subject: has class labels in 'train' and 'test'.
+    key: unused; the seeds are fixed by the protocol.
+    network: the network to tune; reads the input.
+    shots: labelled examples per class (all, if a class has fewer); None for all of 'train'.
+    seeds: one for each draw.
     updates: steps of the optimiser.
-    batch_size: examples an update, drawn anew each epoch; all where there are fewer.
-    learning_rates: to choose from.
-    weight_decay: of kernels and embeddings.
+    batch_size: examples per update, reshuffled each epoch; all, if there are fewer.
+    learning_rates: candidates.
+    weight_decay: for kernels and embeddings.
 
   Returns:
-    top1 over the draws (with top1_low, top1_high over test examples), top1_std over draws, top1_validation, and the learning rate in `chosen`.
+    top1, the mean over the draws (top1_low, top1_high over test examples), top1_std over draws, top1_validation, and the learning rate in
+    `chosen`.
   """
   splits = {name: subject.data.splits[name] for name in ('train', 'test')}
   labels = {name: np.array([int(np.asarray(split[i]['label'])) for i in range(len(split))]) for name, split in splits.items()}
@@ -77,7 +79,7 @@ def finetune(
     validation.append(float(np.mean(found)))
   best = int(np.argmax(validation))
   right = np.stack([tune(given, np.arange(len(given)), rates[best], seed)(splits['test']) for seed, given in zip(seeds, examples, strict=True)])
-  mean = right.mean(0)  # of each test example over the draws
+  mean = right.mean(0)  # for each test example, over the draws
   return {
     'train_examples': len(drawn[0]), 'test_examples': len(mean), **accuracy(mean), 'top1_std': float(right.mean(1).std()),
     'top1_validation': validation[best], 'chosen': {'learning_rate': rates[best]}, 'items': {'top1': Items('mean', (mean,))},
@@ -85,7 +87,7 @@ def finetune(
 
 
 class _Tuning:
-  """Trains a network and a linear head on some examples. The learning rate is an argument, so that all of them share a program."""
+  """Trains a network and a linear head on some examples. The learning rate is an argument, so that all learning rates share a program."""
 
   def __init__(self, subject: Subject, network: str, classes: int, steps: int, batch_size: int, weight_decay: float):
     net = nnx.clone(subject.networks[network])
@@ -115,7 +117,7 @@ class _Tuning:
       batch = jax.tree.map(lambda x: x[rows], columns)
       grads, stats = jax.grad(loss, has_aux=True)(trained, stats, scaler, batch)
       updates, opt = optimizer.update(grads, opt, trained)
-      updates = jax.tree.map(lambda x: x * rate * rate_at(at), updates)  # the decay too is times the learning rate
+      updates = jax.tree.map(lambda x: x * rate * rate_at(at), updates)  # weight decay too is multiplied by the learning rate
       return optax.apply_updates(trained, updates), stats, opt
 
     self.optimizer, self.step = optimizer, jax.jit(step, donate_argnums=0)
@@ -123,7 +125,7 @@ class _Tuning:
     self.logits = jax.jit(lambda trained, stats, scaler, batch: Features(pooled=logits(still, trained, stats, scaler, batch)[0], tokens=None))
 
   def __call__(self, examples: Sequence[Mapping[str, Any]], rows: np.ndarray, rate: float, seed: int) -> Callable[[Examples], np.ndarray]:
-    """examples -> whether each is classified rightly, by the network tuned on `rows` of some examples."""
+    """Whether each of `examples` is classified correctly by the network tuned on `rows`."""
     numeric = [name for name, x in examples[0].items() if np.asarray(x).dtype.kind not in 'OUS']
     columns = {name: jnp.asarray(np.stack([x[name] for x in examples])) for name in numeric}
     z, _ = extract(partial(self.features, *self.start), examples, label=None)
@@ -148,7 +150,7 @@ class _Tuning:
 
 
 def _draw(labels: np.ndarray, shots: int | None, seed: int) -> np.ndarray:
-  """Rows of `shots` examples a class."""
+  """Rows of `shots` examples per class."""
   random = np.random.RandomState(seed)
   rows = [random.permutation(np.flatnonzero(labels == c)) for c in np.unique(labels)]
   return np.sort(np.concatenate([of[:shots] for of in rows]))

@@ -1,4 +1,4 @@
-"""The shape of an embedding: what single dimensions stand for, and what an augmentation does to all of it."""
+"""Geometry of embeddings: the meaning of single dimensions, and the effect of augmentations."""
 
 import jax
 import jax.numpy as jnp
@@ -18,18 +18,18 @@ from jssl.types import Key, View
 
 @protocol('2', needs=(*TRAIN, *TEST, 'nets.{heads}'), raw=False, fits=needs.classes)
 def class_consistency(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('projector',), keep: int = 64) -> dict[str, float]:
-  """Protocol dimensions: do single non-negative dimensions stand for classes?
+  """The `class_consistency` protocol: whether single non-negative dimensions represent classes.
 
   Args:
-    subject: whose heads' outputs are read after a ReLU, whether they were trained with one or not.
-    key: not used, there is no chance in it.
-    heads: on the features, in turn.
-    keep: how many dimensions of largest mean the retrieval is left with.
+    subject: its heads' outputs are read after a ReLU, even if they were trained without one.
+    key: unused; the protocol is deterministic.
+    heads: applied to the features, in order.
+    keep: number of dimensions, those with the largest mean, that retrieval uses.
 
   Returns:
-    consistency: of the examples that a dimension is active for, the share of their most frequent class, mean over
-    dimensions, and that of all examples where no dimension is active; sparsity: the share of zeros; map: mean average
-    precision of retrieving test examples of the same class by the cosine of the kept dimensions.
+    consistency: among the examples for which a dimension is active, the share of the most frequent class, averaged over dimensions; without any
+    active dimension, the share among all examples. sparsity: the share of zeros. map: mean average precision of the retrieval of test examples
+    of the same class, by the cosine of the kept dimensions.
 
   Reference: Wang, Zhang, Guo, Wang, ICLR 2024, arXiv:2403.12459, sections 4.1 and 5.1.
   """
@@ -39,7 +39,7 @@ def class_consistency(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('
   count = np.eye(subject.frozen.classes)[labels].T @ active  # [c d]
   alive = count.sum(0) > 0
   mean = z.mean(0)
-  strongest = mean >= np.sort(mean)[-min(keep, len(mean))]  # all of those that tie for the last place
+  strongest = mean >= np.sort(mean)[-min(keep, len(mean))]  # all dimensions that tie for the last place
   shares = count.max(0)[alive] / count.sum(0)[alive]
   return {
     'consistency': float(shares.mean() if alive.any() else np.bincount(labels).max() / len(labels)),
@@ -50,26 +50,26 @@ def class_consistency(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('
 
 @protocol('2', needs=('test.{inputs}', 'nets.{heads}'))
 def equivariance(subject: Subject, key: Key, *, view: View, heads: tuple[str, ...] = ('projector',), draws: int = 8) -> dict[str, float]:
-  """Protocol rotation: does one rotation of the embedding undo the difference of two augmentations, for all images?
+  """The `equivariance` protocol: whether one rotation of the embeddings undoes the difference of two augmentations, for all images.
 
   min_R |Z_2 - Z_1 R| / |Z_2 - mean Z_2|,  R orthogonal, Z_a [n d] the embeddings of the test images under augmentation a
 
   Args:
-    subject: of images.
-    key: of the augmentations, which are the same for all images.
-    view: the augmentation; the first view that it draws is looked at.
-    heads: on the features, in turn; embeddings are then scaled to unit length.
-    draws: pairs of augmentations, over which the mean is taken.
+    subject: its data are images.
+    key: for the augmentations, which are the same for all images.
+    view: the augmentation; its first view is used.
+    heads: applied to the features, in order; embeddings are then scaled to unit length.
+    draws: pairs of augmentations to average over.
 
   Returns:
-    residual, as above; unrotated, the same with R the identity. Lower is more equivariant, or more invariant. gram, what the loss of
-    CARE is made of: the mean squared change of the inner products of two images.
+    residual, as above; unrotated, the same with R the identity. Lower is more equivariant, or more invariant. gram, the mean squared change of
+    the inner products of two images, as in the loss of CARE.
 
   Raises:
-    ValueError: all embeddings are the same.
+    ValueError: if all embeddings are equal.
 
-  Reference: Gupta, Robinson, Lim, Villar, Jegelka 2023, arXiv:2306.13924, section 5.1 (Wahba's problem); the solution is
-    Schonemann 1966, doi:10.1007/BF02289451. Divided by the spread, as the embeddings of a point would fit best.
+  Reference: Gupta, Robinson, Lim, Villar, Jegelka 2023, arXiv:2306.13924, section 5.1 (Wahba's problem); the solution is Schonemann 1966,
+    doi:10.1007/BF02289451. Divided by the spread, since collapsed embeddings would otherwise fit best.
   """
   column = subject.data.inputs
 
@@ -105,19 +105,19 @@ def modality_completion(
   heads: tuple[str, ...],
   pairwise: bool = False,
 ) -> dict[str, float]:
-  """Protocol completion: the last modality of every test example, found among its distinct values from all the others.
+  """The `modality_completion` protocol: retrieval of the last modality of every test example, among its distinct values, from all others.
 
   Args:
-    subject: with one network a modality; 'backbone' is its representation.
-    key: not used, there is no chance in it.
-    columns: of the modalities, the one to find last.
+    subject: has one network per modality; 'backbone' is its representation.
+    key: unused; the protocol is deterministic.
+    columns: the modalities; the last one is retrieved.
     towers: the network of each.
-    heads: the network on each tower.
+    heads: the head of each tower.
     pairwise: score a candidate by the sum of its cosines with the others, as CLIP does, instead of by the multilinear
       product of all.
 
   Returns:
-    top1, and by how many values it was chosen.
+    top1, and the number of candidates.
 
   Reference: Saporta, Puli, Goldstein, Ranganath 2024, arXiv:2411.01053, section 5.1, the retrieval of a missing modality.
   """

@@ -1,4 +1,4 @@
-"""Nearest neighbours: what a representation knows before anything is fitted to it."""
+"""Nearest neighbours: evaluation of a representation without training."""
 
 from typing import NamedTuple
 
@@ -17,10 +17,10 @@ from jssl.types import Array, Key
 
 
 class Votes(NamedTuple):
-  """What the neighbours say; the prediction is the argmax."""
+  """The votes of the neighbours; the prediction is the argmax."""
 
-  weighted: np.ndarray  # [m classes], a neighbour weighs exp(similarity / temperature), relative to the nearest's
-  majority: np.ndarray  # [m classes], a neighbour counts one
+  weighted: np.ndarray  # [m classes], a neighbour's weight is exp(similarity / temperature), relative to the nearest's
+  majority: np.ndarray  # [m classes], each neighbour has weight one
 
 
 def neighbours(
@@ -28,15 +28,15 @@ def neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
   """The k most similar bank entries of every query, by cosine: exact, most similar first.
 
-  The bank is streamed once, block by block, and a running top k is merged with each block's, so the similarities
-  never take more than query_block x bank_block, and one program serves a bank and queries of any number.
+  The bank is streamed once in blocks, and a running top k is merged with the top k of each block. The similarities never take more than
+  query_block x bank_block, and one program serves banks and queries of any size.
 
   Args:
     bank: [n d].
     queries: [m d].
-    k: how many; where k > n the list is filled up with similarity -inf.
-    bank_block: entries a block.
-    query_block: queries a block.
+    k: number of neighbours; if k > n, the rest has similarity -inf.
+    bank_block: entries per block.
+    query_block: queries per block.
 
   Returns:
     Similarities [m k] in [-1, 1] and indices into the bank [m k].
@@ -58,16 +58,16 @@ def neighbours(
 
 
 def vote(similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float, classes: int, equal: np.ndarray | None = None) -> Votes:
-  """Votes of the k nearest among the neighbours given.
+  """Votes of the k nearest among the given neighbours.
 
   Args:
-    similarity: [m K], most similar first, -inf where there is no neighbour.
+    similarity: [m K], most similar first, -inf for missing neighbours.
     labels: [m K], the neighbours' classes.
-    k: how many of the K vote.
+    k: number of neighbours that vote.
     temperature: of the weights.
     classes: number of classes.
-    equal: [m classes], how many of the bank are exactly as near as the k-th neighbour, by class. The places among the k that are
-      left for these are shared by all of them; unless given, those listed have them.
+    equal: [m classes], number of bank entries exactly as near as the k-th neighbour, by class. They share the votes left for them among the k
+      equally; by default the listed neighbours have these votes.
   """
   m = len(labels)
   similarity, labels = similarity[:, :k].astype(np.float64), labels[:, :k]
@@ -87,7 +87,7 @@ def vote(similarity: np.ndarray, labels: np.ndarray, k: int, temperature: float,
 def votes(
   train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, ks: tuple[int, ...], temperature: float, classes: int, **blocks: int
 ) -> list[Votes]:
-  """Votes for each k. Of entries that are equally near, where not all can be among the k, each votes with an equal share."""
+  """Votes for each k. Entries tied for the last places among the k share their votes equally."""
   similarity, index = neighbours(train_x, test_x, max(ks) + 1, **blocks)
   labels = np.asarray(train_y)[index]
   found = []
@@ -125,17 +125,16 @@ def knn(
     k: neighbours that vote.
     temperature: 0.07 in both papers.
     classes: number of classes.
-    bank_block: bank entries a block.
-    query_block: queries a block; memory is O(query_block * bank_block).
+    bank_block: bank entries per block.
+    query_block: queries per block; memory is O(query_block * bank_block).
 
   Returns:
-    Votes; argmax over the last axis predicts. Of entries that are equally near, where not all can be among the k, each votes with
-    an equal share, so that the order of the bank does not matter.
+    Votes; argmax over the last axis predicts. Entries tied for the last places among the k share their votes equally, so the order of the bank
+    does not matter.
 
-  Reference: Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance Discrimination, 2018,
-    arXiv:1805.01978, section 3.4; Caron et al., Emerging Properties in Self-Supervised Vision Transformers, 2021,
-    arXiv:2104.14294, appendix F.1. Weights here are relative to the nearest neighbour's, which changes no
-    prediction and keeps exp finite at small temperatures. The papers take k = 200 and 20.
+  Reference: Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance Discrimination, 2018, arXiv:1805.01978, section 3.4;
+    Caron et al., Emerging Properties in Self-Supervised Vision Transformers, 2021, arXiv:2104.14294, appendix F.1. Weights here are relative to
+    the nearest neighbour's, which does not change predictions and keeps exp finite at small temperatures. The papers take k = 200 and 20.
   """
   if k < 1 or temperature <= 0:
     raise ValueError(f'knn was given k={k}, temperature={temperature}; expected k >= 1 and temperature > 0.')
@@ -148,13 +147,13 @@ def knn(
 def neighbour_vote(
   data: Frozen, key: Key | None = None, *, ks: tuple[int, ...] = (1, 5, 10, 20, 50), temperature: float = 0.07
 ) -> dict[str, float]:
-  """Protocol knn: k chosen on the validation split, apart for either vote; the test split is read once.
+  """The `knn` protocol: k is chosen on the validation split, separately for each vote; the test split is evaluated once.
 
   Args:
     data: features and labels.
-    key: not used, there is no chance in it.
-    ks: the values of k to choose from; the smallest wins a tie.
-    temperature: of the weighted vote.
+    key: unused; the protocol is deterministic.
+    ks: candidates for k; the smallest wins a tie.
+    temperature: temperature of the weighted vote.
 
   Returns:
     top1 (with top1_low, top1_high) and k of the weighted vote, top1_majority and k_majority of the plain one.
@@ -178,11 +177,11 @@ def _block(x: np.ndarray, start: int, size: int) -> Array:
 
 
 def _equal(bank, labels, queries, last, classes, *, bank_block: int = 4096, query_block: int = 512) -> np.ndarray:
-  """How many of the bank have exactly the similarity `last` [m] with a query, by class: [m classes]."""
+  """Number of bank entries whose similarity to a query is exactly `last` [m], by class: [m classes]."""
   found = []
   for i in range(0, len(queries), query_block):
     q, at, count = _block(queries, i, query_block), last[i : i + query_block, None], 0.0
-    at = np.where(np.isfinite(at), at, np.nan)  # fewer than k are there: none is equal
+    at = np.where(np.isfinite(at), at, np.nan)  # with fewer than k entries, none is tied
     for start in range(0, len(bank), bank_block):
       near = np.asarray(_near(q, _block(bank, start, bank_block), start, len(bank)))[: len(at)]
       row, place = np.nonzero(near == at)
@@ -193,7 +192,7 @@ def _equal(bank, labels, queries, last, classes, *, bank_block: int = 4096, quer
 
 @jax.jit
 def _near(queries, bank, start, n):
-  # A program of its own: the same bits for all who compare them.
+  # A separate program, so that all callers get the same bits.
   near = jnp.dot(l2_normalize(queries), l2_normalize(bank).T, precision='highest')
   return jnp.where(start + jnp.arange(len(bank)) < n, near, -jnp.inf)
 

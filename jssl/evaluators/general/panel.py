@@ -1,4 +1,4 @@
-"""What a representation still knows of other data: forgetting, in training that goes on from an earlier run."""
+"""Evaluation on other data: forgetting, in training that continues an earlier run."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from jssl.types import Data, Key
 
 
 def same_columns(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """The other data are read as the subject's own are, and have all that the other protocol needs."""
+  """The other data have the same input column as the subject's, and everything that the other protocol needs."""
   data, own, name = options['data'], subject.data, options['protocol']
   if name not in tables.EVALUATORS or name == 'panel':
     yield f'protocol is {name!r}; name another one of the table of evaluators'
@@ -28,22 +28,22 @@ def same_columns(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
 
 @protocol('1', raw=False, fits=same_columns)
 def panel(subject: Subject, key: Key, *, data: Data, protocol: str = 'knn') -> dict[str, float]:
-  """Protocol panel: another protocol on other, fixed data, such as those that the run which was begun from was trained on.
+  """The `panel` protocol: another protocol on other, fixed data, such as the training data of the run that this one continues.
 
       c.start = dict(of='runs/digits')
       c.evaluators.before = dict(name='panel', data=dict(name='mnist5k'), protocol='linear')
 
-  A run that begins as another has ended has the row `start`, and its results the difference start - now of each of these figures, under
-  `forgetting`: what of the earlier data is known no more.
+  A run that continues another one has a row `start`, and its results have the difference start - now of each of these metrics under
+  `forgetting`.
 
   Args:
-    subject: whose representation and networks are judged.
-    key: of the other protocol.
-    data: in place of the subject's own, with the same input column.
-    protocol: by which they are judged, with the options it has by itself.
+    subject: its representation and networks are evaluated.
+    key: for the other protocol.
+    data: replace the subject's data; have the same input column.
+    protocol: name of the other protocol, which runs with its default options.
 
   Returns:
-    The figures of that protocol.
+    The results of that protocol.
   """
   judged = tables.EVALUATORS[protocol](Subject(data, subject.represent, subject.networks, inputs=subject.inputs), key)
   return {name: x for name, x in judged.items() if name not in ('version', 'options')}

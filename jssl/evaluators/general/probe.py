@@ -1,4 +1,4 @@
-"""Probes: what a linear map reads out of a frozen representation."""
+"""Linear probes on frozen representations."""
 
 import logging
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ from jssl.evaluators.protocols import protocol
 from jssl.metrics.ranking import hits
 from jssl.types import Array, Key
 
-BLOCK = 64 * 2**20  # bytes of the logits that are held at a time: a loss of more is summed over blocks of examples
-LARGE = 2**30  # bytes, beyond which the memory of a probe is logged
+BLOCK = 64 * 2**20  # bytes of logits held at a time: a larger loss is summed over blocks of examples
+LARGE = 2**30  # bytes above which the memory of a probe is logged
 HISTORY = 10  # pairs that L-BFGS keeps
 L2 = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
 
 
 class Fit(NamedTuple):
-  """A solved logistic regression."""
+  """A fitted logistic regression."""
 
   weights: Array  # [d + 1, classes], the intercepts in the last row
-  loss: Array  # the objective, penalty included
+  loss: Array  # the objective, including the penalty
   steps: Array  # evaluations of the objective
 
 
 def standardizer(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Mean [d] and 1 / standard deviation [d]; 0 where a feature hardly varies, so that it drops out."""
+  """Mean [d] and 1 / standard deviation [d]; 0 for a feature that hardly varies, which removes it."""
   of = lambda statistic: np.concatenate([statistic(x[:, i : i + 64], 0, dtype=np.float64) for i in range(0, x.shape[1], 64)])
-  mean, std = of(np.mean), of(np.std)  # some features at a time, as NumPy copies them in float64
+  mean, std = of(np.mean), of(np.std)  # some features at a time, since NumPy copies them to float64
   alive = std > 1e-6 * max(std.max(), 1e-30)
   return mean.astype(np.float32), np.where(alive, 1 / np.where(alive, std, 1.0), 0.0).astype(np.float32)
 
@@ -51,24 +51,24 @@ def logistic(
   tolerance: float = 3e-4,
   steps: int = 400,
 ) -> Fit:
-  """Multinomial logistic regression by full-batch L-BFGS; the intercepts go unpenalised.
+  """Multinomial logistic regression by full-batch L-BFGS; the intercepts are not penalised.
 
   min over W, b of  sum_i w_i CE(softmax(W'x_i + b), y_i) / sum_i w_i  +  l2 / 2 |W|^2
 
-  One evaluation of value and gradient a step: the step is taken whole if it decreases enough (Armijo, 1e-4), else
-  it is halved and tried again. That keeps the program small, so it compiles in a second, and l2 is traced, so a
-  path of penalties shares it. scikit-learn's C is 1 / (n l2). Where the logits are larger than BLOCK, loss and gradient are sums over
-  blocks of examples, so that beside x nothing is of the size of the data.
+  Each step evaluates value and gradient once: a full step is taken if it decreases the objective enough (Armijo, 1e-4), otherwise it is halved
+  and retried. This keeps the program small, so it compiles in a second; l2 is traced, so a path of penalties shares the program. scikit-learn's
+  C is 1 / (n l2). If the logits are larger than BLOCK, loss and gradient are summed over blocks of examples, so that no array other than x has
+  the size of the data.
 
   Args:
     x: [n d], standardised.
     y: [n], class indices, or [n classes], any distribution.
-    weight: [n], 0 leaves an example out.
-    l2: penalty.
-    start: [d + 1, classes], where to begin.
+    weight: [n], 0 excludes an example.
+    l2: the penalty.
+    start: [d + 1, classes], initial weights.
     history: pairs that L-BFGS keeps.
-    tolerance: stop at this norm of the gradient.
-    steps: evaluations at most.
+    tolerance: gradient norm at which to stop.
+    steps: maximal number of evaluations.
 
   Returns:
     Fit.
@@ -88,7 +88,7 @@ def logistic(
     return -jnp.sum(weight * jnp.sum(logp * y, 1)), jnp.dot(x.T, residual, precision='highest'), jnp.sum(residual, 0)
 
   def block(p, total, first):
-    at = jnp.minimum(first, len(x) - size)  # the last block reaches back, and leaves out what another has counted
+    at = jnp.minimum(first, len(x) - size)  # the last block overlaps the previous one, and skips the rows already counted
     part = [jax.lax.dynamic_slice_in_dim(array, at, size) for array in (x, y, weight)]
     part[2] = jnp.where(at + jnp.arange(size) < first, 0.0, part[2])
     return jax.tree.map(jnp.add, total, sums(p, *part)), None
@@ -101,7 +101,7 @@ def logistic(
       (value, grad, intercepts), _ = jax.lax.scan(partial(block, p), nothing, jnp.arange(0, len(x), size))
     return value + 0.5 * l2 * jnp.sum(p[:-1] ** 2), jnp.concatenate([grad + l2 * p[:-1], intercepts[None]])
 
-  def descent(g, s, u, rho):  # the two-loop recursion; an empty slot has rho = 0 and does nothing
+  def descent(g, s, u, rho):  # the two-loop recursion; an empty slot has rho = 0 and has no effect
     def back(q, pair):
       s_i, u_i, rho_i = pair
       alpha = rho_i * jnp.vdot(s_i, q)
@@ -140,36 +140,35 @@ def logistic(
 
 
 def rows_at_once(classes: int) -> int:
-  """Examples whose logits take BLOCK bytes."""
+  """Number of examples whose logits take BLOCK bytes."""
   return max(BLOCK // (4 * classes), 1)
 
 
 def memory(n: int, d: int, classes: int) -> int:
-  """Bytes on the device that `logistic` needs for n class indices and features [n d], for the log and for the refusal."""
+  """Bytes of device memory that `logistic` needs for n class indices and features [n d]; for the log and the memory check."""
   rows = min(rows_at_once(classes), n)
-  block = rows * (3 * classes + (0 if rows == n else d))  # logits, their softmax, the residual, and the features where these are cut
+  block = rows * (3 * classes + (0 if rows == n else d))  # logits, their softmax, the residual, and the features if they are split into blocks
   return 4 * (n * (d + 2) + block + (2 * HISTORY + 12) * (d + 1) * classes)
 
 
 @protocol('2', needs=(*TRAIN, *TEST), on_features=True, fits=needs.held_out)
 def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) -> dict[str, float]:
-  """Protocol linear: logistic regression on standardised features, the penalty chosen on the validation split.
+  """The `linear` protocol: logistic regression on standardised features, with the penalty chosen on the validation split.
 
-  Features are standardised by the statistics of train. The path runs from the strongest penalty to the weakest,
-  each fit starting where the last one ended, and stops once three in a row did worse on validation than the best.
-  The best penalty, the strongest of equals, is then fitted to all of train, more closely, and the
-  test split is read once.
+  Features are standardised by the statistics of train. The path runs from the strongest penalty to the weakest, each fit starting from the
+  previous solution, and stops after three penalties in a row that are worse on validation than the best. The regression is then fitted to all
+  of train with the best penalty, the strongest in case of ties, to a smaller tolerance, and the test split is evaluated once.
 
   Args:
     data: features and labels.
-    key: not used, there is no chance in it.
-    l2: the penalties to choose from, on the mean cross entropy.
+    key: unused; the protocol is deterministic.
+    l2: candidate penalties, relative to the mean cross entropy.
 
   Returns:
-    top1 (with top1_low, top1_high), top1_validation, and the l2 chosen, in `chosen`.
+    top1 (with top1_low, top1_high), top1_validation, and the chosen l2 in `chosen`.
 
   Raises:
-    ValueError: the device has less memory than this needs.
+    ValueError: if the device has too little memory.
   """
   afford(*data.train_x.shape, data.classes)
   mean, scale = standardizer(data.train_x)
@@ -194,10 +193,10 @@ def linear(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) ->
 
 
 def afford(n: int, d: int, classes: int) -> None:
-  """Tells what memory a large probe needs.
+  """Logs the memory that a large probe needs.
 
   Raises:
-    ValueError: the device has less.
+    ValueError: if the device has less.
   """
   needed, gib = memory(n, d, classes), 2**30
   known = (jax.local_devices()[0].memory_stats() or {}).get('bytes_limit')
@@ -209,7 +208,7 @@ def afford(n: int, d: int, classes: int) -> None:
 
 
 def _right(x: np.ndarray, y: np.ndarray, weights: Array) -> np.ndarray:
-  """Whether each example [n d] is classified rightly, as `hits` says."""
+  """Whether each example [n d] is classified correctly, as defined by `hits`."""
   rows = rows_at_once(weights.shape[1])
   return np.concatenate([hits(_logits(x[i : i + rows], weights), y[i : i + rows], 1e-6) for i in range(0, len(x), rows)])
 
@@ -223,27 +222,26 @@ def fewshot(
   seeds: Sequence[int] = (0, 1, 2, 3, 4),
   ridge: float = 1.0,
 ) -> dict[str, float]:
-  """Protocol fewshot: ridge regression to the classes' signs from a few labelled examples a class, in closed form.
+  """The `fewshot` protocol: ridge regression to class targets of -1 and 1 from a few labelled examples per class, in closed form.
 
-  W = X' (X X' + ridge d I)^-1 (Y - mean Y),  Y in {-1, 1}, X standardised by the few examples
+  W = X' (X X' + ridge d I)^-1 (Y - mean Y),  Y in {-1, 1}, X standardised on these examples
 
-  The mean of the diagonal of X X' is d, so one ridge serves every width; the larger of the two systems, n x n or
-  d x d, is never formed. The draws depend on the seeds alone, so every representation is judged on the same ones,
-  and nothing is chosen on labels beyond the shots.
+  The mean of the diagonal of X X' is d, so one ridge serves every width; the larger of the two systems, n x n or d x d, is never formed. The
+  draws depend on the seeds alone, so every representation is evaluated on the same examples, and no labels beyond the shots are used.
 
   Args:
     data: features and labels.
-    key: not used; the seeds are part of the protocol.
-    shots: examples a class (all of a class that has fewer).
-    seeds: one draw each.
-    ridge: penalty on the sum of squares, a feature; fixed.
+    key: unused; the seeds are fixed by the protocol.
+    shots: examples per class (all, if a class has fewer).
+    seeds: one for each draw.
+    ridge: penalty on the sum of squares per feature; fixed.
 
   Returns:
     top1_{k}shot, the mean over the draws, and top1_{k}shot_std, their standard deviation, for each k.
 
-  Reference: big_vision, evaluators/fewshot_lsr.py and configs/common_fewshot.py (l2 = 2^10, shots 1, 5, 10, 25,
-    3 seeds). There the penalty is 1024 at any width, which a ridge of 1 is at d = 1024, and the bias is a constant
-    feature of 100, which is hardly penalised; here centring leaves it out of the penalty.
+  Reference: big_vision, evaluators/fewshot_lsr.py and configs/common_fewshot.py (l2 = 2^10, shots 1, 5, 10, 25, 3 seeds). There the penalty is
+    1024 for any width, equal to a ridge of 1 at d = 1024, and the bias is a constant feature of 100, which is hardly penalised; here, centring
+    excludes it from the penalty.
   """
   test_x = jnp.asarray(data.test_x)
   draws = [_draw(data.train_y, max(shots), seed) for seed in seeds]
@@ -256,7 +254,7 @@ def fewshot(
 
 
 def _draw(labels: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-  # rows of k examples a class, and each one's place within its class, so that fewer shots are a part of more
+  # rows of k examples per class, and the index of each within its class, so that fewer shots are a subset of more
   random = np.random.RandomState(seed)
   rows = [random.permutation(np.flatnonzero(labels == c))[:k] for c in np.unique(labels)]
   return np.concatenate(rows), np.concatenate([np.arange(len(r)) for r in rows])
@@ -268,7 +266,7 @@ def _signs(labels: np.ndarray, classes: int) -> np.ndarray:
 
 @jax.jit
 def _ridge(x, y, used, test_x, ridge):
-  used = used.astype(jnp.float32)[:, None]  # rows out of use become zeros: every k shares one program
+  used = used.astype(jnp.float32)[:, None]  # unused rows become zeros: every k shares one program
   n, d = x.shape
   mean = jnp.sum(used * x, 0) / jnp.sum(used)
   std = jnp.sqrt(jnp.sum(used * (x - mean) ** 2, 0) / jnp.sum(used))

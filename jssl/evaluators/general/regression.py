@@ -1,4 +1,4 @@
-"""Protocols of ridge regression to columns."""
+"""Evaluation by ridge regression to columns."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,16 +14,16 @@ from jssl.types import Array, Key
 
 @protocol('1', needs=('{fit}.{inputs}', '{fit}.{column}', 'test.{inputs}', 'test.{column}'))
 def labelled_regression(subject: Subject, key: Key, *, fit: str = 'labelled', column: str = 'truth') -> dict[str, float]:
-  """Protocol labelled_regression: as `regression`, fitted to a split of its own.
+  """The `labelled_regression` protocol: as `regression`, fitted to a separate split.
 
   Args:
-    subject: of data with the splits `fit` and 'test', which have the column.
-    key: not used.
+    subject: its data have the splits `fit` and 'test' with the column.
+    key: unused.
     fit: the split that the regression is fitted to.
-    column: what is told.
+    column: the target.
 
   Returns:
-    As there.
+    As for `regression`.
   """
   splits = {'train': subject.data.splits[fit], 'test': subject.data.splits['test']}
   return regression(Subject(subject.data._replace(splits=splits), subject.represent), key, column=column)
@@ -33,17 +33,17 @@ L2 = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def ridge(x: np.ndarray, y: np.ndarray, *, l2: Sequence[float] = L2) -> Callable[[Array], Array]:
-  """Linear regression with the penalty that does best on the last fifth of the rows, fitted to all of them then.
+  """Linear regression with the penalty that is best on the last fifth of the rows, then fitted to all rows.
 
   min_W |y - mean y - z W|^2 / n + l2 |W|^2,  z = x standardised
 
   Args:
     x: [n d] features.
-    y: [n k] what they should tell.
-    l2: penalties to choose from.
+    y: [n k] targets.
+    l2: candidate penalties.
 
   Returns:
-    [m d] -> [m k].
+    The fitted function, [m d] -> [m k].
   """
   mean, scale = standardizer(x)
   z, cut = ((x - mean) * scale).astype(np.float64), len(x) - len(x) // 5
@@ -59,18 +59,18 @@ def ridge(x: np.ndarray, y: np.ndarray, *, l2: Sequence[float] = L2) -> Callable
 
 @protocol('1', needs=('train.{inputs}', 'train.{column}', 'test.{inputs}', 'test.{column}'))
 def regression(subject: Subject, key: Key | None = None, *, column: str = 'truth', l2: Sequence[float] = L2) -> dict[str, float]:
-  """Protocol regression: R^2 of a linear regression from features to a column of numbers, on the test split.
+  """The `regression` protocol: R^2 of a linear regression from features to a numeric column, on the test split.
 
-  R^2 = 1 - sum |y - y^|^2 / sum |y - mean y|^2 of each number, and the mean of these.
+  R^2 = 1 - sum |y - y^|^2 / sum |y - mean y|^2 for each component, and the mean over components.
 
   Args:
-    subject: of data with `column`, numbers of any shape an example.
-    key: not used, there is no chance in it.
-    column: what is told.
-    l2: penalties to choose from.
+    subject: its data have `column`, of any shape per example.
+    key: unused; the protocol is deterministic.
+    column: the target.
+    l2: candidate penalties.
 
   Returns:
-    r2, the mean over the numbers, and r2_least, that of the one predicted worst.
+    r2, the mean over components, and r2_least, the minimum.
   """
   (x, y), (test_x, test_y) = (extract(subject.represent, subject.data.splits[s], label=column) for s in ('train', 'test'))
   y, test_y = y.reshape(len(y), -1), test_y.reshape(len(test_y), -1)

@@ -1,4 +1,4 @@
-"""What a classifier's own outputs say: its class, and how sure it is."""
+"""Evaluation of a classifier's outputs: accuracy and confidence."""
 
 import jax
 import numpy as np
@@ -16,29 +16,28 @@ from jssl.types import Key
 
 @protocol('2', needs=(*TRAIN, *TEST, 'nets.{heads}'), raw=False, fits=needs.classes)
 def classify(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('classifier',)) -> dict[str, float]:
-  """Protocol classify: the accuracy of a trained classifier on the test split."""
+  """The `classify` protocol: the accuracy of a trained classifier on the test split."""
   logits = embedded(subject, subject.frozen.test_x, heads)
   return accuracy(hits(logits, subject.frozen.test_y))
 
 
 @protocol('2', needs=(*TRAIN, *TEST, '{split}.{inputs}', 'nets.{heads}'), raw=False, fits=needs.classes)
 def ood(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('classifier',), split: str = 'outside') -> dict[str, float]:
-  """Protocol outside: does the evidence of a Dirichlet tell examples that are of no class, and its own mistakes?
+  """The `ood` protocol: detection of out-of-distribution examples and of misclassifications by the evidence of a Dirichlet distribution.
 
   a = softplus(logits) + 1, A = sum_j a_j; areas under the receiver operating characteristic
 
   Args:
-    subject: whose data have a split of examples of no class.
-    key: not used, there is no chance in it.
-    heads: on the features, in turn; the last gives logits.
+    subject: its data have a split of examples that belong to no class.
+    key: unused; the protocol is deterministic.
+    heads: applied to the features, in order; the last one outputs logits.
     split: the name of that split.
 
   Returns:
-    auroc_evidence of A and auroc_probability of max a/A, test examples against those outside; auroc_mistakes of max a/A,
-    right against wrong test examples; top1.
+    auroc_evidence of A and auroc_probability of max a/A, test examples against the other split; auroc_mistakes of max a/A, correct against
+    misclassified test examples; top1.
 
-  Reference: Deng, Chen, Yu, Liu, Heng 2023, arXiv:2303.02045, section 4, where the area is that under precision and
-    recall.
+  Reference: Deng, Chen, Yu, Liu, Heng 2023, arXiv:2303.02045, section 4, where the area is under the precision-recall curve.
   """
   from sklearn.metrics import roc_auc_score
 

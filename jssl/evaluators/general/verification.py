@@ -1,4 +1,4 @@
-"""Are two examples of the same identity? For identities that training has not seen."""
+"""Verification: whether two examples have the same identity, for identities that are not in the training data."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from jssl.types import Key
 
 
 def embedded(subject: Subject, x: np.ndarray, heads: tuple[str, ...]) -> np.ndarray:
-  """Features [n d] after those heads that the subject has: raw input has none."""
+  """Features [n d] after the given heads that the subject has; raw input has none."""
   for head in heads:
     x = subject.networks[head](x) if subject.networks else x
   return finite(np.asarray(x, np.float32), f'the outputs of {heads[-1]!r}' if heads and subject.networks else 'the features')
@@ -22,15 +22,15 @@ def embedded(subject: Subject, x: np.ndarray, heads: tuple[str, ...]) -> np.ndar
 
 @protocol('2', needs=(*TRAIN, *TEST, 'nets.{heads}'), fits=needs.classes)
 def verification(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('projector',)) -> dict[str, float]:
-  """Protocol verification: the equal error rate of the cosine over all pairs of the test split.
+  """The `verification` protocol: the equal error rate of the cosine over all pairs of the test split.
 
   Args:
-    subject: whose test split has `label`, the identity.
-    key: not used, there is no chance in it.
-    heads: on the features, in turn.
+    subject: its test split has `label`, the identity.
+    key: unused; the protocol is deterministic.
+    heads: applied to the features, in order.
 
   Returns:
-    eer, between 0 and 0.5 for anything useful: lower is better. The numbers of pairs beside it.
+    eer, below 0.5 if better than chance: lower is better; and the numbers of pairs.
   """
   z = np.asarray(l2_normalize(embedded(subject, subject.frozen.test_x, heads)))
   first, second = np.triu_indices(len(z), 1)

@@ -1,1 +1,1 @@
-"""Protocols: graph."""
+"""Evaluation protocols: graph."""

@@ -22,24 +22,24 @@ def link_prediction(
   subject: Subject, key: Key | None = None, *, split: str = 'test', entities: str = 'backbone', relations: str = 'relations',
   batch_size: int = 256,
 ) -> dict[str, float]:  # fmt: skip
-  """Protocol links: where the true tail, and the true head, of each triple ranks among all entities.
+  """The `link_prediction` protocol: the rank of the true tail and of the true head of each triple among all entities.
 
-  Entities that make another triple of the data true are left out. Of equal scores, the mean of the best and the worst
-  rank counts, so that a model that scores everything alike ranks in the middle.
+  Entities that form another true triple of the data are excluded. Ties get the mean of the best and the worst rank, so a model with constant
+  scores ranks in the middle.
 
   Args:
-    subject: with the splits 'train', `split` and perhaps others, of triples head, relation, tail.
-    key: not used, there is no chance in it.
-    split: whose triples are ranked.
-    entities: the network that gives entities their vectors.
+    subject: has the splits 'train', `split` and possibly others, of triples head, relation, tail.
+    key: unused; the protocol is deterministic.
+    split: the triples to rank.
+    entities: the network that maps entities to vectors.
     relations: the network (h, relation, t) -> scores.
-    batch_size: triples scored at once; memory grows with this times the number of entities.
+    batch_size: triples scored at once; memory is proportional to this times the number of entities.
 
   Returns:
-    mrr, mean_rank, hits1, hits3, hits10 over both sides, and mrr of each: mrr_head, mrr_tail.
+    mrr, mean_rank, hits1, hits3, hits10 over both sides, and the mrr of each side: mrr_head, mrr_tail.
 
   Raises:
-    ValueError: scores are not finite.
+    ValueError: if scores are not finite.
 
   Reference: Bordes, Usunier, Garcia-Duran, Weston, Yakhnenko 2013, doi:10.5555/2999792.2999923, section 4 (filtered ranks);
   Berrendorf, Faerman, Vermue, Tresp 2020, arXiv:2002.06914, section 3 (realistic rank).
@@ -75,7 +75,7 @@ def link_prediction(
 
 
 def _answers(known: np.ndarray, given: tuple[int, int]) -> dict[tuple[int, int], list[int]]:
-  """(the two given columns) -> all that the third one is in the data."""
+  """(values of the two given columns) -> all values of the third column in the data."""
   (asked,) = {0, 1, 2} - {*given, 1}
   found: dict[tuple[int, int], list[int]] = {}
   for triple in known:

@@ -1,1 +1,1 @@
-"""Protocols: interpretability."""
+"""Evaluation protocols: interpretability."""

@@ -1,6 +1,6 @@
-"""What is in a frozen representation, and where: sparse probes, description lengths, layers, adaptation.
+"""Analysis of frozen representations: sparse probes, description lengths, layers, adaptation.
 
-All take arrays, so they run on the features of any backbone, or on any other matrix.
+All functions take arrays, so they apply to the features of any backbone, or to any other matrix.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +19,12 @@ SHARES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Code(NamedTuple):
-  """What it costs to send labels to someone who has the features."""
+  """The code length of labels for a receiver who has the features."""
 
   bits: float  # L_online
   uniform: float  # n log2 classes, without the features
   compression: float  # uniform / bits
-  blocks: np.ndarray  # [blocks] bits of each, the first of which is sent uniformly
+  blocks: np.ndarray  # [blocks] bits of each block; the first is sent with a uniform code
 
 
 class Columns(NamedTuple):
@@ -49,12 +49,12 @@ def _predict(x: Array, y: Array, weight: Array, l2: Array, at: Array) -> Array:
 
 
 def by_mean_difference(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-  """|mean of a feature where y = 1  -  mean where y = 0|, [d]: the ranking that the paper leans on."""
+  """|mean of a feature where y = 1  -  mean where y = 0|, [d]: the main ranking of the paper."""
   return np.abs(x[y == 1].mean(0) - x[y == 0].mean(0))
 
 
 def by_f_statistic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-  """Variance between the classes over variance within, n - 2 times, [d]; 0 for a feature that never varies."""
+  """Variance between the classes divided by the variance within, times n - 2, [d]; 0 for a constant feature."""
   groups = [x[y == c].astype(np.float64) for c in (0, 1)]
   grand = x.mean(0, dtype=np.float64)
   between = sum(len(g) * (g.mean(0) - grand) ** 2 for g in groups)
@@ -67,7 +67,7 @@ def by_l1(x: np.ndarray, y: np.ndarray, *, c: float = 0.1, steps: int = 500) -> 
 
   min over w, b of  sum_i s_i log(1 + exp(-y_i (x_i w + b))) + |w|_1 / c,   s_i = n / (2 n_{y_i}),   y_i in {-1, 1}
 
-  c is 0.1 in the official code, where scikit-learn solves the same. Reference for the solver: Beck, Teboulle 2009,
+  c is 0.1 in the official code, which solves the same problem with scikit-learn. Reference for the solver: Beck, Teboulle 2009,
   doi:10.1137/080716542, FISTA with constant step.
   """
   x = np.asarray(x, np.float64)
@@ -91,7 +91,7 @@ def by_l1(x: np.ndarray, y: np.ndarray, *, c: float = 0.1, steps: int = 500) -> 
 
 
 def at_random(x: np.ndarray, y: np.ndarray, *, seed: int = 0) -> np.ndarray:
-  """The control: a ranking that saw nothing, [d]."""
+  """The control: a random ranking, [d]."""
   return np.random.default_rng(seed).random(x.shape[1])
 
 
@@ -105,31 +105,30 @@ def sparse_probe(
   shares: Sequence[int] = SHARES,
   l2: float = 1e-3,
 ) -> dict[str, float]:
-  """How well a binary property is read from k neurons: rank them, keep k, fit a logistic regression on those.
+  """How well k neurons predict a binary property: ranks neurons, keeps k, and fits a logistic regression on these.
 
-  Neurons are standardised by the training split and the classes weigh the same. A property with a neuron of its own
-  has a high F1 at k = 1; one in superposition climbs only with k.
+  Neurons are standardised on the training split and classes have equal weight. A property with a dedicated neuron has a high F1 at k = 1; for a
+  property in superposition, F1 increases only with k.
 
   Args:
     train_x: [n d] activations.
     train_y: [n] in {0, 1}.
     test_x: [m d].
     test_y: [m].
-    ranking: (x [n d], y [n]) -> [d], larger for neurons to keep: `by_mean_difference`, `by_f_statistic`, `by_l1`, or
-      `at_random` for the control.
-    shares: k, those up to d.
-    l2: penalty of the probes.
+    ranking: (x [n d], y [n]) -> [d], larger for more relevant neurons: `by_mean_difference`, `by_f_statistic`, `by_l1`, or `at_random` for the
+      control.
+    shares: values of k; those above d are skipped.
+    l2: the penalty of the probes.
 
   Returns:
-    f1, precision and recall on the test split under 'k1/f1', ..., 'dense/f1' for all neurons, and the best single
-    neuron's number under 'k1/neuron'.
+    f1, precision and recall on the test split under 'k1/f1', ..., 'dense/f1' for all neurons, and the index of the best single neuron under
+    'k1/neuron'.
 
   Raises:
-    ValueError: labels other than 0 and 1, or only one of them.
+    ValueError: if labels are not 0 and 1, or only one of them occurs.
 
-  Reference: Gurnee, Nanda, Pauly, Harvey, Troitskii, Bertsimas 2023, arXiv:2305.01610, section 3. The official code
-    divides by 10 standard deviations for its solver, ranks on what it then has, and has an optimal k as well, by mixed
-    integer programming.
+  Reference: Gurnee, Nanda, Pauly, Harvey, Troitskii, Bertsimas 2023, arXiv:2305.01610, section 3. The official code divides by 10 standard
+    deviations for its solver, ranks after that, and also finds an optimal set of k neurons by mixed integer programming.
   """
   train_x, train_y, test_x, test_y = map(np.asarray, (train_x, train_y, test_x, test_y))
   if set(np.unique(train_y)) != {0, 1}:
@@ -137,13 +136,13 @@ def sparse_probe(
   scaled = _standardizer(train_x)
   a, b = scaled(train_x), scaled(test_x)
   worth = ranking(a, train_y)
-  # Neurons of equal worth in an order of their own, not in that in which they stand.
+  # Ties between neurons are broken by a fixed order that is independent of their index.
   order = np.lexsort((np.random.default_rng(0).permutation(len(worth)), -worth))
   share = train_y.mean()
   weight = jnp.asarray(np.where(train_y == 1, 0.5 / share, 0.5 / (1 - share)), jnp.float32)
   y = jax.nn.one_hot(train_y, 2)
 
-  # One program for every k: the neurons left out are 0, and so are their weights.
+  # One program for every k: excluded neurons are 0, and so are their weights.
   guess = lambda mask: choices(_predict(a * mask, y, weight, l2, b * mask), 1e-6)[:, 1]
   figures = {'k1/neuron': float(order[0])}
   for k in [*[k for k in shares if k < a.shape[1]], a.shape[1]]:
@@ -155,14 +154,14 @@ def sparse_probe(
 
 
 def _f1(predicted: np.ndarray, y: np.ndarray) -> dict[str, float]:
-  """Of the chance [n] that an example is said to be 1, a half where both answers are equally likely."""
+  """F1 from the probability [n] of predicting 1, which is a half if both answers are equally likely."""
   hit, said, there = np.sum(predicted * (y == 1)), np.sum(predicted), np.sum(y == 1)
   divide = lambda a, b: float(a / b) if b else 0.0
   return dict(f1=divide(2 * hit, said + there), precision=divide(hit, said), recall=divide(hit, there))
 
 
 def blocks(n: int, fractions: Sequence[float] = FRACTIONS) -> np.ndarray:
-  """Where the online code's blocks end: t_1 < ... < t_S = n, for shares of n. Shares of less than one example go."""
+  """Ends of the blocks of the online code: t_1 < ... < t_S = n, as fractions of n. Blocks of less than one example are dropped."""
   ends = sorted({min(n, round(f * n)) for f in fractions} | {n})
   return np.array([t for t in ends if t > 0])
 
@@ -180,23 +179,23 @@ def online_code(
 
   L = t_1 log2 K - sum_{i<S} sum_{t_i < j <= t_{i+1}} log2 p_i(y_j | x_j),   p_i fitted to the first t_i examples
 
-  The probe p_i is a logistic regression with a normal prior on its weights, so it needs no validation split, and a
-  class that it has not seen costs much but not infinity. Features are standardised over all examples, which sender and
-  receiver both have, so scaling a representation changes nothing.
+  The probe p_i is a logistic regression with a normal prior on its weights, so it needs no validation split, and the cost of an unseen class is
+  large but finite. Features are standardised over all examples, which both sender and receiver have, so the result is invariant to the scale of
+  a representation.
 
   Args:
     x: [n d].
     y: [n] int.
     classes: K.
-    key: shuffles the examples; None sends them in the order given, which should then be random.
-    fractions: t_i / n. Those of the default are the papers'.
-    precision: of the prior, 1 / variance of a weight; the penalty on t examples is precision / t.
+    key: shuffles the examples; None keeps the given order, which should then be random.
+    fractions: t_i / n; the default is that of the papers.
+    precision: 1 / variance of a weight in the prior; the penalty for t examples is precision / t.
 
   Returns:
     Code, in bits.
 
-  Reference: Voita, Titov 2020, arXiv:2003.12298, section 2.2.2 and Eq. 4; used by layer in Fayyaz, Aghazadeh,
-    Modarressi, Mohebbi, Pilehvar 2021, arXiv:2109.05958. There the probe is a small network stopped early.
+  Reference: Voita, Titov 2020, arXiv:2003.12298, section 2.2.2 and Eq. 4; applied to each layer in Fayyaz, Aghazadeh, Modarressi, Mohebbi,
+    Pilehvar 2021, arXiv:2109.05958. There, the probe is a small network with early stopping.
   """
   return _codes(np.asarray(x)[None], y, classes=classes, key=key, fractions=fractions, precision=precision)[0]
 
@@ -221,16 +220,16 @@ def _codes(layers, y, *, classes, key, fractions, precision) -> list[Code]:
 
 @jax.jit
 def _block_bits(x: Array, y: Array, start: Array, end: Array, precision: Array) -> Array:
-  at = jnp.arange(len(x))  # examples beyond the prefix weigh 0: one program for all prefixes and layers
+  at = jnp.arange(len(x))  # examples beyond the prefix have weight 0: one program for all prefixes and layers
   model = logistic(x, y, at < start, l2=precision / start)
   nats = -jnp.sum(y * jax.nn.log_softmax(logits(model, x)), 1)
   return jnp.sum(nats * ((at >= start) & (at < end))) / jnp.log(2.0)
 
 
 def centre_of_gravity(q: Array) -> float:
-  """sum_l l q_l / sum_l q_l, l from 0: around which layer scores or mixing weights lie. 0 where all are 0.
+  """sum_l l q_l / sum_l q_l, l from 0: the layer around which scores or mixing weights are centred. 0 if all are 0.
 
-  Reference: Tenney, Das, Pavlick 2019, arXiv:1905.05950, section 3.2; of compression in arXiv:2109.05958.
+  Reference: Tenney, Das, Pavlick 2019, arXiv:1905.05950, section 3.2; applied to compression in arXiv:2109.05958.
   """
   q = np.asarray(q, np.float64)
   return float(np.sum(np.arange(len(q)) * q) / q.sum()) if q.sum() else 0.0
@@ -245,10 +244,10 @@ def layer_code(
   fractions: Sequence[float] = FRACTIONS,
   precision: float = 1.0,
 ) -> dict[str, float]:
-  """Where in a network a property is: the compression of `online_code` at each layer, and its centre of gravity.
+  """Localises a property in a network: the compression of `online_code` at each layer, and its centre of gravity.
 
   Args:
-    layers: [l n d], one vector an example and layer, as `Features.layers` pooled over tokens.
+    layers: [l n d], one vector per example and layer, such as `Features.layers` pooled over tokens.
     y: [n] int.
     classes: K.
     key: as in `online_code`, the same order at every layer.
@@ -258,8 +257,8 @@ def layer_code(
   Returns:
     'layer0/compression', ..., 'layer0/bits', ..., and 'centre_of_gravity' of the compression.
 
-  Reference: Fayyaz et al. 2021, arXiv:2109.05958, section 3. Scaling a layer leaves all of it as it was, which is the
-    paper's case against `mixed_probe`.
+  Reference: Fayyaz et al. 2021, arXiv:2109.05958, section 3. The result is invariant to the scale of a layer, which is the paper's argument
+    against `mixed_probe`.
   """
   codes = _codes(np.asarray(layers), y, classes=classes, key=key, fractions=fractions, precision=precision)
   figures = {f'layer{i}/compression': c.compression for i, c in enumerate(codes)}
@@ -276,25 +275,25 @@ def mixed_probe(
   learning_rate: float = 0.05,
   l2: float = 1e-4,
 ) -> dict[str, float]:
-  """One linear probe on a learned mixture of layers, whose weights are read as where the property is.
+  """One linear probe on a learned mixture of layers; the mixing weights localise the property.
 
   h = gamma sum_l softmax(s)_l h_l,   s and gamma learned with the probe
 
-  The weights depend on how long the states of each layer are, not only on what is in them: compare `layer_code`.
+  The weights depend on the norm of the states of each layer, not only on their information: compare `layer_code`.
 
   Args:
-    layers: [l n d], on their own scale; only one common factor is taken out.
+    layers: [l n d], not standardised; only a common factor is removed.
     y: [n] int.
-    classes: how many there are.
-    steps: of Adam on all examples at once.
+    classes: number of classes.
+    steps: of full-batch Adam.
     learning_rate: of Adam.
     l2: penalty of the probe.
 
   Returns:
-    'layer0/weight', ..., 'centre_of_gravity' of the weights, and 'accuracy' on the examples themselves.
+    'layer0/weight', ..., 'centre_of_gravity' of the weights, and 'accuracy' on the training examples.
 
-  Reference: Tenney, Das, Pavlick 2019, arXiv:1905.05950, Eq. 1 and section 3.2; Fayyaz et al. 2021,
-    arXiv:2109.05958, section 4, for what is wrong with it.
+  Reference: Tenney, Das, Pavlick 2019, arXiv:1905.05950, Eq. 1 and section 3.2; Fayyaz et al. 2021, arXiv:2109.05958, section 4, for its
+    problems.
   """
   import optax
 
@@ -329,7 +328,7 @@ def few_shot(y: np.ndarray, shots: int, *, seed: int = 0) -> np.ndarray:
   """Rows of `shots` examples of each class, drawn without replacement, [shots * classes] in increasing order.
 
   Raises:
-    ValueError: a class has fewer.
+    ValueError: if a class has fewer examples.
   """
   y, rng = np.asarray(y), np.random.default_rng(seed)
   rows = [np.flatnonzero(y == c) for c in np.unique(y)]
@@ -339,26 +338,27 @@ def few_shot(y: np.ndarray, shots: int, *, seed: int = 0) -> np.ndarray:
 
 
 def feet(columns: Mapping[str, Columns | tuple], *, precision: float = 1.0) -> dict[str, float]:
-  """One model in several states of adaptation, judged alike: frozen, tuned on a few shots, fine-tuned.
+  """Compares states of adaptation of one model: frozen, tuned on a few shots, fine-tuned.
 
-  delta = figure of the column - figure of 'frozen', in points: below 0 the adaptation hurts
+  delta = metric of the column - metric of 'frozen', in points: below 0 the adaptation hurts
 
-  Every column gets the same head, a logistic regression on its own training features.
+  Every column uses the same kind of head, a logistic regression on the column's training features.
 
   Args:
-    columns: name -> Columns (or such a tuple). 'frozen' is the encoder as it came; others, such as 'shots2' and
-      'tuned', are the features of the encoder after it was adapted, and the rows that it was adapted on.
-    precision: of the normal prior on the head's weights; the penalty on n examples is precision / n.
+    columns: name -> Columns (or a tuple of its fields). 'frozen' is the pretrained encoder; others, such as 'shots2' and 'tuned', are the
+      features of
+        the encoder after adaptation, and the rows that it was adapted on.
+    precision: 1 / variance of the normal prior on the head's weights; the penalty for n examples is precision / n.
 
   Returns:
     'frozen/accuracy', 'frozen/f1', 'frozen/auroc', 'frozen/auprc' and so on (macro averages, one class against the
     rest), and 'shots2/accuracy_delta' and so on.
 
   Raises:
-    ValueError: no 'frozen' column.
+    ValueError: if there is no 'frozen' column.
 
-  Reference: Lee, Lee, Chiang 2024, arXiv:2411.01322, section 3. The published deltas are marked %, and called relative
-    in the official README, but are differences in points, as its code has them.
+  Reference: Lee, Lee, Chiang 2024, arXiv:2411.01322, section 3. The published deltas are marked %, and called relative in the official README,
+    but are differences in points, as in its code.
   """
   if 'frozen' not in columns:
     raise ValueError(f"feet compares with the column 'frozen'; given {sorted(columns)}")
@@ -376,8 +376,8 @@ def _judge(c: Columns, precision: float) -> dict[str, float]:
   n = len(c.train_y)
   p = _predict(scaled(c.train_x), jax.nn.one_hot(c.train_y, classes), np.ones(n), precision / n, scaled(c.test_x))
   p = np.asarray(p)
-  guess, truth = p.argmax(1), np.eye(classes)[c.test_y]  # the F1 of classes takes one answer an example
-  there = truth.any(0) & ~truth.all(0)  # ranking figures need both examples and counterexamples
+  guess, truth = p.argmax(1), np.eye(classes)[c.test_y]  # the F1 of classes uses one prediction per example
+  there = truth.any(0) & ~truth.all(0)  # ranking metrics need both positive and negative examples
   average = lambda figure: float(figure(truth[:, there], p[:, there], average='macro')) if there.any() else float('nan')
   return dict(
     accuracy=float(hits(p, c.test_y, 1e-6).mean()),

@@ -1,4 +1,4 @@
-"""Judges of directions of concepts: how well they read a concept, and what pushing states along them does."""
+"""Evaluation of concept directions: how well they classify a concept, and the effect of shifting states along them."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ from jssl.types import Key, Transform
 
 
 def columns(subject: Subject, key: Key, pairs: int, examples: int) -> tuple[dict[str, np.ndarray], ...]:
-  """Pairs of 'stimuli', rows 2i and 2i + 1 staying together, and examples of 'train' and of 'test'."""
+  """Columns of pairs of 'stimuli', with rows 2i and 2i + 1 kept together, and of examples of 'train' and of 'test'."""
   splits = subject.data.splits
   keys = jax.random.split(key, 3)
   first = 2 * np.asarray(jax.random.permutation(keys[0], len(splits['stimuli']) // 2))[:pairs]
@@ -29,19 +29,19 @@ def columns(subject: Subject, key: Key, pairs: int, examples: int) -> tuple[dict
 
 @protocol('3', needs=STIMULI, raw=False)
 def reading(subject: Subject, key: Key, *, transform: Transform, pairs: int = 64, examples: int = 256) -> dict[str, float]:
-  """How well a direction found from pairs of stimuli reads a concept in examples that stand in no template.
+  """How well a direction found from pairs of stimuli classifies a concept in examples without a template.
 
-  v'(h - mean) > 0,   v from the mean states of stimuli, the mean that of further examples, whose labels only choose the layer
+  v'(h - mean) > 0,   v from the mean states of stimuli; the mean is that of other examples, whose labels only choose the layer
 
   Args:
-    subject: a network that gives its layers; labels 0 and 1; a split 'stimuli'.
+    subject: has a network that returns its layers, labels 0 and 1, and a split 'stimuli'.
     key: draws the pairs and the examples.
-    transform: finds the direction: `lat`, or one of its kin in `jssl.transforms.steer`.
-    pairs: how many.
-    examples: to choose the layer on, and to read.
+    transform: finds the direction: `lat`, or a related transform in `jssl.transforms.steer`.
+    pairs: number of pairs.
+    examples: number of examples to choose the layer on, and to classify.
 
   Returns:
-    'accuracy' on 'test' at the chosen 'layer', and of every layer.
+    'accuracy' on 'test' at the chosen 'layer', and at every layer.
 
   Reference: Zou et al. 2023, arXiv:2310.01405, section 3.1.
   """
@@ -55,7 +55,7 @@ def reading(subject: Subject, key: Key, *, transform: Transform, pairs: int = 64
     return scores(directions, chosen)[..., 0], scores(directions, judged)[..., 0]
 
   scores = read(*(layers_of(subject, some) for some in (stimuli, train, test)))
-  right = lambda score, label: np.where(label > 0, score > 0, score < 0) + (score == 0) / 2  # on neither side: a guess
+  right = lambda score, label: np.where(label > 0, score > 0, score < 0) + (score == 0) / 2  # on neither side: half correct
   chosen, accuracy = (right(finite(score, 'the scores'), some['label']).mean(1) for score, some in zip(scores, (train, test), strict=True))
   layer = int(np.argmax(chosen))
   return {'accuracy': float(accuracy[layer]), 'layer': layer} | {f'layer{i}_accuracy': float(a) for i, a in enumerate(accuracy)}
@@ -66,24 +66,24 @@ def steering(
   subject: Subject, key: Key, *, transform: Transform, layer: int = 3, pairs: int = 64, examples: int = 512,
   doses: tuple[float, ...] = (-2.0, -1.0, 0.0, 1.0, 2.0), network: str = 'backbone',
 ) -> dict[str, float]:  # fmt: skip
-  """What becomes of the output when all states behind a block are pushed along a direction.
+  """The effect on the output of shifting all states after a block along a direction.
 
   h_l <- h_l + c |gap| v,   gap = mean positive minus mean negative stimulus. A logistic regression on the outputs of other
-  examples, fitted without any pushing, says which of the pushed texts it takes for positive.
+  examples, fitted on unshifted states, classifies the shifted texts.
 
   Args:
-    subject: a network with `pushed`; labels 0 and 1; a split 'stimuli'.
+    subject: has a network with `pushed`, labels 0 and 1, and a split 'stimuli'.
     key: draws the pairs and the examples.
     transform: finds v from the pairs, as in `reading`.
     layer: the block; its states are layer + 1 of `Features.layers`.
-    pairs: as in `reading`.
-    examples: of 'train' to fit the judge to, and of 'test' to push.
-    doses: c, from the least to the greatest.
-    network: which.
+    pairs: number of pairs.
+    examples: number of examples of 'train' to fit the classifier to, and of 'test' to shift.
+    doses: values of c, in increasing order.
+    network: its name.
 
   Returns:
-    'positive_0', ...: the share taken for positive at each dose; 'effect', that of the last less that of the first; 'judge',
-    the accuracy of the regression on 'test'.
+    'positive_0', ...: the share classified as positive at each dose; 'effect', the last share minus the first; 'judge', the accuracy of the
+    regression on 'test'.
 
   Reference: Zou et al. 2023, arXiv:2310.01405, section 3.2, linear combination.
   """

@@ -1,4 +1,4 @@
-"""How much of an attribute, and of a label, is left after erasure."""
+"""How much information about an attribute, and about the label, remains after erasure."""
 
 from functools import partial
 
@@ -17,15 +17,15 @@ from jssl.types import Key
 
 @protocol('2', needs=(*TRAIN, 'train.{attribute}', *TEST, 'test.{attribute}'), raw=False)
 def erasure(subject: Subject, key: Key, *, attribute: str, l2: float = 1e-4) -> dict[str, float]:
-  """What a linear classifier still reads of an attribute, and how much another, of the label, leans on it.
+  """The accuracy of a linear classifier for an attribute, and the dependence of a classifier for the label on it.
 
-  gap_y = P(says y | attribute 1, y) - P(says y | attribute 0, y); the root of its mean square over labels is reported
+  gap_y = P(predicts y | attribute 1, y) - P(predicts y | attribute 0, y); the root mean square over labels is reported
 
   Args:
-    subject: of data with a label and a binary attribute.
+    subject: its data have a label and a binary attribute.
     key: unused.
     attribute: its column.
-    l2: penalty of both classifiers, on standardised features.
+    l2: the penalty of both classifiers, for standardised features.
 
   Returns:
     'attribute_top1', 'label_top1' and 'tpr_gap', on 'test'.

@@ -1,4 +1,4 @@
-"""Judges of what is inside a network: its layers and its neurons."""
+"""Evaluation of the layers and neurons inside a network."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,14 +18,14 @@ from jssl.types import Array, Column, Examples, Key
 
 
 def drawn(examples: Examples, n: int, key: Key) -> dict[str, np.ndarray]:
-  """Columns of n examples at random, of all of them where there are no more."""
+  """Columns of n random examples, or of all if there are no more than n."""
   rows = np.asarray(jax.random.permutation(key, len(examples)))[:n]
   found = [examples[int(i)] for i in rows]
   return {name: np.stack([np.asarray(example[name]) for example in found]) for name in found[0]}
 
 
 def in_batches(function: Callable[[Array], Array], x: np.ndarray, size: int = 64) -> np.ndarray:
-  """[b ...] -> [b ...] over all of x; the last batch is padded, so one shape is compiled."""
+  """Applies [b ...] -> [b ...] to all of x in batches; the last batch is padded, so that one shape is compiled."""
   parts = []
   for i in range(0, len(x), size):
     part = x[i : i + size]
@@ -35,7 +35,7 @@ def in_batches(function: Callable[[Array], Array], x: np.ndarray, size: int = 64
 
 
 def over_tokens(states: Array, x: Array, column: Column) -> Array:
-  """[l b n d] to [b l d]: the mean over tokens, without padding where x [b n] is ids of a column."""
+  """[l b n d] to [b l d]: the mean over tokens, without padding if x [b n] is ids of a column."""
   there = column.real(x) if jnp.issubdtype(x.dtype, jnp.integer) else jnp.ones(states.shape[1:3], bool)
   return masked_mean(states, there).swapaxes(0, 1)
 
@@ -52,17 +52,17 @@ def layers_of(subject: Subject, columns: Mapping[str, np.ndarray]) -> np.ndarray
 
 @protocol('2', needs=(*TRAIN, *TEST, 'nets.{network}.neurons'), raw=False)
 def sparse(subject: Subject, key: Key, *, examples: int = 512, network: str = 'backbone', **options: Any) -> dict[str, float]:
-  """`sparse_probe` of the label at the neurons of every block; the block whose best one is best on half of 'train' is told.
+  """Runs `sparse_probe` of the label on the neurons of every block, and reports the block with the best single neuron on half of 'train'.
 
   Args:
-    subject: a network with `neurons`; labels 0 and 1.
-    key: draws the examples.
-    examples: of 'train' and of 'test', at most.
-    network: which.
-    **options: of `sparse_probe`.
+    subject: has a network with `neurons`, and labels 0 and 1.
+    key: for the selection of examples.
+    examples: maximal number from 'train' and from 'test'.
+    network: its name.
+    **options: options of `sparse_probe`.
 
   Returns:
-    Its figures at that block, 'layer', and 'layer0_k1_f1', ... of every block.
+    The results at that block, 'layer', and 'layer0_k1_f1', ... of every block.
   """
   net = subject.networks[network]
   neurons = jax.jit(lambda x: over_tokens(net.neurons(x), x, subject.data.spec[subject.data.inputs]))
@@ -78,12 +78,12 @@ def sparse(subject: Subject, key: Key, *, examples: int = 512, network: str = 'b
 
 @protocol('2', needs=(*TRAIN, *TEST, 'nets.{network}.neurons'), raw=False)
 def random_neurons(subject: Subject, key: Key, *, examples: int = 512, network: str = 'backbone') -> dict[str, float]:
-  """The control of `sparse`: neurons ranked by nothing."""
+  """The control of `sparse`: randomly ranked neurons."""
   return sparse(subject, key, examples=examples, network=network, ranking=at_random)
 
 
 def moved(profile: Callable[[np.ndarray], Mapping[str, float]], layers: np.ndarray, layer: int, factor: float) -> dict[str, float]:
-  """A profile over layers, and how far its centre of gravity goes when one layer's states are multiplied by a factor."""
+  """A profile over layers, and the shift of its centre of gravity if the states of one layer are multiplied by a factor."""
   before = profile(layers)
   scaled = np.where(np.arange(len(layers))[:, None, None] == layer, factor, 1.0) * layers
   after = profile(scaled)
@@ -93,14 +93,14 @@ def moved(profile: Callable[[np.ndarray], Mapping[str, float]], layers: np.ndarr
 
 @protocol('1', needs=(*TRAIN, 'layers'), raw=False, fits=needs.within)
 def description_length(subject: Subject, key: Key, *, examples: int = 512, layer: int = 1, factor: float = 10.0) -> dict[str, float]:
-  """`layer_code` of the label, and how far its centre moves when one layer is rescaled, which carries no information.
+  """`layer_code` of the label, and the shift of its centre if one layer is rescaled, which does not change its information.
 
   Args:
-    subject: a network that gives its layers.
-    key: draws the examples, and their order.
-    examples: of 'train', at most.
-    layer: the one that is rescaled.
-    factor: by how much.
+    subject: has a network that returns its layers.
+    key: for the selection and the order of examples.
+    examples: maximal number from 'train'.
+    layer: the layer to rescale.
+    factor: the scale.
 
   Reference: Fayyaz et al. 2021, arXiv:2109.05958, sections 3 and 4.
   """
@@ -111,7 +111,7 @@ def description_length(subject: Subject, key: Key, *, examples: int = 512, layer
 
 @protocol('2', needs=(*TRAIN, 'layers'), raw=False, fits=needs.within)
 def mixing_weights(subject: Subject, key: Key, *, examples: int = 512, layer: int = 1, factor: float = 10.0) -> dict[str, float]:
-  """`mixed_probe` of the label, likewise: the profile that `description_length` is held against."""
+  """The same for `mixed_probe` of the label, for comparison with `description_length`."""
   columns = drawn(subject.data.splits['train'], examples, key)
   classes = int(columns['label'].max()) + 1
   return moved(lambda x: mixed_probe(x, columns['label'], classes=classes), layers_of(subject, columns), layer, factor)

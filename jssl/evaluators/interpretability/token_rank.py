@@ -1,4 +1,4 @@
-"""What the states of single tokens are like."""
+"""The rank of token states."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ from jssl.types import Key
 
 @protocol('1', needs=('{split}.{inputs}',), raw=False)
 def token_rank(subject: Subject, key: Key, *, split: str = 'test', texts: int = 512, tau: float = 0.9) -> dict[str, Any]:
-  """How many directions hold a share tau of the variance of real tokens' last states, on texts in which none is hidden.
+  """The number of directions that explain a share tau of the variance of the last states of tokens without padding, on unmasked texts.
 
   rank = min { k : sum_{i <= k} s_i^2 >= tau sum_i s_i^2 },   s the singular values of the states [tokens d]
 
-  A mean that all states share counts as one of the directions, and where it is large as the only one: so the same is
-  also reported for the states less their mean.
+  The mean of all states counts as one of the directions; a large mean can be the only one. The same is therefore also reported for centred
+  states.
 
   Args:
-    subject: of a network on ids, 0 being padding.
-    key: not used.
-    split: whose first texts are encoded.
-    texts: how many, at most.
+    subject: has a network on ids, with padding 0.
+    key: unused.
+    split: its first texts are encoded.
+    texts: maximal number of texts.
     tau: the share.
 
   Returns:
-    rank; share, the rank over d; centred_rank and centred_share, of the states less their mean; the number of tokens.
+    rank; share, the rank divided by d; centred_rank and centred_share, for centred states; the number of tokens.
 
   Reference: Meng et al., ICLR 2024, arXiv:2302.02060, section 3.
   """
@@ -42,6 +42,6 @@ def token_rank(subject: Subject, key: Key, *, split: str = 'test', texts: int = 
 
 
 def _rank(states: np.ndarray, tau: float) -> int:
-  # The squares of singular values. The product is in float64, so that what it loses is under 1e-15 of the energy, of which tau is a share.
+  # Squares of the singular values. The product is computed in float64, so its error is below 1e-15 of the energy, of which tau is a share.
   energy = np.linalg.eigvalsh(states.T @ states)[::-1].clip(0)
   return int(np.searchsorted(np.cumsum(energy), tau * energy.sum()) + 1)

@@ -1,1 +1,1 @@
-"""Protocols: preference."""
+"""Evaluation protocols: preference."""

@@ -1,1 +1,1 @@
-"""Protocols: retrieval."""
+"""Evaluation protocols: retrieval."""

@@ -1,4 +1,4 @@
-"""Pictures and texts in one space: each found by the other, and classes by their names."""
+"""Images and texts in a shared embedding space: cross-modal retrieval, and zero-shot classification by class names."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ PROMPTS = ('a photo of a {}.',)
 
 
 def two(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """A tower and a head for pictures, and for texts."""
+  """There must be a tower and a head for images, and for texts."""
   yield from needs.modalities(subject, options)
   if len(options['columns']) > 2:
     yield f'columns are {list(options["columns"])}; expected two'
@@ -34,24 +34,24 @@ def image_text_retrieval(
   heads: Sequence[str] = ('image_end', 'text_end'),
   ks: Sequence[int] = (1, 5, 10),
 ) -> dict[str, Any]:
-  """Protocol image_text_retrieval: the texts of every picture of 'test', and the pictures of every text, ranked by cosine.
+  """The `image_text_retrieval` protocol: retrieval of the texts of every image of 'test', and of the images of every text, by cosine.
 
-  A picture, or a text, that comes several times counts once, with all that it stands beside.
+  Repeated images or texts are merged, with all their counterparts.
 
   Args:
-    subject: with a network for pictures and one for texts; 'backbone' is its representation.
-    key: not used, there is no chance in it.
-    columns: of pictures and of texts.
+    subject: has a network for images and one for texts; 'backbone' is its representation.
+    key: unused; the protocol is deterministic.
+    columns: of images and of texts.
     towers: the network of each.
-    heads: the network on each tower.
-    ks: of the recalls.
+    heads: the head of each tower.
+    ks: cutoffs of the recalls.
 
   Returns:
-    i2t_recall<k> of texts by pictures, t2i_recall<k> of pictures by texts: the share of the right ones among the first k, mean over
-    queries. The numbers of pictures and texts.
+    i2t_recall<k> of texts by images, t2i_recall<k> of images by texts: the share of the correct ones among the first k, averaged over queries.
+    The numbers of images and texts.
 
-  Reference: Radford et al. 2021, arXiv:2103.00020, appendix E (recall on Flickr30k and COCO). Where a picture has several texts,
-  recall there asks for any one of them.
+  Reference: Radford et al. 2021, arXiv:2103.00020, appendix E (recall on Flickr30k and COCO). There, if an image has several texts, recall
+    requires any one of them.
   """
   del key
   split = subject.data.splits['test']
@@ -70,7 +70,7 @@ def image_text_retrieval(
 
 
 def named_classes(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """Every class has a name, and prompts have a place for it."""
+  """Every class must have a name, and prompts a placeholder for it."""
   yield from two(subject, options)
   text, label, names = options['columns'][-1], subject.data.spec['label'], options['names']
   if text not in subject.data.spec:
@@ -94,20 +94,20 @@ def zero_shot(
   towers: Sequence[str] = ('backbone', 'text'),
   heads: Sequence[str] = ('image_end', 'text_end'),
 ) -> dict[str, Any]:
-  """Protocol zero_shot: the class of every picture of 'test' by the text of its name that is nearest; no label is trained on.
+  """The `zero_shot` protocol: classifies every image of 'test' by the nearest text embedding of a class name; uses no labels.
 
   Args:
     subject: as in `image_text_retrieval`.
-    key: not used, there is no chance in it.
-    prompts: texts with {} in the place of the name; the embedding of a class is the mean of those of its prompts.
-    names: of the classes; None for those of the labels.
+    key: unused; the protocol is deterministic.
+    prompts: texts with {} for the name; the embedding of a class is the mean over its prompts.
+    names: names of the classes; None for those of the labels.
     columns, towers, heads: as in `image_text_retrieval`.
 
   Returns:
-    top1, and how many pictures with a class and how many classes there are.
+    top1, the number of images with a class, and the number of classes.
 
   Raises:
-    ValueError: no picture has a class.
+    ValueError: if no image has a class.
 
   Reference: Radford et al. 2021, arXiv:2103.00020, section 3.1, with the mean of several prompts of section 3.1.4.
   """
@@ -126,7 +126,7 @@ def zero_shot(
 
 
 def tokens(tokenizer_json: str, texts: Sequence[str], length: int) -> np.ndarray:
-  """Texts as ids [n length], padded with 0, by a tokenizer as a tokenizer.json has it."""
+  """Texts as ids [n length], padded with 0, by a tokenizer in the format of a tokenizer.json."""
   from tokenizers import Tokenizer
 
   tokenizer = Tokenizer.from_str(tokenizer_json)
@@ -139,7 +139,7 @@ def tokens(tokenizer_json: str, texts: Sequence[str], length: int) -> np.ndarray
 
 
 def embedded(subject: Subject, tower: str, head: str, x: np.ndarray, column: str) -> np.ndarray:
-  """[n d] unit vectors of a column [n ...], by a network and the head on it."""
+  """[n d] unit vectors of a column [n ...], by a tower and its head."""
   net, end = subject.networks[tower], subject.networks[head]
   if tower == 'backbone':
     columns = [{column: one} for one in x]

@@ -1,4 +1,4 @@
-"""Retrieval: are the relevant documents of a query the nearest ones?"""
+"""Retrieval: ranking of relevant documents by similarity to a query."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,21 +23,21 @@ def retrieval(
   relevance: str = 'relevance',
   ks: Sequence[int] = (1, 10),
 ) -> dict[str, Any]:
-  """Ranks all documents by cosine for every query that has a relevant one; of equally near ones, the expectation over their orders.
+  """Ranks all documents by cosine for every query that has a relevant one; ties give the expectation over their orders.
 
   Args:
-    subject: its data have a split `relevance` with query and document, rows of the splits `queries` and `documents`,
-      and relevance, a gain of 0 or more; pairs that are not listed have 0.
-    key: not used.
-    queries, documents, relevance: names of the splits; queries and documents may be one split, and a document is then
-      never found by itself.
-    ks: of the recalls.
+    subject: its data have a split `relevance` with query and document, row indices of the splits `queries` and `documents`, and relevance, a
+      gain of 0 or more, which is 0 for other pairs.
+    key: unused.
+    queries, documents, relevance: names of the splits; queries and documents may be the same split; a document is then excluded from its own
+      results.
+    ks: cutoffs of the recalls.
 
   Returns:
     ndcg10, map, mrr, and recall<k> for every k, means over queries; the numbers of queries and documents.
 
   Raises:
-    ValueError: nothing is relevant.
+    ValueError: if no document is relevant.
   """
   del key
   splits = subject.data.splits

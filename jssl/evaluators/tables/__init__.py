@@ -1,1 +1,1 @@
-"""Protocols: tables."""
+"""Evaluation protocols: tables."""

@@ -1,4 +1,4 @@
-"""Tables whose cells are to be filled."""
+"""Evaluation of cell filling in tables."""
 
 import jax
 import jax.numpy as jnp
@@ -30,18 +30,17 @@ from jssl.types import Key
 def cell_filling(
   subject: Subject, key: Key, *, split: str = 'test', structured: bool = True, encoder: str = 'backbone', head: str = 'cell'
 ) -> dict[str, float]:
-  """Protocol cell_filling: the entity of a hidden cell, ranked among all entities but the others that are right there too.
+  """The `cell_filling` protocol: the rank of the entity of a masked cell among all entities, except for other correct answers.
 
   Args:
-    subject: of data with ids, row, column [n], place, answer and others [e], as `umls_tables` has them. Ids from the first one that is
-      not special on are entities.
-    key: not used.
-    split: whose tables are filled.
+    subject: its data have ids, row, column [n], place, answer and others [e], as in `umls_tables`. All ids that are not special are entities.
+    key: unused.
+    split: the split to evaluate.
     structured: as in the view `table_cells`.
-    encoder, head: as there.
+    encoder, head: as in the view `table_cells`.
 
   Returns:
-    hits1, hits10 and mrr, of the ranks; equal scores share theirs.
+    hits1, hits10 and mrr of the ranks; ties share their rank.
 
   Reference: Deng, Sun, Lees, Wu, Yu, VLDB 2020, arXiv:2006.14806, section 6.7.
   """

@@ -1,1 +1,1 @@
-"""Protocols: text."""
+"""Evaluation protocols: text."""

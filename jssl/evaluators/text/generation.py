@@ -1,4 +1,4 @@
-"""Sequences completed greedily: how many are exactly right."""
+"""Greedy completion of sequences: the share of exact matches."""
 
 from collections.abc import Callable
 
@@ -17,17 +17,17 @@ from jssl.types import Key
 
 @protocol('2', needs=('{split}.ids', 'nets.{encoder}.table', 'nets.{head}'), raw=False, fits=needs.starts)
 def fill_masked(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone', head: str = 'lm') -> dict[str, float]:
-  """Protocol filled: the rest of a sequence is predicted from left to right, each token as the first of those that are hidden.
+  """The `fill_masked` protocol: completes a sequence from left to right, predicting each token as the first masked one.
 
   Args:
-    subject: of data with ids [n], which start where telling begins.
-    key: chooses among tokens that are equally likely; else the likeliest is taken.
-    split: whose sequences are told.
-    encoder: (ids, mask) -> Features, with a `table`.
+    subject: its data have ids [n], with the `start` of the part to predict.
+    key: breaks ties; otherwise the most likely token is taken.
+    split: the split to evaluate.
+    encoder: (ids, mask) -> Features; has a `table`.
     head: (tokens, table) -> logits.
 
   Returns:
-    exact, the share of sequences that are exactly right; tokens, that of tokens.
+    exact, the share of exactly correct sequences; tokens, the share of correct tokens.
 
   Reference: Nolte et al. 2024, arXiv:2412.05117, section 3 (inference).
   """
@@ -42,21 +42,21 @@ def fill_masked(subject: Subject, key: Key, *, split: str = 'test', encoder: str
 
 @protocol('2', needs=('{split}.ids', 'nets.{encoder}.logits'), raw=False, fits=needs.starts)
 def greedy_decode(subject: Subject, key: Key, *, split: str = 'test', encoder: str = 'backbone') -> dict[str, float]:
-  """Protocol continued: as `filled`, but each token is predicted by a causal network from those before it.
+  """The `greedy_decode` protocol: as `fill_masked`, but a causal network predicts each token from the previous tokens.
 
   Args:
-    subject, key, split: as there.
-    encoder: ids -> Features, with `logits`.
+    subject, key, split: as in `fill_masked`.
+    encoder: ids -> Features; has `logits`.
 
   Returns:
-    exact and tokens, as there.
+    exact and tokens, as in `fill_masked`.
   """
   net = subject.networks[encoder]
   return _told(subject, key, split, lambda ids, place: net.logits(jnp.take(net(ids).tokens, place - 1, axis=1)))
 
 
 def _told(subject: Subject, key: Key, split: str, at: Callable) -> dict[str, float]:
-  """`at`: (ids, place) -> logits of a place, which do not rest on what stands there or after it."""
+  """`at`: (ids, place) -> logits of a position, which must not depend on the tokens from that position on."""
   examples, start = subject.data.splits[split], subject.data.spec['ids'].start
   ids = np.stack([examples[i]['ids'] for i in range(len(examples))])
 

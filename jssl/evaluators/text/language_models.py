@@ -1,4 +1,4 @@
-"""How well a language model predicts held-out tokens, compared with counts of the training texts."""
+"""Prediction of held-out tokens by a language model, compared with n-gram counts of the training texts."""
 
 from typing import Any
 
@@ -13,27 +13,27 @@ from jssl.masks.tokens import mask_tokens
 from jssl.ops.look_up import pick
 from jssl.types import Key
 
-COUNTED = 200_000  # training texts that tokens are counted in, at most
-STRENGTH = 100.0  # how many counts the unigram is worth in the bigram
+COUNTED = 200_000  # maximal number of training texts for the counts
+STRENGTH = 100.0  # weight of the unigram in the bigram, in counts
 
 
 @protocol('1', needs=('train.ids', '{split}.ids', 'nets.{encoder}.table', 'nets.{head}'), raw=False)
 def masked_tokens(
   subject: Subject, key: Key, *, split: str = 'test', texts: int = 1000, ratio: float = 0.15, encoder: str = 'backbone', head: str = 'lm'
 ) -> dict[str, Any]:
-  """Masked language modelling: hidden tokens, each replaced by [MASK], are predicted from those around them.
+  """Masked language modelling: predicts tokens that are replaced by [MASK] from their context.
 
   Args:
-    subject: of data with ids [n].
-    key: draws which tokens are hidden.
-    split: whose texts; so many are drawn evenly from all of it.
-    texts: how many, at most.
-    ratio: share of a text's tokens that is hidden.
-    encoder: (ids, mask) -> Features, with a `table`.
+    subject: its data have ids [n].
+    key: for the choice of masked tokens.
+    split: the split to evaluate; its texts are selected at even intervals.
+    texts: maximal number of texts.
+    ratio: share of masked tokens in a text.
+    encoder: (ids, mask) -> Features; has a `table`.
     head: (tokens, table) -> logits.
 
   Returns:
-    top1 and loss (nats a token); unigram_top1 and unigram_loss of the frequencies in 'train'; tokens, how many were hidden.
+    top1 and loss (nats per token); unigram_top1 and unigram_loss of the frequencies in 'train'; tokens, the number of masked tokens.
 
   Reference: Devlin, Chang, Lee, Toutanova, NAACL 2019, arXiv:1810.04805, section 3.1.
   """
@@ -58,18 +58,19 @@ def masked_tokens(
 
 @protocol('1', needs=('train.ids', '{split}.ids', 'nets.{encoder}.logits'), raw=False)
 def next_tokens(subject: Subject, key: Key, *, split: str = 'test', texts: int = 1000, encoder: str = 'backbone') -> dict[str, Any]:
-  """Each token but the first is predicted from those before it in its text.
+  """Predicts each token except the first from the previous tokens of its text.
 
   The bigram is p(b | a) = (count(a b) + s p(b)) / (count(a) + s), with p(b) the unigram and s = 100.
 
   Args:
-    subject: of data with ids [n].
-    key: not used.
+    subject: its data have ids [n].
+    key: unused.
     split, texts: as in `masked_tokens`.
-    encoder: ids -> Features, with `logits`.
+    encoder: ids -> Features; has `logits`.
 
   Returns:
-    perplexity, exp of the mean loss; unigram_perplexity and bigram_perplexity of counts in 'train'; top1; tokens, how many were told.
+    perplexity, exp of the mean loss; unigram_perplexity and bigram_perplexity of counts in 'train'; top1; tokens, the number of predicted
+    tokens.
 
   Reference: Radford, Wu, Child, Luan, Amodei, Sutskever, Language models are unsupervised multitask learners, 2019, section 3.1; the
     bigram: MacKay, Peto, Natural Language Engineering 1995, doi:10.1017/S1351324900000218, Eq. 4.
@@ -93,13 +94,13 @@ def next_tokens(subject: Subject, key: Key, *, split: str = 'test', texts: int =
 
 
 def _judged(logits, labels):
-  """Log-probability of the label, and the chance that it is chosen, one of several equals being drawn."""
+  """Log-probability of the label, and the probability that it is chosen, with ties broken at random."""
   best = logits == jnp.max(logits, -1, keepdims=True)
   return pick(jax.nn.log_softmax(logits), labels), pick(best / jnp.sum(best, -1, keepdims=True), labels)
 
 
 def _ids(subject: Subject, split: str, texts: int) -> np.ndarray:
-  """[m n], of texts spread evenly over a split."""
+  """[m n], of texts at even intervals in a split."""
   examples = subject.data.splits[split]
   rows = np.linspace(0, len(examples) - 1, min(texts, len(examples))).astype(int)
   return np.stack([examples[int(i)]['ids'] for i in rows])
@@ -111,13 +112,13 @@ def _in_batches(tell, *arrays, size: int = 100) -> list[np.ndarray]:
 
 
 def _unigram(ids: np.ndarray, column) -> np.ndarray:
-  """[v] frequencies, each token counted once more."""
+  """[v] frequencies, with one added to each count."""
   counts = 1.0 + np.bincount(ids[np.asarray(column.real(ids))], minlength=column.size)
   return counts / counts.sum()
 
 
 def _counted(train: np.ndarray, ids: np.ndarray, column) -> tuple[np.ndarray, np.ndarray]:
-  """Probabilities of each token of `ids` after its text's first, by the unigram and the bigram of `train`."""
+  """Probabilities of each token of `ids` after the first, by the unigram and the bigram of `train`."""
   pairs = lambda ids: (ids[:, :-1][real := np.asarray(column.real(ids[:, 1:]))].astype(np.int64), ids[:, 1:][real])
   (a, b), (before, after), unigram = pairs(train), pairs(ids), _unigram(train, column)
   codes, counts = np.unique(a * column.size + b, return_counts=True)

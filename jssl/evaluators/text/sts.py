@@ -1,4 +1,4 @@
-"""Semantic textual similarity: do cosines of embeddings fall in the order of human judgements?"""
+"""Semantic textual similarity: correlation of cosines of embeddings with human judgements."""
 
 from typing import Any
 
@@ -21,15 +21,15 @@ def sts(
   """Rank and linear correlation of cosines with scores, over pairs of texts; each text is encoded once.
 
   Args:
-    subject: its data have a split `pairs` with a and b, rows of the split `texts`, and score.
-    key: not used.
-    texts: the split that is encoded.
+    subject: its data have a split `pairs` with a and b, row indices of the split `texts`, and score.
+    key: unused.
+    texts: the split of texts.
     pairs: the split of pairs.
-    dims: how many features are kept, the first ones; None for all.
-    angular: take 1 - arccos(cosine)/pi for the cosine: the same order, and other distances.
+    dims: number of leading features to keep; None for all.
+    angular: use 1 - arccos(cosine)/pi instead of the cosine: the same order with other distances.
 
   Returns:
-    spearman and pearson, 0 where all cosines are equal, and the number of pairs.
+    spearman and pearson, 0 if all cosines are equal, and the number of pairs.
 
   Reference: Cer, Diab, Agirre, Lopez-Gazpio, Specia, SemEval 2017, arXiv:1708.00055, section 7; Spearman's, after
     Reimers, Beyer, Gurevych, COLING 2016; angular: Cer et al. 2018, arXiv:1803.11175, Eq. 1.
@@ -40,12 +40,12 @@ def sts(
 
 @protocol('2', needs=('{texts}.{inputs}', '{pairs}.a', '{pairs}.b', '{pairs}.score', 'layers'), raw=False, fits=needs.within)
 def sts_layer(subject: Subject, key: Key, *, layer: int, texts: str = 'test', pairs: str = 'pairs', dims: int | None = None) -> dict[str, Any]:
-  """`sts` of the mean state after block `layer`, 0 for the embedding of the words.
+  """`sts` of the mean state after block `layer`, 0 for the embedding layer.
 
   Args:
-    subject: of a network on ids that gives `layers`.
-    key: not used.
-    layer: which block.
+    subject: has a network on ids that returns `layers`.
+    key: unused.
+    layer: index of the block.
     texts, pairs, dims: as in `sts`.
   """
   del key

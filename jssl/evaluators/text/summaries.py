@@ -1,4 +1,4 @@
-"""Texts written from others."""
+"""Evaluation of generated texts."""
 
 import jax
 import jax.numpy as jnp
@@ -30,17 +30,17 @@ def summaries(
   head: str = 'lm',
   ends: int = 3,
 ) -> dict[str, float]:
-  """Protocol summaries: what is written, the likeliest token each time, against what should be; as ids of word pieces.
+  """The `summaries` protocol: compares greedily generated texts with references, as subword ids.
 
   Args:
-    subject: of data with the columns `source` [n] and `text` [m], ids.
-    key: chooses among tokens that are equally likely.
-    split: whose texts are written.
+    subject: its data have the columns `source` [n] and `text` [m], ids.
+    key: breaks ties between tokens.
+    split: the split to evaluate.
     encoder, decoder, head: names of networks, as in the pass `seq2seq`.
     ends: id of the token that ends a text.
 
   Returns:
-    rouge1 and rouge2, mean F1; accuracy, of the next token after the right ones; nll, its negative log-likelihood, in nats.
+    rouge1 and rouge2, mean F1; accuracy of the next token given the correct previous ones; nll, its negative log-likelihood, in nats.
 
   Reference: Lin, ROUGE, 2004, https://aclanthology.org/W04-1013; Zhang et al. 2020, arXiv:1912.08777, section 6.
   """
@@ -50,7 +50,7 @@ def summaries(
   ids, y = (np.stack([row[name] for row in rows]) for name in (source, text))
 
   def following(ids, context, y):
-    # What is not written yet is not read: the decoder looks backwards.
+    # The decoder is causal: positions not yet written are not read.
     return lm(blocks(net.embed(y), context, context_mask=subject.data.spec[source].real(ids)), net.table)
 
   @jax.jit

@@ -1,1 +1,1 @@
-"""Protocols: words."""
+"""Evaluation protocols: words."""

@@ -1,4 +1,4 @@
-"""Similarity of words after a transform by edges."""
+"""Word similarity after a transform by graph edges."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,15 +18,15 @@ def cosines(x: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 @protocol('2', needs=('train.{inputs}', 'info.similarity', 'info.edges'), raw=False)
 def retrofitted(subject: Subject, key: Key, *, transform: Transform | None = None) -> dict[str, float]:
-  """Correlation of cosines of words with human judgements, once a graph has pulled at them.
+  """Correlation of cosines of words with human judgements, after a transform by a graph.
 
   Args:
-    subject: of data whose `info` has edges [m 2] and similarity: name -> (pairs [k 2], scores [k]).
+    subject: its data have edges [m 2] and similarity, name -> (pairs [k 2], scores [k]), in `info`.
     key: unused.
-    transform: of the vectors [n d] by the edges, such as `retrofit`; None leaves them as they are.
+    transform: of the vectors [n d] by the edges, such as `retrofit`; None for no transform.
 
   Returns:
-    Spearman's correlation of each set of pairs, 0 for constant vectors; edges, the mean cosine of the words of an edge.
+    Spearman's correlation for each set of pairs, 0 for constant vectors; edges, the mean cosine of words joined by an edge.
 
   Reference: Faruqui et al. 2015, arXiv:1411.4166, section 4.1.
   """

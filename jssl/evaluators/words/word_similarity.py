@@ -1,4 +1,4 @@
-"""What word vectors know: similarity as people judge it, and analogies."""
+"""Evaluation of word vectors: similarity and analogies."""
 
 import numpy as np
 
@@ -12,20 +12,20 @@ from jssl.types import Key
 
 @protocol('2', needs=('{split}.{inputs}', 'info.similarity', 'info.analogies'), raw=False, fits=needs.pieces)
 def word_similarity(subject: Subject, key: Key | None = None, *, split: str = 'words') -> dict[str, float]:
-  """Protocol words: rank correlation of cosines with human judgements, and analogies answered exactly.
+  """The `word_similarity` protocol: rank correlation of cosines with human judgements, and the accuracy of analogies.
 
-  Pairs and questions with a word that is not in the vocabulary are not asked; how many are asked stands beside.
+  Pairs and questions with out-of-vocabulary words are skipped; the numbers of the others are reported.
 
   Args:
-    subject: its data have the vocabulary as the rows of `split`, and in `info` similarity (name -> pairs, scores) and
-      analogies (kind -> [k 4]), as rows of it.
-    key: not used, there is no chance in it.
-    split: of the vocabulary.
+    subject: its data have the vocabulary as the rows of `split`, and in `info` similarity (name -> pairs, scores) and analogies (kind -> [k
+      4]), as row indices.
+    key: unused; the protocol is deterministic.
+    split: the split of the vocabulary.
 
   Returns:
-    Spearman's correlation, by the name of each set, 0 for constant vectors; analogy, the share of questions answered right over all kinds, and
-    analogy_mrr, the mean of 1 / rank of the right answer, which tells apart small corpora better; both for
-    analogy_semantic and analogy_syntactic (kinds called gram...) too, where there are any.
+    Spearman's correlation, by the name of each set, 0 for constant vectors; analogy, the share of questions of all kinds answered correctly,
+    and analogy_mrr, the mean of 1 / rank of the correct answer, which discriminates better for small corpora; both also for analogy_semantic
+    and analogy_syntactic (kinds named gram...), if there are any.
 
   Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 4 (analogies); Finkelstein et al. 2002,
   doi:10.1145/503104.503110 (similarity).
@@ -49,15 +49,15 @@ def word_similarity(subject: Subject, key: Key | None = None, *, split: str = 'w
 
 
 def analogy_ranks(x: np.ndarray, questions: np.ndarray, batch_size: int = 256) -> np.ndarray:
-  """The rank, from 1, of the answer to a : b :: c : d by 3CosAdd, cos(w, b - a + c), among the words w that are none of a, b, c.
+  """The rank, from 1, of the answer to a : b :: c : d by 3CosAdd, cos(w, b - a + c), among all words w other than a, b, c.
 
   Args:
     x: [v d] unit vectors.
     questions: [q 4] rows a, b, c, d of x.
-    batch_size: questions at once.
+    batch_size: questions per batch.
 
   Returns:
-    [q], the mean rank where words tie.
+    [q]; ties get the mean rank.
 
   Reference: Levy, Goldberg, CoNLL 2014, doi:10.3115/v1/W14-1618, Eq. 2.
   """

@@ -1,4 +1,4 @@
-"""Networks over states, actions and time: transitions, codes of actions, transformers over a window, chunks of what follows."""
+"""Networks over states, actions and time: transitions, action embeddings, transformers over windows, predictors of action chunks."""
 
 import math
 
@@ -17,14 +17,14 @@ from jssl.types import Array, Features, Keys
 
 
 class ActionEmbedding(nnx.Module):
-  """u = psi(a): actions as vectors, numbers one-hot first; an MLP of one hidden layer, or as they are where dim is 0.
+  """u = psi(a): embeds actions, with discrete ones one-hot, by an MLP with one hidden layer; the identity if dim is 0.
 
   Args:
-    on: the column of actions, whose type tells numbers from vectors.
-    actions: how many there are, or the width of the vectors.
-    dim: width of the code; 0 for none.
+    on: the column of actions, whose type distinguishes discrete actions from vectors.
+    actions: number of actions, or the width of the vectors.
+    dim: width of the embedding; 0 for no embedding.
     hidden: width of the hidden layer.
-    rngs: as nnx asks for.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3; tanh and 64 are those of the official code.
   """
@@ -37,19 +37,19 @@ class ActionEmbedding(nnx.Module):
       self.linear2 = nnx.Linear(hidden, dim, rngs=rngs)
 
   def __call__(self, a: Array, *, keys: Keys | None = None) -> Array:
-    """[...] whole numbers or [... a] -> [... dim]."""
+    """[...] integers or [... a] -> [... dim]."""
     u = one_hot(a, self.actions) if self.numbers else a
     return self.linear2(jnp.tanh(self.linear1(u))) if self.coded else u
 
 
 class StateActionMlp(nnx.Module):
-  """An MLP of a state joined with something else: an action, a code, several of them.
+  """An MLP of a state concatenated with other inputs, such as actions or their embeddings.
 
   Args:
     on: the encoder, or the width of its states.
-    extra: width of what is joined.
-    widths: of the layers; the last is `dim`.
-    rngs: as nnx asks for.
+    extra: total width of the other inputs.
+    widths: widths of the layers; the last is `dim`.
+    rngs: random key streams, as in Flax NNX.
   """
 
   def __init__(self, on: int | nnx.Module, *, extra: int, widths: tuple[int, ...] = (128, 64), rngs: nnx.Rngs):
@@ -62,18 +62,17 @@ class StateActionMlp(nnx.Module):
 
 
 class CodedQ(nnx.Module):
-  """Q of every numbered action, by a critic that is given the action's code: Q(tanh(LN(W z)), psi(a)).
+  """Q of every discrete action, by a critic whose input is the action's embedding: Q(tanh(LN(W z)), psi(a)).
 
   Args:
     on: the encoder, or the width of its states.
-    actions: how many there are.
-    code: width of psi(a). The network that codes actions is the attribute `code`.
-    width: of the trunk.
+    actions: number of actions.
+    code: width of psi(a). The embedding network is the attribute `code`.
+    width: width of the trunk.
     hidden: width of the two hidden layers.
-    rngs: as nnx asks for.
+    rngs: random key streams, as in Flax NNX.
 
-  Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3, and the official code, whose critic is given one continuous
-    action, and of which there are two.
+  Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3, and the official code, which has two critics of one continuous action.
   """
 
   def __init__(self, on: int | nnx.Module, *, actions: int, code: int = 8, width: int = 64, hidden: int = 64, rngs: nnx.Rngs):
@@ -90,12 +89,12 @@ class CodedQ(nnx.Module):
 
 
 class ActionSequence(nnx.Module):
-  """One code of several actions: tanh(LN(W [psi(a_1), .., psi(a_k)])).
+  """One embedding of several actions: tanh(LN(W [psi(a_1), .., psi(a_k)])).
 
   Args:
-    on: the network whose `code` codes single actions.
-    length: k.
-    rngs: as nnx asks for.
+    on: the network whose `code` embeds single actions.
+    length: k, number of actions.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3, and the official code.
   """
@@ -105,7 +104,7 @@ class ActionSequence(nnx.Module):
     self.mlp = ProjectionMlp(self.dim, widths=(self.dim,), final_norm='layer', final_act='tanh', rngs=rngs)
 
   def __call__(self, u: Array, *, keys: Keys | None = None) -> Array:
-    """[... dim], codes side by side -> [... dim]."""
+    """[... dim], concatenated embeddings -> [... dim]."""
     return self.mlp(u)
 
 
@@ -113,10 +112,10 @@ class Transition(nnx.Module):
   """The next latent state from a latent state and an action: z + MLP([z, u]).
 
   Args:
-    on: the encoder, whose width the states have.
+    on: the encoder, which determines the width of states.
     actions: width of u.
     hidden: width of the hidden layer.
-    rngs: as nnx asks for.
+    rngs: random key streams, as in Flax NNX.
   """
 
   def __init__(self, on: int | nnx.Module, *, actions: int, hidden: int = 128, rngs: nnx.Rngs):
@@ -132,15 +131,15 @@ class WindowTransformer(nnx.Module):
   """A transformer over the steps of a window, with learned positions.
 
   Args:
-    on: width of the states, or the encoder that makes them.
-    extra: width of what is joined to each state, such as a code of an action.
-    dim: width of the output; None for that of the states.
-    length: steps at most.
-    width: of the tokens.
+    on: width of the states, or the encoder that computes them.
+    extra: width of further inputs for each state, such as an action embedding.
+    dim: output width; None for that of the states.
+    length: maximal number of steps.
+    width: width of the tokens.
     depth: number of blocks.
-    heads: of their attention.
-    causal: whether a step sees only those up to it.
-    rngs: as nnx asks for.
+    heads: number of attention heads.
+    causal: whether a step attends only to the steps up to it.
+    rngs: random key streams, as in Flax NNX.
   """
 
   def __init__(
@@ -165,7 +164,7 @@ class WindowTransformer(nnx.Module):
     self.linear = nnx.Linear(width, self.dim, rngs=rngs)
 
   def __call__(self, *x: Array, keys: Keys | None = None) -> Array:
-    """[b t d + extra], in one array or in several to be joined -> [b t dim]."""
+    """[b t d + extra], in one array or in several to be concatenated -> [b t dim]."""
     x = self.embed(jnp.concatenate(x, -1)) + self.positions[...][: x[0].shape[1]]
     for i in range(1, self.depth + 1):
       x = getattr(self, f'block{i}')(x)
@@ -173,15 +172,15 @@ class WindowTransformer(nnx.Module):
 
 
 class TimelineEncoder(nnx.Module):
-  """A transformer over the steps of a window as a backbone: one token a step, one for a single observation.
+  """A transformer over the steps of a window as a backbone, with one token per step; one token for a single observation.
 
   Args:
     on: [o], the shape of one observation.
-    length: steps at most.
-    width: of the tokens.
+    length: maximal number of steps.
+    width: width of the tokens.
     depth: number of blocks.
-    heads: of their attention.
-    rngs: as nnx asks for.
+    heads: number of attention heads.
+    rngs: random key streams, as in Flax NNX.
   """
 
   def __init__(self, on, *, length: int = 16, width: int = 64, depth: int = 2, heads: int = 4, rngs: nnx.Rngs):
@@ -196,16 +195,16 @@ class TimelineEncoder(nnx.Module):
 
 
 class ActionDecoder(nnx.Module):
-  """What follows, a step a query: learned queries attend to each other and to the tokens of the present.
+  """Predicts future steps with one learned query per step; queries attend to each other and to the present tokens.
 
   Args:
     on: the encoder.
-    length: steps told.
-    dim: width of the prediction for each; None for that of the encoder.
-    width: of the queries.
+    length: number of predicted steps.
+    dim: width of each prediction; None for that of the encoder.
+    width: width of the queries.
     depth: number of blocks.
-    heads: of their attention.
-    rngs: as nnx asks for.
+    heads: number of attention heads.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Zhao, Kumar, Levine, Finn (ACT), RSS 2023, arXiv:2304.13705, section 4 and appendix C.
   """
@@ -235,9 +234,9 @@ class Matrix(nnx.Module):
   """A learned matrix, called without input: the W of a bilinear similarity.
 
   Args:
-    on: width of its columns, or the module that they are compared with.
-    rows: width on the other side; None for the same.
-    rngs: as nnx asks for.
+    on: number of columns, or the module whose output is compared.
+    rows: number of rows; None for the same number.
+    rngs: random key streams, as in Flax NNX.
   """
 
   def __init__(self, on: int | nnx.Module, *, rows: int | None = None, rngs: nnx.Rngs):
@@ -250,11 +249,11 @@ class Matrix(nnx.Module):
 
 
 class Flat(nnx.Module):
-  """The observation as it is, flattened: a backbone without parameters.
+  """The flattened observation: a backbone without parameters.
 
   Args:
     on: shape of one observation.
-    rngs: not needed.
+    rngs: unused.
   """
 
   def __init__(self, on, *, rngs: nnx.Rngs | None = None):

@@ -10,16 +10,15 @@ from jssl.types import Array, Features, Keys
 
 
 class Gcn(nnx.Module):
-  """Graph convolutional network: x <- ReLU(D^-1/2 (A + I) D^-1/2 x W + b), once a width. The first node is the pooled vector.
+  """Graph convolutional network: x <- ReLU(D^-1/2 (A + I) D^-1/2 x W + b), one layer per width. The first node is the pooled vector.
 
   Args:
     on: shape (n, f) of the nodes of one graph, or its ShapeDtypeStruct.
-    widths: of the layers; the last is `dim`.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    widths: widths of the layers; the last is `dim`.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
-  Reference: Kipf, Welling, ICLR 2017, arXiv:1609.02907, Eq. 2. Activated after the last layer too, as in the official
-  code of GRACE.
+  Reference: Kipf, Welling, ICLR 2017, arXiv:1609.02907, Eq. 2. Also has an activation after the last layer, as in the official code of GRACE.
   """
 
   def __init__(self, on, *, widths: tuple[int, ...] = (128, 128), dtype: str = 'float32', rngs: nnx.Rngs):

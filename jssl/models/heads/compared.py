@@ -1,4 +1,4 @@
-"""What tells the relation of two representations."""
+"""Classification of the relation between two representations."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -9,12 +9,12 @@ from jssl.types import Array, Keys
 
 
 class Compared(nnx.Module):
-  """An MLP of two vectors side by side, of their distance and of their product: [u; v; |u - v|; u v].
+  """An MLP of two concatenated vectors, their absolute difference and their product: [u; v; |u - v|; u v].
 
   Args:
-    on: width of either vector, or the module that feeds it.
-    widths: of the layers; the last is the number of classes.
-    rngs: as nnx asks for.
+    on: width of each vector, or the module that computes it.
+    widths: widths of the layers; the last is the number of classes.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Conneau et al. (InferSent), EMNLP 2017, arXiv:1705.02364, section 3.1 and Figure 1.
   """

@@ -1,4 +1,4 @@
-"""A critic of pairs that changes no faster than its input."""
+"""A Lipschitz-continuous critic of pairs."""
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,14 @@ from jssl.types import Array, Keys
 class Critic(nnx.Module):
   """An MLP that scores pairs of vectors and is 1-Lipschitz: every kernel is divided by its largest singular value.
 
-  Both vectors are scaled to unit length first. The singular value comes from a few rounds of power iteration, started
-  anew from the row sums; the gradient does not flow through its vectors.
+  Both vectors are scaled to unit length first. The singular value is computed by a few rounds of power iteration, always initialised with the
+  row sums; gradients do not flow through its vectors.
 
   Args:
-    on: width of either vector, or the module that feeds it.
-    widths: of the hidden layers.
-    rounds: of power iteration.
-    rngs: as nnx asks for.
+    on: width of each vector, or the module that computes it.
+    widths: widths of the hidden layers.
+    rounds: rounds of power iteration.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Miyato, Kataoka, Koyama, Yoshida, ICLR 2018, arXiv:1802.05957, Algorithm 1; Chen et al. (WCoRD), CVPR 2021,
     arXiv:2012.08674, section 3.1.

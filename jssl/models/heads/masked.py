@@ -12,27 +12,27 @@ from jssl.types import Array, Keys
 
 
 class MaeDecoder(nnx.Module):
-  """A light transformer from visible tokens to the pixels of every patch.
+  """A lightweight transformer from visible tokens to the pixels of every patch.
 
-  The tokens are mapped to its width, joined by mask tokens, put back in order, given sine-cosine positions, run through
-  blocks, normalised and mapped to pixels.
+  Tokens are projected to its width, completed with mask tokens, restored to their order, given sine-cosine position embeddings, passed through
+  blocks, normalised and projected to pixels.
 
   Args:
-    on: the backbone, which says how many patches there are and of how many pixels.
-    width: of the decoder.
+    on: the backbone, which determines the number and the size of patches.
+    width: width of the decoder.
     depth: number of blocks.
-    heads: of their attention.
-    dim: numbers predicted for each patch, where they are other than its pixels.
-    std: of kernels, as in `layers.kernel_init`; 0 for Xavier's uniform.
+    heads: number of attention heads.
+    dim: number of outputs per patch, if not its pixels.
+    std: standard deviation of initial kernels, as in `layers.kernel_init`; 0 for Xavier's uniform.
     remat: recompute each block in the backward pass.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
   Raises:
-    ValueError: the backbone has no patches.
+    ValueError: if the backbone has no patches.
 
-  Reference: He et al., CVPR 2022, arXiv:2111.06377, section 3 and appendix A.1. The official decoder also reads the
-    class token, which is not among the tokens here.
+  Reference: He et al., CVPR 2022, arXiv:2111.06377, section 3 and appendix A.1. The official decoder also reads the class token, which is not
+    included in the tokens here.
   """
 
   def __init__(
@@ -59,12 +59,12 @@ class MaeDecoder(nnx.Module):
     self.pixels = nnx.Linear(width, self.dim, **options)
 
   def __call__(self, x: Array, restore: Array, *, keys: Keys | None = None) -> Array:
-    """Predict every patch.
+    """Predicts every patch.
 
     Args:
-      x: [b m d], the tokens of the patches that were kept.
-      restore: [b n] int32: patch i is the restore[i]-th of the kept ones followed by the hidden ones; the inverse of
-        the permutation whose first m entries were kept (its argsort).
+      x: [b m d], the tokens of the visible patches.
+      restore: [b n] int32: patch i is the restore[i]-th of the visible ones followed by the masked ones; the inverse (argsort) of the
+        permutation whose first m entries are visible.
       keys: unused.
 
     Returns:
@@ -81,21 +81,21 @@ class MaeDecoder(nnx.Module):
 class IJepaPredictor(nnx.Module):
   """A narrow transformer from the tokens of a context block to the features of a target block.
 
-  The context's tokens with their positions, then a mask token at each target position, run through blocks; what comes
-  out at the targets is mapped back to the backbone's width. Blocks of targets are predicted apart: one call each.
+  The context's tokens with their positions, then a mask token at each target position, run through blocks; the outputs at the targets are
+  projected to the backbone's width. Target blocks are predicted separately, with one call each.
 
   Args:
-    on: the backbone, whose grid the positions lie on.
-    width: of the predictor, narrower than the backbone.
+    on: the backbone, which determines the grid of positions.
+    width: width of the predictor, smaller than that of the backbone.
     depth: number of blocks.
-    heads: of their attention.
-    std: of kernels and the mask token.
+    heads: number of attention heads.
+    std: standard deviation of initial kernels and of the mask token.
     remat: recompute each block in the backward pass.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
   Raises:
-    ValueError: the backbone has no patches.
+    ValueError: if the backbone has no patches.
 
   Reference: Assran et al., CVPR 2023, arXiv:2301.08243, section 3 and appendix A.1 (384 wide; 6 deep for ViT-B, 12 for
     ViT-L). Kernels that write into the residual stream are divided by sqrt(2 l), as in the official code.
@@ -123,7 +123,7 @@ class IJepaPredictor(nnx.Module):
     self.proj = nnx.Linear(width, self.dim, **options)
 
   def __call__(self, x: Array, context: Array, target: Array, *, keys: Keys | None = None) -> Array:
-    """Predict target features.
+    """Predicts target features.
 
     Args:
       x: [b m d], tokens of the context.
@@ -145,12 +145,12 @@ class Pixels(nnx.Module):
   """One linear map from each token to the pixels of its patch.
 
   Args:
-    on: the backbone, which says of how many pixels a patch is.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    on: the backbone, which determines the number of pixels of a patch.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
   Raises:
-    ValueError: the backbone has no patches.
+    ValueError: if the backbone has no patches.
 
   Reference: Xie et al. (SimMIM), CVPR 2022, arXiv:2111.09886, section 3.3.
   """

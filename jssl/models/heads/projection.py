@@ -13,7 +13,7 @@ ACTIVATIONS = {**activations.ACTIVATIONS, 'elu': jax.nn.elu, 'tanh': jnp.tanh}
 
 
 class ProjectionMlp(nnx.Module):
-  """The projector or predictor of joint-embedding methods: (linear, norm, activation) a hidden width, then linear.
+  """The projector or predictor of joint-embedding methods: (linear, norm, activation) per hidden width, then linear.
 
   | method | options |
   |---|---|
@@ -30,16 +30,16 @@ class ProjectionMlp(nnx.Module):
   | GRACE, arXiv:2006.04131 | widths=(d, d), norm='none', act='elu' |
 
   Args:
-    on: width of the input, or the module that feeds it.
-    widths: of the layers; the last is `dim`.
-    norm: of hidden layers: 'batch', 'layer' or 'none'.
-    act: of hidden layers, one of `ACTIVATIONS`: 'relu', 'gelu', 'elu', 'tanh' and others.
-    bias: of hidden linear layers.
-    final_bias: of the last linear layer.
-    final_norm: end in batch normalisation without scale and shift, or in what else `normalization` names, with both.
+    on: input width, or the module that computes the input.
+    widths: widths of the layers; the last is `dim`.
+    norm: normalisation of hidden layers: 'batch', 'layer' or 'none'.
+    act: activation of hidden layers, one of `ACTIVATIONS`: 'relu', 'gelu', 'elu', 'tanh' and others.
+    bias: whether hidden linear layers have a bias.
+    final_bias: whether the last linear layer has a bias.
+    final_norm: end with batch normalisation without scale and shift, or with another kind of `normalization`, with both.
     final_act: activation of the output, as `act`; None for none.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
   Kernels are N(0, 1 / fan-in), truncated, as in the official code of SimCLR and BYOL.
   """
@@ -82,11 +82,11 @@ class Linear(nnx.Module):
   """One linear map.
 
   Args:
-    on: width of the input, or the module that feeds it.
-    dim: width of the output; None for that of the input.
-    bias: add one.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    on: input width, or the module that computes the input.
+    dim: output width; None for the input width.
+    bias: whether to add a bias.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
   """
 
   def __init__(self, on: int | nnx.Module, *, dim: int | None = None, bias: bool = True, dtype: str = 'float32', rngs: nnx.Rngs):

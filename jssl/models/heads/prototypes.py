@@ -1,4 +1,4 @@
-"""Learned prototypes, and the heads that end in them."""
+"""Learned prototypes, and heads based on them."""
 
 import jax
 from flax import nnx
@@ -10,15 +10,15 @@ from jssl.types import Array, Keys
 
 
 class Prototypes(nnx.Module):
-  """Cosine of each input with k learned prototypes: both are l2-normalised, inside the forward pass and in float32.
+  """Cosine of each input with k learned prototypes; both are l2-normalised in the forward pass, in float32.
 
-  SwAV's official code normalises the weights in place before each step instead; the gradient here is that one's
-  projection onto the sphere's tangent. DINO's is this parametrisation (weight normalisation with its gain fixed at 1).
+  SwAV's official code normalises the weights in place before each step instead; the gradient here is the projection of that gradient onto the
+  tangent space of the sphere. DINO uses this parametrisation (weight normalisation with the gain fixed at 1).
 
   Args:
-    on: width of the input, or the module that feeds it.
+    on: input width, or the module that computes the input.
     k: number of prototypes.
-    rngs: as nnx asks for.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Caron et al. (SwAV), NeurIPS 2020, arXiv:2006.09882, section 3.1; Salimans, Kingma,
     arXiv:1602.07868, Eq. 2.
@@ -34,22 +34,22 @@ class Prototypes(nnx.Module):
 
   @property
   def vectors(self) -> Array:
-    """[k d], one a prototype, as they are."""
+    """[k d], the unnormalised prototypes."""
     return self.kernel[...].T
 
 
 class DinoHead(nnx.Module):
-  """DINO's head: an MLP with GELU to a bottleneck, l2-normalised, against k weight-normalised prototypes of gain 1.
+  """DINO's head: an MLP with GELU to an l2-normalised bottleneck, followed by k weight-normalised prototypes with gain 1.
 
   Args:
-    on: width of the input, or the module that feeds it.
+    on: input width, or the module that computes the input.
     k: number of prototypes.
     hidden: width of the MLP's hidden layers.
     bottleneck: width before the prototypes.
-    layers: of the MLP.
-    norm: of hidden layers: 'none' or 'batch'.
-    dtype: to compute the MLP in; the prototypes are float32.
-    rngs: as nnx asks for.
+    layers: number of layers of the MLP.
+    norm: normalisation of hidden layers: 'none' or 'batch'.
+    dtype: compute type of the MLP; the prototypes are float32.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Caron et al., ICCV 2021, arXiv:2104.14294, section 3.1 and appendix C. Kernels of the MLP N(0, 0.02^2).
   """
@@ -76,7 +76,7 @@ class DinoHead(nnx.Module):
     self.dim, self.hidden = k, layers - 1
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
-    """[... d] -> [... k] logits, in [-1, 1]; the temperature is the objective's."""
+    """[... d] -> [... k] logits, in [-1, 1]; the temperature is applied by the objective."""
     for i in range(1, self.hidden + 1):
       x = jax.nn.gelu(getattr(self, f'norm{i}')(getattr(self, f'linear{i}')(x)), approximate=False)
     return self.prototypes(self.linear(x))

@@ -13,15 +13,15 @@ from jssl.types import Array, Keys
 class Scale(nnx.Module):
   """x exp(s) + bias for learned scalars: the inverse temperature of a similarity.
 
-  exp(s) is capped at `max`; at the cap, only gradients that lead back down reach s, so it neither escapes nor sticks.
-  CLIP: init 1/0.07, max 100. SigLIP: init 10, bias -10.
+  exp(s) is clipped at `max`; at the limit, only gradients that decrease s are passed on, so it neither diverges nor gets stuck. CLIP: init
+  1/0.07, max 100. SigLIP: init 10, bias -10.
 
   Args:
-    on: width of the input, or the module that feeds it; it is handed on as `dim`.
-    init: exp(s) at the start.
-    max: its cap.
-    bias: where the bias starts; None for none.
-    rngs: not needed.
+    on: width of the input, or the module that feeds it; also the attribute `dim`.
+    init: initial exp(s).
+    max: upper limit of exp(s).
+    bias: initial bias; None for no bias.
+    rngs: unused.
 
   Reference: Radford et al. (CLIP), ICML 2021, arXiv:2103.00020, section 2.5; Zhai et al. (SigLIP), ICCV 2023,
     arXiv:2303.15343, Algorithm 1.
@@ -37,7 +37,7 @@ class Scale(nnx.Module):
     self.dim, self.max = width_of(on), max
 
   def __call__(self, x: Array | float = 1.0, *, keys: Keys | None = None) -> Array:
-    """[...] -> [...], float32; without input the scale itself."""
+    """[...] -> [...], float32; without input returns the scale itself."""
     x = jnp.asarray(x, jnp.float32) * jnp.exp(_capped(self.log_scale[...], math.log(self.max)))
     return x if self.bias is None else x + self.bias[...]
 

@@ -1,4 +1,4 @@
-"""What heads ask of the network that they stand on."""
+"""Properties of the input network of a head."""
 
 import math
 
@@ -8,10 +8,10 @@ from jssl.ops.patches import patch_sides
 
 
 def width_of(on: int | nnx.Module) -> int:
-  """The width of what a head stands on.
+  """The input width of a head.
 
   Raises:
-    ValueError: neither a width nor a module with one.
+    ValueError: if `on` is neither a width nor a module with one.
   """
   width = getattr(on, 'dim', on)
   if not isinstance(width, int):
@@ -20,10 +20,10 @@ def width_of(on: int | nnx.Module) -> int:
 
 
 def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, ...], int]:
-  """The grid of a backbone's patches, and the numbers in a patch.
+  """The patch grid of a backbone, and the number of values per patch.
 
   Raises:
-    ValueError: it has none.
+    ValueError: if it has no patches.
   """
   if not getattr(on, 'patch', None):
     raise ValueError(f'{name} stands on a backbone with patches (a ViT), and was given {type(on).__name__}')
@@ -31,5 +31,5 @@ def patches_of(on: nnx.Module, name: str) -> tuple[tuple[int, ...], int]:
 
 
 def temperature_of(on: nnx.Module) -> float:
-  """That of a backbone's sine-cosine positions, so that those of its heads agree with them."""
+  """The temperature of a backbone's sine-cosine positions, so that its heads use the same positions."""
   return getattr(on, 'temperature', 10_000.0)

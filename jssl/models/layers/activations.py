@@ -1,4 +1,4 @@
-"""Activations by the names that configs give them."""
+"""Activations by their names in configs."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ def activation(name: str):
   """One of `ACTIVATIONS`.
 
   Raises:
-    ValueError: there is no such name.
+    ValueError: for an unknown name.
   """
   if name not in ACTIVATIONS:
     raise ValueError(f'unknown activation {name!r}: choose one of {list(ACTIVATIONS)}')

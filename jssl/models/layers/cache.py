@@ -1,4 +1,4 @@
-"""Keys and values of the tokens so far, so that each token of a growing sequence is computed once."""
+"""Key-value cache for incremental decoding."""
 
 from typing import NamedTuple
 
@@ -20,36 +20,36 @@ ROWS = jax.lax.ScatterDimensionNumbers(
 
 
 class Cache(NamedTuple):
-  """Keys and values of stacked blocks, zeros where nothing has been written. The examples are axis 1, also where beams are reordered."""
+  """Keys and values of stacked blocks, with zeros where nothing is written. Examples are axis 1, also when beams are reordered."""
 
   k: Array  # [l b m g d]
   v: Array
 
 
 def empty(blocks: nnx.Module, batch: int, length: int, dtype: str) -> Cache:
-  """A cache without tokens, of 2 l b m g d numbers.
+  """An empty cache, of 2 l b m g d numbers.
 
   Args:
     blocks: from `stacked`, with an `attention`.
     batch: b.
-    length: m, how many tokens of an example it can hold.
-    dtype: that the blocks compute in.
+    length: m, maximal number of tokens per example.
+    dtype: compute type of the blocks.
   """
   depth, heads = len(blocks.attention.proj.kernel[...]), blocks.attention
-  # Two arrays, not one twice: both may be donated.
+  # Two separate arrays, since both may be donated.
   return Cache(*(jnp.zeros((depth, batch, length, heads.kv_heads, heads.head), dtype) for _ in range(2)))
 
 
 def places_of(place: int | Array, count: int) -> Array:
-  """Places of `count` tokens from `place` on, [] -> [1 t], or [b] -> [b t]."""
+  """Positions of `count` tokens from `place` on, [] -> [1 t], or [b] -> [b t]."""
   return jnp.reshape(place, (-1, 1)) + jnp.arange(count)
 
 
 def visible(places: Array, length: int, window: int | None = None) -> Array:
-  """What tokens at some places may attend to: what stands there or before, and with a window only the last `window` of that.
+  """The attention mask of tokens at some positions: each attends to positions up to its own, with a window only to the last `window` of these.
 
   Args:
-    places: [b t], or [1 t] where they are the same in all examples.
+    places: [b t], or [1 t] if they are the same in all examples.
     length: m.
     window: as in `Llama`.
 
@@ -61,7 +61,7 @@ def visible(places: Array, length: int, window: int | None = None) -> Array:
 
 
 def written(cache: Cache, k: Array, v: Array, *, layer: Array, places: Array) -> Cache:
-  """The cache with keys and values [b t g d] of one layer at consecutive places, [b t] or [1 t], which lie within it."""
+  """The cache with keys and values [b t g d] of one layer written at consecutive positions, [b t] or [1 t], within its length."""
 
   def write(held, new):
     new = new.astype(held.dtype)

@@ -1,4 +1,4 @@
-"""Dropout with one key an example, stochastic depth, and mask tokens."""
+"""Dropout with one key per example, stochastic depth, and masking."""
 
 import jax
 import jax.numpy as jnp
@@ -7,15 +7,15 @@ from jssl.types import Array, Keys
 
 
 def dropout(x: Array, keys: Keys | None, rate: float) -> Array:
-  """Zero entries with probability `rate` and scale up the rest; each example draws from its own key.
+  """Zeroes entries with probability `rate` and scales up the rest; each example uses its own key.
 
   Args:
     x: [b ...].
-    keys: [b] typed keys, or None for evaluation, when nothing is dropped.
+    keys: [b] typed keys, or None for evaluation, without dropout.
     rate: in [0, 1).
 
   Returns:
-    [b ...], of the same mean as `x`.
+    [b ...], with the same mean as `x`.
 
   Reference: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 2014, section 4.
   """
@@ -26,12 +26,12 @@ def dropout(x: Array, keys: Keys | None, rate: float) -> Array:
 
 
 def drop_path(x: Array, keys: Keys | None, rate: float | Array) -> Array:
-  """Zero whole examples of a residual branch with probability `rate` and scale up the rest (stochastic depth).
+  """Zeroes whole examples of a residual branch with probability `rate` and scales up the rest (stochastic depth).
 
   Args:
-    x: [b ...], what a branch adds to its residual stream.
+    x: [b ...], the output of a residual branch.
     keys: [b] typed keys, or None for evaluation.
-    rate: in [0, 1), a number or a scalar array: blocks that are scanned over have one rate each.
+    rate: in [0, 1), a number or a scalar array: scanned blocks have separate rates.
 
   Returns:
     [b ...].
@@ -45,14 +45,13 @@ def drop_path(x: Array, keys: Keys | None, rate: float | Array) -> Array:
 
 
 def hide(x: Array, mask: Array | None, grid: tuple[int, int]) -> Array:
-  """Paint the hidden cells of a grid with zeros, the mean colour of a standardised image.
+  """Sets the masked cells of a grid to zero, the mean colour of a standardised image.
 
-  A convolution needs its neighbours to exist, so what a transformer replaces by a learned token is here blanked at
-  the input.
+  Convolutions need complete inputs, so cells that a transformer would replace by a learned token are blanked at the input.
 
   Args:
     x: [b h w c].
-    mask: [b n] bool, True = hidden, over the cells of `grid` in raster order; None hides nothing.
+    mask: [b n] bool, True = masked, over the cells of `grid` in raster order; None for no mask.
     grid: (rows, columns).
 
   Returns:

@@ -8,7 +8,7 @@ from flax import nnx
 def kernel_init(std: float) -> Callable:
   """N(0, std^2) (BEiT, DINO, I-JEPA at 0.02), or Xavier's uniform for 0 (MAE, MoCo v3).
 
-  Official code says truncated normal, but truncates at +-2 in absolute terms, a hundred standard deviations away.
+  Official codes use a truncated normal distribution, but truncate at the absolute values +-2, a hundred standard deviations away.
 
   Reference: Glorot, Bengio, AISTATS 2010, Eq. 16.
   """

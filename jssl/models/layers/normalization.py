@@ -1,4 +1,4 @@
-"""Normalisations, with the variance in two passes."""
+"""Normalisation layers, with a two-pass variance."""
 
 import math
 from functools import partial
@@ -8,16 +8,16 @@ from flax import nnx
 
 from jssl.types import Array
 
-# The variance in two passes: E[x^2] - E[x]^2 in float32 loses its digits where the mean is large against the deviation.
+# The two-pass variance: E[x^2] - E[x]^2 in float32 loses precision if the mean is large relative to the deviation.
 LayerNorm = partial(nnx.LayerNorm, use_fast_variance=False)
 GroupNorm = partial(nnx.GroupNorm, use_fast_variance=False)
 BatchNorm = partial(nnx.BatchNorm, use_fast_variance=False)
-# Zhang, Sennrich, NeurIPS 2019, arXiv:1910.07467, Eq. 4: of the second moment about 0.
+# Zhang, Sennrich, NeurIPS 2019, arXiv:1910.07467, Eq. 4: normalises by the second moment about 0.
 RMSNorm = partial(nnx.RMSNorm, use_fast_variance=False)
 
 
 class Identity(nnx.Module):
-  """Gives back what it is given."""
+  """Returns its input."""
 
   def __call__(self, x: Array) -> Array:
     return x
@@ -27,16 +27,16 @@ def normalization(kind: str, width: int, *, zero: bool = False, affine: bool = T
   """A normalisation by name.
 
   Args:
-    kind: 'batch' (statistics of the global batch; running ones move by a tenth a step), 'group' (32 groups, or as many
-      as divide the width), 'layer', 'none'.
-    width: channels.
-    zero: start with scale 0, so that a residual branch begins as nothing.
+    kind: 'batch' (statistics of the global batch; running statistics with momentum 0.9), 'group' (32 groups, or the largest number that divides
+      the width), 'layer', 'none'.
+    width: number of channels.
+    zero: initialise the scale with 0, so that a residual branch is initially 0.
     affine: learn a scale and a shift.
-    dtype: of the output; statistics are always float32.
-    rngs: as nnx asks for.
+    dtype: output type; statistics are always float32.
+    rngs: random key streams, as in Flax NNX.
 
   Raises:
-    ValueError: an unknown kind.
+    ValueError: for an unknown kind.
 
   Reference: Ioffe, Szegedy, arXiv:1502.03167; Wu, He, arXiv:1803.08494; Ba, Kiros, Hinton, arXiv:1607.06450; zero
     scale: Goyal et al., arXiv:1706.02677, section 5.1.

@@ -1,4 +1,4 @@
-"""Positions on a grid: sine-cosine tables, angles of rotary positions, and bicubic resizing of tables to another grid of two axes."""
+"""Positions on a grid: sine-cosine tables, rotary angles, and bicubic resizing of position tables for two-dimensional grids."""
 
 import math
 
@@ -9,23 +9,22 @@ from jssl.types import Array
 
 
 def sincos(grid: tuple[int, ...], dim: int, temperature: float = 10_000.0) -> np.ndarray:
-  """Fixed sine-cosine positions on a grid.
+  """Fixed sine-cosine position embeddings on a grid.
 
-  For a coordinate p on a grid of a axes, (sin(p w_i), cos(p w_i)) with w_i = temperature^(-2 a i / d), i < d / 2a. On two
-  axes the first half of the features encodes the column, the second half the row, as the official code of MAE and I-JEPA
-  has it.
+  For a coordinate p on a grid of a axes, (sin(p w_i), cos(p w_i)) with w_i = temperature^(-2 a i / d), i < d / 2a. On two axes the first half
+  of the features encodes the column, the second half the row, as in the official code of MAE and I-JEPA.
 
   Args:
     grid: (rows, columns), or any number of axes.
     dim: d, a multiple of twice the number of axes.
-    temperature: 2 pi of it is the longest wavelength. At 10,000 most features are the same all over a small grid, and
-      attention takes long to tell its places apart: there, take the side of the grid.
+    temperature: the longest wavelength is 2 pi times this. With 10,000, most features are nearly constant over a small grid, and attention is
+      slow to learn to distinguish positions; use the side of the grid there.
 
   Returns:
     [n d], float32, in raster order.
 
   Raises:
-    ValueError: d is no such multiple.
+    ValueError: if d is not such a multiple.
 
   Reference: Chen, Xie, He (MoCo v3), ICCV 2021, arXiv:2104.02057, appendix A.1; He et al. (MAE), arXiv:2111.06377, A.1.
   """
@@ -39,7 +38,7 @@ def sincos(grid: tuple[int, ...], dim: int, temperature: float = 10_000.0) -> np
 
 
 def rotary(grid: tuple[int, int], dim: int, temperature: float = 100.0) -> np.ndarray:
-  """Angles by which queries and keys of the patches of a grid are turned, whatever its size: the whole image is one square.
+  """Rotary angles for queries and keys of the patches of a grid, relative to the image size: coordinates cover one square for every grid.
 
   2 pi p w_i with w_i = temperature^(-4 i / d), i < d / 4, and p in (-1, 1) the centre of the patch, first that of its row, then of its
   column.
@@ -47,13 +46,13 @@ def rotary(grid: tuple[int, int], dim: int, temperature: float = 100.0) -> np.nd
   Args:
     grid: (rows, columns).
     dim: d, the width of a head, a multiple of 4.
-    temperature: wavelengths reach from half the image to half of `temperature` images.
+    temperature: wavelengths range from half the image to half of `temperature` images.
 
   Returns:
-    [n d/2], float32, in raster order, as `rotary.turned` takes them.
+    [n d/2], float32, in raster order, as needed by `rotary.turned`.
 
   Raises:
-    ValueError: d is no such multiple.
+    ValueError: if d is not such a multiple.
 
   Reference: Simeoni et al. (DINOv3), arXiv:2508.10104, section 3.2, and the official code.
   """
@@ -65,20 +64,20 @@ def rotary(grid: tuple[int, int], dim: int, temperature: float = 100.0) -> np.nd
 
 
 def resize(table: Array, old: tuple[int, int], new: tuple[int, int], *, antialias: bool = False) -> Array:
-  """Positions for another grid by bicubic interpolation.
+  """Resizes a position table to another grid by bicubic interpolation.
 
-  The same as `torch.nn.functional.interpolate(mode='bicubic', align_corners=False)`: pixel centres at half-integers,
-  the cubic of Keys with a = -0.75, borders repeated, no smoothing when shrinking. With its `antialias`: a = -0.5, the cubic
-  as wide as the places of the smaller grid, what lies beyond the borders left out.
+  Equals `torch.nn.functional.interpolate(mode='bicubic', align_corners=False)`: pixel centres at half-integers, the cubic of Keys with a =
+  -0.75, borders repeated, no smoothing when shrinking. With its `antialias`: a = -0.5, a cubic as wide as the cells of the smaller grid,
+  without samples beyond the borders.
 
   Args:
     table: [rows*columns d] for the grid `old`.
     old: (rows, columns) of the table.
-    new: (rows, columns) wanted.
-    antialias: as torch takes it.
+    new: (rows, columns) of the result.
+    antialias: as in torch.
 
   Returns:
-    [rows*columns d] for the grid `new`; the table itself where both agree.
+    [rows*columns d] for the grid `new`; the table itself if both are equal.
 
   Reference: Keys, IEEE TASSP 1981, doi:10.1109/TASSP.1981.1163711, Eq. 15.
   """

@@ -1,4 +1,4 @@
-"""Rotary positions: queries and keys are turned by an angle that grows with their place."""
+"""Rotary position embeddings: queries and keys are rotated by angles proportional to their position."""
 
 import math
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from jssl.types import Array
 
 
 def angles(places: Array, dim: int, theta: float = 10_000.0, scaling: Mapping[str, Any] | None = None) -> Array:
-  """p theta^(-2i/d), the angle by which the i-th pair of features of a token at place p is turned.
+  """p theta^(-2i/d), the rotation angle of the i-th pair of features of a token at position p.
 
   Args:
-    places: [...] of the tokens, integers.
+    places: [...], integer positions of the tokens.
     dim: d, the width of a head.
-    theta: 2 pi of it is the longest wavelength.
-    scaling: as in `stretch`, for more places than a network was first trained on; None for none.
+    theta: the longest wavelength is 2 pi times this.
+    scaling: as in `stretch`, for longer sequences than in the original training; None for no scaling.
 
   Returns:
     [... d/2], float32.
@@ -28,17 +28,17 @@ def angles(places: Array, dim: int, theta: float = 10_000.0, scaling: Mapping[st
 
 
 def stretch(wavelengths: Array, scaling: Mapping[str, Any]) -> Array:
-  """Longer wavelengths, by which a network takes longer texts than those that it was first trained on.
+  """Scales wavelengths, so that a network can process longer texts than in its original training.
 
-  'linear' multiplies all of them by `factor`. 'llama3' leaves those that go more than `high_freq_factor` times into
-  `original_max_position_embeddings`, multiplies those that go less than `low_freq_factor` times into it, and interpolates frequencies between.
+  'linear' multiplies all of them by `factor`. 'llama3' keeps those that fit more than `high_freq_factor` times into
+  `original_max_position_embeddings`, multiplies those that fit less than `low_freq_factor` times, and interpolates the frequencies between.
 
   Args:
-    wavelengths: over 2 pi, in tokens.
-    scaling: `type` and the numbers above, by the names of transformers.
+    wavelengths: wavelengths divided by 2 pi, in tokens.
+    scaling: `type` and the numbers above, with the names of transformers.
 
   Raises:
-    ValueError: another type.
+    ValueError: for another type.
 
   Reference: Chen, Wong, Chen, Tian 2023, arXiv:2306.15595, section 2.3 ('linear'); 'llama3' is that of the official code of Llama 3.1
     (models/llama3/reference_impl/model.py, apply_scaling).
@@ -53,7 +53,7 @@ def stretch(wavelengths: Array, scaling: Mapping[str, Any]) -> Array:
 
 
 def turned(x: Array, angles: Array) -> Array:
-  """Turns each pair (x_i, x_(i + d/2)) of features, i < d/2, by an angle; what the angles do not reach stays.
+  """Rotates each pair (x_i, x_(i + d/2)) of features, i < d/2, by an angle; features beyond 2 e are unchanged.
 
   Pairs are those of Llama's code in transformers, a permutation of the pairs (x_2i, x_(2i+1)) of the paper.
 

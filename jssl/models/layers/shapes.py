@@ -8,7 +8,7 @@ from jssl.types import Array
 
 
 def shape_of(on: Sequence[int] | jax.ShapeDtypeStruct) -> tuple[int, ...]:
-  """The shape of one example, from a shape or anything that has one."""
+  """The shape of one example, from a shape or an object with a shape."""
   return tuple(getattr(on, 'shape', on))
 
 
@@ -16,7 +16,7 @@ def image_shape(on: Sequence[int] | jax.ShapeDtypeStruct) -> tuple[int, int, int
   """The shape (h, w, c) of one image.
 
   Raises:
-    ValueError: not three axes.
+    ValueError: if there are not three axes.
   """
   shape = shape_of(on)
   if len(shape) != 3:
@@ -25,10 +25,10 @@ def image_shape(on: Sequence[int] | jax.ShapeDtypeStruct) -> tuple[int, int, int
 
 
 def whole(keep: Array | None, name: str) -> None:
-  """Refuse `keep` for a network that cannot leave tokens out.
+  """Raises an error for `keep` in a network that cannot drop tokens.
 
   Raises:
-    ValueError: `keep` is given.
+    ValueError: if `keep` is given.
   """
   if keep is not None:
     raise ValueError(f'{name} cannot encode a subset of its tokens: use `mask` to hide them, or a ViT for `keep`')

@@ -1,4 +1,4 @@
-"""The level of noise as a vector."""
+"""Embedding of the noise level."""
 
 import math
 
@@ -10,12 +10,12 @@ from jssl.types import Array
 
 
 class TimeEmbedding(nnx.Module):
-  """Sines and cosines of 1000 t, through linear, SiLU, linear.
+  """Sines and cosines of 1000 t, followed by linear, SiLU, linear.
 
   Args:
-    dim: of the result.
-    frequencies: number of sines, from 1 down to 1/10000.
-    rngs: as nnx asks for.
+    dim: output width.
+    frequencies: number of frequencies, from 1 down to 1/10000.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Ho, Jain, Abbeel, NeurIPS 2020, arXiv:2006.11239, appendix B; Peebles, Xie, ICCV 2023, arXiv:2212.09748.
   """

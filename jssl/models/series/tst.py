@@ -13,7 +13,7 @@ from jssl.types import Array, Features, Keys, fold
 
 
 class BatchNormBlock(nnx.Module):
-  """norm(x + attention(x)), then norm(x + mlp(x)), normalised over batch and time."""
+  """norm(x + attention(x)), then norm(x + mlp(x)), with batch normalisation over batch and time."""
 
   def __init__(self, on: int, *, heads: int, ratio: float, dropout: float, rngs: nnx.Rngs):
     self.attention = Attention(on, heads=heads, dropout=dropout, std=0.0, rngs=rngs)
@@ -28,18 +28,18 @@ class BatchNormBlock(nnx.Module):
 
 
 class TST(nnx.Module):
-  """Time steps through post-norm blocks with batch norm; pooled is the mean over real steps.
+  """A post-norm transformer with batch norm over time steps; pooled is the mean over steps without padding.
 
-  Steps that are zero in all variables are padding: nothing attends to them.
+  Steps that are zero in all variables are padding and are not attended to.
 
   Args:
     on: (t, c) of one series, or its ShapeDtypeStruct.
     width: d.
     depth: number of blocks.
-    heads: of the attention.
+    heads: number of attention heads.
     ratio: width of a block's hidden layer over d.
-    dropout: rate in the blocks, of attention probabilities too.
-    rngs: as nnx asks for.
+    dropout: dropout rate in the blocks, including attention probabilities.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Zerveas, Jayaraman, Patel, Bhamidipaty, Eickhoff, KDD 2021, arXiv:2010.02803, sections 3.1 and 3.2. The paper
     classifies by the concatenation of all steps.

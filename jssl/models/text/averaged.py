@@ -1,4 +1,4 @@
-"""A BERT that is read at every depth at once."""
+"""A BERT whose features average all layers."""
 
 from jssl.models.text.bert import Bert
 from jssl.ops.pooling import masked_mean
@@ -6,14 +6,14 @@ from jssl.types import Array, Features, Keys
 
 
 class AveragedBert(Bert):
-  """A `Bert` whose pooled features are the mean of its tokens' states over all layers, the embedding among them.
+  """A `Bert` whose pooled features are the mean of its tokens' states over all layers, including the embedding.
 
   pooled = 1/(L+1) sum_l mean_i h_l[i]
 
-  What tells hidden tokens lies in the last block; what there is in a sequence, in those before it.
+  The last block specialises in the prediction of masked tokens; earlier blocks represent the contents of a sequence.
 
   Args:
-    as in `Bert`; `pool` is not read.
+    as in `Bert`; `pool` is ignored.
 
   Reference: Peters et al. (ELMo), NAACL 2018, arXiv:1802.05365, section 3.2, with equal weights.
   """

@@ -1,4 +1,4 @@
-"""A BERT that reads a text together with vectors of the corpus that the text is from."""
+"""A BERT that reads a text together with vectors of its corpus."""
 
 import jax
 import jax.numpy as jnp
@@ -10,18 +10,18 @@ from jssl.types import Array, Features, Keys, fold
 
 
 class ContextualBert(Bert):
-  """A `Bert` over [m_1, ..., m_J, E(x_1), ..., E(x_T)], where m are the vectors of J documents, in no order.
+  """A `Bert` over [m_1, ..., m_J, E(x_1), ..., E(x_T)], where m are the vectors of J documents, without order.
 
-  pooled = mean_t H_t over the tokens of the text. The vectors have no position; in training each gives way to a learned one with a
-  small probability, which also stands in where there is no context at all.
+  pooled = mean_t H_t over the tokens of the text. The vectors have no position embedding. In training, each is replaced by a learned vector
+  with a small probability; this vector also replaces a missing context.
 
   Args:
-    on, vocabulary, pad, rngs: as in `Bert`, as are further options; `pool` is not read.
-    contexts: J, how many vectors the learned one stands in for.
-    null: probability that it takes the place of a vector.
+    on, vocabulary, pad, rngs: as in `Bert`, as are further options; `pool` is ignored.
+    contexts: J, number of vectors of a missing context.
+    null: probability that a vector is replaced by the learned one.
 
-  Reference: Morris, Rush, ICLR 2025, arXiv:2410.02525, section 4.2. The official code adds eight learned tokens between context and
-    text and a residual head behind the mean, of which the paper says nothing; they are not here.
+  Reference: Morris, Rush, ICLR 2025, arXiv:2410.02525, section 4.2. The official code adds eight learned tokens between context and text, and a
+    residual head after the mean, which are not in the paper, and are omitted here.
   """
 
   def __init__(self, on, *, contexts: int, vocabulary: int, null: float = 0.005, pad: int | None = 0, rngs: nnx.Rngs, **bert):
@@ -30,7 +30,7 @@ class ContextualBert(Bert):
     self.null = nnx.Param(nnx.initializers.normal(0.01)(rngs.params(), (self.dim,)))
 
   def __call__(self, x: Array, *, context: Array | None = None, keys: Keys | None = None) -> Features:
-    """Encode token ids.
+    """Encodes token ids.
 
     Args:
       x: [b n] int.
@@ -38,7 +38,7 @@ class ContextualBert(Bert):
       keys: [b], or None for evaluation.
 
     Returns:
-      tokens [b n d], pooled [b d] and layers [l+1 b n d], without the context's places.
+      tokens [b n d], pooled [b d] and layers [l+1 b n d], without the positions of the context.
     """
     null = self.null[...]
     context = jnp.broadcast_to(null, (self.contexts, self.dim)) if context is None else context

@@ -9,19 +9,19 @@ from jssl.types import Array, Features, Keys
 
 
 class Dan(nnx.Module):
-  """The mean of the vectors of words and of pairs of neighbouring words, through a feed-forward network.
+  """A feed-forward network on the mean of the vectors of words and of word bigrams.
 
-  Pairs share a table of their own by a hash of their two ids.
+  Bigrams have a separate table, indexed by a hash of their two ids.
 
   Args:
-    on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; others are taken too.
+    on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; other lengths are accepted too.
     vocabulary: number of ids.
-    buckets: number of vectors that pairs share; 0 leaves pairs out.
-    width: of the vectors.
-    widths: of the feed-forward network's layers; the last is `dim`.
-    std: of the vectors at the start.
+    buckets: size of the bigram table; 0 for no bigrams.
+    width: width of the vectors.
+    widths: widths of the feed-forward layers; the last is `dim`.
+    std: standard deviation of initial vectors.
     pad: the id of padding.
-    rngs: as nnx asks for.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Iyyer et al., ACL 2015, doi:10.3115/v1/P15-1162; pairs: Cer et al. 2018, arXiv:1803.11175, section 2.3.
   """
@@ -57,12 +57,12 @@ class Dan(nnx.Module):
     return Features(pooled[:, None], pooled)
 
   def attended(self, x: Array) -> Array:
-    """[b n] ids -> [b n] bool, which are no padding."""
+    """[b n] ids -> [b n] bool, True where not padding."""
     return x != self.pad
 
 
 def hashed(a: Array, b: Array, buckets: int) -> Array:
-  """A number below `buckets` for each pair of numbers, by FNV-1a over the two in 32 bits."""
+  """A number below `buckets` for each pair of integers, by 32-bit FNV-1a."""
   h = jnp.uint32(2166136261)
   for x in (a, b):
     h = (h ^ x.astype(jnp.uint32)) * jnp.uint32(16777619)

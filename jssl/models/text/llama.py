@@ -1,4 +1,4 @@
-"""Causal language models of the Llama kind: RMS norms, rotary positions, gated feed-forward layers, shared keys and values."""
+"""Causal language models of the Llama family: RMS norms, rotary positions, gated feed-forward layers, grouped-query attention."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -26,8 +26,8 @@ class LlamaBlock(nnx.Module):
     heads, kv_heads, head: as in `Attention`.
     hidden: width of the hidden layer.
     qkv_bias, proj_bias, mlp_bias, qk_norm, dropout, epsilon: as in `Llama`.
-    std: of the kernels, as in `layers.kernel_init`.
-    dtype: to compute in.
+    std: standard deviation of initial kernels, as in `layers.kernel_init`.
+    dtype: compute type.
 
   Reference: Touvron et al. 2023, arXiv:2302.13971, section 2.2.
   """
@@ -70,49 +70,49 @@ class LlamaBlock(nnx.Module):
     self.dropout = dropout
 
   def __call__(self, x: Array, *, mask: Array | None = None, rotary: Array, keys: Keys | None = None, rate: None = None) -> Array:
-    """[b n d] -> [b n d]; mask and rotary as in `Attention`, `rate` of stochastic depth is None: there is none."""
+    """[b n d] -> [b n d]; mask and rotary as in `Attention`; `rate` is None, since there is no stochastic depth."""
     key = (lambda i: None) if keys is None else partial(fold, keys)
     x = x + dropout(self.attention(self.norm1(x), mask=mask, rotary=rotary, keys=key(0)), key(1), self.dropout)
     return x + dropout(self.mlp(self.norm2(x), keys=key(2)), key(3), self.dropout)
 
   def decode(self, x: Array, cache: Cache, **given: Array | None) -> tuple[Array, Cache]:
-    """Further tokens [b t d] -> [b t d], and the cache with them; as in `Attention.decode`."""
+    """Decodes further tokens [b t d] -> [b t d]. Also returns the updated cache; as in `Attention.decode`."""
     y, cache = self.attention.decode(self.norm1(x), cache, **given)
     x = x + y
     return x + self.mlp(self.norm2(x)), cache
 
 
 class Llama(nnx.Module):
-  """A causal language model of the Llama kind, which Mistral and Qwen are too; pooled is the last token that is no padding.
+  """A causal language model of the Llama family, which includes Mistral and Qwen; pooled is the last token without padding.
 
   Args:
-    on: (n,) of one example's ids, or its ShapeDtypeStruct; shorter sequences are taken too.
+    on: (n,) of one example's ids, or its ShapeDtypeStruct; shorter sequences are accepted too.
     vocabulary: v, number of ids.
     width: d.
     depth: number of blocks.
-    heads: of the attention.
-    kv_heads: number of heads of keys and values, which divides `heads`; None for as many.
-    head: width of a head, which is even; None for d over `heads`.
+    heads: number of attention heads.
+    kv_heads: number of key-value heads, which divides `heads`; None for `heads`.
+    head: width of a head, which must be even; None for d / `heads`.
     hidden: width of the blocks' hidden layers; None for 8 d / 3.
-    length: number of tokens that it is meant for; None for n.
+    length: maximal intended number of tokens; None for n.
     qkv_bias, proj_bias, mlp_bias: whether queries, keys and values, the output of the attention, and the feed-forward layer have biases.
-    qk_norm: normalise queries and keys in each head, before they are turned.
-    theta, scaling: of the rotary positions, as in `rotary.angles`.
-    window: to how many tokens each attends, itself and those before it; None for all.
-    dropout: rate, of the embedding and in the blocks, of attention probabilities too.
-    pad: the id of padding; None where every id is a token, and `mask` tells padding from tokens.
-    tied: logits are inner products with the table of embeddings; False for a table of their own, None for no logits.
-    epsilon: of the normalisations.
-    std: of kernels and tables.
+    qk_norm: normalise queries and keys in each head, before the rotation.
+    theta, scaling: for the rotary positions, as in `rotary.angles`.
+    window: number of tokens that each token attends to, including itself; None for all previous ones.
+    dropout: dropout rate after the embedding and in the blocks, including attention probabilities.
+    pad: the id of padding; None if every id is a token, and `mask` marks padding.
+    tied: logits are inner products with the table of embeddings; False for a separate table, None for no logits.
+    epsilon: epsilon of the normalisations.
+    std: standard deviation of initial kernels and tables.
     remat: recompute each block in the backward pass.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
-  Attributes: `dim` = d, and what was given.
+  Attributes: `dim` = d, and the arguments.
 
   Raises:
-    ValueError: `on` is no sequence of ids or longer than `length`, heads do not divide what they have to, the width of a head is odd,
-      unknown scaling.
+    ValueError: if `on` is not a sequence of ids or is longer than `length`, the numbers of heads are not divisors, the width of a head is odd,
+      or scaling is unknown.
 
   Reference: Touvron et al. (Llama) 2023, arXiv:2302.13971, section 2.2; shared keys and values: Touvron et al. (Llama 2) 2023,
     arXiv:2307.09288, section 2.2; window: Jiang et al. (Mistral 7B) 2023, arXiv:2310.06825, section 2; biases: Yang et al. (Qwen2) 2024,
@@ -178,7 +178,7 @@ class Llama(nnx.Module):
     self.norm = RMSNorm(width, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, ids: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Features:
-    """Encode sequences.
+    """Encodes sequences.
 
     Args:
       ids: [b n] int32.
@@ -190,7 +190,7 @@ class Llama(nnx.Module):
     """
     real = self.attended(ids) if mask is None else mask
     places = jnp.arange(ids.shape[1])
-    # Where a window hides nothing the blocks, which look backwards, need no mask [b n n].
+    # If the window covers all tokens, the causal blocks need no mask [b n n].
     seen = real if self.window is None or self.window >= len(places) else real[:, None] & visible(places[None], len(places), self.window)
     x = look_up(self.table[...], ids).astype(self.dtype)
     x = dropout(x, None if keys is None else fold(keys, 0), self.dropout)
@@ -200,11 +200,11 @@ class Llama(nnx.Module):
     return Features(y, last(y, real), jnp.concatenate([x[None], layers]))
 
   def start(self, batch: int, length: int) -> Cache:
-    """A cache for `decode`, of `length` tokens an example."""
+    """A cache for `decode`, of `length` tokens per example."""
     return empty(self.blocks, batch, length, self.dtype)
 
   def decode(self, ids: Array, cache: Cache, place: int | Array, *, mask: Array | None = None) -> tuple[Features, Cache]:
-    """Encode further tokens of sequences, each of which attends to those before it; as `CausalLm.decode`."""
+    """Encodes further tokens of sequences; each attends to the previous ones; as in `CausalLm.decode`."""
     places = places_of(place, ids.shape[1])
     x = look_up(self.table[...], ids).astype(self.dtype)
     given = dict(places=places, mask=visible(places, cache.k.shape[2], self.window), rotary=self.rotary(places))
@@ -213,18 +213,18 @@ class Llama(nnx.Module):
     return Features(y, last(y, self.attended(ids) if mask is None else mask), jnp.concatenate([x[None], layers])), cache
 
   def rotary(self, places: Array) -> Array:
-    """Angles [... d/2] of tokens at places [...]."""
+    """Rotary angles [... d/2] of tokens at positions [...]."""
     return angles(places, self.blocks.attention.head, self.theta, dict(self.scaling) if self.scaling else None)
 
   def attended(self, ids: Array) -> Array:
-    """[b n] ids -> [b n] bool, which are no padding."""
+    """[b n] ids -> [b n] bool, True where not padding."""
     return jnp.ones(ids.shape, bool) if self.pad is None else ids != self.pad
 
   def logits(self, tokens: Array) -> Array:
-    """[... n d] tokens to [... n v] float32: those at place i tell the token at i + 1.
+    """[... n d] tokens to [... n v] float32: those at position i predict the token at i + 1.
 
     Raises:
-      ValueError: there is no table to read them off.
+      ValueError: if there is no output table.
     """
     if self.tied is None:
       raise ValueError('this Llama has no table of logits, since its folder holds none: give tied, or a folder that has lm_head.weight')

@@ -1,4 +1,4 @@
-"""A bidirectional transformer that fills the gaps of a text about an image."""
+"""A bidirectional transformer that predicts masked tokens of a text about an image."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -11,16 +11,16 @@ from jssl.types import Array, Keys
 
 
 class MaskedTextDecoder(nnx.Module):
-  """Token embedding + position + the image's feature, through blocks, to logits over the vocabulary.
+  """Token embeddings + positions + the image feature, followed by transformer blocks and logits over the vocabulary.
 
   Args:
-    on: width of the image's feature, or the module that makes it.
+    on: width of the image feature, or the module that computes it.
     vocabulary: number of tokens v.
-    length: of the text n.
-    width: of the transformer.
+    length: n, length of the text.
+    width: width of the transformer.
     depth: number of blocks.
-    heads: of their attention.
-    rngs: as nnx asks for.
+    heads: number of attention heads.
+    rngs: random key streams, as in Flax NNX.
 
   Reference: Zhou, Lian, Wang, Yu, ICLR 2023, arXiv:2301.13155, section 3.
   """
@@ -35,7 +35,7 @@ class MaskedTextDecoder(nnx.Module):
     self.dim = vocabulary
 
   def __call__(self, text: Array, mask: Array, feature: Array, *, keys: Keys | None = None) -> Array:
-    """text [b n] int32, mask [b n] true where hidden, feature [b d] -> logits [b n v]."""
+    """text [b n] int32, mask [b n] True where masked, feature [b d] -> logits [b n v]."""
     x = jnp.where(mask[..., None], self.mask_token[...], look_up(self.tokens[...], text))
     x = x + self.positions[...] + self.image(feature)[:, None]
     return self.words(self.norm(scan(self.blocks, x)[0]))

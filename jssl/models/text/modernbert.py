@@ -1,4 +1,4 @@
-"""ModernBERT: a pre-norm transformer over token ids, most of whose layers see a window around each token."""
+"""ModernBERT: a pre-norm transformer over token ids with mostly local attention."""
 
 from functools import partial
 
@@ -23,13 +23,13 @@ class GatedFeedForward(nnx.Module):
 
   Args:
     on: width of the tokens.
-    width: of the hidden layer.
+    width: width of the hidden layer.
     activation: f.
-    dropout: rate, in the hidden layer.
-    std: of the kernels, as in `layers.kernel_init`.
-    dtype: to compute in.
+    dropout: dropout rate in the hidden layer.
+    std: standard deviation of initial kernels, as in `layers.kernel_init`.
+    dtype: compute type.
 
-  Reference: Shazeer, arXiv:2002.05202, Eq. 6 (GEGLU where f is 'gelu').
+  Reference: Shazeer, arXiv:2002.05202, Eq. 6 (GEGLU if f is 'gelu').
   """
 
   def __init__(
@@ -53,17 +53,17 @@ class GatedFeedForward(nnx.Module):
 
 
 class ModernBertBlock(nnx.Module):
-  """x + attention(norm(x)), then x + mlp(norm(x)), without biases; arrays say whether it is global, and the first.
+  """x + attention(norm(x)), then x + mlp(norm(x)), without biases; array arguments select whether it is global, and whether it is the first.
 
   Args:
     on: width of the tokens.
-    heads: of the attention.
+    heads: number of attention heads.
     hidden: width of the hidden layer.
-    activation: of the hidden layer.
-    dropout: rate, of attention probabilities, after the attention and in the hidden layer.
-    std: of the kernels, as in `layers.kernel_init`.
-    epsilon: of the normalisations.
-    dtype: to compute in.
+    activation: activation of the hidden layer.
+    dropout: dropout rate of attention probabilities, after the attention and in the hidden layer.
+    std: standard deviation of initial kernels, as in `layers.kernel_init`.
+    epsilon: epsilon of the normalisations.
+    dtype: compute type.
 
   Reference: Warner et al., arXiv:2412.13663, section 2.1.
   """
@@ -105,12 +105,12 @@ class ModernBertBlock(nnx.Module):
     Args:
       x: [b n d].
       mask: [b n] bool, True = may be attended.
-      window: [n n] bool, what a local block may attend to.
-      rotary: [2 n e], angles of local and of global blocks.
+      window: [n n] bool, attention mask of local blocks.
+      rotary: [2 n e], rotary angles of local and of global blocks.
       full: [] bool, whether this block is global.
-      first: [] bool, whether it is the first, whose input is normalised already.
+      first: [] bool, whether it is the first block, whose input is already normalised.
       keys: [b], or None for evaluation.
-      rate: of stochastic depth is None: there is none.
+      rate: None, since there is no stochastic depth.
     """
     key = (lambda i: None) if keys is None else partial(fold, keys)
     y = jnp.where(first, x, self.norm1(x))
@@ -120,38 +120,38 @@ class ModernBertBlock(nnx.Module):
 
 
 class ModernBert(nnx.Module):
-  """Token ids through a pre-norm transformer with rotary positions, global at every few layers and local at the others.
+  """A pre-norm transformer over token ids with rotary positions; every few layers have global attention, the others local attention.
 
-  Padding is neither attended to nor pooled. Parameters of the blocks are stacked on a leading layer axis and scanned over, so one block is
-  compiled; a flag of each layer chooses its mask and angles. The first block has the parameters of a normalisation that it does not use.
+  Padding is neither attended to nor pooled. Parameters of the blocks are stacked along a leading layer axis and scanned over, so that one block
+  is compiled; a flag for each layer selects its mask and angles. The first block has parameters of an unused normalisation.
 
   Args:
-    on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; shorter ones are taken too.
+    on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; shorter sequences are accepted too.
     vocabulary: number of ids.
     width: d.
     depth: number of blocks.
-    heads: of the attention.
-    hidden: width of the blocks' hidden layers, each made of two linear maps; None for 1.5 d.
-    length: longest text; None for n.
+    heads: number of attention heads.
+    hidden: width of the blocks' hidden layers, each computed by two linear maps; None for 1.5 d.
+    length: maximal length of a text; None for n.
     every: the blocks 0, `every`, 2 `every`, ... are global; the others are local.
-    window: tokens that a local block sees: window // 2 to each side, and the token itself.
-    theta: of rotary positions of global blocks, as in `rotary.angles`.
-    local_theta: of those of local blocks.
-    pool: 'mean' over the tokens that are no padding, or 'cls', the first token.
-    activation: of the hidden layers.
-    dropout: rate, after the embedding and in the blocks, of attention probabilities too.
-    mask_id: the id that stands for a hidden token; None where tokens are hidden by a view.
-    pad: the id of padding; None where there is none.
-    std: of kernels and embeddings.
-    epsilon: of the normalisations.
+    window: attention window of local blocks: window // 2 tokens to each side, and the token itself.
+    theta: theta of the rotary positions of global blocks, as in `rotary.angles`.
+    local_theta: theta of local blocks.
+    pool: 'mean' over the tokens without padding, or 'cls', the first token.
+    activation: activation of the hidden layers.
+    dropout: dropout rate after the embedding and in the blocks, including attention probabilities.
+    mask_id: the id of the mask token; None if a view masks tokens.
+    pad: the id of padding; None without padding.
+    std: standard deviation of initial kernels and embeddings.
+    epsilon: epsilon of the normalisations.
     remat: recompute each block in the backward pass.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
-  Attributes: `dim` = d, and what was given.
+  Attributes: `dim` = d, and the arguments.
 
   Raises:
-    ValueError: `on` is no sequence of ids or longer than `length`, the heads do not divide d, an unknown pool.
+    ValueError: if `on` is not a sequence of ids or is longer than `length`, the heads do not divide d, or the pool is unknown.
 
   Reference: Warner et al., arXiv:2412.13663, sections 2.1.1 (no biases, rotary positions, pre-norm, GeGLU), 2.1.2 (global attention every
     third layer, windows of 128 tokens, theta 160,000 and 10,000) and Table 4; windows: Beltagy et al., arXiv:2004.05150, section 3.1;
@@ -201,7 +201,7 @@ class ModernBert(nnx.Module):
     self.final = norm()
 
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
-    """Encode token ids.
+    """Encodes token ids.
 
     Args:
       x: [b n] int.
@@ -230,10 +230,10 @@ class ModernBert(nnx.Module):
     return Features(y, pooled, jnp.concatenate([h[None], states]))
 
   def attended(self, x: Array) -> Array:
-    """[b n] ids -> [b n] bool, which are no padding."""
+    """[b n] ids -> [b n] bool, True where not padding."""
     return jnp.ones(x.shape, bool) if self.pad is None else x != self.pad
 
   @property
   def table(self) -> Array:
-    """[v d], the words' embeddings: what a head that is tied to them reads logits off."""
+    """[v d], the token embeddings, for heads with tied weights."""
     return self.word[...]

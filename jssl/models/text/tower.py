@@ -1,4 +1,4 @@
-"""The text towers of models that align images with texts: CLIP and SigLIP."""
+"""Text towers of image-text models: CLIP and SigLIP."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -13,38 +13,39 @@ from jssl.types import Array, Features, Keys, fold
 
 
 class TextTower(nnx.Module):
-  """Token ids through a pre-norm transformer with learned positions; pooled is the state of one token.
+  """A pre-norm transformer over token ids with learned positions; pooled is the state of one token.
 
-  A causal tower (CLIP) needs no id of padding: no token sees what follows it, and padding follows the end-of-text token. A bidirectional
-  one (SigLIP) is trained on texts padded to its length, whose padding it attends to.
+  A causal tower (CLIP) needs no padding id, since tokens do not attend to later ones, and padding follows the end-of-text token. A
+  bidirectional one (SigLIP) is trained on texts padded to its length, and attends to the padding.
 
-  Parameters of the blocks are stacked on a leading layer axis and scanned over, so one block is compiled.
+  Parameters of the blocks are stacked along a leading layer axis and scanned over, so that one block is compiled.
 
   Args:
-    on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; shorter ones are taken too.
+    on: (n,), the shape of one example's ids, or its ShapeDtypeStruct; shorter sequences are accepted too.
     vocabulary: number of ids.
     width: d.
     depth: number of blocks.
-    heads: of the attention.
+    heads: number of attention heads.
     hidden: width of the blocks' hidden layers; None for 4 d.
     length: number of learned positions; None for n.
-    causal: tokens attend to themselves and to those before them.
+    causal: tokens attend only to themselves and to previous tokens.
     pool: 'end', the first token whose id is `end`; 'largest', the token with the largest id, which is the end of text in CLIP's
       vocabulary; or 'last', the last one, padding or not.
     end: the id of the end of text, for `pool='end'`.
     out: width of a linear map of the pooled state (SigLIP); None for none.
-    activation: of the blocks, as in `FeedForward`.
-    dropout: rate, of the embedding and in the blocks, of attention probabilities too.
-    std: of kernels and embeddings.
-    epsilon: of the normalisations.
+    activation: activation of the blocks, as in `FeedForward`.
+    dropout: dropout rate after the embedding and in the blocks, including attention probabilities.
+    std: standard deviation of initial kernels and embeddings.
+    epsilon: epsilon of the normalisations.
     remat: recompute each block in the backward pass.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
-  Attributes: `dim`, the width of what is pooled, and what was given.
+  Attributes: `dim`, the width of the pooled vector, and the arguments.
 
   Raises:
-    ValueError: `on` is no sequence of ids or longer than the positions, the heads do not divide d, an unknown pool, or 'end' without an id.
+    ValueError: if `on` is not a sequence of ids or is longer than the positions, the heads do not divide d, the pool is unknown, or 'end' has
+      no id.
 
   Reference: Radford et al. (CLIP), ICML 2021, arXiv:2103.00020, section 2.4 and official code (QuickGELU, argmax of the ids); Zhai et
     al. (SigLIP), ICCV 2023, arXiv:2303.15343, official code (big_vision, two_towers: bidirectional, last token, linear map).
@@ -93,7 +94,7 @@ class TextTower(nnx.Module):
     self.out = None if out is None else nnx.Linear(width, out, kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Features:
-    """Encode token ids.
+    """Encodes token ids.
 
     Args:
       x: [b n] int.
@@ -110,7 +111,7 @@ class TextTower(nnx.Module):
     return Features(y, pooled if self.out is None else self.out(pooled), jnp.concatenate([h[None], layers]))
 
   def ends(self, x: Array) -> Array:
-    """[b n] ids -> [b], the place of the token whose state is pooled; the first one where a text has no end."""
+    """[b n] ids -> [b], the position of the pooled token; the first one if a text has no end."""
     match self.pool:
       case 'end':
         return jnp.argmax(x == self.end, 1)
@@ -119,10 +120,10 @@ class TextTower(nnx.Module):
     return jnp.full(len(x), x.shape[1] - 1)
 
   def attended(self, x: Array) -> Array:
-    """[b n] ids -> [b n] bool, which are no padding: the tokens up to the one that is pooled."""
+    """[b n] ids -> [b n] bool, True where not padding: the tokens up to the one that is pooled."""
     return jnp.arange(x.shape[1]) <= self.ends(x)[:, None]
 
   @property
   def table(self) -> Array:
-    """[v d], the words' embeddings."""
+    """[v d], the token embeddings."""
     return self.word[...]

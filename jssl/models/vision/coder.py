@@ -1,4 +1,4 @@
-"""A convolutional network with a linear map to a short code at its end."""
+"""A convolutional network followed by a linear map to a short code."""
 
 import math
 from typing import Any
@@ -10,15 +10,15 @@ from jssl.types import Array, Features, Keys
 
 
 class Coder(nnx.Module):
-  """A `ConvNet` whose last map is flattened and mapped linearly to a code, which keeps places and takes both signs.
+  """A `ConvNet` whose last map is flattened and mapped linearly to a code, which preserves positions and can have either sign.
 
   Args:
     on: (h, w, c) of one image, or its ShapeDtypeStruct.
     code: width of the code.
-    rngs: as nnx asks for.
-    **options: of the `ConvNet`.
+    rngs: random key streams, as in Flax NNX.
+    **options: options of `ConvNet`.
 
-  Attributes: `dim`, that of the code.
+  Attributes: `dim`, the width of the code.
   """
 
   def __init__(self, on, *, code: int, rngs: nnx.Rngs, **options: Any):

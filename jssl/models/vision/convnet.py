@@ -1,4 +1,4 @@
-"""A small strided convolutional network: the backbone for small images and small machines."""
+"""A small strided convolutional network, for small images and limited hardware."""
 
 import jax
 import jax.numpy as jnp
@@ -12,23 +12,23 @@ from jssl.types import Array, Features, Keys
 
 
 class ConvNet(nnx.Module):
-  """Convolution, normalisation, ReLU, once a width; tokens are the cells of the last map, pooled is their mean.
+  """Convolution, normalisation and ReLU for each width; tokens are the cells of the last map, pooled is their mean.
 
-  The first kernel overlaps (4 at stride 2, cheap on few channels), the rest merge 2x2 cells without overlap, so they
-  are a reshape and one matmul. Against kernels of 3 throughout that halves the arithmetic; what it learned of 28x28
-  digits by SimCLR was as good (three seeds). `kernel=3` gives the usual network.
+  The first kernel overlaps (4 at stride 2, cheap for few channels); the others merge 2x2 cells without overlap, and so are a reshape and one
+  matmul. Compared with kernels of 3 throughout, this halves the operations, with equally good SimCLR features of 28x28 digits (three seeds).
+  `kernel=3` gives the usual network.
 
   Args:
     on: (h, w, c) of one image, or its ShapeDtypeStruct.
-    widths: channels of each layer.
-    kernel: side of each layer's kernel; the last one given repeats.
-    stride: of each layer; the last one given repeats.
+    widths: number of channels of each layer.
+    kernel: side of each layer's kernel; the last value is repeated.
+    stride: stride of each layer; the last value is repeated.
     norm: 'batch', 'group', 'layer' or 'none'.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
-  Attributes: `dim`, `grid` (rows, columns) of the tokens, `channels` of the image, `patch` (pixels that a token stands
-    for along each side; None where that is not a whole number).
+  Attributes: `dim`, `grid` (rows, columns) of the tokens, `channels` of the image, `patch` (pixels per token along each side; None if that is
+  not an integer).
   """
 
   def __init__(
@@ -66,6 +66,6 @@ def _repeat(values: int | tuple[int, ...], n: int) -> list[int]:
 
 
 def patch_of(image: tuple[int, int], grid: tuple[int, int]) -> int | None:
-  """Pixels that a cell of the grid stands for along each side, where the same whole number in both directions."""
+  """Pixels per cell of the grid along each side, if it is the same integer in both directions."""
   (h, w), (rows, columns) = image, grid
   return h // rows if h % rows == 0 and w % columns == 0 and h // rows == w // columns else None

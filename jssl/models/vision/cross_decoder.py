@@ -1,4 +1,4 @@
-"""A decoder that asks the visible tokens, by cross-attention, about hidden positions."""
+"""A decoder for masked positions with cross-attention to the visible tokens."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -14,25 +14,24 @@ from jssl.types import Array, Keys
 
 
 class CrossDecoder(nnx.Module):
-  """Queries at the hidden positions attend to each other and, by cross-attention, to the visible tokens.
+  """Queries at the masked positions attend to each other and, by cross-attention, to the visible tokens.
 
-  A query starts as a learned mask token, plus the visible tokens weighted by softmax_j(p_i . p_j / sqrt(d)) of the
-  positions, plus its own position. A learned class token joins the queries, and is dropped at the end.
+  A query is initialised as a learned mask token, plus the visible tokens weighted by softmax_j(p_i . p_j / sqrt(d)) of the positions, plus its
+  own position. A learned class token is added to the queries, and is dropped at the end.
 
   Args:
-    on: the backbone, whose grid the positions lie on.
-    width: d, of the decoder.
+    on: the backbone, which determines the grid of positions.
+    width: d, width of the decoder.
     depth: number of blocks.
-    heads: of their attention.
-    dim: width of the tokens that it reads and predicts, where a head behind the backbone changes it.
-    rngs: as nnx asks for.
+    heads: number of attention heads.
+    dim: input and output width, if a head after the backbone changes it.
+    rngs: random key streams, as in Flax NNX.
 
   Raises:
-    ValueError: the backbone has no patches.
+    ValueError: if the backbone has no patches.
 
-  Reference: Wei, Gupta, Morgado, ECCV 2024, arXiv:2407.15837, section 3 and the official code (depth 3, width 512; the
-    class token starts at N(0, 0.02^2), the mask token at 0). There the encoder's class token is attended to as well,
-    which is not among the tokens here.
+  Reference: Wei, Gupta, Morgado, ECCV 2024, arXiv:2407.15837, section 3 and the official code (depth 3, width 512; the class token starts at
+    N(0, 0.02^2), the mask token at 0). There, queries also attend to the encoder's class token, which is not included in the tokens here.
   """
 
   def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 3, heads: int = 16, dim: int | None = None, rngs: nnx.Rngs):
@@ -48,7 +47,7 @@ class CrossDecoder(nnx.Module):
     self.proj = nnx.Linear(width, self.dim, **options)
 
   def __call__(self, x: Array, visible: Array, hidden: Array, *, keys: Keys | None = None) -> Array:
-    """Tokens [b m d] at positions visible [b m], and the positions hidden [b k] asked for -> [b k d]."""
+    """Tokens [b m d] at the visible positions [b m], and the masked positions [b k] to predict -> [b k d]."""
     x = self.embed(x)
     table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature))
     near = attention(table[hidden][:, :, None], table[visible][:, :, None], x[:, :, None])[:, :, 0]

@@ -16,7 +16,7 @@ from jssl.types import Array, Features, Keys
 
 
 class ModulatedBlock(nnx.Module):
-  """x + g1 attention(s1 norm(x) + b1), then x + g2 mlp(s2 norm(x) + b2), with g, s and b linear in the time, from zero.
+  """x + g1 attention(s1 norm(x) + b1), then x + g2 mlp(s2 norm(x) + b2), with g, s and b linear in the time embedding, initialised to zero.
 
   Reference: Peebles, Xie, ICCV 2023, arXiv:2212.09748, section 3.2, adaLN-Zero.
   """
@@ -29,26 +29,26 @@ class ModulatedBlock(nnx.Module):
     self.modulation = nnx.Linear(on, 6 * on, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
   def __call__(self, x: Array, *, time: Array, mask: Array | None = None, keys: Keys | None = None, rate: float | Array | None = None) -> Array:
-    """x [b n d], time [b d] -> [b n d]; there is no dropout and no stochastic depth, so `keys` and `rate` do nothing."""
+    """x [b n d], time [b d] -> [b n d]; there is no dropout and no stochastic depth, so `keys` and `rate` are ignored."""
     s1, b1, g1, s2, b2, g2 = jnp.split(self.modulation(jax.nn.silu(time))[:, None], 6, -1)
     x = x + g1 * self.attention((1 + s1) * self.norm1(x) + b1, mask=mask)
     return x + g2 * self.mlp((1 + s2) * self.norm2(x) + b2)
 
 
 class DiT(nnx.Module):
-  """Patches through blocks that the time modulates; pooled is the mean of the tokens.
+  """A transformer over patches with blocks modulated by the time; pooled is the mean of the tokens.
 
   Args:
     on: (h, w, c) of one image, or its ShapeDtypeStruct.
     width: d.
     depth: number of blocks.
-    heads: of the attention.
+    heads: number of attention heads.
     patch: side of a patch in pixels.
-    temperature: of the positions, here and in the heads that stand on this.
-    rngs: as nnx asks for.
+    temperature: temperature of the positions, here and in heads for this backbone.
+    rngs: random key streams, as in Flax NNX.
 
   Raises:
-    ValueError: the patch does not divide the image.
+    ValueError: if the patch does not divide the image.
 
   Reference: Peebles, Xie, ICCV 2023, arXiv:2212.09748, section 3.2; Hansen-Estruch, Vishwanath, Zhang, Tomar (UMD),
     arXiv:2406.17688, section 3.
@@ -76,17 +76,17 @@ class DiT(nnx.Module):
 
 
 class DiTDecoder(nnx.Module):
-  """`MaeDecoder` with blocks that the time modulates, and two outputs a patch: its pixels and their noise.
+  """`MaeDecoder` with blocks modulated by the time, and two outputs per patch: its pixels and their noise.
 
   Args:
-    on: the backbone, which says how many patches there are and of how many pixels.
-    width: of the decoder.
+    on: the backbone, which determines the number and the size of patches.
+    width: width of the decoder.
     depth: number of blocks.
-    heads: of their attention.
-    rngs: as nnx asks for.
+    heads: number of attention heads.
+    rngs: random key streams, as in Flax NNX.
 
   Raises:
-    ValueError: the backbone has no patches.
+    ValueError: if the backbone has no patches.
 
   Reference: Hansen-Estruch, Vishwanath, Zhang, Tomar, arXiv:2406.17688, section 3.
   """

@@ -16,22 +16,22 @@ from jssl.types import Array, Features, Keys
 
 
 class GridTransformer(nnx.Module):
-  """Blocks of a grid through a pre-norm transformer with fixed sine-cosine positions; pooled is the mean of the tokens.
+  """A pre-norm transformer over the patches of a grid with fixed sine-cosine positions; pooled is the mean of the tokens.
 
   Args:
     on: (*sides, c) of one example, or its ShapeDtypeStruct: (t, c) for a sequence, (t, h, w, c) for a clip.
     width: d, a multiple of twice the number of axes.
     depth: number of blocks.
-    heads: of the attention.
-    patch: side of a patch, one for all axes or one an axis.
-    dropout, drop_path: rates in the blocks.
-    temperature: of the positions, here and in the heads that stand on this.
-    rngs: as nnx asks for.
+    heads: number of attention heads.
+    patch: side of a patch, one for all axes or one per axis.
+    dropout, drop_path: dropout and stochastic depth rates in the blocks.
+    temperature: temperature of the positions, here and in heads for this backbone.
+    rngs: random key streams, as in Flax NNX.
 
-  Attributes: `dim` = d, `patch` (one side an axis), `grid` (patches along each axis), `channels`.
+  Attributes: `dim` = d, `patch` (one side per axis), `grid` (patches along each axis), `channels`.
 
   Raises:
-    ValueError: the patch does not divide the example.
+    ValueError: if the patch does not divide the example.
 
   Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929; tubelets: Arnab et al. (ViViT), ICCV 2021, arXiv:2103.15691,
     section 3.2; Tong, Song, Wang, Wang (VideoMAE), NeurIPS 2022, arXiv:2203.12602, section 3.

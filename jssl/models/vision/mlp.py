@@ -1,4 +1,4 @@
-"""A multi-layer perceptron as a backbone: for vectors, tables, and anything small enough to flatten."""
+"""A multi-layer perceptron as a backbone, for vectors, tables and other small inputs."""
 
 import math
 
@@ -12,17 +12,17 @@ from jssl.types import Array, Features, Keys, fold
 
 
 class Mlp(nnx.Module):
-  """Flatten; then linear, normalisation, ReLU, dropout, once a width. The one token is the pooled vector.
+  """Flattens the input, then applies linear, normalisation, ReLU and dropout for each width. The only token is the pooled vector.
 
   Args:
     on: shape of one example, or its ShapeDtypeStruct.
-    widths: of the layers; the last is `dim`.
+    widths: widths of the layers; the last is `dim`.
     norm: 'batch', 'layer' or 'none'.
-    dropout: rate after every layer.
-    dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    dropout: dropout rate after every layer.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
 
-  Kernels are drawn as He et al. do for ReLU (arXiv:1502.01852, Eq. 10).
+  Kernels are initialised as by He et al. for ReLU (arXiv:1502.01852, Eq. 10).
   """
 
   def __init__(

@@ -1,4 +1,4 @@
-"""A small U-Net that tells noise from image, modulated by the level of noise and by a code."""
+"""A small U-Net that predicts noise, modulated by the noise level and by a code."""
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,10 @@ from jssl.types import Array, Keys
 
 
 class ModulatedBlock(nnx.Module):
-  """Norm, SiLU, convolution; adaptive group norm, SiLU, convolution from zero; added to the input.
+  """Norm, SiLU, convolution; adaptive group norm, SiLU, zero-initialised convolution; added to the input.
 
-  h <- z_s ( t_s GroupNorm(h) + t_b ) + z_b, with (t_s, t_b) and (z_s, z_b) linear in the time and in the code; both
-  scales are written 1 + s.
+  h <- z_s ( t_s GroupNorm(h) + t_b ) + z_b, with (t_s, t_b) and (z_s, z_b) linear in the time and in the code; both scales are parametrised as
+  1 + s.
 
   Reference: Hudson et al., CVPR 2024, arXiv:2311.17901, section 3; Dhariwal, Nichol, arXiv:2105.05233, section 3.
   """
@@ -38,19 +38,19 @@ class ModulatedBlock(nnx.Module):
 
 
 class UNet(nnx.Module):
-  """Blocks down to the coarsest map and up again, each level joined to its twin on the way down.
+  """A U-Net: blocks down to the coarsest map and up again, with skip connections at each level.
 
   Args:
     on: (h, w, c) of one image, or its ShapeDtypeStruct.
     code: width d of the code.
     widths: channels of each level, from fine to coarse; each level halves the side.
-    patch: pixels along each side that the finest map has as channels.
-    sections: parts of the code; the first modulates the finest levels, the last the coarsest. 1: all of it everywhere.
+    patch: pixels along each side that become channels of the finest map.
+    sections: number of parts of the code; the first modulates the finest levels, the last the coarsest. 1: the whole code everywhere.
     drop: probability that a section is zeroed in training.
-    rngs: as nnx asks for.
+    rngs: random key streams, as in Flax NNX.
 
   Raises:
-    ValueError: the levels do not halve the image evenly, or the sections do not divide the code.
+    ValueError: if the levels do not halve the image evenly, or the sections do not divide the code.
 
   Reference: Ronneberger, Fischer, Brox, MICCAI 2015, arXiv:1505.04597; Ho, Jain, Abbeel, NeurIPS 2020,
     arXiv:2006.11239, appendix B; sections and their masking: Hudson et al. (SODA), arXiv:2311.17901, section 3. Pixels as
@@ -105,6 +105,6 @@ class UNet(nnx.Module):
 
 
 def zeroed(conv: Conv) -> Conv:
-  """A convolution that starts at zero, so that its branch begins as nothing."""
+  """A zero-initialised convolution, so that its branch is initially 0."""
   conv.kernel[...] = jnp.zeros_like(conv.kernel[...])
   return conv

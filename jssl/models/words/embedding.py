@@ -1,4 +1,4 @@
-"""Tables of vectors, looked up by number, and what relations do to them."""
+"""Embedding tables, and relation parameters."""
 
 import math
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from jssl.types import Array, Features, Keys
 
 
 class Embedding(nnx.Module):
-  """A table of vectors.
+  """An embedding table.
 
   Args:
-    on: a network, or numbers of any shape.
-    count: vectors in the table.
-    dim: their width; None for that of the network that feeds it.
-    std: of the normal distribution they start from; 1/sqrt(dim) unless given.
-    unit: scale what is looked up to unit length. Rescaling the table after each update instead, as papers on knowledge
-      graphs do, is this with the radial part of the gradient left out, which is zero here.
-    rngs: as nnx asks for.
+    on: a network, or ids of any shape.
+    count: number of vectors.
+    dim: their width; None for that of the input network.
+    std: standard deviation of initial vectors; 1/sqrt(dim) by default.
+    unit: scale outputs to unit length. Rescaling the table after each update instead, as in papers on knowledge graphs, is equivalent up to the
+      radial part of the gradient, which is zero here.
+    rngs: random key streams, as in Flax NNX.
   """
 
   def __init__(self, on, *, count: int, dim: int | None = None, std: float | None = None, unit: bool = False, rngs: nnx.Rngs):
@@ -32,7 +32,7 @@ class Embedding(nnx.Module):
     self.count, self.dim, self.unit = count, dim, unit
 
   def __call__(self, ids: Array, *, keys: Keys | None = None) -> Features:
-    """[...] numbers -> tokens [... 1 d], pooled [... d]."""
+    """[...] ids -> tokens [... 1 d], pooled [... d]."""
     x = self.look_up(ids)
     x = l2_normalize(x) if self.unit else x
     return Features(x[..., None, :], x)
@@ -42,11 +42,11 @@ class Embedding(nnx.Module):
 
 
 class EmbeddingBag(Embedding):
-  """The mean of several vectors of a table: a word by its pieces, a context by its words.
+  """The mean of several vectors of a table, such as the pieces of a word, or the words of a context.
 
   Args:
     on, count, rngs: as in `Embedding`, as are further options.
-    pad: the number of padding, which has no part in the mean.
+    pad: the id of padding, which is excluded from the mean.
   """
 
   def __init__(self, on, *, count: int, dim: int | None = None, std: float | None = None, unit: bool = False, pad: int = 0, rngs: nnx.Rngs):
@@ -54,19 +54,19 @@ class EmbeddingBag(Embedding):
     self.pad = pad
 
   def look_up(self, ids: Array) -> Array:
-    """[... m] numbers -> [... d]; zeros where all is padding."""
+    """[... m] ids -> [... d]; zeros if all are padding."""
     given = ids != self.pad
     x = jnp.where(given[..., None], look_up(self.embedding[...], ids), 0).sum(-2)
     return x / jnp.maximum(given.sum(-1), 1)[..., None]
 
 
 class Table(nnx.Module):
-  """A few learned vectors, all given at once: weights of the places of a window.
+  """A few learned vectors, returned together, such as weights of the positions of a window.
 
   Args:
-    on: the network that has their width.
-    count: vectors.
-    rngs: not used: all start at 1.
+    on: the network that determines their width.
+    count: number of vectors.
+    rngs: unused, since all values are initialised to 1.
   """
 
   def __init__(self, on: nnx.Module, *, count: int, rngs: nnx.Rngs):
@@ -80,14 +80,14 @@ class Table(nnx.Module):
 
 
 class Relations(nnx.Module):
-  """The relations of a knowledge graph: a parameter each, and a score of triples by it.
+  """The relations of a knowledge graph: one parameter per relation, and a score function of triples.
 
   Args:
-    score: (h: [... d], parameter, t: [... d]) -> [...], high is plausible.
-    shape: of the parameter of one relation.
-    count: relations.
-    std: of the normal distribution that parameters start from.
-    rngs: as nnx asks for.
+    score: (h: [... d], parameter, t: [... d]) -> [...], higher is more plausible.
+    shape: shape of the parameter of one relation.
+    count: number of relations.
+    std: standard deviation of initial parameters.
+    rngs: random key streams, as in Flax NNX.
   """
 
   def __init__(self, score: Callable, shape: tuple[int, ...], *, count: int, std: float, rngs: nnx.Rngs):
@@ -95,7 +95,7 @@ class Relations(nnx.Module):
     self.score = score
 
   def __call__(self, h: Array, relation: Array, t: Array) -> Array:
-    """Heads and tails [... d] and numbers of relations [...], which broadcast -> [...]."""
+    """Heads and tails [... d] and relation ids [...], which broadcast -> [...]."""
     return self.score(h, look_up(self.embedding[...], relation), t)
 
   @property
@@ -105,7 +105,7 @@ class Relations(nnx.Module):
 
 
 def transe(on: nnx.Module, *, count: int, std: float = 0.1, rngs: nnx.Rngs) -> Relations:
-  """Relations as translations; on the entities' table, as are the others."""
+  """Relations as translations, for the embedding table `on` of entities, like the others below."""
   return Relations(scores.transe, (on.dim,), count=count, std=std, rngs=rngs)
 
 
@@ -125,5 +125,5 @@ def complex_(on: nnx.Module, *, count: int, std: float = 1.0, rngs: nnx.Rngs) ->
 
 
 def rotate(on: nnx.Module, *, count: int, std: float = 1.0, rngs: nnx.Rngs) -> Relations:
-  """Relations as rotations, a phase for each two dimensions of an even table."""
+  """Relations as rotations, with one phase for each two dimensions of a table of even width."""
   return Relations(scores.rotate, (on.dim // 2,), count=count, std=std, rngs=rngs)
