@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser = make_parser()
   try:
     arguments, rest = parser.parse_known_args(argv)
-  except SystemExit as asked:  # of help
+  except SystemExit as asked:  # for --help
     try:
       flush()
     except OSError as error:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
   if overrides and arguments.command not in ('train', 'plan'):
     parser.error(f'{arguments.command} takes no --config settings')
-  # What was compiled once is not compiled again; JAX reads these when it is imported, which comes later.
+  # Reuses compiled programs; JAX reads these variables when it is imported, which happens later.
   os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(home() / '.cache' / 'jssl' / 'xla'))
   os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
   settle()
@@ -110,7 +110,7 @@ def _fail(message: str, code: int) -> int:
     flush()
   try:
     print(f'jssl: {message}', file=sys.stderr, flush=True)
-  except OSError:  # where nobody can be told, the status tells; Python would try again at its end, and end with another
+  except OSError:  # nothing can be printed, so the exit status reports it; Python would retry at exit and change the status
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
   except ValueError:
     pass
@@ -128,7 +128,7 @@ def flush() -> None:
       stream.flush()
     except OSError:
       os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-      if stream is sys.stdout:  # of progress that nobody can read a command does not fail
+      if stream is sys.stdout:  # unreadable progress output does not make a command fail
         raise
 
 
@@ -166,7 +166,7 @@ def train(arguments, overrides) -> None:
   system, scale = configs.split(arguments.name)
   of = Path(system).stem + ('' if scale == configs.SMALL else f'-{scale}')
   now = time.time()
-  begun = time.strftime('%Y%m%d-%H%M%S', time.localtime(now)) + f'-{int(now % 1 * 1000):03}'  # two commands of one second are two runs
+  begun = time.strftime('%Y%m%d-%H%M%S', time.localtime(now)) + f'-{int(now % 1 * 1000):03}'  # two commands in the same second are two runs
   workdir = arguments.workdir or Path('runs') / f'{of}-{begun}'
   workdir = reach(workdir)
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
@@ -196,7 +196,7 @@ def train(arguments, overrides) -> None:
 
 def plan(arguments, overrides) -> None:
   count = math.prod(arguments.mesh.values()) if arguments.mesh and not arguments.topology else None
-  if (arguments.topology or count) and 'jax' not in sys.modules:  # which reads these when it is imported
+  if (arguments.topology or count) and 'jax' not in sys.modules:  # JAX reads these variables when it is imported
     wanted = {'JAX_PLATFORMS': 'cpu', **(TPU_COMPILER if arguments.topology else {})}
     os.environ.update({name: value for name, value in wanted.items() if name not in os.environ})
     if count:
@@ -339,11 +339,11 @@ def reproduce(arguments, overrides) -> None:
     names = [name for name in names if not current(load_config(name))]
   records, lost = [], []
   with processes.workers(jobs, ready=settle) as spread:
-    claims = {name: trials.begin(name, map=spread, jobs=jobs) for name in names}  # all at once, so that no core waits for a claim's end
+    claims = {name: trials.begin(name, map=spread, jobs=jobs) for name in names}  # all at once, so that no core waits for the end of a claim
     for name, finish in claims.items():
       try:
         record = finish(lambda line: print(line, file=sys.stderr, flush=True))
-      except Exception as error:  # the other claims are not lost with it
+      except Exception as error:  # the other claims are not affected
         if len(names) == 1 or os.environ.get('JSSL_TRACEBACK'):
           raise
         lost.append(name)
@@ -392,7 +392,7 @@ def sweep(arguments, overrides) -> None:
     try:
       given = ast.literal_eval(f'({values},)')
     except (ValueError, SyntaxError):
-      given = values.split(',')  # words need no quotes
+      given = values.split(',')  # strings need no quotes
     over[key] = given
   say = lambda line: print(line, file=sys.stderr, flush=True)
   with processes.workers(jobs, ready=settle) as spread:
@@ -471,7 +471,7 @@ def _table(*columns: str):
 def _print(table) -> None:
   from rich.console import Console
 
-  # Into a file no name is cut, however many columns there are.
+  # Output to a file does not truncate names, however many columns there are.
   Console(width=None if sys.stdout.isatty() else 1000).print(table)
 
 

@@ -75,7 +75,7 @@ def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
   """The keys in which two configs in JSON form would train differently; a missing key has its default."""
   before, now = list(held.get('resumed') or ()), list(given.get('resumed') or ())
   means = {*MEANS}
-  if now[: len(before)] == before:  # what is changed from here on
+  if now[: len(before)] == before:  # the changes from here on
     new = {setting.partition('=')[0].partition('.')[0] for change in now[len(before) :] for setting in change['settings']}
     means |= new | ({'resumed'} if new else set()) | ({'epochs', 'steps'} if new & {'epochs', 'steps'} else set())
   plain = {key: list(value) if isinstance(value, tuple) else value for key, value in DEFAULTS.items()}

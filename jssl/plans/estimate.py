@@ -152,7 +152,7 @@ class _Memory:
     return bytes_ / self.tensor if v in self.divided else bytes_
 
   def peak(self, jaxpr: Jaxpr, grown: Jaxpr) -> float:
-    steps: list[tuple] = []  # of a flat program: kind, read, made with its size, what goes on inside at most
+    steps: list[tuple] = []  # steps of a flat program: kind, inputs, outputs with sizes, peak memory of nested programs
     names: dict[Any, Any] = {}
     self._flatten(jaxpr, grown, names, steps)
     found = [names.get(v, v) for v in jaxpr.outvars if not isinstance(v, Literal)]

@@ -101,7 +101,7 @@ def _tenth(runs: list[list[str]]) -> dict[str, list[list[str]]]:
 
 
 def _bible() -> Mapping[str, list[list[str]]]:
-  """Verses by chapter, without the test verses of `king_james`, which are given one by one."""
+  """Consecutive verses of a chapter: 'test' has the test verses of `king_james`, 'train' the others."""
   verses = text.king_james_verses()
   held = set(permutation(len(verses.texts), 0)[: len(verses.texts) // 10].tolist())
   rows = [(verse, (book, chapter, i in held)) for i, (verse, book, chapter) in enumerate(zip(*verses, strict=True))]

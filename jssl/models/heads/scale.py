@@ -17,7 +17,7 @@ class Scale(nnx.Module):
   1/0.07, max 100. SigLIP: init 10, bias -10.
 
   Args:
-    on: width of the input, or the module that feeds it; also the attribute `dim`.
+    on: input width, or the module that computes the input; also the attribute `dim`.
     init: initial exp(s).
     max: upper limit of exp(s).
     bias: initial bias; None for no bias.

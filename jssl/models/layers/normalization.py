@@ -27,8 +27,7 @@ def normalization(kind: str, width: int, *, zero: bool = False, affine: bool = T
   """A normalisation by name.
 
   Args:
-    kind: 'batch' (statistics of the global batch; running statistics with momentum 0.9), 'group' (32 groups, or the largest number that divides
-      the width), 'layer', 'none'.
+    kind: 'batch' (statistics of the global batch; running statistics with momentum 0.9), 'group' (gcd(32, width) groups), 'layer', 'none'.
     width: number of channels.
     zero: initialise the scale with 0, so that a residual branch is initially 0.
     affine: learn a scale and a shift.
