@@ -39,7 +39,7 @@ def trajectory(
   horizon: int | None = None,
   discount: float = 0.99,
 ) -> Pass:
-  """The states of a window, each observation encoded by itself, and what was done and came of it.
+  """Encodes the observations of a window independently, with the actions, returns and terminations.
 
   Args:
     encoder: network for one observation.
@@ -88,7 +88,7 @@ def latent_rollout(
   heads: Sequence[str] = (),
   predictor: str | None = None,
 ) -> Pass:
-  """From the first state on, each next one is predicted from the one predicted before and the action.
+  """Predicts each state of a window from the previous prediction and the action, starting from the first state.
 
   z_0 = f(o_0), z_k = h(z_k-1, psi(a_k-1)); predictor(heads(z_k)) is compared with heads'(f'(o_k)), k = 1 .. horizon, by the target networks, or
   by the trained ones if the method has no teacher. The objective applies stop-gradients.
@@ -123,7 +123,7 @@ def latent_rollout(
 def q_values(
   *, horizon: int = 1, discount: float = 0.95, encoder: str = 'backbone', head: str = 'q', observation: Ref = 'batch.observation'
 ) -> Pass:
-  """Q of the first state of a window, and what it is held against: rewards of `horizon` steps and Q of the state then.
+  """Q of the first state of a window, and its target: the rewards of `horizon` steps and Q of the state reached.
 
   Args:
     horizon: n, less than the length of a window; rewards are summed up to the end of the episode.

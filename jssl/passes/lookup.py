@@ -6,7 +6,7 @@ from jssl.types import Call, Negatives, Pass, Sampler
 
 
 def lookup(*, sampler: Sampler, networks: Mapping[str, str]) -> Pass:
-  """Vectors are looked up by the numbers that a sampler draws.
+  """Embeds the ids that a sampler draws.
 
   Args:
     sampler: (keys, batch) -> name -> ids, or other arrays.

@@ -23,7 +23,7 @@ def masked_encode(
   target_view: int | None = None,
   teacher_views: Sequence[int] = (),
 ) -> Pass:
-  """Views with some of their patches hidden, through a backbone that sees the others alone.
+  """Encodes masked views with a backbone that reads the visible patches only.
 
   Args:
     mask: (keys, grid=...) -> `Masked` or `Blocks`; one for all views or one per view.
@@ -99,7 +99,7 @@ def masked_and_noised(
   encoder: str = 'backbone',
   decoder: str = 'decoder',
 ) -> Pass:
-  """The first examples of a batch are masked, the others noised and masked, and each goes through an encoder and a decoder once.
+  """Masks the first examples of a batch, adds noise to the others and masks them, and passes each through an encoder and a decoder once.
 
   Args:
     view: draws one view.
@@ -140,7 +140,7 @@ def masked_and_noised(
 
 
 def jepa(*, context: Ref, keep: Ref, targets: Ref, weight: Ref, x: Ref, encoder: str = 'backbone', predictor: str = 'predictor') -> Pass:
-  """From the tokens of a context block, a predictor tells the teacher's tokens in each of several other blocks.
+  """Predicts the teacher's tokens in each of several target blocks from the tokens of a context block.
 
   Blocks are predicted separately: mask tokens of different blocks do not attend to each other.
 

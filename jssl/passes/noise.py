@@ -7,7 +7,7 @@ from jssl.types import Call, Noise, Pass, Ref
 
 
 def noise(*, on: Ref, noise: Noise) -> Pass:
-  """Noise of a random level, as diffusion adds it.
+  """Adds noise of a random level, as in diffusion.
 
   Args:
     on: the array to add noise to, [b ...].
@@ -20,7 +20,7 @@ def noise(*, on: Ref, noise: Noise) -> Pass:
 
 
 def gaussian(*, mean: Ref, log_variance: Ref) -> Pass:
-  """A draw from a Gaussian whose mean and variance have a gradient: z = mean + exp(log_variance / 2) e, e ~ N(0, I).
+  """A reparametrised sample from a Gaussian, with gradients for mean and variance: z = mean + exp(log_variance / 2) e, e ~ N(0, I).
 
   Reference: Kingma, Welling, ICLR 2014, arXiv:1312.6114, section 2.4.
 

@@ -9,7 +9,7 @@ from jssl.types import Array, Call, Keys, Pass, Ref, TokenMask, fold
 
 
 def masked_lm(*, mask: TokenMask, column: str = 'ids', encoder: str = 'backbone', head: str = 'lm', decoder: str | None = None) -> Pass:
-  """Hidden tokens are replaced by [MASK], and predicted from the tokens around them.
+  """Replaces masked tokens by [MASK], and predicts them from their context.
 
   Logits are computed at masked positions only: logits over a vocabulary are the largest arrays.
 
@@ -44,7 +44,7 @@ def masked_lm(*, mask: TokenMask, column: str = 'ids', encoder: str = 'backbone'
 
 
 def replace_tokens(*, mask: TokenMask, column: str = 'ids', generator: str = 'generator', head: str = 'lm', sample: bool = False) -> Pass:
-  """A generator fills hidden tokens in; no gradient reaches it.
+  """Replaces masked tokens by predictions of a generator, without gradient to it.
 
   Args:
     mask: (keys, tokens that may be masked [b n]) -> `Hidden`.
@@ -79,7 +79,7 @@ def seq2seq(
   decoder: str = 'decoder',
   head: str = 'lm',
 ) -> Pass:
-  """A decoder that attends to what an encoder made of one text predicts the tokens of another.
+  """Predicts the tokens of a text by a decoder that attends to the encoder states of another text.
 
   Args:
     text: column of ids to predict, [b m].
@@ -120,7 +120,7 @@ def seq2seq(
 def causal_lm(
   *, columns: str | tuple[str, ...] = 'ids', start: int | None = None, roll: int = 0, encoder: str = 'backbone', dropout: bool = True
 ) -> Pass:
-  """A language model that looks backwards predicts the tokens of one text, or of several.
+  """Predicts the tokens of one or several texts with a causal language model.
 
   Args:
     columns: columns of ids, [b n]; several become views.

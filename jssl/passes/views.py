@@ -26,7 +26,7 @@ def embed(
   teacher_views: int | None = None,
   teacher_dropout: bool = False,
 ) -> Pass:
-  """Views of each example through a backbone and heads: q by the trained networks, k by the target networks.
+  """Applies a backbone and heads to the views of each example: q by the trained networks, k by the target networks.
 
   q_i = predictor(heads(tower(view_i))),   k_j = heads(tower(view_j)) by the teacher, or by the trained networks if there is no teacher. Views
   with the same tower and shape are passed in one call, so that batch
@@ -93,7 +93,7 @@ def encode(
   teacher: bool = False,
   last_layers: int | None = None,
 ) -> Pass:
-  """A backbone on one input: a column, or what another pass gives.
+  """Applies a backbone to one input: a column, or an output of another pass.
 
   Args:
     on: the input.
@@ -147,7 +147,7 @@ def encode(
 def apply(
   *, network: str | Sequence[str], on: Ref | Sequence[Ref], by_view: bool = False, teacher: bool = False, teacher_views: Sequence[int] = ()
 ) -> Pass:
-  """A network on what other passes give: a decoder on tokens, a head on features, a predictor on a state and an action.
+  """Applies a network to outputs of other passes: a decoder to tokens, a head to features, a predictor to a state and an action.
 
   Args:
     network: one name, or several applied in order; the first takes all inputs.
@@ -185,7 +185,7 @@ def apply(
 
 
 def cross(*, each: Ref, all: Ref, network: str | None = None, mask: Ref | None = None) -> Pass:
-  """Every example is scored against all examples of the batch.
+  """Scores every example against all examples of the batch.
 
   Args:
     each: the examples of the micro-batch: [b d], or tokens [b n d].
@@ -212,7 +212,7 @@ def cross(*, each: Ref, all: Ref, network: str | None = None, mask: Ref | None =
 
 
 def partners(*, on: Ref, label: str = 'label', pairs: int = 1) -> Pass:
-  """Every example meets others of its own class, and as many of other classes, drawn from the whole batch by its own key.
+  """Pairs every example with others of its class, and with as many of other classes, drawn from the whole batch with its own key.
 
   The only example of its class is paired with itself. If all examples have the same class, there is no pair of another class, and that pair has
   `weight` 0.
@@ -247,7 +247,7 @@ def partners(*, on: Ref, label: str = 'label', pairs: int = 1) -> Pass:
 
 
 def recall(*, memory: Ref, at: Ref = 'batch.example') -> Pass:
-  """The rows of a memory that belong to the examples.
+  """Reads the rows of a memory for the examples.
 
   Args:
     memory: [count ...].
@@ -260,7 +260,7 @@ def recall(*, memory: Ref, at: Ref = 'batch.example') -> Pass:
 
 
 def nearest(*, on: Ref, table: Ref, count: int = 1, valid: Ref | None = None) -> Pass:
-  """The rows of a table that are most like each example, by cosine; no gradient flows into them.
+  """The rows of a table most similar to each example, by cosine, without gradient to the table.
 
   Args:
     on: [b d].
@@ -289,7 +289,7 @@ def nearest(*, on: Ref, table: Ref, count: int = 1, valid: Ref | None = None) ->
 
 
 def gather(*, on: Mapping[str, Ref], at: Mapping[str, Ref]) -> Pass:
-  """Tokens at places.
+  """Selects tokens at positions.
 
   Args:
     on: name -> tokens [b n d].
@@ -302,7 +302,7 @@ def gather(*, on: Mapping[str, Ref], at: Mapping[str, Ref]) -> Pass:
 
 
 def draw(*, view: View) -> Pass:
-  """Views, as they are drawn.
+  """Draws views.
 
   Outputs:
     x: one for each view.
@@ -311,7 +311,7 @@ def draw(*, view: View) -> Pass:
 
 
 def sample(*, sampler: Sampler) -> Pass:
-  """What a sampler draws, as it is.
+  """Returns the draws of a sampler.
 
   Outputs:
     The arrays of the sampler, by its names.
