@@ -22,7 +22,7 @@ class WaveEncoder(nnx.Module):
       every convolution over its channels.
     bias: of the convolutions.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Attributes: `dim`, the last of the channels.
 
@@ -82,7 +82,7 @@ class ConvPositions(nnx.Module):
     layers: number of convolutions.
     norm: normalise after each convolution, without scale and shift.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Reference: Baevski et al., arXiv:2006.11477, section 2 (Transformer) and 4.2, after Mohamed, Okhonko, Zettlemoyer, arXiv:1904.11660;
     several convolutions: Baevski et al. (data2vec), ICML 2022, arXiv:2202.03555, official code. The official code of wav2vec 2.0

@@ -62,7 +62,7 @@ class Wav2Vec(nnx.Module):
     epsilon: of the transformer's normalisations.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Attributes: `dim` = d, `frames` (a function: number of samples -> number of frames), and what was given.
 

@@ -90,7 +90,7 @@ def from_folder(
     depth: how many of the blocks, from the first on; None for all.
     pool: as the network takes it; None for what the folder says.
     dropout, drop_path, mask_id, remat, dtype: as the network takes them; refused where it does not.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Raises:
     PretrainedError: a file is missing or damaged, describes another network, or does not fit the others.

@@ -90,7 +90,7 @@ class Bert(nnx.Module):
     epsilon: of the normalisations.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Attributes: `dim` = d, `longest`, the most tokens that it takes, and what was given.
 

@@ -128,7 +128,7 @@ class T5Encoder(nnx.Module):
     epsilon: of the normalisations.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Attributes: `dim` = d, and what was given.
 

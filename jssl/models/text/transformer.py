@@ -38,7 +38,7 @@ class CausalLm(nnx.Module):
     std: of kernels and tables.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Attributes: `dim` = d, `vocabulary` = v.
 
@@ -212,7 +212,7 @@ class Decoder(nnx.Module):
     std: of the kernels.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.1.
   """
@@ -257,7 +257,7 @@ class TokenDecoder(nnx.Module):
       are pre-norm.
     std: of the kernels.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Reference: Meng et al., ICLR 2024, arXiv:2302.02060, section 4; post-norm: Wang et al. (SimLM), ACL 2023, arXiv:2207.02578,
     section 3.1.
@@ -302,7 +302,7 @@ class LmHead(nnx.Module):
     epsilon: of the normalisation.
     tied: the table is given with every call, the encoder's `table`; otherwise the head has one of its own.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Raises:
     ValueError: no vocabulary is known, or an unknown activation.

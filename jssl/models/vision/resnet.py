@@ -84,7 +84,7 @@ class ResNet(nnx.Module):
     norm: 'batch' or 'group'.
     zero: begin every residual branch at zero, by the scale of its last normalisation.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Attributes: `dim`, `grid`, `channels`, `patch`, as in `ConvNet`.
 

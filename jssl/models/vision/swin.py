@@ -111,7 +111,7 @@ class Swin(nnx.Module):
     drop_path: rate of stochastic depth of the last block, growing linearly from 0 at the first.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Attributes: `dim`, `grid`, `channels`, `patch`, as in `ConvNet`; `grids`, that of each stage.
 

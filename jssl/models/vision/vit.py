@@ -55,7 +55,7 @@ class ViT(nnx.Module):
     rescale: shrink what blocks write into the residual stream by depth (BEiT, I-JEPA).
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
-    rngs: as nnx asks for.
+    rngs: random number generators, for the initialisation.
 
   Attributes: `dim` = d, `patch`, `grid` (rows, columns) of patches, `table` (rows, columns) of positions, `channels` of the image.
 
