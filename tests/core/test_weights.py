@@ -155,6 +155,7 @@ def test_a_saved_model_has_merged_weights_and_encodes_as_in_training(tmp_path):
   assert np.abs(untouched.encode(texts) - z).max() > 1e-2
 
 
+@pytest.mark.long
 def test_a_run_with_adapters_begins_as_one_without(tmp_path):
   first = jssl.train(mae(), workdir=tmp_path / 'w', protocols=(), quiet=True)
   second = jssl.train(mae(lora=LORA, seed=3), start=first, protocols=(), quiet=True, workdir=tmp_path / 'v')
@@ -186,6 +187,7 @@ def test_what_a_mask_leaves_at_0_stays_there():
   assert np.count_nonzero(weights._at(done.train.params, ('backbone', 'blocks', 'attention', 'qkv'))['kernel'] == 0) == 0
 
 
+@pytest.mark.long
 def test_phases_and_turns_train_adapters():
   c = mae(lora=LORA, phases=(dict(steps=2, train=('decoder',)), dict(freeze=('decoder',))))
   done, half = trained(c), trained({**c, 'steps': 2, 'phases': (dict(train=('decoder',)),)})

@@ -217,7 +217,7 @@ def test_selformer_trains_on_molecules_and_encodes_others(tmp_path):
     ({'f/a.csv': '1,nan\n2,3'}, 'series:{}/f', r'a.csv has nan at \[0, 1\]'),
     ({'f/a.csv': '1,1\n1,1', 'f/b.csv': '2,2\n2,2', 'f/c.csv': '2,2\n2,2'}, 'series:{}/f', 'no variable of any series changes'),
     ({'f/a.txt': ''}, 'series:{}/f', 'no .csv or .tsv'),
-    ({'a.ts': '@data\n1,2:?,3'}, '{}/a.ts', 'no number'),
+    ({'a.ts': '@data\n1,2:?,3'}, '{}/a.ts', 'not a number'),
     ({'a.ts': '@data\n1,2:3'}, '{}/a.ts', r'have \[1, 2\] steps'),
     ({'a.smi': '\n'}, '{}/a.smi', 'no molecules'),
     ({'a.smi': 'hello\nworld'}, '{}/a.smi', 'have no SMILES'),

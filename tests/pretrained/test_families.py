@@ -73,6 +73,7 @@ def test_every_family_has_a_case():
   assert {case.family for case in CASES.values()} == set(FAMILIES)
 
 
+@pytest.mark.long
 def test_weights_are_read_inside_jit(opened):
   case, folder, _, ours, inputs = opened
   make = lambda: nnx.to_pure_dict(nnx.state(from_folder(inputs.shape[1:], folder=str(folder), **case.options, rngs=nnx.Rngs(1)), nnx.Param))
