@@ -131,6 +131,7 @@ def test_updates_are_left_out_where_frozen():
   assert np.array_equal(found['a']['blocks']['y'], [[1, 1], [0, 0], [0, 0]]) and found['a']['x'].all() and not found['b']['x'].any()
 
 
+@pytest.mark.long
 def test_forgetting_is_measured_on_a_fixed_panel(first, tmp_path):
   _, c, folder = first
   panel = dict(before=dict(name='panel', data=dict(name='subset', of=dict(name='mnist5k'), train=200, test=100), protocol='knn'))

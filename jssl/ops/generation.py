@@ -313,7 +313,7 @@ def _begun(prompt: Array, lengths: Array, length: int, pad: int) -> Array:
   return jnp.where(jnp.arange(length) < lengths[:, None], ids, pad)
 
 
-def _read(step: Callable, cache: Any, ids: Array, first: Array, last: Array) -> tuple[Any, Array, Array]:
+def _read(step: Callable, cache: Any, ids: Array, first: Array, last: Array) -> tuple[Any, Any, Any]:
   """Reads places from `first` to `last` - 1. Returns the cache, the last logits [b v], and the hidden states [b n d]."""
   shapes = jax.eval_shape(step, cache, ids[:, 0], first)[:2]
   logits, hidden = (None if x is None else jnp.zeros(x.shape, x.dtype) for x in shapes)
