@@ -47,6 +47,7 @@ def write(folder: Path, encoder: Encoder, outputs: Sequence[str], bound: float) 
   call = lambda x: jax.vmap(lambda x: unrolled(one, x))(x)
   (size,) = jax.export.symbolic_shape('b')
   names = sorted(outputs)  # as a dict is flattened
+  cumsum = jnp.cumsum
   try:
     with _quiet():
       given = [jax.ShapeDtypeStruct((size, *spec.shape), spec.dtype)]
@@ -58,6 +59,8 @@ def write(folder: Path, encoder: Encoder, outputs: Sequence[str], bound: float) 
     raise ConfigError(f'jax2onnx cannot convert {what}; export the model as stablehlo, or use another network') from error
   except Exception as error:  # of jax2onnx, of any type
     raise ConfigError(f'jax2onnx cannot convert this network ({first_line(error)}); export the model as stablehlo') from error
+  finally:
+    jnp.cumsum = cumsum  # jax2onnx 0.17.1 leaves a function of its own in its place
   batch = examples(encoder)
   onnxruntime.set_default_logger_severity(3)
   try:
