@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 
 from jssl.core.step import TrainState
 from jssl.core.stored import fingerprint, quiet, short
-from jssl.storage import children, for_orbax, make, saved
+from jssl.storage import children, for_orbax, make, remove, saved
 from jssl.types import Batch
 
 MANIFEST = 'manifest.ocdbt'  # the file that locates the arrays of a checkpoint
+PARTIAL = '.orbax-checkpoint-tmp'  # in the name of a checkpoint that is being written
 
 
 def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[int] = ()):
@@ -29,8 +31,9 @@ def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[
 
   if keep:
     make(directory)  # an error should occur here, not in a thread of the writer
-    for half in (folder for folder in children(directory) if '.orbax-checkpoint-tmp' in folder.name or not saved(folder)):
+    for half in (folder for folder in children(directory) if PARTIAL in folder.name or not saved(folder)):
       logging.getLogger('jssl').warning('checkpoint %s is only half-written; it is left out', half.name.split('.')[0])
+    _clear(directory)
   quiet()
   policies = ocp.training.preservation_policies
   kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always))]) if keep else None
@@ -128,6 +131,21 @@ def captured(folder: Path, train: TrainState, batch: Batch, place: jax.sharding.
   except Exception as error:  # any kind of damage
     raise ValueError(f'{folder} holds no captured step that can be read ({short(error)})') from error
   return _typed(found['train']), found['batch']
+
+
+def _clear(directory: Path, seconds: float = 5) -> None:
+  """Removes partial checkpoints, waiting for the threads of a failed write in this process: they create files for a moment longer, and
+  Orbax's own removal would fail on them, at the next save."""
+  end, looks = time.monotonic() + seconds, 0
+  while jax.process_index() == 0 and looks < 3 and time.monotonic() < end:
+    partial = [folder for folder in children(directory) if PARTIAL in folder.name]
+    if not partial and not looks:  # nothing failed here
+      return
+    looks = 1 if partial else looks + 1
+    for folder in partial:
+      with contextlib.suppress(OSError):  # a file was created in it meanwhile
+        remove(folder)
+    time.sleep(0.1)
 
 
 @contextlib.contextmanager

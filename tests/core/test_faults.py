@@ -1,6 +1,7 @@
 """What happens to a run when things go wrong: it goes on to the same bits, or is refused in one clear line."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -199,6 +201,25 @@ def test_full_disk_stops_and_loses_nothing(p, whole, tmp_path):
     filler.unlink()
     same(whole[0], run(p, disk))
     assert figures(disk) == figures(whole[1])
+
+
+def test_partial_checkpoints_are_removed_while_threads_still_write_them(tmp_path):
+  """What is left of a failed save in this process goes on for a moment; Orbax's removal fails on it, at the next save."""
+  partial, halt = tmp_path / '4.orbax-checkpoint-tmp', threading.Event()
+
+  def write():
+    end = time.monotonic() + 0.5
+    for i in itertools.takewhile(lambda _: time.monotonic() < end, itertools.count()):
+      with contextlib.suppress(OSError):
+        (partial / 'train').mkdir(parents=True, exist_ok=True)
+        (partial / 'train' / f'{i}').touch()
+    halt.set()
+
+  writer = threading.Thread(target=write)
+  writer.start()
+  checkpoint.open_checkpoints(tmp_path, keep=2).close()
+  assert halt.is_set() and not partial.exists()
+  writer.join()
 
 
 def test_read_only_folder_is_refused(p, finished, tmp_path):
