@@ -55,7 +55,7 @@ def test_stage_by_stage(name, tmp_path):
     (dict(model_type='resnet', hidden_sizes=[256, 512, 1000, 2048]), 'double from stage to stage'),
     (dict(model_type='resnet', embedding_size=32), 'only 128 can be read'),
     (dict(model_type='resnet', depths=[3, 4]), '4 hidden_sizes and 2 depths'),
-    (dict(model_type='resnet', depths=[3, 4, 6, 0]), 'whole numbers above 0'),
+    (dict(model_type='resnet', depths=[3, 4, 6, 0]), 'integers above 0'),
     (dict(architecture='resnet50d.ra2_in1k'), "architecture 'resnet50d'"),
     (dict(architecture='resnet50', global_pool='max'), "global_pool = 'max'"),
     (dict(architecture='resnet50', model_args=dict(output_stride=8)), 'output_stride'),

@@ -54,7 +54,7 @@ REFUSED = {
   ('bert', 'a word for a number'): (config(hidden_size='8'), "hidden_size = '8'"),
   ('bert', 'uneven heads'): (config(num_attention_heads=3), 'do not divide'),
   ('bert', 'no weights'): (without('model.safetensors'), 'never read'),
-  ('bert', 'pickled weights'): (both(without('model.safetensors'), file('pytorch_model.bin', b'PK')), 'pickled ones are never read'),
+  ('bert', 'pickled weights'): (both(without('model.safetensors'), file('pytorch_model.bin', b'PK')), 'pickled weights are never read'),
   ('bert', 'a pointer'): (file('model.safetensors', POINTER), 'git lfs pull'),
   ('bert', 'cut short'): (cut, 'get it again'),
   ('bert', 'an empty file'): (file('model.safetensors', b''), 'get it again'),
@@ -68,7 +68,7 @@ REFUSED = {
   ('bert', 'fewer layers'): (config(num_hidden_layers=3), 'encoder.layer.2.'),
   ('bert', 'unknown parts'): (more('encoder.layer.0.adapter.weight'), 'adapter'),
   ('bert', 'whole numbers'): (tensors(lambda x: x | {WORDS: x[WORDS].astype(np.int8)}), 'I8'),
-  ('bert', 'a lost shard'): (both(shards, without('model-00002-of-00003.safetensors')), 'model-00002-of-00003.safetensors is not there'),
+  ('bert', 'a lost shard'): (both(shards, without('model-00002-of-00003.safetensors')), 'model-00002-of-00003.safetensors does not exist'),
   ('bert', 'a pointer to a shard'): (both(shards, file('model-00002-of-00003.safetensors', POINTER)), 'git lfs pull'),
   ('bert', 'no shards'): (both(without('model.safetensors'), file('model.safetensors.index.json', {})), 'expected files'),
   ('bert', 'shards elsewhere'): (
@@ -147,7 +147,7 @@ def test_two_networks_and_no_part(written, tmp_path, monkeypatch):
   refused(lambda: from_folder((7,), folder=str(folder), part='text', rngs=nnx.Rngs(0)), 'leave part')
   config(model_type='two')(folder)
   for part in (None, 'audio'):
-    refused(lambda part=part: from_folder((7,), folder=str(folder), part=part, rngs=nnx.Rngs(0)), r"\['text', 'vision'\]: say which")
+    refused(lambda part=part: from_folder((7,), folder=str(folder), part=part, rngs=nnx.Rngs(0)), r"\['text', 'vision'\]: give one of them")
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_fewer_blocks(opened):
 
 
 REFUSED = {
-  'no part': ('clip_text_model', whole('clip'), 'say which by part'),
+  'no part': ('clip_text_model', whole('clip'), 'as part, not'),
   'a list': ('clip_text_model', lambda config: dict(model_type='clip', text_config=[1]), 'expected an object', dict(part='text')),
   'another tower': ('siglip_text_model', whole('clip'), "model_type = 'siglip_text_model'", dict(part='text')),
   'an activation': ('clip_text_model', dict(hidden_act='mish'), "hidden_act = 'mish'"),

@@ -60,7 +60,7 @@ def changed(folder, **keys):
     ('vit', dict(patch_size=2), r'has the shape \(8, 3, 4, 4\)'),
     ('vit', dict(image_size=16), r'position_embeddings.* has the shape \(1, 5, 8\)'),
     ('vit', dict(num_attention_heads=3), '3 heads'),
-    ('vit', dict(qkv_bias=False), 'has tensors that the network in its config.json has not'),
+    ('vit', dict(qkv_bias=False), 'has tensors that the network in its config.json lacks'),
     ('vit', dict(num_hidden_layers=3), 'has no tensor'),
     ('dinov2', dict(mlp_ratio=2), r'has the shape \(32, 8\)'),
     ('dinov2', dict(use_swiglu_ffn=True), 'has no tensor'),

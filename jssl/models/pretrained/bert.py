@@ -165,7 +165,7 @@ def options_in(config: Mapping[str, Any], folder: Path, said: Said = SAID) -> di
   activation = activation_of(config, said, folder)
   if (ids := ids_of(folder / 'tokenizer.json')) > found['vocabulary']:
     raise PretrainedError(
-      f'{folder}/tokenizer.json has the ids 0 to {ids - 1}, and config.json a vocabulary of {found["vocabulary"]}: they must be of one network'
+      f'{folder}/tokenizer.json has the ids 0 to {ids - 1}, and config.json a vocabulary of {found["vocabulary"]}: they must match'
     )
   return found | dict(activation=activation, pool=partial(read_pool, folder))
 
@@ -216,7 +216,7 @@ def read_pool(folder: Path) -> str:
     modules = {str(m.get('type')).rsplit('.', 1)[-1]: str(m.get('path')) for m in listed}
     if strange := sorted(modules.keys() - {'Transformer', 'Pooling', 'Normalize'}):
       raise PretrainedError(
-        f"{folder} has the modules {strange}, which cannot be read; give pool, as 'mean' or 'cls', for what comes before them"
+        f"{folder} has the modules {strange}, which cannot be read; give pool, as 'mean' or 'cls', to use the network before them"
       )
     path = modules.get('Pooling')
   if path is None or not (folder / path / 'config.json').exists():
@@ -314,7 +314,7 @@ def config_of(net: Bert, said: Said = SAID) -> dict[str, Any]:
   wrong |= {option: x for option, x in given.items() if option != 'pad' and not x or option == 'pad' and x is None and net.from_pad}
   if wrong:
     told, kind = ', '.join(f'{option}={x!r}' for option, x in wrong.items()), said.expected['model_type']
-    raise PretrainedError(f'a Bert with {told} cannot be written as {kind!r}, whose config.json has no word for it: write another family')
+    raise PretrainedError(f'a Bert with {told} cannot be written as {kind!r}, whose config.json has no option for it: write another family')
   keys = {key: given[option] for option, (key, _) in said.options.items()} | {
     key: x for key, x in said.expected.items() if x not in (None, False)
   }

@@ -47,7 +47,7 @@ def config_of(net: ConvNeXt, *, second: bool) -> dict[str, Any]:
   """transformers' config.json of a ConvNeXt."""
   of_version(net, second)
   if net.epsilon != 1e-6:
-    raise PretrainedError(f"a ConvNeXt with epsilon={net.epsilon} cannot be written as transformers': expected 1e-06")
+    raise PretrainedError(f'a ConvNeXt with epsilon={net.epsilon} cannot be written in the format of transformers: expected 1e-06')
   return dict(
     architectures=['ConvNextV2Model' if second else 'ConvNextModel'], model_type='convnextv2' if second else 'convnext',
     num_channels=net.channels, patch_size=net.stride, num_stages=len(net.depths), hidden_sizes=list(net.widths), depths=list(net.depths),
@@ -70,7 +70,7 @@ def timm_config_of(net: ConvNeXt, *, second: bool) -> dict[str, Any]:
   of_version(net, second)
   if len(net.depths) != 4 or {net.epsilon, net.final_epsilon} != {1e-6}:
     told = f'{len(net.depths)} stages, epsilon={net.epsilon} and final_epsilon={net.final_epsilon}'
-    raise PretrainedError(f"a ConvNeXt of {told} cannot be written as timm's: expected 4 stages and 1e-06 twice")
+    raise PretrainedError(f'a ConvNeXt of {told} cannot be written in the format of timm: expected 4 stages and 1e-06 for both')
   known = SECOND if second else FIRST
   told = dict(depths=net.depths, dims=net.widths)
   name = next((name for name, x in known.items() if told.items() <= x.items()), next(iter(known)))

@@ -185,7 +185,7 @@ def family_of(folder: Path, part: str | None) -> tuple[Family, dict[str, Any]]:
   if name in known:
     return FAMILIES[name], config
   if parts:
-    raise PretrainedError(f'{folder} holds the networks {parts}: say which by part, one of them, and not {part!r}')
+    raise PretrainedError(f'{folder} holds the networks {parts}: give one of them as part, not {part!r}')
   if kind in known:
     raise PretrainedError(f'{folder} holds one network, of the family {kind!r}: leave part={part!r} out')
   raise PretrainedError(f'{folder}/config.json has model_type = {kind!r}: expected one of jssl.tables.FAMILIES')

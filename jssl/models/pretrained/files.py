@@ -51,7 +51,7 @@ def stored(folder: Path, rename: Callable[[str], str | None] = lambda name: name
             tensor = file.get_slice(key)
             found[name] = Stored(path, key, tuple(tensor.get_shape()), tensor.get_dtype())
     except FileNotFoundError as error:
-      raise PretrainedError(f'{path} is not there: expected weights as safetensors; pickled ones are never read, convert them') from error
+      raise PretrainedError(f'{path} does not exist: expected weights as safetensors; pickled weights are never read, convert them') from error
     except (OSError, SafetensorError) as error:
       raise PretrainedError(damage(path, error)) from error
   return found
@@ -104,7 +104,7 @@ def read_json(path: Path, kind: type = dict) -> Any:
   try:
     found = json.loads(path.read_text('utf-8'))
   except OSError as error:
-    raise PretrainedError(f'{path} cannot be read ({error.strerror}): give a folder in the form of Hugging Face') from error
+    raise PretrainedError(f'{path} cannot be read ({error.strerror}): give a folder in the format of Hugging Face') from error
   except ValueError as error:
     raise PretrainedError(f'{path} is not JSON ({error}): get it again') from error
   if not isinstance(found, kind):
@@ -116,10 +116,10 @@ def damage(path: Path, error: Exception) -> str:
   """What is wrong with a file that cannot be read as safetensors."""
   if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(b'version https://git-lfs'):
     return f'{path} is a pointer of Git LFS, not the weights: run `git lfs pull` where it was cloned'
-  return f'{path} is no whole file of safetensors ({error}): get it again'
+  return f'{path} is not a complete safetensors file ({error}): get it again'
 
 
 def installed() -> None:
   """PretrainedError where safetensors is not installed."""
   if util.find_spec('safetensors') is None:
-    raise PretrainedError("weights are read with safetensors, which is not installed: pip install 'jssl[text]'")
+    raise PretrainedError("reading weights needs safetensors, which is not installed: pip install 'jssl[text]'")

@@ -91,7 +91,7 @@ def sized(
   Reference: Radford et al. 2019, as in `CausalLm`.
   """
   if (n := sequence_length(on)) > length:
-    raise ValueError(f'a GPT-2 of {length} positions was given texts of {n} tokens: choose texts of at most {length} tokens')
+    raise ValueError(f'a GPT-2 with {length} positions was given texts of {n} tokens: give texts of at most {length} tokens')
   options = dict(vocabulary=vocabulary, width=width, depth=depth, heads=heads, hidden=hidden, dropout=dropout, pad=pad, epsilon=epsilon)
   return CausalLm((length,), **options, remat=remat, dtype=dtype, rngs=rngs)
 
@@ -148,7 +148,7 @@ def config_of(net: CausalLm) -> dict[str, Any]:
     PretrainedError: it reads logits off a table of their own.
   """
   if net.output is not None:
-    raise PretrainedError('a CausalLm with tied=False cannot be written as a GPT-2, whose logits are read off the table of its embeddings')
+    raise PretrainedError('a CausalLm with tied=False cannot be written as a GPT-2, whose logits are computed with its embedding table')
   given = dict(width=net.dim, depth=net_depth(net), heads=net.blocks.attention.heads)
   given |= {option: getattr(net, option) for option in OPTIONS.keys() - given.keys()}
   return {key: given[option] for option, (key, _) in OPTIONS.items()} | dict(

@@ -130,7 +130,7 @@ def fill(net: nnx.Module, found: Mapping[str, files.Stored], names: Names, *, fo
   """
   held = arrays(net)
   if unknown := sorted(names.keys() - held.keys()):
-    raise ValueError(f'the map of names has {unknown[0]!r}, which a {type(net).__name__} has not')
+    raise ValueError(f'the map of names has {unknown[0]!r}, which a {type(net).__name__} does not have')
   with np.errstate(all='ignore'):
     empty = written({path: np.broadcast_to(np.float32(0), x.shape) for path, x in held.items()}, names)
   for name, like in empty.items():
@@ -140,11 +140,11 @@ def fill(net: nnx.Module, found: Mapping[str, files.Stored], names: Names, *, fo
     if dtype not in files.FLOATS:
       raise PretrainedError(f'{key!r} in {path} is of the type {dtype}: expected numbers of 16, 32 or 64 bits')
     if shape != like.shape:
-      raise PretrainedError(f'{name!r} in {path} has the shape {shape}: config.json says {like.shape}; they must be of one network')
+      raise PretrainedError(f'{name!r} in {path} has the shape {shape}: config.json says {like.shape}; they must be from one network')
   plain = lambda name: '.'.join(LAYER if part.isdigit() else part for part in name.split('.'))
   known = {plain(name) for name in empty} if first else set()
   if more := sorted(name for name in found.keys() - empty.keys() if plain(name) not in known):
-    raise PretrainedError(f'{folder} has tensors that the network in its config.json has not, {more[0]!r} first: they must be of one network')
+    raise PretrainedError(f'{folder} has tensors that the network in its config.json lacks, {more[0]!r} first: they must be from one network')
   for path, entry in names.items():
     shape = held[path].shape
     source = Source(str(folder), path, partial(_read, found, entry, shape))

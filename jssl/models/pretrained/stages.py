@@ -25,7 +25,7 @@ def read_sizes(config: Mapping[str, Any], folder: Path, key: str, default: Seque
   """
   value = config.get(key, default)
   if not isinstance(value, list | tuple) or not value or not all(type(size) is int and size > 0 for size in value):
-    raise PretrainedError(f'{folder}/config.json has {key} = {value!r}: expected a list of whole numbers above 0; get the file again')
+    raise PretrainedError(f'{folder}/config.json has {key} = {value!r}: expected a list of integers above 0; get the file again')
   return tuple(value)
 
 
@@ -48,7 +48,7 @@ def same_length(folder: Path, **sizes: Sequence[int]) -> None:
   """
   if len({len(found) for found in sizes.values()}) > 1:
     lengths = ' and '.join(f'{len(found)} {key}' for key, found in sizes.items())
-    raise PretrainedError(f'{folder}/config.json has {lengths}: expected one of each a stage')
+    raise PretrainedError(f'{folder}/config.json has {lengths}: expected one of each per stage')
 
 
 def timm_arguments(config: Mapping[str, Any], folder: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def options_in(kind: str, config: Mapping[str, Any], folder: Path) -> dict[str, 
   """The options of a T5 from config.json and the tensors; whether the output table is tied is not in config.json."""
   found = encoder_options(kind, config, folder)
   if not config.get('is_encoder_decoder', True):
-    raise PretrainedError(f"{folder} holds the encoder of a {kind} alone: say part='encoder'")
+    raise PretrainedError(f"{folder} holds only the encoder of a {kind}: give part='encoder'")
   depth = config.get('num_decoder_layers')
   found |= read_options(config if depth is not None else {}, folder, dict(decoder_depth=('num_decoder_layers', found['depth'])), {})
   # Transformers ties tables whatever tie_word_embeddings says, unless the file has another one, and scales logits by that key.

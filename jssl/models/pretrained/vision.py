@@ -263,7 +263,7 @@ def _dinov2_config(net, kind, model, options, always=None):
   ratios = [ratio for ratio in range(1, 33) if swiglu(net.dim * ratio, of['gated']) == of['hidden']]
   if not ratios:
     raise PretrainedError(
-      f'a ViT with hidden = {of["hidden"]} cannot be written as {kind!r}: expected a multiple of {net.dim}, of it 2/3 if gated'
+      f'a ViT with hidden = {of["hidden"]} cannot be written as {kind!r}: expected a multiple of {net.dim}, or 2/3 of one if gated'
     )
   return found | dict(architectures=[model], model_type=kind, mlp_ratio=ratios[0])
 

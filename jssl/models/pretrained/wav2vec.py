@@ -45,7 +45,7 @@ def options_in(
   numbers = all(isinstance(x, list | tuple) and all(type(i) is int and i > 0 for i in x) for x in lists.values())
   if not numbers or len({len(x) for x in lists.values()} - {0}) != 1:
     keys = ', '.join(f'{LISTS[option][0]} = {x!r}' for option, x in lists.items())
-    raise PretrainedError(f'{folder}/config.json has {keys}: expected lists of one number above 0 a convolution; get the file again')
+    raise PretrainedError(f'{folder}/config.json has {keys}: expected lists with one number above 0 per convolution; get the file again')
   if found['norm'] not in ('group', 'layer'):
     raise PretrainedError(f"{folder} is a network with feat_extract_norm = {found['norm']!r}; only 'group' or 'layer' can be read")
   if found['width'] % found['position_groups']:
