@@ -42,8 +42,8 @@ def fitted(c: Mapping[str, Any], data: Data, columns: Mapping[str, Column], make
     nnx.eval_shape(lambda module, x: module(x), module, jax.ShapeDtypeStruct((EXAMPLES, *shape), jnp.float32))
   except Exception as error:  # networks raise errors of many types
     raise ConfigError(
-      f'inputs gives pictures of {_told(shape)}, and {told} is built on training views of {_told(built)} and takes no others '
-      f'({" ".join(str(error).split())[:120]}); give inputs the size {built[0]}'
+      f'inputs gives pictures of {_told(shape)}, but {told} is built for training views of {_told(built)} and takes no others '
+      f'({" ".join(str(error).split())[:120]}); set the size of inputs to {built[0]}'
     ) from error
   return networks
 
@@ -87,7 +87,7 @@ def in_training(data: Data, columns: Mapping[str, Column]) -> dict[str, Column]:
   """
   shapes = data.info.get('drawn', {})
   if shapes and getattr(data.splits['train'], 'crop', None) is None:
-    raise DataError(f'{data.info.get("name", "the data")}: examples that were joined or given columns are not cropped; leave data.crop out')
+    raise DataError(f'{data.info.get("name", "the data")}: joined examples, or ones with new columns, cannot be cropped; leave data.crop out')
   return {name: shaped(x, shapes.get(name, x.shape)) for name, x in columns.items()}
 
 

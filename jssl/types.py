@@ -59,7 +59,7 @@ class Call(NamedTuple):
     wanted = [self.asked[name] for name in outputs if name in self.asked]
     found = sorted({i for which in wanted for i in (range(of) if which is None else which)})
     if found and found[-1] >= of:
-      raise ValueError(f'view {found[-1]} of {self.name!r} is asked for, and there are {of}, counted from 0; draw more, or correct `pairs`')
+      raise ValueError(f'view {found[-1]} of {self.name!r} is out of range: there are {of}, counted from 0; draw more, or correct `pairs`')
     return found
 
 

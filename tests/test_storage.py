@@ -355,7 +355,7 @@ def test_packed_data_are_written_to_a_bucket(local, objects):
   assert cli.main(['data', 'pack', f'folder:{local / "photos"}', 's3://bucket/again']) == 0
   again = open_data(dict(name='packed:s3://bucket/again'))
   assert {split: len(x) for split, x in again.splits.items()} == {split: len(x) for split, x in data.splits.items()}
-  with pytest.raises(DataError, match='there already'):
+  with pytest.raises(DataError, match='already exists'):
     pack(data, 's3://bucket/again')
 
 

@@ -22,5 +22,5 @@ def rate_gap(right: Shaped[np.ndarray, ' n'], labels: Shaped[np.ndarray, ' n'], 
   of = lambda value, c: right[(labels == c) & (attribute == value)]
   gaps = [of(1, c).mean() - of(0, c).mean() for c in np.unique(labels) if len(of(1, c)) and len(of(0, c))]
   if not gaps:
-    raise ValueError('no label has examples of both groups; expected attribute 0 and 1 both, to compare their rates')
+    raise ValueError('no label has examples of both groups; expected both attributes 0 and 1, to compare their rates')
   return float(np.sqrt(np.mean(np.square(gaps))))

@@ -60,5 +60,5 @@ def mean_average_precision(z: Float[np.ndarray, 'n d'], labels: Int[np.ndarray, 
   wanted = (labels == labels[:, None]) & ~np.eye(len(z), dtype=bool)
   asked = wanted.any(1)
   if not asked.any():
-    raise ValueError(f'{len(labels)} labels, no two alike; expected a label with two examples or more')
+    raise ValueError(f'{len(labels)} labels, all different; expected a label with at least two examples')
   return retrieval_figures(wanted[asked].astype(float), similarity[asked])['map']

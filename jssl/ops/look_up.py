@@ -39,5 +39,5 @@ def one_a_row(x: Row, what: str) -> Row:
     ValueError: x has another shape. [b 1] would be compared with [1 b], all rows with all, and give another value without a word.
   """
   if x is not None and x.ndim != 1:
-    raise ValueError(f'{what} have shape {list(x.shape)}; expected [b], one number a row: use {what}[:, 0], or the argmax of one-hot rows')
+    raise ValueError(f'{what} have shape {list(x.shape)}; expected [b], one number per row: use {what}[:, 0], or the argmax of one-hot rows')
   return x

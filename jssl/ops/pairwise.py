@@ -278,7 +278,7 @@ def _meet(
     onto: what the result is added to, if anything.
   """
   if chunk < 1:
-    raise ValueError(f'chunk is the number of rows held at a time, 1 or more, or None for all; given {chunk}')
+    raise ValueError(f'chunk is {chunk}; expected the number of rows computed at a time, at least 1, or None for all')
   mesh = jax.sharding.get_abstract_mesh()
   devices = math.prod(mesh.shape.get(axis, 1) for axis in AXES)
   lengths = {len(x) for x in jax.tree.leaves((rows, columns))}

@@ -131,7 +131,7 @@ def k_means(z: np.ndarray, count: int, key: Key) -> tuple[np.ndarray, np.ndarray
   from threadpoolctl import threadpool_limits
 
   if not 1 <= count <= len(z):
-    raise ValueError(f'{count} clusters of {len(z)} examples were asked for; give 1 to {len(z)}')
+    raise ValueError(f'{count} clusters of {len(z)} examples are requested; give 1 to {len(z)}')
   seed = int(np.asarray(jax.random.bits(key, (), jnp.uint32)) % (2**31))
   with threadpool_limits(1):  # several threads sum in varying order, and a resumed run would not reproduce the same bits
     fit = KMeans(count, n_init=1, random_state=seed).fit(z)

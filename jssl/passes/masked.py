@@ -122,7 +122,7 @@ def masked_and_noised(
     sides_of(net, x)
     count = round(clean * len(x))
     if abs(count - clean * len(x)) > 1e-6:
-      raise ValueError(f'a share of {clean} of {len(x)} examples is no whole number; choose a batch that it divides')
+      raise ValueError(f'a share of {clean} of {len(x)} examples is not an integer; choose another batch size')
 
     def half(of: slice, mask: Mask, noised: bool):
       keys, own = (lambda *purpose: call.key(*purpose)[of]), x[of]

@@ -372,7 +372,7 @@ def called(net: Any, inputs: Sequence[Array], keys: Array | None) -> Array:
 
 def _layers(found: Features, net: Any, x: Array, name: str) -> Array:
   if found.layers is None:
-    raise ValueError(f'{name} was asked of a network that does not give its layers')
+    raise ValueError(f'{name} needs the layers of a network, which this one does not return')
   if name == 'layers':
     return found.layers
   layers = jnp.moveaxis(found.layers[:, 1:], 1, 0)

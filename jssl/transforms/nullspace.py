@@ -51,7 +51,7 @@ def inlp(*, classes: int = 2, rounds: int = 10, l2: float = 1e-3, margin: float 
     follows the official code. There, the classifier is any of scikit-learn's, and the threshold is an accuracy on held-out data.
   """
   if classes < 2 or rounds < 1:
-    raise ValueError(f'inlp(classes={classes}, rounds={rounds}): an attribute has 2 values or more, and n is 1 or more')
+    raise ValueError(f'inlp(classes={classes}, rounds={rounds}): expected at least 2 classes and 1 round')
 
   def fit(x, z):
     x = x.astype(jnp.float32)
@@ -108,7 +108,7 @@ def random_directions(*, dim: int = 10, seed: int = 0) -> Transform:
   def fit(x, z=None):
     d = x.shape[1]
     if not 1 <= dim <= d:
-      raise ValueError(f'dim={dim}: features of width {d} have 1 to {d} directions to take out')
+      raise ValueError(f'dim={dim}: features of width {d} have 1 to {d} directions to remove')
     q, _ = jnp.linalg.qr(jax.random.normal(jax.random.key(seed), (d, dim)))
     p = jnp.eye(d) - jnp.matmul(q, q.T, precision='highest')
     return Nullspace(p, jnp.zeros(0), jnp.zeros(0, bool))

@@ -48,7 +48,7 @@ def retrofit(*, iterations: int = 10, alpha: float = 1.0, directed: bool = False
     one, which converges to the same point.
   """
   if alpha <= 0:
-    raise ValueError(f'alpha={alpha}: a vector needs a weight above 0 for itself, or nothing holds it in place')
+    raise ValueError(f'alpha={alpha}: expected a weight above 0 of the original vector')
 
   def fit(x, edges):
     if edges.ndim != 2 or edges.shape[1] != 2:

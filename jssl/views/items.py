@@ -25,7 +25,7 @@ def sample_items(keys: Keys, batch: Batch, *, column: str, views: int = 2, frame
   items = batch[column]
   n, length = items.shape[1], items.shape[2]
   if views > n or (frames or 1) > length:
-    raise ValueError(f'{column!r} has {n} items of {length} frames; {views} views of {frames} were asked for')
+    raise ValueError(f'{column!r} has {n} items of {length} frames; {views} views of {frames} frames are requested')
 
   def one(key, items):
     chosen = items[jax.random.permutation(key, n)[:views]]

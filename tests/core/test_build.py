@@ -196,7 +196,7 @@ def test_every_system_is_listed():
 def test_a_view_that_is_not_drawn_is_refused_by_its_number():
   c = tiny('simclr')
   c['losses']['nce']['pairs'] = ((0, 2),)
-  with pytest.raises(ValueError, match='view 2 of .views. is asked for, and there are 2'):
+  with pytest.raises(ValueError, match='view 2 of .views. is out of range: there are 2'):
     testing.check_traces(c)
 
 

@@ -69,11 +69,11 @@ def test_inputs_of_another_size_are_interpolated_or_refused():
   assert grid_of(p) == (49, 16)
   state = jax.jit(p.method.init)(jax.random.key(0))
   assert p.method.represent(*state, {'image': jnp.zeros((2, 40, 40, 1), jnp.uint8)}).tokens.shape == (2, 81, 16)
-  with pytest.raises(ConfigError, match=r'inputs gives pictures of 38x38, and backbone is built on training views of 28x28') as error:
+  with pytest.raises(ConfigError, match=r'inputs gives pictures of 38x38, but backbone is built for training views of 28x28') as error:
     plan(c | dict(inputs=dict(name='plain', size=38)))
   assert '\n' not in str(error.value)
   perceptron = dict(backbone=dict(name='mlp_backbone', widths=(6,), norm='none'))
-  with pytest.raises(ConfigError, match='takes no others .* give inputs the size 28'):
+  with pytest.raises(ConfigError, match='takes no others .* set the size of inputs to 28'):
     plan(c | perceptron)
   assert plan(c | perceptron | dict(inputs=dict(name='plain', size=28)))
 

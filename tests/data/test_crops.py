@@ -180,7 +180,7 @@ def test_networks_have_the_size_of_the_crops(folder):
 def test_rows_of_a_split_are_cropped_and_joined_ones_are_refused(folder):
   few = dict(name='subset', of=spec(folder), train=16)
   assert first_batch(plan(system(folder, data=few)))['image'].shape == (8, 2, 16, 16, 3)
-  with pytest.raises(DataError, match='are not cropped; leave data.crop out'):
+  with pytest.raises(DataError, match='cannot be cropped; leave data.crop out'):
     plan(system(folder, data=dict(name='few', of=spec(folder), shots=2)))
   tuned = dict(name='development', of=spec(folder))
   assert first_batch(plan(system(folder, data=tuned)))['image'].shape == (8, 2, 16, 16, 3)
@@ -201,7 +201,7 @@ def test_pictures_are_packed_as_they_are_stored(folder, tmp_path, monkeypatch):
   other = open_data(dict(name=f'packed:{tmp_path / "packed"}', crop=dict(views=1, size=12)))
   assert GrainSource(other.splits['train'], 8, process_index=0, process_count=1, workers=1).next()['image'].shape == (8, 1, 12, 12, 3)
   packed.pack(open_data(spec(folder, crop=None)), tmp_path / 'cut')
-  with pytest.raises(DataError, match='scaled and cut already; pack the data with crop'):
+  with pytest.raises(DataError, match='already scaled and cropped; pack the data with crop'):
     open_data(dict(name=f'packed:{tmp_path / "cut"}', crop=CROP))
 
 
@@ -210,8 +210,8 @@ def test_pictures_are_packed_as_they_are_stored(folder, tmp_path, monkeypatch):
   [
     (dict(scales=(0.1, 1)), "crop has no option 'scales'; it takes views, size, scale, ratio"),
     (dict(views=(dict(blur=1),)), "no option 'blur'"),
-    (dict(views=0), 'expected 1 crop or more'),
-    (dict(size=(8, 0)), '1 pixel or more'),
+    (dict(views=0), 'expected at least 1 crop'),
+    (dict(size=(8, 0)), '1 pixel per side'),
     (dict(scale=(0.5, 1.5)), '0 < low <= high <= 1'),
     (dict(ratio=(2.0, 1.0)), '0 < low <= high'),
   ],

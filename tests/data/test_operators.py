@@ -57,9 +57,9 @@ def test_operators_in_a_config():
 
 
 @pytest.mark.parametrize('make, says', [
-  (lambda: few(of=made(), shots=0), 'label 1 example'),
+  (lambda: few(of=made(), shots=0), 'label at least 1 example'),
   (lambda: few(of=made(), column='y'), "no column 'y'"),
-  (lambda: subset(of=made(), train=0), '1 or more'),
+  (lambda: subset(of=made(), train=0), 'at least 1'),
   (lambda: subset(of=made(), test=9), 'has 8 examples'),
   (lambda: noised(of=made(), rate=1.5), 'a rate in'),
 ])  # fmt: skip

@@ -186,7 +186,7 @@ def test_arrays(tmp_path):
   np.save(tmp_path / 'a.npy', x.reshape(60, -1).astype(float))
   assert sum(map(len, open_data(dict(name=str(tmp_path / 'a.npy'))).splits.values())) == 60
   np.savez(tmp_path / 'b.npz', x=x, y=y[:5])
-  with pytest.raises(DataError, match='expected one first axis'):
+  with pytest.raises(DataError, match='expected the same first axis'):
     open_data(dict(name=str(tmp_path / 'b.npz')))
 
 
@@ -208,7 +208,7 @@ def test_tars_are_read_at_random(tmp_path):
 def test_data_sets_of_hugging_face(tmp_path, monkeypatch):
   with monkeypatch.context() as without:
     without.setitem(sys.modules, 'datasets', None)
-    with pytest.raises(DataError, match='datasets, which is not here: pip install'):
+    with pytest.raises(DataError, match='datasets, which is not installed: pip install'):
       open_data(dict(name='hf:mnist'))
   datasets = pytest.importorskip('datasets')
   features = datasets.Features(dict(img=datasets.Image(), label=datasets.ClassLabel(names=['a', 'b'])))
@@ -229,7 +229,7 @@ def test_packed_data_are_what_they_were(photos, tmp_path, capsys):
   for split in of.splits:
     for name, x in resident(of.splits[split]).columns.items():
       np.testing.assert_array_equal(x, data.splits[split].take(np.arange(len(x)))[name])
-  with pytest.raises(DataError, match='is there already'):
+  with pytest.raises(DataError, match='already exists'):
     pack(data, out)
 
 
@@ -261,7 +261,7 @@ def test_examples_without_a_label_among_others(photos, caplog):
     (lambda at: (at / 'a.csv').write_text('a,b\n1\n'), '{}/a.csv', 'cannot be read'),
     (lambda at: (at / 'a.csv').write_text('a,b\n'), '{}/a.csv', 'has no rows'),
     (lambda at: (at / 'a.npz').write_text('x'), '{}/a.npz', 'cannot be read as arrays'),
-    (lambda at: lines(at / 'a.jsonl', [dict(positive='x')] * 9), '{}/a.jsonl', 'none that it goes with'),
+    (lambda at: lines(at / 'a.jsonl', [dict(positive='x')] * 9), '{}/a.jsonl', 'no column to pair it with'),
     (lambda at: lines(at / 'a.jsonl', [dict(text='x')] * 3), '{}/a.jsonl', 'leaves a split empty'),
     (lambda at: lines(at / 'a.jsonl', [dict(text=None, n=1), dict(text=' ', n=1)]), '{}/a.jsonl', "all rows of 'train' have no text"),
     (
@@ -271,8 +271,8 @@ def test_examples_without_a_label_among_others(photos, caplog):
     ),
     (lambda at: (at / 'a.csv').write_text('\n'.join(['a', 'inf', *map(str, range(30))])), '{}/a.csv', "'a' has inf; expected finite"),
     (lambda at: (at / 'a.csv').write_text('a,a\n1,2\n'), '{}/a.csv', "two columns 'a'"),
-    (lambda at: None, 'tar:{}/*.tar', 'no file is called'),
-    (lambda at: None, 'packed:{}', 'no packed data'),
+    (lambda at: None, 'tar:{}/*.tar', 'no file matches'),
+    (lambda at: None, 'packed:{}', 'no readable packed data'),
   ],
 )
 def test_what_cannot_be_read_costs_one_line(make, source, says, tmp_path):
@@ -284,14 +284,14 @@ def test_what_cannot_be_read_costs_one_line(make, source, says, tmp_path):
 
 def test_labels_that_are_no_classes(tmp_path, caplog):
   source = lines(tmp_path / 'a.jsonl', [dict(text=f'text {i}', label=['a'], mine=f'{i % 4}') for i in range(40)])
-  assert 'label' not in open_data(dict(name=source)).spec and 'the columns label, mine are not read' in caplog.text
+  assert 'label' not in open_data(dict(name=source)).spec and 'the columns label, mine are ignored' in caplog.text
   rows = [dict(text=f'text {i}', id=i * 10**12) for i in range(40)]
   assert {*open_data(dict(name=lines(tmp_path / 'b.jsonl', rows))).spec} == {'ids', 'same'} and 'do not fit 32 bits' in caplog.text
   lines(tmp_path / 'c_test.jsonl', [dict(text='a', n=0.5), dict(text='b', n=1.0)])
   data = open_data(dict(name=lines(tmp_path / 'c.jsonl', [dict(text='a', n=1), dict(text='b', n=2)])))
   assert {x[0]['n'].dtype for x in data.splits.values()} == {data.spec['n'].dtype} == {np.dtype(np.float32)}
   assert open_data(dict(name=source, label='mine')).spec['label'].size == 4
-  with pytest.raises(DataError, match='expected texts or whole numbers'):
+  with pytest.raises(DataError, match='expected texts or integers'):
     open_data(dict(name=source, label='label'))
   with pytest.raises(DataError, match="has no column 'other'"):
     open_data(dict(name=source, label='other'))
@@ -301,7 +301,7 @@ def test_one_class_is_none(tmp_path, caplog):
   (tmp_path / 'a' / 'cat').mkdir(parents=True)
   for i in range(20):
     picture(i).save(tmp_path / 'a' / 'cat' / f'{i}.png')
-  assert 'label' not in open_data(dict(name=f'folder:{tmp_path / "a"}')).spec and 'of one class' in caplog.text
+  assert 'label' not in open_data(dict(name=f'folder:{tmp_path / "a"}')).spec and 'have the class' in caplog.text
 
 
 def test_views_of_colour_pictures_change_colours_unless_the_config_speaks_of_them(tmp_path):

@@ -91,7 +91,7 @@ def written(path, rows, apart='\t'):
 def test_triples_are_numbered_and_split(tmp_path):
   data = opened(f'triples:{written(tmp_path / "all.tsv", [*NAMES, NAMES[0]])}')
   assert data.spec['head'].size == data.spec['tail'].size == 30 and data.spec['relation'].size == 3
-  assert sum(map(len, data.splits.values())) == len(set(NAMES)) and data.info['unread'] == {'1 triples of train': 'there already'}
+  assert sum(map(len, data.splits.values())) == len(set(NAMES)) and data.info['unread'] == {'1 triples of train': 'duplicates'}
   back = {
     (data.info['entities'][row['head']], data.info['relations'][row['relation']], data.info['entities'][row['tail']])
     for part in data.splits.values() for row in map(part.__getitem__, range(len(part)))
@@ -210,12 +210,12 @@ def test_selformer_trains_on_molecules_and_encodes_others(tmp_path):
     ({'t.json': '[]'}, 'triples:{}/t.json', 'must end in'),
     ({'k/test.txt': 'a\tr\tb'}, 'triples:{}/k', 'no file train'),
     ({'t.tsv': 'a\tr\ta'}, 'triples:{}/t.tsv', 'leaves a split empty'),
-    ({'s.csv': 'a,b\n1,2'}, 'series:{}/s.csv', 'which series a row is of'),
+    ({'s.csv': 'a,b\n1,2'}, 'series:{}/s.csv', 'identifies the series of a row'),
     ({'s.csv': 'series,x\n1,\n1,2'}, 'series:{}/s.csv', "row 0, .* no 'x'"),
     ({'s.csv': 'series,x,label\n1,2,a\n1,2,b'}, 'series:{}/s.csv', "several entries in 'label'"),
     ({'f/a.csv': 'x,y\n1,2', 'f/b.csv': 'x\n1'}, 'series:{}/f', 'expected the columns of a.csv'),
     ({'f/a.csv': '1,nan\n2,3'}, 'series:{}/f', r'a.csv has nan at \[0, 1\]'),
-    ({'f/a.csv': '1,1\n1,1', 'f/b.csv': '2,2\n2,2', 'f/c.csv': '2,2\n2,2'}, 'series:{}/f', 'no variable of any series changes'),
+    ({'f/a.csv': '1,1\n1,1', 'f/b.csv': '2,2\n2,2', 'f/c.csv': '2,2\n2,2'}, 'series:{}/f', 'all variables are constant in all series'),
     ({'f/a.txt': ''}, 'series:{}/f', 'no .csv or .tsv'),
     ({'a.ts': '@data\n1,2:?,3'}, '{}/a.ts', 'not a number'),
     ({'a.ts': '@data\n1,2:3'}, '{}/a.ts', r'have \[1, 2\] steps'),
@@ -235,9 +235,9 @@ def test_what_cannot_be_read_costs_one_line(files, source, says, tmp_path):
 @pytest.mark.parametrize(
   ('columns', 'says'),
   [
-    (dict(edge_index=[[0, 9], [1, 0]], x=np.ones((3, 2))), 'the node 9, and there are 3'),
+    (dict(edge_index=[[0, 9], [1, 0]], x=np.ones((3, 2))), 'the node 9, but there are 3'),
     (dict(edge_index=[[0, -1], [1, 0]]), 'the node -1'),
-    (dict(edges=[[0.5, 1.0]]), 'expected whole numbers'),
+    (dict(edges=[[0.5, 1.0]]), 'expected integers'),
     (dict(edge_index=[[0], [1]], x=np.full((2, 2), np.nan)), 'finite numbers'),
     (dict(edge_index=[[0], [1]], x=np.ones((2, 2)), y=[0, 1, 2]), 'one for each of 2 nodes'),
     (dict(x=np.ones((2, 2))), 'expected edge_index'),

@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     folder.mkdir()
     Image.new('L', (4, 4)).save(folder / 'good.png')
     (folder / name).write_bytes(data)
-    with pytest.raises(ValueError, match=f'{name} cannot be read as a picture .* take it out of the folder') as refused:
+    with pytest.raises(ValueError, match=f'{name} cannot be read as a picture .* remove it from the folder') as refused:
       read_folder(folder, (4, 4, 1))
     assert '\n' not in str(refused.value)
   (tmp_path / 'none').mkdir()

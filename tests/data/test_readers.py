@@ -55,7 +55,7 @@ def test_threads_share_the_files(files):
 def test_a_slice_of_a_file_and_what_is_not_there(files):
   readers = Readers([(files[0][0], 1, 1), (files[3][0], 0, None), (files[2][0], 0, 0)])
   assert readers.__getitems__([2, 0, 1]) == [b'7', b'1', b'6']
-  with pytest.raises(IndexError, match='record 3 is asked for, and there are 3'):
+  with pytest.raises(IndexError, match='record 3 is out of range: there are 3'):
     readers[3]
 
 

@@ -232,14 +232,14 @@ def test_a_builder_that_fails_says_why_and_leaves_nothing(tmp_path, toy, monkeyp
     raise RuntimeError('no such archive\nmore')
 
   monkeypatch.setattr(JsslToy, '_split_generators', fail)
-  with pytest.raises(DataError, match='RuntimeError: no such archive. One of'):
+  with pytest.raises(DataError, match='RuntimeError: no such archive. Do one of'):
     len(tfds(**toy | dict(data_dir=tmp_path)).splits['train'])
   assert not (tmp_path / 'jssl_toy' / '1.0.0').exists() and not list(tmp_path.rglob('incomplete*'))
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
   (tmp_path / 'file').write_text('')
-  with pytest.raises(DataError, match='set JSSL_DATA_DIR to a folder that can be written'):
+  with pytest.raises(DataError, match='set JSSL_DATA_DIR to a writable folder'):
     len(digits(data_dir=tmp_path / 'file').splits['train'])
 
 

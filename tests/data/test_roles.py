@@ -61,7 +61,7 @@ def test_judgements_are_read_by_halves_and_other_splits_take_the_place_of_judged
   assert all(len(made.splits['relevance']) == 15 for made in (tuned, found)), 'a query keeps all its documents'
   scores = [set(made.info['similarity']['pairs'][1].tolist()) for made in (tuned, found)]
   assert not scores[0] & scores[1] and len(scores[0] | scores[1]) == 10
-  with pytest.raises(ValueError, match=r"the splits \['relevance'\] may hold what final figures are judged on"):
+  with pytest.raises(ValueError, match=r"the splits \['relevance'\] may hold the data of final figures"):
     development(of=data(splits={**data().splits, 'relevance': relevance}))
 
 

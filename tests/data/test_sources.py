@@ -154,9 +154,9 @@ def test_bad_arguments_are_refused():
     source([dict(example=1)], 1)
   with pytest.raises(ValueError, match='non-negative'):
     source(Listed(23), 4, seed=-1)
-  with pytest.raises(ValueError, match='not of this source'):
+  with pytest.raises(ValueError, match='does not fit this source'):
     source(Listed(23), 4).restore(source(Listed(23), 4, seed=1).save())
-  with pytest.raises(ValueError, match='not of this source'):
+  with pytest.raises(ValueError, match='does not fit this source'):
     source(Listed(23), 4).restore({})
 
 

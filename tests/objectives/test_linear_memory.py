@@ -159,5 +159,5 @@ def test_the_ring_runs_over_the_axes_of_the_batch():
 
 
 def test_chunk_errors():
-  with pytest.raises(ValueError, match='chunk .* 1 or more'):
+  with pytest.raises(ValueError, match='chunk .* at least 1'):
     info_nce(jnp.ones((4, 2)), jnp.ones((4, 2)), chunk=0)

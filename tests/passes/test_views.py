@@ -91,7 +91,7 @@ def test_unit_length_features_and_first_features():
   np.testing.assert_allclose(run(embed(view=ONCE, towers='two', features='tokens'), 'it.q')('it.q[0]'), X[:, None], rtol=1e-6)
   with pytest.raises(ValueError, match="'pooled' or 'tokens'"):
     embed(view=ONCE, features='layers')
-  with pytest.raises(ValueError, match='does not give its layers'):
+  with pytest.raises(ValueError, match='which this one does not return'):
     run(embed(view=ONCE, towers='one'), 'it.layers')
 
 

@@ -125,7 +125,7 @@ def described(splits: Mapping[str, Columns], facts: Mapping[str, Mapping[str, An
   """
   train = splits['train'].columns
   if unknown := [name for name in facts if name not in train]:
-    raise ValueError(f'facts are given of {unknown[0]!r}: expected one of the columns {sorted(train)}')
+    raise ValueError(f'facts are given for {unknown[0]!r}: expected one of the columns {sorted(train)}')
   spec = {}
   for name, x in train.items():
     column = Column(x.shape[1:], x.dtype, **facts.get(name, {}))
@@ -156,7 +156,7 @@ def within(name: str, x: np.ndarray, column: Column) -> None:
     besides = '' if column.pad is None or 0 <= column.pad < column.size else f', or {column.pad} for none'
     raise ValueError(
       f'column {name!r} has {x[row]} in example {row[0] if row else 0}: expected numbers from 0 to {column.size - 1}{besides}; '
-      'correct the entry, or say another size of the column'
+      'correct the entry, or give another size of the column'
     )
 
 
@@ -166,7 +166,7 @@ def _checked(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndar
   columns = checked({name: _narrow(name, np.asarray(column)) for name, column in columns.items()})
   lengths = {name: x.shape[0] if x.ndim else None for name, x in columns.items()}
   if len(set(lengths.values())) > 1 or None in lengths.values():
-    raise ValueError(f'columns of {split!r} have lengths {lengths}: expected one first axis, the examples')
+    raise ValueError(f'columns of {split!r} have lengths {lengths}: expected the same first axis in each, the examples')
   return columns
 
 
@@ -190,5 +190,5 @@ def counted(data: Data, column: str) -> int:
   found = [split.columns[column] for split in data.splits.values() if isinstance(split, Columns) and column in split.columns]
   found = [x[x != data.spec[column].pad] for x in found if x.dtype.kind in 'iu']
   if any((x < 0).any() for x in found):
-    raise DataError(f'the column {column!r} has entries below 0, and a network looks them up: expected 0 and above, or facts that give its pad')
+    raise DataError(f'the column {column!r} has entries below 0, which a network cannot look up: expected 0 and above, or facts with its pad')
   return max((int(x.max(initial=-1)) + 1 for x in found), default=0)

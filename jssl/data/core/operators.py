@@ -91,7 +91,7 @@ def few(*, of: Data, shots: int = 10, column: str = 'label', seed: int = 0) -> D
     ValueError: if shots is below 1, or the column does not exist.
   """
   if shots < 1:
-    raise ValueError(f'few(shots={shots}): label 1 example a class or more')
+    raise ValueError(f'few(shots={shots}): label at least 1 example per class')
   _has(of, column)
 
   def make(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -127,8 +127,8 @@ def subset(*, of: Data, train: int | None = None, test: int | None = None, by: s
       continue
     n = len(splits.get(name, ()))
     if not 1 <= most <= n:
-      there = f'has {n} examples' if name in splits else 'is not there'
-      raise ValueError(f'subset({name}={most}): the split {name!r} {there}; give 1 or more, and at most as many as there are')
+      there = f'has {n} examples' if name in splits else 'does not exist'
+      raise ValueError(f'subset({name}={most}): the split {name!r} {there}; give at least 1 and at most that many')
     drawn = permutation(n, seed)
     if by is None:
       rows = drawn[:most]
@@ -161,7 +161,7 @@ def noised(*, of: Data, rate: float, column: str = 'label', seed: int = 0) -> Da
   """
   size = _has(of, column).size
   if not 0 <= rate <= 1 or not size or size < 2:
-    raise ValueError(f'noised(rate={rate}, column={column!r}): expected a rate in [0, 1] and a column of 2 classes or more, not {size}')
+    raise ValueError(f'noised(rate={rate}, column={column!r}): expected a rate in [0, 1] and a column of at least 2 classes, not {size}')
 
   def make(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     clean, rng = columns[column], np.random.default_rng(seed)

@@ -19,5 +19,5 @@ def package(module: str, name: str, inside: str = '', *, options: str = '') -> P
     DataError: if the package is not installed.
   """
   if (spec := find_spec(module)) is None or spec.origin is None:
-    raise DataError(f"these data come with the package {module}, which is not installed: pip install {options}{' ' if options else ''}'{name}'")
+    raise DataError(f"this data set needs the package {module}, which is not installed: pip install {options}{' ' if options else ''}'{name}'")
   return Path(spec.origin).parent / inside

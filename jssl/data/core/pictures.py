@@ -103,7 +103,7 @@ def _loaded(image: Any, channels: int, scale: float) -> Any:
   from PIL import ImageOps
 
   if channels not in MODES:
-    raise ValueError(f'a picture has 1, 3 or 4 channels (grey, RGB, RGBA), not {channels}; give such a shape')
+    raise ValueError(f'a picture has 1, 3 or 4 channels (grey, RGB, RGBA), not {channels}: change the shape')
   if scale < 1:  # a JPEG can be decoded at a half, a quarter or an eighth; other formats ignore this
     image.draft(None, (round(image.width * scale), round(image.height * scale)))
   if _orientation(image) > 1:
@@ -134,7 +134,7 @@ def read_folder(folder: str | os.PathLike, shape: tuple[int, ...]) -> tuple[np.n
   files = [f for f in every if f.suffix.lower() in known and not f.name.startswith('.')]
   if skipped := sorted({*every} - {*files}):
     few, more = ', '.join(map(str, skipped[:20])), f' and {len(skipped) - 20} more' if len(skipped) > 20 else ''
-    logging.getLogger('jssl').warning('%d of %d files in %s are no pictures and are skipped: %s%s', len(skipped), len(every), folder, few, more)
+    logging.getLogger('jssl').warning('%d of %d files in %s are not pictures, and skipped: %s%s', len(skipped), len(every), folder, few, more)
   if not files:
     raise ValueError(f'{folder} holds no pictures among its {len(every)} files; expected files such as .png, .jpg or .webp')
 
@@ -142,7 +142,7 @@ def read_folder(folder: str | os.PathLike, shape: tuple[int, ...]) -> tuple[np.n
     try:
       return decode((folder / file).read_bytes(), shape)
     except Exception as error:  # decoders raise errors of many types
-      raise ValueError(f'{folder / file} cannot be read as a picture ({first_line(error)}); mend it or take it out of the folder') from error
+      raise ValueError(f'{folder / file} cannot be read as a picture ({first_line(error)}); repair it or remove it from the folder') from error
 
   return np.stack(list(pool().map(read, files))), [f.as_posix() for f in files]
 

@@ -53,7 +53,7 @@ class Readers:
     """
     rows = np.asarray(rows, np.int64)
     if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
-      raise IndexError(f'record {rows.min() if rows.min() < 0 else rows.max()} is asked for, and there are {len(self)}, counted from 0')
+      raise IndexError(f'record {rows.min() if rows.min() < 0 else rows.max()} is out of range: there are {len(self)}, counted from 0')
     of = np.searchsorted(self.ends, rows, 'right')
     groups = [np.flatnonzero(of == file) for file in np.unique(of)]
 

@@ -41,7 +41,7 @@ def home(data_dir: str | os.PathLike | None = None) -> Path:
   chosen = data_dir or os.environ.get('JSSL_DATA_DIR') or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
   found = storage.path(chosen)
   if storage.remote(found):
-    raise DataError(f'prepared data sets are kept on this machine, and $JSSL_DATA_DIR or data_dir is {found}; give a local folder')
+    raise DataError(f'prepared data sets need a local folder, and $JSSL_DATA_DIR or data_dir is {found}; give a local one')
   return found
 
 
@@ -300,14 +300,14 @@ def _advice(builder: Any, data_dir: Path, error: Exception) -> str:
   if isinstance(error, ModuleNotFoundError) and error.name:
     todo.append(f'pip install {error.name.split(".")[0]}')
   if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-    todo.append('set JSSL_DATA_DIR to a folder that can be written')
+    todo.append('set JSSL_DATA_DIR to a writable folder')
   todo.append(f'set JSSL_DATA_DIR to a folder that holds it as {FORMAT}')
   if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
     instructions = ' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
-    todo.append(f'download by hand into {data_dir / "downloads" / "manual"} ({instructions})')
+    todo.append(f'download it manually into {data_dir / "downloads" / "manual"} ({instructions})')
   if type(builder).__module__.startswith('tensorflow_datasets.'):
     todo.append(
-      f'run `tfds build {builder.name} --data_dir={data_dir} --file_format={FORMAT}` where there are a network and'
-      ' TensorFlow (most sets need it to be prepared, none to be read)'
+      f'run `tfds build {builder.name} --data_dir={data_dir} --file_format={FORMAT}` with a network connection and'
+      ' TensorFlow (most data sets need it for preparation, none for reading)'
     )
-  return f'data set {builder.info.full_name} is not in {data_dir} and cannot be prepared: {first_line(error)}. One of: {"; ".join(todo)}'
+  return f'data set {builder.info.full_name} is not in {data_dir} and cannot be prepared: {first_line(error)}. Do one of: {"; ".join(todo)}'

@@ -35,8 +35,8 @@ def development(*, of: Data, seed: int = 0, share: float = 0.2) -> Data:
   judged = of.judged or Judged()
   if of.judged is None and (others := {*of.splits} - {'train', 'test'}):
     raise ValueError(
-      f'{of.info.get("name", "these data")}: the splits {sorted(others)} may hold what final figures are judged on; say in Data.judged '
-      'what takes its place while a system is tuned'
+      f'{of.info.get("name", "these data")}: the splits {sorted(others)} may hold the data of final figures; declare in Data.judged '
+      'what replaces them while a system is tuned'
     )
   if judged.carved:
     whole = of.splits[judged.carved]

@@ -72,7 +72,7 @@ class GrainSource:
     known = self._examples.columns if isinstance(self._examples, Columns) else stack([self._examples[0]])
     pictures.checked(known)  # a split in memory whole; of a larger one the first example
     if taken := {'example', 'epoch'} & set(known):
-      raise ValueError(f'the data have columns {sorted(taken)}: a source adds those itself; rename them')
+      raise ValueError(f'the data have columns {sorted(taken)}, which a source adds itself: rename them')
     self.batches_per_epoch = self._n // batch_size
     self._batch_size, self._seed = batch_size, seed
     self._rows = np.arange(batch_size).reshape(count, -1)[p] if rows is None else rows
@@ -144,7 +144,7 @@ class GrainSource:
     """
     state = {name: int(value) for name, value in state.items()}
     if (expected := self.save() | dict(batches=state.get('batches'))) != state:
-      raise ValueError(f'state {state} is not of this source: expected {expected}; build it with the same data and options')
+      raise ValueError(f'state {state} does not fit this source: expected {expected}; build it with the same data and options')
     self.close()
     self._batches = state['batches']
 

@@ -38,7 +38,7 @@ def array(path: str, *, inputs: str | None = None, held_out: float = 0.2) -> Dat
   where, columns = reach(path), {}
   found = parts(where)
   if 'validation' in found:
-    raise DataError(f'{where}: a file for test and another for validation are beside it; of arrays give one of them')
+    raise DataError(f'{where}: there are files for both test and validation next to it; keep one of them')
   for split, of in found.items():
     for name, x in opened(of).items():
       own, ending = (name.removesuffix(SUFFIX), 'test') if name.endswith(SUFFIX) else (name, split)
@@ -49,7 +49,7 @@ def array(path: str, *, inputs: str | None = None, held_out: float = 0.2) -> Dat
     lengths = {len(x) if x.ndim else None for x in columns['train'].values()}
     if len(lengths) > 1 or None in lengths:
       shapes = {name: list(x.shape) for name, x in columns['train'].items()}
-      raise ValueError(f'its columns have shapes {shapes}; expected one first axis, the examples')
+      raise ValueError(f'its columns have shapes {shapes}; expected the same first axis in each, the examples')
     split = {} if 'test' in columns else dict(split='random')
     if split:
       x = next(iter(columns['train'].values()))
@@ -71,7 +71,7 @@ def opened(path: Path) -> Mapping[str, np.ndarray]:
     found = np.load(path, mmap_mode='r' if path.suffix == '.npy' else None, allow_pickle=False)
     return dict(found.items()) if path.suffix == '.npz' else {'x': found}
   except Exception as error:  # for other file types, NumPy raises errors of many types
-    raise DataError(f'{path} cannot be read as arrays of numbers ({first_line(error)}); write it by numpy.save or numpy.savez') from error
+    raise DataError(f'{path} cannot be read as arrays of numbers ({first_line(error)}); write it with numpy.save or numpy.savez') from error
 
 
 def called(name: str, x: np.ndarray) -> str:

@@ -37,12 +37,12 @@ def folder(
   """
   source, where = f'folder:{path}', reach(path)
   if where.exists() and not where.is_dir():
-    raise DataError(f'{where} is no folder; give folder:PATH of one')
+    raise DataError(f'{where} is not a folder; give folder:PATH of a folder')
   files, found = [], {}
   for split, of in (of_split := parts(where)).items():
     names = listed(of)
     if not names:
-      raise DataError(f'{of} holds no files; expected pictures such as .png, .jpg or .webp, flat or in a folder a class')
+      raise DataError(f'{of} holds no files; expected pictures such as .png, .jpg or .webp, flat or in one folder per class')
     files += (places := [os.path.join(of, name) for name in names])
     classes = [Path(name).parts[0] if os.sep in name else None for name in names]
     columns = {'image': places, **({'label': classes} if any(classes) else {})}

@@ -107,9 +107,9 @@ def whole(path: Path, *, size: int = 32, hops: int = 2, directed: bool = False, 
   found = read(path)
   n = len(found.names)
   if size < 2 or hops < 1:
-    raise DataError(f'size={size}, hops={hops}: expected 2 nodes an example or more, and 1 hop or more')
+    raise DataError(f'size={size}, hops={hops}: expected at least 2 nodes per example and 1 hop')
   if n * size**2 * (1 if found.weights is None else 4) > MOST:
-    raise DataError(f'{path}: the surroundings of {n} nodes, {size} each, take more than 2 GiB; give a smaller size')
+    raise DataError(f'{path}: the neighbourhoods of {n} nodes, {size} nodes each, take more than 2 GiB; give a smaller size')
   matrix = adjacency_of(n, found.edges, found.weights, directed)
   around, adjacency = subgraphs(matrix, size, hops, np.random.default_rng(seed), bool if found.weights is None else np.float32)
   features = by_degree(matrix) if found.features is None else found.features.astype(np.float32)
@@ -121,7 +121,7 @@ def read(path: Path) -> Read:
   if path.is_dir():
     files = {path.stem: path for path in sorted(path.iterdir()) if path.suffix in ('.csv', '.tsv')}
     if 'edges' not in files:
-      raise DataError(f'{path} has no edges.csv; expected one with the columns source and target, and perhaps nodes.csv beside it')
+      raise DataError(f'{path} has no edges.csv; expected one with the columns source and target, and optionally nodes.csv')
     return of_tables(files['edges'], files.get('nodes'))
   if not path.exists():
     raise DataError(f'{path} does not exist; give the path of your graph')
@@ -137,7 +137,7 @@ def of_tables(edges: Path, nodes: Path | None) -> Read:
   columns = tables.read(edges)
   ends = [next((name for name in names if name in columns), None) for names in (SOURCE, TARGET)]
   if None in ends:
-    raise DataError(f'{edges} has the columns {sorted(columns)}; expected source and target, and perhaps weight')
+    raise DataError(f'{edges} has the columns {sorted(columns)}; expected source and target, and optionally weight')
   for end in ends:
     if None in columns[end]:
       raise DataError(f'{edges}: row {columns[end].index(None)}, counted from 0, has no {end!r}; fill it in, or leave the row out')
@@ -149,10 +149,10 @@ def of_tables(edges: Path, nodes: Path | None) -> Read:
     told = tables.read(nodes)
     id = next((name for name in NODE if name in told), None)
     if id is None:
-      raise DataError(f'{nodes} has the columns {sorted(told)}; expected id, by which edges name a node')
+      raise DataError(f'{nodes} has the columns {sorted(told)}; expected id, to which edges refer')
     names = [str(x) for x in told[id]]
     if len({*names}) < len(names):
-      raise DataError(f'{nodes} has two rows of {next(name for name in names if names.count(name) > 1)!r} in {id!r}; expected one a node')
+      raise DataError(f'{nodes} has two rows of {next(name for name in names if names.count(name) > 1)!r} in {id!r}; expected one row per node')
     label = next((name for name in LABEL if name in told and name != id), None)
     labelled = told[label] if label else None
     features = numbers(nodes, told, [name for name in told if name not in (id, label)])
@@ -178,7 +178,7 @@ def numbers(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[st
   """Numeric columns as [n f]; None if there are none."""
   for name in names:
     if not numeric(columns[name]):
-      raise DataError(f'{path}: the column {name!r} has entries such as {columns[name][0]!r}; expected numbers: leave it out, or call it label')
+      raise DataError(f'{path}: the column {name!r} has entries such as {columns[name][0]!r}; expected numbers: remove it, or name it label')
     if (row := next((i for i, x in enumerate(columns[name]) if x is None or not np.isfinite(x)), None)) is not None:
       raise DataError(f'{path}: row {row}, counted from 0, has {columns[name][row]} in {name!r}; expected finite numbers: fill it in')
   return np.array([columns[name] for name in names], np.float64).T if names else None
@@ -213,11 +213,11 @@ def of_arrays(path: Path) -> Read:
     raise DataError(f'{path} cannot be read as a graph ({first_line(error)}); expected arrays of numbers as numpy.savez writes them') from error
   label = first('y', 'label', 'labels')
   if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in 'iu' or not len(edges):
-    raise DataError(f'{path}: edges are {edges.dtype} {list(edges.shape)}; expected whole numbers, edge_index [2, m] or edges [m, 2]')
+    raise DataError(f'{path}: edges are {edges.dtype} {list(edges.shape)}; expected integers, edge_index [2, m] or edges [m, 2]')
   n = next((len(x) for x in (features, label) if x is not None), int(edges.max()) + 1)
   if edges.min() < 0 or edges.max() >= n:
     wrong = int(edges.max() if edges.max() >= n else edges.min())
-    raise DataError(f'{path}: an edge names the node {wrong}, and there are {n}, counted from 0; correct the edge, or add the node')
+    raise DataError(f'{path}: an edge has the node {wrong}, but there are {n} nodes, counted from 0; correct the edge, or add the node')
   if features is not None and (features.ndim != 2 or features.dtype.kind not in 'biuf' or not np.isfinite(features).all()):
     raise DataError(f'{path}: features are {features.dtype} {list(features.shape)}; expected finite numbers [n, f]')
   if label is not None and label.shape != (n,):
@@ -225,7 +225,7 @@ def of_arrays(path: Path) -> Read:
   if weights is not None and weights.shape != (len(edges),):
     raise DataError(f'{path}: weights have shape {list(weights.shape)}; expected one for each of {len(edges)} edges')
   if masks := sorted(name for name in columns if name.endswith('_mask')):
-    logging.getLogger('jssl').warning('%s: %s are not read; held_out=SHARE says how many nodes are in the test split', path, ', '.join(masks))
+    logging.getLogger('jssl').warning('%s: %s are ignored; held_out=SHARE sets the share of nodes in the test split', path, ', '.join(masks))
   return Read([str(i) for i in range(n)], edges, usable(path, weights), features, None if label is None else label.tolist(), [path])
 
 

@@ -61,7 +61,7 @@ def opened(name: str, subset: str | None = None) -> dict[str, Any]:
   try:
     import datasets
   except ImportError as error:
-    raise DataError(f'hf:{name} is read by the package datasets, which is not here: pip install jssl[hf], or datasets') from error
+    raise DataError(f'hf:{name} needs the package datasets, which is not installed: pip install jssl[hf], or datasets') from error
   where = place(name)
   try:
     found = datasets.load_from_disk(str(where)) if where.is_dir() else datasets.load_dataset(name, subset)

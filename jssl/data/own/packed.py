@@ -53,7 +53,7 @@ class Shards:
     try:
       found = np.frombuffer(b''.join(self._opened.__getitems__([int(row) for row in rows])), self.record)
     except Exception as error:  # for damaged files, the reader raises errors of many types
-      raise DataError(f'{self.paths[0]} and the shards beside it cannot be read ({first_line(error)}); pack the data again') from error
+      raise DataError(f'{self.paths[0]} and the shards next to it cannot be read ({first_line(error)}); pack the data again') from error
     return {name: np.ascontiguousarray(found[name]) for name in self.record.names}
 
   def decoded(self, limit: int = RESIDENT) -> Columns | None:
@@ -100,11 +100,9 @@ def packed(path: str, *, crop: Mapping[str, Any] | None = None) -> Data:
       info |= {'unread': {}, 'drawn': {'image': (len(crops.recipes), *crops.size, spec['image'].shape[-1])}}
     splits = {split: _split(where, split, x, shards[split], spec, crops, info.get('unread')) for split, x in told['splits'].items()}
   except (OSError, ValueError, KeyError, TypeError) as error:
-    raise DataError(
-      f'{where} holds no packed data that can be read ({first_line(error)}); write them by jssl data pack SOURCE {where}'
-    ) from error
+    raise DataError(f'{where} holds no readable packed data ({first_line(error)}); write them with jssl data pack SOURCE {where}') from error
   if crop is not None and crops is None:
-    raise DataError(f'{where} holds pictures that are scaled and cut already; pack the data with crop, or leave crop out')
+    raise DataError(f'{where} holds pictures that are already scaled and cropped; pack the data with crop, or leave crop out')
   before = dict(carved=None, instead={'test': 'validation', 'validation': None})  # for data packed without these entries
   judged = told.get('judged', before if 'validation' in splits else None)
   return Data(splits=splits, spec=spec, inputs=told['inputs'], info=info, judged=judged and Judged(**judged))
@@ -155,7 +153,7 @@ def pack(data: Data, out: str | Path) -> dict[str, int]:
   """
   out = reach(out)
   if out.is_file() or children(out):
-    raise DataError(f'{out} is there already; give a folder that is not')
+    raise DataError(f'{out} already exists; give a new folder')
   crop = getattr(data.splits['train'], 'crop', None) if all(isinstance(x, Pictures) for x in data.splits.values()) else None
   records = {} if crop else {split: columns_of(x, data.spec) for split, x in data.splits.items()}
   if not remote(out):

@@ -66,7 +66,7 @@ def shape_of(source: str, found: Sequence[Header], resize: int | Sequence[int] |
   else:
     side = round(float(np.median([min(x.width, x.height) for x in found])))
     size = (min(MOST, max(8, round(side / 8) * 8)),) * 2
-    log.warning('%s: pictures of %d sizes are scaled to cover %d x %d and cut; resize=SIDE gives another size', source, len(sizes), *size)
+    log.warning('%s: pictures of %d sizes are scaled to cover %d x %d and cropped; resize=SIDE sets another size', source, len(sizes), *size)
   grey = sum(x.grey for x in found)
   if channels is None:
     channels = 1 if grey == len(found) else 3

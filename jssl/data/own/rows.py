@@ -73,7 +73,7 @@ def made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapp
 
 def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapping[str, str]) -> Data:
   if not all(len(part.names) for part in found.values()):
-    raise DataError(f'{source}: the split {next(k for k, v in found.items() if not len(v.names))!r} has no rows; give some')
+    raise DataError(f'{source}: the split {next(k for k, v in found.items() if not len(v.names))!r} has no rows; expected at least one')
   roles, unread = roles_of(source, found['train'].columns, options), {}
   found = written(source, found, roles, unread)
   for split, part in found.items():
@@ -99,7 +99,7 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
     facts['label'], info['classes'] = dict(classes=classes, **(dict(pad=-1) if short else {})), classes
   if not shape and not columns['train']:
     raise DataError(
-      f'{source}: none of its columns {sorted(found["train"].columns)} is a picture, a text or a number; name one by image= or text='
+      f'{source}: none of its columns {sorted(found["train"].columns)} is a picture, a text or a number; name one with image= or text='
     )
   judged = Judged(carved=None, instead={'test': 'validation', 'validation': None}) if 'validation' in parts else None
   if {'ids', 'positive', 'score'} <= {*columns['train']} and not shape:
@@ -109,7 +109,7 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
   splits = {split: Columns(x) for split, x in columns.items()}
   spec = described(splits, facts) if columns['train'] else {}
   if not shape and options.crop:
-    raise DataError(f'{source} has no pictures to crop; leave crop out, or name the column of pictures by image=')
+    raise DataError(f'{source} has no pictures to crop; leave crop out, or name the column of pictures with image=')
   if shape:
     spec = {'image': Column(shape, np.uint8), **spec}
     crop = crops_of(options.crop, shape[:2])
@@ -137,7 +137,7 @@ def written(source: str, found: Mapping[str, Found], roles: Mapping[str, str], u
       why = [w or ('' if smiles.molecule(str(x)) else 'no SMILES') for w, x in zip(why, part.columns[roles['ids']], strict=True)]
     kept, left = [i for i, w in enumerate(why) if not w], {i: w for i, w in enumerate(why) if w}
     if not kept:
-      raise DataError(f'{source}: all rows of {split!r} have {why[0]} in {" or ".join(map(repr, names))}; give some that have')
+      raise DataError(f'{source}: all rows of {split!r} have {why[0]} in {" or ".join(map(repr, names))}; expected some with it')
     if left:
       unread |= {f'row {i} of {split}': w for i, w in left.items()}
       told = ', '.join(map(str, [*left][:10])) + (', ...' if len(left) > 10 else '')
@@ -215,11 +215,11 @@ def roles_of(source: str, columns: Mapping[str, Any], options: Options) -> dict[
   roles = {role: name for role, name in roles.items() if name}
   if 'positive' in roles and 'ids' not in roles:
     raise DataError(
-      f'{source} has a column {roles["positive"]!r} and none that it goes with, {" or ".join(TEXTS["ids"][:4])}; name it by text='
+      f'{source} has a column {roles["positive"]!r} and no column to pair it with, {" or ".join(TEXTS["ids"][:4])}; name it with text='
     )
   used = {*roles.values()}
   if left := [name for name in columns if name not in used and not numeric(columns[name]) and not vector(columns[name])]:
-    logging.getLogger('jssl').warning('%s: the columns %s are not read; text=, label= or image= names one to read', source, ', '.join(left))
+    logging.getLogger('jssl').warning('%s: the columns %s are ignored; text=, label= or image= names one to read', source, ', '.join(left))
   return roles
 
 
@@ -269,7 +269,7 @@ def pictured(source: str, found: Mapping[str, Found], roles: Mapping[str, str], 
   if unread:
     n = sum(map(len, heads.values()))
     logging.getLogger('jssl').warning(
-      '%s: %d of %d files cannot be read as pictures and are left out; the last line names them', source, len(unread), n
+      '%s: %d of %d files cannot be read as pictures and are left out; they are listed at the end', source, len(unread), n
     )
   whole = [head for split in heads for head in heads[split] if not head.wrong]
   return parts, shape_of(source, whole, options.resize, options.channels)
@@ -290,7 +290,7 @@ def numbers(source: str, parts: Mapping[str, Found], roles: Mapping[str, str]) -
     if (row := next((i for i, entry in enumerate(x) if not np.isfinite(np.asarray(entry)).all()), None)) is not None:
       raise DataError(f'{source}: the column {name!r} has {x[row]!r}; expected finite numbers: fill it in, or leave the row or the column out')
     if (found := np.asarray(x)).dtype.kind not in 'biuf' or found.dtype.kind != 'f' and np.abs(found).max(initial=0) >= 2**31:
-      logging.getLogger('jssl').warning('%s: the column %s is not read, as its numbers do not fit 32 bits', source, name)
+      logging.getLogger('jssl').warning('%s: the column %s is ignored, as its numbers do not fit 32 bits', source, name)
     elif found.ndim == 1:
       single['score' if roles.get('score') == name else name] = found
     else:
@@ -312,12 +312,12 @@ def labels(source: str, parts: Mapping[str, Found], name: str, names: Sequence[s
   given = {split: part.columns[name] for split, part in parts.items()}
   for split, x in given.items():
     if (wrong := next((entry for entry in x if entry is not None and not labelling([entry])), None)) is not None:
-      raise DataError(f'{source}: {split!r} has labels such as {wrong!r} in {name!r}; expected texts or whole numbers')
+      raise DataError(f'{source}: {split!r} has labels such as {wrong!r} in {name!r}; expected texts or integers')
   known = {entry for x in given.values() for entry in x if entry is not None}
   if len(kinds := {isinstance(entry, str) for entry in known}) > 1:
     raise DataError(f'{source}: the labels in {name!r} are texts and numbers; write all of them as texts')
   if len(known) < 2:
-    logging.getLogger('jssl').warning('%s: all examples are of one class, %r, so that labels are left out', source, next(iter(known)))
+    logging.getLogger('jssl').warning('%s: all examples have the class %r, so labels are left out', source, next(iter(known)))
     return ()
   if kinds == {False} and names and max(known) < len(names):
     numbered = {i: i for i in range(len(names))}

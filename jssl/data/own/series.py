@@ -68,7 +68,7 @@ def series(
       told = lambda of: ', '.join(of.variables) if of.variables else f'{of.series[0].shape[1]} of them'
       raise DataError(f'{source}: the series of {split!r} have the variables {told(part)}; expected those of train, {told(train)}')
     if other := next((name for name, x in zip(part.names, part.series, strict=True) if x.shape[1] != width), None):
-      raise DataError(f'{source}: the series {other!r} of {split!r} has another number of variables than the first, {width}')
+      raise DataError(f'{source}: the series {other!r} of {split!r} has another number of variables than the first, which has {width}')
   rows = {
     split: Found(dict(series=part.series, **({'label': part.labels} if part.labels else {})), part.names) for split, part in found.items()
   }
@@ -78,19 +78,19 @@ def series(
   lengths = {len(x) for part in rows.values() for x in part.columns['series']}
   if length is None and len(lengths) > 1:
     logging.getLogger('jssl').warning(
-      '%s: series have %d to %d steps; all are padded with zeros to the longest, length=N pads and cuts to N',
+      '%s: series have %d to %d steps; all are padded with zeros to the longest; length=N pads or cuts to N',
       source,
       min(lengths),
       max(lengths),
     )
   length = length or max(lengths)
   if (size := length * train.series[0].shape[1] * sum(len(part.names) for part in rows.values())) > MOST:
-    raise DataError(f'{source}: series padded to {length} steps are {size} numbers; cut them by length=N')
+    raise DataError(f'{source}: series padded to {length} steps take {size} numbers; cut them with length=N')
   steps = np.concatenate(rows['train'].columns['series'])
   whole = (steps.mean(0), steps.std(0)) if standardize == 'train' else None
   columns = {split: {'series': padded(part.columns['series'], length, standardize, whole)} for split, part in rows.items()}
   if not any(x['series'].any() for x in columns.values()):
-    raise DataError(f'{source}: no variable of any series changes; expected some that do')
+    raise DataError(f'{source}: all variables are constant in all series; expected some that vary')
   facts = {}
   if 'label' in rows['train'].columns and (classes := labels(source, rows, 'label', None, columns)):
     short = any((x['label'] < 0).any() for x in columns.values())
@@ -117,7 +117,7 @@ def of_folder(path: Path) -> Read:
   """Reads one file per series; subfolders, if any, are the classes."""
   names = [name for name in listed(path) if name.endswith(('.csv', '.tsv'))]
   if not names:
-    raise DataError(f'{path} holds no .csv or .tsv files; expected one a series, its steps the rows')
+    raise DataError(f'{path} holds no .csv or .tsv files; expected one per series, with a row per step')
   found = [of_file(path / name) for name in names]
   classes = [Path(name).parts[0] if len(Path(name).parts) > 1 else None for name in names]
   variables = found[0][1]
@@ -136,7 +136,7 @@ def of_file(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
     if bare:
       return finite(path, np.loadtxt(path, delimiter=apart, ndmin=2)), None
   except (OSError, ValueError) as error:
-    raise DataError(f'{path} cannot be read as numbers ({first_line(error)}); expected a row a step') from error
+    raise DataError(f'{path} cannot be read as numbers ({first_line(error)}); expected one row per step') from error
   columns = tables.read(path)
   order = by_time(columns, next((name for name in TIME if name in columns), None))
   names = [name for name in columns if name not in TIME]
@@ -152,7 +152,7 @@ def of_table(path: Path, id: str | None, time: str | None) -> Read:
   id, time = id or next((x for x in SERIES if x in columns), None), time or next((x for x in TIME if x in columns), None)
   if id is None:
     raise DataError(
-      f'{path} has no column that says which series a row is of, {" or ".join(SERIES[:3])}; name it by id=, it has {sorted(columns)}'
+      f'{path} has no column that identifies the series of a row, {" or ".join(SERIES[:3])}; name it with id=; it has {sorted(columns)}'
     )
   if None in columns[id]:
     raise DataError(f'{path}: row {columns[id].index(None)}, counted from 0, has no {id!r}; fill it in, or leave the row out')
@@ -163,7 +163,7 @@ def of_table(path: Path, id: str | None, time: str | None) -> Read:
     rows.setdefault(str(columns[id][i]), []).append(i)
   given = [{columns[label][i] for i in at} for at in rows.values()] if label else None
   if given and (mixed := next((name for name, some in zip(rows, given, strict=True) if len(some) > 1), None)) is not None:
-    raise DataError(f'{path}: the rows of the series {mixed!r} have several entries in {label!r}; expected one a series')
+    raise DataError(f'{path}: the rows of the series {mixed!r} have several entries in {label!r}; expected one per series')
   return Read([x[at] for at in rows.values()], [*rows], given and [some.pop() for some in given], tuple(names), [path])
 
 
@@ -175,7 +175,7 @@ def of_ts(path: Path) -> Read:
     raise DataError(f'{path} cannot be read as text ({first_line(error)}); expected a .ts file') from error
   lines = [line.strip() for line in body.splitlines() if line.strip()]
   if not data or not lines:
-    raise DataError(f'{path} has no series; expected a header, @data, and a series a line')
+    raise DataError(f'{path} has no series; expected a header, @data, and one series per line')
   classes = any(line.lower().split()[:2] == ['@classlabel', 'true'] for line in header.splitlines() if line.strip())
   found, given = [], []
   for i, line in enumerate(lines):
@@ -187,7 +187,7 @@ def of_ts(path: Path) -> Read:
       raise DataError(f'{path}: series {i}, counted from 0, has an entry that is not a number ({first_line(error)}); fill it in') from error
     if len({*map(len, numbers)}) != 1:
       raise DataError(
-        f'{path}: the variables of series {i}, counted from 0, have {sorted({*map(len, numbers)})} steps; expected as many of each'
+        f'{path}: the variables of series {i}, counted from 0, have {sorted({*map(len, numbers)})} steps; expected the same number of each'
       )
     found.append(finite(f'{path}, series {i}', np.array(numbers).T))
     given.append(label)
@@ -217,7 +217,7 @@ def of_arrays(path: Path, split: str) -> dict[str, Read]:
 def stacked(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> np.ndarray:
   """Numeric columns as [t c]."""
   if not names:
-    raise DataError(f'{path} has no columns of values; expected one a variable')
+    raise DataError(f'{path} has no columns of values; expected one per variable')
   for name in names:
     if (row := next((i for i, x in enumerate(columns[name]) if x is None), None)) is not None:
       raise DataError(f'{path}: row {row}, counted from 0, has no {name!r}; fill it in, or leave the row out')

@@ -28,10 +28,10 @@ def read(path: Path) -> tuple[list[str], list[str]]:
   try:
     lines = [line.split() for line in path.read_text('utf-8').splitlines() if line.strip() and not line.startswith('#')]
   except (OSError, ValueError) as error:
-    raise DataError(f'{path} cannot be read as text ({first_line(error)}); expected a molecule a line, its SMILES first') from error
+    raise DataError(f'{path} cannot be read as text ({first_line(error)}); expected one molecule per line, its SMILES first') from error
   lines = lines[1:] if lines and lines[0][0] in NAMES else lines
   if not lines:
-    raise DataError(f'{path} has no molecules; expected one a line, its SMILES first')
+    raise DataError(f'{path} has no molecules; expected one per line, its SMILES first')
   return [line[0] for line in lines], [line[min(1, len(line) - 1)] for line in lines]
 
 

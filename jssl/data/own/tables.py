@@ -101,11 +101,11 @@ def _read(path: Path, _stamp: str) -> dict[str, list]:
 
       found = pj.read_json(path)
   except ImportError as error:
-    raise DataError(f'{path} is read by pyarrow, which is not here: pip install pyarrow') from error
+    raise DataError(f'{path} needs pyarrow, which is not installed: pip install pyarrow') from error
   except Exception as error:  # for damaged files, pyarrow raises errors of many types
-    raise DataError(f'{path} cannot be read ({first_line(error)}); expected a table, a row an example') from error
+    raise DataError(f'{path} cannot be read ({first_line(error)}); expected a table with one row per example') from error
   if twice := [name for name in found.column_names if found.column_names.count(name) > 1]:
-    raise DataError(f'{path} has two columns {twice[0]!r}; give each a name of its own')
+    raise DataError(f'{path} has two columns {twice[0]!r}; rename one of them')
   return {name: found[name].to_pylist() for name in found.column_names}
 
 
@@ -115,7 +115,7 @@ def read(path: Path) -> dict[str, list]:
     return dict(smiles=smiles.read(path)[0])
   columns = dict(_read(path, next(iter(stamps([path]).values()))))
   if not columns or not len(next(iter(columns.values()))):
-    raise DataError(f'{path} has no rows; expected a table, a row an example')
+    raise DataError(f'{path} has no rows; expected a table with one row per example')
   if empty := [name for name, x in columns.items() if all(entry is None for entry in x)]:
-    logging.getLogger('jssl').warning('%s: the columns %s are empty, and are not read', path, ', '.join(empty))
+    logging.getLogger('jssl').warning('%s: the columns %s are empty and ignored', path, ', '.join(empty))
   return {name: x for name, x in columns.items() if name not in empty}

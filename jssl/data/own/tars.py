@@ -65,7 +65,7 @@ def listed(pattern: str) -> list[str]:
   else:
     paths = sorted({path for part in braces(os.path.expanduser(pattern)) for path in glob.glob(part)})
   if not paths:
-    raise DataError(f'no file is called {pattern}; give the paths of tars, as in tar:shards/*.tar')
+    raise DataError(f'no file matches {pattern}; give the paths of tars, as in tar:shards/*.tar')
   return paths
 
 

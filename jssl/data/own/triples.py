@@ -41,21 +41,21 @@ def triples(path: str, *, held_out: float = 0.1) -> Data:
   for split, rows in found.items():
     found[split], again = list(dict.fromkeys(rows)), len(rows) - len({*rows})
     if again:
-      unread[f'{again} triples of {split}'] = 'there already'
+      unread[f'{again} triples of {split}'] = 'duplicates'
   if 'test' not in found:
     found |= divided(found['train'], held_out)
   entities = sorted({name for head, _, tail in found['train'] for name in (head, tail)})
   relations = sorted({relation for _, relation, _ in found['train']})
   if len(entities) < 2:
-    raise DataError(f'triples:{path} names {len(entities)} entity; expected two or more')
+    raise DataError(f'triples:{path} has {len(entities)} entity; expected two or more')
   entity, of = ({name: i for i, name in enumerate(names)} for names in (entities, relations))
   columns = {}
   for split, rows in found.items():
     known = [row for row in rows if row[0] in entity and row[1] in of and row[2] in entity]
     if new := len(rows) - len(known):
-      unread[f'{new} triples of {split}'] = 'train does not have their names'
+      unread[f'{new} triples of {split}'] = 'names that train does not have'
     if not known:
-      raise DataError(f'triples:{path}: no triple of {split!r} has names that train has; give others')
+      raise DataError(f'triples:{path}: no triple of {split!r} has names that train has; give triples with names of train')
     numbers = np.array([(entity[head], of[relation], entity[tail]) for head, relation, tail in known], np.int32)
     columns[split] = dict(zip(('head', 'relation', 'tail'), numbers.T, strict=True))
   tell(unread)
@@ -85,13 +85,13 @@ def of_splits(where: Path) -> dict[str, Path]:
 def read(path: Path) -> list[tuple[str, str, str]]:
   """The named triples of a file."""
   if path.suffix.lower() not in SUFFIXES:
-    raise DataError(f'{path} must end in {", ".join(SUFFIXES)}; expected three fields a line, head, relation and tail')
+    raise DataError(f'{path} must end in {", ".join(SUFFIXES)}; expected three fields per line, head, relation and tail')
   try:
     with path.open(encoding='utf-8', newline='') as file:
       comma = path.suffix.lower() == '.csv'
       rows = list(csv.reader(file)) if comma else [line.rstrip('\r\n').split('\t') for line in file]
   except (OSError, ValueError, csv.Error) as error:
-    raise DataError(f'{path} cannot be read as text ({first_line(error)}); expected three fields a line, head, relation and tail') from error
+    raise DataError(f'{path} cannot be read as text ({first_line(error)}); expected three fields per line, head, relation and tail') from error
   rows = [tuple(field.strip() for field in row) for row in rows]
   order = header(rows[0]) if rows else None
   found = []
@@ -100,10 +100,10 @@ def read(path: Path) -> list[tuple[str, str, str]]:
       continue
     if len(row) != (len(rows[0]) if order else 3) or not all(row[i] for i in order or (0, 1, 2)):
       apart = 'commas' if comma else 'tabs'
-      raise DataError(f'{path}: line {line} has {len([x for x in row if x])} fields; expected head, relation and tail, set apart by {apart}')
+      raise DataError(f'{path}: line {line} has {len([x for x in row if x])} fields; expected head, relation and tail, separated by {apart}')
     found.append(tuple(row[i] for i in order or (0, 1, 2)))
   if not found:
-    raise DataError(f'{path} has no triples; expected head, relation and tail, one triple a line')
+    raise DataError(f'{path} has no triples; expected head, relation and tail, one triple per line')
   return found
 
 
@@ -129,6 +129,6 @@ def divided(rows: Sequence[tuple[str, str, str]], share: float) -> dict[str, lis
       relations.add(row[1])
   if not test:
     raise DataError(
-      f'held_out={share} of {len(rows)} triples leaves none whose names others have; give more triples, another share, or a test file'
+      f'held_out={share} of {len(rows)} triples gives none whose names are all in others; give more triples, another share, or a test file'
     )
   return dict(train=train, test=test)

@@ -35,7 +35,7 @@ def chains(*, terms: int = 5, train: int = 2048, test: int = 512, slips: float =
   """
   if terms < 2 or min(train, test, human) < 1 or not 0.01 <= slips <= 0.99:
     raise ValueError(
-      f'chains(terms={terms}, train={train}, test={test}, human={human}, slips={slips}): expected terms of 2 or more, slips in [0.01, 0.99], '
+      f'chains(terms={terms}, train={train}, test={test}, human={human}, slips={slips}): expected at least 2 terms, slips in [0.01, 0.99], '
       'and at least one example and one pair'
     )
   random = np.random.RandomState(seed)

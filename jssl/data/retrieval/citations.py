@@ -267,7 +267,7 @@ def _one(random: np.random.RandomState, wanted: np.ndarray, known: np.ndarray, n
   if len(wanted):
     return random.choice(wanted)
   if len(np.unique(known)) >= n:
-    raise ValueError(f'all {n} documents are cited by one of them or near it, so that none is left as a negative: ask for more documents')
+    raise ValueError(f'all {n} documents are cited by one document or are near it, so none is left as a negative: give more documents')
   while (i := random.randint(n)) in known:
     pass
   return i

@@ -52,7 +52,7 @@ def drawn(draw: Callable[[], Sequence[int] | None], side: int, train: int, test:
     idle = 0 if len(rows) > before else idle + 1
     if idle == 20000:
       raise ValueError(
-        f'{train + test} mazes of {side} x {side} cells are asked for, and {idle} draws gave no new one after {len(rows)}: ask for fewer'
+        f'{train + test} mazes of {side} x {side} cells are requested, but {idle} draws gave no new one after {len(rows)}: give fewer'
       )
   ids = np.array(list(rows), np.int32)
   facts = dict(size=WAYS + 16 + side**2, pad=0, mask=MASK, first=MASK + 1, start=side**2 + 2)

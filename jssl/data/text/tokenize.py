@@ -20,7 +20,7 @@ MOST = 2**20  # ids of a tokenizer that is trained here: the trainer asks for me
 
 def _bounded(vocabulary: int) -> int:
   if not 1 <= vocabulary <= MOST:
-    raise DataError(f'vocabulary={vocabulary}: a tokenizer is trained with 1 to {MOST} ids; give a number between')
+    raise DataError(f'vocabulary={vocabulary}: a tokenizer is trained with 1 to {MOST} ids; give a number in this range')
   return vocabulary
 
 
@@ -75,10 +75,10 @@ def load(name: str):
   if name in PACKAGED:
     path = package(*PACKAGED[name])
   if not path.is_file():
-    raise DataError(f'no tokenizer is at {path}: expected a tokenizer.json, or one of {sorted(PACKAGED)}')
+    raise DataError(f'there is no tokenizer at {path}: expected a tokenizer.json, or one of {sorted(PACKAGED)}')
   tokenizer = Tokenizer.from_file(str(path))
   if _id_of(tokenizer, PADS) is None:
-    raise DataError(f'{path} has no token for padding: expected one of {", ".join(PADS)}; take a tokenizer that has it')
+    raise DataError(f'{path} has no token for padding: expected one of {", ".join(PADS)}; use a tokenizer that has one')
   return tokenizer
 
 

@@ -72,7 +72,7 @@ def words(
   with np.errstate(over='ignore', invalid='ignore'):
     mass = np.cumsum(np.where(count > 0, count**power, 0))
   if not (np.isfinite(mass[-1]) and mass[-1] > 0):
-    raise DataError(f'power={power}: counts to this power cannot be drawn from; word2vec takes 0.75')
+    raise DataError(f'power={power}: counts to this power give no probabilities; word2vec uses 0.75')
   pieces = np.arange(len(known) + 1, dtype=np.int32)[:, None]
   if ngrams:
     pieces = with_ngrams(known, ngrams, buckets)
