@@ -93,7 +93,7 @@ def test_items_are_resampled_in_pairs():
   low, high = claims.resampled(Items('mean', (better,)), Items('mean', (right,)))
   assert 0 < low < better.mean() - right.mean() < high < 0.05, 'unpaired, 400 items could not tell them apart'
   assert claims.resampled(Items('mean', (better,)), Items('mean', (right,)), sign=-1) == pytest.approx((-high, -low))
-  with pytest.raises(ValueError, match='judge the same items'):
+  with pytest.raises(ValueError, match='use the same items'):
     claims.resampled(Items('mean', (better,)), Items('mean', (right[1:],)))
 
 
@@ -114,8 +114,8 @@ def test_a_claim_is_as_good_as_its_worst_comparison_and_flags_stand_beside():
 @pytest.mark.parametrize(
   'change, message',
   [
-    (dict(seeds=3), 'seeds is 3; give 5 or more'), (dict(margins=1), "no key 'margins'"), (dict(beats=('cold',)), "speaks of 'cold'"),
-    (dict(also=(dict(metric='x', beats=('hot',)),)), "lacks 'margin'"), (dict(ceiling=('oracle',)), "speaks of 'oracle'"),
+    (dict(seeds=3), 'seeds is 3; give 5 or more'), (dict(margins=1), "no key 'margins'"), (dict(beats=('cold',)), "names 'cold'"),
+    (dict(also=(dict(metric='x', beats=('hot',)),)), "lacks 'margin'"), (dict(ceiling=('oracle',)), "names 'oracle'"),
     (dict(variants=dict(hot=(), mine=())), "a variant is called 'mine'"), (dict(variants=dict(hot=(), raw_input=())), "called 'raw_input'"),
     (dict(manipulation=dict(metric='x', beats=('hot',), margin=0, seeds=5)), "no key 'seeds'"),
   ],
@@ -247,7 +247,7 @@ def test_tuning_reads_neither_final_seeds_nor_the_test_split(ledger, monkeypatch
     blind.settled(config, 3, 'final')
   with pytest.raises(UsageError, match='1001 seeds'):
     tuning.tune('small.py', {'seed': (0,)}, seeds=1001)
-  with pytest.raises(ConfigError, match='would read what final figures rest on'):
+  with pytest.raises(ConfigError, match='would use the data of final figures'):
     blind.settled(run.load_config('musik'), 0, 'development')
 
 
@@ -262,13 +262,13 @@ def test_tries_are_counted_at_most_eight_a_row_and_the_rival_has_as_many(ledger,
   tuning.tune('small.py', {'optimizer.learning_rate': (0.1, 0.2)}, row='hot', say=str)
   record = trials.reproduce('small.py', say=str)
   assert records.tries(record) == dict(small=3, hot=2) and len(record['looks']) == 1
-  with pytest.raises(UsageError, match="no row 'cold'; there are small, hot"):
+  with pytest.raises(UsageError, match="no row 'cold'; expected one of small, hot"):
     tuning.tune('small.py', {'seed': (1,)}, row='cold')
 
 
 def test_a_claim_of_nothing_is_refused_before_anything_is_trained(ledger, monkeypatch):
   monkeypatch.setattr(run, 'outcomes', lambda *_, **__: pytest.fail('it was trained'))
-  with pytest.raises(ConfigError, match='analogies_mrr, which none of its evaluators finds'):
+  with pytest.raises(ConfigError, match='analogies_mrr, which none of its evaluators computes'):
     trials.reproduce(ledger(knn_top1='analogies_mrr'))
   with pytest.raises(ConfigError, match="there is no 'temper' to set"):
     trials.reproduce(ledger(**{'losses.nce.temperature=5.0': 'losses.nce.temper.ature=5.0'}))

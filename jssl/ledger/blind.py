@@ -34,7 +34,7 @@ def settled(config: Any, seed: int, role: str) -> dict[str, Any]:
     ConfigError: for a seed of the other role, or a loop without development data.
   """
   if role not in ROLES or (seed >= FIRST_FINAL) != (role == 'final'):
-    raise ConfigError(f'seed {seed} is not for {role} runs: those of development lie below {FIRST_FINAL}, final ones from there on')
+    raise ConfigError(f'seed {seed} is not for {role} runs: development seeds are below {FIRST_FINAL}, final seeds are not')
   c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
   c['seed'] = seed
   if c.get('experiment'):
@@ -43,9 +43,7 @@ def settled(config: Any, seed: int, role: str) -> dict[str, Any]:
     if role == 'development':
       taken = inspect.signature(experiments.module(c['experiment']['name']).loop).parameters
       if 'development' not in taken:
-        raise ConfigError(
-          f"{c['name']} has a loop of its own without an option 'development', so that it would read what final figures rest on"
-        )
+        raise ConfigError(f"{c['name']} has its own training loop without an option 'development', so it would use the data of final figures")
       c['experiment'] = {**c['experiment'], 'development': True}
     return c
   c['data'] = data_for(c['data'], seed, role)

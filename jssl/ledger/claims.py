@@ -110,13 +110,13 @@ def validate(name: str, claim: Mapping[str, Any], loop: bool) -> None:
   elif claim.get('seeds') != 'items' and not (isinstance(seeds(claim), int) and seeds(claim) >= SEEDS):
     wrong = f"seeds is {claim['seeds']!r}; give {SEEDS} or more, or 'items' where nothing is drawn"
   elif taken := [row for row in settings(claim) if row in (name, *AUTOMATIC)]:
-    wrong = f'a variant is called {taken[0]!r}, which is a row of its own; give it another name'
+    wrong = f'a variant is called {taken[0]!r}, which is the name of another row; rename it'
   elif not loop:
     known = (*AUTOMATIC, *settings(claim))
     named = [row for check in (*checks(claim), *manipulation(claim)) for row in check.beats]
     named += [*claim.get('ceiling', ()), *([claim['without']] if claim.get('without') else [])]
     if strange := [row for row in named if row not in known]:
-      wrong = f'it speaks of {strange[0]!r}, which is neither raw_input, random_init, start nor one of its variants'
+      wrong = f'it names {strange[0]!r}, which is neither raw_input, random_init, start nor one of its variants'
   if wrong:
     raise ConfigError(f'the claim of {name}: {wrong}')
 
@@ -141,7 +141,7 @@ def resampled(mine: Items, other: Items, sign: int = 1, draws: int = DRAWS) -> t
   """
   n = len(mine.columns[0])
   if mine.statistic != other.statistic or len(other.columns[0]) != n:
-    raise ValueError(f'{mine.statistic} of {n} items cannot be paired with {other.statistic} of {len(other.columns[0])}; judge the same items')
+    raise ValueError(f'{mine.statistic} of {n} items cannot be paired with {other.statistic} of {len(other.columns[0])}; use the same items')
   random = np.random.RandomState(0)
   rows = (random.randint(n, size=n) for _ in range(draws))
   found = [sign * (mine.figure(r) - other.figure(r)) for r in rows]

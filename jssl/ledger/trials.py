@@ -43,7 +43,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
     jobs: number of parallel runs.
   """
   if (system := configs.split(name)[0]) != name:
-    raise ConfigError(f'{name}: claims are of the scale {configs.SMALL}; give {system} alone')
+    raise ConfigError(f'{name}: claims are for the scale {configs.SMALL}; give {system} without a scale')
   config, labels = prepared(name)
   own, claim = config['name'], config['claim']
   for file in (f'{own}.json', f'{own}.png'):
@@ -96,7 +96,7 @@ def prepared(name: str) -> tuple[dict[str, Any], list[str]]:
   labels = sorted({label for check in said for label in known if check.metric.startswith(f'{label}_')})
   for check in () if config.get('experiment') else said:
     if not any(check.metric.startswith(f'{label}_') for label in labels):
-      raise ConfigError(f'the claim of {name} speaks of {check.metric}, which none of its evaluators finds: {sorted(known)}')
+      raise ConfigError(f'the claim of {name} names {check.metric}, which none of its evaluators computes; expected one of {sorted(known)}')
   return config, labels
 
 
@@ -156,7 +156,7 @@ def collect(config: Mapping[str, Any], done: Path, seeds: Sequence[int]) -> dict
     for row in (name, *check.beats):
       if len(rows.get(row, {}).get(check.metric, ())) != len(seeds):
         known = {r: sorted(of) for r, of in rows.items()}
-        raise ConfigError(f'the claim of {name} speaks of {check.metric} of {row}, which does not come out; there are {known}')
+        raise ConfigError(f'the claim of {name} names {check.metric} of {row}, which was not computed; expected one of {known}')
       if claim.get('seeds') == 'items' and check.metric not in items[row]:
         raise ConfigError(f"the claim of {name} has seeds='items', and its protocol gives no items of {check.metric}; run it over seeds")
   verdict = claims.judge(name, claim, rows, items)

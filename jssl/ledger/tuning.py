@@ -50,9 +50,9 @@ def tune(
   variants = {own: (), **claims.settings(config['claim'])}
   row = row or own
   if row not in variants:
-    raise UsageError(f'{own} has no row {row!r}; there are {", ".join(variants)}')
+    raise UsageError(f'{own} has no row {row!r}; expected one of {", ".join(variants)}')
   if not 1 <= seeds <= blind.FIRST_FINAL:
-    raise UsageError(f'{seeds} seeds: give 1 to {blind.FIRST_FINAL}, which are for development')
+    raise UsageError(f'{seeds} seeds: give 1 to {blind.FIRST_FINAL}, the number of development seeds')
   given = [[f'{key}={value}' for key, value in zip(over, values, strict=True)] for values in itertools.product(*over.values())]
   loaded = {json.dumps(s): run.load_config(name, [f'--config.{x}' for x in (*variants[row], *s)]) for s in given}
   hashes = {s: records.digest({k: x for k, x in c.to_dict().items() if k not in records.NO_FIGURE}) for s, c in loaded.items()}
