@@ -168,7 +168,7 @@ def train(
     with config.ignore_type():
       config.start = begun(start)
   if config.get('experiment'):
-    raise ConfigError(f'{config.name} has a loop of its own: train it with jssl.run.train(config, workdir)')
+    raise ConfigError(f'{config.name} has its own training loop: train it with jssl.run.train(config, workdir)')
   adapt(config)
   workdir = reach(workdir) if workdir else None
   p = plan(continued(config, workdir, [setting(*item) for item in (resume_with or {}).items()]))
@@ -188,7 +188,7 @@ def begun(start: Any) -> dict[str, Any]:
   of = start.workdir if isinstance(start, Run) else start
   if not isinstance(of, str | os.PathLike):
     raise ConfigError(
-      f'start={start!r} is in no folder: expected a workdir, the folder of a saved model, or a Run with a workdir; give that run a workdir, '
+      f'start={start!r} has no folder: expected a workdir, the folder of a saved model, or a Run with a workdir; train it with a workdir, '
       'or save its model with run.model.save(FOLDER)'
     )
   return dict(of=str(of))
@@ -220,9 +220,9 @@ def named(data: Any, tokenizer: str | None = None) -> dict[str, Any]:
   elif isinstance(data, Sequence) and data:
     return hold(of_rows(columns_of(data), tokenizer))
   else:
-    what = 'an empty list' if isinstance(data, Sequence) else f'type {type(data).__name__}'
+    what = 'an empty list' if isinstance(data, Sequence) else f'of type {type(data).__name__}'
     raise DataError(
-      f'data of {what}: expected an array, a dict of arrays, a list of texts, images, paths or dicts, a Data, or the name of a data set'
+      f'data is {what}: expected an array, a dict of arrays, a list of texts, images, paths or dicts, a Data, or the name of a data set'
     )
   try:
     return hold(arrays(**columns, held_out=HELD_OUT))
@@ -239,7 +239,7 @@ def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
   if isinstance(data, Mapping):
     lengths = {name: len(x) for name, x in data.items()}
     if len({*lengths.values()}) > 1:
-      raise DataError(f'data: the columns have {lengths} rows; expected as many of each')
+      raise DataError(f'data: the columns have {lengths} rows; expected the same number in each')
     return {name: [*map(entry, x)] for name, x in data.items()}
   if all(isinstance(x, Mapping) for x in data):
     names = dict.fromkeys(name for x in data for name in x)
@@ -252,7 +252,7 @@ def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
   if all(isinstance(x, np.ndarray) and x.ndim in (2, 3) for x in found):
     return {'image': [*map(encoded, found)]}
   kinds = sorted({type(x).__name__ for x in data})
-  raise DataError(f'data: a list of {" and ".join(kinds)}; expected texts, paths of pictures, PIL images or dicts, all of one kind')
+  raise DataError(f'data is a list of {" and ".join(kinds)}; expected only texts, paths of pictures, PIL images or dicts')
 
 
 def entry(x: Any) -> Any:

@@ -112,7 +112,7 @@ def write(folder: str | Path, artefact: Artefact) -> None:
   folder = reach(folder, home=False)
   held = {path.name for path in children(folder)} or ({folder.name} if folder.is_file() else set())
   if held and (MARK not in peek(folder) or held - {*FILES}):
-    raise ConfigError(f'{folder} holds something other than a model of jssl, and is left as it is; give another folder')
+    raise ConfigError(f'{folder} holds files other than a jssl model, which are not overwritten; give another folder')
   _safetensors()
   from safetensors.numpy import save_file
 
@@ -143,7 +143,7 @@ def whole(folder: Path) -> Iterator[Path]:
   except Exception as error:
     shutil.rmtree(part, ignore_errors=True)
     if isinstance(error, OSError) or type(error).__name__ == 'SafetensorError':  # also raised for a full disk
-      raise OSError(f'the model cannot be written to {folder} ({error}); make room, or give another place') from error
+      raise OSError(f'the model cannot be written to {folder} ({error}); free space, or give another folder') from error
     raise
 
 
@@ -173,7 +173,7 @@ def _read(at: Path, folder: Path) -> Artefact:
   """The model at `at`, from its files in `folder`."""
   config = peek(folder)
   if not isinstance(config.get(MARK), int):
-    raise ConfigError(f'{at} holds no model that can be read; give a folder that Model.save has written')
+    raise ConfigError(f'{at} holds no readable model; give a folder that Model.save has written')
   if config[MARK] > FORMAT:
     raise ConfigError(f'the model in {at} has format {config[MARK]}, and this version reads {FORMAT}: install a newer jssl')
   if missing := [key for key in NEEDED if key not in config]:
@@ -328,9 +328,7 @@ def _tokenizer_for(p: Plan) -> Any:
   while (made := corpora.tokenizer_in(data.info)) is not None and not corpora.made_by(made, p.data):
     spec = corpora.trained_on(spec)  # an operator may have removed texts that the tokenizer was trained on
     if spec is None:
-      logging.getLogger('jssl').warning(
-        'the tokenizer of %s is not among what is known of the data: the model reads ids, and no texts', data.info['name']
-      )
+      logging.getLogger('jssl').warning('the tokenizer of %s is unknown: the model reads ids, not texts', data.info['name'])
       return None
     data = open_data(spec)
   return made
@@ -397,7 +395,7 @@ def _put_back(folder: Path, config: Mapping[str, Any], held: dict[str, np.ndarra
       return found if layout['kind'] == 'dict' else tuple(found.values())
     module, _, name = layout['kind'].partition(':')
     if module.partition('.')[0] not in ('jssl', config['transform']['name'].partition(':')[0].partition('.')[0]):
-      raise ValueError(f'{layout["kind"]} is of another package than the transform')
+      raise ValueError(f'{layout["kind"]} is from another package than the transform')
     return getattr(importlib.import_module(module), name)(**found)
 
   try:
@@ -423,14 +421,14 @@ def _filled(folder: Path, shapes: Any, found: Mapping[str, np.ndarray]) -> Any:
   path = folder / WEIGHTS
   for what, names in (('lacks', expected.keys() - found.keys()), ('has', found.keys() - expected.keys())):
     if names:
-      raise ConfigError(f'{path} {what} {min(names)!r}, unlike the networks in config.json; both must be of one model: copy the folder again')
+      raise ConfigError(f'{path} {what} {min(names)!r}, unlike the networks in config.json; both must be from one model: copy the folder again')
 
   def array(name: str, want: Any) -> jax.Array:
     x, key = found[name], jax.dtypes.issubdtype(want.dtype, jax.dtypes.prng_key)
     x = jax.random.wrap_key_data(x, impl=want.dtype._impl.name) if key else jax.numpy.asarray(x)
     if (x.shape, x.dtype) != (want.shape, want.dtype):
       given, asked = (f'{of.dtype} {list(of.shape)}' for of in (x, want))
-      raise ConfigError(f'{name!r} in {path} is {given}, and the networks in config.json have {asked}; both must be of one model')
+      raise ConfigError(f'{name!r} in {path} is {given}, but the networks in config.json have {asked}; both must be from one model')
     return x
 
   _, tree = jax.tree.flatten(shapes)
@@ -445,7 +443,7 @@ def _tokenizer(folder: Path) -> Any:
 
     return Tokenizer.from_file(str(folder / TOKENIZER))
   except ImportError as error:
-    raise ConfigError("the model reads texts by tokenizers, which is not installed: pip install 'jssl[text]'") from error
+    raise ConfigError("the model needs tokenizers to read texts, which is not installed: pip install 'jssl[text]'") from error
   except Exception as error:  # the parser raises plain Exceptions
     raise ConfigError(f'{folder / TOKENIZER} cannot be read as a tokenizer ({error}); copy the folder again') from error
 
@@ -469,4 +467,4 @@ def _sum(path: Path) -> str:
 
 def _safetensors() -> None:
   if util.find_spec('safetensors') is None:
-    raise ConfigError('models are kept as safetensors, which is not installed: pip install safetensors')
+    raise ConfigError('models are saved with safetensors, which is not installed: pip install safetensors')

@@ -98,7 +98,7 @@ def _matches(place: str, patterns: Any, known: Mapping[str, tuple[str, Path]]) -
   found = {}
   for pattern in patterns:
     if not (matching := fnmatch.filter(known, pattern)):
-      raise ConfigError(f'{place}.of: {pattern!r} is no layer that has a kernel{closest(pattern, known)}')
+      raise ConfigError(f'{place}.of: {pattern!r} matches no layer with a kernel{closest(pattern, known)}')
     found |= {name: known[name] for name in matching}
   return list(found.values())
 

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
       flush()
     except OSError as error:
-      return _fail(f'what was asked for cannot be written ({error.strerror})', 2)
+      return _fail(f'the output cannot be written ({error.strerror})', 2)
     raise asked
   overrides = [x for x in rest if x.startswith('--config.')]
   if unknown := [x for x in rest if x not in overrides]:
@@ -46,10 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     COMMANDS[arguments.command](arguments, overrides)
     flush()
   except KeyboardInterrupt:
-    ahead = '; the same command with --workdir goes on from the last checkpoint' if arguments.command == 'train' else ''
+    ahead = '; the same command with --workdir continues from the last checkpoint' if arguments.command == 'train' else ''
     return _fail(f'interrupted{ahead}', 130)
   except MemoryError as error:
-    return _fail(f'memory is used up ({error or "of this machine"}); take a smaller batch, or fewer runs at a time', 2)
+    return _fail(f'out of memory ({error or "on this machine"}); use a smaller batch, or fewer runs at a time', 2)
   except (ValueError, OSError, RuntimeError) as error:
     if os.environ.get('JSSL_TRACEBACK'):
       raise
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.environ.get('JSSL_TRACEBACK'):
       raise
     kept = _keep_traceback()
-    return _fail(f'this is a bug of jssl, {type(error).__name__}: {" ".join(str(error).split())[:400]}; please report it with {kept}', BUG)
+    return _fail(f'this is a bug in jssl, {type(error).__name__}: {" ".join(str(error).split())[:400]}; please report it with {kept}', BUG)
   return 0
 
 
@@ -160,9 +160,9 @@ def train(arguments, overrides) -> None:
   from jssl.storage import reach
 
   if arguments.processes and not arguments.workdir:
-    raise UsageError('several processes need one --workdir, on a file system that all of them see')
+    raise UsageError('several processes need a --workdir on a shared file system')
   if not arguments.processes and (arguments.process is not None or arguments.coordinator):
-    raise UsageError('--process and --coordinator go with --processes N')
+    raise UsageError('--process and --coordinator need --processes N')
   system, scale = configs.split(arguments.name)
   of = Path(system).stem + ('' if scale == configs.SMALL else f'-{scale}')
   now = time.time()
@@ -172,12 +172,12 @@ def train(arguments, overrides) -> None:
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     if arguments.resume_with and not arguments.workdir:
-      raise UsageError('--resume-with goes on with the run in a workdir: give --workdir')
+      raise UsageError('--resume-with continues the run in a workdir: give --workdir')
     config = run.load_config(arguments.name, [*of_data(arguments.data), *overrides])
     if arguments.data and config.get('experiment'):
-      raise UsageError(f'--data: {arguments.name} has a loop of its own, on data of its own; train another system on yours')
+      raise UsageError(f'--data: {arguments.name} has its own training loop and data; train another system on your data')
     if arguments.data and any('data' in phase for phase in config.get('phases', ())):
-      raise UsageError(f'--data: the phases of {arguments.name} have data of their own (phases.data), which it does not replace')
+      raise UsageError(f'--data: the phases of {arguments.name} have their own data (phases.data), which --data does not replace')
     adapt(config)
     options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over, resume_with=arguments.resume_with)
     options |= dict(profile=arguments.profile)
@@ -303,7 +303,7 @@ def _encoded(arguments) -> tuple:
   from jssl.storage import in_bucket
 
   if arguments.batch_size < 1:
-    raise UsageError(f'--batch_size={arguments.batch_size}: at least one input a call is needed')
+    raise UsageError(f'--batch_size={arguments.batch_size}: at least one input per call is needed')
   model = _opened(arguments.workdir)
   inputs, names = read_inputs(arguments.input if in_bucket(arguments.input) else os.path.expanduser(arguments.input), model)
   return model, inputs, names, model.encode(inputs, batch_size=arguments.batch_size)
@@ -315,7 +315,7 @@ def _opened(where: Path) -> Any:
 
   model = load(where)
   if not isinstance(model, Model):
-    raise UsageError(f'{where} is of a system with a loop of its own, which embeds nothing; jssl.load gives its states by name')
+    raise UsageError(f'{where} is from a system with its own training loop, which has no encoder; jssl.load gives its states by name')
   return model
 
 
@@ -347,7 +347,7 @@ def reproduce(arguments, overrides) -> None:
         if len(names) == 1 or os.environ.get('JSSL_TRACEBACK'):
           raise
         lost.append(name)
-        bug = '' if isinstance(error, ValueError | OSError | RuntimeError) else f'a bug of jssl, kept in {_keep_traceback()}: '
+        bug = '' if isinstance(error, ValueError | OSError | RuntimeError) else f'a bug in jssl, traceback in {_keep_traceback()}: '
         print(f'{name}: not tried: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
         continue
       records.append(record)
@@ -379,7 +379,7 @@ def sweep(arguments, overrides) -> None:
   from jssl.run import load_config
 
   if not arguments.tune:
-    raise UsageError('a sweep is made to tune a system: give --tune; it reads development seeds and validation data alone')
+    raise UsageError('a sweep needs --tune, as its settings count as tries; it uses only development seeds and validation data')
   jobs = processes.at_once() if arguments.jobs is None else arguments.jobs
   if jobs < 1:
     raise UsageError(f'--jobs {jobs}: at least one run at a time is needed')
@@ -403,9 +403,9 @@ def sweep(arguments, overrides) -> None:
   metrics = list(tries[0]['figures'])
   table = _table(arguments.row or arguments.name, *metrics)
   for each in tries:
-    table.add_row(' '.join(each['settings']) or 'as it is', *(f'{sum(x) / len(x):.4f}' for x in each['figures'].values()))
+    table.add_row(' '.join(each['settings']) or 'unchanged', *(f'{sum(x) / len(x):.4f}' for x in each['figures'].values()))
   _print(table)
-  print(f'{len(tries)} of {tuning.TRIES} tries; figures are of validation data, the mean over seeds {tries[-1]["seeds"]}')
+  print(f'{len(tries)} of {tuning.TRIES} tries; figures are on validation data, the mean over seeds {tries[-1]["seeds"]}')
 
 
 COMMANDS = {

@@ -103,14 +103,14 @@ def write(
   if name not in artefact.networks:
     raise ConfigError(f'no network is called {name!r}{closest(name, artefact.networks)}')
   if normalize and format != SENTENCES:
-    raise ConfigError(f'normalize goes with the format {SENTENCES}: a folder of the format {format} holds no embeddings to scale')
+    raise ConfigError(f'normalize needs the format {SENTENCES}: the format {format} has no embeddings to scale')
   for asked, given, formats in (
     ('family', family, (PLAIN,)), ('outputs', outputs, (STABLEHLO, ONNX)), ('platforms', platforms, (STABLEHLO,)),
   ):  # fmt: skip
     if given is not None and format not in formats:
-      raise ConfigError(f'{asked} goes with the format {" or ".join(formats)}, and not with {format}: leave it out')
+      raise ConfigError(f'{asked} is an option of the format {" or ".join(formats)}, not of {format}: leave it out')
   if folder.is_file() or children(folder):
-    raise ConfigError(f'{folder} is there already; give a folder that is not')
+    raise ConfigError(f'{folder} already exists; give a new folder')
   if format in (STABLEHLO, ONNX):
     _write_program(artefact, folder, format, name, outputs or ('pooled',), platforms)
     return
@@ -146,25 +146,25 @@ def family_of(net: nnx.Module, family: str | None) -> str:
   def refused(name: str) -> str | None:
     known = FAMILIES[name]
     if type(net) is not known.kind:
-      return f'it holds a {known.kind.__name__}'
+      return f'it is for a {known.kind.__name__}'
     try:
       known.config(net)
       told, held = known.names(net).keys(), arrays(net).keys()
     except (PretrainedError, ValueError, TypeError, AttributeError, KeyError) as error:
-      return f'it cannot say what this network computes ({error})'
-    return None if told == held else f'it has no place for {sorted(told ^ held)[0]!r}'
+      return f'it does not support this network ({error})'
+    return None if told == held else f'its arrays differ in {sorted(told ^ held)[0]!r}'
 
   if family is not None:
     if family not in FAMILIES:
       raise ConfigError(f'family is {family!r}{closest(family, FAMILIES)}')
     if why := refused(family):
-      raise ConfigError(f'a {type(net).__name__} cannot be written in the form of {family!r}: {why}')
+      raise ConfigError(f'a {type(net).__name__} cannot be written as {family!r}: {why}')
     return family
   fits = [name for name in FAMILIES if not refused(name)]
   if not fits:
-    raise ConfigError(f'no family of weights can hold this {type(net).__name__}: name one by family for the reason, of {sorted(FAMILIES)}')
+    raise ConfigError(f'no family fits this {type(net).__name__}: give one of {sorted(FAMILIES)} as family to see why not')
   if len(fits) > 1:
-    raise ConfigError(f'this {type(net).__name__} can be written in the form of {fits}: choose one by family')
+    raise ConfigError(f'this {type(net).__name__} can be written as {fits}: choose one with family')
   return fits[0]
 
 
@@ -177,7 +177,7 @@ def encoder_of(artefact: Artefact, name: str, outputs: Sequence[str]) -> encoder
   config, data, of_encoder = artefact.config, artefact.data, name == artefact.config['encoder']
   column, transform = artefacts.column_of(config, name), artefact.transform if of_encoder else None
   if transform is not None and transform.networks:
-    raise ConfigError(f'the transform {config["transform"]["name"]!r} needs the networks themselves; export a network by its name')
+    raise ConfigError(f'the transform {config["transform"]["name"]!r} needs the networks and cannot be exported; name a network to export')
   view = option('inputs', config['inputs'], 'views')
   used = [name]
   while not of_encoder and not artefacts.stands_on(config, used[-1]).startswith('data.'):
@@ -222,7 +222,7 @@ def encoder_of(artefact: Artefact, name: str, outputs: Sequence[str]) -> encoder
     jax.eval_shape(one, weights, jax.ShapeDtypeStruct(made.spec.shape, made.spec.dtype))
   except Exception as error:  # of a network or a view, of any type
     raise ConfigError(
-      f'{name!r} is no function of {column!r} alone ({first_line(error)}); export a tower, or a head on one, whose view draws nothing'
+      f'{name!r} is not a function of {column!r} alone ({first_line(error)}); export a tower, or a head on one, with a deterministic view'
     ) from error
   return made
 
@@ -267,20 +267,20 @@ def _unlike(artefact: Artefact, name: str, net: object, format: str) -> str | No
   config, data = artefact.config, artefact.data
   on, view = artefacts.stands_on(config, name), config['inputs']
   if format == SENTENCES and type(net) is not Bert:
-    return f'its network {name!r} is a {type(net).__name__}, and such a folder holds a Bert'
+    return f'its network {name!r} is a {type(net).__name__}, and this format holds a Bert'
   if not on.startswith('data.'):
-    return f'its network {name!r} stands on {on!r}, and such a folder holds one network, on a column'
+    return f'its network {name!r} reads the output of {on!r}, and this format holds one network that reads a column'
   if artefact.transform is not None and name == config['encoder']:
     return f'its features pass through the transform {config["transform"]["name"]!r}; train it with transform=None'
   column = data.spec[on[5:]]
   viewed = name == config['encoder'] or on == f'data.{data.inputs}'
   plain = (view['name'], list(view.get('names', ())), view.get('lists') or None) == ('columns', [on[5:]], None)
   if viewed and not plain and not _pixels(artefact, on[5:]):
-    return f'its inputs pass through the view {view["name"]!r}, and such a folder gives the network {on[5:]!r} as they are'
+    return f'its inputs pass through the view {view["name"]!r}, and this format gives the network {on[5:]!r} unchanged'
   if not is_tokens(column, artefact.tokenizer):
-    return None if format == PLAIN else f'it reads {on[5:]!r} as ids, and the tokenizer that made them is not known'
+    return None if format == PLAIN else f'it reads {on[5:]!r} as ids, and the tokenizer that made them is unknown'
   if getattr(net, 'pad', column.pad) != column.pad:
-    return f'its network takes {net.pad} for the id of padding, and its tokenizer pads with {column.pad}; set pad={column.pad} in its config'
+    return f'its network expects {net.pad} as the id of padding, and its tokenizer pads with {column.pad}; set pad={column.pad} in its config'
   if format == SENTENCES and net.pool not in bert.POOLS.values():
     return f"its network pools by {net.pool!r}, and Sentence Transformers by 'mean', 'cls' or 'sqrt'"
   return None

@@ -52,7 +52,7 @@ def made_of(name: str, given: Sequence[Any], want: Column, tokenizer: Any) -> np
       'give an array of numbers'
     )
   if wrong := [x for x in given if not isinstance(x, str)]:
-    raise ValueError(f'{name!r} is made of texts, and was given {type(wrong[0]).__name__}; give str alone, or an array of ids')
+    raise ValueError(f'{name!r} is read from texts, and was given {type(wrong[0]).__name__}; give only str, or an array of ids')
   return tokenize.encode(tokenizer, [str(x) for x in given], want.length).astype(want.dtype)
 
 
@@ -115,7 +115,7 @@ def read_inputs(where: str, model: Any) -> tuple[Any, list[str] | None]:
   if place:
     return of_source(*place, model)
   raise ConfigError(
-    f'INPUT must be a folder of pictures, a .txt of texts where the model reads texts, or one of {SOURCES}, not {where!r}; '
+    f'INPUT must be a folder of pictures, a .txt of texts if the model reads texts, or one of {SOURCES}, not {where!r}; '
     f'this model reads {data.inputs!r} {list(want.shape)}'
   )
 
@@ -155,7 +155,7 @@ def of_source(kind: str, where: str, model: Any) -> tuple[Any, list[str] | None]
   options = {key: x for key, x in own.items() if key not in ('name', 'held_out')} if DATA.place(own['name']) else {}
   if kind == 'folder':
     if not is_picture(data.inputs, want.shape, want.dtype):
-      raise ConfigError(f'{where} is a folder, but the model reads {data.inputs!r} {list(want.shape)}, no pictures; give an .npy file')
+      raise ConfigError(f'{where} is a folder, but the model reads {data.inputs!r} {list(want.shape)}, not pictures; give an .npy file')
     return read_folder(path, want.shape)
   if kind in ('series', '.ts'):
     expected(where, model, 'series')
@@ -177,14 +177,14 @@ def of_source(kind: str, where: str, model: Any) -> tuple[Any, list[str] | None]
     expected(where, model, 'head')
     if 'entities' not in data.info or DATA.absolute(f'triples:{where}') != own['name']:
       raise ConfigError(
-        f'triples:{where}: a model of triples has vectors of the entities of {own["name"]} alone; give the workdir of its run, and that'
+        f'triples:{where}: a model of triples has vectors only of the entities of {own["name"]}; give that, and the workdir of its run'
       )
     return np.arange(len(data.info['entities']), dtype=np.int32), list(data.info['entities'])
   if kind == '.npz':
     found = arrays.opened(path)
     name = next((name for name in found if name == data.inputs or arrays.called(name, found[name]) == data.inputs), None)
     if name is None and len(found) > 1:
-      raise ConfigError(f'{where} holds {sorted(found)}, and the model reads {data.inputs!r}; call the array so')
+      raise ConfigError(f'{where} holds {sorted(found)}, and the model reads {data.inputs!r}; give the array that name')
     name = name or next(iter(found))
     return arrays.shaped(name, found[name]), None
   if kind == '.npy':
@@ -205,7 +205,7 @@ def expected(where: str, model: Any, column: str) -> None:
   """Raises ConfigError unless the model reads that column."""
   if model.data.inputs != column:
     want = model.data.spec[model.data.inputs]
-    raise ConfigError(f'{where} gives the column {column!r}, and the model reads {model.data.inputs!r} {list(want.shape)}; give these')
+    raise ConfigError(f'{where} gives the column {column!r}, but the model reads {model.data.inputs!r} {list(want.shape)}; give that column')
 
 
 def of_rows(where: str, found: Found, model: Any) -> tuple[Any, list[str] | None]:
@@ -217,11 +217,11 @@ def of_rows(where: str, found: Found, model: Any) -> tuple[Any, list[str] | None
   names = None if ids is None else [str(x) for x in columns[ids]]
   if is_picture(data.inputs, want.shape, want.dtype):
     if (key := first(IMAGE, pictures)) is None:
-      raise ConfigError(f'{where} has the columns {sorted(columns)}, and the model reads pictures; call theirs image')
+      raise ConfigError(f'{where} has the columns {sorted(columns)}, but the model reads pictures; name their column image')
     return np.stack([opened(x, name, want.shape) for x, name in zip(columns[key], found.names, strict=True)]), names or list(found.names)
   if model.reads_texts():
     if (key := first((data.inputs, *TEXTS['ids'], *ANSWERS), textual)) is None:
-      raise ConfigError(f'{where} has the columns {sorted(columns)}, and the model reads texts; call theirs text')
+      raise ConfigError(f'{where} has the columns {sorted(columns)}, but the model reads texts; name their column text')
     if (row := next((i for i, x in enumerate(columns[key]) if not isinstance(x, str)), None)) is not None:
       raise ConfigError(f'{where}: row {row}, counted from 0, has no {key!r}; fill it in, or leave the row out')
     return list(columns[key]), names or list(columns[key])
@@ -230,7 +230,7 @@ def of_rows(where: str, found: Found, model: Any) -> tuple[Any, list[str] | None
   if data.inputs in columns and (vector(columns[data.inputs]) or numeric(columns[data.inputs])):
     return np.array(columns[data.inputs]), names
   if data.inputs != 'numbers' or len(singles) != want.width:
-    raise ConfigError(f'{where} has the columns {sorted(columns)}, and the model reads {data.inputs!r} {list(want.shape)}; give these')
+    raise ConfigError(f'{where} has the columns {sorted(columns)}, but the model reads {data.inputs!r} {list(want.shape)}; give that column')
   return np.array([columns[name] for name in singles], np.float32).T, names
 
 
@@ -239,7 +239,7 @@ def opened(place: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
   try:
     return decode(content(place), shape)
   except Exception as error:  # decoders' errors are of many types
-    raise ConfigError(f'{name} cannot be read as a picture ({first_line(error)}); mend it, or leave it out') from error
+    raise ConfigError(f'{name} cannot be read as a picture ({first_line(error)}); repair it, or leave it out') from error
 
 
 def plain_texts(path: Path) -> bool:
@@ -262,7 +262,7 @@ def read_texts(path: Path) -> list[str]:
   if path.suffix == '.jsonl':
     lines = [_text_of(path, i, line) for i, line in enumerate(lines, 1) if line.strip()]
   if not lines:
-    raise ConfigError(f'{path} holds no texts; write one a line')
+    raise ConfigError(f'{path} holds no texts; write one per line')
   return lines
 
 
@@ -282,7 +282,7 @@ def read_array(path: Path) -> np.ndarray:
   try:
     x = np.load(path, allow_pickle=False)
   except Exception as error:  # of a file that is something else, NumPy's errors are of many types
-    raise ConfigError(f'{path} cannot be read as an array of numbers ({first_line(error)}); save one by numpy.save') from error
+    raise ConfigError(f'{path} cannot be read as an array of numbers ({first_line(error)}); save one with numpy.save') from error
   if not isinstance(x, np.ndarray):
-    raise ConfigError(f'{path} holds several arrays, as numpy.savez writes them; save one by numpy.save')
+    raise ConfigError(f'{path} holds several arrays, as numpy.savez writes them; save one with numpy.save')
   return x

@@ -48,7 +48,7 @@ def owned(workdir: Path, take_over: bool = False) -> Iterator[Callable[[], None]
       except FileExistsError:
         _remove_if_dead(path, sign, take_over)
     else:
-      raise ConfigError(f'{path} cannot be had: other runs take it again and again; give another --workdir')
+      raise ConfigError(f'{path} cannot be locked: other runs keep taking it; give another --workdir')
   except BaseException:
     if sign != path:
       storage.remove(sign)

@@ -118,7 +118,7 @@ def write(folder: Path, tree: Any) -> None:
   try:
     ocp.save(for_orbax(folder), {'tree': tree, 'sum': np.array(int(fingerprint(tree), 16), np.uint32)})
   except Exception as error:  # the writer's errors are of many types
-    raise OSError(f'{folder} cannot be written ({short(error)}); make room or give write permission') from error
+    raise OSError(f'{folder} cannot be written ({short(error)}); free space or give write permission') from error
 
 
 def read(folder: Path) -> Any:
@@ -138,4 +138,4 @@ def read(folder: Path) -> Any:
       raise ValueError('its files are damaged')
     return found['tree']
   except Exception as error:  # any damage at all
-    raise ValueError(f'{folder} cannot be read ({short(error)}); remove it, and the same command makes it again') from error
+    raise ValueError(f'{folder} cannot be read ({short(error)}); remove it, and run the command again') from error

@@ -181,7 +181,7 @@ class Model:
     """
     query, of = self._compared(query, of)
     if natural(dict(k=k), 'k') > len(of):
-      raise ValueError(f'k is {k}, and there are {len(of)} to choose from; ask for fewer')
+      raise ValueError(f'k is {k}, but there are only {len(of)} embeddings to search; give a smaller k')
     found = [_nearest(query[i : i + QUERIES], of, k) for i in range(0, len(query), QUERIES)]
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
@@ -243,7 +243,7 @@ class Model:
       elif name in columns:
         columns[name] = self._typed(name, columns[name], want)
     if len(lengths := {name: len(x) for name, x in columns.items()}) > 1 and len({*lengths.values()}) > 1:
-      raise ValueError(f'the columns have {lengths} rows; expected as many of each')
+      raise ValueError(f'the columns have {lengths} rows; expected the same number in each')
     return columns
 
   def reads_texts(self, name: str | None = None) -> bool:
@@ -308,7 +308,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
       raise ValueError(f'config.json holds {type(config).__name__}')
   except (OSError, ValueError) as error:
     raise ConfigError(
-      f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`, or the folder of a saved model'
+      f'{workdir} holds no readable run ({error}); give the --workdir of a `jssl train`, or the folder of a saved model'
     ) from error
   return config
 
@@ -317,7 +317,7 @@ def read_plan(workdir: Path) -> Plan:
   """The plan of the run in `workdir`. Raises ConfigError if there is none, or a part that it was trained with is not available."""
   config = read_config(workdir)
   if artefacts.MARK in config:
-    raise ConfigError(f'{workdir} holds a model and no run; it embeds and finds neighbours: give the --workdir of a `jssl train` for this')
+    raise ConfigError(f'{workdir} holds a model, not a run, which can only embed and find neighbours: give the --workdir of a `jssl train`')
   try:
     return plan(config)
   except (ValueError, OSError, ImportError) as error:
@@ -369,7 +369,7 @@ def load(where: str | Path) -> Model | dict[str, Any]:
   except ConfigError as error:
     if not (where / SAVED / 'config.json').is_file():
       raise
-    logging.getLogger('jssl').warning('%s; its saved model %s is used', error, where / SAVED)
+    logging.getLogger('jssl').warning('%s; using its saved model %s', error, where / SAVED)
     return Model(artefacts.read(where / SAVED))
   return Model(artefacts.of_run(planned, train, _results(where)), planned)
 
@@ -382,7 +382,7 @@ def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]
   """
   model = load(where)
   if not isinstance(model, Model):
-    raise ConfigError(f'{where} is of a system with a loop of its own, whose states are no networks; give another run or model to start from')
+    raise ConfigError(f'{where} is from a system with its own training loop, whose states are not networks; start from another run or model')
   return model.config, model._artefact.params, model._artefact.stats
 
 
@@ -411,7 +411,7 @@ def writable(path: Path) -> None:
     OSError: if it cannot be written.
   """
   if path.is_dir():
-    raise OSError(f'{path} is a folder; a file is to be written there: give another name')
+    raise OSError(f'{path} is a folder; expected the path of a file: give another name')
   if remote(path):
     with written(path):
       replace(probe := path.with_name(f'{path.name}.part'), '')
@@ -422,7 +422,7 @@ def writable(path: Path) -> None:
     with tempfile.TemporaryFile(dir=folder):
       pass
   except OSError as error:
-    raise OSError(f'{path} cannot be written ({error.strerror or error}); give another place, or write permission') from error
+    raise OSError(f'{path} cannot be written ({error.strerror or error}); give another path, or write permission') from error
 
 
 def check_output(path: Path) -> None:
@@ -435,9 +435,9 @@ def check_output(path: Path) -> None:
   if path.suffix not in ('.npy', '.parquet'):
     raise ConfigError(f'OUT must end in .npy or .parquet, not {path.name!r}')
   if not remote(path) and not path.absolute().parent.is_dir():
-    raise ConfigError(f'OUT is {path}, and there is no folder {path.parent}; make it first')
+    raise ConfigError(f'OUT is {path}, and there is no folder {path.parent}; create it first')
   if path.suffix == '.parquet' and importlib.util.find_spec('pyarrow') is None:
-    raise ConfigError(f'OUT is {path}, and to write it pyarrow is needed: pip install pyarrow, or give a name that ends in .npy')
+    raise ConfigError(f'OUT is {path}, and writing it needs pyarrow: pip install pyarrow, or give a name that ends in .npy')
   writable(path)
 
 

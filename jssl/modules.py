@@ -117,11 +117,11 @@ def use(config: Mapping[str, Any]) -> str | tuple[str, ...] | None:
     holding = [folder for folder in given if holds(folder, top)]
     if loaded and holding and (before := [f for f in _added if f not in given and f in _parents(loaded.__spec__)]):
       raise ValueError(
-        f'{name!r} is in {holding[0]}, and this process has imported a module {top!r} from {before[0]}; open the two in processes of their own'
+        f'{name!r} is in {holding[0]}, and this process has imported a module {top!r} from {before[0]}; open them in separate processes'
       )
     parents = _parents(_spec(top))
     if not parents and not loaded:
-      where = f'not in {" or ".join(given)}' if given else 'not beside the config file'
+      where = f'not in {" or ".join(given)}' if given else 'not next to the config file'
       raise ValueError(
         f'{name!r} names the module {top!r}, which is not installed and {where}; put it back, install it with pip, or give the folder '
         'that it is in: PYTHONPATH=FOLDER'

@@ -39,7 +39,7 @@ def joined(count: int | str, *, coordinator: str | None = None, process: int | N
   try:
     jax.distributed.initialize(**who, heartbeat_timeout_seconds=HEARTBEAT)
   except ValueError as error:
-    raise ValueError(f'the processes cannot be joined ({error}); elsewhere than on a TPU pod or under SLURM or Open MPI give '
+    raise ValueError(f'the processes cannot connect ({error}); outside of TPU pods, SLURM and Open MPI, give '
                      'processes=N, coordinator=HOST:PORT and process=I') from error  # fmt: skip
   try:
     yield
@@ -49,8 +49,8 @@ def joined(count: int | str, *, coordinator: str | None = None, process: int | N
     # The others wait for this one in a collective, and would hang, since it would wait for them at its exit.
     why = ' '.join(f'{type(error).__name__}: {error}'.split())
     if isinstance(error, jax.errors.JaxRuntimeError):
-      why += '; where a process or the network was lost, the same commands, given again on all, go on from the last checkpoint'
-    print(f'jssl: process {jax.process_index()} of {jax.process_count()} ends all: {why}', file=sys.stderr, flush=True)
+      why += '; if a process or the network was lost, the same commands, run again on all, continue from the last checkpoint'
+    print(f'jssl: process {jax.process_index()} of {jax.process_count()} stops all processes: {why}', file=sys.stderr, flush=True)
     os._exit(2)
 
 

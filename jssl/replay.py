@@ -61,10 +61,10 @@ def replay(folder: str | Path) -> dict[str, Any]:
   if (folder / 'config.json').exists():
     steps = [int(f.name) for f in children(folder / 'captures') if f.name.isdigit() and saved(f)]
     if not steps:
-      raise ConfigError(f'{folder} holds no captured step: its guard has halted no step')
+      raise ConfigError(f'{folder} holds no captured step: its guard has not stopped a run')
     folder = folder / 'captures' / str(max(steps))
   if not (folder.name.isdigit() and folder.exists()):
-    raise ConfigError(f'{folder} is no captured step; give WORKDIR/captures/STEP, or a workdir that has captures')
+    raise ConfigError(f'{folder} is not a captured step; give WORKDIR/captures/STEP, or a workdir that has captures')
   p = read_plan(folder.parent.parent)
   phase = p.at(int(folder.name))
   turn, one_device = phase.turn(int(folder.name)), jax.sharding.SingleDeviceSharding(jax.devices()[0])
@@ -98,7 +98,7 @@ def describe(found: Mapping[str, Any]) -> str:
   said = [f'step {found["step"]}: {figures or "the loss is not finite"}']
   if found['first'] is None:
     usual = ', '.join(f'{name} {x:.4g}' for name, x in found['usual'].items())
-    said.append(f'every array is finite, one operation at a time; usual are {usual}')
+    said.append(f'every array is finite, one operation at a time; usual values are {usual}')
   origin, how = found['first'], 'first not finite'
   while origin:
     place = ''.join(f' {what} {origin[what]}' for what in ('part', 'network') if origin[what])
@@ -106,7 +106,7 @@ def describe(found: Mapping[str, Any]) -> str:
     said.append(f'{how}: {origin["operation"]} made {counts} in {origin["array"]} of{place or " the step"}, at {origin["where"]}')
     if origin['inputs']:
       said.append(f'  from {origin["inputs"]}')
-    origin, how = origin['because'], '  out of an infinity'
+    origin, how = origin['because'], '  from an infinity'
   if found['examples']:
     said.append(f'examples with values that are not finite: {", ".join(map(str, found["examples"][:20]))}')
   return '\n'.join(said)

@@ -63,12 +63,12 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
       given = networks_of(phase, *trained(phase.begin.of))
       prints[str(i)] = fingerprint(jax.tree.map(_numbers, given))
       if entered and str(i) in held and held[str(i)] != prints[str(i)]:
-        raise ConfigError(f'{phase.begin.of} has other networks than this run began with')
+        raise ConfigError(f'{phase.begin.of} has other networks than those that this run started from')
       found[i] = given
     except ConfigError as error:
       if not entered:
         raise
-      logging.getLogger('jssl').warning('%s; the run goes on from its checkpoint, and is not compared with its start', error)
+      logging.getLogger('jssl').warning('%s; the run continues from its checkpoint, and is not compared with its start', error)
       prints[str(i)] = held.get(str(i))
   if path and jax.process_index() == 0:
     make(path.parent)
@@ -98,10 +98,10 @@ def _fitting(network: str, folder: str, spec: Mapping[str, Any], own: Any, of: A
   """
   leaves = lambda tree: {jax.tree_util.keystr(path, simple=True, separator='.'): x for path, x in jax.tree_util.tree_leaves_with_path(tree)}
   has, wants = leaves(of), leaves(own)
-  advice = f'that network is { ({key: x for key, x in spec.items() if key != "on"})!r}: make this one alike, or leave it out of start.networks'
+  advice = f'that network is { ({key: x for key, x in spec.items() if key != "on"})!r}: make this one equal, or leave it out of start.networks'
   if differ := sorted(has.keys() ^ wants.keys()):
     which = 'has' if differ[0] in has else 'lacks'
-    raise ConfigError(f'start: {network} of {folder} {which} the array {differ[0]!r}, unlike the network that would begin with it; {advice}')
+    raise ConfigError(f'start: {network} of {folder} {which} the array {differ[0]!r}, unlike the network to initialise with it; {advice}')
   for name, x in has.items():
     stacked, want = BLOCKS in name.split('.'), wants[name].shape
     if stacked and layers and layers[1] > len(x):
@@ -109,7 +109,7 @@ def _fitting(network: str, folder: str, spec: Mapping[str, Any], own: Any, of: A
     has[name] = x = x[slice(*layers)] if stacked and layers else x
     fits = x.shape[1:] == want[1:] and len(x) <= want[0] if stacked and layers else x.shape == want
     if not fits:
-      raise ConfigError(f'start: {network} of {folder} has {name!r} of shape {list(x.shape)}, and {list(want)} is needed; {advice}')
+      raise ConfigError(f'start: {network} of {folder} has {name!r} of shape {list(x.shape)}; expected {list(want)}: {advice}')
   tree = jax.tree.structure(own)
   return jax.tree.unflatten(tree, [_on_host(has[name]) for name in wants])
 
@@ -143,7 +143,7 @@ def continued(config: Mapping[str, Any], workdir: Path | None, settings: Sequenc
   """
   there = workdir is not None and (workdir / 'config.json').is_file()
   if settings and not there:
-    raise ConfigError(f'--resume-with {settings[0]}: {workdir or "a run that is not kept"} holds no run; it is for one that is there')
+    raise ConfigError(f'--resume-with {settings[0]}: {workdir or "no workdir"} holds no run; give the --workdir of an existing run')
   if not there:
     return config
   held, c = _read(workdir / 'config.json'), ConfigDict(config.to_dict() if hasattr(config, 'to_dict') else dict(config))
@@ -153,12 +153,12 @@ def continued(config: Mapping[str, Any], workdir: Path | None, settings: Sequenc
   if settings and (not before or [*settings] != [*before[-1]['settings']]):
     old = plan(c)
     if differ := differing(held, json.loads(json.dumps({**old.config, 'resumed': before}, default=str))):
-      raise ConfigError(f'{workdir} holds a run of another config (differing in {", ".join(differ)}); give the one that it was started with')
+      raise ConfigError(f'{workdir} holds a run of another config (differing in {", ".join(differ)}); give the config that it was started with')
     changed(c, settings)
     done = last_step(workdir) or 0
     check(old, plan(c), done)
     before.append(dict(step=done, settings=[*settings]))
-    logging.getLogger('jssl').warning('%s goes on from step %d with %s', workdir, done, ', '.join(settings))
+    logging.getLogger('jssl').warning('%s continues from step %d with %s', workdir, done, ', '.join(settings))
   if before:
     with c.ignore_type():
       c.resumed = tuple(before)
@@ -177,7 +177,7 @@ def changed(c: ConfigDict, settings: Sequence[str]) -> None:
   for setting in settings:
     key = setting.partition('=')[0].partition('.')[0]
     if key not in CHANGES:
-      raise ConfigError(f'a run cannot go on with another {key}{closest(key, CHANGES)}; begin another run from it: --config.start.of=WORKDIR')
+      raise ConfigError(f'a run cannot continue with another {key}{closest(key, CHANGES)}; start a new run from it: --config.start.of=WORKDIR')
     if key in ('epochs', 'steps'):  # one of them is the length
       with c.ignore_type():
         c.epochs = c.steps = None
@@ -191,15 +191,15 @@ def check(old: Plan, new: Plan, done: int) -> None:
     ConfigError: if it cannot.
   """
   if new.steps < done:
-    raise ConfigError(f'the run has done {done} steps, and would have {new.steps}; give a longer one')
+    raise ConfigError(f'the run has done {done} steps, and would end at {new.steps}; give more epochs or steps')
   now = phase_at(old.phases, done)
   if [phase.last for phase in old.phases[:now]] != [phase.last for phase in new.phases[:now]] or phase_at(new.phases, done) != now:
-    raise ConfigError('the phases that have ended would have another length; give phases their lengths in steps, not as a share')
+    raise ConfigError('the phases that have ended would change their lengths; give lengths of phases in steps, not as shares')
   mesh = make_mesh(devices=jax.local_devices()[:1])
   shapes = [jax.tree_util.tree_leaves_with_path(Programs(p, mesh).states[now]) for p in (old, new)]
   told = [{jax.tree_util.keystr(path, simple=True, separator='/'): (x.shape, x.dtype) for path, x in of} for of in shapes]
   if differ := sorted(name for name in told[0].keys() | told[1].keys() if told[0].get(name) != told[1].get(name)):
     raise ConfigError(
-      f'the state of the run would be another one (differing in {differ[0]}): a schedule stays a schedule, so change its options, as in '
-      'optimizer.learning_rate.peak=1e-4; for another optimiser begin another run from this one: --config.start.of=WORKDIR'
+      f'the state of the run would have another structure (differing in {differ[0]}): of a schedule only change options, as in '
+      'optimizer.learning_rate.peak=1e-4; for another optimiser start a new run from this one: --config.start.of=WORKDIR'
     )

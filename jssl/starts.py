@@ -52,10 +52,10 @@ def begins(spec: Mapping[str, Any], networks: Mapping[str, Any], teachers: Mappi
     if not (found and (name in teachers and of == 'student' or name in networks and found[1] in networks)):
       raise ConfigError(
         f"start.{name} is {of!r}; write NETWORK='NETWORK', NETWORK='NETWORK[-2:]' for its last two layers, TEACHER='student', or "
-        f'of=FOLDER to begin as another run has ended; there are {sorted(networks)} and {sorted(teachers)}'
+        f'of=FOLDER to start from another run; there are {sorted(networks)} and {sorted(teachers)}'
       )
     if name in networks and name != of and any(networks[x].changes.ranks for x in (name, found[1])):
-      raise ConfigError(f'start.{name} is {of!r}, and one of them has adapters, which the other has not: leave it out of lora.of, or of start')
+      raise ConfigError(f'start.{name} is {of!r}, but only one of them has adapters: leave it out of lora.of, or out of start')
   return dict(spec)
 
 

@@ -39,16 +39,12 @@ def path(given: str | os.PathLike, home: bool = True) -> Path:
       raise ConfigError(f'{text}: {error}; give the folder without ~') from error
   scheme = found[1]
   if not re.fullmatch(rf'({"|".join(PACKAGES)})://[^/*?\[\]]+(/[^*?\[\]]*)?', text):
-    raise ConfigError(
-      f'{text} is no address that can be read; give a path of this machine, or gs://BUCKET/... or s3://BUCKET/... as a text without *, ? and ['
-    )
+    raise ConfigError(f'{text} is not a valid address; give a local path, or gs://BUCKET/... or s3://BUCKET/... as a string without *, ? and [')
   _prepare()
   import fsspec
 
   if importlib.util.find_spec(PACKAGES[scheme]) is None and scheme not in fsspec.registry:
-    raise ConfigError(
-      f"{text} is read by {PACKAGES[scheme]}, which is not installed: pip install 'jssl[cloud]', or give a path of this machine"
-    )
+    raise ConfigError(f"{text} needs {PACKAGES[scheme]}, which is not installed: pip install 'jssl[cloud]', or give a local path")
   from etils import epath
 
   return epath.Path(text)
@@ -203,7 +199,7 @@ def whole(at: Path) -> Iterator[Path]:
         os.replace(part, at)
     except OSError as error:
       part.unlink(missing_ok=True)
-      raise OSError(f'{at} cannot be written ({error.strerror or error}); make room, or give another place') from error
+      raise OSError(f'{at} cannot be written ({error.strerror or error}); free space, or give another path') from error
 
 
 def beside(folder: Path) -> Path:
@@ -291,7 +287,7 @@ def near(at: Path, names: Iterable[str] | None = None) -> Path:
   try:
     _copy(at, stale)
   except OSError as error:
-    raise DataError(f'{at} cannot be copied to {cache()} ({error}); make room, or set JSSL_STORAGE_CACHE to another folder') from error
+    raise DataError(f'{at} cannot be copied to {cache()} ({error}); free space, or set JSSL_STORAGE_CACHE to another folder') from error
   here = mirror(str(at))
   for old in here.rglob('*') if here.is_dir() and names is None else ():
     if old.is_file() and addresses([old])[0] not in objects:
@@ -303,7 +299,7 @@ def _copy(at: Path, objects: dict[str, tuple[int, int]]) -> None:
   """Copies objects, 64 at a time; each copy appears once it is complete."""
   cache().mkdir(parents=True, exist_ok=True)
   if (need := sum(size for size, _ in objects.values())) > (free := shutil.disk_usage(cache()).free):
-    raise OSError(f'it takes {need} bytes, and {free} are left')
+    raise OSError(f'it takes {need} bytes, and {free} are free')
   with tempfile.TemporaryDirectory(prefix='.part.', dir=cache()) as folder, _told(at):
     for first in range(0, len(objects), 64):
       some = sorted(objects)[first : first + 64]
@@ -332,7 +328,7 @@ def mirror(address: str) -> Path:
   """
   scheme, _, rest = address.partition('://')
   if {'', '.', '..'} & {*rest.split('/')}:
-    raise DataError(f'{address} has a part that is no name of a file; give the object another name, or leave it out')
+    raise DataError(f'{address} has a part that is not a file name; rename the object, or leave it out')
   return cache() / scheme / rest
 
 
@@ -377,7 +373,7 @@ def _teach_orbax() -> None:
   parts = ((gcs_utils, '_GCS_PATH_PREFIX'), (gcs_utils, 'get_kvstore_for_gcs'))
   parts += ((tensorstore_utils, '_use_gcs_driver'), (tensorstore_utils, '_normalize_path'))
   if missing := [name for module, name in parts if not hasattr(module, name)]:
-    raise ConfigError(f'checkpoints in s3:// need orbax-checkpoint 0.12, and this one has no {missing[0]}; install it, or give a gs:// workdir')
+    raise ConfigError(f'checkpoints in s3:// need orbax-checkpoint 0.12, and this version has no {missing[0]}; install it, or use gs://')
   of_gcs, s3 = gcs_utils.get_kvstore_for_gcs, re.compile(r'^s3:/+')
 
   def store(directory: str) -> dict[str, Any]:
@@ -403,7 +399,7 @@ def written(at: Path) -> Iterator[None]:
     with _told(at):
       yield
   except OSError as error:
-    raise OSError(f'{at} cannot be written ({error.strerror or error}); make room, or give a workdir that can be written') from error
+    raise OSError(f'{at} cannot be written ({error.strerror or error}); free space, or give a writable workdir') from error
 
 
 @contextlib.contextmanager

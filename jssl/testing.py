@@ -63,7 +63,7 @@ def check_method(
   measured = {}
   for name, errors in measure(config, devices, layouts=layouts, micro_batches=micro_batches):
     for of, error in errors.items():
-      assert error <= TOLERANCE, f'{name}: the {of} is off by {error:.1e} of that on one device in one batch (allowed {TOLERANCE:.0e})'
+      assert error <= TOLERANCE, f'{name}: the {of} differs by {error:.1e} from that on one device in one batch (allowed {TOLERANCE:.0e})'
     measured[name] = errors
   return measured
 
@@ -105,9 +105,9 @@ def check_resumes(config: Mapping[str, Any], steps: int = 4) -> None:
     again = run()
   assert np.isfinite(whole.log.rows[-1]['loss']), f'the loss of step {last} is {whole.log.rows[-1]["loss"]}'
   for a, b in zip(bits(whole.train), bits(again.train), strict=True):
-    assert np.array_equal(a, b, equal_nan=True), 'a run that is resumed in its middle ends in other bits'
-  assert timeless(whole.log.rows) == timeless(again.log.rows), 'a run that is resumed in its middle has other figures'
-  assert whole.log.rows[:half] == again.log.rows[:half], 'steps that were not run again have other figures'
+    assert np.array_equal(a, b, equal_nan=True), 'a run that is resumed halfway does not end in the same bits'
+  assert timeless(whole.log.rows) == timeless(again.log.rows), 'a run that is resumed halfway has different figures'
+  assert whole.log.rows[:half] == again.log.rows[:half], 'steps that were not run again have different figures'
   programs = (of(range(last)), of(range(half, last)))
   assert (whole.compiles, again.compiles) == programs, f'steps were compiled {whole.compiles} and {again.compiles} times, not {programs}'
 

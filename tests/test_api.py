@@ -44,7 +44,7 @@ def test_data_of_any_kind(images):
   assert jssl.train('simclr:tiny', data=jssl.arrays(image=x, held_out=0.5), **QUICK).log
   assert jssl.train('simclr:tiny', data='digits', **QUICK).model.plan.data.info['name'] == 'digits'
   assert jssl.train('simclr:tiny', data=dict(name='digits', train=100), **QUICK).log
-  for wrong, message in ((7, 'data of type int'), (dict(image=x, label=y[:5]), 'label'), (x.astype(float), r'\[0, 1\]')):
+  for wrong, message in ((7, 'data is of type int'), (dict(image=x, label=y[:5]), 'label'), (x.astype(float), r'\[0, 1\]')):
     with pytest.raises(DataError, match=message):
       jssl.train('simclr:tiny', data=wrong, **QUICK)
 

@@ -128,7 +128,7 @@ def test_texts_are_read_as_the_ids_of_the_data(texts, tmp_path, hidden):
   for given in (words, tuple(words), np.array(words), [{'ids': word} for word in words], {'ids': words}):
     np.testing.assert_array_equal(again.encode(given), z)
   assert again.encode(words[0]).shape == (1, 16)
-  with pytest.raises(ValueError, match='give str alone'):
+  with pytest.raises(ValueError, match='give only str'):
     again.encode([Path('a.png')])
 
 
@@ -288,7 +288,7 @@ def test_neighbours_are_those_of_an_exhaustive_search(trained, monkeypatch, k, m
   np.testing.assert_allclose(np.take_along_axis(expected, index, 1), score, atol=1e-5)
   order = [list(row) for row in index]
   assert all(row.index(3) < row.index(40) for row in order if 40 in row)
-  for wrong, says in (((query, of, 51), 'ask for fewer'), ((query[:, :3], of, 1), 'expected'), ((query * np.nan, of, 1), 'nan')):
+  for wrong, says in (((query, of, 51), 'give a smaller k'), ((query[:, :3], of, 1), 'expected'), ((query * np.nan, of, 1), 'nan')):
     with pytest.raises(ValueError, match=says):
       opened.neighbours(*wrong)
 
@@ -329,17 +329,17 @@ def _lose(folder, key):
   ('damage', 'says'),
   [
     (lambda f: (f / 'model.safetensors').unlink(), 'lacks model.safetensors'),
-    (lambda f: (f / 'config.json').unlink(), 'no run that can be read'),
-    (lambda f: (f / 'config.json').write_text('{'), 'no run that can be read'),
+    (lambda f: (f / 'config.json').unlink(), 'no readable run'),
+    (lambda f: (f / 'config.json').write_text('{'), 'no readable run'),
     (_cut, 'is damaged'),
     (lambda f: _lose(f, 'columns'), "lacks 'columns'"),
     (lambda f: _edit(f, jssl_model=99), 'install a newer jssl'),
     (lambda f: _edit(f, backbone=dict(name='convnett')), 'convnet'),
     (lambda f: _edit(f, backbone=dict(name='not_here.nets:Net')), 'not_here'),
     (lambda f: _edit(f, columns=dict(image=dict(shape=[8, 8, 1]))), 'dtype'),
-    (lambda f: _edit(f, backbone=dict(name='convnet', widths=(8, 16, 32))), 'must be of one model'),
+    (lambda f: _edit(f, backbone=dict(name='convnet', widths=(8, 16, 32))), 'must be from one model'),
     (lambda f: _weights(f, _rename), 'unlike the networks'),
-    (lambda f: _weights(f, _reshape), 'must be of one model'),
+    (lambda f: _weights(f, _reshape), 'must be from one model'),
     (lambda f: _weights(f, lambda arrays: arrays.pop('transform.mean.array')), 'the transform'),
     (lambda f: _edit(f, fitted=dict(kind='os:path', of={})), 'another package'),
   ],
@@ -366,17 +366,17 @@ def test_a_damaged_tokenizer_costs_one_line(texts, tmp_path):
 def test_a_folder_of_something_else_is_left_as_it_is(trained, tmp_path):
   opened = jssl.load(trained / 'model')
   (tmp_path / 'mine.txt').write_text('kept')
-  with pytest.raises(ConfigError, match='left as it is'):
+  with pytest.raises(ConfigError, match='are not overwritten'):
     opened.save(tmp_path)
-  with pytest.raises(ConfigError, match='left as it is'):
+  with pytest.raises(ConfigError, match='are not overwritten'):
     opened.save(trained)
-  with pytest.raises(ConfigError, match='a model and no run'):
+  with pytest.raises(ConfigError, match='a model, not a run'):
     run.evaluate(trained / 'model')
   opened.save(tmp_path / 'm')
   opened.save(tmp_path / 'm')  # in the place of the one before
   assert sorted(p.name for p in tmp_path.iterdir()) == ['m', 'mine.txt']
   (tmp_path / 'm' / 'notes.txt').write_text('kept')
-  with pytest.raises(ConfigError, match='left as it is'):
+  with pytest.raises(ConfigError, match='are not overwritten'):
     opened.save(tmp_path / 'm')
 
 

@@ -174,7 +174,7 @@ def _final(workdir):
     (['reproduce', 'simclr', '--jobs=0'], 'at least one'),
     (['replay', '/nonexistent'], 'captured step'),
     (['embed', '/nonexistent', 'x.npy', 'y.npy', '--batch_size=0'], 'at least one input'),
-    (['embed', '/nonexistent', 'x.npy', 'no/such/y.npy'], 'make it first'),
+    (['embed', '/nonexistent', 'x.npy', 'no/such/y.npy'], 'create it first'),
     (['embed', '/nonexistent', 'x.npy', '/proc/y.npy'], 'cannot be written'),
     # what a protocol lacks is told before the first step
     (['train', 'simclr', '--config.data.name=digits', '--protocol=sts'], "no split 'pairs'"),
@@ -185,7 +185,7 @@ def _final(workdir):
     (['train', 'simclr', '--config.data.name=digits', "--config.evaluators={'k': {'name': 'knn', 'ks': (0,)}}"], 'ks must be'),
     (['train', 'simclr', '--config.data.name=digits', "--config.evaluators={'c': {'name': 'clustering', 'clusters': 9999}}"], 'ask for fewer'),
     (['train', 'simclr', '--config.data.name=digits', "--config.transform={'name': 'inlp', 'labels': 'gender'}"], "the column 'gender'"),
-    (['evaluate', '/nonexistent'], 'no run'),
+    (['evaluate', '/nonexistent'], 'no readable run'),
     (['embed', '/nonexistent', 'x.npy', 'y.txt'], '.npy or .parquet'),
     (['list', '--family', 'imagee'], 'image'),
   ],
@@ -267,7 +267,7 @@ def test_a_batch_larger_than_the_inputs_needs_no_more_memory(trained, tmp_path):
     (dict(data=dict(name='digits', folder='/moved')), 'folder'),
     (None, 'no checkpoint yet'),
     ('[]', 'holds list'),
-    ('\0', 'no run that can be read'),
+    ('\0', 'no readable run'),
   ],
 )
 def test_a_run_that_cannot_be_opened_says_what_is_missing(change, says, trained, tmp_path, capsys):
@@ -312,7 +312,7 @@ def test_an_error_of_another_kind_is_called_a_bug(monkeypatch, tmp_path, capsys)
   assert cli.main(['list']) == cli.BUG
   (line,) = capsys.readouterr().err.splitlines()
   (kept,) = tmp_path.glob('jssl-traceback-*')
-  assert "a bug of jssl, KeyError: 'gone'" in line and str(kept) in line and 'Traceback' in kept.read_text()
+  assert "a bug in jssl, KeyError: 'gone'" in line and str(kept) in line and 'Traceback' in kept.read_text()
 
 
 def test_a_mistake_ends_the_process_with_its_code():
@@ -341,7 +341,7 @@ def test_no_home_is_no_obstacle(monkeypatch, capsys):
 def test_an_address_that_cannot_be_read_is_refused_before_anything_runs(workdir, capsys):
   with pytest.raises(SystemExit, match='2'):
     cli.main(['train', 'simclr', f'--workdir={workdir}'])
-  assert f'{workdir} is no address' in capsys.readouterr().err
+  assert f'{workdir} is not a valid address' in capsys.readouterr().err
 
 
 def test_a_home_directory_may_be_meant(tmp_path, monkeypatch):

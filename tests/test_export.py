@@ -119,7 +119,7 @@ def test_ids_without_a_tokenizer_make_a_plain_folder(tmp_path, monkeypatch):
   net = bert.bert((7,), folder=str(tmp_path / 'hf'), rngs=nnx.Rngs(0))
   np.testing.assert_allclose(jax.jit(lambda x: net(x).pooled)(ids), model.encode(ids), atol=1e-5)
   assert 'model(input_ids=ids' in (tmp_path / 'hf' / 'README.md').read_text()
-  with pytest.raises(ConfigError, match='the tokenizer that made them is not known'):
+  with pytest.raises(ConfigError, match='the tokenizer that made them is unknown'):
     model.export(tmp_path / 'st', 'sentence-transformers')
   assert not (tmp_path / 'st').exists()
 
@@ -148,7 +148,7 @@ def test_the_tower_of_a_caption_is_exported_by_its_name(tmp_path, monkeypatch):
   [
     (dict(backbone=dict(name='bert_averaged', width=8, depth=1, heads=2)), 'is a AveragedBert'),
     (dict(backbone=dict(name='bert', width=8, depth=1, heads=2, pool='first_last')), "pools by 'first_last'"),
-    (dict(backbone=dict(name='bert', width=8, depth=1, heads=2, pad=None)), 'takes None for the id of padding'),
+    (dict(backbone=dict(name='bert', width=8, depth=1, heads=2, pad=None)), 'expects None as the id of padding'),
     (dict(transform=dict(name='zca_whiten')), "the transform 'zca_whiten'"),
     (dict(inputs=dict(name='tests.text_encoders:turned')), "the view 'tests.text_encoders:turned'"),
   ],
@@ -163,11 +163,11 @@ def test_a_model_without_such_a_form_is_refused(changes, says, tmp_path):
 def test_a_folder_that_is_there_is_left_as_it_is(tmp_path):
   model = encoder(**TRAINED)
   (tmp_path / 'mine.txt').write_text('kept')
-  with pytest.raises(ConfigError, match='is there already'):
+  with pytest.raises(ConfigError, match='already exists'):
     model.export(tmp_path, 'hf')
   with pytest.raises(ConfigError, match='did you mean hf'):
     model.export(tmp_path / 'out', 'hff')
-  with pytest.raises(ConfigError, match='normalize goes with the format sentence-transformers'):
+  with pytest.raises(ConfigError, match='normalize needs the format sentence-transformers'):
     model.export(tmp_path / 'out', 'hf', normalize=True)
   assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
 
@@ -198,6 +198,6 @@ def test_from_pairs_to_a_folder_in_three_commands(tmp_path, monkeypatch, capsys)
   z = np.load('out.npy')
   np.testing.assert_array_equal(jssl.load('w/model').encode(sentences), z)
   assert cli.main(['export', 'w', 'st', '--format', 'hf']) == 2
-  assert 'is there already' in capsys.readouterr().err
+  assert 'already exists' in capsys.readouterr().err
   if not text_encoders.absent():
     check(z, text_encoders.theirs('st', sentences))

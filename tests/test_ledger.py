@@ -315,7 +315,7 @@ def test_a_claim_that_cannot_be_tried_leaves_the_others(ledger, monkeypatch, cap
 def test_the_command_line_tunes_and_says_how_many_tries_are_left(ledger, monkeypatch, capsys):
   drawn(monkeypatch)
   assert cli.main(['sweep', 'small.py', '--tune', '--over', 'optimizer.learning_rate=0.1,0.2', '--seeds', '2', '--jobs', '1']) == 0
-  assert '2 of 8 tries; figures are of validation data' in capsys.readouterr().out
+  assert '2 of 8 tries; figures are on validation data' in capsys.readouterr().out
   assert cli.main(['sweep', 'small.py', '--over', 'seed=1']) == 2 and '--tune' in capsys.readouterr().err
   assert cli.main(['sweep', 'small.py', '--tune', '--over', 'seed']) == 2 and 'write --over x.y=a,b,c' in capsys.readouterr().err
 

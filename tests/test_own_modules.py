@@ -256,7 +256,7 @@ def test_the_folder_is_found_and_two_of_one_name_are_told(tmp_path, monkeypatch)
   assert [*modules.names(given)] == ['both_have:hinge'] * 2
   assert modules.use({**given, 'modules': [str(tmp_path / 'one')]}) == str(tmp_path / 'one')
   __import__('both_have')
-  with pytest.raises(ValueError, match='in processes of their own'):
+  with pytest.raises(ValueError, match='in separate processes'):
     modules.use({**given, 'modules': str(tmp_path / 'two')})
   with pytest.raises(ValueError, match='modules must be a folder'):
     modules.use({**given, 'modules': 3})

@@ -103,7 +103,7 @@ def test_the_log_has_the_time_of_a_step_and_its_utilization_and_steps_are_traced
   assert list((tmp_path / 'profile').rglob('*.xplane.pb'))
   with pytest.raises(ConfigError, match='traces nothing, as the run has 8 steps'):
     run.train(c, tmp_path / 'b', protocols=(), quiet=True, profile=(8, 9))
-  with pytest.raises(ConfigError, match='needs a workdir'), usage.Profiler(None, (1, 2)):
+  with pytest.raises(ConfigError, match='saves its trace in a workdir'), usage.Profiler(None, (1, 2)):
     pass
 
 

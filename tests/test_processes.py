@@ -21,7 +21,7 @@ def test_arguments_that_do_not_fit(count, who):
 
 @pytest.mark.parametrize(
   ('arguments', 'message'),
-  [(['--processes=2'], 'several processes need one --workdir'), (['--process=1'], 'go with --processes N')],
+  [(['--processes=2'], 'several processes need a --workdir'), (['--process=1'], 'need --processes N')],
 )
 def test_command_says_what_is_missing(arguments, message, capsys):
   assert cli.main(['train', 'simclr', *arguments]) == 2
@@ -32,7 +32,7 @@ def test_no_cluster_to_be_found(tmp_path):
   command = [sys.executable, '-m', 'jssl', 'train', 'simclr', '--processes=auto', f'--workdir={tmp_path}']
   found = subprocess.run(command, capture_output=True, text=True)
   assert found.returncode == 2
-  assert 'the processes cannot be joined' in found.stderr and 'give processes=N' in found.stderr
+  assert 'the processes cannot connect' in found.stderr and 'give processes=N' in found.stderr
 
 
 def who(i):

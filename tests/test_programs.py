@@ -140,12 +140,12 @@ class Odd(nnx.Module):
   (dict(format='stablehlo', outputs='pooled'), 'outputs names'),
   (dict(format='stablehlo', platforms=('gpu',)), "platforms names 'gpu'"),
   (dict(format='stablehlo', platforms=('tpu',)), 'is checked on cpu'),
-  (dict(format='onnx', platforms=('cpu',)), 'platforms goes with the format stablehlo'),
-  (dict(format='stablehlo', family='bert'), 'family goes with the format hf'),
+  (dict(format='onnx', platforms=('cpu',)), 'platforms is an option of the format stablehlo'),
+  (dict(format='stablehlo', family='bert'), 'family is an option of the format hf'),
   (dict(format='stablehlo', network='bakbone'), 'did you mean backbone'),
-  (dict(format='hf'), 'no family of weights can hold this ConvNet'),
+  (dict(format='hf'), 'no family fits this ConvNet'),
   (dict(format='hf', family='bart'), 'did you mean bert'),
-  (dict(format='hf', family='bert'), 'it holds a Bert'),
+  (dict(format='hf', family='bert'), 'it is for a Bert'),
 ])  # fmt: skip
 def test_what_is_wrong_is_refused_in_a_line(options, said, tmp_path):
   model = encoder(**CASES['convnet'])
@@ -157,7 +157,7 @@ def test_what_is_wrong_is_refused_in_a_line(options, said, tmp_path):
 def test_several_families_ask_for_one(tmp_path, monkeypatch):
   monkeypatch.setitem(tables.FAMILIES._entries, 'twin', tables.FAMILIES['vit'])
   model = encoder(**CASES['vit'])
-  with pytest.raises(ConfigError, match=re.escape("in the form of ['vit', 'twin']: choose one by family")):
+  with pytest.raises(ConfigError, match=re.escape("can be written as ['vit', 'twin']: choose one with family")):
     model.export(tmp_path / 'out', 'hf')
   model.export(tmp_path / 'out', 'hf', family='vit')
   net = from_folder((8, 8, 1), folder=str(tmp_path / 'out'), rngs=nnx.Rngs(0))

@@ -80,8 +80,8 @@ def test_inputs():
 
 
 def test_folders_without_a_capture(tmp_path):
-  with pytest.raises(ConfigError, match='no captured step'):
+  with pytest.raises(ConfigError, match='not a captured step'):
     replay(tmp_path)
   (tmp_path / 'config.json').write_text('{}')
-  with pytest.raises(ConfigError, match='halted no step'):
+  with pytest.raises(ConfigError, match='not stopped a run'):
     replay(tmp_path)

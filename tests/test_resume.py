@@ -99,7 +99,7 @@ def test_a_later_phase_begins_with_a_folder(first):
 
 
 @pytest.mark.parametrize('start, said', [
-  (dict(of='nowhere'), 'holds no run that can be read'),
+  (dict(of='nowhere'), 'holds no readable run'),
   (dict(of=''), 'start.of must be the workdir'),
   (dict(of='W', layer=3), 'did you mean layers'),
   (dict(of='W', layers=(2, 1)), 'start.layers must be'),
@@ -178,9 +178,9 @@ def test_a_run_goes_on_with_other_settings(tmp_path):
 
 
 @pytest.mark.parametrize('settings, said', [
-  (('seed=3',), 'cannot go on with another seed'),
+  (('seed=3',), 'cannot continue with another seed'),
   (('steps=2',), 'has done 4 steps'),
-  (('optimizer.name=sgd', 'optimizer.learning_rate=0.1'), 'the state of the run would be another one'),
+  (('optimizer.name=sgd', 'optimizer.learning_rate=0.1'), 'the state of the run would have another structure'),
   (('losses.nce.temprature=1.0',), 'did you mean temperature'),
 ])  # fmt: skip
 def test_settings_that_a_run_cannot_go_on_with(tmp_path, settings, said):

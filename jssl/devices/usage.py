@@ -64,7 +64,7 @@ class Profiler:
 
   def __init__(self, workdir: Path | None, steps: tuple[int, int] | None):
     if steps and not workdir:
-      raise ConfigError('profile needs a workdir, in which the trace is kept: give one')
+      raise ConfigError('profile saves its trace in a workdir: give one')
     self.folder, self.steps, self.tracing = workdir and workdir / 'profile', steps, False
 
   def __enter__(self) -> 'Profiler':

@@ -50,4 +50,4 @@ def compare(found: dict[str, Any], expected: dict[str, np.ndarray], bound: float
     most = bound * max(1.0, float(np.abs(want).max()))
     if given.shape != want.shape or not np.isfinite(given).all() or (far := float(np.abs(given - want).max())) > most:
       what = f'by {far:.1e}' if given.shape == want.shape and np.isfinite(given).all() else 'in shape, or are not finite'
-      raise ConfigError(f'what the program gives was compared with the model, and {output} differ {what}: nothing is written')
+      raise ConfigError(f'the {output} outputs of the exported program and of the model differ {what}: nothing is written')

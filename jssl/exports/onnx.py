@@ -39,7 +39,7 @@ def write(folder: Path, encoder: Encoder, outputs: Sequence[str], bound: float) 
       from jax2onnx import to_onnx
   except ImportError as error:
     raise ConfigError(
-      f"onnx is written by jax2onnx ({error}): pip install 'jssl[onnx]', then pip install --no-deps jax2onnx==0.17.1"
+      f"writing onnx needs jax2onnx ({error}): pip install 'jssl[onnx]', then pip install --no-deps jax2onnx==0.17.1"
     ) from error
   spec = encoder.spec
   # The network is traced before jax2onnx puts operations of its own in the place of functions of JAX and Flax.
@@ -67,7 +67,7 @@ def write(folder: Path, encoder: Encoder, outputs: Sequence[str], bound: float) 
     session = onnxruntime.InferenceSession(str(folder / FILE), providers=['CPUExecutionProvider'])
     found = dict(zip(names, session.run(names, {encoder.column: batch}), strict=True))
   except Exception as error:  # of onnxruntime, of any type
-    raise ConfigError(f'onnxruntime cannot run what jax2onnx made of this network ({first_line(error)}); export it as stablehlo') from error
+    raise ConfigError(f'onnxruntime cannot run the network that jax2onnx converted ({first_line(error)}); export it as stablehlo') from error
   with jax.default_matmul_precision('highest'):
     compare(found, encoder.expected(batch), bound)
   return USE.format(column=encoder.column)

@@ -33,7 +33,7 @@ def write(folder: Path, encoder: Encoder, platforms: Sequence[str], bound: float
     wrong = wrong[0] if isinstance(platforms, tuple | list) else platforms
     raise ConfigError(f'platforms names {wrong!r}{closest(wrong, PLATFORMS)}')
   if here not in platforms:
-    raise ConfigError(f'platforms are {tuple(platforms)}, and the program is checked on {here}: name it, too')
+    raise ConfigError(f'platforms are {tuple(platforms)}, but the program is checked on {here}: add it')
   spec, weights = encoder.spec, {name: np.asarray(x) for name, x in encoder.weights.items()}
   beside = sum(x.nbytes for x in weights.values()) > INSIDE
   (size,) = export.symbolic_shape('b')
@@ -49,7 +49,7 @@ def write(folder: Path, encoder: Encoder, platforms: Sequence[str], bound: float
   try:
     (folder / FILE).write_bytes(made.serialize())
   except ImportError as error:
-    raise ConfigError(f"jax.export writes by flatbuffers ({first_line(error)}): pip install 'jssl[stablehlo]'") from error
+    raise ConfigError(f"jax.export needs flatbuffers ({first_line(error)}): pip install 'jssl[stablehlo]'") from error
   given = ()
   if beside:
     from safetensors.numpy import load_file, save_file

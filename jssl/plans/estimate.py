@@ -58,7 +58,7 @@ def ahead(p: Plan, programs: Programs) -> Iterator[str]:
   limit, known = memory(device), chip(device)
   if limit and held > limit:
     raise ConfigError(
-      f'the state takes {size_of(held)} on a device that has {size_of(limit)}: spread it, with rules=fsdp, over more devices (mesh.fsdp)'
+      f'the state takes {size_of(held)} on a device that has {size_of(limit)}: shard it with rules=fsdp over more devices (mesh.fsdp)'
     )
   if known:
     devices = f'each of {mesh.size} devices' if mesh.size > 1 else 'one device'
@@ -70,7 +70,7 @@ def ahead(p: Plan, programs: Programs) -> Iterator[str]:
       return
     time = hours(found.operations * p.steps / (MFU * known.flops * mesh.size))
     room = f' of {size_of(limit)}' if limit else ''
-    yield f'roughly {size_of(found.state + found.temporary)}{room} a device for a step, and {time} at a utilization (MFU) of {MFU}'
+    yield f'roughly {size_of(found.state + found.temporary)}{room} per device for a step, and {time} at a utilization (MFU) of {MFU}'
 
 
 def estimate(p: Plan, programs: Programs) -> Estimate:

@@ -8,7 +8,7 @@ def lines(described: Mapping[str, Any]) -> Iterator[str]:
   """The text lines for a result of `describe`."""
   d = described
   mesh = ', '.join(f'{axis}={size}' for axis, size in d['mesh'].items() if size > 1) or 'one device'
-  rules = d['rules'] if isinstance(d['rules'], str) else 'rules of its own'
+  rules = d['rules'] if isinstance(d['rules'], str) else 'custom rules'
   pieces = f' in {d["micro_batches"]} micro-batches' if d['micro_batches'] > 1 else ''
   yield f'{d["devices"]} x {d["kind"]} ({mesh}; {rules}), batch {d["batch_size"]:,}{pieces}, {d["steps"]:,} steps'
   yield f'parameters {count(d["parameters"])}; the state {size_of(d["state_bytes"])} in all'
@@ -17,7 +17,7 @@ def lines(described: Mapping[str, Any]) -> Iterator[str]:
       yield f'phase {i}'
     yield from _phase(phase, d['memory_limit'])
   if largest := d['largest_batch']:
-    yield f'largest batch that fits  about {largest["batch_size"]:,} ({size_of(largest["bytes_an_example"])} a device for each example more)'
+    yield f'largest batch that fits  about {largest["batch_size"]:,} ({size_of(largest["bytes_an_example"])} per device and further example)'
   if d['hours'] is not None:
     price = f', {d["price"]:,.2f} in all' if d['price'] is not None else ''
     yield f'time                     {hours(3600 * d["hours"])} at a utilization (MFU) of {d["mfu"]:g}{price}'
@@ -27,21 +27,21 @@ def _phase(phase: Mapping[str, Any], limit: float | None) -> Iterator[str]:
   m = phase['memory']
   parts = f'state and batch {size_of(m["arguments"])}, temporary {size_of(m["temporary"])}'
   room = '' if limit is None else f' of {size_of(limit)}' + ('' if m['total'] <= limit else ': DOES NOT FIT')
-  yield f'memory a device          {size_of(m["total"])}{room} ({parts})'
+  yield f'memory per device        {size_of(m["total"])}{room} ({parts})'
   again = f', and {count(phase["recomputed"])} recomputed' if phase['recomputed'] else ''
-  yield f'operations a step        {count(phase["operations"])}{again}'
+  yield f'operations per step      {count(phase["operations"])}{again}'
   if phase['traffic'] is None:
-    yield 'sent a step and device   not known: this version of the compiler cannot write its program down'
+    yield 'sent per step and device unknown: this version of the compiler cannot print its program'
   else:
     kinds = ', '.join(f'{kind} {size_of(size)}' for kind, size in phase['traffic'].items() if size and kind != 'total')
-    yield f'sent a step and device   {size_of(phase["traffic"]["total"])}' + (f' ({kinds})' if kinds else '')
+    yield f'sent per step and device {size_of(phase["traffic"]["total"])}' + (f' ({kinds})' if kinds else '')
     for one in phase['sent'][:3]:
       yield f'  {one["times"]} x {size_of(one["bytes"])}  {one["kind"]}  {one["place"]}'
-  yield 'largest arrays of the state, on a device'
+  yield 'largest arrays of the state, per device'
   for one in phase['state'][:3]:
-    yield f'  {size_of(one["bytes"]):>9}  {one["name"]} {one["shape"]}' + (f'; {one["advice"]} would shrink it' if one['advice'] else '')
+    yield f'  {size_of(one["bytes"]):>9}  {one["name"]} {one["shape"]}' + (f'; {one["advice"]} would reduce it' if one['advice'] else '')
   if phase['arrays']:
-    yield 'largest arrays of the step, on a device; remat=True or more micro_batches shrink what has examples, `chunk` tables of similarities'
+    yield 'largest arrays of the step, per device; remat=True or micro_batches reduce those with an axis of examples, `chunk` tables of pairs'
     for one in phase['arrays'][:3]:
       yield f'  {size_of(one["bytes"]):>9}  {one["place"]}, {one["shape"]}'
   yield f'compiled in              {phase["compile_seconds"]:.0f} s'

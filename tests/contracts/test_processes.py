@@ -111,7 +111,7 @@ def test_all_stop_together_and_none_outlives_another(tmp_path):
   running[1].kill()
   first, _ = finish(running, tmp_path)
   assert running[0].returncode not in (0, None)
-  assert 'ends all' in first or 'another task died' in first
+  assert 'stops all processes' in first or 'another task died' in first
 
 
 def wait_for_rows(metrics: Path, count: int, running: list[subprocess.Popen]) -> list[str]:

@@ -200,7 +200,7 @@ def test_phases_and_turns_train_adapters():
 
 @pytest.mark.parametrize('changes, said', [
   (dict(lora=dict(rank=3, of=('backbone.blocks.atention.qkv',))), 'did you mean backbone.blocks.attention.qkv'),
-  (dict(lora=dict(rank=3, of=('bakbone.*fc3',))), 'is no layer that has a kernel'),
+  (dict(lora=dict(rank=3, of=('bakbone.*fc3',))), 'matches no layer with a kernel'),
   (dict(lora=dict(rank=3, of='backbone.*')), 'must name layers'),
   (dict(lora=dict(rank=0, of=('backbone.*',))), 'lora.rank must be a whole number'),
   (dict(lora=dict(rank=999, of=('backbone.*',))), 'give at most'),
@@ -208,7 +208,7 @@ def test_phases_and_turns_train_adapters():
   (dict(lora=dict(rnk=3, of=('backbone.*',))), 'did you mean rank'),
   (dict(lora=dict(rank=3)), "lora lacks 'of'"),
   (dict(masks=dict(keep=0, of=('backbone.*',))), 'masks.keep must be'),
-  (dict(masks=dict(keep=0.5, of=('backbone.norm',))), 'is no layer that has a kernel'),
+  (dict(masks=dict(keep=0.5, of=('backbone.norm',))), 'matches no layer with a kernel'),
   (dict(train=('backbone.blocks.atention',)), 'did you mean attention'),
   (dict(train=('bakbone',)), 'did you mean backbone'),
   (dict(train='backbone'), 'must name networks'),

@@ -101,10 +101,10 @@ def test_a_folder_is_read_lazily_and_all_pictures_alike(photos, caplog):
   ('arguments', 'says'),
   [
     (['simclr:tiny', '--data', 'folder:'], 'does not say where'),
-    (['use:tiny', '--data', 'a.csv'], 'have data of their own'),
+    (['use:tiny', '--data', 'a.csv'], 'have their own data'),
     (['simclr:tiny', '--data', 'folder:nowhere'], 'does not exist'),
     (['simclr:tiny', '--data', 'cifra10'], 'cifra10'),
-    (['musik:tiny', '--data', 'a.csv'], 'a loop of its own'),
+    (['musik:tiny', '--data', 'a.csv'], 'its own training loop'),
   ],
 )
 def test_sources_that_cannot_be(arguments, says, capsys):

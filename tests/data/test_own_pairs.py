@@ -241,7 +241,7 @@ def test_lists_of_pictures(tmp_path):
     ([], 'an empty list'),
     (['a', 7], 'a list of int and str'),
     ([dict(text=None), dict(text='')], 'have no text'),
-    (dict(text=['a', 'b'], n=[1]), 'expected as many of each'),
+    (dict(text=['a', 'b'], n=[1]), 'expected the same number in each'),
     ([dict(text='a', n=1), dict(text='b')], "no 'n'"),
   ],
 )
@@ -282,7 +282,7 @@ def test_texts_of_any_source_are_embedded_with_names(scored, tmp_path, capsys):
   assert cli.main(['neighbours', str(scored / 'run'), f'packed:{tmp_path / "packed"}', '--query', '0', '--k', '1', '--json']) == 0
   capsys.readouterr()
   (tmp_path / 'none.csv').write_text('number\n1\n')
-  for source, says in {'none.csv': 'reads texts', 'a.xyz': 'does not exist', 'mnist5k/far': 'no split', 'folder:.': 'no pictures'}.items():
+  for source, says in {'none.csv': 'reads texts', 'a.xyz': 'does not exist', 'mnist5k/far': 'no split', 'folder:.': 'not pictures'}.items():
     assert cli.main(['embed', str(scored / 'run'), str(tmp_path / source) if 'csv' in source else source, str(tmp_path / 'o.npy')]) == 2
     assert says in capsys.readouterr().err
 
