@@ -107,7 +107,7 @@ def filtered_info_nce(
     q: [b d] queries.
     k: [b d] keys; k_i is the positive of q_i.
     surrogate_q: [b e] g of the queries, scaled to unit length here.
-    surrogate_k: [b e] g of the keys, likewise.
+    surrogate_k: [b e] g of the keys, scaled likewise.
     temperature: tau.
     margin: eps.
 

@@ -84,7 +84,7 @@ def symile(z: Float[Array, 'b m d'], *, scale: float = 1.0, permutations: Int[Ar
   Args:
     z: [b m d] embeddings of m modalities, at least 2. With 2 and all combinations this is CLIP.
     scale: s, the exponential of a learned logarithm in the paper.
-    permutations: [m m b] integers, permutations of the batch along the last axis; entries [a, a] are not read.
+    permutations: [m m b] integers, permutations of the batch along the last axis; entries [a, a] are ignored.
 
   Returns:
     [b] nats.

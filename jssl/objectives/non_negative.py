@@ -31,7 +31,7 @@ def non_negative(
 
 
 def rectify(x: Float[Array, ' *s']) -> Float[Array, ' *s']:
-  """relu(x) with the gradient of gelu(x), which keeps features from dying."""
+  """relu(x) with the gradient of gelu(x), which avoids dead features."""
   x = x.astype(jnp.float32)
   smooth = jax.nn.gelu(x, approximate=False)
   return smooth + jax.lax.stop_gradient(jax.nn.relu(x) - smooth)

@@ -135,8 +135,8 @@ def w_mse(
   Raises:
     ValueError: if `size` does not divide b.
 
-  Reference: Ermolov, Siarohin, Sangineto, Sebe 2021, arXiv:2007.06346, section 3. The official code draws a
-  permutation a step (4 for STL-10 and Tiny ImageNet), size 128 for d = 64 and 256 for d = 128. Its eps is 0, which gives NaN for a
+  Reference: Ermolov, Siarohin, Sangineto, Sebe 2021, arXiv:2007.06346, section 3. The official code draws one permutation per step (4 for
+  STL-10 and Tiny ImageNet), size 128 for d = 64 and 256 for d = 128. Its eps is 0, which gives NaN for a
   covariance that is not of full rank.
   """
   b, d = q.shape

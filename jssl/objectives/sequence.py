@@ -49,7 +49,7 @@ def replaced_token_detection(
     [b] nats.
 
   Reference: Clark, Luong, Le, Manning 2020, arXiv:2003.10555, section 2; Chuang et al. 2022, arXiv:2204.10298, section
-  3 (DiffCSE, weight 0.005). The official code of DiffCSE has two logits a token, whose difference is the one here, and
+  3 (DiffCSE, weight 0.005). The official code of DiffCSE has two logits per token, whose difference is the one here, and
   counts padding as tokens that were not replaced; its paper sums over the tokens of a sentence.
   """
   sign = jnp.where(replaced.astype(bool), -1.0, 1.0)
