@@ -165,7 +165,7 @@ def diffusion(scale: str = 'small', *, data: str = 'digits', batch_size: int = 6
   c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
   c.heads.denoiser = dict(name='unet', on='data.image', code=c.backbone.widths[-1], widths=at(scale)(small=(16, 32), tiny=(8, 8)))
   c.optimizer.learning_rate.peak = 3e-3
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   return c
 
 
@@ -175,7 +175,7 @@ def small_masked(scale: str = 'small', *, data: str = 'digits', patch: int = 2, 
   c.backbone = transformer(scale, 'vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0)
   c.inputs = dict(name='plain', mean=0.3, std=0.35)
   c.optimizer.learning_rate.peak = 3e-3
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   c.optimizer.b2 = 0.95
   return c
 

@@ -616,7 +616,7 @@ EVALUATORS = Table(
   'evaluators',
   {
     'knn': 'general.knn:neighbour_vote',
-    'linear': 'general.probe:linear',
+    'logistic': 'general.logistic:logistic',
     'fewshot': 'general.probe:fewshot',
     'finetune': 'general.finetune:finetune',
     'panel': 'general.panel:panel',

@@ -13,6 +13,8 @@ from jssl import run, starts
 from jssl.configs import load_config
 from jssl.core.build import plan
 from jssl.errors import ConfigError
+from jssl.keys import FORMAT, differing
+from jssl.model import read_config
 
 NO_FIGURES = dict(protocols=(), quiet=True)
 
@@ -206,3 +208,19 @@ def test_settings_that_a_run_cannot_go_on_with(four_steps, tmp_path, settings, s
 def test_going_on_needs_a_run(tmp_path):
   with pytest.raises(ConfigError, match='holds no run'):
     run.train(tiny('simclr'), tmp_path / 'w', resume_with=('epochs=3',))
+
+
+def test_the_evaluator_linear_of_an_older_workdir_is_logistic(first, tmp_path):
+  _, c, folder = first
+  shutil.copytree(folder, tmp_path / 'w')
+  path, judged = tmp_path / 'w' / 'config.json', dict(a=dict(name='linear'), b='linear', c=dict(name='panel', protocol='linear'))
+  held = json.loads(path.read_text())
+  older = {key: x for key, x in held.items() if key != 'format'} | dict(evaluators=judged)
+  path.write_text(json.dumps(older))
+  now = dict(a=dict(name='logistic'), b='logistic', c=dict(name='panel', protocol='logistic'))
+  assert read_config(tmp_path / 'w')['evaluators'] == now and differing(older, {**held, 'evaluators': now}) == []
+  assert differing(older, {**held, 'evaluators': judged}) == ['evaluators']
+  path.write_text(json.dumps(older | dict(format=FORMAT)))
+  assert read_config(tmp_path / 'w')['evaluators'] == judged
+  with pytest.raises(ConfigError, match='the config has format 9, and this jssl reads 2'):
+    plan({**c, 'format': 9})

@@ -17,7 +17,7 @@ def get_config(scale='small'):
   c.passes.filled = dict(name='apply', network='decoder', on='states.tokens')
   c.losses.fill = dict(name='masked_value_mse', of=('filled.out', 'batch.series', 'gaps.mask'))
   c.optimizer.learning_rate.peak = 2e-3
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   c.claim = dict(
     metric='fewshot_top1_1shot',
     beats=('random_init', 'bernoulli'),
