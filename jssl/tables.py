@@ -283,6 +283,7 @@ DATA = Sources(
   {
     'mnist5k': 'vision.images:mnist5k',
     'digits': 'vision.images:digits',
+    'fashion_mnist': 'vision.fashion:fashion_mnist',
     'tfds': 'vision.images:tfds',
     'blocks': 'graph.blocks:blocks',
     'nations': 'graph.knowledge:nations',
