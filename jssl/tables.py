@@ -496,6 +496,7 @@ PASSES = Table(
     'lookup': 'lookup:lookup',
     'triples': 'lookup:triples',
     'nearest': 'views:nearest',
+    'mixed': 'mixed:mixed',
   },
 )
 # Metrics of a batch for the log.
