@@ -497,6 +497,7 @@ PASSES = Table(
     'lookup': 'lookup:lookup',
     'triples': 'lookup:triples',
     'nearest': 'views:nearest',
+    'mixed': 'mixed:mixed',
   },
 )
 # Metrics of a batch for the log.
