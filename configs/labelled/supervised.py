@@ -41,7 +41,7 @@ def get_config(scale='small'):
   c.passes.seen = dict(name='encode', on='mixed.x')
   c.passes.logits = dict(name='apply', network='classifier', on='seen.pooled')
   c.losses.labels = dict(name='cross_entropy', of=dict(logits='logits.out', labels='mixed.y'))
-  c.evaluators = dict(classify=dict(name='classify'), linear=dict(name='linear'))
+  c.evaluators = dict(classify=dict(name='classify'), linear=dict(name='logistic'))
   c.claim = dict(
     metric='classify_top1', beats=('plain',), margin=0.005, without='plain',
     also=(dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02),),
