@@ -13,15 +13,13 @@ def get_config(scale='small'):
   c.parts = (
     'graph drawing: half the mean squared distance of d = 7 functions at a state and at a later one (official code: d = 11, without the half)',
     'lower-triangular errors of orthonormality, with stop-gradient on the function of the smaller index: order and rotation are fixed',
-    'duals by gradient ascent on the errors at a rate of 0.01 (official code: 1e-4), clipped at 100',
     'barrier: the product of two independent estimates of the errors, from halves of the batch (official code: two further batches)',
-    'barrier coefficient from 2, raised by the mean positive product at a rate of 0.01 (official code: 1.0 on a running mean)',
+    'gradient ascent of duals and barrier coefficient, which starts at 2, rates 0.01 each (official code: 1e-4, and 1.0 on a running mean)',
     'pairs of states a geometric number of steps apart, discount 0.8 (official code: 0.9), of uniformly random actions',
     'mean absolute cosine to the true eigenvectors in order, in four rooms seen as images',
     'baselines: generalized graph drawing with penalty 5, and plain graph drawing',
     dict(part='eigenvalues read from the duals, and their error', out='open', why='the evaluator reads eigenvectors alone'),
-    dict(part='robustness over initial barrier coefficients', out='open', why='one coefficient is run'),
-    dict(part='other environments; coordinates as inputs', out='open', why='one environment of four rooms, as images'),
+    dict(part='initial barrier coefficients swept; other environments; coordinates as inputs', out='open', why='one of each'),
     dict(part='three layers of 256 units, 1,024 pairs a step, 20,000 steps and more', out='scale', why='two layers, 256 pairs, 1,500 steps'),
   )
   c.heads.head = dict(name='linear', dim=7)

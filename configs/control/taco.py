@@ -25,10 +25,8 @@ def get_config(scale='small'):
     'random shifts of every observation, 1 pixel of 7 (paper: 4 of 84)',
     'Q-learning of three steps without the auxiliary losses as the rival',
     dict(part='DrQ-v2 as the base: actor, two critics, replay buffer', out='open', why='double Q-learning of discrete actions, without replay'),
-    dict(part='ablations: without reward prediction, without CURL, other K', out='open', why='all auxiliary losses are switched off together'),
-    dict(part='offline training, with codes of actions that depend on the state', out='open', why='trained online alone'),
-    dict(part='contrast over 1,024 examples', out='scale', why='64 examples'),
-    dict(part='DeepMind Control and Meta-World', out='scale', why='four rooms, 600 updates'),
+    dict(part='each loss left out by itself, other K; offline training', out='open', why='all are left out together; trained online'),
+    dict(part='DeepMind Control and Meta-World, contrast over 1,024 examples', out='scale', why='four rooms, 600 updates, 64 examples'),
   )
   del c.heads['action']
   c.heads.q = dict(name='coded_q', actions='data.action.size', code=8)
