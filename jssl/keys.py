@@ -10,7 +10,7 @@ from jssl.options import closest, mapping, natural
 
 FORMAT = 2  # of saved configs; those of format 1 have no key `format`, and call the evaluator `logistic` 'linear'
 DEFAULTS = dict(
-  epochs=None, steps=None, seed=0, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
+  epochs=None, steps=None, seed=0, dtype=None, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
   watch=None, teacher=None, teachers={}, lora=None, masks=None, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(),
   represent={}, micro_batches=1, mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%',
   keep=2, guard=dict(name='stop'), claim=None, parts=(), kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='logistic')),
@@ -24,6 +24,7 @@ OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
 
 # Keys that describe a system: those of systems.toml, and those of its training data.
 KINDS = ('method', 'architecture', 'data', 'evaluation', 'analysis', 'theory', 'survey', 'supervised', 'preference', 'multimodal')
+TYPES = ('float32', 'bfloat16')  # what networks compute in; parameters, statistics, softmax, losses and the optimiser are float32
 # Keys that do not affect results and may change when a run is resumed.
 MEANS = ('modules', 'source', 'raw_limit', 'format')
 
@@ -50,6 +51,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     if key not in DEFAULTS['source']:
       raise ConfigError(f'source has no option {key!r}{closest(key, DEFAULTS["source"])}')
     natural({f'source.{key}': c['source'][key]}, f'source.{key}', least=int(key == 'threads'))
+  known_type('dtype', c['dtype'])
   c['start'] = _whole(mapping('start', c['start']))
   if isinstance(c['phases'], tuple | list):
     c['phases'] = tuple(
@@ -67,6 +69,13 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   if c['losses'] and not c['epochs'] and not c['steps']:
     raise ConfigError('the config needs epochs or steps')
   return c
+
+
+def known_type(place: str, dtype: Any) -> None:
+  """Raises ConfigError for a compute type that is not one of `TYPES`, nor None for each network's default."""
+  if dtype not in (None, *TYPES):
+    why = ', which would need a scaled loss' if dtype == 'float16' else ''
+    raise ConfigError(f'{place} is {dtype!r}{why}; choose {" or ".join(map(repr, TYPES))}')
 
 
 def _whole(start: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from jssl.core.phases import Phase, Turn, phase_at
 from jssl.data.core.arrays import counted
 from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
-from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
+from jssl.keys import OF_A_PHASE, OF_A_TURN, complete, known_type
 from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, scheduled, signed, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
@@ -146,7 +146,7 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     else:
       known = ['backbone', *c['heads'], *(f'data.{column}' for column in data.spec)]
       raise ConfigError(f'{place}.on is {on!r}, which is no network or column that it can stand on{closest(on, known)}')
-    factory = option(place, spec, 'models')
+    factory = computing_in(place, option(place, spec, 'models'), asked.get('dtype'))
     if isinstance(on, Column):
       factory = on_column(factory, on)
     create = lambda key: factory(on, rngs=nnx.Rngs(key))
@@ -167,6 +167,13 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     add(name)
   changed = changes.changes(asked.get('lora'), asked.get('masks'), made)
   return {name: net._replace(changes=changed[name]) if name in changed else net for name, net in networks.items()}
+
+
+def computing_in(place: str, factory: partial, dtype: str | None) -> partial:
+  """Fills in the compute type of a network that takes one and is not given its own. Raises ConfigError for another type than `TYPES`."""
+  dtype = factory.keywords.get('dtype', dtype)
+  known_type(f'{place}.dtype', dtype)
+  return partial(factory, dtype=dtype) if dtype and 'dtype' in inspect.signature(signed(factory.func)).parameters else factory
 
 
 def on_column(factory: partial, column: Column) -> partial:
