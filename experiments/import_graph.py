@@ -15,7 +15,7 @@ FLOORS = [
   ['cli', 'testing', 'api'],
   ['ledger'],
   ['run', 'replay'],
-  ['model', 'processes', 'resume', 'plans', 'panel'],
+  ['model', 'processes', 'resume', 'plans', 'panel', 'curves'],
   ['export'],
   ['loops', 'artefact', 'inputs', 'adapt'],
   ['core'],

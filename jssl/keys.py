@@ -13,6 +13,7 @@ DEFAULTS = dict(
   epochs=None, steps=None, seed=0, dtype=None, name='', number=None, heads={}, view=None, inputs=None, passes={}, memories={}, metrics={},
   watch=None, teacher=None, teachers={}, lora=None, masks=None, freeze=(), train=None, start={}, cycle=(), refresh={}, phases=(),
   represent={}, micro_batches=1, mesh={}, rules='replicated', log_every=10, log_gradients=False, checkpoint_every='20%', health_every='10%',
+  evaluate_every=None, curves=dict(protocols=None, rows=5000, best=None),
   keep=2, guard=dict(name='stop'), claim=None, parts=(), kind='method', evaluators=dict(knn=dict(name='knn'), linear=dict(name='logistic')),
   transform=None, experiment=None, modules=None, resumed=(), raw_limit=2 * 2**30, format=FORMAT,
   source=dict(threads=2, workers=0, prefetch=4, memory=RESIDENT, decoders=0),
@@ -26,7 +27,7 @@ OF_A_TURN = ('updates', 'losses', 'train', 'optimizer')
 KINDS = ('method', 'architecture', 'data', 'evaluation', 'analysis', 'theory', 'survey', 'supervised', 'preference', 'multimodal')
 TYPES = ('float32', 'bfloat16')  # what networks compute in; parameters, statistics, softmax, losses and the optimiser are float32
 # Keys that do not affect results and may change when a run is resumed.
-MEANS = ('modules', 'source', 'raw_limit', 'format')
+MEANS = ('modules', 'source', 'raw_limit', 'evaluate_every', 'format')
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,11 +47,13 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   for key in ('backbone', 'data', 'losses', 'passes', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
     if not isinstance(c[key], Mapping):
       raise ConfigError(f'{key} must be a dict, not {c[key]!r}')
-  c['source'] = {**DEFAULTS['source'], **mapping('source', c['source'])}
+  for key in ('source', 'curves'):
+    c[key] = {**DEFAULTS[key], **mapping(key, c[key])}
+    if unknown := [option for option in c[key] if option not in DEFAULTS[key]]:
+      raise ConfigError(f'{key} has no option {unknown[0]!r}{closest(unknown[0], DEFAULTS[key])}')
   for key in c['source']:
-    if key not in DEFAULTS['source']:
-      raise ConfigError(f'source has no option {key!r}{closest(key, DEFAULTS["source"])}')
     natural({f'source.{key}': c['source'][key]}, f'source.{key}', least=int(key == 'threads'))
+  natural({'curves.rows': c['curves']['rows']}, 'curves.rows', least=2)
   known_type('dtype', c['dtype'])
   c['start'] = _whole(mapping('start', c['start']))
   if isinstance(c['phases'], tuple | list):

@@ -5,6 +5,8 @@ Its encoder sees a quarter of the patches, so that it may be wide.
 
 from jssl.configs import common
 
+SCALES = ('fashion_mnist',)
+
 
 def get_config(scale='small'):
   c = common.image_masked(scale, epochs=24, width=192)

@@ -83,7 +83,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     first += length
   guard = call(option('guard', c['guard'], 'guards')) if c['guard'] else None
   natural(c, 'keep'), natural(c, 'seed', least=0)
-  for key in ('log_every', 'checkpoint_every', 'health_every'):
+  for key in ('log_every', 'checkpoint_every', 'health_every', *(('evaluate_every',) if c['evaluate_every'] is not None else ())):
     with naming(key):
       int(duration(c[key], steps=steps, epoch=epoch))
   clock = dict(steps=steps, epoch=epoch)

@@ -58,8 +58,9 @@ def broken(content: bytes, how: str) -> bytes:
 @pytest.mark.parametrize(
   ('how', 'said'),
   [
-    ('cut', 'cannot be read'), ('short', '23519 entries, and its header says 23520'), ('long', '23521 entries'), ('labels', 'expected 00000803'),
-    ('int', 'begins with 00000c03'), ('empty', 'begins with ; expected|cannot be read'), ('text', 'cannot be read'),
+    ('cut', 'cannot be read'), ('short', '23519 entries, and its header says 23520'), ('long', '23521 entries'),
+    ('labels', 'expected 00000803'), ('int', 'begins with 00000c03'), ('empty', 'begins with ; expected|cannot be read'),
+    ('text', 'cannot be read'),
   ],
 )  # fmt: skip
 def test_a_damaged_file_is_refused(files, how, said):
