@@ -424,7 +424,7 @@ def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState]
     mesh = s.step.sharding.mesh if isinstance(s.step.sharding, NamedSharding) else None
     place = NamedSharding(mesh if mesh and mesh.size > 1 else make_mesh(devices=jax.local_devices()), BATCH)
     represent = over_devices(jax.jit(method.represent, static_argnames='network'), (s.params, s.state), place)
-    found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform, method.inputs)
+    found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform, method.inputs, place)
   return found
 
 
