@@ -28,6 +28,7 @@ from jssl.types import (
   Negatives,
   Noise,
   Objective,
+  Optimizer,
   Ref,
   Sampler,
   StepMask,
@@ -47,6 +48,7 @@ KINDS = {
   Noise: ('noise', False),
   Negatives: ('negatives', False),
   Estimator: ('estimators', False),
+  Optimizer: ('optimizers', False),
   Transform: ('transforms', True),
   Data: ('data', True),
 }

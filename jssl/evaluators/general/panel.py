@@ -45,5 +45,5 @@ def panel(subject: Subject, key: Key, *, data: Data, protocol: str = 'knn') -> d
   Returns:
     The results of that protocol.
   """
-  judged = tables.EVALUATORS[protocol](Subject(data, subject.represent, subject.networks, inputs=subject.inputs), key)
+  judged = tables.EVALUATORS[protocol](Subject(data, subject.represent, subject.networks, inputs=subject.inputs, place=subject.place), key)
   return {name: x for name, x in judged.items() if name not in ('version', 'options')}
