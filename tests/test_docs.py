@@ -61,8 +61,9 @@ NOT_RUN = {
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
 # What takes more than a few seconds, most of it to compile, and runs with the long tests.
 LONG = (
-  'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'evaluate_every=10%', 'jssl evaluate runs/curves', 'backbone.name=vit_micro', 'backbone.folder=FOLDER',
-  'linear,finetune', '--workdir t', 'jssl neighbours t ', 'jssl embed t ', 'jssl export t ',
+  'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'evaluate_every=10%', 'jssl evaluate runs/curves',
+  'backbone.name=vit_micro', 'backbone.folder=FOLDER', 'linear,finetune', '--workdir t', 'jssl neighbours t ', 'jssl embed t ',
+  'jssl export t ',
 )  # fmt: skip
 
 
