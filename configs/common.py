@@ -10,6 +10,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # of its pixels, in units of [0, 1]
+
 
 def at(scale: str) -> Callable[..., Any]:
   """Picks by scale: `at(scale)(small=4096, tiny=64)`. A scale that is not named has the value of `small`."""
@@ -110,6 +112,18 @@ def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
   c.inputs = dict(name='plain', size=224)
   rate = dict(name='cosine', peak=0.3 * batch_size / 256, warmup='10 epochs')
   c.optimizer = dict(name='lars', learning_rate=rate, weight_decay=1e-6, momentum=0.9)
+  return c
+
+
+def imagenet_masked(*, batch_size: int = 4096, epochs: int = 1600) -> ConfigDict:
+  """ImageNet at 224 pixels for a ViT-B/16, view and optimiser as in MAE (arXiv:2111.06377, appendix A.1, Table 8)."""
+  c = imagenet(batch_size=batch_size, epochs=epochs)
+  c.data.crop = dict(views=1, size=224, scale=(0.2, 1.0), ratio=(3 / 4, 4 / 3))
+  c.backbone = dict(name='vit_base', patch=16, class_token=True, pool='mean', positions='sincos', mask_token=False, std=0.0)
+  c.view = dict(name='augment', views=1, flip=0.5, **IMAGENET)
+  c.inputs = dict(name='plain', size=224, **IMAGENET)
+  rate = dict(name='cosine', peak=1.5e-4 * batch_size / 256, warmup='40 epochs')
+  c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=0.05, b1=0.9, b2=0.95)
   return c
 
 

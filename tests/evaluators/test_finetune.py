@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from jax.sharding import NamedSharding
+from jax.sharding import NamedSharding, PartitionSpec
 from sklearn.datasets import load_digits
 
 from jssl.core.mesh import BATCH, make_mesh
@@ -104,6 +104,20 @@ def test_batches_are_spread_and_figures_are_those_of_one_device():
   of_one, test = other.fit(FEW, np.arange(40), 1e-2, 0), spread.data.splits['test']
   np.testing.assert_array_equal(tune.classify(state, scaler)(test), other.classify(*of_one)(test))
   jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), state.params, of_one[0].params)
+
+
+def test_parameters_stay_in_shares():
+  mesh = make_mesh(dict(data=2, fsdp=4))
+  net = Small()
+  net.a.kernel[...] = jax.device_put(net.a.kernel[...], NamedSharding(mesh, PartitionSpec('fsdp')))
+  tune = tuning(made(net, NamedSharding(mesh, BATCH)))
+  state, scaler = tune.fit(FEW, np.arange(40), 1e-2, 0)
+  moments = [x for path, x in jax.tree_util.tree_leaves_with_path(state.opt) if "['a']['kernel']" in jax.tree_util.keystr(path)]
+  for x in (state.params['network']['a']['kernel'], *moments):
+    assert {shard.data.shape for shard in x.addressable_shards} == {(16, 8)}
+  assert len(moments) == 2 and state.params['network']['b']['kernel'].sharding.is_fully_replicated and tune.step._cache_size() == 1
+  whole = tuning(made()).fit(FEW, np.arange(40), 1e-2, 0)[0]
+  jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), state.params, whole.params)
 
 
 def test_the_moving_average_is_judged():
