@@ -21,10 +21,12 @@ from jssl.data.core.arrays import counted
 from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
 from jssl.keys import OF_A_PHASE, OF_A_TURN, complete, known_type
-from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, scheduled, signed, with_facts
+from jssl.optimizer import optimizer
+from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, signed, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
+from jssl.weights import apart
 
 
 class Plan(NamedTuple):
@@ -228,10 +230,10 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
     if own and not trained:
       raise ConfigError('every network is frozen: nothing is left to train')
     rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}
-    optimizer, rate = scheduled(turn.get('optimizer') or c['optimizer'], rounds)
+    made, rate = optimizer(turn.get('optimizer') or c['optimizer'], rounds, batch_size, shapes, lambda of, names=trained: apart(of, names)[0])
     method = of_turn(c, own, networks, teachers, data, columns, batch, clock, inside, held)
     parts = tuple(part for part in frozen if part[0] in {name.partition('.')[0] for name in trained})
-    turns.append(Turn(method, optimizer, rate, trained, parts, updates))
+    turns.append(Turn(method, made, rate, trained, parts, updates))
   return Phase(first, steps, tuple(turns), data, batch, epoch, refreshes, begin)
 
 
