@@ -10,7 +10,7 @@ def get_config(scale='small'):
     'outputs of the projector made non-negative: ReLU forward, the gradient of GELU backward, as in the official code for CIFAR',
     'NT-Xent of these, temperature 0.2; the same without ReLU as the rival',
     'projector of two layers, 128 and 256 (official code: 2,048 and 256)',
-    'class consistency of each dimension, share of zeros, mean average precision with the 64 dimensions of largest mean',
+    'class consistency, share of zeros, mean average precision (official code: precision at 10) with the 64 dimensions of largest mean',
     'linear probe of the features before the projector; AdamW (official code: LARS)',
     'two views by affine moves, brightness and contrast (official code: crops, flips, colour, grey and blur)',
     dict(part='disentanglement (SEPIN); linear probe of selected dimensions; shifted test data; fine-tuning', out='open', why='not measured'),
