@@ -1,5 +1,7 @@
 """Losses, weights, metrics, memories and teachers, as a config wires them up."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -209,6 +211,26 @@ def seen_by(config, *refs):
   metrics = {f'm{i}': dict(name='mean_value', of=ref) for i, ref in enumerate(refs)}
   found = Started({**config, 'metrics': metrics}).figures()
   return [found[f'metrics/m{i}'] for i in range(len(refs))]
+
+
+def test_temperatures_and_biases_are_learned():
+  """SigLIP, arXiv:2303.15343, Algorithm 1, and CLIP, arXiv:2103.00020, section 2.5, from where their papers start."""
+  heads = dict(t=dict(name='scale', init=10.0, bias=-10.0), clip=dict(name='scale', init=1 / 0.07, max=100.0))
+  learned = dict(t_prime='nets.t.log_scale', bias='nets.t.bias')
+  losses = dict(
+    near=dict(name='siglip', of=dict(q='views.q', k='views.k', **learned), pairs=((0, 1),)),
+    clip=dict(name='info_nce', of=dict(q='views.q', k='views.k', temperature='nets.clip.temperature'), pairs=((0, 1),)),
+  )
+  memories = {name: dict(name='queue', of=f'views.q[{i}]', size=B) for i, name in enumerate('ab')}
+  made = Started(tiny(heads=heads, losses=losses, memories=memories))
+  of = jax.jit(jax.value_and_grad(made.method.loss, has_aux=True))
+  (_, (state, figures)), grads = of(made.params, made.state, made.batch, jax.random.key(1), 0)
+  a, b = (np.asarray(state['memories'][name]['keys'], np.float64) for name in 'ab')  # of unit length
+  logits, matches = a @ b.T * math.exp(math.log(10)) - 10, 2 * np.eye(B) - 1
+  np.testing.assert_allclose(figures['near/loss'], np.sum(np.log1p(np.exp(-matches * logits))) / B, rtol=1e-4)
+  logits = a @ b.T / 0.07
+  np.testing.assert_allclose(figures['clip/loss'], np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits)), rtol=1e-4)
+  assert grads['t']['log_scale'] and grads['t']['bias'] and grads['clip']['log_scale']
 
 
 def test_a_queue_is_read_before_it_is_written():

@@ -173,6 +173,7 @@ def test_a_scale_rests_at_its_cap_and_comes_back():
   for over in (0.0, 1.0):
     q = {'log_scale': p['log_scale'] + over}
     np.testing.assert_allclose(output(q, 1.0), 10.0, rtol=1e-5)
+    np.testing.assert_allclose(nnx.merge(graphdef, q, copy=True).temperature, 0.1, rtol=1e-5)
     np.testing.assert_allclose(jax.grad(output)(q, -1.0)['log_scale'], 0)  # wants to grow
     np.testing.assert_allclose(jax.grad(output)(q, 1.0)['log_scale'], 10, rtol=1e-5)  # wants to shrink
   np.testing.assert_allclose(scale.Scale(1, rngs=nnx.Rngs(0))(jnp.ones(2)), 1 / 0.07, rtol=1e-5)
