@@ -62,12 +62,12 @@ class ViT(nnx.Module):
   Raises:
     ValueError: the patch does not divide the image, the heads do not divide d, an unknown pool or positions, no class token to pool.
 
-  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 1-4, Table 1, and section 3.1 for the hybrid; its stem of
-    strided convolutions: Xiao et al., NeurIPS 2021, arXiv:2106.14881, section 4; ViT-Ti and ViT-S: Touvron et al. (DeiT),
-    arXiv:2012.12877, Table 1. Registers: Darcet et al., arXiv:2309.16588. Interpolated positions: Caron et al. (DINO),
-    arXiv:2104.14294. Rotary positions: Simeoni et al. (DINOv3), arXiv:2508.10104, section 3.2. Norm before the blocks: Radford et al.
-    (CLIP), arXiv:2103.00020, section 2.4. Mask token before the positions: Bao et al. (BEiT), arXiv:2106.08254, section 2.3. Encoding only
-    what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
+  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 1-4, Table 1, and section 3.1 for the hybrid; its stem of strided
+    convolutions: Xiao et al., NeurIPS 2021, arXiv:2106.14881, section 4; ViT-Ti and ViT-S: Touvron et al. (DeiT), arXiv:2012.12877,
+    Table 1; ViT-g: Zhai et al., CVPR 2022, arXiv:2106.04560, Table 2. Registers: Darcet et al., arXiv:2309.16588. Interpolated
+    positions: Caron et al. (DINO), arXiv:2104.14294. Rotary positions: Simeoni et al. (DINOv3), arXiv:2508.10104, section 3.2. Norm
+    before the blocks: Radford et al. (CLIP), arXiv:2103.00020, section 2.4. Mask token before the positions: Bao et al. (BEiT),
+    arXiv:2106.08254, section 2.3. Encoding only what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
   """
 
   def __init__(
@@ -207,3 +207,5 @@ vit_tiny = partial(ViT, width=192, depth=12, heads=3)
 vit_small = partial(ViT, width=384, depth=12, heads=6)
 vit_base = partial(ViT, width=768, depth=12, heads=12)
 vit_large = partial(ViT, width=1024, depth=24, heads=16)
+vit_huge = partial(ViT, width=1280, depth=32, heads=16, patch=14)  # ViT-H/14, 631M parameters
+vit_giant = partial(ViT, width=1408, depth=40, heads=16, hidden=6144, patch=14)  # ViT-g/14, 1,011M
