@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -307,13 +307,13 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
         f'transform is fitted to the column {fitted.labels!r}, and the data have {sorted(p.data.spec)}; '
         'name one of them in transform.labels, or set transform=None'
       )
-  subject = Subject(p.data, None, {'backbone': None})
+  traced = cache(lambda: (p.method_of(p.steps), jax.eval_shape(p.method_of(p.steps).init, jax.random.key(0))))
+  zeros = partial(jax.tree.map, lambda x: jax.numpy.zeros(x.shape, x.dtype))  # in a trace, so of no size
+  represent = lambda x: zeros(jax.eval_shape(traced()[0].represent, *traced()[1], x))
+  subject = Subject(p.data, represent, {'backbone': None})
   wanted = [need for judge in evaluators.values() for need in ('nets.' if of_panel(judge) else '', *judge.func.needs)]
   if any(need.startswith(('nets.', 'layers')) for need in wanted):  # which takes seconds to trace
-    method = p.method_of(p.steps)
-    shapes = jax.eval_shape(method.init, jax.random.key(0))
-    zeros = partial(jax.tree.map, lambda x: jax.numpy.zeros(x.shape, x.dtype))  # in a trace, so of no size
-    subject = Subject(p.data, lambda x: zeros(jax.eval_shape(method.represent, *shapes, x)), method.networks(*shapes))
+    subject = Subject(p.data, represent, traced()[0].networks(*traced()[1]))
   for label, judge in evaluators.items():
     try:
       judge.func.check(subject, **judge.keywords)

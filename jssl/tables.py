@@ -624,6 +624,8 @@ EVALUATORS = Table(
   {
     'knn': 'general.knn:neighbour_vote',
     'logistic': 'general.logistic:logistic',
+    'linear': 'general.linear:linear',
+    'attentive': 'general.attentive:attentive',
     'fewshot': 'general.probe:fewshot',
     'finetune': 'general.finetune:finetune',
     'panel': 'general.panel:panel',

@@ -156,7 +156,8 @@ class ViT(nnx.Module):
 
     Returns:
       tokens [b n d] (or [b m d]) and pooled [b d], normalised (tokens not where `pooled_norm`); layers [l+1 b n d], the states of the
-      patches from what enters the first block to what the last one gives, before the normalisation.
+      patches from what enters the first block to what the last one gives, before the normalisation; classes [l+1 b d], the states of the
+      class token, normalised.
     """
     if self.stem and not (mask is None and keep is None):
       raise ValueError('a ViT with a stem of convolutions cannot hide patches, which overlap in the image: leave the stem out')
@@ -178,10 +179,10 @@ class ViT(nnx.Module):
     # What stands before the patches is turned by 0.
     angles = jnp.pad(places, [(0, 0)] * (places.ndim - 2) + [(n, 0), (0, 0)]) if self.rotary else None
     y, layers = scan(self.blocks, x, rotary=angles, keys=keys, drop_path=self.drop_path, remat=self.remat)
-    y, layers = y if self.pooled_norm else self.norm(y), jnp.concatenate([x[None], layers])[:, :, n:]
-    tokens = y[:, n:]
+    y, layers = y if self.pooled_norm else self.norm(y), jnp.concatenate([x[None], layers])
+    tokens, classes = y[:, n:], None if self.cls is None else self.norm(layers[:, :, 0])
     pooled = y[:, 0] if self.pool == 'cls' else jnp.mean(tokens, 1) if self.head is None else self.head(tokens)
-    return Features(tokens, self.norm(pooled) if self.pooled_norm else pooled, layers)
+    return Features(tokens, self.norm(pooled) if self.pooled_norm else pooled, layers[:, :, n:], classes)
 
   def _places(self, grid: tuple[int, int]) -> Array:
     """Positions [n d] of a grid of patches, or the angles [n e] that stand for them."""
