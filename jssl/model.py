@@ -29,6 +29,7 @@ from jssl.data.core.pictures import first_line, is_picture, like
 from jssl.errors import ConfigError
 from jssl.evaluators.features import finite
 from jssl.inputs import any_raw, is_raw, is_tokens, made_of
+from jssl.keys import current
 from jssl.options import closest, natural
 from jssl.storage import reach, remote, remove, replace, text, whole, written
 from jssl.types import Column, Features, Params
@@ -310,7 +311,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
     raise ConfigError(
       f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`, or the folder of a saved model'
     ) from error
-  return config
+  return current(config)
 
 
 def read_plan(workdir: Path) -> Plan:
@@ -327,18 +328,22 @@ def read_plan(workdir: Path) -> Plan:
     ) from error
 
 
-def restore(workdir: Path) -> tuple[Plan, TrainState, Programs]:
+def restore(workdir: Path, step: int | None = None) -> tuple[Plan, TrainState, Programs]:
   """The plan and the trained state of the run in `workdir`, and the programs that recompute the state before training.
 
+  Args:
+    workdir: workdir of the run.
+    step: the checkpoint of this step; None for the newest.
+
   Raises:
-    ConfigError: if there is no run, or it has no checkpoint yet.
+    ConfigError: if there is no run, or it has no such checkpoint.
   """
   planned = read_plan(workdir)
   programs = Programs(planned, make_mesh(devices=jax.local_devices()[:1]))
   abstract = lambda step: programs.states[phase_at(planned.phases, step)]
-  found = checkpoint.restore(checkpoint.open_checkpoints(workdir / 'checkpoints'), abstract)
+  found = checkpoint.restore(checkpoint.open_checkpoints(workdir / 'checkpoints'), abstract, step)
   if not found:
-    raise ConfigError(f'{workdir} has no checkpoint yet; train it further first')
+    raise ConfigError(f'{workdir} has no checkpoint {"yet" if step is None else f"of step {step}"}; train it further first')
   return planned, found[0], programs
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from jax.sharding import NamedSharding
 
 import jssl
 from jssl import loops
@@ -23,18 +22,19 @@ from jssl.configs import load_config as load_config
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json
-from jssl.core.mesh import BATCH, check_batch, make_mesh
+from jssl.core.mesh import check_batch, make_mesh
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
+from jssl.curves import BEST, make_curves, subject_of
 from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input, too_large
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
 from jssl.model import read_config, restore, save_run, trained_networks, writable
-from jssl.ops.rows import over_devices
 from jssl.options import lookup
 from jssl.panel import alarms, make_panel
+from jssl.pictures.curves import PREFIX, RAW, curves_of
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.plans.estimate import ahead
 from jssl.resume import continued, networks_for
@@ -114,7 +114,7 @@ def carried_out(
     for line in ahead(p, programs):
       if p.steps and jax.process_index() == 0 and not options.get('quiet'):
         print(line, file=sys.stderr)
-    options['programs'] = programs
+    options |= dict(programs=programs, curves=make_curves(p, workdir))
     trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir, trained_networks), **options)
     workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
     return report(p, trained, asked, workdir, baselines), trained
@@ -212,7 +212,9 @@ def report(
   """The results of a run: the figures of `compare`, and training statistics; written to `results.json` if there is a workdir."""
   starts = starts_of(p, trained.start, trained.untrained if trained.given else None) if evaluators and baselines else {}
   results, subjects = compare(p, trained.train, starts, evaluators, workdir, baselines, items)
-  seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
+  rows = [row for row in trained.log.rows if not any(name.startswith((PREFIX, RAW)) for name in row)]
+  seen = {k: v for row in rows[-2:] for k, v in row.items() if '/' in k}
+  curves = curves_of(trained.log.rows)
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
     alarms=alarms(seen),
@@ -221,6 +223,8 @@ def report(
     first_step_seconds=trained.first_step,
     compiles=trained.compiles,
     versions=versions(),
+    step=int(trained.train.step),
+    **({'validation': curves} if curves else {}),
     **({'resumed': p.config['resumed']} if p.config['resumed'] else {}),
   )
   if workdir:
@@ -232,15 +236,16 @@ def report(
   return results
 
 
-def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:
+def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None, best: bool = False) -> dict[str, Any]:
   """Evaluates the run in a workdir, as `jssl evaluate` does.
 
   Args:
     workdir: workdir of a finished or stopped run.
     protocols: names such as ('knn', 'linear'); None for those of the run's config.
+    best: evaluate the checkpoint that `curves.best` has kept, instead of the newest; files are written to `WORKDIR/best`.
 
   Returns:
-    name, figures and baselines, as in `results.json`. Each protocol is also written to `WORKDIR/evaluations/PROTOCOL.json`.
+    name, figures, baselines and step, as in `results.json`. Each protocol is also written to `WORKDIR/evaluations/PROTOCOL.json`.
 
   Raises:
     ConfigError: if there is no such run or protocol, or the data do not meet the protocol's requirements.
@@ -250,17 +255,27 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
   if config.get('experiment'):
     no_protocols(protocols)
     return of_rows(config['name'], loops.rows(workdir))
-  p, trained, programs = restore(workdir)
+  p, trained, programs = restore(workdir, best_step(workdir) if best else None)
   given = networks_for(p, workdir, trained_networks).get(0)
   starts = starts_of(p, programs.start(seed_data(p), given), programs.start(seed_data(p)) if given else None)
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
-    usable(workdir)
-    results, subjects = compare(p, trained, starts, asked, workdir)
-    draw(p, results, subjects, workdir)
-    return results
+    out = workdir / 'best' if best else workdir
+    make(out)
+    usable(out)
+    results, subjects = compare(p, trained, starts, asked, out)
+    draw(p, results, subjects, out)
+    return {**results, 'step': int(trained.step)}
   finally:
     tell(p.data.info.get('unread', {}))
+
+
+def best_step(workdir: Path) -> int:
+  """The step whose checkpoint a run has kept as its best. Raises ConfigError if there is none."""
+  try:
+    return int(json.loads(text(workdir / BEST))['step'])
+  except (OSError, ValueError, LookupError, TypeError) as error:
+    raise ConfigError(f'{workdir} has no {BEST} that can be read ({error}); train with evaluate_every and curves.best') from error
 
 
 def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
@@ -420,11 +435,7 @@ def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState]
   """The subjects to compare. An untrained network is its own start."""
   found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
   for row, s in {**(starts if p.steps else {}), p.config['name'] or 'trained': trained}.items():
-    method = p.method_of(int(s.step))
-    mesh = s.step.sharding.mesh if isinstance(s.step.sharding, NamedSharding) else None
-    place = NamedSharding(mesh if mesh and mesh.size > 1 else make_mesh(devices=jax.local_devices()), BATCH)
-    represent = over_devices(jax.jit(method.represent, static_argnames='network'), (s.params, s.state), place)
-    found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform, method.inputs, place)
+    found[row] = subject_of(p, s, p.data, jax.jit(p.method_of(int(s.step)).represent, static_argnames='network'))
   return found
 
 

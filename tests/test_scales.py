@@ -43,7 +43,7 @@ def test_tiny_is_eight_steps_of_sixteen_examples(name):
 
 
 def test_a_scale_that_is_not_there_is_told_with_those_that_are(capsys):
-  with pytest.raises(ConfigError, match='simclr has no scale .huge.; there are tiny, small, imagenet'):
+  with pytest.raises(ConfigError, match='simclr has no scale .huge.; there are tiny, small, fashion_mnist, imagenet'):
     run.load_config('simclr:huge')
   with pytest.raises(ConfigError, match='did you mean simclr'):
     run.load_config('simclrr:tiny')
@@ -83,6 +83,18 @@ def test_what_is_published_says_where_and_at_what_cost():
   for name, scales in published.items():
     for scale, row in scales.items():
       assert set(row) == {'metric', 'value', 'source', 'hardware', 'hours'} and row['source'].startswith('arXiv:'), (name, scale)
+
+
+def test_systems_on_fashion_mnist_are_built_for_all_of_it(monkeypatch):
+  count = dict(train=60_000, test=10_000)
+  spec = dict(image=Column((28, 28, 1), np.uint8), label=Column((), np.int32, 10))
+  splits = {name: Columns({n: np.broadcast_to(x.dtype.type(0), (k, *x.shape)) for n, x in spec.items()}) for name, k in count.items()}
+  monkeypatch.setitem(tables.TABLES['data'], 'fashion_mnist', lambda: Data(splits, spec, 'image', {}))
+  found = [name for name in FILES if 'fashion_mnist' in configs.scales(configs.module(name))]
+  assert found == ['mae', 'simclr', 'vicreg']
+  for name in found:
+    p = plan(run.load_config(f'{name}:fashion_mnist'))
+    assert p.steps == p.config['epochs'] * (60_000 // p.config['batch_size']) and p.config['curves']['best'] == 'knn_top1'
 
 
 @pytest.fixture

@@ -171,6 +171,7 @@ CALLS = {
   'ops.rows.over_devices': call(lambda a, batch: batch, (real(3),), NamedSharding(make_mesh(), BATCH)),
   'ops.rows.over_rows': call(lambda x: x['a'], lambda rows: {'a': rows}, 5),
   'ops.rows.take': call([dict(x=np.arange(3)), dict(x=np.arange(3))], np.array([1, 0, 1])),
+  'ops.resample.bilinear': call(real(6, 4, 5, 3), real(6, 2, 7), real(6, 2, 7)),
   'ops.triple_scores.complex_': call(real(6, 4), real(6, 4), real(6, 4)),
   'ops.triple_scores.distmult': call(real(6, 4), real(6, 4), real(6, 4)),
   'ops.triple_scores.rotate': call(real(6, 4), real(6, 2), real(6, 4)),

@@ -10,6 +10,7 @@ Deviates: fine-tuning crops the centre of an image, scaled to 256 pixels (paper:
 
 from jssl.configs import common
 
+SCALES = ('fashion_mnist',)
 PUBLISHED = dict(
   imagenet=dict(
     metric='finetune_top1', value=0.836, source='arXiv:2111.06377, Table 3, 1600 epochs', hardware='32 V100, fine-tuning', hours=7.2,

@@ -8,6 +8,7 @@ Deviates: brightness is scaled (paper: shifted), as in torchvision.
 
 from jssl.configs import common
 
+SCALES = ('fashion_mnist',)
 PUBLISHED = dict(
   imagenet=dict(
     metric='linear_top1', value=0.645, source='arXiv:2002.05709, appendix A, 100 epochs', hardware='128 TPU v3 cores', hours=1.5,

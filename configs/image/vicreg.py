@@ -2,6 +2,8 @@
 
 from jssl.configs import common
 
+SCALES = ('fashion_mnist',)
+
 
 def get_config(scale='small'):
   c = common.image(scale)

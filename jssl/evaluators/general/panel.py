@@ -31,7 +31,7 @@ def panel(subject: Subject, key: Key, *, data: Data, protocol: str = 'knn') -> d
   """The `panel` protocol: another protocol on other, fixed data, such as the training data of the run that this one continues.
 
       c.start = dict(of='runs/digits')
-      c.evaluators.before = dict(name='panel', data=dict(name='mnist5k'), protocol='linear')
+      c.evaluators.before = dict(name='panel', data=dict(name='mnist5k'), protocol='logistic')
 
   A run that continues another one has a row `start`, and its results have the difference start - now of each of these metrics under
   `forgetting`.
