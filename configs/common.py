@@ -10,6 +10,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # of its pixels, in units of [0, 1]
+
 
 def at(scale: str) -> Callable[..., Any]:
   """Picks by scale: `at(scale)(small=4096, tiny=64)`. A scale that is not named has the value of `small`."""
@@ -113,6 +115,18 @@ def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
   return c
 
 
+def imagenet_masked(*, batch_size: int = 4096, epochs: int = 1600) -> ConfigDict:
+  """ImageNet at 224 pixels for a ViT-B/16, view and optimiser as in MAE (arXiv:2111.06377, appendix A.1, Table 8)."""
+  c = imagenet(batch_size=batch_size, epochs=epochs)
+  c.data.crop = dict(views=1, size=224, scale=(0.2, 1.0), ratio=(3 / 4, 4 / 3))
+  c.backbone = dict(name='vit_base', patch=16, class_token=True, pool='mean', positions='sincos', mask_token=False, std=0.0)
+  c.view = dict(name='augment', views=1, flip=0.5, **IMAGENET)
+  c.inputs = dict(name='plain', size=224, **IMAGENET)
+  rate = dict(name='cosine', peak=1.5e-4 * batch_size / 256, warmup='40 epochs')
+  c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=0.05, b1=0.9, b2=0.95)
+  return c
+
+
 def image_masked(scale: str = 'small', *, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 8, width: int = 96) -> ConfigDict:
   """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
 
@@ -177,7 +191,7 @@ def diffusion(scale: str = 'small', *, data: str = 'digits', batch_size: int = 6
   c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
   c.heads.denoiser = dict(name='unet', on='data.image', code=c.backbone.widths[-1], widths=at(scale)(small=(16, 32), tiny=(8, 8)))
   c.optimizer.learning_rate.peak = 3e-3
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   return c
 
 
@@ -187,7 +201,7 @@ def small_masked(scale: str = 'small', *, data: str = 'digits', patch: int = 2, 
   c.backbone = transformer(scale, 'vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0)
   c.inputs = dict(name='plain', mean=0.3, std=0.35)
   c.optimizer.learning_rate.peak = 3e-3
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   c.optimizer.b2 = 0.95
   return c
 

@@ -19,7 +19,7 @@ FLOORS = [
   ['export'],
   ['loops', 'artefact', 'inputs', 'adapt'],
   ['core'],
-  ['keys', 'configs', 'starts', 'changes', 'exports', 'sizes', 'progress', 'signals'],
+  ['keys', 'configs', 'starts', 'changes', 'exports', 'sizes', 'optimizer', 'progress', 'signals'],
   ['options'],
   ['evaluators', 'data', 'passes'],
   ['parts'],

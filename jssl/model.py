@@ -30,6 +30,7 @@ from jssl.data.core.pictures import first_line, is_picture, like
 from jssl.errors import ConfigError
 from jssl.evaluators.features import finite
 from jssl.inputs import any_raw, is_raw, is_tokens, made_of
+from jssl.keys import current
 from jssl.options import closest, natural
 from jssl.storage import reach, remote, remove, replace, text, whole, written
 from jssl.types import Column, Features, Params
@@ -311,7 +312,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
     raise ConfigError(
       f'{workdir} holds no run that can be read ({error}); give the --workdir of a `jssl train`, or the folder of a saved model'
     ) from error
-  return config
+  return current(config)
 
 
 def read_plan(workdir: Path) -> Plan:

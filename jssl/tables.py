@@ -497,6 +497,7 @@ PASSES = Table(
     'lookup': 'lookup:lookup',
     'triples': 'lookup:triples',
     'nearest': 'views:nearest',
+    'mixed': 'mixed:mixed',
   },
 )
 # Metrics of a batch for the log.
@@ -562,6 +563,9 @@ SCHEDULES = Table(
     'constant': 'schedules:constant',
     'linear': 'schedules:linear',
     'cosine': 'schedules:cosine',
+    'linear_decay': 'schedules:linear_decay',
+    'rsqrt': 'schedules:rsqrt',
+    'steps': 'schedules:steps',
     'rise': 'schedules:rise',
     'switch': 'schedules:switch',
   },
@@ -617,7 +621,7 @@ EVALUATORS = Table(
   'evaluators',
   {
     'knn': 'general.knn:neighbour_vote',
-    'linear': 'general.probe:linear',
+    'logistic': 'general.logistic:logistic',
     'fewshot': 'general.probe:fewshot',
     'finetune': 'general.finetune:finetune',
     'panel': 'general.panel:panel',

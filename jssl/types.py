@@ -241,6 +241,7 @@ StepMask = NewType('StepMask', Callable)  # (Keys, x [b n ...]) -> masked steps 
 Noise = NewType('Noise', Callable)  # (Keys, x) -> x with a random level of noise
 Negatives = NewType('Negatives', Callable)  # (Keys, Batch, entities=...) -> negatives of an example
 Estimator = NewType('Estimator', Callable)  # (columns of a nuisance) -> weights of its two values, [b] each
+Optimizer = NewType('Optimizer', Callable)  # (learning_rate) -> optax.GradientTransformation, with its other options bound
 Teacher = Callable[[Params, Params, Array], Params]  # (teacher, student, step) -> teacher
 Evaluator = Callable[..., dict[str, float]]  # (subject, key, *, options) -> figures
 

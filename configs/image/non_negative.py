@@ -10,7 +10,7 @@ def get_config(scale='small'):
   c.heads.projector = dict(name='mlp', widths=(128, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='non_negative', of=('views.q', 'views.k'), pairs='all', temperature=0.2)
-  c.evaluators = dict(dimensions=dict(name='class_consistency', keep=64), linear=dict(name='linear'))
+  c.evaluators = dict(dimensions=dict(name='class_consistency', keep=64), linear=dict(name='logistic'))
   c.claim = dict(
     metric='dimensions_consistency', beats=('random_init', 'signed'), margin=0.05,
     also=(

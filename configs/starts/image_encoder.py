@@ -13,6 +13,6 @@ def get_config(scale='small'):
   c.passes.seen = dict(name='masked_encode', mask=dict(name='random_mask', ratio=0.75))
   c.passes.rebuilt = dict(name='apply', network='decoder', on=('seen.tokens', 'seen.restore'))
   c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'))
-  c.evaluators = dict(linear=dict(name='linear'))
+  c.evaluators = dict(linear=dict(name='logistic'))
   c.claim = None
   return c

@@ -18,7 +18,7 @@ def get_config(scale='small'):
   c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'))
   c.optimizer.learning_rate.peak = 3e-3
   c.optimizer.b2 = 0.95
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   c.claim = dict(
     metric='fewshot_top1_10shot',
     beats=('random_init', 'without_tubes'),

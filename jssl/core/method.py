@@ -182,7 +182,7 @@ def make_method(
         return outputs, (stats_of(nets), {name: stats_of(nets) for name, nets in targets.items()})
 
       read = {name: remembered[name] for name in memories_read(nodes) if name in remembered}
-      whole = {**found, 'batch': batch} if any(parse(ref, node.name).whole for node in nodes for ref in node.reads) else None
+      whole = {**found, 'batch': {**batch, 'keys': keys}} if any(parse(ref, node.name).whole for node in nodes for ref in node.reads) else None
       found, stats = in_micro_batches(encode, micro_batches)(params, (target, stats, read, whole), (dict(batch), keys, found))
     return found, stats
 

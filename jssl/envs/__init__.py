@@ -1,1 +1,1 @@
-"""Environments, and what is played in them."""
+"""Environments, and trajectories in them."""

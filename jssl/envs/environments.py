@@ -1,7 +1,7 @@
 """Environments as pure functions: a grid of four rooms, a point mass with demonstrations, a combination lock.
 
 reset: key -> state;  step: (state, action, key) -> (state, reward, done);  observe: (state, key) -> observation.
-One state at a time: `jax.vmap` makes many, `jax.lax.scan` makes episodes (see `rollout`).
+Each function handles one state: use `jax.vmap` for several, `jax.lax.scan` for episodes (see `rollout`).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,15 +15,15 @@ from jssl.types import Array, Key
 
 
 class Environment(NamedTuple):
-  """A Markov decision process whose observations may say less, or more, than its state."""
+  """A Markov decision process whose observations may contain less, or more, information than its state."""
 
   reset: Callable  # key -> state
   step: Callable  # (state, action, key) -> (state, reward, done)
   observe: Callable  # (state, key) -> observation
   expert: Callable  # state -> a good action
-  truth: Callable  # state -> [k] float32, what a probe should be able to read
+  truth: Callable  # state -> [k] float32, the targets of probes
   draw: Callable  # key -> an action, uniform over all of them
-  facts: Mapping[str, Any] = {}  # what is known of it: for four rooms, all states and their transition matrix
+  facts: Mapping[str, Any] = {}  # known properties: for four rooms, all states and their transition matrix
 
 
 class Cell(NamedTuple):
@@ -32,17 +32,17 @@ class Cell(NamedTuple):
 
 
 def four_rooms(*, side: int = 11, goal: bool = True, copies: int = 1, distraction: float = 0.0) -> Environment:
-  """A square of four rooms joined by four doors; reward 1 and the end at the goal, the last cell of the last room.
+  """A square of four rooms joined by four doors; reward 1 and end of the episode at the goal, the last cell of the last room.
 
-  Observations are images [side side 3] in [0, 1]: walls, agent, and the goal or, with `distraction`, pixels that are drawn
-  anew at every step and mean nothing. Moves into a wall stay. Under random moves all cells are equally likely, and
+  Observations are images [side side 3] in [0, 1]: walls, agent, and the goal or, with `distraction`, random pixels that are drawn anew at
+  every step. A move into a wall has no effect. Under random moves all cells are equally likely, and
   the transition matrix is symmetric: its Laplacian I - P is known, `facts` holds P and an image of every cell.
 
   Args:
     side: cells along a side, odd.
-    goal: whether there is one; without, an episode does not end.
-    copies: actions for each of the four moves: action a moves as a mod 4 does.
-    distraction: height of the distracting pixels; 0 shows the goal instead.
+    goal: whether there is a goal; without one an episode does not end.
+    copies: number of actions for each of the four moves: action a has the effect of a mod 4.
+    distraction: maximum of the distracting pixels; 0 shows the goal instead.
 
   Reference: Sutton, Precup, Singh, Artificial Intelligence 1999, doi:10.1016/S0004-3702(99)00052-1, Figure 2.
   """
@@ -86,7 +86,7 @@ class Mass(NamedTuple):
   velocity: Array  # [2]
   goal: Array  # [2]
   course: Array  # [2], the goal's velocity
-  others: Array  # [m 4], positions and velocities of what is only in the way of the eye
+  others: Array  # [m 4], positions and velocities of the distractors
 
 
 def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: float = 0.12, flight: float = 0.0) -> Environment:
@@ -94,10 +94,10 @@ def point_mass(*, side: int = 16, others: int = 2, drag: float = 0.3, force: flo
 
   v <- (1 - drag) v + force a,  x <- clip(x + v, -1, 1),  a in [-1, 1]^2
 
-  Images [side side 3] in [0, 1] show mass, goal and `others`, blobs that drift about and distract; with a side of 0,
-  observations are the vector of their positions and velocities, [6 + 4 others]. The expert goes half the way to the goal
-  at each step, as far as its force allows. With a drag of 1 one frame tells all that it needs to know. The goal stands
-  still, or flees straight on at a speed up to `flight` each way and bounces off the walls.
+  Images [side side 3] in [0, 1] show the mass, the goal and `others` drifting blobs as distractors; with a side of 0,
+  observations are the vector of their positions and velocities, [6 + 4 others]. The expert moves half the distance to the goal at each
+  step, as far as its force allows. With a drag of 1, one frame contains all that it needs. The goal stands still, or moves in a straight
+  line with a speed of up to `flight` along each axis and bounces off the walls.
   """
   centres = jnp.linspace(-1, 1, max(side, 1))
 
@@ -140,22 +140,21 @@ def _bounced(place: Array, speed: Array) -> tuple[Array, Array]:
 
 class Lock(NamedTuple):
   layer: Array  # [] int32
-  state: Array  # [] int32: 0 and 1 are good, 2 is lost for good
+  state: Array  # [] int32: 0 and 1 are good, 2 is a dead end that is never left
 
 
 def combination_lock(*, horizon: int = 5, actions: int = 4, noise: float = 0.1, decoy: float = 0.1, seed: int = 0) -> Environment:
-  """A lock of `horizon` layers with three states each: one action leads on from either good state, the rest to a dead end.
+  """A lock of `horizon` layers with three states each: from a good state one action leads on, the others to a dead end.
 
-  From a good state the right action leads to one of the two good states of the next layer with equal chance. Reward 1
-  for being in a good state after the last action, and half of the time a little for the step to the dead end, which lures
-  who goes by rewards. Observations are rich: one-hot vectors of state and layer, noise added, and turned by a Hadamard
-  matrix, [2^k].
+  From a good state the right action leads to one of the two good states of the next layer with equal chance. The reward is 1 for a good
+  state after the last action. The step to the dead end gives the small reward `decoy` with probability 1/2, which misleads greedy
+  exploration. Observations are one-hot vectors of state and layer with noise added, multiplied by a Hadamard matrix, [2^k].
 
   Args:
     horizon: actions in an episode.
-    actions: their number; the right ones are drawn from `seed`.
-    noise: standard deviation of what is added.
-    decoy: reward, every other time, of the action that leads from a good state to the dead end.
+    actions: number of actions; the right ones are drawn with `seed`.
+    noise: standard deviation of the noise in observations.
+    decoy: reward, with probability 1/2, of an action that leads from a good state to the dead end.
 
   Reference: Misra, Henaff, Krishnamurthy, Langford, ICML 2020, arXiv:1911.05815, section 6 and Figure 2.
   """
@@ -189,7 +188,7 @@ def combination_lock(*, horizon: int = 5, actions: int = 4, noise: float = 0.1, 
 def _rooms(side: int) -> np.ndarray:
   free, middle = np.ones((side, side), bool), side // 2
   free[middle], free[:, middle] = False, False
-  # No two doors alike, so that no turn or reflection maps the rooms onto themselves and no two eigenvalues are equal.
+  # All doors are placed differently, so that no rotation or reflection maps the rooms onto themselves and no two eigenvalues are equal.
   free[middle, 1] = free[middle, side - 3] = free[2, middle] = free[side - 1, middle] = True
   return free
 
@@ -219,12 +218,12 @@ def _hadamard(n: int) -> np.ndarray:
 
 
 def uniform(environment: Environment) -> Callable[[Array, Any, Key], Array]:
-  """The policy that draws every action alike: (observation, state, key) -> action."""
+  """The uniform random policy: (observation, state, key) -> action."""
   return lambda observation, state, key: environment.draw(key)
 
 
 def demonstrator(environment: Environment, noise: float = 0.0) -> Callable[[Array, Any, Key], Array]:
-  """The expert's policy, which with probability `noise` takes a step at random."""
+  """The expert's policy, which takes a random action with probability `noise`."""
 
   def policy(observation, state, key):
     del observation

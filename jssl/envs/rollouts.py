@@ -1,9 +1,9 @@
 """Trajectories: rolled out on the device, as a data set of windows or by the policy that is being trained.
 
-A policy is (observation, state, key) -> action; an expert looks at the state, what is trained at the observation.
-A window has T steps, t = 0 .. T-1: `observation` [t ...], `action` [t ...] taken there, `reward` [t] and `done` [t] that
-came of it, `state` [t k] as it truly was. `frame` [...] is observation 0, what a backbone sees of one moment, and
-`truth` [k] the state there. When an episode ends, the next one starts in the next step.
+A policy is (observation, state, key) -> action; an expert uses the state, a trained policy the observation.
+A window has T steps, t = 0 .. T-1: `observation` [t ...], `action` [t ...] taken there, the resulting `reward` [t] and `done` [t], and the
+true `state` [t k]. `frame` [...] is observation 0, the input of a backbone for single frames, and `truth` [k] its state. When an episode
+ends, the next one starts in the next step.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,17 +19,17 @@ from jssl.types import Array, Batch, Key, Keys
 
 
 def rollout(environment: Environment, policy: Callable, state: Any, key: Key, length: int) -> tuple[Any, Batch]:
-  """`length` steps of one episode after another.
+  """Runs a policy for `length` steps, one episode after another.
 
   Args:
-    environment: reset, step, observe.
+    environment: the environment.
     policy: (observation, state, key) -> action.
-    state: where to start.
-    key: of all that is drawn.
-    length: t.
+    state: the initial state.
+    key: random key.
+    length: number of steps, t.
 
   Returns:
-    The state reached, and the columns [t ...].
+    The last state, and the columns [t ...].
   """
 
   def one(state, key):
@@ -44,7 +44,7 @@ def rollout(environment: Environment, policy: Callable, state: Any, key: Key, le
 
 
 def rollouts(environment: Environment, policy: Callable, keys: Keys, length: int) -> Batch:
-  """One trajectory a key, each from its own start: columns [n t ...]."""
+  """One trajectory per key, each from its own initial state: columns [n t ...]."""
 
   def one(key):
     start, rest = jax.random.split(key)
@@ -56,7 +56,7 @@ def rollouts(environment: Environment, policy: Callable, keys: Keys, length: int
 def returns(environment: Environment, policy: Callable, key: Key, *, episodes: int, length: int) -> Array:
   """[episodes] sums of rewards over one episode each, cut after `length` steps.
 
-  NaN where the policy gave no action in one of them: a number under 0 for one of several actions, or what is not finite.
+  NaN for an episode in which the policy gave an invalid action: a negative index for discrete actions, or a value that is not finite.
   """
   played = rollouts(environment, policy, jax.random.split(key, episodes), length)
   during = jnp.cumsum(played['done'], 1) - played['done'] == 0
@@ -74,7 +74,7 @@ def windows(columns: Batch, window: int) -> Batch:
 
 
 def epsilon_greedy(environment: Environment, networks: Mapping[str, Callable], epsilon: float, head: str) -> Callable:
-  """The action of highest value, or with probability `epsilon` any: (observation, state, key) -> action."""
+  """The epsilon-greedy policy, (observation, state, key) -> action: the best action, or a random one with probability `epsilon`."""
 
   def policy(observation, state, key):
     del state
@@ -87,19 +87,19 @@ def epsilon_greedy(environment: Environment, networks: Mapping[str, Callable], e
 
 
 class PolicySource:
-  """Windows that the policy being trained plays, each from a start of its own.
+  """Windows of trajectories of the policy being trained, each from its own initial state.
 
-  Batch n is a function of (seed, n) and of the train state alone, so the number of batches taken is all that is saved,
-  and a run that is stopped and resumed plays the same. Each process plays its own rows of the batch.
+  Batch n is a function of (seed, n) and of the train state alone, so only the number of batches taken is saved, and a run that is stopped
+  and resumed gets the same windows. Each process generates its own rows of the batch.
 
   Args:
-    environment: where it plays.
+    environment: the environment.
     policy: networks -> (observation, state, key) -> action.
     networks: (params, state) -> name -> network, as `Method.networks`.
     batch_size: windows in a global batch.
-    seed: of starts, chance and exploration.
-    rows: of the global batch, those that this process plays; all unless given.
-    window: steps of each.
+    seed: seed of initial states, transitions and exploration.
+    rows: rows of the global batch that this process generates; None for all.
+    window: steps per window.
   """
 
   def __init__(
@@ -126,8 +126,8 @@ class PolicySource:
     self._first = jax.jit(lambda *batch: play(uniform(environment), *batch))
 
   def next(self, train_state: Any) -> dict[str, np.ndarray]:
-    """The next batch, played by the networks of `train_state`."""
-    # Each process plays rows of its own, which is no program for all of them: on one device, by a copy put together from all.
+    """The next batch, generated with the networks of `train_state`."""
+    # Each process generates its own rows, with a program of its own: on one device, with a replicated copy of the parameters.
     everywhere = train_state.step.sharding
     here = min(everywhere.addressable_devices, key=lambda device: device.id)
     with jax.transfer_guard('allow'):
@@ -139,7 +139,7 @@ class PolicySource:
     return batch
 
   def batch(self, step: int) -> dict[str, np.ndarray]:
-    """Batch `step`, played at random."""
+    """Batch `step`, generated by the uniform random policy."""
     return jax.device_get(self._first(self._seed, step))
 
   def save(self) -> dict[str, int]:

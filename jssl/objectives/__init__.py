@@ -1,7 +1,8 @@
 """Objectives: pure functions of arrays, grouped by mathematics.
 
-Each returns one loss an example, [b], and a scalar only where the formula does not separate. Arrays are those of the
-whole global batch: a sum over the batch in a formula is a sum over the batch on all devices.
+Each returns one loss per example, [b], and a scalar only where the formula is not a mean over examples. Arrays hold the whole global batch:
+a
+sum over the batch in a formula is a sum over the batch on all devices.
 """
 
 from jssl.objectives.classification import (

@@ -1,4 +1,4 @@
-"""Cross entropy over classes, with margins, evidence, or labels that are partly known."""
+"""Cross entropy over classes, with margins, evidence, or partly missing labels."""
 
 import jax
 import jax.numpy as jnp
@@ -19,13 +19,13 @@ def known_cross_entropy(logits: Float[Array, 'b c'], *, labels: Int[Array, ' b']
 
   Args:
     logits: [b c] of c classes.
-    labels: [b] whole numbers, negative where there is none.
+    labels: [b] integers, negative for examples without a label.
 
   Returns:
     scalar, nats; 0 where no label is known.
 
-  Reference: Chen, Wang, Gan, Liu, Henao, Carin, CVPR 2021, arXiv:2012.08674, section 4, the task's loss, over those examples
-    that have a label.
+  Reference: Chen, Wang, Gan, Liu, Henao, Carin, CVPR 2021, arXiv:2012.08674, section 4, the loss of the task, over the examples that have a
+    label.
   """
   known = labels >= 0
   log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
@@ -33,21 +33,32 @@ def known_cross_entropy(logits: Float[Array, 'b c'], *, labels: Int[Array, ' b']
   return -jnp.sum(known * chosen) / jnp.maximum(jnp.sum(known), 1)
 
 
-def cross_entropy(logits: Float[Array, 'b c'], *, labels: Int[Array, ' b']) -> Float[Array, ' b']:
-  """Cross entropy of a classifier.
+def cross_entropy(
+  logits: Float[Array, 'b c'], *, labels: Int[Array, ' b'] | Float[Array, 'b c'], smoothing: float | None = None
+) -> Float[Array, ' b']:
+  """Cross entropy of a classifier, with labels that are classes or probabilities.
 
-  l_i = -log softmax(logits_i)_{y_i}
+  l_i = -sum_c t_ic log softmax(logits_i)_c,   t_ic = (1 - s) y_ic + s / C
 
   Args:
-    logits: [b c] of c classes.
-    labels: [b] whole numbers.
+    logits: [b c] of C classes.
+    labels: [b] integers, which stand for one-hot rows, or y [b c], probabilities.
+    smoothing: s, label smoothing; None for none.
 
   Returns:
     [b] nats.
 
-  Reference: Chung et al. 2020, arXiv:2003.11982, section 2.1, Eq. 1.
+  Raises:
+    ValueError: soft labels have another shape than the logits.
+
+  Reference: Chung et al. 2020, arXiv:2003.11982, section 2.1, Eq. 1. Smoothing: Szegedy et al. 2016, arXiv:1512.00567, section 7. Soft
+    labels: `torch.nn.functional.cross_entropy` and timm 1.0, timm/loss/cross_entropy.py, `SoftTargetCrossEntropy`.
   """
-  return -pick(jax.nn.log_softmax(logits.astype(jnp.float32)), labels)
+  if labels.ndim != 1 and labels.shape != logits.shape:
+    raise ValueError(f'labels have shape {list(labels.shape)} and logits {list(logits.shape)}; expected labels [b], or one a class [b c]')
+  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+  true = pick(log_p, labels) if labels.ndim == 1 else jnp.sum(labels * log_p, -1)
+  return -true if smoothing is None else -(1 - smoothing) * true - smoothing * jnp.mean(log_p, -1)
 
 
 def am_softmax(
@@ -60,7 +71,7 @@ def am_softmax(
   Args:
     z: [b d] embeddings.
     prototypes: [c d] learned weights of the classes.
-    labels: [b] whole numbers.
+    labels: [b] integers.
     margin: m.
     scale: s.
 
@@ -87,7 +98,7 @@ def aam_softmax(
   Args:
     z: [b d] embeddings.
     prototypes: [c d] learned weights of the classes.
-    labels: [b] whole numbers.
+    labels: [b] integers.
     margin: m, in radians.
     scale: s.
 
@@ -109,47 +120,47 @@ def aam_softmax(
 
 
 def cores(z: Float[Array, 'b d'], *, labels: Int[Array, ' b']) -> Float[Array, ' b']:
-  """Softmax of a fixed classifier whose weights are the corners of a simplex, more of them than classes seen so far.
+  """Cross entropy of a fixed classifier whose weights are the vertices of a simplex, including those of future classes.
 
   l_i = -log softmax_c( w_c.z_i )_{y_i},   w = `simplex`(d)
 
-  Corners of classes still to come stay in the denominator and keep room, so that features learnt later are compatible.
+  Vertices of future classes are in the denominator and reserve space for them, so that features learnt later are compatible.
 
   Args:
-    z: [b d] features as they are, for d + 1 classes in all.
-    labels: [b] whole numbers below d + 1; a class keeps its number for ever.
+    z: [b d] features, not normalised, for d + 1 classes in total.
+    labels: [b] integers below d + 1; a class must keep its label when classes are added.
 
   Returns:
     [b] nats.
 
-  Reference: Biondi, Pernici, Bruni, Del Bimbo 2023, arXiv:2111.07632, section 4. The classifier does not learn.
+  Reference: Biondi, Pernici, Bruni, Del Bimbo 2023, arXiv:2111.07632, section 4. The classifier is not trained.
   """
   logits = jnp.matmul(z.astype(jnp.float32), simplex(z.shape[1]).T, precision='highest')
   return -pick(jax.nn.log_softmax(logits), labels)
 
 
 def simplex(d: int) -> Float[Array, '{d}+1 {d}']:
-  """The d + 1 corners of a regular simplex in d dimensions, of unit length: w_i.w_j = -1/d, [d+1 d]."""
+  """The d + 1 vertices of a regular simplex in d dimensions, of unit length: w_i.w_j = -1/d, [d+1 d]."""
   corners = jnp.concatenate([jnp.eye(d), jnp.full((1, d), (1 - jnp.sqrt(1.0 + d)) / d)])
   return l2_normalize(corners - jnp.mean(corners, 0))
 
 
 def edl(logits: Float[Array, 'b k'], *, labels: Int[Array, ' b'], kl_weight: float = 1.0) -> Float[Array, ' b']:
-  """Evidential classification: the squared error that is expected of probabilities drawn from a Dirichlet.
+  """Evidential classification: the expected squared error of probabilities with a Dirichlet distribution.
 
   l_i = sum_j [ (y_j - a_j/A)^2 + a_j (A - a_j)/(A^2 (A + 1)) ] + w_k KL( Dir(1 + (1 - y)(a - 1)) || Dir(1) )
   a = softplus(logits) + 1, A = sum_j a_j
 
   Args:
     logits: [b k] of k classes.
-    labels: [b] whole numbers.
+    labels: [b] integers.
     kl_weight: w_k, min(1, epoch/10) in the paper.
 
   Returns:
     [b].
 
-  Reference: Sensoy, Kaplan, Kandemir 2018, arXiv:1806.01768, Eq. 5 and section 4; evidence is relu(logits) there, and
-  softplus as in `i_edl` here.
+  Reference: Sensoy, Kaplan, Kandemir 2018, arXiv:1806.01768, Eq. 5 and section 4. The paper's evidence is relu(logits); here it is
+  softplus(logits), as in `i_edl`.
   """
   labels = one_a_row(labels, 'labels')
   a, y, error = _expected_error(logits, labels)
@@ -157,7 +168,7 @@ def edl(logits: Float[Array, 'b k'], *, labels: Int[Array, ' b'], kl_weight: flo
 
 
 def i_edl(logits: Float[Array, 'b k'], *, labels: Int[Array, ' b'], fisher_weight: float = 1.0, kl_weight: float = 1.0) -> Float[Array, ' b']:
-  """Evidential classification, errors weighted by the Fisher information of the Dirichlet that the network puts out.
+  """Evidential classification with errors weighted by the Fisher information of the predicted Dirichlet.
 
   l_i = sum_j psi1(a_j) [ (y_j - a_j/A)^2 + a_j (A - a_j)/(A^2 (A + 1)) ]
         - w_f log det F + w_k KL( Dir(1 + (1 - y)(a - 1)) || Dir(1) )
@@ -165,7 +176,7 @@ def i_edl(logits: Float[Array, 'b k'], *, labels: Int[Array, ' b'], fisher_weigh
 
   Args:
     logits: [b k] of k classes.
-    labels: [b] whole numbers.
+    labels: [b] integers.
     fisher_weight: w_f; log det F is left out where it is not finite.
     kl_weight: w_k, min(1, epoch/10) in the paper.
 
@@ -196,9 +207,9 @@ def entity_recovery(
   l_i = b / sum_in m_in sum_n m_in ( -log softmax_c(z_in.e_ic)[labels_in] )
 
   Args:
-    z: [b n d] the cells' representations, mapped to the entities' space; not scaled to unit length.
+    z: [b n d] representations of the cells, mapped to the space of the entities; not normalised.
     candidates: [b c d] e, embeddings of each table's candidates, or [c d] where all tables have the same.
-    labels: [b n] the place of the true entity among the candidates; not read where the mask is false.
+    labels: [b n] index of the true entity among the candidates; ignored where the mask is false.
     mask: [b n] true for masked cells; None for all.
 
   Returns:
@@ -215,7 +226,7 @@ def entity_recovery(
 
 
 def first_cross_entropy(scores: Float[Array, 'b m']) -> Float[Array, ' b']:
-  """Cross entropy of candidates of which the first is the right one: how a cross-encoder is trained.
+  """Cross entropy over candidates of which the first is correct, the loss of a cross-encoder.
 
   l_i = -log softmax(scores_i)[0]
 
@@ -225,17 +236,17 @@ def first_cross_entropy(scores: Float[Array, 'b m']) -> Float[Array, ' b']:
   Returns:
     [b] nats.
 
-  Reference: Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2 (re-ranker); Nogueira, Cho 2019, arXiv:1901.04085, score each
-  candidate by itself.
+  Reference: Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2 (re-ranker); Nogueira, Cho 2019, arXiv:1901.04085, score each candidate
+  independently.
   """
   return -jax.nn.log_softmax(scores.astype(jnp.float32))[:, 0]
 
 
 def paired_cross_entropy(scores: Float[Array, 'b b']) -> Float[Array, ' b']:
-  """Every query finds what it belongs to among all of the batch: l_i = -log softmax_j(s_ij)[i].
+  """In-batch cross entropy of queries and their matches: l_i = -log softmax_j(s_ij)[i].
 
   Args:
-    scores: [b b] s, of every query with everything, the pairs on the diagonal.
+    scores: [b b] s, scores of all queries with all candidates, the matching pairs on the diagonal.
 
   Returns:
     [b] nats.
@@ -246,7 +257,7 @@ def paired_cross_entropy(scores: Float[Array, 'b b']) -> Float[Array, ' b']:
 
 
 def _expected_error(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
-  """Concentrations of the Dirichlet, the classes one-hot, and the squared error expected of each, all [b k]."""
+  """The concentrations of the Dirichlet, the one-hot labels and the expected squared error of each class, all [b k]."""
   a = jax.nn.softplus(logits.astype(jnp.float32)) + 1
   total, y = jnp.sum(a, 1, keepdims=True), one_hot(labels, a.shape[1])
   return a, y, (y - a / total) ** 2 + a * (total - a) / (total * total * (total + 1))

@@ -1,4 +1,4 @@
-"""Objectives whose targets are assignments to prototypes. Scores are [b p]: one column a prototype, in float32."""
+"""Objectives whose targets are assignments to prototypes. Scores are [b p], one column per prototype, in float32."""
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +24,11 @@ def swav(
 
   Args:
     q: [b p] scores of one view: unit-length embeddings times unit-length prototypes.
-    k: [b p] scores of the view that is assigned.
+    k: [b p] scores of the view whose assignment is the target.
     temperature: tau.
-    epsilon: the entropy of the codes.
-    iterations: of Sinkhorn-Knopp.
-    queue: [m p] scores of earlier embeddings by the prototypes of now, which join the balancing.
+    epsilon: entropy regularisation of the codes.
+    iterations: number of Sinkhorn-Knopp iterations.
+    queue: [m p] scores of earlier embeddings with the current prototypes, included in the balancing.
     queue_valid: [m] true for the filled part of the queue; None for all.
 
   Returns:
@@ -69,7 +69,7 @@ def dino(
     [b] nats.
 
   Reference: Caron, Touvron, Misra, Jegou, Mairal, Bojanowski, Joulin 2021, arXiv:2104.14294, Eq. 1 to 4 and Algorithm
-  1. Stop-gradient on the teacher. A view is never compared with itself: that is a matter of the pairs.
+  1. Stop-gradient on the teacher. In the paper a view is never compared with itself; the caller chooses the pairs.
   """
   return _cross_entropy(dino_teacher(k, centre=centre, teacher_temperature=teacher_temperature), q, temperature)
 
@@ -98,10 +98,10 @@ def msn(
     temperature: tau.
     sharpening: T, below 1.
     entropy_weight: lambda, on the entropy of the mean prediction (me-max).
-    iterations: of Sinkhorn-Knopp on p+; 0 for none.
+    iterations: number of Sinkhorn-Knopp iterations on p+; 0 for none.
 
   Returns:
-    [b] nats; the entropy is the same for every example. Its floor log P keeps l at 0 or above.
+    [b] nats; the entropy is the same for every example. The constant lambda log P makes l non-negative.
 
   Reference: Assran et al. 2022, arXiv:2204.07141, Eq. 1 and section 3; tau = 0.1, T = 0.25, lambda = 1. Stop-gradient
   on p+. The official code adds the constant lambda log P, and its configs run 3 iterations of Sinkhorn-Knopp.
@@ -115,13 +115,13 @@ def msn(
 
 
 def deep_cluster(q: Float[Array, 'b p'], labels: Int[Array, ' b'], *, temperature: float = 0.1) -> Float[Array, ' b']:
-  """Classify an example as the cluster that k-means put it in.
+  """Cross entropy of predicting the k-means cluster of an example.
 
   l_i = -log softmax(q_i/tau)_{label_i}, weighted so that the mean over b is the mean over labels >= 0
 
   Args:
     q: [b p] scores: unit-length embeddings times unit-length centroids.
-    labels: [b] whole numbers, the clusters; negative ones have no loss.
+    labels: [b] integers, the clusters; examples with a negative label are ignored.
     temperature: tau.
 
   Returns:
@@ -138,15 +138,15 @@ def deep_cluster(q: Float[Array, 'b p'], labels: Int[Array, ' b'], *, temperatur
 def sinkhorn(
   scores: Float[Array, 'b p'], *, epsilon: float = 0.05, iterations: int = 3, valid: Bool[Array, ' b'] | None = None
 ) -> Float[Array, 'b p']:
-  """Balanced soft assignments: rows sum to 1, and every prototype gets about the same in total.
+  """Balanced soft assignments: rows sum to 1, and columns have about equal sums.
 
-  Q = diag(u) exp(scores/epsilon) diag(v), scaled in turn so that columns sum to b/p and rows to 1
+  Q = diag(u) exp(scores/epsilon) diag(v), scaled alternately so that columns sum to b/p and rows to 1
 
   Args:
     scores: [b p].
-    epsilon: the entropy; small is sharp.
+    epsilon: entropy regularisation; small values give sharp assignments.
     iterations: at least 1; the rows are scaled last.
-    valid: [b] false for rows that take no part; their own result means nothing.
+    valid: [b] false for rows to ignore; their own results are meaningless.
 
   Returns:
     [b p] without gradient.
@@ -154,8 +154,8 @@ def sinkhorn(
   Raises:
     ValueError: for fewer than 1 iteration.
 
-  Reference: Cuturi 2013, arXiv:1306.0895, Algorithm 1; Caron et al. 2020, arXiv:2006.09882, Eq. 3 to 5. In logarithms,
-  where the official code takes exp(scores/epsilon) and can overflow.
+  Reference: Cuturi 2013, arXiv:1306.0895, Algorithm 1; Caron et al. 2020, arXiv:2006.09882, Eq. 3 to 5. Computed in log space; the official
+  code computes exp(scores/epsilon), which can overflow.
   """
   if iterations < 1:
     raise ValueError(f'sinkhorn needs at least 1 iteration, not {iterations}')

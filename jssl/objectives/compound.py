@@ -1,4 +1,4 @@
-"""Objectives made of other objectives: which, is an option."""
+"""Objectives composed of other objectives, which are options."""
 
 from collections.abc import Sequence
 
@@ -23,27 +23,27 @@ def matryoshka_2d(
   align_weight: float = 1.0,
   ids: Int[Array, ' b'] | None = None,
 ) -> Float[Array, '']:
-  """One objective on the last layer and on one drawn at random, whole and cut to its first features (2DMSE).
+  """An objective on the last layer and on a random one, with all features and with the first d (2DMSE).
 
   l = l(E_N^D) + c l(E_N^d) + s ( l(E_n^D) + c l(E_n^d) ) + a ( align(E_n^D, E_N^D) + align(E_n^d, E_N^d) )
 
   Args:
     q: [b l d] pooled features of every block of one view, the last one last.
-    k: [b l d] those of the other.
-    key: for n and d.
+    k: [b l d] those of the other view.
+    key: random key for n and d.
     objective: l, (q: [b d], k: [b d]) -> [b] or scalar.
     align: (shallow: [b d], last: [b d]) -> [b], averaged over both views.
-    dims: what d is drawn from.
-    cut_weight: c, of what is cut; 0 with s = a = 0 leaves the objective alone.
-    layer_weight: s, of the layer n drawn from 1 to N - 1.
+    dims: values from which d is drawn.
+    cut_weight: c, weight of the truncated embeddings; with c = s = a = 0 only the objective of the last layer remains.
+    layer_weight: s, weight of the layer n, which is drawn from 1 to N - 1.
     align_weight: a.
-    ids: [b] whole numbers, handed to the objective, for which rows of equal id are not negatives of each other; None where it takes none.
+    ids: [b] integers, passed to the objective: rows of equal id are not negatives of each other; None if it takes no ids.
 
   Returns:
     A scalar.
 
   Raises:
-    ValueError: there is one block.
+    ValueError: if there is only one block.
 
   Reference: Li, Li, Li, Xie, Li, ICML 2024, arXiv:2402.14776, section 3.
   """
@@ -77,17 +77,17 @@ def missing_mmd(
   classes: int,
   diagonal: bool = True,
 ) -> Float[Array, '']:
-  """How far representations depend on a nuisance that is partly missing, given the label: `conditional_mmd` of weighted samples.
+  """Dependence of representations on a partly missing nuisance, given the label: `conditional_mmd` of weighted samples.
 
   Args:
     q: [b d] representations.
     y: [b] labels.
-    nuisance: [b] in {0, 1}; what it holds where it is missing does not matter.
+    nuisance: [b] in {0, 1}; values where it is missing are ignored.
     seen: [b] whether it is observed.
     propensity: [b] P(seen | the rest).
     imputation: [b] P(nuisance = 1 | the rest).
     estimator: (those of the four columns that are given, in this order) -> weights of the two samples, [b] each.
-    classes: how many labels there are.
+    classes: number of labels.
     diagonal: as in `mmd`.
 
   Returns:

@@ -1,13 +1,12 @@
-"""Objectives that tell an example's own pair from all the others.
+"""Contrastive objectives: the positive of an example against negatives.
 
-Embeddings are scaled to unit length inside, except where said, and everything is computed in float32. `ids` says which
-rows are the same thing: rows of equal id are never each other's negatives. Without it every row is its own. An anchor
-that is left without negatives has a finite loss and gradient. None of these stops a gradient unless it says so: keys
-from a target encoder come without one.
+Embeddings are normalised to unit length, except where noted, and everything is computed in float32. Rows of equal `ids` are never negatives
+of each other; without `ids` all rows are distinct. An anchor without negatives has a finite loss and gradient. Gradients are only stopped
+where noted: keys from a target encoder come without one.
 
-All pairs of a batch make a table of its size squared. With `chunk` it is made a chunk of rows at a time, and again in
-the backward pass, so that memory grows with the batch; on several devices it goes round their ring besides. The numbers
-are the same (`jssl.ops.pairwise`).
+The similarities of all pairs form a table that is quadratic in the batch size. With `chunk` it is computed in chunks of rows, and
+recomputed in the backward pass, so that memory is linear in the batch size; on several devices chunks are also passed around a ring.
+Results are the same (`jssl.ops.pairwise`).
 """
 
 import math
@@ -35,8 +34,8 @@ def nt_xent(
     q: [b d] anchors.
     k: [b d] their positives; with the other anchors also the negatives.
     temperature: tau, 0.1 to 0.5 in the paper.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
-    chunk: rows of the table held at a time; None holds all of it.
+    ids: [b] integers; rows of equal id are not negatives of each other.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b] nats.
@@ -59,7 +58,7 @@ def info_nce(
   ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
 ) -> Float[Array, ' b']:
-  """Cross entropy of finding k_i among all keys of the batch, one way.
+  """InfoNCE: cross entropy of identifying k_i among all keys of the batch, in one direction.
 
   l_i = -log [ exp(q_i.k_i/tau) / (sum_j exp(q_i.k_j/tau) + sum_m exp(q_i.n_m/tau)) ]
 
@@ -68,10 +67,10 @@ def info_nce(
   Args:
     q: [b d] queries.
     k: [b d] keys; k_i is the positive of q_i.
-    negatives: [b c d], further keys: hard negatives of each query, which are negatives of all. None for the keys alone.
+    negatives: [b c d] hard negatives of each query, used as negatives of all queries; None for none.
     temperature: tau; a traced scalar where it is learned.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
-    chunk: rows of the table held at a time; None holds all of it.
+    ids: [b] integers; rows of equal id are not negatives of each other.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b] nats.
@@ -100,7 +99,7 @@ def filtered_info_nce(
   temperature: float = 0.02,
   margin: float = 0.0,
 ) -> Float[Array, ' b']:
-  """`info_nce` without the keys that a surrogate g holds for as good as the right one.
+  """`info_nce` without the keys that a surrogate g rates at least as similar as the positive.
 
   l_i = -log [ exp(q_i.k_i/tau) / sum_{j in N(i)} exp(q_i.k_j/tau) ],   N(i) = {i} and {j: g(q_i).g(k_j) < g(q_i).g(k_i) + eps}
 
@@ -129,14 +128,14 @@ def _table(q: Array, k: Array) -> Array:
 
 
 def in_batch_softmax(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, ids: Int[Array, ' b'] | None = None) -> Float[Array, ' b']:
-  """Cross entropy of finding k_i among all of the batch by inner products as they are, without lengths or temperature.
+  """Cross entropy of identifying k_i in the batch by inner products, without normalisation or temperature.
 
   l_i = -log [ exp(q_i.k_i) / sum_j exp(q_i.k_j) ]
 
   Args:
     q: [b d] inputs.
     k: [b d] responses; k_i belongs to q_i.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    ids: [b] integers; rows of equal id are not negatives of each other.
 
   Returns:
     [b] nats.
@@ -160,7 +159,7 @@ def info_nce_queue(
   negative_ids: Int[Array, ' m'] | None = None,
   chunk: int | None = None,
 ) -> Float[Array, ' b']:
-  """Cross entropy of telling k_i from a queue of earlier keys.
+  """Cross entropy of identifying k_i against a queue of earlier keys.
 
   l_i = -log [ exp(q_i.k_i/tau) / (exp(q_i.k_i/tau) + sum_m exp(q_i.n_m/tau)) ]
 
@@ -169,9 +168,9 @@ def info_nce_queue(
     k: [b d] keys; k_i is the positive of q_i.
     negatives: [m d] the queue.
     temperature: tau.
-    ids: [b] whole numbers, given together with `negative_ids`.
-    negative_ids: [m] whole numbers; entries with the anchor's id are left out.
-    chunk: rows of the table held at a time; None holds all of it.
+    ids: [b] integers, given together with `negative_ids`.
+    negative_ids: [m] integers; entries with the id of the anchor are left out.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b] nats.
@@ -195,19 +194,19 @@ def info_nce_queue(
 def sup_con(
   q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Int[Array, ' b'], temperature: float = 0.1, chunk: int | None = None
 ) -> Float[Array, ' b']:
-  """Supervised contrast, for the anchors q: the mean log-likelihood of all rows of the anchor's class.
+  """Supervised contrastive loss, for the anchors q: the mean log-likelihood of all rows of the anchor's class.
 
   l_i = -1/|P(i)| sum_{p in P(i)} log [ exp(q_i.z_p/tau) / sum_{a in A(i)} exp(q_i.z_a/tau) ]
 
-  A(i) is every row of q and k but q_i itself, and P(i) those of A(i) with label i; k_i is always among them. The
+  A(i) are all rows of q and k except q_i, and P(i) those of A(i) with the label of i; k_i is always among them. The
   paper's loss over all 2b anchors is the mean of sup_con(q, k) and sup_con(k, q).
 
   Args:
     q: [b d] anchors.
     k: [b d] the other view.
-    labels: [b] whole numbers.
+    labels: [b] integers.
     temperature: tau.
-    chunk: rows of the table held at a time; None holds all of it.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b] nats.
@@ -231,17 +230,17 @@ def nnclr(
   ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
 ) -> Float[Array, ' b']:
-  """Contrast with the nearest neighbour of the key in a support set as the anchor.
+  """InfoNCE with the nearest neighbour of the key in a support set as the anchor.
 
   l_i = -log [ exp(NN(k_i).q_i/tau) / sum_j exp(NN(k_i).q_j/tau) ],   NN(z) = argmax_{s in support} z.s
 
   Args:
     q: [b d] predictions of one view; the gradient flows through all of them.
-    k: [b d] embeddings of the other view; used for the search alone.
+    k: [b d] embeddings of the other view; only used for the search.
     support: [m d] earlier embeddings.
     temperature: tau.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
-    chunk: rows of the table held at a time; None holds all of it.
+    ids: [b] integers; rows of equal id are not negatives of each other.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b] nats.
@@ -274,8 +273,8 @@ def dcl(
     k: [b d] their positives.
     temperature: tau.
     sigma: width of the negative von Mises-Fisher weights (DCLW, 0.5 in the paper); None for plain DCL.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
-    chunk: rows of the table held at a time; None holds all of it.
+    ids: [b] integers; rows of equal id are not negatives of each other.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b] nats; the second summand is left out where there are no negatives.
@@ -312,8 +311,8 @@ def debiased(
     k: [b d] their positives.
     temperature: t.
     tau_plus: the probability that another example is of the anchor's class; 0 gives NT-Xent.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
-    chunk: rows of the table held at a time; None holds all of it.
+    ids: [b] integers; rows of equal id are not negatives of each other.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b] nats.
@@ -338,17 +337,17 @@ def siglip(
   ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
 ) -> Float[Array, ' b']:
-  """Pairwise sigmoid loss: every pair of the batch is its own question, match or not.
+  """Pairwise sigmoid loss: binary classification of every pair of the batch as match or not.
 
   l_i = -sum_j log sigmoid( z_ij (exp(t') q_i.k_j + b) ),   z_ij = 1 for i = j and -1 otherwise
 
   Args:
     q: [b d] embeddings of one side.
     k: [b d] embeddings of the other side; k_i matches q_i.
-    t_prime: the logarithm of the inverse temperature; learned, a traced scalar then.
-    bias: b, learned likewise; starts low since nearly all pairs are no match.
-    ids: [b] whole numbers; other pairs of equal id are left out.
-    chunk: rows of the table held at a time; None holds all of it.
+    t_prime: the logarithm of the inverse temperature; a traced scalar where it is learned.
+    bias: b, learned likewise; starts low since nearly all pairs do not match.
+    ids: [b] integers; other pairs of equal id are left out.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b] nats.
@@ -367,19 +366,18 @@ def siglip(
 def spectral_contrastive(
   q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, mu: float | None = None, ids: Int[Array, ' b'] | None = None, chunk: int | None = None
 ) -> Float[Array, ' b']:
-  """Spectral contrast: a low-rank factorisation of the graph of augmentations, without temperature.
+  """Spectral contrastive loss: a low-rank factorisation of the graph of augmentations, without temperature.
 
   l_i = -2 q_i.k_i + mean_{j != i} (q_i.k_j)^2
 
-  The embeddings are not scaled to unit length. With `mu`, those longer than sqrt(mu) are cut to that length and l is
-  divided by mu.
+  The embeddings are not normalised. With `mu`, those longer than sqrt(mu) are scaled to that length and l is divided by mu.
 
   Args:
     q: [b d] embeddings of one view.
     k: [b d] embeddings of the other view.
-    mu: the square of the largest length; None for no bound.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
-    chunk: rows of the table held at a time; None holds all of it.
+    mu: the square of the maximum length; None for no bound.
+    ids: [b] integers; rows of equal id are not negatives of each other.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b].
@@ -402,13 +400,13 @@ def log_sum_exp_of(
   temperature: float,
   chunk: int | None,
 ) -> Float[Array, ' b']:
-  """log sum_{m: candidate_ids_m != ids_i} exp(cos(q_i, candidates_m) / temperature), [b]; EMPTY where no m is left."""
+  """log sum_{m: candidate_ids_m != ids_i} exp(cos(q_i, candidates_m) / temperature), [b]; EMPTY where there is no such m."""
   anchors = Rows(q, ids, _inverse_length(q) / temperature)
   return over_candidates(LOG_SUM_EXP, anchors, Rows(candidates, candidate_ids, _inverse_length(candidates)), chunk=chunk)
 
 
 def _log_sum_exp_others(q: Array, k: Array, ids: Array, temperature: float, chunk: int | None) -> Array:
-  """`_log_sum_exp` over the rows of q and k that belong to other examples, [b]."""
+  """`log_sum_exp_of` over the rows of q and k of other examples, [b]."""
   u, v = _inverse_length(q), _inverse_length(k)
   return over_candidates(LOG_SUM_EXP, Rows(q, ids, u / temperature), Rows(None, ids, u), Rows(k, ids, v), chunk=chunk)
 
@@ -418,7 +416,7 @@ def own_pairs(ids: Int[Array, ' b'] | None, x: Float[Array, 'b d']) -> Int[Array
 
 
 def as_float32(*arrays: Shaped[Array, '...']) -> tuple[Float[Array, '...'], ...]:
-  """In float32, once and for all uses: gradients then add up in float32 too."""
+  """Casts arrays to float32 once, so that gradients are summed in float32 too."""
   return tuple(x.astype(jnp.float32) for x in arrays)
 
 
@@ -431,12 +429,12 @@ def _cosine(q: Array, k: Array) -> Array:
 
 
 def _inverse_length(x: Array, eps: float = 1e-12) -> Array:
-  """What `l2_normalize` multiplies the rows of x by, [b]."""
+  """The factors by which `l2_normalize` scales the rows of x, [b]."""
   return jax.lax.rsqrt(jnp.sum(x * x, -1) + eps)
 
 
 def _cut(x: Array, mu: float | None) -> Array:
-  """What cuts the rows of x to length sqrt(mu) where they are longer when multiplied with it, [b]."""
+  """The factors that scale longer rows of x to length sqrt(mu), and 1 for the others, [b]."""
   if mu is None:
     return jnp.ones(len(x))
   square = jnp.sum(x * x, -1)

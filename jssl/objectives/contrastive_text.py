@@ -19,18 +19,18 @@ def simcse(
   alpha: float = 0.0,
   ids: Int[Array, ' b'] | None = None,
 ) -> Float[Array, ' b']:
-  """In-batch contrast of sentences, each with a hard negative of its own where there is one.
+  """In-batch contrastive loss of sentences, each with an optional hard negative.
 
   l_i = -log [ e^{q_i.k_i/tau} / sum_j ( e^{q_i.k_j/tau} + e^{q_i.n_j/tau + alpha [i = j]} ) ]
 
   Args:
     q: [b d] sentences.
-    k: [b d] the same with other dropout, or what they entail.
-    negatives: [b d] n, what contradicts them; None for none.
+    k: [b d] the same sentences with other dropout, or sentences that they entail.
+    negatives: [b d] n, sentences that contradict them; None for none.
     valid: [b] bool, False where there is no hard negative; None where all have one.
     temperature: tau.
     alpha: the logarithm of the weight of a sentence's own hard negative.
-    ids: [b] whole numbers; keys and hard negatives of another row of equal id are left out.
+    ids: [b] integers; keys and hard negatives of another row of equal id are left out.
 
   Returns:
     [b] nats.
@@ -53,17 +53,17 @@ def simcse(
 def bidirectional_margin(
   q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Int[Array, ' b'], alpha: float = 0.2, beta: float = 0.5
 ) -> Float[Array, ' b']:
-  """Holds what is alike, and no positive, between two margins below the positive.
+  """Keeps the similarity of false negatives between two margins below that of the positive.
 
   l_i = 1/b sum_{j in F(i)} relu(D_ij + alpha) + relu(-D_ij - beta),   D_ij = cos(q_i, k_j) - cos(q_i, k_i)
 
-  F(i) are the others of the batch with label i, of in-batch contrast the false negatives. The loss is 0 where all of them have
+  F(i) are the other examples of the batch with the label of i, the false negatives of in-batch contrast. The loss is 0 where all have
   -beta <= D_ij <= -alpha.
 
   Args:
     q: [b d] anchors.
     k: [b d] the other view.
-    labels: [b] whole numbers, of clusters; a negative one has no false negatives.
+    labels: [b] integers, the clusters; an example with a negative label has no false negatives.
     alpha: the smaller margin.
     beta: the larger margin.
 

@@ -1,7 +1,7 @@
-"""Objectives of representations for control: predicting what an action leads to, and the value of taking it.
+"""Objectives of representations for control: predicting the outcomes of actions, and their values.
 
 Sequences are [b t ...]; masks [b t] are true for steps that count. As in `prediction`, with a mask l_i is example i's
-share of the mean over all steps that count in the global batch, except where a sum over steps is said.
+share of the mean over all steps that count in the global batch, except where noted as a sum over steps.
 """
 
 import jax
@@ -18,7 +18,7 @@ from jssl.types import Array
 def taco(
   prediction: Float[Array, 'b d'], target: Float[Array, 'b e'], weight: Float[Array, 'd e'], *, mask: Bool[Array, ' b'] | None = None
 ) -> Float[Array, ' b']:
-  """Bilinear contrast of what a state and a sequence of actions lead to with the state reached.
+  """Bilinear contrast of a state and the actions that follow with the state that they lead to.
 
   l_i = -log softmax_j( g_i^T W h_j )_i
 
@@ -26,13 +26,13 @@ def taco(
     prediction: [b d] g, projected from the state and the actions that follow.
     target: [b e] h, projections of the state after those actions. With another view of the same state this is CURL.
     weight: [d e] W, learned.
-    mask: [b] true for examples that count, which all are candidates all the same; None for all.
+    mask: [b] true for examples that count; the others are still candidates. None for all.
 
   Returns:
     [b] nats.
 
   Reference: Zheng et al. 2023, arXiv:2306.13229, section 3. Stop-gradient on the target, as in the official code.
-  Nothing is scaled to unit length.
+  Vectors are not normalised.
   """
   target = jax.lax.stop_gradient(target.astype(jnp.float32))
   mapped = jnp.matmul(prediction.astype(jnp.float32), weight.astype(jnp.float32), precision='highest')
@@ -68,7 +68,7 @@ def allo(
   duals: Float[Array, 'd d'],
   barrier: float | Float[Array, ''] = 2.0,
 ) -> Float[Array, '']:
-  """Augmented Lagrangian whose saddle point are the smoothest functions on the states, in order: the Laplacian's.
+  """Augmented Lagrangian whose saddle point is the eigenfunctions of the Laplacian on the states, the smoothest first.
 
   l = 1/2 sum_k mean (u_k(s) - u_k(s'))^2 + sum_{k <= j} ( beta_jk (e1 + e2)_jk/2 + barrier (e1)_jk (e2)_jk )
   e_jk = mean u_j sg(u_k) - [j = k],   sg = stop-gradient
@@ -76,13 +76,13 @@ def allo(
   Args:
     start: [b d] u(s), d functions of states.
     end: [b d] u(s') of states a few steps later.
-    first: [n d] u of n independent states, for e1; every second one of `start` unless given.
-    second: [n d] u of n others, for e2, the other ones of `start` unless given: the product of two independent estimates is unbiased.
+    first: [n d] u of n independent states, for e1; every second row of `start` by default.
+    second: [n d] u of n others, for e2; the other rows of `start` by default: the product of two independent estimates is unbiased.
     duals: [d d] beta, lower triangular, raised by `allo_errors` times a rate after each step; zeros at the start.
     barrier: the weight of the squared errors, raised over time; 2 at the start in the official code.
 
   Returns:
-    A scalar. Eigenvalues of the Laplacian are -beta_kk/2 in the end.
+    A scalar. At convergence the eigenvalues of the Laplacian are -beta_kk/2.
 
   Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, section 3. Stop-gradient on beta, on the barrier and
   on u_k as above, which breaks the symmetry. The official code leaves out the factor 1/2 of the first summand.
@@ -103,7 +103,7 @@ def graph_drawing(
   penalty: float = 5.0,
   equal: bool = False,
 ) -> Float[Array, '']:
-  """Smooth functions on the states, kept orthonormal by a penalty of fixed weight: what `allo` is compared with.
+  """Smooth functions on the states, kept orthonormal by a penalty of fixed weight: the baseline of `allo`.
 
   l = sum_k c_k mean (u_k(s) - u_k(s'))^2 + penalty sum_{j, k} (e1)_jk (e2)_jk
   e_jk = mean u_j u_k - [j = k],   c_k = d + 1 - k, or 1 where `equal`
@@ -111,10 +111,10 @@ def graph_drawing(
   Args:
     start: [b d] u(s), d functions of states.
     end: [b d] u(s') of states a few steps later.
-    first: [n d] u of n independent states, for e1; every second one of `start` unless given.
-    second: [n d] u of n others, for e2, the other ones of `start` unless given.
+    first: [n d] u of n independent states, for e1; every second row of `start` by default.
+    second: [n d] u of n others, for e2; the other rows of `start` by default.
     penalty: the weight.
-    equal: the same coefficient for all, so that the functions span the eigenvectors, turned by any rotation.
+    equal: use the same coefficient for all, which determines the eigenvectors up to a rotation.
 
   Returns:
     A scalar.
@@ -132,7 +132,7 @@ def graph_drawing(
 
 
 def allo_errors(first: Float[Array, 'n d'], second: Float[Array, 'n d']) -> tuple[Float[Array, 'd d'], Float[Array, '']]:
-  """What the duals [d d] and the barrier of `allo` rise by, times a rate each: errors, and their positive products."""
+  """The updates of the duals [d d] and of the barrier of `allo`, before scaling by a rate: errors, and their positive products."""
   e1, e2 = jax.lax.stop_gradient((_errors(first), _errors(second)))
   return (e1 + e2) / 2, jnp.mean(jax.nn.relu(e1 * e2))
 
@@ -160,7 +160,7 @@ def spr(prediction: Float[Array, 'b t d'], target: Float[Array, 'b t d'], *, mas
 def self_predictive(
   prediction: Float[Array, 'b *t d'], target: Float[Array, 'b *t d'], *, mask: Bool[Array, 'b t'] | None = None
 ) -> Float[Array, ' b']:
-  """Squared distance of the predicted next latent state to the next one.
+  """Squared distance between the predicted and the actual next latent state.
 
   l = sum_d (prediction - target)^2
 
@@ -186,8 +186,8 @@ def musik(logits: Float[Array, 'b a s'], *, actions: Int[Array, ' b'], policies:
 
   Args:
     logits: [b a s] over pairs of an action and a policy, from the first observation and the last one's code.
-    actions: [b] whole numbers, the actions taken first, drawn uniformly.
-    policies: [b] whole numbers, the policies followed then, drawn uniformly. With s = 1 this is inverse dynamics.
+    actions: [b] integers, the actions taken first, drawn uniformly.
+    policies: [b] integers, the policies followed afterwards, drawn uniformly. With s = 1 this is inverse dynamics.
 
   Returns:
     [b] nats.
@@ -217,7 +217,7 @@ def act_jepa(
     action_targets: [b t a] those of the demonstration.
     states: [b t d] predicted latent states.
     state_targets: [b t d] the target encoder's.
-    state_weight: of the second summand.
+    state_weight: weight of the second summand.
     mask: [b t] false beyond the end of a demonstration; None for all.
 
   Returns:
@@ -234,7 +234,7 @@ def act_jepa(
 def dynamo(
   prediction: Float[Array, 'b t d'], target: Float[Array, 'b t d'], states: Float[Array, '*s d'], *, covariance_weight: float = 0.04
 ) -> Float[Array, ' b']:
-  """Latent dynamics: predicted next states against those reached, features kept from repeating each other.
+  """Latent dynamics: cosine distance of predicted and reached next states, with a penalty on redundant features.
 
   l_i = mean_t (1 - cos(prediction_it, target_it)) + w mean_{j != k} Cov(states)_jk^2
 
@@ -245,7 +245,7 @@ def dynamo(
     covariance_weight: w.
 
   Returns:
-    [b]; the second summand is the same for all.
+    [b]; the second summand is the same for all examples.
 
   Reference: Cui, Pan, Iyer, Haldar, Pinto 2024, arXiv:2409.12192, section 3, w = 0.04 in the official code.
   Stop-gradient on the target, not on the states.
@@ -265,19 +265,19 @@ def double_dqn(
   discounts: Float[Array, ' b'],
   delta: float = 1.0,
 ) -> Float[Array, ' b']:
-  """Temporal difference of Q-learning, the next action chosen by one network and valued by the other.
+  """Temporal-difference loss of double Q-learning: one network chooses the next action, the other evaluates it.
 
   l_i = huber( r_i + g_i Q'(s'_i, argmax_a Q(s'_i, a)) - Q(s_i, a_i) )
   huber(x) = x^2/2 for |x| <= delta, delta (|x| - delta/2) beyond
 
   Args:
     q_values: [b a] Q of the states.
-    next_online: [b a] Q of the next states. `next_target` again for plain Q-learning.
+    next_online: [b a] Q of the next states; pass `next_target` for plain Q-learning.
     next_target: [b a] Q' of the next states by the target network.
-    actions: [b] whole numbers, actions taken.
+    actions: [b] integers, actions taken.
     rewards: [b] r, of n steps summed with their discounts.
     discounts: [b] g, gamma^n, and 0 where the episode ended.
-    delta: where the square ends.
+    delta: threshold between the quadratic and the linear part.
 
   Returns:
     [b].

@@ -1,4 +1,4 @@
-"""Objectives of representations learnt by denoising; the noise and its schedules are in `parts.noise`."""
+"""Objectives of representations learnt by denoising; noise and its schedules are in `jssl.ops.noise` and `jssl.noise`."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jssl.types import Array
 
 
 def denoising_mse(prediction: Float[Array, ' b *n'], noise: Float[Array, ' b *n']) -> Float[Array, ' b']:
-  """Squared error of the noise predicted from a noised example, and in SODA from another view's code.
+  """Squared error of the noise predicted from a noised example and, in SODA, from the code of another view.
 
   l_i = mean (prediction_i - noise_i)^2
 
@@ -29,14 +29,14 @@ def denoising_mse(prediction: Float[Array, ' b *n'], noise: Float[Array, ' b *n'
 
 
 def gaussian_kl(mean: Float[Array, 'b d'], log_variance: Float[Array, 'b d'], *, summed: bool = False) -> Float[Array, ' b']:
-  """Divergence of a diagonal Gaussian from the standard one.
+  """KL divergence of a diagonal Gaussian from the standard Gaussian.
 
   l_i = 1/2 sum_d ( exp(v_id) + mean_id^2 - 1 - v_id )
 
   Args:
     mean: [b d].
     log_variance: [b d] v.
-    summed: times b, so that the loss is the sum over the batch.
+    summed: multiply by b, so that the loss is the sum over the batch.
 
   Returns:
     [b] nats.
@@ -60,11 +60,11 @@ def mmd(z: Float[Array, 'b d'], prior: Float[Array, 'm d']) -> Float[Array, '']:
     prior: [m d] samples of the prior.
 
   Returns:
-    A scalar: the first and the last mean are of pairs.
+    A scalar: the means are over pairs.
 
   Reference: Wang, Schiff, Gokaslan, Pan, Wang, De Sa, Kuleshov 2023, arXiv:2306.08757, section 3 (InfoDiffusion, weight
-  0.1 in the official code, whose kernel this is: the mean square over d, divided by d). Pairs of a row with itself
-  count. No gradient to the prior.
+  0.1 in the official code, whose kernel this is: the mean square over d, divided by d). Pairs of a row with itself are included. No
+  gradient to the prior.
   """
   both = jnp.concatenate([z.astype(jnp.float32), jax.lax.stop_gradient(prior.astype(jnp.float32))])
   of_prior = (jnp.arange(len(both)) >= len(z)).astype(jnp.float32)
@@ -90,9 +90,9 @@ def umd(
   autoencoder, with noised ones alone masked diffusion.
 
   Args:
-    prediction: [b n 2p] what the network makes of each example: x^, then noise^, which is not read of clean ones.
+    prediction: [b n 2p] outputs of the network: x^, then noise^, which is ignored for clean examples.
     x: [b n p] the patches without noise.
-    noise: [b n p] the noise added; not read of clean examples.
+    noise: [b n p] the noise added; ignored for clean examples.
     mask: [b n] true for hidden patches.
     clean: [b] true for examples without noise.
 

@@ -22,33 +22,32 @@ def mmd(
   mean of k under w1 w1' - 2 mean of k under w1 w0' + mean of k under w0 w0'
   k(r, r') = mean over s of exp(-|r - r'|^2 / (2 s^2 m)),   m = `distance`, or the mean squared distance in the batch, held constant
 
-  With w1 = 1[z = 1] and w0 = 1[z = 0] this is the plain MMD between the two values of a nuisance z. Estimated
-  indicators (`doubly_robust` and the others below) make it one that does without some of the z.
+  With w1 = 1[z = 1] and w0 = 1[z = 0] this is the plain MMD between the two values of a nuisance z. With estimated indicators
+  (`doubly_robust` and the others below) some z may be missing.
 
   Args:
     q: [b d] representations.
-    one: [b] w1, weights of the first sample; may be fractions, and negative here and there.
+    one: [b] w1, weights of the first sample; may be fractional or negative.
     zero: [b] w0, weights of the second.
     scales: s, bandwidths in units of the root of m.
     distance: m; None for the mean squared distance in the batch.
-    diagonal: True for the V-statistic. False leaves out i = j, which makes the estimate unbiased, at times negative,
-      and rids it of the squares of large weights.
+    diagonal: True for the V-statistic. False leaves out i = j, which makes the estimate unbiased, possibly negative, and removes the
+      squares of large weights.
 
   Returns:
-    A scalar, float32; 0 where the weights of a sample sum to nothing.
+    A scalar, float32; 0 where the weights of a sample sum to 0.
 
   Raises:
-    ValueError: no scales.
+    ValueError: if there are no scales.
 
   Reference: Gretton, Borgwardt, Rasch, Schölkopf, Smola 2012, JMLR 13, Lemma 6 and Eq. 5, weighted; Goldstein,
-    Jacobsen, Chau, Saporta, Puli, Ranganath, Miller 2021, arXiv:2112.00881, for the use of it. The mixture of
-    bandwidths is a choice.
+    Jacobsen, Chau, Saporta, Puli, Ranganath, Miller 2021, arXiv:2112.00881, for its use here. The mixture of bandwidths is our choice.
   """
   if not scales:
     raise ValueError(f'mmd(scales={scales}): give at least one bandwidth, in units of the mean distance')
   q = q.astype(jnp.float32)
   one, zero = one.astype(jnp.float32), zero.astype(jnp.float32)
-  centred = q - jnp.mean(q, 0)  # distances by way of products lose least about the mean
+  centred = q - jnp.mean(q, 0)  # distances computed from products are most accurate for centred data
   size = jnp.sum(centred**2, 1)
   product = jnp.matmul(centred, centred.T, precision='highest')
   square = jnp.maximum(size[:, None] + size[None] - 2 * product, 0.0) * (1 - jnp.eye(len(q)))
@@ -83,7 +82,7 @@ def conditional_mmd(
     one: [b] weights of the first sample.
     zero: [b] weights of the second.
     y: [b] int, labels.
-    classes: how many there are.
+    classes: number of classes.
     scales: as in `mmd`.
     diagonal: as in `mmd`.
 
@@ -91,7 +90,7 @@ def conditional_mmd(
     A scalar, float32.
 
   Reference: Goldstein et al. 2021, arXiv:2112.00881; Veitch, D'Amour, Yadlowsky, Eisenstein 2021, arXiv:2106.00545,
-    section 3, for why given the label.
+    section 3, for the conditioning on the label.
   """
   within = one_hot(y, classes).T  # [classes b]
   each = jax.vmap(lambda w: mmd(q, one * w, zero * w, scales=scales, diagonal=diagonal))
@@ -99,10 +98,10 @@ def conditional_mmd(
 
 
 def observed_only(z: Num[Array, ' b'], seen: Num[Array, ' b'] | Bool[Array, ' b']) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
-  """Weights (w1, w0) that leave out where z is missing: w1 = seen 1[z = 1]. Biased where missing depends on anything.
+  """Weights (w1, w0) that leave out examples without z: w1 = seen 1[z = 1]. Biased unless z is missing completely at random.
 
   Args:
-    z: [b] in {0, 1}; what it holds where it is missing does not matter.
+    z: [b] in {0, 1}; values where it is missing are ignored.
     seen: [b] Delta, whether z is observed.
 
   Returns:
@@ -115,7 +114,7 @@ def observed_only(z: Num[Array, ' b'], seen: Num[Array, ' b'] | Bool[Array, ' b'
 def inverse_propensity(
   z: Num[Array, ' b'], seen: Num[Array, ' b'] | Bool[Array, ' b'], e: Float[Array, ' b']
 ) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
-  """Weights (w1, w0) in which who is seen also stands for who is not: w1 = seen / e 1[z = 1].
+  """Inverse propensity weights (w1, w0): w1 = seen / e 1[z = 1].
 
   Args:
     z: [b] in {0, 1}.
@@ -130,7 +129,7 @@ def inverse_propensity(
 
 
 def imputed(m: Float[Array, ' b']) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
-  """Weights (w1, w0) = (m, 1 - m): the nuisance as regressed on the rest.
+  """Weights (w1, w0) = (m, 1 - m): the nuisance predicted from the other variables.
 
   Args:
     m: [b] P(z = 1 | the rest).
@@ -145,12 +144,12 @@ def imputed(m: Float[Array, ' b']) -> tuple[Float[Array, ' b'], Float[Array, ' b
 def doubly_robust(
   z: Num[Array, ' b'], seen: Num[Array, ' b'] | Bool[Array, ' b'], e: Float[Array, ' b'], m: Float[Array, ' b']
 ) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
-  """Weights (w1, w0) that are right on average if e or m is.
+  """Weights (w1, w0) that are unbiased if e or m is correct.
 
   w1 = m + seen / e (1[z = 1] - m),   w0 = 1 - w1
 
   Args:
-    z: [b] in {0, 1}; what it holds where it is missing does not matter.
+    z: [b] in {0, 1}; values where it is missing are ignored.
     seen: [b] Delta, whether z is observed.
     e: [b] P(seen | the rest), above 0.
     m: [b] P(z = 1 | the rest).

@@ -1,4 +1,4 @@
-"""Objectives that hand what a teacher knows to a student. The teacher is a constant: its gradient is stopped."""
+"""Distillation objectives: a student is trained to match a teacher, whose gradient is stopped."""
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,14 @@ from jssl.types import Array
 
 
 def kl_logits(student: Float[Array, 'b *n k'], teacher: Float[Array, 'b *n k'], *, temperature: float = 1.0) -> Float[Array, ' b']:
-  """Divergence of the student's softened distribution from the teacher's.
+  """KL divergence of the student's softened distribution from the teacher's.
 
   l_i = T^2 KL( softmax(teacher_i/T) || softmax(student_i/T) )
 
   Over the classes of an example this is Hinton's distillation, over the passages of a query relevance distillation.
 
   Args:
-    student: [b ... k] logits or scores of k candidates; over further axes the mean is taken.
+    student: [b ... k] logits or scores of k candidates; the loss is the mean over other axes.
     teacher: the same shape.
     temperature: T; the factor T^2 keeps the size of the gradient.
 
@@ -37,20 +37,20 @@ def kl_logits(student: Float[Array, 'b *n k'], teacher: Float[Array, 'b *n k'], 
 def ranking_distillation(
   query: Float[Array, 'b d'], candidates: Float[Array, 'b m d'], scores: Float[Array, 'b m'], *, temperature: float = 0.02
 ) -> Float[Array, ' b']:
-  """Divergence of a bi-encoder's ranking of the candidates of a query from that of a cross-encoder.
+  """KL divergence of a bi-encoder's ranking of the candidates of a query from that of a cross-encoder.
 
   l_i = KL( softmax_j(scores_ij) || softmax_j(cos(query_i, candidate_ij) / tau) )
 
   Args:
     query: [b d].
-    candidates: [b m d] of each query: the right one and hard negatives.
-    scores: [b m] the teacher's, as they are.
+    candidates: [b m d] of each query: the positive and hard negatives.
+    scores: [b m] the teacher's, not scaled.
     temperature: tau of the student.
 
   Returns:
     [b] nats.
 
-  Reference: Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2, with tau = 0.02 by the official code and in sum with 0.2
+  Reference: Wang et al. (SimLM) 2022, arXiv:2207.02578, section 3.2, with tau = 0.02 in the official code and added to 0.2 times
   `info_nce`. Stop-gradient on the teacher.
   """
   cosine = jnp.einsum('bd,bmd->bm', l2_normalize(query), l2_normalize(candidates), precision='highest')
@@ -64,11 +64,11 @@ def token_alignment(
   student_mask: Bool[Array, 'b n'] | None = None,
   teacher_mask: Bool[Array, 'b m'] | None = None,
 ) -> Float[Array, ' b']:
-  """Squared distance of the student's tokens to the teacher's, matched one to one and greedily by cosine.
+  """Squared distance of the student's tokens to the teacher's, matched one to one, greedily by cosine.
 
   l_i = mean_nd ( student_in - teacher_i,m(n) )^2, over the tokens n that are matched
 
-  m: of all pairs of tokens not yet matched the one with the largest cosine is matched next, until one side has none left.
+  m: the pair with the largest cosine among the unmatched tokens is matched next, until one side has none left.
 
   Args:
     student: [b n d] token vectors, of a translation for example.
@@ -81,10 +81,10 @@ def token_alignment(
     [b].
 
   Raises:
-    ValueError: a mask that is not of the shape of its tokens.
+    ValueError: if a mask does not have the shape of its tokens.
 
   Reference: Li et al. 2022, arXiv:2112.08185, section 3, the alignment of tokens. Stop-gradient on the teacher and on
-  the matching. Tokens that are the same text for both need no matching: `latent_l2`.
+  the matching. Where both have the same tokens, no matching is needed: use `latent_l2`.
   """
   student, teacher = student.astype(jnp.float32), jax.lax.stop_gradient(teacher.astype(jnp.float32))
   order = match_tokens(student, teacher, student_mask=student_mask, teacher_mask=teacher_mask)
@@ -100,7 +100,7 @@ def match_tokens(
   student_mask: Bool[Array, 'b n'] | None = None,
   teacher_mask: Bool[Array, 'b m'] | None = None,
 ) -> Int[Array, 'b n']:
-  """For every token of the student the teacher's token it is matched with by `token_alignment`, [b n]; -1 for none."""
+  """The index of the teacher's token that `token_alignment` matches with each token of the student, [b n]; -1 for none."""
   student, teacher = jax.lax.stop_gradient((l2_normalize(student), l2_normalize(teacher)))
   (b, n, _), m = student.shape, teacher.shape[1]
   masks = []
@@ -113,7 +113,7 @@ def match_tokens(
     def step(_, carry):
       cosine, order = carry
       i, j = jnp.divmod(jnp.argmax(cosine), m)
-      found = jnp.where(cosine[i, j] == -jnp.inf, order[i], j)  # nothing is left: keep what there is
+      found = jnp.where(cosine[i, j] == -jnp.inf, order[i], j)  # nothing left to match: keep the result
       return cosine.at[i].set(-jnp.inf).at[:, j].set(-jnp.inf), order.at[i].set(found)
 
     return jax.lax.fori_loop(0, min(n, m), step, (cosine, jnp.full(n, -1, jnp.int32)))[1]
@@ -169,14 +169,14 @@ def wcord_local(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, epsilon: floa
   Args:
     q: [b d] the student's features.
     k: [b d] the teacher's.
-    epsilon: the entropy of the plan.
-    iterations: of Sinkhorn's scaling.
+    epsilon: entropy regularisation of the plan.
+    iterations: number of Sinkhorn iterations.
 
   Returns:
     [b], from 0 to 2.
 
   Reference: Chen, Wang, Gan, Liu, Henao, Carin 2021, arXiv:2012.08674, section 3.2, the local part. Stop-gradient on k
-  and on the plan, whose own gradient vanishes at the optimum but for the entropy.
+  and on the plan, whose own gradient vanishes at the optimum except for the entropy.
   """
   q, k = l2_normalize(q), jax.lax.stop_gradient(l2_normalize(k))
   cost = 1 - jnp.matmul(q, k.T, precision='highest')

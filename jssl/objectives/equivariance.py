@@ -16,9 +16,9 @@ def care(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, chunks: int = 8, ids
 
   Args:
     q: [b d] embeddings under one augmentation, the same for all rows of a chunk.
-    k: [b d] embeddings of the same examples under another augmentation, again one for a chunk.
-    chunks: how many equal parts the batch is cut into, in the order given.
-    ids: [b] whole numbers; rows of equal ids modulo `chunks` are then a chunk, wherever they stand.
+    k: [b d] embeddings of the same examples under another augmentation, again the same for all rows of a chunk.
+    chunks: number of equal parts that the batch is divided into, in order.
+    ids: [b] integers; rows of equal ids modulo `chunks` then form a chunk, in any order.
 
   Returns:
     [b].
@@ -27,7 +27,7 @@ def care(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, chunks: int = 8, ids
     ValueError: if `chunks` does not divide b, where there are no ids.
 
   Reference: Gupta, Robinson, Lim, Villar, Jegelka 2023, arXiv:2306.13924, section 3, weight 0.01 next to InfoNCE in the
-  official code, whose factor 2 and mean over rows these are. No stop-gradient.
+  official code, from which the factor 2 and the mean over rows are taken. No stop-gradient.
   """
   ids = one_a_row(ids, 'ids')
   b = len(q)

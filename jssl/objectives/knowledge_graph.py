@@ -1,4 +1,4 @@
-"""Knowledge graphs: losses that rank true triples above false ones, by scores as in `jssl.ops.triple_scores`."""
+"""Losses of knowledge graphs, which rank true triples above false ones by scores as in `jssl.ops.triple_scores`."""
 
 import jax
 import jax.numpy as jnp
@@ -8,14 +8,14 @@ from jssl.types import Array
 
 
 def margin_ranking(positive: Float[Array, ' b'], negatives: Float[Array, 'b k'], *, margin: float = 1.0) -> Float[Array, ' b']:
-  """True triples score above false ones by a margin.
+  """Margin ranking loss: true triples score above false ones by a margin.
 
   l_i = mean_k max(0, margin - s_i + s_ik)
 
   Args:
     positive: [b] scores of true triples.
-    negatives: [b k] scores of each one's corrupted triples.
-    margin: in scores.
+    negatives: [b k] scores of corrupted triples for each.
+    margin: difference of scores.
 
   Returns:
     [b].
@@ -28,15 +28,15 @@ def margin_ranking(positive: Float[Array, ' b'], negatives: Float[Array, 'b k'],
 def self_adversarial(
   positive: Float[Array, ' b'], negatives: Float[Array, 'b k'], *, margin: float = 9.0, adversarial_temperature: float = 1.0
 ) -> Float[Array, ' b']:
-  """Logistic loss in which false triples weigh the more the more plausible the model finds them.
+  """Logistic loss with false triples weighted by their plausibility under the model.
 
   l_i = -1/2 log sigmoid(margin + s_i) - 1/2 sum_k p_ik log sigmoid(-margin - s_ik),   p_i = softmax_k(alpha s_ik)
 
   Args:
     positive: [b] scores of true triples, at most 0 for distances.
-    negatives: [b k] scores of each one's corrupted triples.
-    margin: gamma; 0 for scores that are no distances.
-    adversarial_temperature: alpha; 0 weighs all alike.
+    negatives: [b k] scores of corrupted triples for each.
+    margin: gamma; 0 for scores that are not distances.
+    adversarial_temperature: alpha; 0 for equal weights.
 
   Returns:
     [b] nats.
@@ -57,7 +57,7 @@ def square_norm(x: Float[Array, '...']) -> Float[Array, '']:
   """The sum of squares, for a penalty on parameters: l = sum x^2.
 
   Args:
-    x: [...] anything.
+    x: [...] an array of any shape.
 
   Returns:
     A scalar.

@@ -15,7 +15,7 @@ def prototypical(z: Float[Array, 'b m d']) -> Float[Array, ' b']:
   l_i = -log softmax_c( -|z_i1 - mean_{m > 1} z_cm|^2 )_i
 
   Args:
-    z: [b m d] embeddings, at least 2 a class: the first is the query. Not scaled to unit length.
+    z: [b m d] embeddings, at least 2 per class: the first is the query. Not normalised.
 
   Returns:
     [b] nats.
@@ -33,33 +33,32 @@ def angular_prototypical(z: Float[Array, 'b m d'], *, scale: float = 10.0) -> Fl
   l_i = -log softmax_c( w cos(z_i1, mean_{m > 1} z_cm) )_i
 
   Args:
-    z: [b m d] embeddings, at least 2 a class: the first is the query.
-    scale: w, learned in the paper from 10 on and held above 0; the paper's bias cancels in the softmax.
+    z: [b m d] embeddings, at least 2 per class: the first is the query.
+    scale: w, in the paper learned from an initial 10 and kept above 0; the paper's bias cancels in the softmax.
 
   Returns:
     [b] nats.
 
-  Reference: Chung et al. 2020, arXiv:2003.11982, section 2.2. Prototypes are means of the embeddings as they are, not
-  of unit length.
+  Reference: Chung et al. 2020, arXiv:2003.11982, section 2.2. Prototypes are means of unnormalised embeddings.
   """
   query, prototype = l2_normalize(z[:, 0]), l2_normalize(jnp.mean(z[:, 1:].astype(jnp.float32), 1))
   return own_class(jnp.maximum(scale, 1e-6) * jnp.matmul(query, prototype.T, precision='highest'))
 
 
 def ge2e(z: Float[Array, 'b m d'], *, scale: float = 10.0) -> Float[Array, ' b']:
-  """Generalised end-to-end loss: every example is a query, its own prototype made without it.
+  """Generalised end-to-end loss: every example is a query, and left out of the prototype of its own class.
 
   l_i = mean_m -log softmax_c( w cos(z_im, c_c) )_i,   c_c = mean_n z_cn, for c = i mean_{n != m} z_in
 
   Args:
-    z: [b m d] embeddings, at least 2 a class.
-    scale: w, learned in the paper from 10 on and held above 0; the paper's bias cancels in the softmax.
+    z: [b m d] embeddings, at least 2 per class.
+    scale: w, in the paper learned from an initial 10 and kept above 0; the paper's bias cancels in the softmax.
 
   Returns:
     [b] nats.
 
   Reference: Wan, Wang, Papir, Lopez Moreno 2018, arXiv:1710.10467, section 2; Chung et al. 2020,
-  arXiv:2003.11982, section 2.2, whose official code cuts cosines off below 1e-6.
+  arXiv:2003.11982, section 2.2, whose official code clips cosines below 1e-6.
   """
   z = z.astype(jnp.float32)
   b, m, _ = z.shape
@@ -79,7 +78,7 @@ def triplet(
   weights: Float[Array, 'b b'] | None = None,
   ids: Int[Array, ' b'] | None = None,
 ) -> Float[Array, ' b']:
-  """A positive must be closer than negatives by a margin, in squared distance on the sphere.
+  """Triplet loss: a positive must be closer than negatives by a margin, in squared distance on the sphere.
 
   l_i = sum_j w_ij max(0, |q_i - k_i|^2 - |q_i - k_j|^2 + margin)
 
@@ -88,7 +87,7 @@ def triplet(
     k: [b d] positives; those of other rows are the negatives.
     margin: in squared distance, from 0 to 4.
     weights: [b b] w, a miner's weights of the negatives; None for weight 1 on the hardest.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    ids: [b] integers; rows of equal id are not negatives of each other.
 
   Returns:
     [b]; 0 without negatives.
@@ -110,15 +109,15 @@ def triplet(
 def euclidean_triplet(
   anchor: Float[Array, 'b d'], positive: Float[Array, 'b d'], negative: Float[Array, 'b d'], *, margin: float = 1.0
 ) -> Float[Array, ' b']:
-  """The positive must be closer than the negative by a margin, in distance.
+  """Triplet loss: the positive must be closer than the negative by a margin, in Euclidean distance.
 
   l_i = max(0, |q_i - p_i| - |q_i - n_i| + margin)
 
   Args:
-    anchor: [b d] q, of any length.
+    anchor: [b d] q, not normalised.
     positive: [b d] p.
     negative: [b d] n.
-    margin: in distance.
+    margin: difference of distances.
 
   Returns:
     [b].

@@ -57,7 +57,7 @@ def poly_view_statistics(z: Float[Array, 'b v d'], *, temperature: float = 0.1, 
   Args:
     z: [b v d] embeddings of v views, at least 2.
     temperature: tau.
-    normalize: bring every s to unit length too.
+    normalize: scale every s to unit length too.
 
   Returns:
     [b] nats.
@@ -79,12 +79,12 @@ def symile(z: Float[Array, 'b m d'], *, scale: float = 1.0, permutations: Int[Ar
   l_i = 1/m sum_a -log [ e^{s <z_i1, ..., z_im>} / sum_c e^{s <z_ia, c>} ],   <x, ..., y> = sum_d x_d ... y_d
 
   Candidates c for the anchor a are products of one row of every other modality: the true one and, with `permutations`,
-  b - 1 others, of row permutations[a, o, j] of modality o for each j != i; without, all b^(m-1) combinations.
+  b - 1 others, of row permutations[a, o, j] of modality o for each j != i; without them, all b^(m-1) combinations.
 
   Args:
     z: [b m d] embeddings of m modalities, at least 2. With 2 and all combinations this is CLIP.
     scale: s, the exponential of a learned logarithm in the paper.
-    permutations: [m m b] whole numbers, each last row a permutation of the batch; entries [a, a] are not read.
+    permutations: [m m b] integers, permutations of the batch along the last axis; entries [a, a] are not read.
 
   Returns:
     [b] nats.
@@ -121,13 +121,13 @@ def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0, ids: Int[
   Args:
     z: [b m d] embeddings of m modalities, at least 2.
     scale: s, the exponential of a learned logarithm in the paper.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    ids: [b] integers; rows of equal id are not negatives of each other.
 
   Returns:
     [b] nats.
 
   Reference: Radford et al. 2021, arXiv:2103.00020, Figure 3; over pairs of modalities as in Saporta, Puli, Goldstein,
-  Ranganath 2024, arXiv:2411.01053, section 2, where it is what Symile is compared with.
+  Ranganath 2024, arXiv:2411.01053, section 2, where it is the baseline of Symile.
   """
   m = z.shape[1]
   pairs = [(a, c) for a in range(m) for c in range(m) if a != c]
@@ -137,11 +137,11 @@ def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0, ids: Int[
 def patch_discrimination(
   prediction: Float[Array, 'b n d'], target: Float[Array, 'b n d'], *, temperature: float = 0.2, eps: float = 1e-4
 ) -> Float[Array, ' b']:
-  """Cross entropy of finding a patch's target among those of the same image.
+  """Cross entropy of identifying the target of a patch among those of the same image.
 
   l_i = 2 tau mean_n -log [ e^{p_n.t_n/tau} / sum_m e^{p_n.t_m/tau} ]
 
-  p are the predictions of image i, brought to mean 0 and variance 1 (with n - 1) over its patches, then to unit length.
+  p are the predictions of image i, standardised to mean 0 and variance 1 (with n - 1) over its patches, then scaled to unit length.
 
   Args:
     prediction: [b n d] predicted latents of the masked patches.
@@ -165,13 +165,13 @@ def patch_discrimination(
 
 
 def patch_similarity(z: Float[Array, 'b n d'], *, target: float = 0.75) -> Float[Array, '']:
-  """Keeps the patches of an image as alike as they should be: their mean cosine is held at a target.
+  """Keeps the mean cosine between the patches of an image at a target.
 
   l = ( mean_inm cos(z_in, z_im) - target )^2
 
   Args:
     z: [b n d] latents of patches.
-    target: the mean cosine to hold, over all pairs of patches of an image, a patch with itself among them.
+    target: the target mean cosine, over all pairs of patches of an image, including a patch with itself.
 
   Returns:
     A scalar: the square is that of a mean over the whole batch.
@@ -184,12 +184,12 @@ def patch_similarity(z: Float[Array, 'b n d'], *, target: float = 0.75) -> Float
 
 
 def kl_align(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, temperature: float = 1.0) -> Float[Array, ' b']:
-  """Makes a shallow layer's embedding, read as a distribution over features, follow the last layer's.
+  """Aligns the embedding of a shallow layer, as a distribution over features, with that of the last layer.
 
   l_i = T KL( softmax(k_i/T) || softmax(q_i/T) )
 
   Args:
-    q: [b d] embeddings of a shallow layer, or their first d features; not scaled to unit length.
+    q: [b d] embeddings of a shallow layer, or their first d features; not normalised.
     k: [b d] embeddings of the last layer.
     temperature: T.
 

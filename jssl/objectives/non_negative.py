@@ -1,4 +1,4 @@
-"""Contrast of non-negative features."""
+"""Contrastive learning of non-negative features."""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ def non_negative(
     q: [b d] outputs of the projector for one view.
     k: [b d] outputs for the other view.
     temperature: tau.
-    ids: [b] whole numbers; rows of equal id are not negatives of each other.
+    ids: [b] integers; rows of equal id are not negatives of each other.
 
   Returns:
     [b] nats.

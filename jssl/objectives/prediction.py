@@ -1,9 +1,9 @@
-"""Objectives that predict one representation from another. The target k is a constant: its gradient is stopped.
+"""Objectives that predict one representation from another. The gradient of the target k is stopped.
 
 Representations are [b d], or [b n d] for tokens. Without a mask l_i is the mean over the tokens of example i. With
 `mask` [b n] only the tokens where it is true count, and l_i is example i's share: b times its sum over the number of
-masked tokens in the whole batch. So the mean over b is the mean over all masked tokens, whichever example they are in,
-and for masks of equal size l_i is the mean over its own.
+masked tokens in the whole batch. So the mean over b is the mean over all masked tokens of the batch, and for masks of equal size l_i is the
+mean over the masked tokens of example i.
 """
 
 import jax
@@ -61,8 +61,8 @@ def smooth_l1(
   Args:
     q: [b d] or [b n d] predictions.
     k: the same shape, targets.
-    beta: where the two pieces meet, above 0.
-    normalize: bring every target to mean 0 and variance 1 over its features first.
+    beta: threshold between the quadratic and the linear part, above 0.
+    normalize: standardise every target to mean 0 and variance 1 over its features first.
     mask: [b n] true for the tokens that count; None for all.
 
   Returns:
@@ -88,7 +88,7 @@ def latent_l2(
   Args:
     q: [b d] or [b n d] predictions.
     k: the same shape, targets.
-    normalize: bring every target to mean 0 and variance 1 over its features first.
+    normalize: standardise every target to mean 0 and variance 1 over its features first.
     mask: [b n] true for the tokens that count; None for all.
 
   Returns:
@@ -110,7 +110,7 @@ def latent_l1(
   Args:
     q: [b d] or [b n d] predictions.
     k: the same shape, targets.
-    normalize: bring every target to mean 0 and variance 1 over its features first.
+    normalize: standardise every target to mean 0 and variance 1 over its features first.
     mask: [b n] true for the tokens that count; None for all.
 
   Returns:
@@ -136,7 +136,7 @@ def token_mean(loss: Float[Array, ' b *n'], mask: Bool[Array, ' b *n'] | None = 
 def feature_norm(x: Float[Array, '*s d'], eps: float = 1e-5, correction: int = 0) -> Float[Array, '*s d']:
   """x with mean 0 and variance 1 over the last axis, in float32; the variance divides by d - correction."""
   x = x.astype(jnp.float32)
-  x = x - jax.lax.stop_gradient(x[..., :1])  # what is constant is then 0, and not what rounding makes of it, blown up
+  x = x - jax.lax.stop_gradient(x[..., :1])  # makes constant rows exactly 0, where rounding errors would be amplified
   x = x - jnp.mean(x, -1, keepdims=True)
   return x * jax.lax.rsqrt(jnp.sum(x * x, -1, keepdims=True) / max(x.shape[-1] - correction, 1) + eps)
 

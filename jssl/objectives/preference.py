@@ -1,8 +1,8 @@
 """Objectives on preferences: which of two answers is better.
 
 The losses of a policy share one interface, (chosen, rejected, reference_chosen, reference_rejected) to [b]: [b] summed
-log-probabilities of the preferred and of the other answer, by the policy and by the frozen reference. Those that need
-no reference accept it and do not read it. `kto` takes log-probabilities of mismatched pairs as well, `kto_unpaired`
+log-probabilities of the preferred and of the other answer, by the policy and by the frozen reference. Those that need no reference accept
+it and ignore it. `kto` takes log-probabilities of mismatched pairs as well, `kto_unpaired`
 single answers, and `ppo_clip` learns from a reward instead of pairs. Below, h_i is the difference of the two log-ratios,
 h = (chosen - reference_chosen) - (rejected - reference_rejected). Lengths are numbers of tokens. The reference's
 gradient is stopped.
@@ -18,7 +18,7 @@ from jssl.types import Array
 
 
 def bradley_terry(chosen: Float[Array, ' b'], rejected: Float[Array, ' b']) -> Float[Array, ' b']:
-  """Negative log-likelihood of the preferences under the rewards: ranked preference modelling, a reward model's loss.
+  """Negative log-likelihood of the preferences under the rewards: the loss of a reward model.
 
   l_i = -log sigmoid(r_chosen - r_rejected)
 
@@ -61,13 +61,13 @@ def goal_contrast(
   Args:
     source: [b s d] hidden states at tokens of the preferred answer.
     goal: [b g d] hidden states at later tokens of the same answer.
-    other_source: [b s d] again states of the preferred answer.
+    other_source: [b s d] hidden states at tokens of the preferred answer, compared with `other_goal`.
     other_goal: [b g d] hidden states at tokens of the other answer.
 
   Returns:
     [b] nats.
 
-  Reference: Nath et al. 2024, arXiv:2407.13887, section 3; weight 0.5 next to `bradley_terry` in the official code,
+  Reference: Nath et al. 2024, arXiv:2407.13887, section 3; with weight 0.5 added to `bradley_terry` in the official code,
   which pairs every source with every goal as here, but takes the logarithm of the mean sigmoid over the whole batch.
   """
   cosine = _cosine(source, goal), _cosine(other_source, other_goal)
@@ -88,10 +88,10 @@ def dpo(
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
-    rejected: [b] of the others.
+    rejected: [b] those of the other answers.
     reference_chosen: [b] the reference's.
     reference_rejected: [b] the reference's.
-    beta: strength of the tie to the reference.
+    beta: strength of the regularisation towards the reference.
 
   Returns:
     [b] nats.
@@ -110,17 +110,17 @@ def cdpo(
   beta: float = 0.1,
   epsilon: float = 0.1,
 ) -> Float[Array, ' b']:
-  """Conservative DPO: labels are thought to be flipped with probability epsilon.
+  """Conservative DPO: labels are assumed to be flipped with probability epsilon.
 
   l_i = -(1 - epsilon) log sigmoid(beta h_i) - epsilon log sigmoid(-beta h_i)
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
-    rejected: [b] of the others.
+    rejected: [b] those of the other answers.
     reference_chosen: [b] the reference's.
     reference_rejected: [b] the reference's.
-    beta: strength of the tie to the reference.
-    epsilon: share of flipped labels, below 1/2.
+    beta: strength of the regularisation towards the reference.
+    epsilon: probability that a label is flipped, below 1/2.
 
   Returns:
     [b] nats.
@@ -147,11 +147,11 @@ def robust_dpo(
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
-    rejected: [b] of the others.
+    rejected: [b] those of the other answers.
     reference_chosen: [b] the reference's.
     reference_rejected: [b] the reference's.
-    beta: strength of the tie to the reference.
-    epsilon: share of flipped labels, below 1/2.
+    beta: strength of the regularisation towards the reference.
+    epsilon: probability that a label is flipped, below 1/2.
 
   Returns:
     [b] nats; can be negative.
@@ -170,16 +170,16 @@ def ipo(
   *,
   tau: float = 0.1,
 ) -> Float[Array, ' b']:
-  """Identity preference optimisation: the difference of the log-ratios is held at a finite margin.
+  """Identity preference optimisation: the difference of the log-ratios is regressed to a finite margin.
 
   l_i = (h_i - 1/(2 tau))^2
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
-    rejected: [b] of the others.
+    rejected: [b] those of the other answers.
     reference_chosen: [b] the reference's.
     reference_rejected: [b] the reference's.
-    tau: strength of the tie to the reference.
+    tau: strength of the regularisation towards the reference.
 
   Returns:
     [b].
@@ -205,11 +205,11 @@ def slic(
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
-    rejected: [b] of the others.
-    reference_chosen: not read.
-    reference_rejected: not read.
+    rejected: [b] those of the other answers.
+    reference_chosen: ignored.
+    reference_rejected: ignored.
     delta: the margin.
-    likelihood_weight: of the likelihood, lambda in the paper.
+    likelihood_weight: weight of the likelihood, lambda in the paper.
 
   Returns:
     [b].
@@ -238,12 +238,12 @@ def rrhf(
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
-    rejected: [b] of the others.
-    reference_chosen: not read.
-    reference_rejected: not read.
+    rejected: [b] those of the other answers.
+    reference_chosen: ignored.
+    reference_rejected: ignored.
     chosen_length: [b] tokens of the preferred answers.
     rejected_length: [b] tokens of the others.
-    ranking_weight: of the ranking.
+    ranking_weight: weight of the ranking.
 
   Returns:
     [b].
@@ -278,13 +278,13 @@ def kto(
 
   Args:
     chosen: [b] the policy's log-probabilities of desirable answers.
-    rejected: [b] of undesirable ones.
+    rejected: [b] those of undesirable answers.
     reference_chosen: [b] the reference's.
     reference_rejected: [b] the reference's.
     mismatched: [m] or [m v] the policy's log-probabilities of answers to other questions than those they follow, as the pass
       `causal_lm` with `roll` gives them: z estimates the divergence of the policy from the reference.
     mismatched_reference: the same shape, the reference's.
-    beta: strength of the tie to the reference.
+    beta: strength of the regularisation towards the reference.
     desirable_weight: lambda_D.
     undesirable_weight: lambda_U.
 
@@ -321,7 +321,7 @@ def kto_unpaired(
     mismatched: [m] or [m v] the policy's log-probabilities of answers to other questions, as in `kto`.
     mismatched_reference: the same shape, the reference's.
     desirable: [b] true for desirable answers.
-    beta: strength of the tie to the reference.
+    beta: strength of the regularisation towards the reference.
     desirable_weight: lambda_D.
     undesirable_weight: lambda_U.
 
@@ -353,9 +353,9 @@ def orpo(
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
-    rejected: [b] of the others.
-    reference_chosen: not read.
-    reference_rejected: not read.
+    rejected: [b] those of the other answers.
+    reference_chosen: ignored.
+    reference_rejected: ignored.
     chosen_length: [b] tokens of the preferred answers.
     rejected_length: [b] tokens of the others.
     odds_weight: lambda, 0.1 to 0.2 in the paper.
@@ -387,9 +387,9 @@ def simpo(
 
   Args:
     chosen: [b] the policy's log-probabilities of the preferred answers.
-    rejected: [b] of the others.
-    reference_chosen: not read.
-    reference_rejected: not read.
+    rejected: [b] those of the other answers.
+    reference_chosen: ignored.
+    reference_rejected: ignored.
     chosen_length: [b] tokens of the preferred answers.
     rejected_length: [b] tokens of the others.
     beta: scale of the rewards, 2 to 10 in the paper.
@@ -413,17 +413,17 @@ def ppo_clip(
   *,
   clip: float = 0.2,
 ) -> Float[Array, ' b']:
-  """Proximal policy optimisation: the policy's gain, held back where it has moved too far from the one that acted.
+  """Proximal policy optimisation: the policy gradient with clipped probability ratios.
 
   l_i = b / sum_it m_it sum_t m_it ( -min(u_it A_it, min(max(u_it, 1 - clip), 1 + clip) A_it) )
   u_it = exp(logp_it - old_logp_it)
 
   Args:
-    logp: [b t] the policy's log-probabilities of the tokens written.
-    old_logp: [b t] those of the policy that wrote them.
+    logp: [b t] the policy's log-probabilities of the generated tokens.
+    old_logp: [b t] those of the policy that generated them.
     advantages: [b t] A, as from `gae`, whitened or not.
     mask: [b t] true for the tokens that count. None for all.
-    clip: how far the ratio u may move to a gain.
+    clip: how far the ratio u may differ from 1 before it is clipped.
 
   Returns:
     [b].
@@ -448,7 +448,7 @@ def gae(rewards: Float[Array, 'b t'], values: Float[Array, 'b t'], *, gamma: flo
     lambda_: 0 for one step, 1 for the whole return.
 
   Returns:
-    [b t] A; A + V is what the value is fitted to.
+    [b t] A; A + V is the target of the value function.
 
   Reference: Schulman et al. 2016, arXiv:1506.02438, Eq. 16.
   """

@@ -1,8 +1,8 @@
-"""Objectives that rebuild what was hidden from the encoder, patch by patch.
+"""Objectives that reconstruct masked patches.
 
 As in `prediction`, l_i is example i's share of a mean over all masked patches of the batch: b times its sum over their
-number. The mean over b is the official scalar also where examples hide unequal numbers of patches, and micro-batches
-weigh right, since the number is that of the whole global batch. An empty mask gives 0.
+number. The mean over b equals the scalar of the official code also where examples have different numbers of masked patches, and
+micro-batches are weighted correctly, since the number is that of the whole global batch. An empty mask gives 0.
 """
 
 import jax
@@ -23,8 +23,8 @@ def masked_mse(
   Args:
     prediction: [b n p] the decoder's output.
     target: [b n p] the values of every patch.
-    mask: [b n] true for hidden patches.
-    normalize: bring every target patch to mean 0 and variance 1 (divided by p - 1, plus 1e-6) first.
+    mask: [b n] true for masked patches.
+    normalize: standardise every target patch to mean 0 and variance 1 (divided by p - 1, plus 1e-6) first.
 
   Returns:
     [b].
@@ -45,13 +45,13 @@ def masked_l1(prediction: Float[Array, 'b n p'], target: Float[Array, 'b n p'], 
   Args:
     prediction: [b n p] the decoder's output.
     target: [b n p] the values of every patch, pixels and channels alike.
-    mask: [b n] true for hidden patches.
+    mask: [b n] true for masked patches.
 
   Returns:
     [b].
 
   Reference: Xie et al. 2022, arXiv:2111.09886, section 3, 'Prediction Targets'. No gradient to the target. The official
-  code divides by the number of masked pixels plus 1e-5 and by the number of channels: the same but for the 1e-5.
+  code divides by the number of masked pixels plus 1e-5 and by the number of channels: the same except for the 1e-5.
   """
   target = jax.lax.stop_gradient(target.astype(jnp.float32))
   return token_mean(jnp.mean(jnp.abs(prediction.astype(jnp.float32) - target), -1), mask)

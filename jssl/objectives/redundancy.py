@@ -12,16 +12,16 @@ from jssl.types import Array
 
 
 def barlow_twins(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, lam: float = 5e-3, eps: float = 1e-5) -> Float[Array, '']:
-  """The cross-correlation of two views, driven to the identity.
+  """The cross-correlation of two views, regularised towards the identity.
 
   l = sum_i (1 - C_ii)^2 + lam sum_i sum_{j != i} C_ij^2,   C = Q^T K / b
 
-  Q and K are q and k with every feature brought to mean 0 and variance 1 over the batch.
+  Q and K are q and k with every feature standardised to mean 0 and variance 1 over the batch.
 
   Args:
     q: [b d] embeddings of one view.
     k: [b d] embeddings of the other view.
-    lam: lambda, the weight of the redundancy.
+    lam: lambda, the weight of the redundancy term.
     eps: added to the variances.
 
   Returns:
@@ -123,11 +123,11 @@ def w_mse(
   Args:
     q: [b d] embeddings of one view.
     k: [b d] embeddings of the other view.
-    size: rows of a sub-batch, a divisor of b, at least 2d for a sound estimate; None for the whole batch.
-    permutations: [r b] whole numbers; l is the mean over r, each cutting its order of the batch into sub-batches.
-      None cuts the batch in the order given, which is random already where the data are shuffled.
-    eps: shrinks the covariance towards v I, by whose scale small embeddings are whitened like large ones. Towards the
-      identity, embeddings with variances below eps would not be whitened, and could collapse.
+    size: rows of a sub-batch, a divisor of b, at least 2d for a reliable estimate; None for the whole batch.
+    permutations: [r b] integers; l is the mean over r orders of the batch, each divided into sub-batches. None divides the batch in its own
+      order, which is already random for shuffled data.
+    eps: shrinks the covariance towards v I, so that embeddings of any scale are whitened alike. With the identity in its place, embeddings
+      with variances below eps would not be whitened, and could collapse.
 
   Returns:
     [b].
@@ -136,8 +136,8 @@ def w_mse(
     ValueError: if `size` does not divide b.
 
   Reference: Ermolov, Siarohin, Sangineto, Sebe 2021, arXiv:2007.06346, section 3. The official code draws a
-  permutation a step (4 for STL-10 and Tiny ImageNet), size 128 for d = 64 and 256 for d = 128. Its eps is 0, with
-  which the factor of a covariance that is not of full rank is NaN.
+  permutation a step (4 for STL-10 and Tiny ImageNet), size 128 for d = 64 and 256 for d = 128. Its eps is 0, which gives NaN for a
+  covariance that is not of full rank.
   """
   b, d = q.shape
   size = size or b
@@ -159,8 +159,8 @@ def tico(
   Args:
     q: [b d] embeddings of the trained encoder.
     k: [b d] embeddings of the momentum encoder.
-    covariance: [d d] C of the step before; zeros at the start.
-    beta: the share of C that stays.
+    covariance: [d d] C of the previous step; zeros at the start.
+    beta: decay of C.
     rho: the weight of the contrast.
 
   Returns:
@@ -186,7 +186,7 @@ def _whiten(z: Array, eps: float) -> Array:
   z = z - jnp.mean(z, 1, keepdims=True)
   cov = jnp.einsum('swi,swj->sij', z, z, precision='highest') / max(w - 1, 1)
   v = jnp.trace(cov, axis1=1, axis2=2)[:, None, None] / d
-  # The last addend is for sub-batches without any variance.
+  # The last term is for sub-batches without any variance.
   factor = jnp.linalg.cholesky((1 - eps) * cov + (eps * v + 1e-12) * jnp.eye(d))
   return jax.lax.linalg.triangular_solve(factor, z, lower=True, transpose_a=True)  # z L^{-T}
 

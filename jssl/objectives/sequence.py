@@ -1,7 +1,7 @@
 """Objectives on sequences of tokens, codes and values.
 
 As in `reconstruction`, l_i is example i's share of a mean over everything masked in the global batch: b times its sum
-over the global number. The mean over b is then the mean over all masked tokens, whichever example they are in.
+over the global number. The mean over b is then the mean over all masked tokens of the batch.
 """
 
 import jax
@@ -20,7 +20,7 @@ def token_cross_entropy(logits: Float[Array, 'b n v'], tokens: Int[Array, 'b n']
 
   Args:
     logits: [b n v] over the vocabulary.
-    tokens: [b n] whole numbers; what stands where the mask is false is not read.
+    tokens: [b n] integers; ignored where the mask is false.
     mask: [b n] true for the tokens that count: those masked, or those of the continuation. None for all.
 
   Returns:
@@ -36,12 +36,12 @@ def token_cross_entropy(logits: Float[Array, 'b n v'], tokens: Int[Array, 'b n']
 def replaced_token_detection(
   logits: Float[Array, 'b n'], replaced: Bool[Array, 'b n'], mask: Bool[Array, 'b n'] | None = None
 ) -> Float[Array, ' b']:
-  """Binary cross entropy of telling for every token whether it was replaced.
+  """Binary cross entropy of predicting for every token whether it was replaced.
 
   l_i = b / sum_in m_in sum_n m_in ( -r log sigmoid(logits) - (1 - r) log sigmoid(-logits) )_in
 
   Args:
-    logits: [b n] high where the token looks replaced.
+    logits: [b n] high for tokens predicted as replaced.
     replaced: [b n] r, true for tokens that differ from the original.
     mask: [b n] true for real tokens; None where there is no padding.
 
@@ -65,7 +65,7 @@ def codebook_cross_entropy(
   masked_weight: float = 0.9,
   valid: Bool[Array, 'b n'] | None = None,
 ) -> Float[Array, ' b']:
-  """Cross entropy of the codes of several codebooks, masked frames weighing more than visible ones.
+  """Cross entropy of the codes of several codebooks, with separate weights for masked and visible frames.
 
   l = sum_q g_q ( w mean_{masked} c_q + (1 - w) mean_{visible} c_q ),   c_q = -log softmax(logits_q)[codes_q]
 
@@ -73,9 +73,9 @@ def codebook_cross_entropy(
 
   Args:
     logits: [b n q v] for q codebooks of v entries, or [b n q*v], one codebook after the other.
-    codes: [b n q] whole numbers.
+    codes: [b n q] integers.
     mask: [b n] true for frames hidden from the encoder.
-    weights: [q] g, the codebooks' shares; None for 1/q each.
+    weights: [q] g, weights of the codebooks; None for 1/q each.
     masked_weight: w.
     valid: [b n] false for padding; None where there is none.
 
@@ -83,7 +83,7 @@ def codebook_cross_entropy(
     [b] nats.
 
   Reference: Pepino, Riera, Ferrer 2023, arXiv:2309.07391, section 2, w = 0.9, and for the eight codebooks of EnCodec g
-  in proportion to the error that each takes away.
+  in proportion to the error that each removes.
   """
   valid = jnp.ones(mask.shape, bool) if valid is None else valid.astype(bool)
   mask = mask.astype(bool)
@@ -100,7 +100,7 @@ def masked_value_mse(prediction: Float[Array, 'b t c'], target: Float[Array, 'b 
   Args:
     prediction: [b t c] c variables at t steps.
     target: [b t c] the values, each variable standardised over the data.
-    mask: [b t c] true for values that were hidden; false for padding.
+    mask: [b t c] true for masked values; false for padding.
 
   Returns:
     [b].

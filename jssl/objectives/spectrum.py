@@ -1,4 +1,4 @@
-"""Objectives on how many directions a batch of embeddings fills."""
+"""Objectives on the effective rank of a batch of embeddings."""
 
 import jax
 import jax.numpy as jnp
@@ -9,20 +9,20 @@ from jssl.types import Array
 
 
 def spectral_entropy(z: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Array, '']:
-  """Entropy of the spectrum of the batch: von Neumann's, of its autocorrelation.
+  """Von Neumann entropy of the autocorrelation of the batch.
 
   S = -sum_j lambda_j ln lambda_j,   lambda = eigenvalues of (1/b) sum_i z_i z_i' / |z_i|^2, which sum to 1
 
   Args:
     z: [b d] embeddings, neither normalised nor centred.
-    eps: eigenvalues under it count as it in the gradient, which is -(ln lambda + 1) and unbounded at 0.
+    eps: lower bound of the eigenvalues in the gradient, which is -(ln lambda + 1) and unbounded at 0.
 
   Returns:
     A scalar in [0, ln min(b, d)], float32: of the batch as a whole. 0 where all embeddings are 0.
 
   Reference: Kim, Kang, Hwang, Shin, Rhee, VNE, 2023, arXiv:2304.01434, section 3. The eigenvalues are
     squared singular values: the float32 autocorrelation would lose those under 1e-7 of the largest. The gradient by
-    z / sqrt(b) = U s V' is written out, -2 U s (ln s^2 + 1) V', so that equal eigenvalues do no harm; it is of first order only.
+    z / sqrt(b) = U s V' is written out, -2 U s (ln s^2 + 1) V', so that equal eigenvalues cause no problem; there is no second derivative.
   """
   z = l2_normalize(z) / jnp.sqrt(len(z))
   fixed = jax.lax.stop_gradient(z)
@@ -33,7 +33,7 @@ def spectral_entropy(z: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Arra
 
 
 def effective_rank(z: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Array, '']:
-  """How many directions the batch fills: exp of `spectral_entropy`, in [1, min(b, d)].
+  """Effective rank of the batch: exp of `spectral_entropy`, in [1, min(b, d)].
 
   Args:
     z: [b d] embeddings.
@@ -42,8 +42,8 @@ def effective_rank(z: Float[Array, 'b d'], *, eps: float = 1e-7) -> Float[Array,
   Returns:
     A scalar, float32.
 
-  Reference: Roy, Vetterli, The effective rank, 2007, EUSIPCO, Definition 2, there of singular values, where these are
-    their squares; Kim et al. 2023, arXiv:2304.01434, section 3. `jssl.metrics.spectrum.rankme` is the first.
+  Reference: Roy, Vetterli, The effective rank, 2007, EUSIPCO, Definition 2, with singular values, where these are their squares; Kim et al.
+    2023, arXiv:2304.01434, section 3. `jssl.metrics.spectrum.rankme` follows the first.
   """
   return jnp.exp(spectral_entropy(z, eps=eps))
 
@@ -61,8 +61,8 @@ def rank_penalty(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, eps: float =
   Returns:
     A scalar: it depends on the batch through its spectrum alone.
 
-  Reference: Jung, Kim, Ko, Park, Rhee 2024, arXiv:2405.11297, which lowers the rank of SimCSE and its kin as they are
-    tuned. The measure here is the entropy of Kim et al. 2023, arXiv:2304.01434, section 3, a choice: the paper's own
-    form and weight may differ. The sign turned, it raises the rank.
+  Reference: Jung, Kim, Ko, Park, Rhee 2024, arXiv:2405.11297, which lowers the rank of SimCSE and similar models in fine-tuning. The
+    measure here is the entropy of Kim et al. 2023, arXiv:2304.01434, section 3, a choice: the paper's own
+    form and weight may differ. With a negative weight it raises the rank.
   """
   return 0.5 * (spectral_entropy(q, eps=eps) + spectral_entropy(k, eps=eps))

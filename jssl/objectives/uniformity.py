@@ -11,7 +11,7 @@ from jssl.types import Array
 
 
 def alignment(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, alpha: float = 2.0) -> Float[Array, ' b']:
-  """Alignment: how far the two views of an example lie apart on the sphere.
+  """Alignment: the distance between the two views of an example on the sphere.
 
   l_i = |q_i - k_i|^alpha
 
@@ -41,8 +41,8 @@ def uniformity(
     q: [b d] embeddings.
     k: [b d] embeddings of the other view, or None.
     t: the inverse width; 2 in the paper.
-    ids: [b] whole numbers; pairs of equal id are left out.
-    chunk: rows of the table held at a time; None holds all of it.
+    ids: [b] integers; pairs of equal id are left out.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     A scalar, since the logarithm does not separate; 0 where there are no pairs.
@@ -68,7 +68,7 @@ def align_uniform(
   ids: Int[Array, ' b'] | None = None,
   chunk: int | None = None,
 ) -> Float[Array, ' b']:
-  """Alignment plus uniformity: the two ends of the contrastive loss, optimised directly.
+  """Alignment plus uniformity: the two properties that the contrastive loss promotes, optimised directly.
 
   l_i = |q_i - k_i|^alpha + w (u(q) + u(k))/2,   u as in `uniformity`
 
@@ -78,8 +78,8 @@ def align_uniform(
     alpha: the power of the alignment.
     t: the inverse width of the uniformity.
     uniformity_weight: w.
-    ids: [b] whole numbers; pairs of equal id do not count for uniformity.
-    chunk: rows of the table held at a time; None holds all of it.
+    ids: [b] integers; pairs of equal id do not count for uniformity.
+    chunk: rows of the table computed at a time; None for all.
 
   Returns:
     [b]; the second summand is the same for every example.
@@ -92,7 +92,7 @@ def align_uniform(
 
 
 def koleo(q: Float[Array, 'b d'], *, eps: float = 1e-8) -> Float[Array, ' b']:
-  """Every example is pushed away from its nearest neighbour on the sphere, so that the batch spreads out evenly.
+  """Pushes every example away from its nearest neighbour on the sphere, so that the batch spreads out evenly.
 
   l_i = -log( min_{j != i} |q_i - q_j| + eps )
 
@@ -103,7 +103,7 @@ def koleo(q: Float[Array, 'b d'], *, eps: float = 1e-8) -> Float[Array, ' b']:
     eps: added to the distance.
 
   Returns:
-    [b]; 0 where there is one example. Equal rows have a finite loss, -log(eps), and no gradient.
+    [b]; 0 for a batch of one example. Equal rows have a finite loss, -log(eps), and no gradient.
 
   Reference: Sablayrolles, Douze, Schmid, Jegou, ICLR 2019, arXiv:1806.03198, Eq. 2, without `eps`; Oquab et al. (DINOv2) 2023,
   arXiv:2304.07193, section 4, with the scaling, and with weight 0.1 on the class tokens of each global crop. `eps` is that of the
@@ -115,7 +115,7 @@ def koleo(q: Float[Array, 'b d'], *, eps: float = 1e-8) -> Float[Array, ' b']:
   z = l2_normalize(q)
   near = jax.lax.stop_gradient(jnp.matmul(z, z.T, precision='highest'))
   neighbour = jnp.argmax(jnp.where(jnp.eye(len(z), dtype=bool), -jnp.inf, near), 1)
-  # The distance from the vectors themselves: one by way of the product is no more exact than the root of its rounding.
+  # Computed from the difference of the vectors: from their product it would have an error of the square root of the rounding error.
   square = jnp.sum((z - z[neighbour]) ** 2, -1)
   apart = square > 0
   return -jnp.log(jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1)), 0) + eps)

@@ -1,4 +1,4 @@
-"""Objectives of word vectors. Arguments are vectors looked up already; none is scaled and no gradient is stopped."""
+"""Objectives of word vectors. Arguments are vectors, not normalised; no gradient is stopped."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from jssl.types import Array
 
 
 def sgns(centre: Float[Array, 'b d'], context: Float[Array, 'b d'], negatives: Float[Array, 'b k d']) -> Float[Array, ' b']:
-  """Skip-gram with negative sampling: the word against a word of its context and against random words.
+  """Skip-gram with negative sampling: a word of the context against random words.
 
   l_i = -log sigmoid(u_i.v_i) - sum_k log sigmoid(-n_ik.v_i)
 
@@ -28,13 +28,13 @@ def sgns(centre: Float[Array, 'b d'], context: Float[Array, 'b d'], negatives: F
 def cbow(
   context: Float[Array, 'b c d'], target: Float[Array, 'b d'], negatives: Float[Array, 'b k d'], *, mask: Bool[Array, 'b c'] | None = None
 ) -> Float[Array, ' b']:
-  """Continuous bag of words, with negative sampling: the mean of the context against the word it surrounds.
+  """Continuous bag of words, with negative sampling: predicts a word from the mean of its context.
 
   l_i = -log sigmoid(u_i.h_i) - sum_k log sigmoid(-n_ik.h_i),   h_i = mean_c v_ic
 
   Args:
-    context: [b c d] v, input vectors of the words around.
-    target: [b d] u, output vectors of the words in the middle.
+    context: [b c d] v, input vectors of the context words.
+    target: [b d] u, output vectors of the centre words.
     negatives: [b k d] n, output vectors of random words.
     mask: [b c] false beyond the ends of a sentence or of a shortened window; None for all.
 
@@ -55,14 +55,14 @@ def position_weighted_cbow(
   *,
   mask: Bool[Array, 'b c'] | None = None,
 ) -> Float[Array, ' b']:
-  """Continuous bag of words in which every place of the window has a learned vector of weights.
+  """Continuous bag of words in which every position of the window has a learned vector of weights.
 
   l_i = -log sigmoid(u_i.h_i) - sum_k log sigmoid(-n_ik.h_i),   h_i = mean_c p_c * v_ic
 
   Args:
-    context: [b c d] v, input vectors of the words around, subword vectors included, in order of place.
-    position: [c d] p, the weights of the places.
-    target: [b d] u, output vectors of the words in the middle.
+    context: [b c d] v, input vectors of the context words, subword vectors included, in order of position.
+    position: [c d] p, the weights of the positions.
+    target: [b d] u, output vectors of the centre words.
     negatives: [b k d] n, output vectors of random words, drawn in proportion to frequency^(1/2) in fastText.
     mask: [b c] false beyond the ends of a sentence or of a shortened window; None for all.
 
@@ -70,21 +70,21 @@ def position_weighted_cbow(
     [b] nats.
 
   Reference: Mikolov, Grave, Bojanowski, Puhrsch, Joulin 2018, arXiv:1712.09405, section 2, which sums over the
-  window; Grave, Bojanowski, Gupta, Joulin, Mikolov 2018, arXiv:1802.06893, section 3. The mean, and the drawing of
-  negatives, are those of fastText.
+  window; Grave, Bojanowski, Gupta, Joulin, Mikolov 2018, arXiv:1802.06893, section 3. The mean and the sampling of negatives follow
+  fastText.
   """
   weighted = context.astype(jnp.float32) * position.astype(jnp.float32)
   return _negative_sampling(_context_mean(weighted, mask), target, negatives)
 
 
 def hierarchical_softmax(h: Float[Array, 'b d'], nodes: Float[Array, 'b l d'], *, turns: Num[Array, 'b l']) -> Float[Array, ' b']:
-  """Likelihood of a word as the turns taken on its way from the root of a binary tree.
+  """Negative log-likelihood of a word as a path from the root of a binary tree.
 
   l_i = -sum_l log sigmoid(s_il u_il.h_i)
 
   Args:
     h: [b d] a word's vector, or the mean of its context.
-    nodes: [b l d] u, vectors of the inner nodes on the way to the word, padded to the longest way.
+    nodes: [b l d] u, vectors of the inner nodes on the path to the word, padded to the longest path.
     turns: [b l] s, 1 for one child and -1 for the other, 0 for padding.
 
   Returns:
