@@ -28,7 +28,7 @@ from jssl.pictures.curves import PREFIX, RAW, curve_picture, curves_of
 from jssl.storage import replace
 from jssl.types import Data, Examples
 
-QUICK = ('knn', 'linear', 'logistic')  # evaluators that judge 5,000 examples in seconds
+QUICK = ('knn', 'logistic')  # evaluators that judge 5,000 examples in seconds
 LEAST = 0.2  # share of the examples that is held out of a small data set
 
 
