@@ -25,13 +25,13 @@ from jssl.core.log import as_json
 from jssl.core.mesh import check_batch, make_mesh
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
-from jssl.curves import BEST, make_curves, subject_of
+from jssl.curves import make_curves, subject_of
 from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input, too_large
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
-from jssl.model import read_config, restore, save_run, trained_networks, writable
+from jssl.model import best_step, read_config, restore, save_run, trained_networks, writable
 from jssl.options import lookup
 from jssl.panel import alarms, make_panel
 from jssl.pictures.curves import PREFIX, RAW, curves_of
@@ -268,14 +268,6 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None, best: 
     return {**results, 'step': int(trained.step)}
   finally:
     tell(p.data.info.get('unread', {}))
-
-
-def best_step(workdir: Path) -> int:
-  """The step whose checkpoint a run has kept as its best. Raises ConfigError if there is none."""
-  try:
-    return int(json.loads(text(workdir / BEST))['step'])
-  except (OSError, ValueError, LookupError, TypeError) as error:
-    raise ConfigError(f'{workdir} has no {BEST} that can be read ({error}); train with evaluate_every and curves.best') from error
 
 
 def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
