@@ -1,13 +1,16 @@
 """What configs have in common: one function a modality, each for a scale.
 
 The options of a function are those of the scale `small`, for which claims are made. At `tiny` a function takes its own batch, steps,
-widths and lengths instead, so that most configs say nothing of scales. What a config adds at several scales it picks by `at`.
+widths and lengths instead, so that most configs say nothing of scales. What a config adds at several scales it picks by `at`. Systems with
+`SCALES = ('fashion_mnist',)` have that scale too, at which `image` and `image_masked` take that data set, with its own batch and length.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from ml_collections import ConfigDict
+
+IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # of its pixels, in units of [0, 1]
 
 
 def at(scale: str) -> Callable[..., Any]:
@@ -76,7 +79,12 @@ def start_ids(scale: str, length: int) -> dict:
 def image(
   scale: str = 'small', *, data: str = 'mnist5k', batch_size: int = 256, epochs: int = 20, widths: tuple[int, ...] = (32, 64, 128, 128)
 ) -> ConfigDict:
-  """Images: a strided convnet, and small changes of position, size, slant, brightness and contrast as the views."""
+  """Images: a strided convnet, and small changes of position, size, slant, brightness and contrast as the views.
+
+  At `fashion_mnist`: mirrored too, and judged on validation data ten times a run.
+  """
+  if scale == 'fashion_mnist':
+    data, batch_size, epochs = scale, 256, 10
   c = base(scale, data=data, batch_size=batch_size, epochs=epochs)
   c.backbone = dict(name='convnet', widths=at(scale)(small=widths, tiny=(8, 16)))
   c.view = dict(
@@ -85,6 +93,10 @@ def image(
     jitter=dict(brightness=0.4, contrast=0.4),
   )
   c.inputs = dict(name='plain')
+  if scale == 'fashion_mnist':
+    c.view.flip = 0.5
+    with c.ignore_type():
+      c.evaluate_every, c.curves = '10%', dict(best='knn_top1')
   return c
 
 
@@ -103,19 +115,33 @@ def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
   return c
 
 
+def imagenet_masked(*, batch_size: int = 4096, epochs: int = 1600) -> ConfigDict:
+  """ImageNet at 224 pixels for a ViT-B/16, view and optimiser as in MAE (arXiv:2111.06377, appendix A.1, Table 8)."""
+  c = imagenet(batch_size=batch_size, epochs=epochs)
+  c.data.crop = dict(views=1, size=224, scale=(0.2, 1.0), ratio=(3 / 4, 4 / 3))
+  c.backbone = dict(name='vit_base', patch=16, class_token=True, pool='mean', positions='sincos', mask_token=False, std=0.0)
+  c.view = dict(name='augment', views=1, flip=0.5, **IMAGENET)
+  c.inputs = dict(name='plain', size=224, **IMAGENET)
+  rate = dict(name='cosine', peak=1.5e-4 * batch_size / 256, warmup='40 epochs')
+  c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=0.05, b1=0.9, b2=0.95)
+  return c
+
+
 def image_masked(scale: str = 'small', *, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 8, width: int = 96) -> ConfigDict:
   """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
 
   It takes some hundred updates until attention finds the neighbours of what is hidden, so batches are small and blocks few.
   """
   c = image(scale, data=data, batch_size=batch_size, epochs=epochs)
-  pixels = dict(mean=0.13, std=0.31)
+  pixels = at(scale)(small=dict(mean=0.13, std=0.31), fashion_mnist=dict(mean=0.29, std=0.35))
   shape = at(scale)(small=dict(width=width), tiny=dict(width=16, heads=2))
   c.backbone = dict(name='vit_micro', **shape, depth=2, patch=4, pool='mean', positions='sincos')
   c.view = dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)), **pixels)
   c.inputs = dict(name='plain', **pixels)
   c.optimizer.learning_rate.peak = 1.5e-3
   c.optimizer.b2 = 0.95
+  if scale == 'fashion_mnist':
+    c.batch_size, c.epochs, c.view.flip = 64, 4, 0.5
   return c
 
 
@@ -165,7 +191,7 @@ def diffusion(scale: str = 'small', *, data: str = 'digits', batch_size: int = 6
   c.view = c.inputs = dict(name='plain', mean=0.5, std=0.5)
   c.heads.denoiser = dict(name='unet', on='data.image', code=c.backbone.widths[-1], widths=at(scale)(small=(16, 32), tiny=(8, 8)))
   c.optimizer.learning_rate.peak = 3e-3
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   return c
 
 
@@ -175,7 +201,7 @@ def small_masked(scale: str = 'small', *, data: str = 'digits', patch: int = 2, 
   c.backbone = transformer(scale, 'vit', width=48, depth=2, heads=4, patch=patch, pool='mean', positions='sincos', std=0.0, temperature=8.0)
   c.inputs = dict(name='plain', mean=0.3, std=0.35)
   c.optimizer.learning_rate.peak = 3e-3
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   c.optimizer.b2 = 0.95
   return c
 

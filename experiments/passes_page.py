@@ -19,6 +19,7 @@ REASONS = {
   'gaussian': 'the reparametrised draw of every variational method',
   'jepa': 'blocks that are predicted apart from each other; video JEPA uses the same',
   'masked_and_noised': 'a batch in two parts of different lengths, each example encoded once',
+  'mixed': 'views and labels mixed with those of other examples: mixup and CutMix of any method with labels',
   'nearest': 'rows of a table that are most like an example: centroids, retrieved passages, prototypes',
   'partners': 'draws among all examples of the batch, by label',
   'recall': 'rows of a memory that belong to the examples: banks, multipliers, priorities',

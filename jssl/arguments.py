@@ -88,6 +88,7 @@ def make_parser() -> argparse.ArgumentParser:
   evaluate = command('evaluate', 'evaluate a trained run with named protocols')
   evaluate.add_argument('workdir', type=path)
   evaluate.add_argument('--protocol', help="comma-separated names (default: the system's own)")
+  evaluate.add_argument('--best', action='store_true', help='evaluate the checkpoint that curves.best has kept, instead of the newest')
   embed = command('embed', 'compute representations of new data')
   of = 'the workdir of a run, or the folder of a saved model'
   source = f'a folder of pictures, read as in training, a .txt file with one text per line, or {SOURCES}; NAME/SPLIT for one split'

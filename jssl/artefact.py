@@ -91,7 +91,7 @@ def of_run(p: Plan, train: TrainState, results: Mapping[str, Any] | None = None)
   told |= from_scratch(told, bound)
   config = {
     MARK: FORMAT, **told, 'modules': modules.use({**told, 'modules': p.config['modules']}),
-    'encoder': p.config['represent'].get('encoder', 'backbone'), 'input': p.data.inputs,
+    'encoder': p.config['represent'].get('encoder', 'backbone'), 'input': p.data.inputs, 'dtype': p.config['dtype'],
     'columns': {name: dict(shape=x.shape, dtype=x.dtype.name, **x.facts) for name, x in p.data.spec.items()},
     'sizes': {name: x.shape for name, x in sizes.seen(p.config, p.data, columns_of(p.data)).items() if x != p.data.spec[name]},
     'similarity': 'cosine', 'about': _about(p, results or {}),

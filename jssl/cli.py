@@ -247,7 +247,7 @@ def data(arguments, overrides) -> None:
 def evaluate(arguments, overrides) -> None:
   from jssl import run
 
-  _show(run.evaluate(arguments.workdir, _protocols(arguments)), arguments.workdir, arguments.json)
+  _show(run.evaluate(arguments.workdir, _protocols(arguments), arguments.best), arguments.workdir, arguments.json)
 
 
 def embed(arguments, overrides) -> None:
@@ -440,6 +440,14 @@ def _show(results: dict[str, Any], workdir: Path, plain: bool) -> None:
     table = _table('', *names)
     for row, values in [*results['baselines'].items(), (results['name'], figures)]:
       table.add_row(row.replace('_', ' '), *(_figure(values, n) for n in names))
+    _print(table)
+  if curves := results.get('validation'):
+    table = _table('validation', 'raw input', 'start', 'best', 'at step', 'end')
+    for name, of in curves.items():
+      steps, values = of['steps'], of['values']
+      top = max(range(len(values)), key=values.__getitem__)
+      start = f'{values[0]:.3f}' if steps[0] == 0 else ''
+      table.add_row(name, _figure(of, 'raw_input'), start, f'{values[top]:.3f}', str(steps[top]), f'{values[-1]:.3f}')
     _print(table)
   for line in results.get('alarms', []):
     print(f'collapse alarm: {line}')

@@ -244,8 +244,9 @@ def _write_program(artefact: Artefact, folder: Path, format: str, name: str, out
 
 
 def _bound(artefact: Artefact) -> float:
-  specs = (artefact.config['backbone'], *artefact.config['heads'].values())
-  return BOUND if all(spec.get('dtype', 'float32') == 'float32' for spec in specs) else BOUND_16
+  config = artefact.config
+  given = {spec.get('dtype', config.get('dtype')) for spec in (config['backbone'], *config['heads'].values())}
+  return BOUND if given <= {None, 'float32'} else BOUND_16
 
 
 def _check_folder(folder: Path, net: nnx.Module, family: str, encoder: encoders.Encoder, artefact: Artefact) -> None:

@@ -14,9 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import jax.numpy as jnp
-import optax
-
 from jssl import tables
 from jssl.errors import ConfigError, DataError
 from jssl.parts.schedules import Schedule
@@ -28,6 +25,7 @@ from jssl.types import (
   Negatives,
   Noise,
   Objective,
+  Optimizer,
   Ref,
   Sampler,
   StepMask,
@@ -47,6 +45,7 @@ KINDS = {
   Noise: ('noise', False),
   Negatives: ('negatives', False),
   Estimator: ('estimators', False),
+  Optimizer: ('optimizers', False),
   Transform: ('transforms', True),
   Data: ('data', True),
 }
@@ -76,7 +75,7 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
     if not accepts(hints.get(key, Any), options[key]):
       raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {value!r}')
     options[key] = in_range(f'{place}.{key}', hints.get(key, Any), options[key])
-  if table in ('schedules', 'teachers'):  # which may be tied to the length of a phase
+  if table in ('schedules', 'teachers', 'memories'):  # which may be tied to the length of a phase
     options |= {name: x for name, x in (clock or {}).items() if name in parameters or free}
   return partial(function, **options)
 
@@ -255,12 +254,3 @@ class naming:
       return False
     what = f'nothing is called {error}' if isinstance(error, KeyError) else ' '.join(str(error).split())[:400] or type(error).__name__
     raise ConfigError(f'{self.place}: {what}') from error
-
-
-def scheduled(spec: Mapping[str, Any], clock: Mapping[str, int]) -> tuple[optax.GradientTransformation, Callable]:
-  """The optimiser of a config, and its learning rate as a function of the step."""
-  bound = option('optimizer', spec, 'optimizers', clock)
-  rate = bound.keywords.get('learning_rate')
-  if not isinstance(rate, int | float | Schedule | None):
-    raise ConfigError(f'optimizer.learning_rate must be a number or a schedule, not {rate!r}')
-  return call(bound), rate if isinstance(rate, Schedule) else lambda step: jnp.float32(rate or 0.0)

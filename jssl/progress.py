@@ -38,6 +38,11 @@ class Bar:
     """Starts the timing of steps."""
     self.mark, self.paused = (step, time.perf_counter()), 0.0
 
+  def say(self, text: str) -> None:
+    """Prints a line above the bar."""
+    with contextlib.suppress(OSError):  # a run does not end when its output is closed
+      self.console.print(text, highlight=False, soft_wrap=True)
+
   def show(self, step: int, loss: float) -> dict[str, float]:
     """Updates the bar. Returns the rates of the run so far, and the seconds per step since the last update."""
     seconds = time.perf_counter() - self.began
@@ -48,8 +53,7 @@ class Bar:
     self.progress.update(self.task, completed=step, figures=figures)
     if not self.live and (step == self.total or step - self.said >= self.total / 10):
       left = seconds / max(step - self.start, 1) * (self.total - step)
-      with contextlib.suppress(OSError):  # nor does a run end when its output is closed
-        self.console.print(f'step {step}/{self.total}  {figures}  {left:.0f} s left', highlight=False, soft_wrap=True)
+      self.say(f'step {step}/{self.total}  {figures}  {left:.0f} s left')
       self.said = step
     found = {'examples_per_second': rate, 'data_wait': waited}
     if self.mark and step > self.mark[0]:

@@ -8,13 +8,12 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
-from jax.sharding import NamedSharding
 
 import jssl
 from jssl import loops
@@ -23,18 +22,19 @@ from jssl.configs import load_config as load_config
 from jssl.core import loop
 from jssl.core.build import Plan, judges, plan
 from jssl.core.log import as_json
-from jssl.core.mesh import BATCH, check_batch, make_mesh
+from jssl.core.mesh import check_batch, make_mesh
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
+from jssl.curves import make_curves, subject_of
 from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input, too_large
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
-from jssl.model import read_config, restore, save_run, trained_networks, writable
-from jssl.ops.rows import over_devices
+from jssl.model import best_step, read_config, restore, save_run, trained_networks, writable
 from jssl.options import lookup
 from jssl.panel import alarms, make_panel
+from jssl.pictures.curves import PREFIX, RAW, curves_of
 from jssl.pictures.embedding import LEAST, embedding_map
 from jssl.plans.estimate import ahead
 from jssl.resume import continued, networks_for
@@ -114,7 +114,7 @@ def carried_out(
     for line in ahead(p, programs):
       if p.steps and jax.process_index() == 0 and not options.get('quiet'):
         print(line, file=sys.stderr)
-    options['programs'] = programs
+    options |= dict(programs=programs, curves=make_curves(p, workdir))
     trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir, trained_networks), **options)
     workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
     return report(p, trained, asked, workdir, baselines), trained
@@ -212,7 +212,9 @@ def report(
   """The results of a run: the figures of `compare`, and training statistics; written to `results.json` if there is a workdir."""
   starts = starts_of(p, trained.start, trained.untrained if trained.given else None) if evaluators and baselines else {}
   results, subjects = compare(p, trained.train, starts, evaluators, workdir, baselines, items)
-  seen = {k: v for row in trained.log.rows[-2:] for k, v in row.items() if '/' in k}
+  rows = [row for row in trained.log.rows if not any(name.startswith((PREFIX, RAW)) for name in row)]
+  seen = {k: v for row in rows[-2:] for k, v in row.items() if '/' in k}
+  curves = curves_of(trained.log.rows)
   results |= dict(
     health={k.removeprefix('health/'): v for k, v in seen.items() if k.startswith('health/')},
     alarms=alarms(seen),
@@ -221,6 +223,8 @@ def report(
     first_step_seconds=trained.first_step,
     compiles=trained.compiles,
     versions=versions(),
+    step=int(trained.train.step),
+    **({'validation': curves} if curves else {}),
     **({'resumed': p.config['resumed']} if p.config['resumed'] else {}),
   )
   if workdir:
@@ -232,15 +236,16 @@ def report(
   return results
 
 
-def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dict[str, Any]:
+def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None, best: bool = False) -> dict[str, Any]:
   """Evaluates the run in a workdir, as `jssl evaluate` does.
 
   Args:
     workdir: workdir of a finished or stopped run.
     protocols: names such as ('knn', 'linear'); None for those of the run's config.
+    best: evaluate the checkpoint that `curves.best` has kept, instead of the newest; files are written to `WORKDIR/best`.
 
   Returns:
-    name, figures and baselines, as in `results.json`. Each protocol is also written to `WORKDIR/evaluations/PROTOCOL.json`.
+    name, figures, baselines and step, as in `results.json`. Each protocol is also written to `WORKDIR/evaluations/PROTOCOL.json`.
 
   Raises:
     ConfigError: if there is no such run or protocol, or the data do not meet the protocol's requirements.
@@ -250,15 +255,17 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None) -> dic
   if config.get('experiment'):
     no_protocols(protocols)
     return of_rows(config['name'], loops.rows(workdir))
-  p, trained, programs = restore(workdir)
+  p, trained, programs = restore(workdir, best_step(workdir) if best else None)
   given = networks_for(p, workdir, trained_networks).get(0)
   starts = starts_of(p, programs.start(seed_data(p), given), programs.start(seed_data(p)) if given else None)
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
-    usable(workdir)
-    results, subjects = compare(p, trained, starts, asked, workdir)
-    draw(p, results, subjects, workdir)
-    return results
+    out = workdir / 'best' if best else workdir
+    make(out)
+    usable(out)
+    results, subjects = compare(p, trained, starts, asked, out)
+    draw(p, results, subjects, out)
+    return {**results, 'step': int(trained.step)}
   finally:
     tell(p.data.info.get('unread', {}))
 
@@ -292,13 +299,13 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
         f'transform is fitted to the column {fitted.labels!r}, and the data have {sorted(p.data.spec)}; '
         'name one of them in transform.labels, or set transform=None'
       )
-  subject = Subject(p.data, None, {'backbone': None})
+  traced = cache(lambda: (p.method_of(p.steps), jax.eval_shape(p.method_of(p.steps).init, jax.random.key(0))))
+  zeros = partial(jax.tree.map, lambda x: jax.numpy.zeros(x.shape, x.dtype))  # in a trace, so of no size
+  represent = lambda x: zeros(jax.eval_shape(traced()[0].represent, *traced()[1], x))
+  subject = Subject(p.data, represent, {'backbone': None})
   wanted = [need for judge in evaluators.values() for need in ('nets.' if of_panel(judge) else '', *judge.func.needs)]
   if any(need.startswith(('nets.', 'layers')) for need in wanted):  # which takes seconds to trace
-    method = p.method_of(p.steps)
-    shapes = jax.eval_shape(method.init, jax.random.key(0))
-    zeros = partial(jax.tree.map, lambda x: jax.numpy.zeros(x.shape, x.dtype))  # in a trace, so of no size
-    subject = Subject(p.data, lambda x: zeros(jax.eval_shape(method.represent, *shapes, x)), method.networks(*shapes))
+    subject = Subject(p.data, represent, traced()[0].networks(*traced()[1]))
   for label, judge in evaluators.items():
     try:
       judge.func.check(subject, **judge.keywords)
@@ -420,11 +427,7 @@ def list_subjects(p: Plan, trained: TrainState, starts: Mapping[str, TrainState]
   """The subjects to compare. An untrained network is its own start."""
   found = {'raw_input': Subject(p.data, raw_input(p.data, standardize=False))} if raw else {}
   for row, s in {**(starts if p.steps else {}), p.config['name'] or 'trained': trained}.items():
-    method = p.method_of(int(s.step))
-    mesh = s.step.sharding.mesh if isinstance(s.step.sharding, NamedSharding) else None
-    place = NamedSharding(mesh if mesh and mesh.size > 1 else make_mesh(devices=jax.local_devices()), BATCH)
-    represent = over_devices(jax.jit(method.represent, static_argnames='network'), (s.params, s.state), place)
-    found[row] = Subject(p.data, represent, method.networks(s.params, s.state), p.transform, method.inputs)
+    found[row] = subject_of(p, s, p.data, jax.jit(p.method_of(int(s.step)).represent, static_argnames='network'))
   return found
 
 

@@ -86,6 +86,8 @@ MODELS = Table(
     'vit_small': 'vision.vit:vit_small',
     'vit_base': 'vision.vit:vit_base',
     'vit_large': 'vision.vit:vit_large',
+    'vit_huge': 'vision.vit:vit_huge',
+    'vit_giant': 'vision.vit:vit_giant',
     'mlp_backbone': 'vision.mlp:Mlp',
     'gcn': 'graph.gcn:Gcn',
     'embedding': 'words.embedding:Embedding',
@@ -283,6 +285,7 @@ DATA = Sources(
   {
     'mnist5k': 'vision.images:mnist5k',
     'digits': 'vision.images:digits',
+    'fashion_mnist': 'vision.fashion:fashion_mnist',
     'tfds': 'vision.images:tfds',
     'blocks': 'graph.blocks:blocks',
     'nations': 'graph.knowledge:nations',
@@ -496,6 +499,7 @@ PASSES = Table(
     'lookup': 'lookup:lookup',
     'triples': 'lookup:triples',
     'nearest': 'views:nearest',
+    'mixed': 'mixed:mixed',
   },
 )
 # Metrics of a batch for the log.
@@ -561,6 +565,9 @@ SCHEDULES = Table(
     'constant': 'schedules:constant',
     'linear': 'schedules:linear',
     'cosine': 'schedules:cosine',
+    'linear_decay': 'schedules:linear_decay',
+    'rsqrt': 'schedules:rsqrt',
+    'steps': 'schedules:steps',
     'rise': 'schedules:rise',
     'switch': 'schedules:switch',
   },
@@ -616,7 +623,9 @@ EVALUATORS = Table(
   'evaluators',
   {
     'knn': 'general.knn:neighbour_vote',
-    'linear': 'general.probe:linear',
+    'logistic': 'general.logistic:logistic',
+    'linear': 'general.linear:linear',
+    'attentive': 'general.attentive:attentive',
     'fewshot': 'general.probe:fewshot',
     'finetune': 'general.finetune:finetune',
     'panel': 'general.panel:panel',

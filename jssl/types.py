@@ -29,6 +29,7 @@ class Features(NamedTuple):
   tokens: Array  # [b n d]
   pooled: Array  # [b d]
   layers: Array | None = None  # [l b n d]: hidden states from the embedding to the last block, if the network has them
+  classes: Array | None = None  # [l b d]: the class token at the same places, under the last normalisation, if the network has one
 
 
 class Pass(NamedTuple):
@@ -241,6 +242,7 @@ StepMask = NewType('StepMask', Callable)  # (Keys, x [b n ...]) -> masked steps 
 Noise = NewType('Noise', Callable)  # (Keys, x) -> x with a random level of noise
 Negatives = NewType('Negatives', Callable)  # (Keys, Batch, entities=...) -> negatives of an example
 Estimator = NewType('Estimator', Callable)  # (columns of a nuisance) -> weights of its two values, [b] each
+Optimizer = NewType('Optimizer', Callable)  # (learning_rate) -> optax.GradientTransformation, with its other options bound
 Teacher = Callable[[Params, Params, Array], Params]  # (teacher, student, step) -> teacher
 Evaluator = Callable[..., dict[str, float]]  # (subject, key, *, options) -> figures
 

@@ -36,3 +36,15 @@ def _forget():
   import jax
 
   jax.clear_caches()
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _quick_maps():
+  """Maps of runs are drawn after a few steps of t-SNE, which is slow in unoptimised code. tests/evaluators/test_picture.py runs all steps."""
+  from functools import partial
+
+  from jssl.pictures import embedding
+
+  whole, embedding.tsne = embedding.tsne, partial(embedding.tsne, steps=5, exaggerated=2)
+  yield
+  embedding.tsne = whole

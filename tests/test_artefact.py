@@ -103,7 +103,7 @@ def test_a_run_opens_by_its_model_where_its_data_are_gone(trained, tmp_path, hid
   ('name', 'overrides'),
   [
     ('byol:tiny', ('data.name=digits', "represent={'from_teacher': True}")),
-    ('dino:tiny', ('data.name=digits',)),
+    ('dino:tiny', ('data.name=digits', 'dtype=bfloat16')),
     ('simclr:tiny', ('data.name=digits', "transform={'name': 'pca_whiten'}")),
     ('whitening_bert:tiny', ()),
   ],

@@ -106,7 +106,10 @@ def test_list_json():
   done = jssl('list', '--json')
   rows = json.loads(done.stdout)['systems']
   assert {'name', 'paper', 'number', 'family', 'kind', 'config', 'scales', 'fidelity', 'claim'} <= set(rows[0])
-  assert {tuple(row['scales']) for row in rows if row['name'] in ('simclr', 'byol')} == {('tiny', 'small', 'imagenet'), ('tiny', 'small')}
+  assert {tuple(row['scales']) for row in rows if row['name'] in ('simclr', 'byol')} == {
+    ('tiny', 'small', 'fashion_mnist', 'imagenet'),
+    ('tiny', 'small'),
+  }
   assert all(row['claim']['state'] in ('held', 'undecided', 'not_held', 'contradicted', 'untried') for row in rows)
   assert all({'text', 'state', 'stale', 'tries', 'looks'} == set(row['claim']) for row in rows)
 

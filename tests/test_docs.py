@@ -52,6 +52,8 @@ NOT_RUN = {
   '!jssl': 'is a cell of Colab',
   'torchvision.models': 'downloads weights; tests/pretrained/convolutional_cases.py stores random ones',
   "processes.joined('auto')": 'needs a pod or a cluster; tests/test_processes.py runs it with a number',
+  'apt install': 'installs a package of Debian',
+  'train simclr:fashion_mnist': 'needs the package dataset-fashion-mnist; tests/data/test_fashion.py reads files of its form',
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
   'jssl sweep': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
 }
@@ -59,8 +61,9 @@ NOT_RUN = {
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
 # What takes more than a few seconds, most of it to compile, and runs with the long tests.
 LONG = (
-  'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'backbone.name=vit_micro', 'backbone.folder=FOLDER',
-  'linear,finetune', '--workdir t', 'jssl neighbours t ', 'jssl embed t ', 'jssl export t ',
+  'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'evaluate_every=10%', 'jssl evaluate runs/curves',
+  'backbone.name=vit_micro', 'backbone.folder=FOLDER', 'linear,finetune', '--workdir t', 'jssl neighbours t ', 'jssl embed t ',
+  'jssl export t ',
 )  # fmt: skip
 
 

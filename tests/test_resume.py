@@ -13,6 +13,8 @@ from jssl import run, starts
 from jssl.configs import load_config
 from jssl.core.build import plan
 from jssl.errors import ConfigError
+from jssl.keys import FORMAT, differing
+from jssl.model import read_config
 
 NO_FIGURES = dict(protocols=(), quiet=True)
 
@@ -150,7 +152,7 @@ def test_forgetting_is_measured_on_a_fixed_panel(first, tmp_path):
 def test_a_run_that_has_begun_needs_its_start_no_more(first, tmp_path, caplog):
   _, c, folder = first
   other = shutil.copytree(folder, tmp_path / 'other')
-  c = {**c, 'start': dict(of=str(other)), 'evaluators': dict(knn=dict(name='knn'))}
+  c = {**c, 'start': dict(of=str(other)), 'evaluators': dict(knn=dict(name='knn')), 'data': dict(name='mnist5k', train=200)}
   found = run.train(c, tmp_path / 'w', quiet=True)
   shutil.rmtree(other)
   with caplog.at_level('WARNING', 'jssl'):
@@ -177,15 +179,23 @@ def test_a_run_goes_on_with_other_settings(tmp_path):
   assert int(jssl.model.restore(tmp_path / 'w')[1].step) == plan({**c, 'steps': None, 'epochs': 1}).steps
 
 
+@pytest.fixture(scope='module')
+def four_steps(tmp_path_factory):
+  """A config and the workdir of its run."""
+  c = {**tiny('simclr'), 'steps': 4, 'epochs': None, 'optimizer': dict(name='adamw', learning_rate=1e-3)}
+  run.train(c, folder := tmp_path_factory.mktemp('four') / 'w', protocols=(), quiet=True)
+  return c, folder
+
+
 @pytest.mark.parametrize('settings, said', [
   (('seed=3',), 'cannot continue with another seed'),
   (('steps=2',), 'has done 4 steps'),
   (('optimizer.name=sgd', 'optimizer.learning_rate=0.1'), 'the state of the run would have another structure'),
   (('losses.nce.temprature=1.0',), 'did you mean temperature'),
 ])  # fmt: skip
-def test_settings_that_a_run_cannot_go_on_with(tmp_path, settings, said):
-  c = {**tiny('simclr'), 'steps': 4, 'epochs': None, 'optimizer': dict(name='adamw', learning_rate=1e-3)}
-  run.train(c, tmp_path / 'w', protocols=(), quiet=True)
+def test_settings_that_a_run_cannot_go_on_with(four_steps, tmp_path, settings, said):
+  c, folder = four_steps
+  shutil.copytree(folder, tmp_path / 'w')
   with pytest.raises(ValueError, match=said):
     run.train(c, tmp_path / 'w', protocols=(), quiet=True, resume_with=settings)
   assert (
@@ -198,3 +208,19 @@ def test_settings_that_a_run_cannot_go_on_with(tmp_path, settings, said):
 def test_going_on_needs_a_run(tmp_path):
   with pytest.raises(ConfigError, match='holds no run'):
     run.train(tiny('simclr'), tmp_path / 'w', resume_with=('epochs=3',))
+
+
+def test_the_evaluator_linear_of_an_older_workdir_is_logistic(first, tmp_path):
+  _, c, folder = first
+  shutil.copytree(folder, tmp_path / 'w')
+  path, judged = tmp_path / 'w' / 'config.json', dict(a=dict(name='linear'), b='linear', c=dict(name='panel', protocol='linear'))
+  held = json.loads(path.read_text())
+  older = {key: x for key, x in held.items() if key != 'format'} | dict(evaluators=judged)
+  path.write_text(json.dumps(older))
+  now = dict(a=dict(name='logistic'), b='logistic', c=dict(name='panel', protocol='logistic'))
+  assert read_config(tmp_path / 'w')['evaluators'] == now and differing(older, {**held, 'evaluators': now}) == []
+  assert differing(older, {**held, 'evaluators': judged}) == ['evaluators']
+  path.write_text(json.dumps(older | dict(format=FORMAT)))
+  assert read_config(tmp_path / 'w')['evaluators'] == judged
+  with pytest.raises(ConfigError, match='the config has format 9, and this jssl reads 2'):
+    plan({**c, 'format': 9})

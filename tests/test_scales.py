@@ -43,7 +43,7 @@ def test_tiny_is_eight_steps_of_sixteen_examples(name):
 
 
 def test_a_scale_that_is_not_there_is_told_with_those_that_are(capsys):
-  with pytest.raises(ConfigError, match='simclr has no scale .huge.; there are tiny, small, imagenet'):
+  with pytest.raises(ConfigError, match='simclr has no scale .huge.; there are tiny, small, fashion_mnist, imagenet'):
     run.load_config('simclr:huge')
   with pytest.raises(ConfigError, match='did you mean simclr'):
     run.load_config('simclrr:tiny')
@@ -85,28 +85,64 @@ def test_what_is_published_says_where_and_at_what_cost():
       assert set(row) == {'metric', 'value', 'source', 'hardware', 'hours'} and row['source'].startswith('arXiv:'), (name, scale)
 
 
-def test_simclr_on_imagenet_is_traced_at_full_size(monkeypatch):
-  count, size = dict(train=1_281_167, test=50_000), 256
+def test_systems_on_fashion_mnist_are_built_for_all_of_it(monkeypatch):
+  count = dict(train=60_000, test=10_000)
+  spec = dict(image=Column((28, 28, 1), np.uint8), label=Column((), np.int32, 10))
+  splits = {name: Columns({n: np.broadcast_to(x.dtype.type(0), (k, *x.shape)) for n, x in spec.items()}) for name, k in count.items()}
+  monkeypatch.setitem(tables.TABLES['data'], 'fashion_mnist', lambda: Data(splits, spec, 'image', {}))
+  found = [name for name in FILES if 'fashion_mnist' in configs.scales(configs.module(name))]
+  assert found == ['mae', 'simclr', 'vicreg']
+  for name in found:
+    p = plan(run.load_config(f'{name}:fashion_mnist'))
+    assert p.steps == p.config['epochs'] * (60_000 // p.config['batch_size']) and p.config['curves']['best'] == 'knn_top1'
+
+
+@pytest.fixture
+def imagenet(monkeypatch):
+  """ImageNet with images that take no memory; the options that it is opened with."""
+  count, size, told = dict(train=1_281_167, test=50_000), 256, {}
 
   class Cropped(Columns):
     crop = True
 
-  def imagenet(*, test: str, resize: int, crop: dict) -> Data:
-    assert (test, resize, crop['views']) == ('validation', size, 2)
+  def opened(*, test: str, resize: int, crop: dict) -> Data:
+    told.update(test=test, resize=resize, crop=crop)
     some = lambda n: Columns(dict(image=np.broadcast_to(np.uint8(0), (n, size, size, 3)), label=np.broadcast_to(np.int32(0), n)))
     spec = dict(image=Column((size, size, 3), np.uint8), label=Column((), np.int32, 1000))
     splits = dict(train=Cropped(some(count['train']).columns), test=some(count['test']))
     return Data(splits, spec, 'image', {'drawn': {'image': (crop['views'], crop['size'], crop['size'], 3)}})
 
-  monkeypatch.setitem(tables.TABLES['data'], 'imagenet2012', imagenet)
+  monkeypatch.setitem(tables.TABLES['data'], 'imagenet2012', opened)
+  return told
+
+
+def sizes(p) -> dict[str, int]:
+  """The number of parameters of each network of a plan."""
+  params, _ = jax.eval_shape(p.method.init, jax.random.key(0))
+  return {network: sum(x.size for x in jax.tree.leaves(of)) for network, of in params.items()}
+
+
+def test_simclr_on_imagenet_is_traced_at_full_size(imagenet):
   c = run.load_config('simclr:imagenet')
   p = plan(c)
-  params, _ = jax.eval_shape(p.method.init, jax.random.key(0))
-  sizes = {network: sum(x.size for x in jax.tree.leaves(of)) for network, of in params.items()}
-  assert sizes == dict(backbone=23_508_032, projector=2048 * 2048 + 2 * 2048 + 2048 * 128)  # torchvision's without its classifier
-  assert p.steps == 100 * (count['train'] // 4096)
+  assert (imagenet['test'], imagenet['resize'], imagenet['crop']['views']) == ('validation', 256, 2)
+  assert sizes(p) == dict(backbone=23_508_032, projector=2048 * 2048 + 2 * 2048 + 2048 * 128)  # torchvision's without its classifier
+  assert p.steps == 100 * (1_281_167 // 4096)
   assert c.optimizer.learning_rate.peak == pytest.approx(4.8)
   assert p.batch['image'].shape == (4096, 2, 224, 224, 3)
+  testing.check_traces(c)
+
+
+def test_mae_on_imagenet_is_traced_at_full_size(imagenet):
+  c = run.load_config('mae:imagenet')
+  p = plan(c)
+  assert imagenet['crop']['views'] == 1 and imagenet['crop']['scale'] == (0.2, 1.0)
+  block = lambda d: 12 * d * d + 13 * d
+  decoder = 8 * block(512) + (768 + 1) * 512 + 512 + 2 * 512 + 513 * 768
+  assert sizes(p) == dict(backbone=85_798_656 - 197 * 768, decoder=decoder)  # timm's without a classifier and learned positions
+  assert p.steps == 1600 * (1_281_167 // 4096)
+  assert c.optimizer.learning_rate.peak == pytest.approx(2.4e-3) and c.evaluators.finetune.learning_rates == (pytest.approx(2e-3),)
+  run.check(p, p.evaluators)
   testing.check_traces(c)
 
 

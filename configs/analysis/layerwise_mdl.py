@@ -6,6 +6,17 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.frozen_minilm(scale, data='rotten_tomatoes', length=24)
   c.number = 170
+  c.parts = (
+    'online code of the labels: blocks of 0.1 % to 100 % of the examples, each coded by a probe of the former ones',
+    'compression of each layer, and its centre of gravity over layers',
+    'probe: logistic regression with a normal prior on the mean state of a sentence (paper: an MLP on pooled spans, stopped early)',
+    'rival: one probe on a learned mixture of layers, whose weights are the profile',
+    'shift of both profiles where the states of one layer are multiplied by 10, a test that is not in the paper',
+    dict(part='edge probing of spans: parts of speech, dependencies, entities, roles, coreference', out='open', why='one label a sentence'),
+    dict(part='change of the layers by fine-tuning (representational similarity)', out='open', why='not implemented'),
+    dict(part='norms of the states of each layer', out='open', why='not reported'),
+    dict(part='BERT, ELECTRA and XLNet compared', out='data', why='no package ships their weights; MiniLM'),
+  )
   c.evaluators = dict(profile=dict(name='description_length'))
   c.claim = dict(
     metric='profile_moved', beats=('mixing_weights',), margin=0.2, lower=True,

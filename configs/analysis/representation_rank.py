@@ -6,6 +6,17 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.text(scale, data='lee', batch_size=64, length=24)
   c.number, c.kind = 140, 'analysis'
+  c.parts = (
+    'SimCSE as the base method: the same sentence twice under dropout, temperature 0.05',
+    'rank reduction: log effective rank of the batch added to the loss, weight 0.1; measure and weight are not checked against the paper',
+    'SimCSE without it as the baseline; Spearman of cosines with human scores',
+    dict(part='start from BERT or RoBERTa', out='open', why='trained from scratch'),
+    dict(part='two phases of tuning, before and after the peak of the rank', out='open', why='the rank is not logged'),
+    dict(part='alignment, uniformity and linguistic probes (SentEval) along the phases', out='open', why='not run'),
+    dict(part='stability over seeds, speed of tuning', out='open', why='the end of tuning alone is judged'),
+    dict(part='four other contrastive methods', out='open', why='SimCSE alone'),
+    dict(part='a million sentences of Wikipedia, seven sets of similarity', out='data', why='no package ships them; the Lee documents'),
+  )
   c.backbone = common.transformer(scale, 'bert', width=64, depth=2, heads=4, dropout=0.1)
   c.view = dict(name='columns', names=('ids', 'ids'))
   c.passes.views, c.passes.again = dict(name='embed'), dict(name='embed')

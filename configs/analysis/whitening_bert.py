@@ -11,6 +11,15 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.frozen_minilm(scale, data='simlex', length=8, depth=5, pool='first_last')
   c.number = 178
+  c.parts = (
+    'vector of a text: mean over tokens, averaged over the first block and the last, 1 and 5 here (paper: 1 and 12)',
+    'whitening by mean and covariance of the evaluated texts themselves, without labels',
+    'compared with the last block alone, without whitening, and with the first token',
+    'Spearman correlation of cosines with human scores',
+    dict(part='all pairs and larger sets of layers', out='open', why='one pair is run'),
+    dict(part='seven sets of sentence similarity', out='data', why='no package ships them; the words of SimLex-999'),
+    dict(part='BERT, RoBERTa, ALBERT, LaBSE and others', out='data', why='no package ships their weights; the first blocks of MiniLM'),
+  )
   c.transform = dict(name='pca_whiten')
   c.evaluators = dict(sts=dict(name='sts'))
   c.claim = dict(

@@ -11,6 +11,18 @@ def get_config(scale='small'):
   c = common.base(scale, data='vowels', batch_size=32, epochs=24)
   c.data.entries, c.data.levels = 16, (8.0, 20.0)
   c.number = 37
+  c.parts = (
+    'half of the frames masked in gaps of 8 (paper: 15) and removed before the encoder',
+    'transformer encoder of log-mel frames with sinusoidal positions; decoder with a learned token in the place of masked frames',
+    'codes of all codebooks classified for each frame: 4 of 16 entries (paper: 8 of 1,024)',
+    'targets by residual k-means of the frames, in the place of the EnCodec quantiser',
+    'cross-entropy of masked frames weighs 0.9, of visible ones 0.1; codebooks a quarter each (paper: by their shares of the error)',
+    'mean over frames as the feature of a clip, linear probes; rivals: the frames themselves as targets, the first codebook alone',
+    dict(part='second stage: clusters of its own states as further targets', out='open', why='not implemented'),
+    dict(part='EnCodec as the source of inputs and targets', out='data', why='no package ships its weights'),
+    dict(part='AudioSet, Free Music Archive and LibriLight; the HEAR tasks', out='data', why='no package ships them; synthetic vowels'),
+    dict(part='10 layers of 768, 500,000 steps', out='scale', why='2 layers of 32, 24 epochs'),
+  )
   c.backbone = common.transformer(scale, 'frame_transformer', temperature=64.0, width=32, depth=2, heads=4)
   c.view = dict(name='columns', names=('frames',))
   c.heads.decoder = common.mae_decoder(scale, width=32, depth=1, heads=4, dim=64)  # 4 codebooks of 16
@@ -23,7 +35,7 @@ def get_config(scale='small'):
   )  # fmt: skip
   c.optimizer.learning_rate.peak = 3e-3
   c.optimizer.b2 = 0.95
-  c.evaluators = dict(linear=dict(name='linear'), fewshot=dict(name='fewshot'))
+  c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   c.claim = dict(
     metric='fewshot_top1_10shot',
     beats=('random_init', 'frames', 'first_codebook'),

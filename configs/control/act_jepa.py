@@ -6,6 +6,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.demonstrations(scale, side=0, others=4, episodes=50, window=5, batch_size=64)
   c.number = 59
+  c.parts = (
+    'context encoder of the present observation, a vector here: one token through a transformer',
+    'predictor: one learned query a step attends to the context and predicts the latent states of the window, 5 steps',
+    'target encoder: exponential moving average (0.996) on the true observations of the window, without gradient',
+    'action decoder: one learned query an action, a chunk of 5, which attends to the context tokens, not to the predicted states',
+    'L1 of actions plus L1 of latent states, weight 1 each, without the end of the episode',
+    'the first action of a new chunk is executed at each step',
+    'the same network on actions alone as the baseline; linear regression of the true states of the window from the features',
+    dict(part='images beside proprioception, by a ResNet-18', out='open', why='vectors alone; the same task can be drawn as images'),
+    dict(part='other baselines of imitation learning', out='open', why='not implemented'),
+    dict(part='Meta-World, ManiSkill and Push-T', out='scale', why='a point mass with 50 demonstrations'),
+  )
   shape = common.at(scale)(small=dict(width=32), tiny=dict(width=16, depth=1, heads=2))
   c.backbone = dict(name='timeline_encoder', on='data.frame', **shape)
   c.heads.predictor = dict(name='action_decoder', length='data.action.length', width=32)

@@ -7,6 +7,16 @@ from jssl.configs import common
 
 def get_config(scale='small'):
   c = ConfigDict(dict(number=33, seed=0))
+  c.parts = (
+    'policy cover of every layer, built backwards in time from the covers of the layers before it',
+    'data of a fit: a random policy of the cover, a uniform action, then a partial policy drawn uniformly',
+    'multi-step inverse kinematics: log-likelihood of action and policy from the observation and a code of the last one',
+    'the code is a distribution over 3 values that the likelihood sums over (paper: a decoder with S values)',
+    'partial policies: for each code the action and the next policy that are most likely',
+    'combination lock of rich observations, horizon 10 and 10 actions: return of the best policy of the last cover',
+    'one-step inverse kinematics and Q-learning with as many episodes as rivals',
+    dict(part='policy optimisation for a reward, given the cover (PSDP)', out='open', why='the best policy of the last cover is taken'),
+  )
   sizes = dict(horizon=10, actions=10, episodes=8000, steps=600)
   c.experiment = dict(name='musik', **common.at(scale)(small=sizes, tiny=dict(horizon=2, actions=3, episodes=64, steps=5, judged=16)))
   c.claim = dict(metric='return', beats=('one_step', 'q_learning', 'random_init'), margin=0.3)

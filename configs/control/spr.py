@@ -10,6 +10,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.rooms_played(scale, copies=8, steps=400)
   c.number = 107
+  c.parts = (
+    'latent transition model rolled out for 5 steps from the first state, open loop (paper: two convolutions; a residual MLP here)',
+    'negative cosine to the latents reached, summed over steps, masked beyond the episode, weight 0.2 (paper: 2)',
+    'projector on both sides, linear predictor on one; targets by a moving average of 0.95 (paper: 0 with augmentation, 0.99 without)',
+    'double Q-learning of three steps on what the policy plays, with the same moving average',
+    'rows without prediction and with one step of prediction',
+    dict(part='random shifts and intensity on both sides, or dropout 0.5 without them', out='open', why='neither is applied'),
+    dict(part='projector shared with the first layer of the Q head; latents rescaled to [0, 1]', out='open', why='a projector of its own'),
+    dict(part='Rainbow: distributional, duelling, noisy, prioritised replay, 10 steps', out='open', why='double Q-learning without replay'),
+    dict(part='contrastive and quadratic losses in its place', out='open', why='rows of the paper that are not run'),
+    dict(part='26 Atari games of 100,000 steps', out='scale', why='four rooms, 400 updates'),
+  )
   c.heads.projector = dict(name='mlp', widths=(64,), norm='none')
   c.heads.predictor = dict(name='linear', on='projector')
   c.teacher = dict(name='ema', decay=0.95, networks=('backbone', 'q', 'projector'))

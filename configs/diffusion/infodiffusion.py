@@ -14,6 +14,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.diffusion(scale)
   c.number = 31
+  c.parts = (
+    'denoiser conditioned on the code by scale and shift in every block; error of the noise, 1,000 linear levels from 1e-5 to 1e-2',
+    'maximum mean discrepancy of codes and a standard normal prior, kernel of the official code, weight 0.1',
+    'code of 32 numbers, given to the denoiser without noise where the divergence has weight 0, the default of the official code',
+    'Gaussian posterior with divergence summed over the batch, weight 1e-3, as a variant',
+    'linear and few-shot probes of the code; no discrepancy as the rival, a diffusion autoencoder',
+    dict(part='reconstruction term of the first level; capacity that the divergence is held at', out='open', why='the term is about 1e-8 here'),
+    dict(part='priors of a Gaussian mixture and of a Swiss roll', out='open', why='the normal prior alone'),
+    dict(part='disentanglement, interpolation; samples (two phases, latent diffusion) and FID', out='open', why='the code is probed alone'),
+    dict(part='variational autoencoders as rivals', out='open', why='not implemented'),
+    dict(part='CelebA, FFHQ, CIFAR-10, FashionMNIST and 3DShapes', out='data', why='no package ships them; digits'),
+  )
   c.backbone = dict(name='coder', code=32, widths=(32, 64), kernel=(3, 2))
   c.heads.mean, c.heads.posterior = dict(name='linear'), dict(name='linear')
   c.heads.denoiser.code = 32

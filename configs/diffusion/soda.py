@@ -9,6 +9,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.diffusion(scale, epochs=140)
   c.number = 70
+  c.parts = (
+    'encoder of a source view, denoiser of the target view; error of the noise, 1,000 levels of the cosine schedule (paper: its inverse)',
+    'modulation: group normalisation scaled and shifted by time, then by the code, in every block',
+    'code in 2 sections, each for the maps of one resolution; a section is zeroed with 0.1 in training',
+    'source by affine changes, target as it is (paper: crops, colour and RandAugment of the source)',
+    'linear probe of the code; the source as its own target as the rival, a diffusion autoencoder',
+    dict(part='novel views: poses beside encoder and denoiser', out='open', why='one camera'),
+    dict(part='guided samples, reconstruction, latent directions and disentanglement', out='open', why='nothing is sampled'),
+    dict(part='learning rate of the encoder apart from that of the denoiser', out='open', why='one rate'),
+    dict(part='ImageNet, CelebA-HQ, LSUN; NMR, GSO and ShapeNet', out='data', why='no package ships them; 500 digits'),
+    dict(part='ResNet-50 with twice the width, code of 2,048', out='scale', why='a convnet, code of 64'),
+  )
   c.data.train = 500
   affine = dict(degrees=15, translate=0.12, scale=(0.75, 1.2), shear=15)
   c.view = dict(name='augment', mean=0.5, std=0.5, views=(dict(affine=affine), {}))

@@ -12,6 +12,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.diffusion(scale, epochs=40)
   c.number = 84
+  c.parts = (
+    'half of each batch clean and masked by 0.75, the other half noised and masked by 0.375; each example is encoded once',
+    'loss of clean examples: pixels of masked patches; of noised ones: mean of noise on visible and pixels on masked patches; each half',
+    'one encoder and decoder for both, blocks modulated by the level, two outputs a pixel; 1,000 cosine levels, 0 for clean examples',
+    'features without noise and mask: mean of patch tokens (official code: mean of 4 class tokens)',
+    'few-shot probes; masked autoencoding and a diffusion transformer as rivals, the latter without noise too (official code: level 50)',
+    dict(part='masked diffusion without clean examples (MaskDiT) as a rival', out='open', why='not run'),
+    dict(part='fine-tuning with labels, guided samples, FID and inception score', out='open', why='nothing is sampled'),
+    dict(part='random crops and flips; latents of an autoencoder in the place of pixels', out='open', why='images as they are'),
+    dict(part='ImageNet at 64 and 256 pixels', out='data', why='no package ships it; digits of 8 pixels'),
+    dict(part='ViT-B/4 and L/2, 800 epochs', out='scale', why='two blocks of 48, 40 epochs'),
+  )
   c.backbone = common.transformer(scale, 'dit', width=48, depth=2, heads=4, patch=2, temperature=4.0)
   c.heads = dict(decoder=common.transformer(scale, 'dit_decoder', width=32, depth=1, heads=4))
   hidden = lambda *ratios: tuple(dict(name='random_mask', ratio=ratio) for ratio in ratios)

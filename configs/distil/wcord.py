@@ -1,7 +1,7 @@
 """WCoRD. Chen, Wang, Gan, Liu, Henao, Carin, CVPR 2021. arXiv:2012.08674, section 3.
 
-The teacher learns from all labels in the first half of the run. Its copy is then frozen, and the student, which knows ten
-labels a class, learns from the copy.
+The teacher learns from all labels in the first quarter of the run. It is then frozen, and the student, which knows ten
+labels a class, learns from it.
 """
 
 from jssl.configs import common
@@ -12,6 +12,18 @@ def get_config(scale='small'):
   c = common.image(scale, batch_size=64, epochs=1)
   c.data = dict(name='few', of=dict(name='mnist5k'))
   c.number = 78
+  c.parts = (
+    'teacher trained with all labels, then frozen; the student is trained with ten labels a class',
+    'global transfer, dual form: score of matching pairs minus the mean score of all other pairs of the batch, weight 1',
+    'critic on linear projections to 32 of unit length, every layer divided by its largest singular value',
+    'local transfer, primal form: optimal transport in the batch, cost 1 - cosine, entropic plan without gradient, weight 1',
+    'cross-entropy of the student on its labels; labels alone as the baseline',
+    dict(part='negatives from a memory of all examples', out='open', why='the other examples of the batch'),
+    dict(part='distillation of logits, contrastive distillation (CRD), either transfer alone as rivals', out='open', why='labels alone'),
+    dict(part='privileged information, cross-modal transfer', out='open', why='compression alone'),
+    dict(part='CIFAR-100 and ImageNet', out='data', why='no package ships them; MNIST'),
+    dict(part='pairs of residual, VGG and mobile networks, 240 epochs', out='scale', why='a convnet and a perceptron of one layer'),
+  )
   c.kind = 'supervised'
   c.steps = at(small=1280, tiny=8)
   c.backbone = dict(name='mlp_backbone', widths=at(small=(64,), tiny=(16, 8)))

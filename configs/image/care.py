@@ -26,7 +26,7 @@ def get_config(scale='small'):
   c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=0.5)
   c.passes.moved = dict(name='embed', heads=('projector',), view=dict(name='grouped', view=c.view.to_dict(), chunks=8))
   c.losses.rotation = dict(name='care', of=dict(q='moved.q', k='moved.k', ids='batch.example'), pairs=((0, 1),), chunks=8, weight=0.01)
-  c.evaluators = dict(rotation=dict(name='equivariance', view=c.view.to_dict()), linear=dict(name='linear'))
+  c.evaluators = dict(rotation=dict(name='equivariance', view=c.view.to_dict()), linear=dict(name='logistic'))
   c.claim = dict(
     metric='linear_top1', beats=('invariant',), margin=0.0, without='invariant',
     manipulation=dict(metric='rotation_residual', beats=('invariant',), margin=0.07, lower=True),

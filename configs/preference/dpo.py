@@ -10,6 +10,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.answers(scale, steps=400, human=2048)
   c.number, c.kind = 209, 'preference'
+  c.parts = (
+    'imitation of answers of mixed quality in the first half of the run; the frozen copy is the reference',
+    'log-sigmoid of beta times the difference of the log-ratios of both answers, beta 0.3 (paper: 0.1 to 0.5)',
+    'imitation for the whole run as the baseline',
+    "losses of the survey on the same pairs: IPO, SLiC, KTO, RRHF, ORPO and SimPO; KTO's reference point from mismatched pairs",
+    'share of right steps of sampled answers, which stands for the judgement of people',
+    dict(part='PPO, best of n and fine-tuning on preferred answers as baselines', out='open', why='PPO and best of n are in tldr alone'),
+    dict(part='frontier of reward against divergence over several beta', out='open', why='one beta is run'),
+    dict(part="the survey's online, iterative and Nash methods, AI feedback", out='open', why='losses on fixed pairs alone'),
+    dict(part='IMDb sentiment, TL;DR and Anthropic HH', out='data', why='no package ships the preferences; sums worked out step by step'),
+    dict(part='language models of 774M to 6B parameters', out='scale', why='two layers, 48 wide'),
+  )
   c.passes.told = dict(name='causal_lm', columns='answer')
   c.passes.answers = dict(name='causal_lm', columns=('chosen', 'rejected'))
   c.passes.mismatched = dict(name='causal_lm', columns=('chosen', 'rejected'), roll=1)

@@ -6,6 +6,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.answers(scale, human=2048)
   c.number, c.kind = 103, 'preference'
+  c.parts = (
+    'Bradley-Terry loss of a linear reward on the last state',
+    'contrast of states: cosine of earlier with later tokens of the preferred answer, against tokens of the other answer; sigmoid, weight 0.5',
+    'four tokens a side, all pairs, mean of the logarithms (official code: 16, and the logarithm of the mean over the batch)',
+    'goal state: mean last state of preferred training answers; its cosine with the state at the middle of an answer, judged by AUROC',
+    'accuracy of the reward on whole answers; Bradley-Terry alone as the baseline',
+    dict(part='unfinished solutions filtered by the cosine, before a majority vote', out='open', why='not implemented'),
+    dict(part='decoding guided by the cosine to a goal state', out='open', why='not implemented'),
+    dict(part='the reward model in PPO', out='open', why='not implemented'),
+    dict(part='OpenMathInstruct solutions, Anthropic HH, HelpSteer', out='data', why='no package ships them; sums worked out step by step'),
+    dict(part='language models of 7B parameters and more', out='scale', why='two layers, 48 wide'),
+  )
   c.heads.reward = dict(name='linear', dim=1)
   c.passes.read = dict(name='embed', view=dict(name='columns', names=('chosen', 'rejected')), heads=('reward',))
   c.passes.places = dict(name='sample', sampler=dict(name='ordered_places', column='chosen', start='data.chosen.start', draws=4))

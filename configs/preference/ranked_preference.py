@@ -6,6 +6,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.answers(scale, steps=600, terms=3, train=20000, human=100)
   c.number, c.kind = 215, 'preference'
+  c.parts = (
+    'ranked preference modelling: log-sigmoid of the difference of rewards at the last token; accuracy on held-out pairs',
+    'preference model pre-training: cheap automatic pairs, ranked, plus the language model loss of the better answer, weight 1',
+    'then 100 pairs that count, ranked alone; a row without pre-training',
+    'binary discrimination of each answer alone as a variant',
+    'imitation learning as a rival: pairs ranked by the mean log-probability of a token',
+    dict(part='context distillation of the prompt, and its cost in capabilities', out='open', why='not implemented'),
+    dict(part='a language model as the start of the preference model', out='open', why='trained from scratch'),
+    dict(part='pre-training with binary labels; accuracy against the number of pairs', out='open', why='cheap pairs are ranked; one number'),
+    dict(part='StackExchange, Reddit and Wikipedia edits; human preferences', out='data', why='no package ships them; sums step by step'),
+    dict(part='models of 13M to 52B parameters', out='scale', why='two layers, 48 wide'),
+  )
   c.heads.reward = dict(name='linear', dim=1)
   # Preference model pre-training: cheap pairs, and their better answers told token by token; then the few pairs that count.
   scores = lambda *names: dict(name='embed', view=dict(name='columns', names=names), heads=('reward',))

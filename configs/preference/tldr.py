@@ -11,6 +11,18 @@ from jssl.configs import common
 
 def get_config(scale='small'):
   c = ConfigDict(dict(number=232, kind='preference', seed=0))
+  c.parts = (
+    'supervised policy by imitation of the reference answers',
+    'reward model: head on the supervised policy, log-sigmoid of pairs; 15 % of labels are flipped; mean reward of the references set to 0',
+    'PPO on the reward minus beta times the log-ratio to the supervised policy, a token, beta 0.5 (paper: 0.05, a row here)',
+    'PPO: clip 0.2, gamma 1, lambda 0.95, whitened advantages, 4 epochs; value network of its own, which starts as the reward model',
+    'beta 0 as a row; share of right steps, learned reward and divergence reported, so that over-optimisation shows',
+    'best of 8 answers by the reward as the rival',
+    dict(part='ROUGE optimised in the place of the reward', out='open', why='the learned reward alone'),
+    dict(part='further comparisons collected from the trained policies', out='open', why='comparisons are drawn once'),
+    dict(part='TL;DR posts, comparisons by people, transfer to CNN/DM', out='data', why='no package ships them; sums worked out step by step'),
+    dict(part='models of 1.3B and 6.7B parameters', out='scale', why='two layers, 48 wide'),
+  )
   sizes = common.at(scale)(small={}, tiny=dict(examples=64, steps=2, rewarded=2, rounds=1, best_of=2))
   c.experiment = dict(name='tldr', **sizes)
   c.claim = dict(

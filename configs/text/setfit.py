@@ -18,7 +18,7 @@ def get_config(scale='small'):
     name='cosine_regression', of=dict(q='text.q[0]', k='partners.k', labels='partners.same', weights='partners.weight'), over='views'
   )
   c.optimizer.learning_rate.peak = 1e-4
-  c.evaluators = dict(linear=dict(name='linear'))
+  c.evaluators = dict(linear=dict(name='logistic'))
   c.claim = dict(
     metric='linear_top1', beats=('start', 'classes'), margin=0.02,
     variants={

@@ -36,6 +36,6 @@ def get_config(scale='small'):
   c.losses.relation = dict(name='cross_entropy', of=dict(logits='relation.out', labels='batch.relation'))
   c.watch = ('verse.q[0]', 'verse.q[1]')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=2e-3, warmup='10%'), weight_decay=0.01)
-  c.evaluators = dict(linear=dict(name='linear'), sts=dict(name='sts', texts='documents', pairs='pairs_test', angular=True))
+  c.evaluators = dict(linear=dict(name='logistic'), sts=dict(name='sts', texts='documents', pairs='pairs_test', angular=True))
   c.claim = None
   return c

@@ -1,7 +1,8 @@
 """The configs, one file a system, the same from a checkout, an editable install and a wheel.
 
 They stand in the repository's top-level folder `configs/`; a wheel carries them here. A config has scales: `simclr:tiny`, which
-trains in seconds, `simclr:small`, or `simclr`, for which its claim is made, and those that its module publishes, `simclr:imagenet`.
+trains in seconds, `simclr:small`, or `simclr`, for which its claim is made, those of other data in its SCALES, `simclr:fashion_mnist`, and
+those that its module publishes, `simclr:imagenet`.
 """
 
 import ast
@@ -24,7 +25,7 @@ if not (_here / 'common.py').exists():
   __path__.append(str(_here.parents[1] / 'configs'))
 
 SMALL = 'small'
-OPEN = ('start', 'mesh', 'source', 'represent', 'metrics')  # keys whose entries may be set where a config has none of them
+OPEN = ('start', 'mesh', 'source', 'represent', 'metrics', 'curves')  # keys whose entries may be set where a config has none of them
 
 
 def names() -> dict[str, str]:
@@ -72,7 +73,7 @@ def scales(config: ModuleType) -> tuple[str, ...]:
   """The scales of a config module; `small` alone where its `get_config` takes none."""
   if 'scale' not in inspect.signature(config.get_config).parameters:
     return (SMALL,)
-  return ('tiny', SMALL, *getattr(config, 'PUBLISHED', {}))
+  return ('tiny', SMALL, *getattr(config, 'SCALES', ()), *getattr(config, 'PUBLISHED', {}))
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):

@@ -20,11 +20,13 @@ from jssl.core.phases import Phase, Turn, phase_at
 from jssl.data.core.arrays import counted
 from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
-from jssl.keys import OF_A_PHASE, OF_A_TURN, complete
-from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, scheduled, signed, with_facts
+from jssl.keys import OF_A_PHASE, OF_A_TURN, complete, known_type
+from jssl.optimizer import optimizer
+from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, signed, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
+from jssl.weights import apart
 
 
 class Plan(NamedTuple):
@@ -83,7 +85,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     first += length
   guard = call(option('guard', c['guard'], 'guards')) if c['guard'] else None
   natural(c, 'keep'), natural(c, 'seed', least=0)
-  for key in ('log_every', 'checkpoint_every', 'health_every'):
+  for key in ('log_every', 'checkpoint_every', 'health_every', *(('evaluate_every',) if c['evaluate_every'] is not None else ())):
     with naming(key):
       int(duration(c[key], steps=steps, epoch=epoch))
   clock = dict(steps=steps, epoch=epoch)
@@ -146,7 +148,7 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     else:
       known = ['backbone', *c['heads'], *(f'data.{column}' for column in data.spec)]
       raise ConfigError(f'{place}.on is {on!r}, which is no network or column that it can stand on{closest(on, known)}')
-    factory = option(place, spec, 'models')
+    factory = computing_in(place, option(place, spec, 'models'), asked.get('dtype'))
     if isinstance(on, Column):
       factory = on_column(factory, on)
     create = lambda key: factory(on, rngs=nnx.Rngs(key))
@@ -167,6 +169,13 @@ def make_networks(c: Mapping[str, Any], data: Data) -> dict[str, Network]:
     add(name)
   changed = changes.changes(asked.get('lora'), asked.get('masks'), made)
   return {name: net._replace(changes=changed[name]) if name in changed else net for name, net in networks.items()}
+
+
+def computing_in(place: str, factory: partial, dtype: str | None) -> partial:
+  """Fills in the compute type of a network that takes one and is not given its own. Raises ConfigError for another type than `TYPES`."""
+  dtype = factory.keywords.get('dtype', dtype)
+  known_type(f'{place}.dtype', dtype)
+  return partial(factory, dtype=dtype) if dtype and 'dtype' in inspect.signature(signed(factory.func)).parameters else factory
 
 
 def on_column(factory: partial, column: Column) -> partial:
@@ -221,10 +230,10 @@ def make_phase(c: Mapping[str, Any], spec: Mapping[str, Any], first: int, steps:
     if own and not trained:
       raise ConfigError('every network is frozen: nothing is left to train')
     rounds = {'steps': max(1, steps * updates // sum(t.get('updates', 1) for t in cycle)), 'epoch': epoch}
-    optimizer, rate = scheduled(turn.get('optimizer') or c['optimizer'], rounds)
+    made, rate = optimizer(turn.get('optimizer') or c['optimizer'], rounds, batch_size, shapes, lambda of, names=trained: apart(of, names)[0])
     method = of_turn(c, own, networks, teachers, data, columns, batch, clock, inside, held)
     parts = tuple(part for part in frozen if part[0] in {name.partition('.')[0] for name in trained})
-    turns.append(Turn(method, optimizer, rate, trained, parts, updates))
+    turns.append(Turn(method, made, rate, trained, parts, updates))
   return Phase(first, steps, tuple(turns), data, batch, epoch, refreshes, begin)
 
 

@@ -23,9 +23,9 @@ PARTIAL = '.orbax-checkpoint-tmp'  # in the name of a checkpoint that is being w
 def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[int] = ()):
   """Opens the checkpoints under `directory`.
 
-  With `keep`, opens them for a run that is in progress: the last `keep` checkpoints and those of the steps `always` are kept, and partial
-  checkpoints of a killed run are removed. A checkpoint is written under a temporary name and renamed when complete; only then is an older one
-  removed. In a bucket, a checkpoint is valid once a marker file says that it is complete.
+  With `keep`, opens them for a run that is in progress: the last `keep` checkpoints, those of the steps `always` and that of the highest figure
+  are kept, and partial ones of a killed run are removed. A checkpoint is written under a temporary name and renamed when complete; only then
+  is an older one removed. In a bucket, a checkpoint is valid once a marker file says that it is complete.
   """
   from orbax.checkpoint import v1 as ocp
 
@@ -36,15 +36,17 @@ def open_checkpoints(directory: Path, keep: int | None = None, always: Sequence[
     _clear(directory)
   quiet()
   policies = ocp.training.preservation_policies
-  kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always))]) if keep else None
+  best = policies.BestN(n=1, get_metric_fn=lambda metrics: metrics['figure'], keep_checkpoints_without_metrics=False)
+  kept = policies.AnyPreservationPolicy([policies.LatestN(keep), policies.CustomSteps(list(always)), best]) if keep else None
   every = ocp.training.save_decision_policies.FixedIntervalPolicy(1)  # the loop decides when to save
   return ocp.training.Checkpointer(
     for_orbax(directory), preservation_policy=kept, save_decision_policy=every, cleanup_tmp_directories=bool(keep)
   )
 
 
-def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.ndarray] | None = None) -> None:
+def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.ndarray] | None = None, figure: float | None = None) -> None:
   """Saves in the background what `restore` needs: the arrays, the position of the source, and columns computed from the networks.
+  With a figure, the checkpoint is kept until there is one with a higher figure.
 
   Raises:
     OSError: if this checkpoint, or the previous one, cannot be written.
@@ -59,6 +61,7 @@ def save(checkpoints, train: TrainState, source: dict, columns: Mapping[str, np.
       int(train.step),
       {'train': state, 'source': told, **({'columns': columns} if columns else {})},
       overwrite=True,  # there may be an unreadable checkpoint of this step
+      metrics=None if figure is None else {'figure': figure},
     )  # fmt: skip
 
 
@@ -71,9 +74,9 @@ def finish(checkpoints, saved: int | None) -> None:
     checkpoints.close()
 
 
-def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState, dict, dict[str, np.ndarray]] | None:
-  """Restores the newest checkpoint: the state, the position of the source and the columns computed from the networks. None without a
-  checkpoint.
+def restore(checkpoints, start: Callable[[int], TrainState], step: int | None = None) -> tuple[TrainState, dict, dict[str, np.ndarray]] | None:
+  """Restores the newest checkpoint, or that of `step`: the state, the position of the source, the columns computed from the networks. None
+  without a checkpoint.
 
   An unreadable checkpoint is skipped with a warning, and the previous one is tried.
 
@@ -84,7 +87,7 @@ def restore(checkpoints, start: Callable[[int], TrainState]) -> tuple[TrainState
   Raises:
     ValueError: if there are checkpoints but none is readable.
   """
-  there = sorted(checkpoints.checkpoints, key=lambda c: -c.step)
+  there = sorted((c for c in checkpoints.checkpoints if step in (None, c.step)), key=lambda c: -c.step)
   for found in there:
     try:
       asked = start(found.step)

@@ -73,6 +73,7 @@ def run(
   quiet: bool = False,
   health: Callable[[int, TrainState, Batch], dict[str, float]] | None = None,
   alarm: Callable[[dict[str, float]], list[str]] = lambda figures: [],
+  curves: Callable[[TrainState, Log, Callable[[str], None]], float | None] | None = None,
   devices: list[jax.Device] | None = None,
   tensorboard: bool = False,
   programs: Programs | None = None,
@@ -86,6 +87,7 @@ def run(
     source: yields batches, and can be reset to the position stored in a checkpoint.
     health: (phase, state, the first batch of the source) -> diagnostics that cost more than a step's metrics; called every `health_every`.
     alarm: returns warnings for these diagnostics.
+    curves: (state, log, say) -> a figure if it is the highest so far, to keep the checkpoint; called at step 0 and every `evaluate_every`.
     programs: compiled programs of an earlier run of this plan, with any seed, on the same devices; None to compile them.
     take_over: take the workdir over from another run that uses it.
     given: phase -> initial networks, for a plan that starts from the networks of another run.
@@ -103,9 +105,12 @@ def run(
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
     going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard, take_over, given or {})
     with StopSignal() as asked, going.progress(quiet), jax.transfer_guard('disallow'), Profiler(workdir, profile) as profiler:
+      if curves and not going.done:
+        with jax.transfer_guard('allow'):
+          curves(going.train, going.log, going.bar.say)
       while going.done < plan.steps:
         profiler.at(going.done, going.train)
-        going.step(asked, health, alarm)
+        going.step(asked, health, alarm, curves)
         going.first_step = going.first_step or time.perf_counter() - began
     going.log.finish()
   seconds = time.perf_counter() - began
@@ -122,8 +127,8 @@ class _Run:
     self.lead = jax.process_index() == 0  # process 0 writes everything except checkpoints
     self.mesh, self.examples = mesh, NamedSharding(mesh, BATCH)
     self.every = {
-      name: max(int(duration(plan.config[name], steps=plan.steps, epoch=plan.epoch)), 1)
-      for name in ('log_every', 'checkpoint_every', 'health_every')
+      name: max(int(duration(plan.config[name] or 1, steps=plan.steps, epoch=plan.epoch)), 1)
+      for name in ('log_every', 'checkpoint_every', 'health_every', 'evaluate_every')
     }
     self.sources = {0: source}  # phases with the same data share a source, under the index of the first of them
     self.columns: dict[str, np.ndarray] = {}  # computed from the networks; 'order' is the order of the source
@@ -197,8 +202,8 @@ class _Run:
     self.bar = Bar(self.plan.steps, self.done, examples=self.plan.config['batch_size'], quiet=quiet or not self.lead)
     return self.bar
 
-  def step(self, asked: Callable[[int], bool], health: Callable | None, alarm: Callable) -> None:
-    """Runs one step, then logs, checks health and saves a checkpoint if due.
+  def step(self, asked: Callable[[int], bool], health: Callable | None, alarm: Callable, curves: Callable | None) -> None:
+    """Runs one step, then logs, checks health, evaluates and saves a checkpoint if due.
 
     Raises:
       Stopped: if the run was asked to stop, or its guard stopped it.
@@ -223,9 +228,10 @@ class _Run:
     ending, stop = last or self.done == phase.last, asked(self.done) and not last
     saving = self.checkpoints and (ending or stop or self.done % self.every['checkpoint_every'] == 0)
     looking = health and (last or self.done % self.every['health_every'] == 0)
+    judging = curves and (last or self.done % self.every['evaluate_every'] == 0)
     if self.done % self.every['log_every'] == 0 or last:
       self.pending = (self.done, metrics)
-    pausing = saving or looking or ending or stop
+    pausing = saving or looking or judging or ending or stop
     if self.guard and pausing:
       halted = halted or bool(jax.device_get(metrics['guard/halted']))
     with jax.transfer_guard('allow'):
@@ -235,16 +241,18 @@ class _Run:
         return
       if pausing:
         self._flush()
+        self.mine()
       paused = time.perf_counter()
+      figure = curves(self.train, self.log, self.bar.say) if judging else None
       if looking:
         self._look(health, alarm)
-      if saving:
+      if saving or self.checkpoints and figure is not None:
         position = {str(own): source.save() for own, source in self.sources.items()}
         self.mine()
         self.log.flush()  # a run that resumes from this checkpoint needs these rows
         self.saved = None  # if saving fails, its own error gives the reason
         with self._saving():
-          checkpoint.save(self.checkpoints, self.train, position, self.columns)
+          checkpoint.save(self.checkpoints, self.train, position, self.columns, figure)
         self.saved = self.done
     self.bar.paused += time.perf_counter() - paused
     if stop:

@@ -182,7 +182,7 @@ def make_method(
         return outputs, (stats_of(nets), {name: stats_of(nets) for name, nets in targets.items()})
 
       read = {name: remembered[name] for name in memories_read(nodes) if name in remembered}
-      whole = {**found, 'batch': batch} if any(parse(ref, node.name).whole for node in nodes for ref in node.reads) else None
+      whole = {**found, 'batch': {**batch, 'keys': keys}} if any(parse(ref, node.name).whole for node in nodes for ref in node.reads) else None
       found, stats = in_micro_batches(encode, micro_batches)(params, (target, stats, read, whole), (dict(batch), keys, found))
     return found, stats
 
@@ -302,9 +302,10 @@ def make_method(
     outputs, _, _, _ = evaluated(params, state, batch, key, step)
     for loss in losses.values():
       if loss.assign:
-        keywords = {name: outputs.array(text) for name, text in loss.keywords.items()}
-        q, k = loss.positional[:2] if loss.positional else (loss.keywords['q'], loss.keywords['k'])
-        return {'teacher': at(loss.assign, step)(first_view(outputs(k)), **{n: x for n, x in keywords.items() if n not in ('q', 'k')})}
+        k = loss.positional[1] if loss.positional else loss.keywords['k']
+        taken = {*inspect.signature(loss.assign).parameters} - {'k'}
+        given = {name: outputs.array(text) for name, text in loss.keywords.items() if name in taken}
+        return {'teacher': at(loss.assign, step)(first_view(outputs(k)), **given)}
     if watched:
       return {'pairs': tuple(map(outputs.array, watched))}
     for loss in losses.values():

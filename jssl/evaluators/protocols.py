@@ -3,7 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
 from jssl.evaluators import needs
@@ -54,11 +54,13 @@ class Protocol(NamedTuple):
 
 
 def _told(option: Any) -> Any:
-  """An option in the form of a record: functions, transforms and data by name."""
+  """An option in the form of a record: functions, with their options, transforms and data by name."""
   if isinstance(option, Data):
     return option.info.get('name', 'data')
   if isinstance(option, Transform):
     return option.fit.__qualname__.split('.')[0]
+  if isinstance(option, partial) and option.keywords:
+    return {'name': option.func.__name__, **{name: _told(x) for name, x in option.keywords.items()}}
   return getattr(option, 'func', option).__name__ if callable(option) else option
 
 

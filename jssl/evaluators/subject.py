@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+from jax.sharding import NamedSharding
 
 from jssl.evaluators.features import Frozen, extract, frozen
 from jssl.types import Data, Features, Transform, View
@@ -20,6 +21,7 @@ class Subject:
     transform: fitted to the pooled features of 'train' (and its column `transform.labels`), or to the network and its data; then part of
       `represent`.
     inputs: the view of a batch that networks read, for evaluators that train them.
+    place: of a batch's first axis on the devices on which evaluators train; None for the default device.
   """
 
   def __init__(
@@ -29,8 +31,9 @@ class Subject:
     networks: Mapping[str, Callable] | None = None,
     transform: Transform | None = None,
     inputs: View | None = None,
+    place: NamedSharding | None = None,
   ):
-    self.data, self.networks, self.inputs = data, dict(networks or {}), inputs
+    self.data, self.networks, self.inputs, self.place = data, dict(networks or {}), inputs, place
     self.represent = represent
     if transform and transform.networks:
       state = transform.fit(represent, data)

@@ -44,6 +44,8 @@ NO_FIGURE = (
   'log_gradients',
   'checkpoint_every',
   'health_every',
+  'evaluate_every',
+  'curves',
   'keep',
   'source',
 )

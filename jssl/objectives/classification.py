@@ -33,21 +33,32 @@ def known_cross_entropy(logits: Float[Array, 'b c'], *, labels: Int[Array, ' b']
   return -jnp.sum(known * chosen) / jnp.maximum(jnp.sum(known), 1)
 
 
-def cross_entropy(logits: Float[Array, 'b c'], *, labels: Int[Array, ' b']) -> Float[Array, ' b']:
-  """Cross entropy of a classifier.
+def cross_entropy(
+  logits: Float[Array, 'b c'], *, labels: Int[Array, ' b'] | Float[Array, 'b c'], smoothing: float | None = None
+) -> Float[Array, ' b']:
+  """Cross entropy of a classifier, with labels that are classes or probabilities.
 
-  l_i = -log softmax(logits_i)_{y_i}
+  l_i = -sum_c t_ic log softmax(logits_i)_c,   t_ic = (1 - s) y_ic + s / C
 
   Args:
-    logits: [b c] of c classes.
-    labels: [b] integers.
+    logits: [b c] of C classes.
+    labels: [b] integers, which stand for one-hot rows, or y [b c], probabilities.
+    smoothing: s, label smoothing; None for none.
 
   Returns:
     [b] nats.
 
-  Reference: Chung et al. 2020, arXiv:2003.11982, section 2.1, Eq. 1.
+  Raises:
+    ValueError: soft labels have another shape than the logits.
+
+  Reference: Chung et al. 2020, arXiv:2003.11982, section 2.1, Eq. 1. Smoothing: Szegedy et al. 2016, arXiv:1512.00567, section 7. Soft
+    labels: `torch.nn.functional.cross_entropy` and timm 1.0, timm/loss/cross_entropy.py, `SoftTargetCrossEntropy`.
   """
-  return -pick(jax.nn.log_softmax(logits.astype(jnp.float32)), labels)
+  if labels.ndim != 1 and labels.shape != logits.shape:
+    raise ValueError(f'labels have shape {list(labels.shape)} and logits {list(logits.shape)}; expected labels [b], or one a class [b c]')
+  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+  true = pick(log_p, labels) if labels.ndim == 1 else jnp.sum(labels * log_p, -1)
+  return -true if smoothing is None else -(1 - smoothing) * true - smoothing * jnp.mean(log_p, -1)
 
 
 def am_softmax(

@@ -1,7 +1,7 @@
 """Schedules: values that change with the step, such as learning rates, teacher momenta, temperatures and weights."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,15 +32,71 @@ def duration(value: Duration, *, steps: int, epoch: int) -> float:
   return number * (steps / 100 if unit == '%' else epoch if unit.startswith('epoch') else 1)
 
 
-def cosine(*, peak: float, end: float = 0.0, warmup: Duration = 0, steps: int, epoch: int) -> Schedule:
-  """Linear warm-up from 0 to `peak` over `warmup`, then cosine decay to `end` at the last step (Loshchilov & Hutter 2017)."""
+def cosine(*, peak: float, end: float = 0.0, warmup: Duration = 0, start: float = 0.0, steps: int, epoch: int) -> Schedule:
+  """Linear warm-up from `start` to `peak` over `warmup`, then cosine decay to `end` at the last step (Loshchilov & Hutter 2017)."""
   warm = duration(warmup, steps=steps, epoch=epoch)
 
   def at(step):
     t = jnp.clip((step - warm) / max(steps - warm, 1), 0, 1)
-    return jnp.where(step < warm, peak * (step + 1) / max(warm, 1), end + (peak - end) * (1 + jnp.cos(jnp.pi * t)) / 2)
+    return _warmed(step, warm, start, peak, end + (peak - end) * (1 + jnp.cos(jnp.pi * t)) / 2)
 
   return Schedule(at)
+
+
+def linear_decay(*, peak: float, end: float = 0.0, warmup: Duration = 0, start: float = 0.0, steps: int, epoch: int) -> Schedule:
+  """Linear warm-up from `start` to `peak` over `warmup`, then linear decay to `end` at the last step, as for BERT (arXiv:1810.04805, A.2)."""
+  warm = duration(warmup, steps=steps, epoch=epoch)
+
+  def at(step):
+    t = jnp.clip((step - warm) / max(steps - warm, 1), 0, 1)
+    return _warmed(step, warm, start, peak, peak + (end - peak) * t)
+
+  return Schedule(at)
+
+
+def rsqrt(
+  *,
+  peak: float,
+  timescale: Duration = 10_000,
+  warmup: Duration = 0,
+  start: float = 0.0,
+  cooldown: Duration = 0,
+  steps: int,
+  epoch: int,
+) -> Schedule:
+  """Linear warm-up to `peak`, then peak / sqrt(1 + t / timescale) t steps later, multiplied by a linear decay to 0 over the last `cooldown`.
+
+  Reference: Zhai et al., CVPR 2022, arXiv:2106.04560, section 3.5; `create_learning_rate_schedule` in `utils.py` of big_vision.
+  """
+  warm, scale, cool = (duration(x, steps=steps, epoch=epoch) for x in (warmup, timescale, cooldown))
+  if scale <= 0:
+    raise ValueError(f'timescale is {timescale!r}; give a duration above 0')
+
+  def at(step):
+    risen = _warmed(step, warm, start, peak, peak / jnp.sqrt(1 + jnp.maximum(step - warm, 0) / scale))
+    return risen * jnp.clip((steps - step) / cool, 0, 1) if cool else risen
+
+  return Schedule(at)
+
+
+def steps(
+  *, peak: float, milestones: Sequence[Duration], gamma: float = 0.1, warmup: Duration = 0, start: float = 0.0, steps: int, epoch: int
+) -> Schedule:
+  """Linear warm-up from `start` to `peak` over `warmup`, then `peak`, multiplied by `gamma` at each of the milestones.
+
+  Reference: He et al., CVPR 2016, arXiv:1512.03385, section 3.4; `torch.optim.lr_scheduler.MultiStepLR`.
+  """
+  warm, *passed = (duration(x, steps=steps, epoch=epoch) for x in (warmup, *milestones))
+
+  def at(step):
+    return _warmed(step, warm, start, peak, peak * gamma ** sum(jnp.where(step >= milestone, 1.0, 0.0) for milestone in passed))
+
+  return Schedule(at)
+
+
+def _warmed(step: Array, warm: float, start: float, peak: float, after: Array | float) -> Array:
+  """Linear from `start` to `peak`, which the last of the `warm` steps has, and then `after`."""
+  return jnp.where(step < warm, start + (peak - start) * (step + 1) / max(warm, 1), after)
 
 
 def linear(*, start: float, end: float, over: Duration = '100%', steps: int, epoch: int) -> Schedule:
@@ -58,10 +114,10 @@ def rise(*, start: float, end: float = 1.0, steps: int, epoch: int) -> Schedule:
   return Schedule(lambda step: end - (end - start) * (jnp.cos(jnp.pi * step / steps) + 1) / 2)
 
 
-def constant(*, value: float, steps: int = 0, epoch: int = 0) -> Schedule:
-  """A constant value."""
-  del steps, epoch
-  return Schedule(lambda step: jnp.float32(value))
+def constant(*, value: float, warmup: Duration = 0, start: float = 0.0, steps: int = 0, epoch: int = 0) -> Schedule:
+  """A constant value, after linear warm-up from `start` over `warmup`."""
+  warm = duration(warmup, steps=steps, epoch=epoch)
+  return Schedule(lambda step: _warmed(step, warm, start, value, value) if warm else jnp.float32(value))
 
 
 def switch(*, before: float, after: float, at: Duration, steps: int, epoch: int) -> Schedule:

@@ -12,20 +12,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.ops.draws import between, inside, place, sides, uniform, wide
+from jssl.ops.draws import Crop, between, inside, place, sides, uniform, wide
+from jssl.ops.resample import bilinear
 from jssl.types import Array, Batch, Keys, fold
+from jssl.views.erasing import Erase, erased
+from jssl.views.randaugment import RandAugment, drawn_operations
 
 Range = float | tuple[float, float]
 _ATTEMPTS = 10  # boxes that a random resized crop tries before it falls back to the centre
 _DRAWS = dict(crop=2 * _ATTEMPTS + 2, affine=5, flip=1, vflip=1, jitter=9, grey=1, blur=2, solarize=1, cutout=3)
 _HIGHEST = jax.lax.Precision.HIGHEST  # resampling in bfloat16 would cost one bit of every pixel
-
-
-class Crop(NamedTuple):
-  """Random resized crop: the share of the image's area, and width / height."""
-
-  scale: tuple[float, float] = (0.08, 1.0)
-  ratio: tuple[float, float] = (3 / 4, 4 / 3)
 
 
 class Affine(NamedTuple):
@@ -74,18 +70,20 @@ def augment(
   flip: float = 0.0,
   vflip: float = 0.0,
   affine: Mapping[str, Any] | None = None,
+  randaugment: Mapping[str, Any] | None = None,
   jitter: Mapping[str, Any] | None = None,
   grey: float = 0.0,
   blur: Mapping[str, Any] | None = None,
   solarize: float = 0.0,
   cutout: Mapping[str, Any] | None = None,
+  erase: Mapping[str, Any] | None = None,
   mean: float | Sequence[float] | None = None,
   std: float | Sequence[float] | None = None,
 ) -> tuple[Array, ...]:
   """Random views of each image: geometry in one resampling, then colour, then standardisation.
 
-  The operations run in the order crop, affine, flip, jitter, grey, blur, solarize, standardise, cutout, each drawn independently for every
-  example and view. The conventions are those of torchvision and SimCLR:
+  The operations run in the order crop, affine, flip, randaugment, jitter, grey, blur, solarize, standardise, cutout, erase, each drawn
+  independently for every example and view. The conventions are those of torchvision and SimCLR:
 
   * `crop`: area ~ U(scale) h w, log ratio ~ U(log ratio), sides rounded to whole pixels; the first of ten such boxes that fits is placed
     uniformly, and if none fits, the largest centred box with a permitted ratio is used. The box is resized to `size` by the antialiased
@@ -93,15 +91,17 @@ def augment(
   * `affine`: x -> R(degrees) scale Shear(degrees) x + translate, about the centre of the view. The box and the map are then inverted
     together into one bilinear look-up, which is zero outside the image, reads the image outside the box, and does not antialias: keep `size`
     near the size of the crop. The translation is not rounded to whole pixels.
+  * `randaugment`: timm's fifteen operations on whole levels from 0 to 255; what comes from outside of the image is `mean`, or 128 / 255.
   * `jitter`, applied with probability p: brightness f x; contrast f x + (1 - f) m, with m the mean of the image's luma (of each channel, if
     there are not three); saturation f x + (1 - f) luma; hue shifted by a share of the circle in HSV; each clipped to [0, 1].
   * `grey`: with this probability, all channels become 0.2989 r + 0.587 g + 0.114 b.
   * `blur`: sigma ~ U(sigma), separable, with reflected borders; also two small matrix products.
   * `solarize`: with this probability, x -> 1 - x where x >= 0.5.
   * `cutout`: a square centred on a uniform pixel, clipped at the borders, becomes 0, the mean after standardisation.
+  * `erase`: a random box becomes normal noise, or 0, after standardisation.
 
-  Grey, saturation and hue do not change images with one channel, and are not defined for other numbers of channels than one and three;
-  brightness, contrast, blur and geometry take any number.
+  Grey, saturation, hue and the colour of `randaugment` do not change images with one channel, and are not defined for other numbers of channels
+  than one and three; brightness, contrast, blur and geometry take any number.
 
   Args:
     keys: [b] one key per example.
@@ -110,7 +110,8 @@ def augment(
     views: number of views with these options, or one mapping per view whose entries replace the options below for that view:
       `({}, dict(blur=None, solarize=0.2))`.
     size: side of the view in pixels, or (height, width); None keeps the size of the image. Without `crop` the whole image is resized.
-    crop, affine, jitter, blur, cutout: fields of `Crop`, `Affine`, `Jitter`, `Blur`, `Cutout`; None disables the operation.
+    crop, affine, randaugment, jitter, blur, cutout, erase: fields of `Crop`, `Affine`, `RandAugment`, `Jitter`, `Blur`, `Cutout`, `Erase`;
+      None disables the operation, {} takes the defaults.
     flip, vflip, grey, solarize: probabilities.
     mean, std: a number, or one per channel, in units of [0, 1].
 
@@ -122,8 +123,9 @@ def augment(
 
   Reference: Chen, Kornblith, Norouzi, Hinton, 2020, arXiv:2002.05709, Appendix A (crop, jitter, blur; strength s is brightness = contrast =
     saturation = 0.8 s, hue = 0.2 s, p = 0.8, grey 0.2, blur 0.5). Grill et al., 2020, arXiv:2006.07733, appendix on image augmentations
-    (asymmetric views). Caron et al., 2020, arXiv:2006.09882, Section 3.3 (multi-crop). DeVries and Taylor, 2017, arXiv:1708.04552 (cutout). The
-    official codes resize bicubically; SimCLR's pads the blur with zeros and computes the contrast around each channel's mean.
+    (asymmetric views). Caron et al., 2020, arXiv:2006.09882, Section 3.3 (multi-crop). DeVries and Taylor, 2017, arXiv:1708.04552 (cutout).
+    `views.randaugment` and `views.erasing` have the references of RandAugment and random erasing. The official codes resize bicubically;
+    SimCLR's pads the blur with zeros and computes the contrast around each channel's mean.
   """
   x = _pixels(batch, column)
   shared = dict(
@@ -132,11 +134,13 @@ def augment(
     flip=flip,
     vflip=vflip,
     affine=affine,
+    randaugment=randaugment,
     jitter=jitter,
     grey=grey,
     blur=blur,
     solarize=solarize,
     cutout=cutout,
+    erase=erase,
     mean=mean,
     std=std,
   )
@@ -182,20 +186,22 @@ def plain(
   return tuple(_standardise(_resize(x, _shape(size, x)), mean, std) for x in whole)
 
 
-def _view(keys: Keys, x: Array, *, size, crop, flip, vflip, affine, jitter, grey, blur, solarize, cutout, mean, std):
+def _view(keys: Keys, x: Array, *, size, crop, flip, vflip, affine, randaugment, jitter, grey, blur, solarize, cutout, erase, mean, std):
   for name, p in dict(flip=flip, vflip=vflip, grey=grey, solarize=solarize).items():
     _probability(name, p)
   ends = np.cumsum([*_DRAWS.values()])
   u = dict(zip(_DRAWS, jnp.split(uniform(keys, ends[-1]), ends[:-1], 1), strict=True))
   shape = _shape(size, x)
-  crop, affine, jitter, blur, cutout = (
+  crop, affine, randaugment, jitter, blur, cutout, erase = (
     _options(name, kind, given)
     for name, kind, given in (
       ('crop', Crop, crop),
       ('affine', Affine, affine),
+      ('randaugment', RandAugment, randaugment),
       ('jitter', Jitter, jitter),
       ('blur', Blur, blur),
       ('cutout', Cutout, cutout),
+      ('erase', Erase, erase),
     )
   )
   box = _whole(x) if crop is None else _crop_box(u['crop'], crop, x.shape[1:3])
@@ -209,6 +215,9 @@ def _view(keys: Keys, x: Array, *, size, crop, flip, vflip, affine, jitter, grey
     x = jnp.where(wide(u['flip'] < flip, 4), x[:, :, ::-1], x)
   if vflip:
     x = jnp.where(wide(u['vflip'] < vflip, 4), x[:, ::-1], x)
+  if randaugment is not None:
+    _has_colour(x, 'randaugment')  # an error for other numbers of channels than one and three
+    x = drawn_operations(keys, x, randaugment, 128 / 255 if mean is None else mean)
   if jitter is not None:
     x = _jitter(u['jitter'], x, jitter)
   if grey and _has_colour(x, 'grey'):
@@ -220,7 +229,7 @@ def _view(keys: Keys, x: Array, *, size, crop, flip, vflip, affine, jitter, grey
   x = _standardise(x, mean, std)
   if cutout is not None:
     x = _cutout(u['cutout'], x, cutout)
-  return x
+  return x if erase is None else erased(keys, x, erase)
 
 
 def _whole(x: Array) -> tuple[Array, Array, Array, Array]:
@@ -290,24 +299,7 @@ def _affine(u: Array, x: Array, box: tuple[Array, ...], shape: tuple[int, int], 
   to_x = jnp.arange(shape[1]) + 0.5 - shape[1] / 2 - wide(dx, 3)
   from_x = wide(a, 3) * to_x + wide(b, 3) * to_y
   from_y = wide(c, 3) * to_x + wide(d, 3) * to_y
-  return _bilinear(x, top + (from_y / shape[0] + 0.5) * h, left + (from_x / shape[1] + 0.5) * w)
-
-
-def _bilinear(x: Array, y: Array, z: Array) -> Array:
-  """The image at rows y and columns z, [b ...] each, pixel i covering [i, i + 1); zero beyond its border."""
-  b, height, width, c = x.shape
-  x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(b, -1, c)
-  y, z = jnp.clip(y + 0.5, 0, height + 1), jnp.clip(z + 0.5, 0, width + 1)
-  row, column = jnp.minimum(jnp.floor(y), height), jnp.minimum(jnp.floor(z), width)
-  index = (row * (width + 2) + column).astype(jnp.int32)
-  y, z = (y - row)[..., None], (z - column)[..., None]
-
-  def corner(offset: int) -> Array:
-    return jax.vmap(lambda image, i: image.at[i].get(mode='promise_in_bounds'))(x, index + offset)
-
-  above = corner(0) * (1 - z) + corner(1) * z
-  below = corner(width + 2) * (1 - z) + corner(width + 3) * z
-  return above * (1 - y) + below * y
+  return bilinear(x, top + (from_y / shape[0] + 0.5) * h, left + (from_x / shape[1] + 0.5) * w)
 
 
 def _jitter(u: Array, x: Array, jitter: Jitter) -> Array:

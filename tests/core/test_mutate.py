@@ -19,7 +19,7 @@ def test_thirty_damaged_configs(mutate):
     assert end in ('built', 'refused'), f'seed {seed}: {done}: {end}: {message}'
 
 
-@pytest.mark.parametrize('count', [4, pytest.param(40, marks=pytest.mark.long)])
+@pytest.mark.parametrize('count', [2, pytest.param(40, marks=pytest.mark.long)])
 def test_runs_under_damaged_circumstances(mutate, tmp_path, count):
   runs = mutate('mutate_runs')
   base = runs.Base(tmp_path)

@@ -69,7 +69,7 @@ def test_a_quarter_turn_of_the_picture_that_turns_the_features_leaves_no_residua
   assert judge()['unrotated'] == 0 == pytest.approx(judge()['residual'], abs=1e-5)
   turned = judge(affine=dict(degrees=(0, 360)))
   assert turned['residual'] < 0.8 * turned['unrotated']
-  assert turned['options'] == {'draws': 2, 'view': 'augment'}
+  assert turned['options'] == {'draws': 2, 'view': {'name': 'augment', 'affine': {'degrees': (0, 360)}}}
 
 
 def test_completion_finds_what_the_product_tells():

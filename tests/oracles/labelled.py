@@ -53,8 +53,12 @@ def euclidean_triplet(sg, anchor, positive, negative, margin=1.0):
   return np.array([max(0.0, length(a - p) - length(a - n) + margin) for a, p, n in zip(anchor, positive, negative, strict=True)])
 
 
-def softmax_cross_entropy(sg, logits, labels):
-  return np.array([-log_softmax(x)[y] for x, y in zip(logits, labels, strict=True)])
+def softmax_cross_entropy(sg, logits, labels, smoothing=0.0):
+  loss, classes = [], logits.shape[1]
+  for x, y in zip(logits, labels, strict=True):
+    true = [float(c == y) for c in range(classes)] if y.ndim == 0 else y
+    loss.append(-sum(((1 - smoothing) * t + smoothing / classes) * p for t, p in zip(true, log_softmax(x), strict=True)))
+  return np.array(loss)
 
 
 def known_cross_entropy(sg, logits, labels):
@@ -209,7 +213,12 @@ ORACLES = {
   ),
   'cross_entropy': Oracle(
     softmax_cross_entropy,
-    lambda rng: [((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS))],
+    lambda rng: [
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS)),
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS, smoothing=0.1)),
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=rng.dirichlet(np.ones(4), 6).astype(np.float32))),
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=rng.dirichlet(np.ones(4), 6).astype(np.float32), smoothing=0.3)),
+    ],
     sizes(lambda rng: ((normal(rng, 6, 4),), dict(labels=LABELS))),
   ),
   'known_cross_entropy': Oracle(

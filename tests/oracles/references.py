@@ -239,6 +239,12 @@ def optax() -> dict[str, Parity]:
     'negative_cosine / cosine_similarity': Parity(mean(o.negative_cosine), lambda q, k: -losses.cosine_similarity(q, stop(k)).mean(), views),
     'smooth_l1 / huber_loss': Parity(mean(o.smooth_l1, beta=0.7), lambda q, k: losses.huber_loss(q, stop(k), delta=0.7).mean() / 0.7, views),
     'latent_l2 / squared_error': Parity(mean(o.latent_l2), lambda q, k: losses.squared_error(q, stop(k)).mean(), views),
+    'cross_entropy / smooth_labels': Parity(
+      lambda q, k: jnp.mean(o.cross_entropy(q, labels=jax.nn.softmax(k), smoothing=0.2)),
+      lambda q, k: losses.softmax_cross_entropy(q, losses.smooth_labels(jax.nn.softmax(k), 0.2)).mean(),
+      scores,
+      (0,),
+    ),
     'deep_cluster / softmax_cross_entropy': Parity(
       lambda q, k: jnp.mean(o.deep_cluster(q, labels)),
       lambda q, k: losses.softmax_cross_entropy_with_integer_labels(q / 0.1, labels).mean(),

@@ -142,6 +142,8 @@ def test_umd_is_the_official_loss_by_hand():
     batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
     loss, _ = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
     nets = p.method.networks(params, state)
+    encode = jax.jit(lambda x, keep, time, nets=nets: nets['backbone'](x, keep=keep, time=time).tokens)
+    decode = jax.jit(lambda tokens, restore, time, nets=nets: nets['decoder'](tokens, restore, time))
     at = lambda *path, batch=batch: salted(example_keys(jax.random.key(1), batch), 'seen', *path)
     x = np.asarray(batch['image'], np.float64).reshape(16, 8, 8, 1)
     x = (x / (255 if batch['image'].dtype == jnp.uint8 else 1) - 0.5) / 0.5
@@ -152,8 +154,8 @@ def test_umd_is_the_official_loss_by_hand():
       one = slice(i, i + 1)
       mask = random_mask(at('mask')[one], grid=(4, 4), ratio=high if i < n else low)
       see, time = (x[one], jnp.zeros(1)) if i < n else (drawn.x[one], drawn.time[one])
-      tokens = nets['backbone'](jnp.asarray(see, jnp.float32), keep=mask.keep, time=time).tokens
-      out = np.asarray(nets['decoder'](tokens, mask.restore, time))[0]
+      tokens = encode(jnp.asarray(see, jnp.float32), mask.keep, time)
+      out = np.asarray(decode(tokens, mask.restore, time))[0]
       assert tokens.shape[1] == (4 if i < n else 16 - int(16 * low))
       for r, c in np.ndindex(8, 8):
         patch, pixel = r // 2 * 4 + c // 2, r % 2 * 2 + c % 2

@@ -11,12 +11,12 @@ class Card(NamedTuple):
   shape: tuple[int, int, int]  # h w c, uint8
   classes: tuple[str, ...]
   sizes: dict[str, int]  # split -> number of examples
-  held_out: float  # fraction of each class in 'test'
-  seed: int  # seed of the split
   description: str
   licence: str
   citation: str
   homepage: str
+  held_out: float = 0.0  # fraction of each class in 'test', where the split is drawn
+  seed: int = 0  # seed of that split
 
 
 MNIST5K = Card(
@@ -58,4 +58,21 @@ DIGITS = Card(
   doi = {10.24432/C50P49},
 }""",
   homepage='https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits',
+)
+FASHION_MNIST = Card(
+  name='fashion_mnist',
+  version='1.0.0',
+  shape=(28, 28, 1),
+  classes=('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot'),
+  sizes=dict(train=60000, test=10000),
+  description='Photographs of articles of Zalando, 28x28 grey, 6,000 for training and 1,000 for testing of each of ten classes.',
+  licence='MIT (Copyright 2017 Zalando SE, https://tech.zalando.com)',
+  citation="""@misc{xiao2017fashion,
+  title = {{Fashion-MNIST}: a Novel Image Dataset for Benchmarking Machine Learning Algorithms},
+  author = {Xiao, Han and Rasul, Kashif and Vollgraf, Roland},
+  year = {2017},
+  eprint = {1708.07747},
+  archivePrefix = {arXiv},
+}""",
+  homepage='https://github.com/zalandoresearch/fashion-mnist',
 )

@@ -1,156 +1,186 @@
 """Fine-tuning: the accuracy of a network after further training with labels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
-from flax import nnx
 
 from jssl.evaluators import needs
-from jssl.evaluators.features import extract, holdout
+from jssl.evaluators.features import holdout
 from jssl.evaluators.figures import Items, accuracy
-from jssl.evaluators.general.probe import standardizer
+from jssl.evaluators.general.tuning import Part, Tuning
 from jssl.evaluators.needs import TEST, TRAIN
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
-from jssl.metrics.ranking import hits
+from jssl.ops.rows import over_rows, take
 from jssl.parts.optimizers import adamw
-from jssl.parts.schedules import cosine
-from jssl.types import Examples, Features, Key
+from jssl.parts.schedules import Duration, duration
+from jssl.types import Examples, Key, Optimizer, View
+
+_positive, _least, _below = (lambda x: x > 0, 'above 0'), (lambda x: x >= 0, 'of at least 0'), (lambda x: 0 <= x < 1, 'from 0 to below 1')
+RANGES = dict(
+  fraction=(lambda x: 0 < x <= 1, 'above 0 and at most 1'),
+  epochs=_positive, mixup=_least, cutmix=_least, std=_least, smoothing=_below, drop_path=_below, ema=_below,
+)  # fmt: skip
 
 
-@protocol('1', needs=(*TRAIN, *TEST, 'nets.{network}'), raw=False, fits=needs.held_out)
+def tunable(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """As `held_out`; also, options must be within their ranges, and the network must have what they set."""
+  yield from needs.held_out(subject, options)
+  net, given, name = subject.networks[options['network']], options.get, options['network']
+  for option, (fits, told) in RANGES.items():
+    if given(option) is not None and not fits(given(option)):
+      yield f'{option} is {given(option)!r}; expected a number {told}'
+  try:
+    duration(given('warmup'), steps=1, epoch=1)
+  except ValueError as error:
+    yield f'warmup: {error}'
+  if given('drop_path') is not None and not hasattr(net, 'drop_path'):
+    yield f'the network {name!r} has no stochastic depth; leave drop_path out'
+  if given('pool') not in (None, 'mean', 'cls') or given('pool') and not hasattr(net, 'pool'):
+    yield f"pool is {given('pool')!r} for the network {name!r}; expected 'mean' or 'cls' where the network pools tokens, else None"
+  elif given('pool') == 'cls' and getattr(net, 'cls', True) is None:
+    yield f"the network {name!r} has no class token; expected pool='mean', or None"
+  if given('norm') not in (None, 'standardize', 'layer') or given('norm') == 'layer' and not hasattr(net, 'pooled_norm'):
+    yield f"norm is {given('norm')!r}; expected 'standardize', None, or 'layer' for a vision transformer"
+  if given('optimizer') is not None and 'learning_rate' in given('optimizer').keywords:
+    yield 'the optimizer has a learning_rate; give learning_rates in its place'
+  yield from _drawn(subject, options)
+
+
+def _drawn(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """The view must give one image, and what is mixed must be images."""
+  shapes = {n: jax.ShapeDtypeStruct((2, *x.shape), x.dtype) for n, x in subject.data.spec.items() if x.dtype.kind not in 'OUS'}
+  if options['view'] is not None:
+    try:
+      found = jax.eval_shape(options['view'], jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 2)), shapes)
+    except ValueError as error:
+      yield f'view: {error}'
+    else:
+      if len(found) != 1:
+        yield f'view gives {len(found)} views of an example; expected one, as with views=1'
+  if max(options['mixup'], options['cutmix']) > 0 and len(shapes[subject.data.inputs].shape) != 4:
+    yield f'mixup and cutmix mix images, and {subject.data.inputs!r} is {list(shapes[subject.data.inputs].shape[1:])}; leave them out'
+
+
+@protocol('1', needs=(*TRAIN, *TEST, 'nets.{network}'), raw=False, fits=tunable)
 def finetune(
   subject: Subject,
   key: Key,
   *,
   network: str = 'backbone',
   shots: int | None = 10,
+  fraction: float | None = None,
   seeds: Sequence[int] = (0, 1, 2),
   updates: int = 150,
+  epochs: float | None = None,
   batch_size: int = 50,
   learning_rates: Sequence[float] = (3e-4, 1e-3, 3e-3),
+  warmup: Duration = '10%',
   weight_decay: float = 0.05,
+  optimizer: Optimizer | None = None,
+  view: View | None = None,
+  mixup: float = 0.0,
+  cutmix: float = 0.0,
+  smoothing: float = 0.0,
+  drop_path: float | None = None,
+  ema: float | None = None,
+  pool: str | None = None,
+  norm: str | None = 'standardize',
+  std: float = 0.0,
 ) -> dict[str, Any]:
-  """The `finetune` protocol: trains the whole network and a linear head on few labels; a part of them chooses the learning rate.
+  """The `finetune` protocol: trains the whole network and a linear head with labels; a part of the examples chooses the learning rate.
 
   min over network, W, b of  mean CE(softmax(W' (z(x) - m) / s + b), y)
 
-  The head is applied to pooled features, standardised by the mean m and deviation s of the labelled examples before training, and is
-  initialised to 0. The optimiser is AdamW, with a linear warm-up over a tenth of the steps and a cosine decay to 0. For each draw of labelled
-  examples a fifth of each class is held out. The learning rate with the best mean result on these is chosen, the smallest in case of ties, and
-  each draw is then trained on again in full. Inputs are those of evaluation, without augmentation or dropout; batch normalisation uses the
-  statistics of the batch in training.
+  With default options it is training on few labels. The head is applied to pooled features, standardised by the mean m and deviation s of the
+  labelled examples before training, and is initialised to 0. The optimiser is AdamW, with a linear warm-up over a tenth of the steps and a
+  cosine decay to 0. For each draw of labelled examples a fifth of each class is held out. The learning rate with the best mean result on
+  these is chosen, the smallest in case of ties, and each draw is then trained on again in full, for as many updates. With one candidate
+  nothing is held out. Inputs are those of evaluation, without augmentation or dropout; batch normalisation uses the statistics of the batch in
+  training.
+
+  The other options are those of the papers' fine-tuning on many labels. In evaluation, inputs are always those of evaluation.
 
   Draws and order depend on the seeds alone, so all rows are tuned on the same examples. The row of the untrained network is training from
   scratch: compare with it.
+
+  Examples are read from the split when they are needed, ahead of training. A batch is spread over the devices of this process, if it divides
+  among them; parameters stay where they are, or are copied to each device. Of several processes each does all of the training.
 
   Args:
     subject: has class labels in 'train' and 'test'.
     key: unused; the seeds are fixed by the protocol.
     network: the network to tune; reads the input.
     shots: labelled examples per class (all, if a class has fewer); None for all of 'train'.
+    fraction: share of each class that is labelled, in place of `shots`; at least one example.
     seeds: one for each draw.
     updates: steps of the optimiser.
+    epochs: passes over the labelled examples, in place of `updates`.
     batch_size: examples per update, reshuffled each epoch; all, if there are fewer.
     learning_rates: candidates.
-    weight_decay: for kernels and embeddings.
+    warmup: steps, '5 epochs' or '10%'.
+    weight_decay: for kernels and embeddings; of the default optimiser.
+    optimizer: in place of AdamW, with all of its options but the learning rate: dict(name='adamw', b2=0.98, clip=1.0).
+    view: the input in training, one view of each example, as in dict(name='augment', views=1, flip=0.5); keys depend on seed, step and
+      position in the batch.
+    mixup, cutmix: alpha of each, as in `ops.mixing`; 0 for none. With both, each batch has one of them.
+    smoothing: share of the labels that is spread evenly over all classes.
+    drop_path: rate of stochastic depth of the last block in training, in place of the network's; its dropout is then active too.
+    ema: decay of a moving average of weights and statistics, which is evaluated in place of the last ones.
+    pool: 'mean' or 'cls', in place of the network's pooling; None for that.
+    norm: of the features before the head: 'standardize'; 'layer', a new layer normalisation of pooled features in place of that of the
+      tokens; None.
+    std: deviation of the initial kernel of the head, a normal distribution cut at 2 std.
 
   Returns:
-    top1, the mean over the draws (top1_low, top1_high over test examples), top1_std over draws, top1_validation, and the learning rate in
-    `chosen`.
+    top1, the mean over the draws (top1_low, top1_high over test examples), top1_std over draws, top1_validation where a learning rate was
+    chosen, and the learning rate in `chosen`.
+
+  Reference: He, Chen, Xie, Li, Dollar, Girshick, arXiv:2111.06377, appendix A.1, Table 9, and the official code, main_finetune.py and
+    models_vit.py ('layer', std=2e-5). Shares of labels: Chen, Kornblith, Norouzi, Hinton, arXiv:2002.05709, section 4.2 and appendix B.5.
+    Moving average, of statistics too: timm 1.0, utils/model_ema.py, `ModelEmaV2`.
   """
   splits = {name: subject.data.splits[name] for name in ('train', 'test')}
-  labels = {name: np.array([int(np.asarray(split[i]['label'])) for i in range(len(split))]) for name, split in splits.items()}
-  tune = _Tuning(subject, network, int(max(x.max() for x in labels.values())) + 1, updates, batch_size, weight_decay)
-  drawn = [_draw(labels['train'], shots, seed) for seed in seeds]
-  examples = [[splits['train'][i] for i in rows] for rows in drawn]
-  held = [holdout(labels['train'][rows], 0.2) for rows in drawn]
+  labels = {name: _labels(split) for name, split in splits.items()}
+  drawn = [_draw(labels['train'], shots, seed, fraction) for seed in seeds]
+  examples = [Part(splits['train'], rows) for rows in drawn]
+  epoch = len(drawn[0]) / min(batch_size, len(drawn[0]))
+  tune = Tuning(
+    subject, network, int(max(x.max() for x in labels.values())) + 1, optimizer=optimizer or partial(adamw, weight_decay=weight_decay),
+    steps=updates if epochs is None else max(1, round(epochs * epoch)), epoch=epoch, batch_size=batch_size, warmup=warmup, view=view,
+    mixup=mixup, cutmix=cutmix, smoothing=smoothing, drop_path=drop_path, ema=ema, pool=pool, norm=norm, std=std,
+  )  # fmt: skip
   rates, validation = sorted(map(float, learning_rates)), []
-  for rate in rates:
+  for rate in rates if len(rates) > 1 else ():
     found = []
-    for seed, given, out in zip(seeds, examples, held, strict=True):
-      right = tune(given, np.flatnonzero(~out), rate, seed)([x for x, is_out in zip(given, out, strict=True) if is_out])
+    for seed, given, rows in zip(seeds, examples, drawn, strict=True):
+      out = holdout(labels['train'][rows], 0.2)
+      right = tune.classify(*tune.fit(given, np.flatnonzero(~out), rate, seed))(Part(given, np.flatnonzero(out)))
       found.append(right.mean())
     validation.append(float(np.mean(found)))
-  best = int(np.argmax(validation))
-  right = np.stack([tune(given, np.arange(len(given)), rates[best], seed)(splits['test']) for seed, given in zip(seeds, examples, strict=True)])
+  best = int(np.argmax(validation)) if validation else 0
+  fits = (tune.fit(given, np.arange(len(given)), rates[best], seed) for seed, given in zip(seeds, examples, strict=True))
+  right = np.stack([tune.classify(*fit)(splits['test']) for fit in fits])
   mean = right.mean(0)  # for each test example, over the draws
   return {
     'train_examples': len(drawn[0]), 'test_examples': len(mean), **accuracy(mean), 'top1_std': float(right.mean(1).std()),
-    'top1_validation': validation[best], 'chosen': {'learning_rate': rates[best]}, 'items': {'top1': Items('mean', (mean,))},
+    **({'top1_validation': validation[best]} if validation else {}), 'chosen': {'learning_rate': rates[best]},
+    'items': {'top1': Items('mean', (mean,))},
   }  # fmt: skip
 
 
-class _Tuning:
-  """Trains a network and a linear head on some examples. The learning rate is an argument, so that all learning rates share a program."""
-
-  def __init__(self, subject: Subject, network: str, classes: int, steps: int, batch_size: int, weight_decay: float):
-    net = nnx.clone(subject.networks[network])
-    net.eval()
-    still = nnx.graphdef(net)
-    net.train()
-    moving, params, stats = nnx.split(net, nnx.Param, ...)
-    self.start, self.classes, self.steps, self.batch_size = (nnx.to_pure_dict(params), nnx.to_pure_dict(stats)), classes, steps, batch_size
-    optimizer, rate_at = adamw(learning_rate=1.0, weight_decay=weight_decay), cosine(peak=1.0, warmup='10%', steps=steps, epoch=steps)
-
-    def pooled(graphdef, params, stats, batch):
-      (x,) = subject.inputs(jax.random.split(jax.random.key(0), len(jax.tree.leaves(batch)[0])), batch)
-      bound = nnx.merge(graphdef, params, stats, copy=True)
-      z = bound(x)
-      return z.pooled if isinstance(z, Features) else z, nnx.to_pure_dict(nnx.state(bound, nnx.Not(nnx.Param)))
-
-    def logits(graphdef, trained, stats, scaler, batch):
-      z, stats = pooled(graphdef, trained['network'], stats, batch)
-      return (z - scaler[0]) * scaler[1] @ trained['head']['kernel'] + trained['head']['bias'], stats
-
-    def loss(trained, stats, scaler, batch):
-      found, stats = logits(moving, trained, stats, scaler, batch)
-      return optax.softmax_cross_entropy_with_integer_labels(found, batch['label'].reshape(-1)).mean(), stats
-
-    def step(state, columns, rows, scaler, rate, at):
-      trained, stats, opt = state
-      batch = jax.tree.map(lambda x: x[rows], columns)
-      grads, stats = jax.grad(loss, has_aux=True)(trained, stats, scaler, batch)
-      updates, opt = optimizer.update(grads, opt, trained)
-      updates = jax.tree.map(lambda x: x * rate * rate_at(at), updates)  # weight decay too is multiplied by the learning rate
-      return optax.apply_updates(trained, updates), stats, opt
-
-    self.optimizer, self.step = optimizer, jax.jit(step, donate_argnums=0)
-    self.features = jax.jit(lambda params, stats, batch: Features(pooled=pooled(still, params, stats, batch)[0], tokens=None))
-    self.logits = jax.jit(lambda trained, stats, scaler, batch: Features(pooled=logits(still, trained, stats, scaler, batch)[0], tokens=None))
-
-  def __call__(self, examples: Sequence[Mapping[str, Any]], rows: np.ndarray, rate: float, seed: int) -> Callable[[Examples], np.ndarray]:
-    """Whether each of `examples` is classified correctly by the network tuned on `rows`."""
-    numeric = [name for name, x in examples[0].items() if np.asarray(x).dtype.kind not in 'OUS']
-    columns = {name: jnp.asarray(np.stack([x[name] for x in examples])) for name in numeric}
-    z, _ = extract(partial(self.features, *self.start), examples, label=None)
-    scaler = standardizer(z)
-    head = {'kernel': jnp.zeros((z.shape[1], self.classes)), 'bias': jnp.zeros(self.classes)}
-    params, stats = jax.tree.map(jnp.copy, self.start)
-    trained = {'network': params, 'head': head}
-    state = trained, stats, self.optimizer.init(trained)
-    size, random, order = min(self.batch_size, len(rows)), np.random.RandomState(seed), np.zeros(0, int)
-    for at in range(self.steps):
-      if len(order) < size:
-        order = np.concatenate([order, random.permutation(rows)])
-      state = self.step(state, columns, order[:size], scaler, rate, at)
-      order = order[size:]
-    classify = partial(self.logits, *state[:2], scaler)
-
-    def right(examples: Examples) -> np.ndarray:
-      found, labels = extract(classify, examples)
-      return hits(found, labels.reshape(-1), 1e-6)
-
-    return right
+def _labels(examples: Examples) -> np.ndarray:
+  """The labels of a split, [n]."""
+  labels = over_rows(lambda columns: columns['label'], lambda rows: take(examples, rows, ['label']), len(examples))
+  return labels.reshape(len(examples)).astype(int)
 
 
-def _draw(labels: np.ndarray, shots: int | None, seed: int) -> np.ndarray:
-  """Rows of `shots` examples per class."""
+def _draw(labels: np.ndarray, shots: int | None, seed: int, fraction: float | None = None) -> np.ndarray:
+  """Rows of `shots` examples per class, or of a share of each class."""
   random = np.random.RandomState(seed)
   rows = [random.permutation(np.flatnonzero(labels == c)) for c in np.unique(labels)]
-  return np.sort(np.concatenate([of[:shots] for of in rows]))
+  counts = [shots if fraction is None else max(1, round(fraction * len(of))) for of in rows]
+  return np.sort(np.concatenate([of[:n] for of, n in zip(rows, counts, strict=True)]))

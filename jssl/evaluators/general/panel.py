@@ -31,7 +31,7 @@ def panel(subject: Subject, key: Key, *, data: Data, protocol: str = 'knn') -> d
   """The `panel` protocol: another protocol on other, fixed data, such as the training data of the run that this one continues.
 
       c.start = dict(of='runs/digits')
-      c.evaluators.before = dict(name='panel', data=dict(name='mnist5k'), protocol='linear')
+      c.evaluators.before = dict(name='panel', data=dict(name='mnist5k'), protocol='logistic')
 
   A run that continues another one has a row `start`, and its results have the difference start - now of each of these metrics under
   `forgetting`.
@@ -45,5 +45,5 @@ def panel(subject: Subject, key: Key, *, data: Data, protocol: str = 'knn') -> d
   Returns:
     The results of that protocol.
   """
-  judged = tables.EVALUATORS[protocol](Subject(data, subject.represent, subject.networks, inputs=subject.inputs), key)
+  judged = tables.EVALUATORS[protocol](Subject(data, subject.represent, subject.networks, inputs=subject.inputs, place=subject.place), key)
   return {name: x for name, x in judged.items() if name not in ('version', 'options')}

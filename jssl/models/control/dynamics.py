@@ -9,7 +9,7 @@ from flax import nnx
 from jssl.models.heads.projection import ProjectionMlp
 from jssl.models.heads.shapes import width_of
 from jssl.models.layers.attention import Attention
-from jssl.models.layers.blocks import Block
+from jssl.models.layers.blocks import Block, called
 from jssl.models.layers.normalization import LayerNorm
 from jssl.models.layers.shapes import shape_of
 from jssl.ops.look_up import one_hot
@@ -24,17 +24,18 @@ class ActionEmbedding(nnx.Module):
     actions: number of actions, or the width of the vectors.
     dim: width of the embedding; 0 for no embedding.
     hidden: width of the hidden layer.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3; tanh and 64 are those of the official code.
   """
 
-  def __init__(self, on: jax.ShapeDtypeStruct, *, actions: int, dim: int = 0, hidden: int = 64, rngs: nnx.Rngs):
+  def __init__(self, on: jax.ShapeDtypeStruct, *, actions: int, dim: int = 0, hidden: int = 64, dtype: str = 'float32', rngs: nnx.Rngs):
     self.numbers, self.actions = jnp.issubdtype(on.dtype, jnp.integer), actions
     self.dim, self.coded = dim or actions, bool(dim)
     if dim:
-      self.linear1 = nnx.Linear(actions, hidden, rngs=rngs)
-      self.linear2 = nnx.Linear(hidden, dim, rngs=rngs)
+      self.linear1 = nnx.Linear(actions, hidden, dtype=dtype, rngs=rngs)
+      self.linear2 = nnx.Linear(hidden, dim, dtype=dtype, rngs=rngs)
 
   def __call__(self, a: Array, *, keys: Keys | None = None) -> Array:
     """[...] integers or [... a] -> [... dim]."""
@@ -49,11 +50,12 @@ class StateActionMlp(nnx.Module):
     on: the encoder, or the width of its states.
     extra: total width of the other inputs.
     widths: widths of the layers; the last is `dim`.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
   """
 
-  def __init__(self, on: int | nnx.Module, *, extra: int, widths: tuple[int, ...] = (128, 64), rngs: nnx.Rngs):
-    self.mlp = ProjectionMlp(width_of(on) + extra, widths=widths, norm='none', rngs=rngs)
+  def __init__(self, on: int | nnx.Module, *, extra: int, widths: tuple[int, ...] = (128, 64), dtype: str = 'float32', rngs: nnx.Rngs):
+    self.mlp = ProjectionMlp(width_of(on) + extra, widths=widths, norm='none', dtype=dtype, rngs=rngs)
     self.dim = widths[-1]
 
   def __call__(self, z: Array, u: Array) -> Array:
@@ -70,15 +72,18 @@ class CodedQ(nnx.Module):
     code: width of psi(a). The embedding network is the attribute `code`.
     width: width of the trunk.
     hidden: width of the two hidden layers.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3, and the official code, which has two critics of one continuous action.
   """
 
-  def __init__(self, on: int | nnx.Module, *, actions: int, code: int = 8, width: int = 64, hidden: int = 64, rngs: nnx.Rngs):
-    self.trunk = ProjectionMlp(on, widths=(width,), final_norm='layer', final_act='tanh', rngs=rngs)
-    self.code = ActionEmbedding(jax.ShapeDtypeStruct((), jnp.int32), actions=actions, dim=code, rngs=rngs)
-    self.q = ProjectionMlp(width + code, widths=(hidden, hidden, 1), norm='none', rngs=rngs)
+  def __init__(
+    self, on: int | nnx.Module, *, actions: int, code: int = 8, width: int = 64, hidden: int = 64, dtype: str = 'float32', rngs: nnx.Rngs
+  ):
+    self.trunk = ProjectionMlp(on, widths=(width,), final_norm='layer', final_act='tanh', dtype=dtype, rngs=rngs)
+    self.code = ActionEmbedding(jax.ShapeDtypeStruct((), jnp.int32), actions=actions, dim=code, dtype=dtype, rngs=rngs)
+    self.q = ProjectionMlp(width + code, widths=(hidden, hidden, 1), norm='none', dtype=dtype, rngs=rngs)
     self.dim = actions
 
   def __call__(self, z: Array, *, keys: Keys | None = None) -> Array:
@@ -94,14 +99,15 @@ class ActionSequence(nnx.Module):
   Args:
     on: the network whose `code` embeds single actions.
     length: k, number of actions.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Zheng et al., NeurIPS 2023, arXiv:2306.13229, section 3, and the official code.
   """
 
-  def __init__(self, on: nnx.Module, *, length: int, rngs: nnx.Rngs):
+  def __init__(self, on: nnx.Module, *, length: int, dtype: str = 'float32', rngs: nnx.Rngs):
     self.dim = on.code.dim * length
-    self.mlp = ProjectionMlp(self.dim, widths=(self.dim,), final_norm='layer', final_act='tanh', rngs=rngs)
+    self.mlp = ProjectionMlp(self.dim, widths=(self.dim,), final_norm='layer', final_act='tanh', dtype=dtype, rngs=rngs)
 
   def __call__(self, u: Array, *, keys: Keys | None = None) -> Array:
     """[... dim], concatenated embeddings -> [... dim]."""
@@ -115,12 +121,13 @@ class Transition(nnx.Module):
     on: the encoder, which determines the width of states.
     actions: width of u.
     hidden: width of the hidden layer.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
   """
 
-  def __init__(self, on: int | nnx.Module, *, actions: int, hidden: int = 128, rngs: nnx.Rngs):
+  def __init__(self, on: int | nnx.Module, *, actions: int, hidden: int = 128, dtype: str = 'float32', rngs: nnx.Rngs):
     self.dim = width_of(on)
-    self.change = StateActionMlp(on, extra=actions, widths=(hidden, self.dim), rngs=rngs)
+    self.change = StateActionMlp(on, extra=actions, widths=(hidden, self.dim), dtype=dtype, rngs=rngs)
 
   def __call__(self, z: Array, u: Array) -> Array:
     """[... d], [... e] -> [... d]."""
@@ -139,6 +146,8 @@ class WindowTransformer(nnx.Module):
     depth: number of blocks.
     heads: number of attention heads.
     causal: whether a step attends only to the steps up to it.
+    remat: recompute each block in the backward pass.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
   """
 
@@ -153,21 +162,23 @@ class WindowTransformer(nnx.Module):
     depth: int = 2,
     heads: int = 4,
     causal: bool = False,
+    remat: bool = False,
+    dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
-    self.dim, self.depth = dim or width_of(on), depth
-    self.embed = nnx.Linear(width_of(on) + extra, width, rngs=rngs)
+    self.dim, self.depth, self.remat, self.dtype = dim or width_of(on), depth, remat, dtype
+    self.embed = nnx.Linear(width_of(on) + extra, width, dtype=dtype, rngs=rngs)
     self.positions = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (length, width)))
     for i in range(1, depth + 1):
-      setattr(self, f'block{i}', Block(width, heads=heads, causal=causal, rngs=rngs))
-    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
-    self.linear = nnx.Linear(width, self.dim, rngs=rngs)
+      setattr(self, f'block{i}', Block(width, heads=heads, causal=causal, dtype=dtype, rngs=rngs))
+    self.norm = LayerNorm(width, epsilon=1e-6, dtype=dtype, rngs=rngs)
+    self.linear = nnx.Linear(width, self.dim, dtype=dtype, rngs=rngs)
 
   def __call__(self, *x: Array, keys: Keys | None = None) -> Array:
     """[b t d + extra], in one array or in several to be concatenated -> [b t dim]."""
-    x = self.embed(jnp.concatenate(x, -1)) + self.positions[...][: x[0].shape[1]]
+    x = self.embed(jnp.concatenate(x, -1)) + self.positions[...][: x[0].shape[1]].astype(self.dtype)
     for i in range(1, self.depth + 1):
-      x = getattr(self, f'block{i}')(x)
+      x = called(getattr(self, f'block{i}'), x, remat=self.remat)
     return self.linear(self.norm(x))
 
 
@@ -180,12 +191,18 @@ class TimelineEncoder(nnx.Module):
     width: width of the tokens.
     depth: number of blocks.
     heads: number of attention heads.
+    remat: recompute each block in the backward pass.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
   """
 
-  def __init__(self, on, *, length: int = 16, width: int = 64, depth: int = 2, heads: int = 4, rngs: nnx.Rngs):
+  def __init__(
+    self, on, *, length: int = 16, width: int = 64, depth: int = 2, heads: int = 4, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs
+  ):
     (observation,) = shape_of(on)
-    self.timeline = WindowTransformer(observation, dim=width, length=length, width=width, depth=depth, heads=heads, rngs=rngs)
+    self.timeline = WindowTransformer(
+      observation, dim=width, length=length, width=width, depth=depth, heads=heads, remat=remat, dtype=dtype, rngs=rngs
+    )
     self.dim = width
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Features:
@@ -204,29 +221,41 @@ class ActionDecoder(nnx.Module):
     width: width of the queries.
     depth: number of blocks.
     heads: number of attention heads.
+    remat: recompute each block in the backward pass.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Zhao, Kumar, Levine, Finn (ACT), RSS 2023, arXiv:2304.13705, section 4 and appendix C.
   """
 
   def __init__(
-    self, on: int | nnx.Module, *, length: int, dim: int | None = None, width: int = 64, depth: int = 1, heads: int = 4, rngs: nnx.Rngs
+    self,
+    on: int | nnx.Module,
+    *,
+    length: int,
+    dim: int | None = None,
+    width: int = 64,
+    depth: int = 1,
+    heads: int = 4,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
   ):
-    self.dim, self.depth = dim or width_of(on), depth
+    self.dim, self.depth, self.remat, self.dtype = dim or width_of(on), depth, remat, dtype
     self.queries = nnx.Param(nnx.initializers.normal(1.0)(rngs.params(), (length, width)))
     for i in range(1, depth + 1):
-      setattr(self, f'norm{i}', LayerNorm(width, epsilon=1e-6, rngs=rngs))
-      setattr(self, f'cross{i}', Attention(width, heads=heads, context=width_of(on), rngs=rngs))
-      setattr(self, f'block{i}', Block(width, heads=heads, rngs=rngs))
-    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
-    self.linear = nnx.Linear(width, self.dim, rngs=rngs)
+      setattr(self, f'norm{i}', LayerNorm(width, epsilon=1e-6, dtype=dtype, rngs=rngs))
+      setattr(self, f'cross{i}', Attention(width, heads=heads, context=width_of(on), dtype=dtype, rngs=rngs))
+      setattr(self, f'block{i}', Block(width, heads=heads, dtype=dtype, rngs=rngs))
+    self.norm = LayerNorm(width, epsilon=1e-6, dtype=dtype, rngs=rngs)
+    self.linear = nnx.Linear(width, self.dim, dtype=dtype, rngs=rngs)
 
   def __call__(self, tokens: Array, *, keys: Keys | None = None) -> Array:
     """[b n d] -> [b length dim]."""
-    x = jnp.broadcast_to(self.queries[...], (len(tokens), *self.queries[...].shape))
+    x = jnp.broadcast_to(self.queries[...].astype(self.dtype), (len(tokens), *self.queries[...].shape))
     for i in range(1, self.depth + 1):
       x = x + getattr(self, f'cross{i}')(getattr(self, f'norm{i}')(x), tokens)
-      x = getattr(self, f'block{i}')(x)
+      x = called(getattr(self, f'block{i}'), x, remat=self.remat)
     return self.linear(self.norm(x))
 
 

@@ -26,13 +26,13 @@ class Gcn(nnx.Module):
     for i, width in enumerate(widths, 1):
       setattr(self, f'linear{i}', nnx.Linear(on, width, kernel_init=kernel_init(0.0), dtype=dtype, rngs=rngs))
       on = width
-    self.dim, self.depth = on, len(widths)
+    self.dim, self.depth, self.dtype = on, len(widths), dtype
 
   def __call__(self, x: Graph, *, mask: Array | None = None, keys: Keys | None = None) -> Features:
     """Graphs of n nodes -> tokens [b n d], pooled [b d]."""
     if mask is not None:
       raise ValueError('a Gcn has no tokens to hide: corrupt its graphs in a view')
-    spread, x = normalized_adjacency(x.adjacency), x.nodes
+    spread, x = normalized_adjacency(x.adjacency).astype(self.dtype), x.nodes.astype(self.dtype)
     for i in range(1, self.depth + 1):
       x = jax.nn.relu(getattr(self, f'linear{i}')(spread @ x))
     return Features(x, x[:, 0])

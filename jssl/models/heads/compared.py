@@ -14,13 +14,14 @@ class Compared(nnx.Module):
   Args:
     on: width of each vector, or the module that computes it.
     widths: widths of the layers; the last is the number of classes.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Conneau et al. (InferSent), EMNLP 2017, arXiv:1705.02364, section 3.1 and Figure 1.
   """
 
-  def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (512, 3), rngs: nnx.Rngs):
-    self.mlp = ProjectionMlp(4 * width_of(on), widths=widths, norm='none', rngs=rngs)
+  def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (512, 3), dtype: str = 'float32', rngs: nnx.Rngs):
+    self.mlp = ProjectionMlp(4 * width_of(on), widths=widths, norm='none', dtype=dtype, rngs=rngs)
     self.dim = widths[-1]
 
   def __call__(self, u: Array, v: Array, *, keys: Keys | None = None) -> Array:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jssl.models.heads.shapes import width_of
+from jssl.models.layers.products import product
 from jssl.types import Array, Keys
 
 
@@ -18,13 +19,15 @@ class Critic(nnx.Module):
     on: width of each vector, or the module that computes it.
     widths: widths of the hidden layers.
     rounds: rounds of power iteration.
+    dtype: compute type of the products; singular values, biases and parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Miyato, Kataoka, Koyama, Yoshida, ICLR 2018, arXiv:1802.05957, Algorithm 1; Chen et al. (WCoRD), CVPR 2021,
     arXiv:2012.08674, section 3.1.
   """
 
-  def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (128,), rounds: int = 8, rngs: nnx.Rngs):
+  def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...] = (128,), rounds: int = 8, dtype: str = 'float32', rngs: nnx.Rngs):
+    self.dtype = dtype
     width, self.rounds, self.depth, self.dim = 2 * width_of(on), rounds, len(widths) + 1, 1
     for i, out in enumerate((*widths, 1), 1):
       setattr(self, f'linear{i}', nnx.Linear(width, out, kernel_init=nnx.initializers.orthogonal(), rngs=rngs))
@@ -36,7 +39,7 @@ class Critic(nnx.Module):
     z = jnp.concatenate([unit(x), unit(y)], -1)
     for i in range(1, self.depth + 1):
       layer = getattr(self, f'linear{i}')
-      z = z @ (layer.kernel[...] / spectral_norm(layer.kernel[...], self.rounds)) + layer.bias[...]
+      z = product(z.astype(self.dtype), layer.kernel[...] / spectral_norm(layer.kernel[...], self.rounds)) + layer.bias[...]
       z = jax.nn.relu(z) if i < self.depth else z
     return z[:, 0]
 

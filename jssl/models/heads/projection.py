@@ -38,6 +38,7 @@ class ProjectionMlp(nnx.Module):
     final_bias: whether the last linear layer has a bias.
     final_norm: end with batch normalisation without scale and shift, or with another kind of `normalization`, with both.
     final_act: activation of the output, as `act`; None for none.
+    momentum: momentum of the running statistics of batch norm, as in `normalization`.
     dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
@@ -55,6 +56,7 @@ class ProjectionMlp(nnx.Module):
     final_bias: bool = True,
     final_norm: bool | str = False,
     final_act: str | None = None,
+    momentum: float = 0.9,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
@@ -63,12 +65,12 @@ class ProjectionMlp(nnx.Module):
     on, options = width_of(on), dict(dtype=dtype, rngs=rngs)
     for i, width in enumerate(widths[:-1], 1):
       setattr(self, f'linear{i}', nnx.Linear(on, width, use_bias=bias, **options))
-      setattr(self, f'norm{i}', normalization(norm, width, **options))
+      setattr(self, f'norm{i}', normalization(norm, width, momentum=momentum, **options))
       on = width
     self.dim, self.hidden, self.act, self.final_act = widths[-1], len(widths) - 1, act, final_act
     self.linear = nnx.Linear(on, self.dim, use_bias=final_bias, **options)
     kind = final_norm if isinstance(final_norm, str) else 'batch' if final_norm else 'none'
-    self.norm = normalization(kind, self.dim, affine=isinstance(final_norm, str), **options)
+    self.norm = normalization(kind, self.dim, affine=isinstance(final_norm, str), momentum=momentum, **options)
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
     """[... d] -> [... dim]."""

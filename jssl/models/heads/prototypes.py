@@ -5,6 +5,7 @@ from flax import nnx
 
 from jssl.models.heads.shapes import width_of
 from jssl.models.layers.normalization import normalization
+from jssl.models.layers.products import product
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Array, Keys
 
@@ -18,19 +19,20 @@ class Prototypes(nnx.Module):
   Args:
     on: input width, or the module that computes the input.
     k: number of prototypes.
+    dtype: compute type of the product, whose results are float32; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Caron et al. (SwAV), NeurIPS 2020, arXiv:2006.09882, section 3.1; Salimans, Kingma,
     arXiv:1602.07868, Eq. 2.
   """
 
-  def __init__(self, on: int | nnx.Module, *, k: int = 3000, rngs: nnx.Rngs):
+  def __init__(self, on: int | nnx.Module, *, k: int = 3000, dtype: str = 'float32', rngs: nnx.Rngs):
     self.kernel = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), (width_of(on), k)))
-    self.dim = k
+    self.dim, self.dtype = k, dtype
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
     """[... d] -> [... k], in [-1, 1]."""
-    return l2_normalize(x) @ l2_normalize(self.kernel[...], axis=0)
+    return product(l2_normalize(x).astype(self.dtype), l2_normalize(self.kernel[...], axis=0))
 
   @property
   def vectors(self) -> Array:
@@ -48,7 +50,8 @@ class DinoHead(nnx.Module):
     bottleneck: width before the prototypes.
     layers: number of layers of the MLP.
     norm: normalisation of hidden layers: 'none' or 'batch'.
-    dtype: compute type of the MLP; the prototypes are float32.
+    momentum: momentum of the running statistics of batch norm, as in `normalization`.
+    dtype: compute type; logits and parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Caron et al., ICCV 2021, arXiv:2104.14294, section 3.1 and appendix C. Kernels of the MLP N(0, 0.02^2).
@@ -63,16 +66,17 @@ class DinoHead(nnx.Module):
     bottleneck: int = 256,
     layers: int = 3,
     norm: str = 'none',
+    momentum: float = 0.9,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
     on, options = width_of(on), dict(kernel_init=nnx.initializers.normal(0.02), dtype=dtype, rngs=rngs)
     for i in range(1, layers):
       setattr(self, f'linear{i}', nnx.Linear(on, hidden, **options))
-      setattr(self, f'norm{i}', normalization(norm, hidden, dtype=dtype, rngs=rngs))
+      setattr(self, f'norm{i}', normalization(norm, hidden, momentum=momentum, dtype=dtype, rngs=rngs))
       on = hidden
     self.linear = nnx.Linear(on, bottleneck, **options)
-    self.prototypes = Prototypes(bottleneck, k=k, rngs=rngs)
+    self.prototypes = Prototypes(bottleneck, k=k, dtype=dtype, rngs=rngs)
     self.dim, self.hidden = k, layers - 1
 
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:

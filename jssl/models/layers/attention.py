@@ -12,6 +12,7 @@ from jssl.models.layers.cache import Cache, written
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm, RMSNorm
+from jssl.models.layers.products import product
 from jssl.models.layers.rotary import turned
 from jssl.types import Array, Keys
 
@@ -52,7 +53,7 @@ def attention(
   if keys is None or rate == 0:
     return jax.nn.dot_product_attention(q, k, v, bias, mask, is_causal=causal, scale=scale)
   k, v = (jnp.repeat(x, q.shape[2] // x.shape[2], 2) for x in (k, v))
-  logits = jnp.einsum('bnhd,bmhd->bhnm', q, k, preferred_element_type=jnp.float32) * (scale or 1 / math.sqrt(q.shape[-1]))
+  logits = product(q, k, partial(jnp.einsum, 'bnhd,bmhd->bhnm')) * (scale or 1 / math.sqrt(q.shape[-1]))
   logits = logits if bias is None else logits + bias
   for allowed in (mask, jnp.tri(*logits.shape[-2:], dtype=bool) if causal else None):
     logits = logits if allowed is None else jnp.where(allowed, logits, -1e30)

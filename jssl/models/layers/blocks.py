@@ -254,6 +254,22 @@ def scan(
   return jax.lax.scan(block, x, (params, rates, jnp.arange(depth), dict(each or {})))
 
 
+def called(block: nnx.Module, x: Array, *, remat: bool, **given: Array | None) -> Array:
+  """Calls a block that is not stacked, because its shapes differ from those of others or it has statistics, as batch norm has.
+
+  Args:
+    block: the block.
+    x: its input.
+    remat: store only the input for the backward pass, and recompute the block.
+    **given: further arguments of the block.
+
+  Returns:
+    What the block returns; its statistics are updated once.
+  """
+  run = lambda block, x, given: block(x, **given)
+  return nnx.remat(run)(block, x, given) if remat else run(block, x, given)
+
+
 def scan_cached(blocks: nnx.Module, x: Array, cache: Cache, **given: Array | None) -> tuple[Array, Array, Cache]:
   """Run stacked blocks on further tokens; as `scan`, for evaluation.
 

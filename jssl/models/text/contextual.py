@@ -16,7 +16,7 @@ class ContextualBert(Bert):
   with a small probability; this vector also replaces a missing context.
 
   Args:
-    on, vocabulary, pad, rngs: as in `Bert`, as are further options; `pool` is ignored.
+    on, vocabulary, pad, dtype, rngs: as in `Bert`, as are further options; `pool` is ignored.
     contexts: J, number of vectors of a missing context.
     null: probability that a vector is replaced by the learned one.
 
@@ -24,8 +24,10 @@ class ContextualBert(Bert):
     residual head after the mean, which are not in the paper, and are omitted here.
   """
 
-  def __init__(self, on, *, contexts: int, vocabulary: int, null: float = 0.005, pad: int | None = 0, rngs: nnx.Rngs, **bert):
-    super().__init__(on, vocabulary=vocabulary, pad=pad, rngs=rngs, **bert)
+  def __init__(
+    self, on, *, contexts: int, vocabulary: int, null: float = 0.005, pad: int | None = 0, dtype: str = 'float32', rngs: nnx.Rngs, **bert
+  ):
+    super().__init__(on, vocabulary=vocabulary, pad=pad, dtype=dtype, rngs=rngs, **bert)
     self.contexts, self.null_rate = contexts, null
     self.null = nnx.Param(nnx.initializers.normal(0.01)(rngs.params(), (self.dim,)))
 

@@ -21,6 +21,7 @@ class Dan(nnx.Module):
     widths: widths of the feed-forward layers; the last is `dim`.
     std: standard deviation of initial vectors.
     pad: the id of padding.
+    dtype: compute type of the feed-forward layers; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Iyyer et al., ACL 2015, doi:10.3115/v1/P15-1162; pairs: Cer et al. 2018, arXiv:1803.11175, section 2.3.
@@ -36,12 +37,13 @@ class Dan(nnx.Module):
     widths: tuple[int, ...] = (256, 512),
     std: float = 0.1,
     pad: int = 0,
+    dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
     del on
     embed = lambda count: nnx.Embed(count, width, embedding_init=nnx.initializers.normal(std), rngs=rngs)
     self.word, self.pair = embed(vocabulary), embed(buckets) if buckets else None
-    self.mlp = ProjectionMlp(width, widths=widths, norm='none', rngs=rngs)
+    self.mlp = ProjectionMlp(width, widths=widths, norm='none', dtype=dtype, rngs=rngs)
     self.dim, self.vocabulary, self.buckets, self.pad = widths[-1], vocabulary, buckets, pad
 
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:

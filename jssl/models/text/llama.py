@@ -12,6 +12,7 @@ from jssl.models.layers.blocks import FeedForward, scan, scan_cached, stacked
 from jssl.models.layers.cache import Cache, empty, places_of, visible
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.normalization import RMSNorm
+from jssl.models.layers.products import product
 from jssl.models.layers.rotary import angles, stretch
 from jssl.models.text.transformer import last, sequence_length
 from jssl.ops.look_up import look_up
@@ -229,4 +230,4 @@ class Llama(nnx.Module):
     if self.tied is None:
       raise ValueError('this Llama has no table of logits, since its folder holds none: give tied, or a folder that has lm_head.weight')
     table = self.table if self.output is None else self.output
-    return jnp.matmul(tokens, table[...].astype(tokens.dtype).T, preferred_element_type=jnp.float32)
+    return product(tokens, table[...].T)

@@ -20,22 +20,36 @@ class MaskedTextDecoder(nnx.Module):
     width: width of the transformer.
     depth: number of blocks.
     heads: number of attention heads.
+    remat: recompute each block in the backward pass.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Zhou, Lian, Wang, Yu, ICLR 2023, arXiv:2301.13155, section 3.
   """
 
-  def __init__(self, on: int | nnx.Module, *, vocabulary: int, length: int, width: int, depth: int, heads: int, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int | nnx.Module,
+    *,
+    vocabulary: int,
+    length: int,
+    width: int,
+    depth: int,
+    heads: int,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     normal = lambda *shape: nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), shape))
     self.tokens, self.mask_token, self.positions = normal(vocabulary, width), normal(width), normal(length, width)
-    self.image = nnx.Linear(width_of(on), width, rngs=rngs)
-    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=0.0, rngs=rngs), depth, rngs=rngs)
-    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
-    self.words = nnx.Linear(width, vocabulary, rngs=rngs)
-    self.dim = vocabulary
+    self.image = nnx.Linear(width_of(on), width, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=0.0, dtype=dtype, rngs=rngs), depth, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.words = nnx.Linear(width, vocabulary, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.dim, self.remat, self.dtype = vocabulary, remat, dtype
 
   def __call__(self, text: Array, mask: Array, feature: Array, *, keys: Keys | None = None) -> Array:
     """text [b n] int32, mask [b n] True where masked, feature [b d] -> logits [b n v]."""
     x = jnp.where(mask[..., None], self.mask_token[...], look_up(self.tokens[...], text))
-    x = x + self.positions[...] + self.image(feature)[:, None]
-    return self.words(self.norm(scan(self.blocks, x)[0]))
+    x = (x + self.positions[...]).astype(self.dtype) + self.image(feature)[:, None]
+    return self.words(self.norm(scan(self.blocks, x, remat=self.remat)[0]))

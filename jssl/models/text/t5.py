@@ -12,6 +12,7 @@ from jssl.models.layers.attention import Attention, apart, attention
 from jssl.models.layers.blocks import FeedForward, scan, stacked
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.normalization import RMSNorm
+from jssl.models.layers.products import product
 from jssl.models.layers.relative import buckets
 from jssl.models.text.transformer import last, sequence_length
 from jssl.ops.look_up import look_up
@@ -305,7 +306,7 @@ class T5(nnx.Module):
     """The decoder's tokens [... d] -> [... v], float32."""
     table = self.encoder.table if self.output is None else self.output
     tokens = tokens * self.dim**-0.5 if self.scaled else tokens
-    return jnp.matmul(tokens, table[...].astype(tokens.dtype).T, preferred_element_type=jnp.float32)
+    return product(tokens, table[...].T)
 
   def start(self, ids: Array, length: int) -> T5Cache:
     """The cache for `step`: encodes the texts [b m], and has room for `length` tokens of the decoder."""

@@ -14,6 +14,7 @@ from jssl.models.layers.cache import Cache, empty, places_of, visible
 from jssl.models.layers.dropout import dropout
 from jssl.models.layers.initializers import kernel_init
 from jssl.models.layers.normalization import LayerNorm
+from jssl.models.layers.products import product
 from jssl.models.layers.shapes import shape_of
 from jssl.models.text.bert import PostNormBlock
 from jssl.ops.look_up import look_up
@@ -144,7 +145,7 @@ class CausalLm(nnx.Module):
   def logits(self, tokens: Array) -> Array:
     """[... n d] tokens to [... n v] float32: those at place i tell the token at i + 1."""
     table = self.table if self.output is None else self.output
-    return jnp.matmul(tokens, table[...].astype(tokens.dtype).T, preferred_element_type=jnp.float32)
+    return product(tokens, table[...].T)
 
 
 class CrossBlock(nnx.Module):
@@ -256,6 +257,7 @@ class TokenDecoder(nnx.Module):
     post_norm: the blocks are those of a `Bert`, with whose layers it may begin, and nothing is normalised after them; otherwise they
       are pre-norm.
     std: of the kernels.
+    remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
     rngs: random number generators, for the initialisation.
 
@@ -273,10 +275,11 @@ class TokenDecoder(nnx.Module):
     dropout: float = 0.0,
     post_norm: bool = False,
     std: float = 0.02,
+    remat: bool = False,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
-    self.dim, self.dtype = width_of(on), dtype
+    self.dim, self.remat, self.dtype = width_of(on), remat, dtype
     options = dict(heads=heads, dropout=dropout, std=std, dtype=dtype)
     options |= dict(hidden=int(ratio * self.dim)) if post_norm else dict(ratio=ratio)
     make = PostNormBlock if post_norm else Block
@@ -285,7 +288,7 @@ class TokenDecoder(nnx.Module):
 
   def __call__(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None) -> Array:
     """[b n d], and a mask [b n] that is True where there are tokens -> [b n d]."""
-    x, _ = scan(self.blocks, x.astype(self.dtype), mask=mask, keys=keys)
+    x, _ = scan(self.blocks, x.astype(self.dtype), mask=mask, keys=keys, remat=self.remat)
     return x if self.norm is None else self.norm(x)
 
 
@@ -341,7 +344,7 @@ class LmHead(nnx.Module):
     if self.linear is not None:
       x = self.norm(self.activation(self.linear(x)))
     table = table if self.table is None else self.table[...]
-    return jnp.matmul(x, table.astype(x.dtype).T, preferred_element_type=jnp.float32) + self.bias[...]
+    return product(x, table.T) + self.bias[...]
 
 
 def last(tokens: Array, mask: Array) -> Array:

@@ -15,15 +15,16 @@ class Coder(nnx.Module):
   Args:
     on: (h, w, c) of one image, or its ShapeDtypeStruct.
     code: width of the code.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
     **options: options of `ConvNet`.
 
   Attributes: `dim`, the width of the code.
   """
 
-  def __init__(self, on, *, code: int, rngs: nnx.Rngs, **options: Any):
-    self.body = ConvNet(on, rngs=rngs, **options)
-    self.linear, self.dim = nnx.Linear(math.prod(self.body.grid) * self.body.dim, code, rngs=rngs), code
+  def __init__(self, on, *, code: int, dtype: str = 'float32', rngs: nnx.Rngs, **options: Any):
+    self.body = ConvNet(on, dtype=dtype, rngs=rngs, **options)
+    self.linear, self.dim = nnx.Linear(math.prod(self.body.grid) * self.body.dim, code, dtype=dtype, rngs=rngs), code
 
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """[b h w c] -> tokens [b n d], the cells of the last map, and pooled [b code]."""

@@ -25,6 +25,8 @@ class CrossDecoder(nnx.Module):
     depth: number of blocks.
     heads: number of attention heads.
     dim: input and output width, if a head after the backbone changes it.
+    remat: recompute each block in the backward pass.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Raises:
@@ -34,24 +36,35 @@ class CrossDecoder(nnx.Module):
     N(0, 0.02^2), the mask token at 0). There, queries also attend to the encoder's class token, which is not included in the tokens here.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int = 512, depth: int = 3, heads: int = 16, dim: int | None = None, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: nnx.Module,
+    *,
+    width: int = 512,
+    depth: int = 3,
+    heads: int = 16,
+    dim: int | None = None,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     self.grid, _ = patches_of(on, 'a CrossDecoder')
-    self.dim, self.temperature = dim or on.dim, temperature_of(on)
-    options = dict(kernel_init=kernel_init(0.0), rngs=rngs)
+    self.dim, self.temperature, self.remat = dim or on.dim, temperature_of(on), remat
+    options = dict(kernel_init=kernel_init(0.0), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(self.dim, width, **options)
     self.mask_token = nnx.Param(jnp.zeros(width))
     self.cls = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
-    block = dict(context=width, heads=heads, causal=False, norm_context=True, std=0.0)
+    block = dict(context=width, heads=heads, causal=False, norm_context=True, std=0.0, dtype=dtype)
     self.blocks = stacked(lambda rngs: CrossBlock(width, rngs=rngs, **block), depth, rngs=rngs)
-    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
     self.proj = nnx.Linear(width, self.dim, **options)
 
   def __call__(self, x: Array, visible: Array, hidden: Array, *, keys: Keys | None = None) -> Array:
     """Tokens [b m d] at the visible positions [b m], and the masked positions [b k] to predict -> [b k d]."""
     x = self.embed(x)
-    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature))
+    table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature).astype(x.dtype))
     near = attention(table[hidden][:, :, None], table[visible][:, :, None], x[:, :, None])[:, :, 0]
-    query = self.mask_token[...] + near + table[hidden]
-    query = jnp.concatenate([jnp.broadcast_to(self.cls[...], (len(x), 1, x.shape[-1])), query], 1)
-    y, _ = scan(self.blocks, query, context=x + table[visible])
+    query = self.mask_token[...].astype(x.dtype) + near + table[hidden]
+    query = jnp.concatenate([jnp.broadcast_to(self.cls[...].astype(x.dtype), (len(x), 1, x.shape[-1])), query], 1)
+    y, _ = scan(self.blocks, query, remat=self.remat, context=x + table[visible])
     return self.proj(self.norm(y[:, 1:]))

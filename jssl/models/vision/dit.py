@@ -21,12 +21,12 @@ class ModulatedBlock(nnx.Module):
   Reference: Peebles, Xie, ICCV 2023, arXiv:2212.09748, section 3.2, adaLN-Zero.
   """
 
-  def __init__(self, on: int, *, heads: int, rngs: nnx.Rngs):
-    norm = dict(epsilon=1e-6, use_scale=False, use_bias=False, rngs=rngs)
+  def __init__(self, on: int, *, heads: int, dtype: str = 'float32', rngs: nnx.Rngs):
+    norm = dict(epsilon=1e-6, use_scale=False, use_bias=False, dtype=jnp.dtype(dtype), rngs=rngs)
     self.norm1, self.norm2 = LayerNorm(on, **norm), LayerNorm(on, **norm)
-    self.attention = Attention(on, heads=heads, std=0.0, rngs=rngs)
-    self.mlp = FeedForward(on, width=4 * on, std=0.0, rngs=rngs)
-    self.modulation = nnx.Linear(on, 6 * on, kernel_init=nnx.initializers.zeros, rngs=rngs)
+    self.attention = Attention(on, heads=heads, std=0.0, dtype=dtype, rngs=rngs)
+    self.mlp = FeedForward(on, width=4 * on, std=0.0, dtype=dtype, rngs=rngs)
+    self.modulation = nnx.Linear(on, 6 * on, kernel_init=nnx.initializers.zeros, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, x: Array, *, time: Array, mask: Array | None = None, keys: Keys | None = None, rate: float | Array | None = None) -> Array:
     """x [b n d], time [b d] -> [b n d]; there is no dropout and no stochastic depth, so `keys` and `rate` are ignored."""
@@ -45,6 +45,8 @@ class DiT(nnx.Module):
     heads: number of attention heads.
     patch: side of a patch in pixels.
     temperature: temperature of the positions, here and in heads for this backbone.
+    remat: recompute each block in the backward pass.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Raises:
@@ -54,24 +56,36 @@ class DiT(nnx.Module):
     arXiv:2406.17688, section 3.
   """
 
-  def __init__(self, on, *, width: int, depth: int, heads: int, patch: int, temperature: float = 10_000.0, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on,
+    *,
+    width: int,
+    depth: int,
+    heads: int,
+    patch: int,
+    temperature: float = 10_000.0,
+    remat: bool = False,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     h, w, c = image_shape(on)
     if h % patch or w % patch:
       raise ValueError(f'patches of {patch} do not divide an image of {h}x{w}: choose a patch that does')
     self.dim, self.patch, self.grid, self.channels = width, patch, (h // patch, w // patch), c
-    self.temperature = temperature
-    self.embed = nnx.Linear(patch * patch * c, width, kernel_init=nnx.initializers.xavier_uniform(), rngs=rngs)
-    self.time = TimeEmbedding(width, rngs=rngs)
-    self.blocks = stacked(lambda rngs: ModulatedBlock(width, heads=heads, rngs=rngs), depth, rngs=rngs)
-    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.temperature, self.remat, options = temperature, remat, dict(dtype=jnp.dtype(dtype), rngs=rngs)
+    self.embed = nnx.Linear(patch * patch * c, width, kernel_init=nnx.initializers.xavier_uniform(), **options)
+    self.time = TimeEmbedding(width, dtype=dtype, rngs=rngs)
+    self.blocks = stacked(lambda rngs: ModulatedBlock(width, heads=heads, dtype=dtype, rngs=rngs), depth, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, **options)
 
   def __call__(self, x: Array, *, keep: Array | None = None, time: Array | None = None, keys: Keys | None = None) -> Features:
     """x [b h w c], keep [b m] as in `ViT`, time [b] (None for no noise) -> tokens [b m d], pooled [b d]."""
-    places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature))
+    places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature)).astype(self.embed.dtype)
     x = patchify(x, self.patch)
     x = self.embed(x) + places if keep is None else self.embed(take(x, keep)) + places[keep]
     time = jnp.zeros(len(x)) if time is None else time
-    x = self.norm(scan(self.blocks, x, time=self.time(time))[0])
+    x = self.norm(scan(self.blocks, x, remat=self.remat, time=self.time(time))[0])
     return Features(x, jnp.mean(x, 1))
 
 
@@ -83,6 +97,8 @@ class DiTDecoder(nnx.Module):
     width: width of the decoder.
     depth: number of blocks.
     heads: number of attention heads.
+    remat: recompute each block in the backward pass.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Raises:
@@ -91,21 +107,22 @@ class DiTDecoder(nnx.Module):
   Reference: Hansen-Estruch, Vishwanath, Zhang, Tomar, arXiv:2406.17688, section 3.
   """
 
-  def __init__(self, on: nnx.Module, *, width: int, depth: int, heads: int, rngs: nnx.Rngs):
+  def __init__(self, on: nnx.Module, *, width: int, depth: int, heads: int, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs):
     self.grid, pixels = patches_of(on, 'a DiTDecoder')
-    self.dim, self.temperature = 2 * pixels, temperature_of(on)
-    self.embed = nnx.Linear(on.dim, width, kernel_init=nnx.initializers.xavier_uniform(), rngs=rngs)
+    self.dim, self.temperature, self.remat = 2 * pixels, temperature_of(on), remat
+    options = dict(dtype=jnp.dtype(dtype), rngs=rngs)
+    self.embed = nnx.Linear(on.dim, width, kernel_init=nnx.initializers.xavier_uniform(), **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
-    self.time = TimeEmbedding(width, rngs=rngs)
-    self.blocks = stacked(lambda rngs: ModulatedBlock(width, heads=heads, rngs=rngs), depth, rngs=rngs)
-    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
-    self.pixels = nnx.Linear(width, self.dim, kernel_init=nnx.initializers.xavier_uniform(), rngs=rngs)
+    self.time = TimeEmbedding(width, dtype=dtype, rngs=rngs)
+    self.blocks = stacked(lambda rngs: ModulatedBlock(width, heads=heads, dtype=dtype, rngs=rngs), depth, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, **options)
+    self.pixels = nnx.Linear(width, self.dim, kernel_init=nnx.initializers.xavier_uniform(), **options)
 
   def __call__(self, x: Array, restore: Array, time: Array, *, keys: Keys | None = None) -> Array:
     """x [b m d] and restore [b n] as in `MaeDecoder`, time [b] -> [b n 2p]."""
     x = self.embed(x)
     (b, m, d), n = x.shape, restore.shape[1]
-    x = jnp.concatenate([x, jnp.broadcast_to(self.mask_token[...], (b, n - m, d))], 1)
-    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d, self.temperature)
-    x, _ = scan(self.blocks, x, time=self.time(time))
+    x = jnp.concatenate([x, jnp.broadcast_to(self.mask_token[...].astype(x.dtype), (b, n - m, d))], 1)
+    x = jnp.take_along_axis(x, restore[..., None], 1) + positions.sincos(self.grid, d, self.temperature).astype(x.dtype)
+    x, _ = scan(self.blocks, x, remat=self.remat, time=self.time(time))
     return self.pixels(self.norm(x))

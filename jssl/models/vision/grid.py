@@ -26,6 +26,8 @@ class GridTransformer(nnx.Module):
     patch: side of a patch, one for all axes or one per axis.
     dropout, drop_path: dropout and stochastic depth rates in the blocks.
     temperature: temperature of the positions, here and in heads for this backbone.
+    remat: recompute each block in the backward pass.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Attributes: `dim` = d, `patch` (one side per axis), `grid` (patches along each axis), `channels`.
@@ -48,6 +50,8 @@ class GridTransformer(nnx.Module):
     dropout: float = 0.0,
     drop_path: float = 0.0,
     temperature: float = 10_000.0,
+    remat: bool = False,
+    dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
     *sides, c = shape_of(on)
@@ -56,23 +60,24 @@ class GridTransformer(nnx.Module):
       raise ValueError(f'patches of {self.patch} do not divide {tuple(sides)}: give one side an axis that divides it')
     self.grid = tuple(side // p for side, p in zip(sides, self.patch, strict=True))
     self.dim, self.channels, self.drop_path, self.temperature = width, c, drop_path, temperature
-    self.embed = nnx.Linear(math.prod(self.patch) * c, width, kernel_init=kernel_init(0.0), rngs=rngs)
+    self.remat, self.dtype, options = remat, dtype, dict(dtype=jnp.dtype(dtype), rngs=rngs)
+    self.embed = nnx.Linear(math.prod(self.patch) * c, width, kernel_init=kernel_init(0.0), **options)
     self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
-    self.blocks = stacked(lambda rngs: Block(width, heads=heads, dropout=dropout, std=0.0, rngs=rngs), depth, rngs=rngs)
-    self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
+    self.blocks = stacked(lambda rngs: Block(width, heads=heads, dropout=dropout, std=0.0, dtype=dtype, rngs=rngs), depth, rngs=rngs)
+    self.norm = LayerNorm(width, epsilon=1e-6, **options)
 
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """x [b *sides c] -> tokens [b n d] (or [b m d]), pooled [b d], layers; `mask`, `keep` and `keys` as in `ViT`."""
-    places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature))[None]
-    x = patchify(x.astype(jnp.float32), self.patch)
+    places = jnp.asarray(positions.sincos(self.grid, self.dim, self.temperature)).astype(self.dtype)[None]
+    x = patchify(x.astype(self.dtype), self.patch)
     if keep is not None:
       x, places = take(x, keep), places[0][keep]
     x = self.embed(x)
     if mask is not None:
       mask = mask if keep is None else jnp.take_along_axis(mask, keep, 1)
-      x = jnp.where(mask[..., None], self.mask_token[...], x)
+      x = jnp.where(mask[..., None], self.mask_token[...].astype(x.dtype), x)
     x = x + places
-    y, layers = scan(self.blocks, x, keys=keys, drop_path=self.drop_path)
+    y, layers = scan(self.blocks, x, keys=keys, drop_path=self.drop_path, remat=self.remat)
     y = self.norm(y)
     return Features(y, jnp.mean(y, 1), jnp.concatenate([x[None], layers]))
 

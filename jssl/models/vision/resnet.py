@@ -1,11 +1,13 @@
 """Residual networks."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jssl.models.layers.blocks import called
 from jssl.models.layers.convolution import Conv
 from jssl.models.layers.dropout import hide
 from jssl.models.layers.normalization import normalization
@@ -19,12 +21,12 @@ class Basic(nnx.Module):
 
   expansion = 1
 
-  def __init__(self, on: int, width: int, *, stride: int, norm: str, zero: bool, dtype: str, rngs: nnx.Rngs):
+  def __init__(self, on: int, width: int, *, stride: int, norm: Callable, zero: bool, dtype: str, rngs: nnx.Rngs):
     options = dict(dtype=dtype, rngs=rngs)
     self.conv1 = Conv(on, width, kernel=3, stride=stride, padding=1, **options)
-    self.norm1 = normalization(norm, width, **options)
+    self.norm1 = norm(width, rngs=rngs)
     self.conv2 = Conv(width, width, kernel=3, padding=1, **options)
-    self.norm2 = normalization(norm, width, zero=zero, **options)
+    self.norm2 = norm(width, zero=zero, rngs=rngs)
     self.shortcut = Shortcut(on, width, stride=stride, norm=norm, **options) if stride > 1 or on != width else None
 
   def __call__(self, x: Array) -> Array:
@@ -38,14 +40,14 @@ class Bottleneck(nnx.Module):
 
   expansion = 4
 
-  def __init__(self, on: int, width: int, *, stride: int, norm: str, zero: bool, dtype: str, rngs: nnx.Rngs):
+  def __init__(self, on: int, width: int, *, stride: int, norm: Callable, zero: bool, dtype: str, rngs: nnx.Rngs):
     options, out = dict(dtype=dtype, rngs=rngs), width * self.expansion
     self.conv1 = Conv(on, width, kernel=1, **options)
-    self.norm1 = normalization(norm, width, **options)
+    self.norm1 = norm(width, rngs=rngs)
     self.conv2 = Conv(width, width, kernel=3, stride=stride, padding=1, **options)
-    self.norm2 = normalization(norm, width, **options)
+    self.norm2 = norm(width, rngs=rngs)
     self.conv3 = Conv(width, out, kernel=1, **options)
-    self.norm3 = normalization(norm, out, zero=zero, **options)
+    self.norm3 = norm(out, zero=zero, rngs=rngs)
     self.shortcut = Shortcut(on, out, stride=stride, norm=norm, **options) if stride > 1 or on != out else None
 
   def __call__(self, x: Array) -> Array:
@@ -58,9 +60,9 @@ class Bottleneck(nnx.Module):
 class Shortcut(nnx.Module):
   """A 1x1 projection of every stride-th cell."""
 
-  def __init__(self, on: int, width: int, *, stride: int, norm: str, dtype: str, rngs: nnx.Rngs):
+  def __init__(self, on: int, width: int, *, stride: int, norm: Callable, dtype: str, rngs: nnx.Rngs):
     self.conv = Conv(on, width, kernel=1, dtype=dtype, rngs=rngs)
-    self.norm = normalization(norm, width, dtype=dtype, rngs=rngs)
+    self.norm = norm(width, rngs=rngs)
     self.stride = stride
 
   def __call__(self, x: Array) -> Array:
@@ -83,6 +85,8 @@ class ResNet(nnx.Module):
       latter on images below 64 pixels.
     norm: 'batch' or 'group'.
     zero: begin every residual branch at zero, by the scale of its last normalisation.
+    momentum: of the running statistics of batch norm, as in `normalization`.
+    remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
     rngs: random number generators, for the initialisation.
 
@@ -108,6 +112,8 @@ class ResNet(nnx.Module):
     stem: str | None = None,
     norm: str = 'batch',
     zero: bool = True,
+    momentum: float = 0.9,
+    remat: bool = False,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
@@ -119,9 +125,11 @@ class ResNet(nnx.Module):
       raise ValueError(f"unknown block {block!r}: choose 'basic' or 'bottleneck'")
     options, width, make = dict(dtype=dtype, rngs=rngs), width * factor, BLOCKS[block]
     self.block, self.stem, self.depths, self.channels, self.width, self.norms = block, stem, tuple(depths), c, width, norm
+    self.remat = remat
+    norm = partial(normalization, norm, momentum=momentum, dtype=dtype)
     kernel, stride = (7, 2) if stem == 'imagenet' else (3, 1)
     self.conv = Conv(c, width, kernel=kernel, stride=stride, padding=kernel // 2, **options)
-    self.norm = normalization(norm, width, **options)
+    self.norm = norm(width, rngs=rngs)
     on = width
     for i, depth in enumerate(depths, 1):
       for j in range(1, depth + 1):
@@ -148,7 +156,7 @@ class ResNet(nnx.Module):
     found = []
     for i, depth in enumerate(self.depths, 1):
       for j in range(1, depth + 1):
-        x = getattr(self, f'stage{i}_block{j}')(x)
+        x = called(getattr(self, f'stage{i}_block{j}'), x, remat=self.remat)
       found.append(x)
     return found
 

@@ -21,12 +21,13 @@ class ModulatedBlock(nnx.Module):
   Reference: Hudson et al., CVPR 2024, arXiv:2311.17901, section 3; Dhariwal, Nichol, arXiv:2105.05233, section 3.
   """
 
-  def __init__(self, on: int, width: int, *, time: int, code: int, rngs: nnx.Rngs):
-    self.norm1, self.norm2 = normalization('group', on, rngs=rngs), normalization('group', width, affine=False, rngs=rngs)
-    self.conv1 = Conv(on, width, bias=True, rngs=rngs)
-    self.conv2 = zeroed(Conv(width, width, bias=True, rngs=rngs))
-    self.time, self.code = nnx.Linear(time, 2 * width, rngs=rngs), nnx.Linear(code, 2 * width, rngs=rngs)
-    self.skip = None if on == width else Conv(on, width, kernel=1, rngs=rngs)
+  def __init__(self, on: int, width: int, *, time: int, code: int, dtype: str = 'float32', rngs: nnx.Rngs):
+    options = dict(dtype=dtype, rngs=rngs)
+    self.norm1, self.norm2 = normalization('group', on, **options), normalization('group', width, affine=False, **options)
+    self.conv1 = Conv(on, width, bias=True, **options)
+    self.conv2 = zeroed(Conv(width, width, bias=True, **options))
+    self.time, self.code = nnx.Linear(time, 2 * width, **options), nnx.Linear(code, 2 * width, **options)
+    self.skip = None if on == width else Conv(on, width, kernel=1, **options)
 
   def __call__(self, x: Array, time: Array, z: Array) -> Array:
     """x [b h w c], time [b t], z [b d] -> [b h w width]."""
@@ -47,6 +48,7 @@ class UNet(nnx.Module):
     patch: pixels along each side that become channels of the finest map.
     sections: number of parts of the code; the first modulates the finest levels, the last the coarsest. 1: the whole code everywhere.
     drop: probability that a section is zeroed in training.
+    dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Raises:
@@ -58,7 +60,16 @@ class UNet(nnx.Module):
   """
 
   def __init__(
-    self, on, *, code: int, widths: tuple[int, ...] = (32, 64), patch: int = 1, sections: int = 1, drop: float = 0.0, rngs: nnx.Rngs
+    self,
+    on,
+    *,
+    code: int,
+    widths: tuple[int, ...] = (32, 64),
+    patch: int = 1,
+    sections: int = 1,
+    drop: float = 0.0,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
   ):
     h, w, c = image_shape(on)
     step = patch * 2 ** (len(widths) - 1)
@@ -66,19 +77,20 @@ class UNet(nnx.Module):
       raise ValueError(f'{len(widths)} levels on patches of {patch} need sides that {step} divides, not {h}x{w}')
     if code % sections:
       raise ValueError(f'{sections} sections do not divide a code of {code}')
-    options = dict(time=4 * widths[0], code=code // sections, rngs=rngs)
+    made = dict(dtype=dtype, rngs=rngs)
+    options = dict(time=4 * widths[0], code=code // sections, **made)
     self.levels, self.patch, self.sections, self.drop, self.dim = len(widths), patch, sections, drop, c
-    self.time = TimeEmbedding(4 * widths[0], rngs=rngs)
-    self.enter = Conv(c * patch**2, widths[0], bias=True, rngs=rngs)
+    self.time = TimeEmbedding(4 * widths[0], **made)
+    self.enter = Conv(c * patch**2, widths[0], bias=True, **made)
     for i, width in enumerate(widths):
       setattr(self, f'down{i}', ModulatedBlock(width, width, **options))
       setattr(self, f'up{i}', ModulatedBlock(2 * width, width, **options))
       if i + 1 < len(widths):
-        setattr(self, f'shrink{i}', Conv(width, widths[i + 1], kernel=2, stride=2, bias=True, rngs=rngs))
-        setattr(self, f'grow{i}', Conv(widths[i + 1], width, kernel=1, bias=True, rngs=rngs))
+        setattr(self, f'shrink{i}', Conv(width, widths[i + 1], kernel=2, stride=2, bias=True, **made))
+        setattr(self, f'grow{i}', Conv(widths[i + 1], width, kernel=1, bias=True, **made))
     self.middle = ModulatedBlock(widths[-1], widths[-1], **options)
-    self.norm = normalization('group', widths[0], rngs=rngs)
-    self.leave = zeroed(Conv(widths[0], c * patch**2, bias=True, rngs=rngs))
+    self.norm = normalization('group', widths[0], **made)
+    self.leave = zeroed(Conv(widths[0], c * patch**2, bias=True, **made))
 
   def __call__(self, x: Array, time: Array, z: Array, *, keys: Keys | None = None) -> Array:
     """Noised images [b h w c], their levels [b], codes [b d] -> [b h w c]."""
