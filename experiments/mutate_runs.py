@@ -405,14 +405,14 @@ DAMAGE = {
 def data_of_ones_own(t: Trial) -> str:
   system = t.chance.choice(sorted(SYSTEMS))
   module, columns, changes, limits = SYSTEMS[system]
-  pictures = columns.startswith('image')
   damage = t.chance.choice([d for d in DAMAGE if limits or d not in ('one past the end', 'far past the end', 'negative', 'very negative')])
   column = t.chance.choice(sorted(limits) or [columns.split('=')[0]])
   n, batch = t.chance.choice(((64, 16),) * 4 + ((1, 1), (2, 1), (0, 1), (16, 16), (15, 16), (64, 1)))
   t.done.append(f'{system} {column} {damage}, {n} examples in batches of {batch}')
   done, must = DAMAGE[damage]
   whole = n == 64 and batch == 16  # with less, a batch may hold too little for a loss
-  must = must if whole and (limits or damage not in ('past 32 bits',) or not pictures) else 'refused' if n < batch else ''
+  fits = damage == 'past 32 bits' and column not in limits  # a float column holds it
+  must = must if whole and not fits else 'refused' if n < batch else ''
   done = done.format(at=t.chance.randrange(16), limit=limits.get(column, 0))
   (t.folder / 'columns_of_mine.py').write_text(COLUMNS.format(n=n, columns=columns, column=column, damage=done))
   (t.folder / 'mine.py').write_text(CONFIG.format(module=module, batch=batch, steps=STEPS, changes=changes))
