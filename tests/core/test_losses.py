@@ -452,3 +452,19 @@ def test_the_objective_is_that_of_the_embeddings(objective):
   np.testing.assert_allclose(noted['q'], embed(x[0]), rtol=1e-4, atol=1e-5)
   np.testing.assert_allclose(noted['k'], embed(x[1]), rtol=1e-4, atol=1e-5)
   np.testing.assert_allclose(value, np.mean(np.sum((l2_normalize(embed(x[0])) - l2_normalize(embed(x[1]))) ** 2, 1)), rtol=1e-4)
+
+
+def test_a_patch_projection_stays_random_and_prototypes_have_a_name():
+  """MoCo v3, arXiv:2104.02057, section 4: of the projection of patches neither gradient nor weight decay is applied, in the teacher too."""
+  vit = dict(name='vit', width=8, depth=1, heads=2, patch=4, positions='sincos')
+  c = tiny(backbone=vit, teacher=dict(name='ema', decay=0.5, **PROJECTED), freeze=('backbone.embed',))
+  made = Started(c | dict(optimizer=dict(name='adamw', learning_rate=0.1, weight_decay=0.1)))
+  start = jax.jit(lambda: init_state(made.phase, jax.random.key(0)))()
+  after, _ = jax.jit(make_step(made.phase))(start, made.batch)
+  for was, now in ((start.params, after.params), (start.state['target']['teacher'], after.state['target']['teacher'])):
+    for name, x in was['backbone'].items():
+      same = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(x), jax.tree.leaves(now['backbone'][name]), strict=True)]
+      assert all(same) if name == 'embed' else name == 'mask_token' or not any(same), name
+  heads = dict(prototypes=dict(name='prototypes', on='projector'), dino=dict(name='dino_head', k=5, hidden=4, bottleneck=2, norm='none'))
+  params, _ = jax.eval_shape(plan(tiny(heads=heads)).method.init, jax.random.key(0))
+  assert [*params['prototypes']] == ['kernel'] == [*params['dino']['prototypes']]
