@@ -4,6 +4,7 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
 from jssl.evaluators import Frozen, knn
+from jssl.evaluators.general import knn as module
 from jssl.evaluators.general.knn import neighbour_vote, neighbours
 
 
@@ -68,3 +69,11 @@ def test_protocol_reads_the_test_split_only_at_the_end(digits):
   assert figures['top1'] > 0.93 and figures['top1_low'] < figures['top1'] < figures['top1_high']
   other = neighbour_vote(Frozen(train_x, train_y, test_x, (test_y + 1) % 10, 10))
   assert (other['k'], other['k_majority']) == (figures['k'], figures['k_majority']) and other['top1'] < 0.1
+
+
+def test_each_device_compares_its_share_of_the_queries(monkeypatch, digits):
+  seen, near = [], module._near
+  monkeypatch.setattr(module, '_near', lambda *given: seen.append(found := near(*given)) or found)
+  train_x, _, test_x, _ = digits
+  module.neighbours(train_x, test_x[:64], 3, bank_block=400, query_block=64)
+  assert len(seen) == 3 and {shard.data.shape for x in seen for shard in x.addressable_shards} == {(8, 400)}

@@ -167,7 +167,7 @@ def test_each_device_trains_on_its_share_and_gradients_are_summed():
   batch = {'x': np.zeros((2, 64, 6), np.float32)}, np.zeros((2, 64), np.int32)
   placed = jax.device_put(batch, probes.spread(batch, 1))
   assert {shard.data.shape for shard in placed[0]['x'].addressable_shards} == {(2, 8, 6)}
-  state = jax.device_put(training.start(None, None), jax.sharding.NamedSharding(placed[1].sharding.mesh, jax.sharding.PartitionSpec()))
+  state = jax.device_put(training.start(None, None), probes.everywhere())
   text = jax.jit(partial(training.steps, lambda at: 1.0)).lower(state, jnp.arange(2), *placed).compile().as_text()
   sent = [dims for shape in re.findall(r' = ([^=]*?) all-reduce(?:-start)?\(', text) for dims in re.findall(r'\[([\d,]*)\]', shape)]
   assert {'2,6,3', '2,3,6'} & {*sent}  # the gradients of both

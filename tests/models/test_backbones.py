@@ -107,11 +107,13 @@ def count(create, shape=(224, 224, 3)):
 def test_shapes_and_dtypes(name, dtype):
   net = nnx.eval_shape(lambda: TABLE[name](SHAPE, dtype=dtype, rngs=nnx.Rngs(0)))
   graphdef, params, rest = split(net)
-  tokens, pooled, layers = jax.eval_shape(lambda params, rest, x: nnx.merge(graphdef, params, rest, copy=True)(x), params, rest, images())
+  run = lambda params, rest, x: nnx.merge(graphdef, params, rest, copy=True)(x)
+  tokens, pooled, layers, classes = jax.eval_shape(run, params, rest, images())
   n = net.grid[0] * net.grid[1] if hasattr(net, 'grid') else 1
   assert tokens.shape == (4, n, net.dim) and pooled.shape == (4, net.dim)
   assert tokens.dtype == pooled.dtype == jnp.dtype(dtype)
   assert layers is None or layers.shape == (3, 4, n, net.dim)
+  assert classes is None or classes.shape == (3, 4, net.dim) and net.cls is not None
   assert all(p.dtype == jnp.float32 for p in jax.tree.leaves(params))
 
 
@@ -332,7 +334,7 @@ def by_hand(params, image, patch, heads):
     x = x + y @ p['mlp']['fc2']['kernel'] + p['mlp']['fc2']['bias']
     layers.append(x)
   y = layer_norm(x, params['norm'])
-  return y[1:], y[0], np.stack(layers)[:, 1:]
+  return y[1:], y[0], np.stack(layers)[:, 1:], layer_norm(np.stack(layers)[:, 0], params['norm'])
 
 
 def test_a_vit_is_the_paper_by_hand():
@@ -341,10 +343,11 @@ def test_a_vit_is_the_paper_by_hand():
   features = run(net, x)
   params = jax.tree.map(np.asarray, split(net)[1])
   for i in range(2):
-    tokens, pooled, layers = by_hand(params, np.asarray(x[i]), 4, 2)
+    tokens, pooled, layers, classes = by_hand(params, np.asarray(x[i]), 4, 2)
     np.testing.assert_allclose(features.tokens[i], tokens, atol=1e-4)
     np.testing.assert_allclose(features.pooled[i], pooled, atol=1e-4)
     np.testing.assert_allclose(features.layers[:, i], layers, atol=1e-4)
+    np.testing.assert_allclose(features.classes[:, i], classes, atol=1e-4)
 
 
 @pytest.mark.parametrize('name', ['vit', 'vit_all'])

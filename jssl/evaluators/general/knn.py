@@ -9,6 +9,7 @@ import numpy as np
 from jssl.evaluators import needs
 from jssl.evaluators.features import Frozen, holdout
 from jssl.evaluators.figures import accuracy
+from jssl.evaluators.general.probes import everywhere, spread
 from jssl.evaluators.needs import TEST, TRAIN
 from jssl.evaluators.protocols import protocol
 from jssl.metrics.ranking import hits
@@ -29,7 +30,8 @@ def neighbours(
   """The k most similar bank entries of every query, by cosine: exact, most similar first.
 
   The bank is streamed once in blocks, and a running top k is merged with the top k of each block. The similarities never take more than
-  query_block x bank_block, and one program serves banks and queries of any size.
+  query_block x bank_block, and one program serves banks and queries of any size. The queries of a block are spread over the devices of this
+  process, each of which has the block of the bank.
 
   Args:
     bank: [n d].
@@ -41,15 +43,9 @@ def neighbours(
   Returns:
     Similarities [m k] in [-1, 1] and indices into the bank [m k].
   """
-  m, d = queries.shape
-  best = [
-    (
-      _block(queries, i, query_block),
-      np.full((query_block, k), -np.inf, np.float32),
-      np.zeros((query_block, k), np.int32),
-    )
-    for i in range(0, m, query_block)
-  ]
+  m = len(queries)
+  none = np.full((query_block, k), -np.inf, np.float32), np.zeros((query_block, k), np.int32)
+  best = [(_queries(queries, i, query_block), *jax.device_put(none, spread(none))) for i in range(0, m, query_block)]
   for start in range(0, len(bank), bank_block):
     block = _block(bank, start, bank_block)
     best = [(q, *_merge(_near(q, block, start, len(bank)), s, i, start)) for q, s, i in best]
@@ -171,16 +167,25 @@ def neighbour_vote(
   }
 
 
-def _block(x: np.ndarray, start: int, size: int) -> Array:
+def _padded(x: np.ndarray, start: int, size: int) -> np.ndarray:
   rows = np.asarray(x[start : start + size], np.float32)
-  return jnp.asarray(np.pad(rows, ((0, size - len(rows)), (0, 0))))
+  return np.pad(rows, ((0, size - len(rows)), (0, 0)))
+
+
+def _block(bank: np.ndarray, start: int, size: int) -> Array:
+  return jax.device_put(_padded(bank, start, size), everywhere())
+
+
+def _queries(x: np.ndarray, start: int, size: int) -> Array:
+  rows = _padded(x, start, size)
+  return jax.device_put(rows, spread(rows))
 
 
 def _equal(bank, labels, queries, last, classes, *, bank_block: int = 4096, query_block: int = 512) -> np.ndarray:
   """Number of bank entries whose similarity to a query is exactly `last` [m], by class: [m classes]."""
   found = []
   for i in range(0, len(queries), query_block):
-    q, at, count = _block(queries, i, query_block), last[i : i + query_block, None], 0.0
+    q, at, count = _queries(queries, i, query_block), last[i : i + query_block, None], 0.0
     at = np.where(np.isfinite(at), at, np.nan)  # with fewer than k entries, none is tied
     for start in range(0, len(bank), bank_block):
       near = np.asarray(_near(q, _block(bank, start, bank_block), start, len(bank)))[: len(at)]

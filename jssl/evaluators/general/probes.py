@@ -106,13 +106,13 @@ class Rows:
 
 def spread(batch: Any, axis: int = 0) -> NamedSharding:
   """The place of a batch: its examples, along this axis, over the devices of this process, or on each where they do not divide."""
-  devices = jax.local_device_count()
-  divide = all(x.shape[axis] % devices == 0 for x in jax.tree.leaves(batch))
-  return NamedSharding(_mesh(), PartitionSpec(*(None,) * axis, 'examples') if divide else PartitionSpec())
+  whole, divide = everywhere(), all(x.shape[axis] % jax.local_device_count() == 0 for x in jax.tree.leaves(batch))
+  return NamedSharding(whole.mesh, PartitionSpec(*(None,) * axis, 'examples')) if divide else whole
 
 
-def _mesh() -> Mesh:
-  return Mesh(np.array(jax.local_devices()), ('examples',), axis_types=(AxisType.Auto,))
+def everywhere() -> NamedSharding:
+  """The place of what every device of this process holds."""
+  return NamedSharding(Mesh(np.array(jax.local_devices()), ('examples',), axis_types=(AxisType.Auto,)), PartitionSpec())
 
 
 def among(logits: Array, labels: Array, k: int) -> Array:
@@ -153,9 +153,8 @@ class Training:
     steps = len(rows) // batch
     at_once = max(n for n in range(1, steps + 1) if n == 1 or steps % n == 0 and n * batch * self.bytes <= CHUNK)
     rate = cosine(peak=batch / 256, warmup=self.recipe.warmup, steps=self.recipe.epochs * steps, epoch=steps)
-    everywhere = NamedSharding(_mesh(), PartitionSpec())
-    state = jax.device_put(self.start(features, rows), everywhere)
-    run = jax.jit(partial(self.steps, rate), donate_argnums=0, out_shardings=everywhere)
+    state = jax.device_put(self.start(features, rows), everywhere())
+    run = jax.jit(partial(self.steps, rate), donate_argnums=0, out_shardings=everywhere())
     for epoch in range(self.recipe.epochs):
       drawn = rows[random.permutation(len(rows))]
       for first in range(0, steps, at_once):
