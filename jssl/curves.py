@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from jssl.core.build import Plan, judges
-from jssl.core.log import Log, as_json
+from jssl.core.log import BEST, Log, as_json
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.core.phases import phase_at
 from jssl.core.step import TrainState
@@ -28,9 +28,8 @@ from jssl.pictures.curves import PREFIX, RAW, curve_picture, curves_of
 from jssl.storage import replace
 from jssl.types import Data, Examples
 
-QUICK = ('knn', 'linear', 'logistic')  # evaluators that judge 5,000 examples in seconds
+QUICK = ('knn', 'logistic')  # evaluators that judge 5,000 examples in seconds
 LEAST = 0.2  # share of the examples that is held out of a small data set
-BEST = 'best.json'
 
 
 class Curves:

@@ -20,6 +20,7 @@ from jssl import export, loops
 from jssl.artefact import Artefact
 from jssl.core import checkpoint
 from jssl.core.build import Plan, plan
+from jssl.core.log import BEST
 from jssl.core.mesh import make_mesh
 from jssl.core.phases import phase_at
 from jssl.core.programs import Programs
@@ -347,7 +348,15 @@ def restore(workdir: Path, step: int | None = None) -> tuple[Plan, TrainState, P
   return planned, found[0], programs
 
 
-def load(where: str | Path) -> Model | dict[str, Any]:
+def best_step(workdir: Path) -> int:
+  """The step whose checkpoint a run has kept as its best. Raises ConfigError if there is none."""
+  try:
+    return int(json.loads(text(workdir / BEST))['step'])
+  except (OSError, ValueError, LookupError, TypeError) as error:
+    raise ConfigError(f'{workdir} has no {BEST} that can be read ({error}); train with evaluate_every and curves.best') from error
+
+
+def load(where: str | Path, *, best: bool = False) -> Model | dict[str, Any]:
   """Opens a trained model.
 
       model = jssl.load('mine')
@@ -356,27 +365,29 @@ def load(where: str | Path) -> Model | dict[str, Any]:
   Args:
     where: a folder written by `Model.save`, or the workdir of a run. A workdir is opened with the data set of the run; if that is missing, the
       model in WORKDIR/model is opened instead, which needs no data.
+    best: open the checkpoint of a workdir that `curves.best` has kept, instead of the newest.
 
   Returns:
     A `Model`. For a system with a custom training loop, a dict of its states by name.
 
   Raises:
-    ConfigError: if the folder has no run or model, or it cannot be opened.
+    ConfigError: if the folder has no run or model, or no best checkpoint, or it cannot be opened.
   """
   where = reach(where)
+  step = best_step(where) if best else None
   config = read_config(where)
   if artefacts.MARK in config:
     return Model(artefacts.read(where))
   if config.get('experiment'):
     return loops.states(where)
   try:
-    planned, train, _ = restore(where)
+    planned, train, _ = restore(where, step)
   except ConfigError as error:
-    if not (where / SAVED / 'config.json').is_file():
+    if best or not (where / SAVED / 'config.json').is_file():
       raise
     logging.getLogger('jssl').warning('%s; its saved model %s is used', error, where / SAVED)
     return Model(artefacts.read(where / SAVED))
-  return Model(artefacts.of_run(planned, train, _results(where)), planned)
+  return Model(artefacts.of_run(planned, train, {} if best else _results(where)), planned)
 
 
 def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]:

@@ -75,7 +75,7 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
     if not accepts(hints.get(key, Any), options[key]):
       raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {value!r}')
     options[key] = in_range(f'{place}.{key}', hints.get(key, Any), options[key])
-  if table in ('schedules', 'teachers'):  # which may be tied to the length of a phase
+  if table in ('schedules', 'teachers', 'memories'):  # which may be tied to the length of a phase
     options |= {name: x for name, x in (clock or {}).items() if name in parameters or free}
   return partial(function, **options)
 

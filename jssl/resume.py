@@ -201,5 +201,6 @@ def check(old: Plan, new: Plan, done: int) -> None:
   if differ := sorted(name for name in told[0].keys() | told[1].keys() if told[0].get(name) != told[1].get(name)):
     raise ConfigError(
       f'the state of the run would be another one (differing in {differ[0]}): a schedule stays a schedule, so change its options, as in '
-      'optimizer.learning_rate.peak=1e-4; for another optimiser begin another run from this one: --config.start.of=WORKDIR'
+      'optimizer.learning_rate.peak=1e-4, and parts that are frozen or start later stay so; for '
+      'another optimiser begin another run from this one: --config.start.of=WORKDIR'
     )

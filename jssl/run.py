@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ from jssl.core.log import as_json
 from jssl.core.mesh import check_batch, make_mesh
 from jssl.core.programs import Programs, seed_data
 from jssl.core.step import TrainState
-from jssl.curves import BEST, make_curves, subject_of
+from jssl.curves import make_curves, subject_of
 from jssl.data.own.pictures import tell
 from jssl.errors import ConfigError
 from jssl.evaluators.baselines import raw_input, too_large
 from jssl.evaluators.figures import Items, flatten
 from jssl.evaluators.subject import Subject
-from jssl.model import read_config, restore, save_run, trained_networks, writable
+from jssl.model import best_step, read_config, restore, save_run, trained_networks, writable
 from jssl.options import lookup
 from jssl.panel import alarms, make_panel
 from jssl.pictures.curves import PREFIX, RAW, curves_of
@@ -270,14 +270,6 @@ def evaluate(workdir: str | Path, protocols: Sequence[str] | None = None, best: 
     tell(p.data.info.get('unread', {}))
 
 
-def best_step(workdir: Path) -> int:
-  """The step whose checkpoint a run has kept as its best. Raises ConfigError if there is none."""
-  try:
-    return int(json.loads(text(workdir / BEST))['step'])
-  except (OSError, ValueError, LookupError, TypeError) as error:
-    raise ConfigError(f'{workdir} has no {BEST} that can be read ({error}); train with evaluate_every and curves.best') from error
-
-
 def choose(p: Plan, protocols: Sequence[str] | None) -> dict[str, Callable]:
   """The requested evaluators: labels of the config, or names of the table with default options.
 
@@ -307,13 +299,13 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
         f'transform is fitted to the column {fitted.labels!r}, and the data have {sorted(p.data.spec)}; '
         'name one of them in transform.labels, or set transform=None'
       )
-  subject = Subject(p.data, None, {'backbone': None})
+  traced = cache(lambda: (p.method_of(p.steps), jax.eval_shape(p.method_of(p.steps).init, jax.random.key(0))))
+  zeros = partial(jax.tree.map, lambda x: jax.numpy.zeros(x.shape, x.dtype))  # in a trace, so of no size
+  represent = lambda x: zeros(jax.eval_shape(traced()[0].represent, *traced()[1], x))
+  subject = Subject(p.data, represent, {'backbone': None})
   wanted = [need for judge in evaluators.values() for need in ('nets.' if of_panel(judge) else '', *judge.func.needs)]
   if any(need.startswith(('nets.', 'layers')) for need in wanted):  # which takes seconds to trace
-    method = p.method_of(p.steps)
-    shapes = jax.eval_shape(method.init, jax.random.key(0))
-    zeros = partial(jax.tree.map, lambda x: jax.numpy.zeros(x.shape, x.dtype))  # in a trace, so of no size
-    subject = Subject(p.data, lambda x: zeros(jax.eval_shape(method.represent, *shapes, x)), method.networks(*shapes))
+    subject = Subject(p.data, represent, traced()[0].networks(*traced()[1]))
   for label, judge in evaluators.items():
     try:
       judge.func.check(subject, **judge.keywords)

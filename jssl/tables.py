@@ -86,6 +86,8 @@ MODELS = Table(
     'vit_small': 'vision.vit:vit_small',
     'vit_base': 'vision.vit:vit_base',
     'vit_large': 'vision.vit:vit_large',
+    'vit_huge': 'vision.vit:vit_huge',
+    'vit_giant': 'vision.vit:vit_giant',
     'mlp_backbone': 'vision.mlp:Mlp',
     'gcn': 'graph.gcn:Gcn',
     'embedding': 'words.embedding:Embedding',
@@ -622,6 +624,8 @@ EVALUATORS = Table(
   {
     'knn': 'general.knn:neighbour_vote',
     'logistic': 'general.logistic:logistic',
+    'linear': 'general.linear:linear',
+    'attentive': 'general.attentive:attentive',
     'fewshot': 'general.probe:fewshot',
     'finetune': 'general.finetune:finetune',
     'panel': 'general.panel:panel',

@@ -29,6 +29,7 @@ class Features(NamedTuple):
   tokens: Array  # [b n d]
   pooled: Array  # [b d]
   layers: Array | None = None  # [l b n d]: hidden states from the embedding to the last block, if the network has them
+  classes: Array | None = None  # [l b d]: the class token at the same places, under the last normalisation, if the network has one
 
 
 class Pass(NamedTuple):

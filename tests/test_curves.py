@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+import jssl
 from jssl import curves as curves_of_runs
 from jssl import run
 from jssl.core import loop
@@ -17,7 +18,7 @@ from jssl.data.core.arrays import Columns
 from jssl.errors import ConfigError
 from jssl.evaluators.features import Frozen
 from jssl.evaluators.general.knn import neighbour_vote
-from jssl.model import restore
+from jssl.model import best_step, restore
 from jssl.types import Column, Data
 from tests.core.tiny import shaken, tiny
 
@@ -167,10 +168,12 @@ def test_the_best_checkpoint_is_evaluated(whole, tmp_path, monkeypatch):
   assert best == dict(step=of['steps'][1:][np.argmax(of['values'][1:])], figure='knn_top1', value=max(of['values'][1:]))
   found = run.evaluate(workdir, best=True)
   assert found['step'] == best['step'] and run.evaluate(workdir)['step'] == 8
+  saved = jssl.load(workdir, best=True)._artefact.params['backbone']
+  jax.tree.map(np.testing.assert_array_equal, saved, restore(workdir, best['step'])[1].params['backbone'])
   assert (workdir / 'best' / 'evaluations' / 'knn.json').is_file() and (workdir / 'curves.png').is_file()
   (tmp_path / 'best.json').write_text('{}')
   with pytest.raises(ConfigError, match='train with evaluate_every and curves.best'):
-    run.best_step(tmp_path)
+    best_step(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.image(scale, data='mnist5k', batch_size=128, epochs=25, widths=(16, 32, 64, 64))
   c.number = 132
+  c.parts = (
+    'alignment: squared distance of the two views on the sphere (alpha 2)',
+    'uniformity: logarithm of the mean Gaussian potential of all pairs (t 2), mean of both views; weights 1 and 1',
+    'embedding by one linear layer of 64 at the end of the encoder (paper: 128), scaled to unit length',
+    'alignment alone and contrast at temperature 0.2 as rivals',
+    'two views by affine moves, brightness and contrast (paper: crops, flips, colour and grey); AdamW (paper: SGD)',
+    'linear probe and nearest neighbours on features before that layer (paper: on embeddings and on the layer before)',
+    dict(part='weights, alpha and t varied; both losses on test data, over many encoders, against accuracy', out='open', why='one setting'),
+    dict(part='with a momentum encoder and a queue; sentences (Quick-Thought)', out='open', why='images without a queue'),
+    dict(part='STL-10, ImageNet-100, NYU Depth, BookCorpus', out='data', why='no package ships them; 2,000 digits'),
+    dict(part='AlexNet and ResNet-50, 200 epochs', out='scale', why='a convnet, 25 epochs'),
+  )
   c.data.train = 2000
   c.heads.projector = dict(name='linear', dim=64)
   c.passes.views = dict(name='embed', heads=('projector',))

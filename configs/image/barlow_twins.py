@@ -5,6 +5,18 @@ from jssl.configs import common
 
 def get_config(scale='small'):
   c = common.image(scale)
+  c.parts = (
+    'cross-correlation of two views, driven to the identity: (1 - C_ii)^2 + 0.005 C_ij^2, the sum scaled by 0.05',
+    'embeddings standardised over the batch, each view apart',
+    'projector of three layers of 256 (paper: 8,192), batch norm in the hidden ones, a bias in each (official code: none)',
+    'batch statistics of both views together before that (official code: each view apart); AdamW (paper: LARS)',
+    'two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey)',
+    'linear probe and nearest neighbours on features before the projector',
+    dict(part='blur and solarisation, with other rates for each view', out='open', why='both views are drawn alike'),
+    dict(part='fine-tuning on 1 % and 10 % of the labels; rows of batch sizes, projectors, lambda, augmentations', out='open', why='not run'),
+    dict(part='ImageNet; transfer to Places, VOC, iNaturalist and COCO', out='data', why='no package ships them; 4,000 digits'),
+    dict(part='ResNet-50, 1,000 epochs at batch 2,048', out='scale', why='a convnet, 20 epochs at batch 256'),
+  )
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.redundancy = dict(name='barlow_twins', of=('views.q', 'views.k'), pairs=((0, 1),), weight=0.05)

@@ -14,6 +14,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.small_masked(scale, epochs=100)
   c.number = 2
+  c.parts = (
+    'gap of a pixel between patches of 2 (paper: 4 between patches of 16); 4 of 16 patches visible (official code: 20 of 196)',
+    'target encoder and head: moving average, decay rising by a cosine from 0.99 to 1; it sees the hidden patches alone',
+    'patch discrimination within an image, temperature 0.2; mean similarity of patches held at a target from 0.75 to 0.25, weight 0.1',
+    'decoder of self- and cross-attention, 2 blocks (official code: 3), queries from positions and the visible tokens near by',
+    'head of three layers, 192 wide (official code: 4,096), on encoder and target; representations before it',
+    'nearest neighbours, linear and few-shot probes of the mean of the patch tokens; MAE and squared distance in latent space as rivals',
+    dict(part='class token of the encoder, which the decoder reads too; crops and flips', out='open', why='patches alone, images as they are'),
+    dict(part='unsupervised segmentation by clustering patches; fine-tuning', out='open', why='pooled features alone'),
+    dict(part='ImageNet; video segmentation (DAVIS), few-shot transfer', out='data', why='no package ships them; digits of 8 pixels'),
+    dict(part='ViT-B, 800 epochs', out='scale', why='2 blocks of 48, 100 epochs'),
+  )
   # Patches with a gap of a pixel, so that neighbours do not give each other away.
   c.view = dict(name='gapped_patches', patch=2, gap=1, mean=0.3, std=0.35)
   c.heads.predictor = common.transformer(scale, 'cross_decoder', width=48, depth=2, heads=4, dim=48)

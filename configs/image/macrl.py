@@ -6,6 +6,17 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.small_masked(scale, epochs=60)
   c.number = 32
+  c.parts = (
+    'two branches with encoder, decoder and projector: strong changes and mask 0.5 in the first, weak ones and 0.25 in the second',
+    'mean absolute error on masked patches, each branch by a decoder of its own, both added',
+    'contrast of pooled encoder outputs through the projector, one direction, temperature 0.1, weight 0.3, each reconstruction 1',
+    'encoder and projector of the second branch: moving average without gradient, decay rising from 0.98 to 1; its decoder is trained',
+    'memory bank of 256 earlier keys',
+    'linear and few-shot probes of the mean of the patch tokens; MAE and MoCo alone as rivals',
+    dict(part='mask ratios, weights and temperature of the paper', out='open', why='chosen here for digits of 8 pixels'),
+    dict(part='CIFAR-10, CIFAR-100, Tiny ImageNet, subsets of ImageNet', out='data', why='no package ships them; digits of 8 pixels'),
+    dict(part='larger vision transformers, longer training', out='scale', why='2 blocks of 48, 60 epochs'),
+  )
   strong = dict(affine=dict(degrees=20, translate=0.15, scale=(0.6, 1.2), shear=20), jitter=dict(brightness=0.4, contrast=0.4))
   weak = dict(affine=dict(degrees=5, translate=0.05, scale=(0.9, 1.1)))
   c.view = dict(name='augment', mean=0.3, std=0.35, views=(strong, weak))

@@ -20,6 +20,18 @@ PUBLISHED = dict(
 def get_config(scale='small'):
   at = common.at(scale)
   c = common.imagenet(batch_size=4096, epochs=100) if scale == 'imagenet' else common.image(scale)
+  c.parts = (
+    'NT-Xent: the other 2(b - 1) embeddings of the batch as negatives; temperature 0.2, at the scale imagenet 0.1',
+    'nonlinear projector of two layers, 256 and 64, with batch norm; 2,048 and 128 at the scale imagenet',
+    'crops, flips, colour, grey and blur at the scale imagenet; affine moves, brightness and contrast of digits at small',
+    'batch norm over the whole batch and both views; LARS, batch 4,096 and 10 epochs of warm-up at the scale imagenet, AdamW at small',
+    'linear probe of the features before the projector, by L-BFGS; nearest neighbours',
+    dict(part='fine-tuning on 1 % and 10 % of the labels', out='open', why='features are probed frozen'),
+    dict(part='rows of each augmentation, of linear or no projector, of batch sizes and epochs', out='open', why='none is run'),
+    dict(part='test on the central 224 of 256 pixels', out='open', why='the whole image is scaled to 224'),
+    dict(part='transfer to 12 other data sets', out='data', why='no package ships them'),
+    dict(part='ResNet-50 of widths 1, 2 and 4 on ImageNet', out='scale', why='a convnet on 4,000 digits at small, width 1 at imagenet'),
+  )
   c.heads.projector = dict(name='mlp', widths=(256, 64))
   if scale == 'imagenet':
     c.heads.projector = dict(name='mlp', widths=(2048, 128), bias=False, final_bias=False, final_norm=True)

@@ -6,6 +6,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.base(scale, data='voices', batch_size=80, epochs=75)
   c.number = 116
+  c.parts = (
+    'softmax over scaled cosines of one utterance and the centroids of the others, two utterances a speaker, no speaker twice in a batch',
+    'learned scale from 10, as an exponential (paper: plain); the learned bias, which cancels, is left out',
+    'rivals: softmax, AM-Softmax, AAM-Softmax, triplet, GE2E, prototypical, of one margin and scale each',
+    'triplet with the hardest negative (official code: at random among the hardest ten, with some probability)',
+    'random segments of 24 of 32 frames, 24 mel bands (paper: 2 s, 40 bands)',
+    'equal error rate of speakers that are not in training, over all pairs of utterances',
+    dict(part='self-attentive pooling; mean similarity of 10 segments an utterance', out='open', why='mean over time, whole utterances'),
+    dict(part='margins and scales of the rivals tuned; larger numbers of utterances a speaker', out='open', why='one setting each'),
+    dict(part='VoxCeleb', out='data', why='no package ships it; synthetic vowels of 200 speakers'),
+    dict(part='VGG-M-40 and ResNet-34, batches of 800', out='scale', why='a convnet, batches of 80 speakers'),
+  )
   c.kind = 'supervised'
   c.backbone = dict(name='convnet', widths=common.at(scale)(small=(64, 64, 64), tiny=(8, 16)))
   c.view = dict(name='sample_items', column='utterances', views=2, frames=24)

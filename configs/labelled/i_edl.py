@@ -9,6 +9,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.image(scale, data='mnist5k_glyphs', batch_size=100, epochs=30, widths=(16, 32, 64, 64))
   c.number = 80
+  c.parts = (
+    'expected squared error and variance of a Dirichlet distribution, each class weighted by the trigamma of its concentration',
+    'minus log determinant of its Fisher information, weight 0.005, the official one for MNIST',
+    'divergence from the uniform Dirichlet without the true class, weight rising to 1 in 10 epochs',
+    'concentrations softplus + 1; their sum and the largest probability as confidence',
+    'EDL as the rival, with softplus and a weight of the divergence up to 0.1, tuned on validation data',
+    'detection of letters among digits, and of mistakes, by the area under the ROC (paper: under the precision-recall curve)',
+    dict(part='differential entropy and mutual information as scores; noisy inputs', out='open', why='two scores are measured'),
+    dict(part='few-shot classification on frozen features; prior and posterior networks, dropout as rivals', out='open', why='not run'),
+    dict(part='FMNIST, KMNIST, CIFAR-10 and 100, SVHN, mini-ImageNet, CUB', out='data', why='no package ships them; letters of two alphabets'),
+    dict(part='all of MNIST, VGG-16, 200 epochs with early stopping', out='scale', why='1,000 digits, a convnet, 30 epochs'),
+  )
   c.kind = 'supervised'
   c.data.train = 1000
   c.view.views = 1

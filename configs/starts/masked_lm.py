@@ -11,6 +11,18 @@ from jssl.configs import common
 
 def get_config(scale='small'):
   c = common.english(scale, steps=2400, length=32)
+  c.parts = (
+    'cross-entropy of masked tokens from both sides; 30 % of them (paper: 15 %)',
+    'blocks with normalisation last, learned positions, GELU; table shared with the logits',
+    'AdamW, linear warm-up and cosine decay (paper: linear), gradients clipped at 1 (official code)',
+    'accuracy and loss of masked tokens of held-out passages, beside unigram counts',
+    dict(part='one in ten masked tokens replaced by a random one, one kept', out='open', why='each is [MASK]'),
+    dict(part='next sentence prediction, segments', out='open', why='left out, as in RoBERTa'),
+    dict(part='dropout of 0.1', out='open', why='none: each passage is read twice at most'),
+    dict(part='fine-tuning on GLUE, SQuAD and SWAG', out='open', why='a start for others'),
+    dict(part='BooksCorpus and Wikipedia', out='data', why='no package ships them; passages from packages'),
+    dict(part='12 and 24 blocks, 1M steps of 256 texts of 512 tokens', out='scale', why='2 blocks of 96, 2,400 steps of 32 texts of 32 tokens'),
+  )
   c.optimizer.clip = 1.0
   c.backbone = common.transformer(scale, 'bert', width=96, depth=2, heads=4, std=0.1)
   c.heads.lm = dict(name='lm_head')

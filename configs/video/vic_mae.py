@@ -9,6 +9,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.small_masked(scale, data='moving_digits', patch=4, epochs=14)
   c.number = 65
+  c.parts = (
+    'two frames of a clip at random as two views, each masked by 0.5, one encoder of single images',
+    'each frame rebuilt by one decoder: standardised patches, masked ones alone, mean of both frames, weight 0.85 (official code: 0.97)',
+    'NT-Xent of the mean of visible patch tokens through a projector, temperature 0.1, weight 0.15 (official code: 0.03)',
+    'projector of three layers, 128, 128 and 64 (official code: 4,096, 4,096 and 128), with batch norm',
+    'linear and few-shot probes of one frame; MAE alone and contrast alone, without masks, as rivals',
+    dict(part='images with two augmentations beside clips in a batch', out='open', why='clips alone'),
+    dict(part='crops, flips and colour; class token', out='open', why='frames as they are, patches alone'),
+    dict(part='fine-tuning on images and, with several frames, on actions', out='open', why='features are probed frozen'),
+    dict(part='Kinetics, Moments in Time, ImageNet; Something-Something', out='data', why='no package ships them; moving digits'),
+    dict(part='ViT-B and ViT-L, decoder of 8 blocks of 512, 800 epochs', out='scale', why='2 blocks of 48, decoder of one of 32, 14 epochs'),
+  )
   # Digits that stay in sight of a network this small: a narrow frame, slow steps, a faint background.
   c.data.update(side=16, speed=1.0, background=0.2)
   c.view = dict(name='frames', mean=0.3, std=0.35)

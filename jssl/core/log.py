@@ -13,6 +13,7 @@ from typing import Any
 from jssl.pictures.live import watching
 from jssl.storage import exists, remote, replace, written
 
+BEST = 'best.json'  # in a workdir: the step with the highest validation figure, and the figure
 EVERY = 30  # seconds between two writes of a log in a bucket, where files cannot be appended to
 
 

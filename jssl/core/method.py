@@ -302,9 +302,10 @@ def make_method(
     outputs, _, _, _ = evaluated(params, state, batch, key, step)
     for loss in losses.values():
       if loss.assign:
-        keywords = {name: outputs.array(text) for name, text in loss.keywords.items()}
-        q, k = loss.positional[:2] if loss.positional else (loss.keywords['q'], loss.keywords['k'])
-        return {'teacher': at(loss.assign, step)(first_view(outputs(k)), **{n: x for n, x in keywords.items() if n not in ('q', 'k')})}
+        k = loss.positional[1] if loss.positional else loss.keywords['k']
+        taken = {*inspect.signature(loss.assign).parameters} - {'k'}
+        given = {name: outputs.array(text) for name, text in loss.keywords.items() if name in taken}
+        return {'teacher': at(loss.assign, step)(first_view(outputs(k)), **given)}
     if watched:
       return {'pairs': tuple(map(outputs.array, watched))}
     for loss in losses.values():

@@ -16,15 +16,15 @@ import jax
 import numpy as np
 
 from jssl.evaluators.subject import Subject
-from jssl.types import Data
+from jssl.types import Data, Features
 
 # Options of protocols that are counts or weights, for every protocol that has them; each is a single value or a tuple.
 COUNTS = (
   'ks', 'shots', 'updates', 'clusters', 'restarts', 'episodes', 'examples', 'pairs', 'draws', 'trees', 'depth', 'keep', 'batch_size', 'dims',
-  'texts',
+  'texts', 'epochs', 'layers',
 )  # fmt: skip
 WEIGHTS = ('temperature', 'l2', 'ridge', 'tau', 'learning_rates')
-SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'learning_rates', 'doses', 'columns', 'towers')
+SEVERAL = ('ks', 'shots', 'seeds', 'l2', 'learning_rates', 'weight_decays', 'layers', 'pools', 'doses', 'columns', 'towers')
 
 
 # Needs that several protocols share.
@@ -100,6 +100,8 @@ def wrong(options: Mapping[str, Any]) -> Iterator[str]:
         continue
       if name in COUNTS and (not isinstance(x, Integral) or isinstance(x, bool) or x < 1):
         yield f'{name} must be a whole number of at least 1, not {x!r}'
+      elif name == 'weight_decays' and not (isinstance(x, Real) and 0 <= x < np.inf):
+        yield f'weight_decays must be numbers of at least 0, not {x!r}'
       elif name in WEIGHTS and not (isinstance(x, Real) and 0 < x < np.inf):
         yield f'{name} must be a number above 0, not {x!r}'
       elif name == 'seeds' and (not isinstance(x, Integral) or not 0 <= x < 2**32):
@@ -173,11 +175,28 @@ def modalities(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
     yield f'columns, towers and heads are {list(counts.values())}; expected as many of each, and two at least'
 
 
+def one_view(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
+  """`view`, if it is given, must give one view of the input column."""
+  if options['view'] is not None:
+    found = jax.eval_shape(lambda batch: options['view'](jax.random.split(jax.random.key(0), 1), batch), _one_input(subject))
+    if len(found) != 1:
+      yield f'view gives {len(found)} views; expected one: set view.views=1'
+
+
+def features(subject: Subject) -> Features:
+  """The shapes of the features of one example."""
+  return jax.eval_shape(subject.represent, _one_input(subject))
+
+
 def layers(subject: Subject) -> int:
   """Number of layers, including the embedding, in the features of a subject; 0 if they have none."""
-  x = subject.data.spec[subject.data.inputs]
-  found = jax.eval_shape(subject.represent, {subject.data.inputs: jax.ShapeDtypeStruct((1, *x.shape), x.dtype)}).layers
+  found = features(subject).layers
   return 0 if found is None else len(found)
+
+
+def _one_input(subject: Subject) -> dict[str, jax.ShapeDtypeStruct]:
+  x = subject.data.spec[subject.data.inputs]
+  return {subject.data.inputs: jax.ShapeDtypeStruct((1, *x.shape), x.dtype)}
 
 
 def _labels(subject: Subject) -> np.ndarray | None:

@@ -9,4 +9,4 @@ from jssl.models.text.bert import Bert
 from jssl.models.vision.convnet import ConvNet
 from jssl.models.vision.mlp import Mlp
 from jssl.models.vision.resnet import ResNet, resnet18, resnet34, resnet50
-from jssl.models.vision.vit import ViT, vit_base, vit_hybrid_micro, vit_large, vit_micro, vit_small, vit_tiny
+from jssl.models.vision.vit import ViT, vit_base, vit_giant, vit_huge, vit_hybrid_micro, vit_large, vit_micro, vit_small, vit_tiny

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
 from jssl.ops.look_up import one_a_row
+from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
@@ -15,8 +16,9 @@ def swav(
   temperature: float = 0.1,
   epsilon: float = 0.05,
   iterations: int = 3,
-  queue: Float[Array, 'm p'] | None = None,
+  queue: Float[Array, 'm e'] | None = None,
   queue_valid: Bool[Array, ' m'] | None = None,
+  prototypes: Float[Array, 'p e'] | None = None,
 ) -> Float[Array, ' b']:
   """Predict the balanced assignment of one view from the other.
 
@@ -28,17 +30,20 @@ def swav(
     temperature: tau.
     epsilon: entropy regularisation of the codes.
     iterations: number of Sinkhorn-Knopp iterations.
-    queue: [m p] scores of earlier embeddings with the current prototypes, included in the balancing.
+    queue: [m p] scores of earlier embeddings with the current prototypes, included in the balancing; with `prototypes`, the embeddings [m e].
     queue_valid: [m] true for the filled part of the queue; None for all.
+    prototypes: [p e], whose directions score a queue of unit-length embeddings; None for a queue of scores.
 
   Returns:
     [b] nats.
 
   Reference: Caron, Misra, Mairal, Goyal, Bojanowski, Joulin 2020, arXiv:2006.09882, Eq. 2 to 5 and Algorithm 1;
-  tau = 0.1, epsilon = 0.05, 3 iterations. Stop-gradient on the codes. The official code uses its queue once it is full.
+  tau = 0.1, epsilon = 0.05, 3 iterations. Stop-gradient on the codes. The official code has a queue of
+  embeddings for each view that is assigned, filled from epoch 15 on, and uses it once it is full.
   """
   scores, valid = k, None
   if queue is not None:
+    queue = queue if prototypes is None else queue.astype(jnp.float32) @ l2_normalize(prototypes).T
     scores = jnp.concatenate([k, queue.astype(k.dtype)])
     if queue_valid is not None:
       valid = jnp.concatenate([jnp.ones(len(k), bool), queue_valid])

@@ -7,31 +7,44 @@ import jax.numpy as jnp
 
 from jssl.objectives.control import allo_errors
 from jssl.ops.normalize import l2_normalize
+from jssl.parts.schedules import Duration, duration
 from jssl.types import Memory
 
 
-def queue(*, size: int) -> Memory:
+def queue(*, size: int, start: Duration | None = None, steps: int = 0, epoch: int = 0) -> Memory:
   """A first-in, first-out queue of `size` keys, initialised with random unit vectors (MoCo, NNCLR).
 
-  Updated from the keys, [b d]. Read as [size d].
+  Updated from the keys, [b d]. Read as [size d]; with `start`, as `keys` [size d] and `valid` [size] bool, true once the queue is full.
 
   Args:
     size: number of keys; a multiple of the batch size.
+    start: the queue is filled from this update on, such as '15 epochs' (SwAV); None for the first, and random keys until it is full.
+    steps, epoch: numbers of steps that `start` is measured in.
 
-  Reference: He et al. 2020, arXiv:1911.05722, Algorithm 1.
+  Reference: He et al. 2020, arXiv:1911.05722, Algorithm 1. With a start: Caron et al. (SwAV) 2020, arXiv:2006.09882, section 4.1 and the
+    official code, main_swav.py (15 epochs), in which the queue is read once it is full.
   """
+  first = None if start is None else round(duration(start, steps=steps, epoch=epoch))
 
   def init(key, k):
     b, d = k.shape
     if size % b:
       raise ValueError(f'a queue holds whole batches: size {size} is not a multiple of the batch size {b}')
-    return {'keys': l2_normalize(jax.random.normal(key, (size, d))), 'next': jnp.zeros((), jnp.int32)}
+    state = {'keys': l2_normalize(jax.random.normal(key, (size, d))), 'next': jnp.zeros((), jnp.int32)}
+    return state if first is None else {**state, 'left': jnp.int32(first + size // b)}  # updates until it is full
 
   def write(state, k):
     keys = jax.lax.dynamic_update_slice_in_dim(state['keys'], l2_normalize(k), state['next'], 0)
-    return {'keys': keys, 'next': (state['next'] + len(k)) % size}
+    after = {'keys': keys, 'next': (state['next'] + len(k)) % size}
+    if first is None:
+      return after
+    waits = state['left'] > size // len(k)
+    return {name: jnp.where(waits, state[name], after[name]) for name in after} | {'left': jnp.maximum(state['left'] - 1, 0)}
 
-  return Memory(init, lambda state: state['keys'], write)
+  def read(state):
+    return state['keys'] if first is None else {'keys': state['keys'], 'valid': jnp.full(size, state['left'] == 0)}
+
+  return Memory(init, read, write)
 
 
 def centre(*, momentum: float = 0.9) -> Memory:

@@ -1,5 +1,7 @@
 """Losses, weights, metrics, memories and teachers, as a config wires them up."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from jssl.core.build import make_loss, plan
 from jssl.core.method import Outputs, example_keys, judge, mean
 from jssl.core.step import init_state, make_step
 from jssl.errors import ConfigError
-from jssl.objectives import alignment, info_nce_queue
+from jssl.objectives import alignment, info_nce_queue, swav
 from jssl.ops.normalize import l2_normalize
 from jssl.testing import check_traces
 from jssl.types import Loss, Objective, salted
@@ -211,6 +213,26 @@ def seen_by(config, *refs):
   return [found[f'metrics/m{i}'] for i in range(len(refs))]
 
 
+def test_temperatures_and_biases_are_learned():
+  """SigLIP, arXiv:2303.15343, Algorithm 1, and CLIP, arXiv:2103.00020, section 2.5, from where their papers start."""
+  heads = dict(t=dict(name='scale', init=10.0, bias=-10.0), clip=dict(name='scale', init=1 / 0.07, max=100.0))
+  learned = dict(t_prime='nets.t.log_scale', bias='nets.t.bias')
+  losses = dict(
+    near=dict(name='siglip', of=dict(q='views.q', k='views.k', **learned), pairs=((0, 1),)),
+    clip=dict(name='info_nce', of=dict(q='views.q', k='views.k', temperature='nets.clip.temperature'), pairs=((0, 1),)),
+  )
+  memories = {name: dict(name='queue', of=f'views.q[{i}]', size=B) for i, name in enumerate('ab')}
+  made = Started(tiny(heads=heads, losses=losses, memories=memories))
+  of = jax.jit(jax.value_and_grad(made.method.loss, has_aux=True))
+  (_, (state, figures)), grads = of(made.params, made.state, made.batch, jax.random.key(1), 0)
+  a, b = (np.asarray(state['memories'][name]['keys'], np.float64) for name in 'ab')  # of unit length
+  logits, matches = a @ b.T * math.exp(math.log(10)) - 10, 2 * np.eye(B) - 1
+  np.testing.assert_allclose(figures['near/loss'], np.sum(np.log1p(np.exp(-matches * logits))) / B, rtol=1e-4)
+  logits = a @ b.T / 0.07
+  np.testing.assert_allclose(figures['clip/loss'], np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits)), rtol=1e-4)
+  assert grads['t']['log_scale'] and grads['t']['bias'] and grads['clip']['log_scale']
+
+
 def test_a_queue_is_read_before_it_is_written():
   queue = dict(keys=dict(name='queue', of='views.k[1]', size=2 * B))
   nce = dict(near=dict(name='info_nce_queue', of=dict(q='views.q', k='views.k', negatives='memory.keys'), pairs=((0, 1),)))
@@ -225,6 +247,36 @@ def test_a_queue_is_read_before_it_is_written():
   assert losses[0] != losses[1], 'its own keys are harder to tell from than random ones'
   with pytest.raises(ValueError, match='not a multiple of the batch size'):
     Started(tiny(memories=dict(keys=dict(name='queue', of='views.k[1]', size=B + 1)), losses=nce))
+
+
+def test_a_queue_of_embeddings_is_scored_by_the_prototypes_of_now_once_it_is_full():
+  """As in main_swav.py of the official code: filled from an epoch on, read before it is written, and not until its last row is filled."""
+  of = dict(q='scores.out', k='scores.out', queue='memory.queue.keys', queue_valid='memory.queue.valid', prototypes='nets.prototypes.vectors')
+  queue = dict(name='queue', of='views.q[0]', size=2 * B, start='3 steps')
+  made = Started(
+    tiny(
+      heads=dict(prototypes=dict(name='prototypes', on='projector', k=5)),
+      passes=dict(scores=dict(name='apply', network='prototypes', on='views.q')),
+      memories=dict(queue=queue, other=dict(name='queue', of='views.q[1]', size=B)),
+      losses=dict(near=dict(name='swav', of=of, pairs=((1, 0),))),
+    )
+  )
+  update = jax.jit(lambda state, key: made.method.loss(made.params, state, made.batch, jax.random.key(key), 0))
+  state, values = made.state, []
+  for i, key in enumerate((1, 1, 1, 2, 3, 1)):  # 3 updates before the start, 2 that fill the queue, and one that reads it
+    assert int(state['memories']['queue']['left']) == 5 - i
+    earlier = np.asarray(state['memories']['queue']['keys'], np.float64)
+    loss, (state, _) = update(state, key)
+    values.append(float(loss))
+  now, other = (np.asarray(state['memories'][name]['keys'][:B], np.float64) for name in ('queue', 'other'))
+  vectors = np.asarray(made.params['prototypes']['kernel'], np.float64).T
+  vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+  q, k, earlier = (jnp.asarray(x @ vectors.T, jnp.float32) for x in (other, now, earlier))
+  np.testing.assert_allclose(values[:3], [swav(q, k).mean()] * 3, rtol=1e-4)
+  np.testing.assert_allclose(values[5], swav(q, k, queue=earlier).mean(), rtol=1e-4)
+  assert abs(values[5] - values[0]) > 1e-3
+  watched = jax.eval_shape(made.method.watch, made.params, state, made.batch, jax.random.key(1), 0)
+  assert watched['teacher'].shape == (B, 5)
 
 
 def test_a_centre_is_the_running_mean_over_all_views():

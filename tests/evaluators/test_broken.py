@@ -199,6 +199,8 @@ BOTH = dict(towers=('side',) * 2, heads=('same',) * 2)
 # ties among c; a random order for rankings; 0 for correlations and R^2; the one answer, or random actions, for what is played.
 CASES = {
   'knn': (images, {}, equal(top1=near(0.2), top1_majority=near(0.2))),  # 8 of 40: the class that is commonest in training
+  'linear': (images, dict(epochs=20, batch_size=16), equal(top1=near(0.2))),
+  'attentive': (images, dict(epochs=20, batch_size=16), equal(top1=near(0.2))),
   'logistic': (images, {}, equal(top1=near(0.2))),
   'fewshot': (images, {}, equal(top1_1shot=near(0.25), top1_5shot=near(0.25), top1_10shot=near(0.25))),
   'finetune': (images, dict(network='tuned', updates=3, seeds=(0,)), lambda f: f['top1'] in (near(0.2), near(0.4))),  # one class for all

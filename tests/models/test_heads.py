@@ -173,9 +173,25 @@ def test_a_scale_rests_at_its_cap_and_comes_back():
   for over in (0.0, 1.0):
     q = {'log_scale': p['log_scale'] + over}
     np.testing.assert_allclose(output(q, 1.0), 10.0, rtol=1e-5)
+    np.testing.assert_allclose(nnx.merge(graphdef, q, copy=True).temperature, 0.1, rtol=1e-5)
     np.testing.assert_allclose(jax.grad(output)(q, -1.0)['log_scale'], 0)  # wants to grow
     np.testing.assert_allclose(jax.grad(output)(q, 1.0)['log_scale'], 10, rtol=1e-5)  # wants to shrink
   np.testing.assert_allclose(scale.Scale(1, rngs=nnx.Rngs(0))(jnp.ones(2)), 1 / 0.07, rtol=1e-5)
   np.testing.assert_allclose(scale.Scale(1, init=10.0, bias=-10.0, rngs=nnx.Rngs(0))(jnp.ones(2)), 0, atol=1e-5)
   with pytest.raises(ValueError, match='cap 100'):
     scale.Scale(1, init=1000.0, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize('momentum', [0.9, 0.99])
+def test_the_momentum_of_batch_norm(momentum):
+  net, x = projection.ProjectionMlp(16, widths=(8, 4), final_norm=True, momentum=momentum, rngs=nnx.Rngs(0)), normal(32, 16)
+  net.train()
+  expected = (1 - momentum) * net.linear1(x).mean(0)  # of a mean that starts at 0
+  net(x)
+  np.testing.assert_allclose(net.norm1.mean[...], expected, rtol=1e-4, atol=1e-6)
+  dino = prototypes.DinoHead(16, k=5, hidden=8, bottleneck=4, norm='batch', momentum=momentum, rngs=nnx.Rngs(0))
+  resnet = nnx.eval_shape(lambda: models.resnet50((8, 8, 3), width=2, depths=(1, 1), momentum=momentum, rngs=nnx.Rngs(0)))
+  found = [of.momentum for net in (net, dino, resnet) for _, of in nnx.iter_graph(net) if isinstance(of, nnx.BatchNorm)]
+  assert set(found) == {momentum} and len(found) == 2 + 2 + 1 + 2 * 4
+  with pytest.raises(ValueError, match='momentum of batch norm is 1.5'):
+    projection.ProjectionMlp(16, momentum=1.5, rngs=nnx.Rngs(0))

@@ -30,8 +30,10 @@ def sinkhorn(scores, epsilon=0.05, iterations=3):
   return (m * b).T
 
 
-def swav(sg, q, k, temperature=0.1, epsilon=0.05, iterations=3, queue=None, queue_valid=None):
+def swav(sg, q, k, temperature=0.1, epsilon=0.05, iterations=3, queue=None, queue_valid=None, prototypes=None):
   scores = k
+  if prototypes is not None:
+    queue = np.array([[z @ c / np.linalg.norm(c) for c in prototypes] for z in queue])
   if queue is not None:
     kept = queue if queue_valid is None else queue[queue_valid]
     scores = np.concatenate([kept, k])
@@ -78,6 +80,7 @@ ORACLES = {
       (cosines(rng), {}),
       (cosines(rng), dict(temperature=0.2, epsilon=0.3, iterations=5, queue=cosines(rng, 9)[0])),
       (cosines(rng), dict(queue=cosines(rng, 9)[0], queue_valid=np.arange(9) < 4)),
+      (cosines(rng), dict(queue=cosines(rng, 9, 3)[0], prototypes=cosines(rng, 4, 3)[0])),
     ],
   ),
   'dino': Oracle(

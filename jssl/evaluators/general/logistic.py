@@ -11,7 +11,7 @@ import numpy as np
 
 from jssl.evaluators import needs
 from jssl.evaluators.features import Frozen, holdout
-from jssl.evaluators.figures import accuracy
+from jssl.evaluators.figures import Items, accuracy
 from jssl.evaluators.general.probe import standardizer
 from jssl.evaluators.needs import TEST, TRAIN
 from jssl.evaluators.protocols import protocol
@@ -181,8 +181,10 @@ def logistic(data: Frozen, key: Key | None = None, *, l2: Sequence[float] = L2) 
       break
   best = int(np.argmax(right))
   weights = logistic_regression(x, y, jnp.ones_like(fit), path[best], fits[best], tolerance=3e-4).weights
-  found = accuracy(_right((data.test_x - mean) * scale, data.test_y, weights))
-  return {**found, 'top1_validation': right[best], 'chosen': {'l2': path[best]}}
+  found = _right((data.test_x - mean) * scale, data.test_y, weights)
+  return {
+    **accuracy(found), 'top1_validation': right[best], 'chosen': {'l2': path[best]}, 'items': {'top1': Items('mean', (found,))},
+  }  # fmt: skip
 
 
 def afford(n: int, d: int, classes: int) -> None:

@@ -18,8 +18,13 @@ def standardizer(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Mean [d] and 1 / standard deviation [d]; 0 for a feature that hardly varies, which removes it."""
   of = lambda statistic: np.concatenate([statistic(x[:, i : i + 64], 0, dtype=np.float64) for i in range(0, x.shape[1], 64)])
   mean, std = of(np.mean), of(np.std)  # some features at a time, since NumPy copies them to float64
+  return mean.astype(np.float32), inverse(std)
+
+
+def inverse(std: np.ndarray) -> np.ndarray:
+  """1 / standard deviation [d], float32; 0 for a feature that hardly varies."""
   alive = std > 1e-6 * max(std.max(), 1e-30)
-  return mean.astype(np.float32), np.where(alive, 1 / np.where(alive, std, 1.0), 0.0).astype(np.float32)
+  return np.where(alive, 1 / np.where(alive, std, 1.0), 0.0).astype(np.float32)
 
 
 @protocol('2', needs=(*TRAIN, *TEST), on_features=True, fits=needs.classes)

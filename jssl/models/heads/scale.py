@@ -13,8 +13,12 @@ from jssl.types import Array, Keys
 class Scale(nnx.Module):
   """x exp(s) + bias for learned scalars: the inverse temperature of a similarity.
 
-  exp(s) is clipped at `max`; at the limit, only gradients that decrease s are passed on, so it neither diverges nor gets stuck. CLIP: init
-  1/0.07, max 100. SigLIP: init 10, bias -10.
+  exp(s) is clipped at `max`; at the limit, only gradients that decrease s are passed on, so it neither diverges nor gets stuck.
+
+  | method | options | what its objective reads |
+  |---|---|---|
+  | CLIP | init=1/0.07, max=100 | `pairwise_info_nce`: scale='nets.NAME'; `info_nce`: temperature='nets.NAME.temperature' |
+  | SigLIP | init=10, bias=-10 | `siglip`: t_prime='nets.NAME.log_scale', bias='nets.NAME.bias', both without a limit |
 
   Args:
     on: input width, or the module that computes the input; also the attribute `dim`.
@@ -22,6 +26,8 @@ class Scale(nnx.Module):
     max: upper limit of exp(s).
     bias: initial bias; None for no bias.
     rngs: unused.
+
+  Attributes: `log_scale` = s and `bias`, and `temperature`.
 
   Reference: Radford et al. (CLIP), ICML 2021, arXiv:2103.00020, section 2.5; Zhai et al. (SigLIP), ICCV 2023,
     arXiv:2303.15343, Algorithm 1.
@@ -40,6 +46,11 @@ class Scale(nnx.Module):
     """[...] -> [...], float32; without input returns the scale itself."""
     x = jnp.asarray(x, jnp.float32) * jnp.exp(_capped(self.log_scale[...], math.log(self.max)))
     return x if self.bias is None else x + self.bias[...]
+
+  @property
+  def temperature(self) -> Array:
+    """[] exp(-s), which stays above 1 / max."""
+    return jnp.exp(-_capped(self.log_scale[...], math.log(self.max)))
 
 
 @jax.custom_vjp

@@ -62,12 +62,12 @@ class ViT(nnx.Module):
   Raises:
     ValueError: the patch does not divide the image, the heads do not divide d, an unknown pool or positions, no class token to pool.
 
-  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 1-4, Table 1, and section 3.1 for the hybrid; its stem of
-    strided convolutions: Xiao et al., NeurIPS 2021, arXiv:2106.14881, section 4; ViT-Ti and ViT-S: Touvron et al. (DeiT),
-    arXiv:2012.12877, Table 1. Registers: Darcet et al., arXiv:2309.16588. Interpolated positions: Caron et al. (DINO),
-    arXiv:2104.14294. Rotary positions: Simeoni et al. (DINOv3), arXiv:2508.10104, section 3.2. Norm before the blocks: Radford et al.
-    (CLIP), arXiv:2103.00020, section 2.4. Mask token before the positions: Bao et al. (BEiT), arXiv:2106.08254, section 2.3. Encoding only
-    what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
+  Reference: Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, Eq. 1-4, Table 1, and section 3.1 for the hybrid; its stem of strided
+    convolutions: Xiao et al., NeurIPS 2021, arXiv:2106.14881, section 4; ViT-Ti and ViT-S: Touvron et al. (DeiT), arXiv:2012.12877,
+    Table 1; ViT-g: Zhai et al., CVPR 2022, arXiv:2106.04560, Table 2. Registers: Darcet et al., arXiv:2309.16588. Interpolated
+    positions: Caron et al. (DINO), arXiv:2104.14294. Rotary positions: Simeoni et al. (DINOv3), arXiv:2508.10104, section 3.2. Norm
+    before the blocks: Radford et al. (CLIP), arXiv:2103.00020, section 2.4. Mask token before the positions: Bao et al. (BEiT),
+    arXiv:2106.08254, section 2.3. Encoding only what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
   """
 
   def __init__(
@@ -156,7 +156,8 @@ class ViT(nnx.Module):
 
     Returns:
       tokens [b n d] (or [b m d]) and pooled [b d], normalised (tokens not where `pooled_norm`); layers [l+1 b n d], the states of the
-      patches from what enters the first block to what the last one gives, before the normalisation.
+      patches from what enters the first block to what the last one gives, before the normalisation; classes [l+1 b d], the states of the
+      class token, normalised.
     """
     if self.stem and not (mask is None and keep is None):
       raise ValueError('a ViT with a stem of convolutions cannot hide patches, which overlap in the image: leave the stem out')
@@ -178,10 +179,10 @@ class ViT(nnx.Module):
     # What stands before the patches is turned by 0.
     angles = jnp.pad(places, [(0, 0)] * (places.ndim - 2) + [(n, 0), (0, 0)]) if self.rotary else None
     y, layers = scan(self.blocks, x, rotary=angles, keys=keys, drop_path=self.drop_path, remat=self.remat)
-    y, layers = y if self.pooled_norm else self.norm(y), jnp.concatenate([x[None], layers])[:, :, n:]
-    tokens = y[:, n:]
+    y, layers = y if self.pooled_norm else self.norm(y), jnp.concatenate([x[None], layers])
+    tokens, classes = y[:, n:], None if self.cls is None else self.norm(layers[:, :, 0])
     pooled = y[:, 0] if self.pool == 'cls' else jnp.mean(tokens, 1) if self.head is None else self.head(tokens)
-    return Features(tokens, self.norm(pooled) if self.pooled_norm else pooled, layers)
+    return Features(tokens, self.norm(pooled) if self.pooled_norm else pooled, layers[:, :, n:], classes)
 
   def _places(self, grid: tuple[int, int]) -> Array:
     """Positions [n d] of a grid of patches, or the angles [n e] that stand for them."""
@@ -207,3 +208,5 @@ vit_tiny = partial(ViT, width=192, depth=12, heads=3)
 vit_small = partial(ViT, width=384, depth=12, heads=6)
 vit_base = partial(ViT, width=768, depth=12, heads=12)
 vit_large = partial(ViT, width=1024, depth=24, heads=16)
+vit_huge = partial(ViT, width=1280, depth=32, heads=16, patch=14)  # ViT-H/14, 631M parameters
+vit_giant = partial(ViT, width=1408, depth=40, heads=16, hidden=6144, patch=14)  # ViT-g/14, 1,011M
