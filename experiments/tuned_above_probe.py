@@ -2,7 +2,7 @@
 
 python experiments/tuned_above_probe.py          # the shipped `image_encoder`, a small ViT by MAE, on 4,000 labelled digits
 
-Rates and penalties are chosen on examples held out of 'train'; 'test' is read once by each.
+The options of fine-tuning are set before; the probe chooses its penalty on examples held out of 'train'. 'test' is read once by each.
 """
 
 import json
@@ -20,7 +20,7 @@ from jssl.run import list_subjects, load_config
 
 PIXELS = dict(mean=0.13, std=0.31)
 OPTIONS = dict(
-  name='finetune', shots=None, seeds=(0,), epochs=10, batch_size=100, learning_rates=(3e-4, 1e-3), warmup='1 epoch', smoothing=0.1,
+  name='finetune', shots=None, seeds=(0,), epochs=5, batch_size=100, learning_rates=(1e-3,), warmup='1 epoch', smoothing=0.1,
   view=dict(name='augment', views=1, affine=dict(degrees=10, translate=0.1, scale=(0.8, 1.1)), **PIXELS),
 )  # fmt: skip
 

@@ -130,6 +130,7 @@ def test_simclr_on_imagenet_is_traced_at_full_size(imagenet):
   assert p.steps == 100 * (1_281_167 // 4096)
   assert c.optimizer.learning_rate.peak == pytest.approx(4.8)
   assert p.batch['image'].shape == (4096, 2, 224, 224, 3)
+  run.check(p, p.evaluators)
   testing.check_traces(c)
 
 

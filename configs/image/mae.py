@@ -48,7 +48,10 @@ def finetune(*, size: int = 224, batch_size: int = 1024, epochs: int = 100) -> d
   """End-to-end fine-tuning of a ViT-B on all labels: Table 9, and main_finetune.py."""
   return dict(
     name='finetune', shots=None, seeds=(0,), epochs=epochs, batch_size=batch_size, learning_rates=(5e-4 * batch_size / 256,),
-    warmup='5 epochs', optimizer=dict(name='adamw', weight_decay=0.05, b1=0.9, b2=0.999),
-    view=dict(name='augment', views=1, size=size, crop=dict(scale=(0.08, 1.0)), flip=0.5, **common.IMAGENET),
+    warmup='5 epochs', optimizer=dict(name='adamw', weight_decay=0.05, b2=0.999, layer_decay=0.65),
+    view=dict(
+      name='augment', views=1, size=size, crop=dict(scale=(0.08, 1.0)), flip=0.5, randaugment=dict(number=2, magnitude=9, std=0.5),
+      erase=dict(p=0.25), **common.IMAGENET,
+    ),
     mixup=0.8, cutmix=1.0, smoothing=0.1, drop_path=0.1, pool='mean', norm='layer', std=2e-5,
   )  # fmt: skip

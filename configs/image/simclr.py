@@ -2,6 +2,7 @@
 
 The scale `imagenet` is the paper's default setting (section 2.3, augmentations in appendix A), with the temperature of the official code
 (README, 0.1) and its projection head (model_util.py), which ends in batch normalisation; here without a learned scale.
+Its evaluators fine-tune on 1 % and 10 % of the labels (appendix B.5); rates decay by a cosine and heads begin as in the official code.
 Left out: inference on the central 224 of 256 pixels (appendix B.5): the whole image is scaled to 224.
 Deviates: brightness is scaled (paper: shifted), as in torchvision.
 """
@@ -36,5 +37,17 @@ def get_config(scale='small'):
     c.heads.projector = dict(name='mlp', widths=(2048, 128), bias=False, final_bias=False, final_norm=True)
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=at(small=0.2, imagenet=0.1))
+  if scale == 'imagenet':
+    shares = dict(finetune1=finetune(0.01, epochs=60), finetune10=finetune(0.1, epochs=30))
+    c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), **shares)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.03)
   return c
+
+
+def finetune(fraction: float, *, epochs: int, batch_size: int = 4096) -> dict:
+  """Fine-tuning on a share of the labels, without regularisation: appendix B.5."""
+  return dict(
+    name='finetune', fraction=fraction, seeds=(0,), epochs=epochs, batch_size=batch_size, learning_rates=(0.05 * batch_size / 256,),
+    warmup=0, optimizer=dict(name='sgd', momentum=0.9, nesterov=True, weight_decay=0.0), norm=None, std=0.01,
+    view=dict(name='augment', views=1, size=224, crop=dict(scale=(0.08, 1.0)), flip=0.5),
+  )  # fmt: skip

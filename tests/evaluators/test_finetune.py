@@ -11,6 +11,8 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 from sklearn.datasets import load_digits
 
+from jssl.configs import module as config_of
+from jssl.core.build import judges
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.data.core.arrays import Columns
 from jssl.evaluators import Subject
@@ -242,7 +244,8 @@ def test_options_of_the_optimiser_are_those_of_configs():
     (dict(norm='batch'), "norm is 'batch'"),
     (dict(view=partial(augment, views=2)), 'view gives 2 views of an example; expected one'),
     (dict(view=partial(augment, views=1, flip=2.0)), 'view: flip is 2.0'),
-    (dict(optimizer=partial(adamw, learning_rate=1.0)), 'give learning_rates in its place'),
+    (dict(optimizer=partial(adamw, learning_rate=1.0)), "optimizer has 'learning_rate', which .*; give learning_rates in its place"),
+    (dict(optimizer=partial(adamw, parts=())), "optimizer has 'parts', which .*; leave it out"),
   ],
 )
 def test_options_that_do_not_fit_are_refused(options, told):
@@ -266,3 +269,32 @@ def test_batches_are_read_ahead_in_order():
     list(ahead(lambda x: 1 / x, range(2)))
   batches = list(orders(np.arange(5, 10), 2, 0, 5))
   assert sorted(np.concatenate(batches[:2])) != sorted(np.concatenate(batches[2:4])) and len(batches) == 5
+
+
+def test_the_rate_of_a_layer_decays():
+  """The first update of SGD without momentum is the gradient, times the factor of the layer."""
+  optimizer = dict(name='sgd', momentum=0.0, weight_decay=0.0, layer_decay=0.5)
+  sgd = option('evaluators.x', dict(name='finetune', optimizer=optimizer), 'evaluators').keywords['optimizer']
+  tune = tuning(made(vit()), optimizer=sgd, steps=1, epoch=1, warmup=0, norm=None, std=0.1)
+  before, batch = tune.begin(FEW)[0], FEW.take(np.random.RandomState(0).permutation(16))
+  after = tune.fit(FEW, np.arange(16), 0.5, 0)[0].params
+  grads = jax.jit(jax.grad(lambda p: tune.loss(p, before.stats, (), batch, KEY)[0]))(before.params)
+  moved, grads = jax.tree.map(lambda a, b: np.asarray(b - a), after, before.params), jax.tree.map(lambda g: 0.5 * np.asarray(g), grads)
+  close = partial(jax.tree.map, partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-7))
+  close(moved['head'], grads['head'])
+  moved, grads = moved['network'], grads['network']
+  close((moved['norm'], moved['embed']), (grads['norm'], jax.tree.map(lambda g: g / 8, grads['embed'])))
+  close(moved['blocks'], jax.tree.map(lambda g: g / np.array([4, 2]).reshape(2, *(1,) * (g.ndim - 1)), grads['blocks']))
+
+
+@pytest.mark.long
+def test_a_recipe_with_all_options_runs():
+  """That of MAE, for smaller images."""
+  recipe = config_of('mae').finetune(size=8, batch_size=16, epochs=1)
+  judge = judges(
+    dict(
+      finetune=recipe | dict(fraction=0.1, warmup='10%', ema=0.5, view=recipe['view'] | dict(randaugment=None, erase=None, mean=0.5, std=0.5))
+    )
+  )['finetune']
+  found = judge(made(vit(class_token=True, pool='cls')), KEY)
+  assert found['train_examples'] == 60 and found['options']['optimizer']['layer_decay'] == 0.65

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax import nnx
 
 from jssl.evaluators import needs
 from jssl.evaluators.features import holdout
@@ -45,9 +46,22 @@ def tunable(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
     yield f"the network {name!r} has no class token; expected pool='mean', or None"
   if given('norm') not in (None, 'standardize', 'layer') or given('norm') == 'layer' and not hasattr(net, 'pooled_norm'):
     yield f"norm is {given('norm')!r}; expected 'standardize', None, or 'layer' for a vision transformer"
-  if given('optimizer') is not None and 'learning_rate' in given('optimizer').keywords:
-    yield 'the optimizer has a learning_rate; give learning_rates in its place'
+  yield from _optimized(net, given('optimizer'))
   yield from _drawn(subject, options)
+
+
+def _optimized(net: Any, optimizer: Optimizer | None) -> Iterator[str]:
+  """The optimiser must have options that fit the network."""
+  if optimizer is None:
+    return
+  for option, instead in dict(learning_rate='give learning_rates in its place', parts='leave it out').items():
+    if option in optimizer.keywords:
+      yield f'optimizer has {option!r}, which finetune does not take; {instead}'
+      return
+  try:
+    jax.eval_shape(optimizer(learning_rate=1.0).init, {'network': nnx.to_pure_dict(nnx.state(net, nnx.Param))})
+  except ValueError as error:
+    yield f'{error}'
 
 
 def _drawn(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
@@ -56,8 +70,8 @@ def _drawn(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
   if options['view'] is not None:
     try:
       found = jax.eval_shape(options['view'], jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 2)), shapes)
-    except ValueError as error:
-      yield f'view: {error}'
+    except (TypeError, ValueError) as error:
+      yield f'view: {str(error).splitlines()[0]}'
     else:
       if len(found) != 1:
         yield f'view gives {len(found)} views of an example; expected one, as with views=1'
