@@ -118,6 +118,9 @@ def test_one_program_serves_every_evaluation():
   finally:
     jax.monitoring.unregister_event_duration_listener(heard)
   assert evaluated(log.rows) == [0, 2, 4] and not compiled
+  said = []
+  assert curves(at(6)._replace(params=jax.tree.map(lambda x: x * np.nan, train.params)), log, said.append) is None
+  assert evaluated(log.rows) == [0, 2, 4] and 'step 6 is not evaluated' in said[0]  # and the run goes on
 
 
 def test_a_killed_run_goes_on_with_each_row_once(whole, tmp_path, monkeypatch):
@@ -195,6 +198,13 @@ def test_what_cannot_be_judged_is_refused_before_the_first_step(changes, said):
     p = plan(c)
     if 'data' in changes:
       p = p._replace(data=labelled(30)._replace(spec=dict(image=Column((2,), np.float32))))
+    make_curves(p, None)
+
+
+def test_several_processes_are_refused(monkeypatch):
+  p = plan(curved())
+  monkeypatch.setattr(jax, 'process_count', lambda: 2)
+  with pytest.raises(ConfigError, match='a run of one process, and this one has 2'):
     make_curves(p, None)
 
 
