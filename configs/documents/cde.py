@@ -1,11 +1,6 @@
 """Contextual Document Embeddings (CDE). Morris, Rush, ICLR 2025. arXiv:2410.02525, section 4: a text is read beside others of its corpus.
 
-Built: batches that are clusters of a surrogate's pairs; keys that the surrogate holds for as good as the right one left out; a first
-network that embeds the documents of the batch, once for all of them, and a second, with weights of its own, that reads these vectors,
-in no order, before the text, and learns to do without some; at test documents of the corpus are embedded once.
-Left out: 512 context documents, 234 million pairs and batches by data set (scale); pre-trained networks, surrogate included, which a first
-phase trains here on batches at random (data: no weights are packaged); the supervised phase and the prefixes of query and document (data: a
-query and its passage are verses alike); learned tokens after the context and a residual head (in the code alone).
+Learned tokens after the context and a residual head, which are in the official code alone, are left out.
 """
 
 from jssl.configs import common
@@ -14,6 +9,21 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.text(scale, data='king_james_passages', batch_size=32, steps=600, length=48)
   c.number = 267
+  c.parts = (
+    "batches are clusters, by k-means, of a surrogate's pairs of query and document, of the size of a batch, made anew during training",
+    'in-batch softmax of cosines, one way, temperature 0.02; keys that the surrogate rates as high as the right one are left out, margin 0',
+    'first network: vectors of the documents of a batch, one each, computed once and shared by its queries and documents',
+    'second network, with weights of its own: reads these vectors, without positions, before the text; mean of the tokens of the text',
+    'each vector of the context is replaced by a learned one with probability 0.005',
+    'at test, vectors of 32 documents of the corpus are computed once and are the context of all texts',
+    'a book that is not in training is the corpus of the test; NDCG, MAP and recall',
+    'surrogate: a bag of words trained by in-batch contrast in a first phase (paper: a pretrained encoder)',
+    dict(part='rows of batches at random and of the second network without context', out='open', why='no row runs them'),
+    dict(part='supervised phase with mined negatives; prefixes of query and document', out='data', why='queries and passages are verses alike'),
+    dict(part='pretrained BERTs', out='data', why='no package ships their weights; from scratch'),
+    dict(part='234 million pairs of many data sets, batches within one; BEIR and MTEB', out='data', why='none packaged; the King James Bible'),
+    dict(part='context of 512 documents, gradients cached in two stages', out='scale', why='32 documents, which fit at once'),
+  )
   c.backbone.update(depth=1, std=0.02)
   c.optimizer.learning_rate.peak = 6e-3
   c.heads.contexts = dict(c.backbone, on='data.ids')

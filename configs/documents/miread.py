@@ -1,14 +1,4 @@
-"""MIReAD. Razdaibiedina, Brechalov, ACL 2023. arXiv:2305.04177, section 2.
-
-Parts:
-1. [CLS] of a pretrained encoder, all of it trained: built, on the first blocks of MiniLM; SciBERT left out (scale).
-2. Softmax cross entropy over fine classes of origin, and no other loss: built, over books of the Bible, of which verses are the texts.
-3. Classes with enough texts, each cut down to as many: built.
-4. The classifier thrown away: built; features are those of the encoder.
-5. Coarse topics by neighbours, retrieval of texts of one class: built, on books that were not trained on.
-6. Titles before abstracts, half a million papers, 2,734 journals, 512 tokens: left out (data, scale).
-7. Rivals that learn from citations: left out (data).
-"""
+"""MIReAD. Razdaibiedina, Brechalov, ACL 2023. arXiv:2305.04177, section 2."""
 
 from jssl.configs import common
 
@@ -16,6 +6,16 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.sentences(scale, data='unseen_books', batch_size=64, steps=100, length=24, depth=2, pool='cls')
   c.number = 152
+  c.parts = (
+    '[CLS] of a pretrained encoder, all of it trained: two blocks of MiniLM (paper: SciBERT)',
+    'softmax cross-entropy over fine classes of origin, and no other loss: books of the Bible, of which verses are the texts (paper: journals)',
+    "linear classifier on [CLS] (official code: BERT's pooler and dropout before it), which is not used after training",
+    'classes with enough texts, each cut down to as many',
+    'coarse topics by nearest neighbours, and retrieval of texts of one class, on books that are not in training',
+    dict(part='title before abstract; 500,000 papers of PubMed and arXiv, 2,734 journals', out='data', why='no package ships them; verses'),
+    dict(part='SPECTER, SciNCL and other rivals that learn from citations', out='data', why='verses do not cite'),
+    dict(part='SciBERT: 12 layers, texts of 512 tokens', out='scale', why='two blocks, 24 tokens'),
+  )
   c.view = dict(name='columns', names=('ids',))
   c.heads.journal = dict(name='linear', dim='data.book.size')
   c.passes.text = dict(name='embed', heads=('journal',))

@@ -1,13 +1,6 @@
 """SimLM. Wang, Yang, Huang, Jiao, Yang, Jiang, Majumder, Wei, ACL 2023. arXiv:2207.02578, section 3: a vector has to rebuild its passage.
 
-Built: two independent maskings, filled in by sampling from a frozen generator; the original told at every token by an encoder and,
-from its [CLS] and the embeddings, by a decoder of two layers that begins as the encoder's last two and is dropped afterwards; then four
-networks one after the other: two retrievers, with lexical negatives and with those the first one finds, a cross-encoder, and a retriever
-that learns from it and from contrast.
-Left out: BERT and ELECTRA as they come (data: their weights are not packaged, and a first phase of masked words makes small ones); BM25
-(TF-IDF finds the first negatives); masks of whole words (data: ids do not say where a word ends); 12 layers, 80,000 steps of 2,048
-passages of MS MARCO of 144 tokens, 24 candidates of a query (scale); other similarities in the denominator and masks of which one holds the
-other (in the code alone).
+Left out as they are in the official code alone: other similarities in the denominator, and masks of which one holds the other.
 """
 
 from jssl.configs import common
@@ -16,6 +9,21 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.text(scale, data='king_james_passages', batch_size=32, steps=480, vocabulary=1024, length=48)
   c.number, c.claim = 160, None
+  c.parts = (
+    'two independent maskings, of 30 % and of 50 % of the tokens, filled in by sampling from a frozen generator',
+    'encoder: the original of every token, replaced or not, told from the first; all but special tokens count',
+    'decoder: the same from the second, with the state of [CLS] as its first input and the embeddings of the encoder as the others',
+    "that decoder: two layers, which begin as the encoder's last two, and are not used afterwards; one head of words for both, equal weights",
+    'then retrievers by in-batch contrast of [CLS], temperature 0.02: first with lexical negatives, TF-IDF (paper: BM25), three a query',
+    'a second one with the negatives that the first finds, and a cross-encoder with those of the second',
+    'at last a retriever that learns from the cross-encoder by KL, and from contrast with weight 0.2',
+    'a first phase of masked words makes the encoder and the generator',
+    dict(part='masks of whole words', out='open', why='single word pieces'),
+    dict(part='rows of other pre-training: masked words alone, decoders of other kinds', out='open', why='no row runs them'),
+    dict(part='BERT, and ELECTRA as generator and start of the cross-encoder', out='data', why='no package ships their weights'),
+    dict(part='MS MARCO, TREC and Natural Questions', out='data', why='no package ships them; the King James Bible'),
+    dict(part='12 layers, 80,000 steps of 2,048 passages, 24 candidates a query', out='scale', why='two layers, 480 steps of 32, 4 candidates'),
+  )
   c.backbone.update(pool='cls', length=96, depth=2)
   bert = dict(c.backbone, on='data.ids')
   c.heads = dict(lm=dict(name='lm_head'), decoder=dict(name='token_decoder', depth=2, heads=4, dropout=0.1, post_norm=True))

@@ -1,17 +1,6 @@
 """ClusterNS. Deng, Wan, Yang, Quan, Wang, Findings of ACL 2023. arXiv:2305.09892, section 3.
 
-Parts:
-1. Two dropout views in batch, cosine, tau = 0.05: built.
-2. [CLS] and an MLP head that is there in training alone: built.
-3. Centroids that begin, farthest first, at a batch whose mean cosine is below a threshold: built.
-4. Assignment by cosine, momentum update, empty clusters unchanged: built; by the mean as in the paper, where the released code sums.
-5. Hard negatives, the second nearest centroid, without gradient: built; `alpha` is log mu, 0 as in the released code.
-6. Bidirectional margin loss on the others of a cluster: built.
-7. PromptBERT version: left out (data: no pretrained network that fills templates in is at hand).
-8. BERT and RoBERTa on a million sentences of Wikipedia, batches of 512, 128 centroids: left out (scale, data).
-
-Centroids move after the loss of a batch, and not before. As steps are few, they move at 0.05 and not 0.001, and the margin loss weighs
-1e-2 and not 1e-4.
+As steps are few, centroids move at 0.05 and not 0.001, and the margin loss weighs 1e-2.
 """
 
 from jssl.configs import common
@@ -20,6 +9,19 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.sentences(scale, batch_size=64, steps=60, depth=2, pool='cls')
   c.number, c.kind = 207, 'data'
+  c.parts = (
+    'two dropout views of a sentence, in-batch softmax of cosines, temperature 0.05; [CLS], and a head in training alone',
+    'that head: two linear layers with a ReLU between them (released code: one, and tanh)',
+    'clustering begins at a batch whose mean cosine is at most 0.4; each centroid is the example least similar to the one before',
+    'assignment by cosine, momentum update by the mean of the members, empty clusters unchanged; rate 0.05 (released code: 1e-3, by the sum)',
+    'centroids move after the loss of a batch (released code: before it)',
+    'hard negative: the second nearest centroid, without gradient; its weight mu is 1 as in the released code',
+    'others of the same cluster as false negatives: bidirectional margin loss, 0.2 to 0.5 below the positive, weight 1e-2 (1e-3 to 1e-4)',
+    dict(part='rows without the hard negatives, and without the margin loss', out='open', why='no row runs them'),
+    dict(part='PromptBERT version: the state of [MASK] in a template', out='open', why='[CLS] alone'),
+    dict(part='a million sentences of Wikipedia; seven STS tasks', out='data', why='none packaged; news and Lee documents'),
+    dict(part='BERT and RoBERTa; 128 centroids, batches of 256 and 512', out='scale', why='two blocks of MiniLM; 16 centroids, batches of 64'),
+  )
   c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(384, 384), tiny=(32, 16)), norm='none')
   c.passes.views = dict(name='embed', heads=('projector',))
   c.passes.near = dict(name='nearest', on='views.q[0]', table='memory.clusters.centroids', valid='memory.clusters.started', count=2)

@@ -9,6 +9,19 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.sentences(scale, batch_size=16, steps=32)
   c.number = 46
+  c.parts = (
+    'encoder reads the sentence with one token in ten deleted (paper: back-translation; it advises against deletion)',
+    'decoder input: embeddings of the original sentence, without gradient, under dropout of 0.825; every original token is predicted',
+    'decoder without causal mask, of one head, that attends to the one projected vector of the sentence; not used after training',
+    'pre-norm decoder with GELU (official code: post-norm, ReLU); head of words trained from scratch (official code: the one of BERT)',
+    'in-batch contrast of two such noisy views by cosines, temperature 0.05 as in the official code (paper: 0.03)',
+    'sum of both losses with equal weights; contrast alone as a row',
+    dict(part='rows of denoising alone, and without discrete noise', out='open', why='no row runs them'),
+    dict(part='state of [MASK] in the template: "[X]" means [MASK].', out='open', why='mean of the tokens'),
+    dict(part='back-translation, or rewriting by a large language model, as discrete noise', out='data', why='none packaged'),
+    dict(part='a million sentences of Wikipedia; STS tasks, and those of MTEB', out='data', why='none packaged; news and Lee documents'),
+    dict(part='decoder of 16 layers, BERT-base', out='scale', why='one layer; one block of MiniLM, 32 steps'),
+  )
   c.view = dict(name='deleted', rate=0.1, first='data.ids.first', original=False)
   c.heads.projector = dict(name='linear')
   c.heads.decoder = dict(name='decoder', on='projector', depth=1, heads=1, dropout=0.1, causal=False)

@@ -11,6 +11,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.sentences(scale)
   c.number = 158
+  c.parts = (
+    'two dropout views, in-batch softmax of cosines, temperature 0.05; mean of the tokens (paper: [CLS])',
+    'projector of two linear layers with batch norm, the last without scale; not used at test',
+    "edited sentence: 30 % of the tokens masked, and replaced by a generator's most likely ones, as in the official code (paper: samples)",
+    'discriminator that tells for each token whether it was replaced; its [CLS] input is the projected vector of the original sentence',
+    'detection weighs 0.05 (paper: 0.005), a mean over tokens (paper: a sum), and edits one view (official code: both)',
+    'contrast alone as the rival',
+    dict(part='pretrained generator that is frozen (DistilBERT)', out='open', why='a narrow one learns masked words beside, from scratch'),
+    dict(part='ablations: other edits than masked words, other conditional tasks, no contrast', out='open', why='no row runs them'),
+    dict(part='a million sentences of Wikipedia; STS and transfer tasks', out='data', why='no package ships them; news and the Lee documents'),
+    dict(part='encoder and discriminator of 12 layers', out='scale', why='one block of MiniLM each, 16 steps'),
+  )
   widths = common.at(scale)(small=(768, 384), tiny=(32, 16))
   c.heads.projector = dict(name='mlp', widths=widths, bias=False, final_bias=False, final_norm=True)
   c.heads.generator = dict(name='bert', on='data.ids', width=64, depth=1, heads=4, std=0.1)

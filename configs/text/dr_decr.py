@@ -9,6 +9,20 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.base(scale, data='king_james_cipher', batch_size=32, epochs=None, steps=400)
   c.number = 115
+  c.parts = (
+    'late interaction: sum over query tokens of the best inner product with a passage token; unit vectors, 32 wide (official code: 128)',
+    'teacher: the network after cross-entropy over the passages of a batch, given English queries; frozen, and the start of the student',
+    "relevance: KL of the student's scores, given the translation, from the teacher's, given English; temperature 1 (official script: 2)",
+    'query tokens: squared distance to those of the teacher, matched one to one, greedily by cosine; padding is left out',
+    'passage tokens: squared distance to those of the teacher, which reads the same text',
+    'both distances weigh 64 beside relevance (official code: 0.5 each, in a stage of their own)',
+    'retrieval of new passages by translated queries; rows of labelled pairs alone, and without the matching of query tokens',
+    dict(part='stages: cross-lingual triples, then tokens, then relevance', out='open', why='all at once, from the English network'),
+    dict(part='query expansion by [MASK], markers of query and passage', out='open', why='tokens as they are'),
+    dict(part='translation of the query and English retrieval, the teacher itself, as a row', out='open', why='no row runs it'),
+    dict(part='Natural Questions, XOR-TyDi, parallel corpora, machine translation', out='data', why='none packaged; verses and a cipher'),
+    dict(part='XLM-R, base and large', out='scale', why='one block, 64 wide, from scratch'),
+  )
   c.backbone = common.transformer(scale, 'bert', width=64, depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.projector = dict(name='linear', dim=32, bias=False)
   c.optimizer.learning_rate = dict(name='constant', value=2e-3)

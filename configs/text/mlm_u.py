@@ -12,6 +12,19 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.base(scale, data='corridors', batch_size=64, epochs=None, steps=600)
   c.number, c.data.train = 202, 1000
+  c.parts = (
+    'a masking rate drawn uniformly for each sequence; each token of the path is masked with it, and nothing of the maze is',
+    'cross-entropy of the masked tokens, a mean over all of the batch',
+    'path generated from left to right: the most likely token at the first masked position',
+    'exact paths, and single tokens, in mazes that were not seen',
+    'next-token prediction of the path by a causal transformer of the same width and depth as the rival',
+    dict(part='encoder of what is visible; decoder whose queries attend to it alone', out='open', why='one encoder that reads [MASK]'),
+    dict(part='rotary positions', out='open', why='learned positions'),
+    dict(part='mazes made by depth-first search, up to 30 x 30 cells', out='open', why='corridors that leave one room, 5 x 5'),
+    dict(part='mazes and traces of A* search', out='open', why='not implemented'),
+    dict(part='accuracy by number of mazes, by time and by size of the model', out='open', why='one setting'),
+    dict(part='8 million parameters and more, 100,000 mazes', out='scale', why='three blocks, 64 wide; 1,000 mazes'),
+  )
   shape = dict(width=64, depth=3, heads=4, std=0.1)
   c.backbone = common.transformer(scale, 'bert', **shape)
   c.heads.lm = dict(name='lm_head')

@@ -9,6 +9,22 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.sentences(scale, batch_size=16, depth=3)
   c.number = 155
+  c.parts = (
+    'the same objective on the last and on a random earlier layer, on all features and on the first d: four terms of equal weight',
+    'the layer is drawn uniformly from those before the last, d from 8, 16, 32, 64 and 128 (official code: up to the width)',
+    'alignment: KL of the softmax over features, of the earlier layer from the last, temperature 1, without gradient to the last',
+    'that KL for all features and for the first d (official code: for all alone, with gradient to both layers)',
+    'mean of the tokens of each layer; one forward pass gives all layers',
+    'Spearman at the first layer with 16 features, and at the last with all; training of the last layer alone as the rival',
+    dict(part='AnglE: rankings of scored pairs by cosine and by angle', out='open', why='in-batch contrast with the next sentence'),
+    dict(
+      part='nested sizes at the last layer alone as a rival; all layers and sizes',
+      out='open',
+      why='no row runs it; one layer and size',
+    ),
+    dict(part='SNLI and MultiNLI; seven STS tasks', out='data', why='none packaged; news and Lee documents'),
+    dict(part='BERT-base: 12 layers', out='scale', why='three blocks of MiniLM, 16 steps'),
+  )
   c.view = dict(name='columns', names=('ids', 'positive'))
   c.passes.views = dict(name='embed')
   c.losses.elastic = dict(

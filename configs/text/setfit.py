@@ -9,6 +9,17 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.sentences(scale, data='few_reviews', steps=36, depth=6)
   c.number = 139
+  c.parts = (
+    'each text is paired with 8 texts of its class and 8 of others, drawn in every batch (SetFit: 20 of each, drawn once)',
+    'first stage: squared error between the cosine of a pair and 1 or 0; the whole encoder is trained',
+    'second stage: logistic regression on the frozen embeddings',
+    'fine-tuning by cross-entropy with a linear head as the rival, judged by the same logistic regression (paper: by its own head)',
+    '50 labelled texts of each class',
+    dict(part='samples in which classes are unequal', out='open', why='equal classes'),
+    dict(part='the rival with all labels, against SetFit with a share of them', out='open', why='the same labels for both'),
+    dict(part='LIME: which words decide, with each objective', out='open', why='not implemented'),
+    dict(part='LEDGAR: legal provisions; encoders of legal text', out='data', why='no package ships them; film reviews'),
+  )
   c.data.shots = 50
   c.view = dict(name='columns', names=('ids',))
   c.heads.classifier = dict(name='linear', dim='data.label.size')  # of the comparison

@@ -1,16 +1,7 @@
 """Universal Sentence Encoder. Cer et al. 2018. arXiv:1803.11175, sections 2 and 3.
 
-Parts:
-1. Deep averaging network: words and pairs of neighbours averaged, then a feed-forward network, 512 wide: built.
-2. Transformer, its tokens summed over the root of their number: built, --config.backbone={'name': 'bert', 'pool': 'sqrt', ...}.
-3. Input and response: in-batch softmax of inner products, with a network on the response's side: built; on debates and Hamlet.
-4. Neighbours as Skip-Thought tells them: in that form too, with a network each; the paper does not say how they are decoded.
-5. Classes of pairs from [u; v; |u - v|; u v]: built, on SimLex-999 in three classes, as no inferences are at hand (data).
-6. Few labels of another task by a linear map on the frozen encoder: built; fine-tuning, word-level CNN: left out (scale), WEAT (data).
-7. Angular similarity: built, in the evaluation.
-8. Web text, forums and SNLI; tokens of the Penn Treebank: left out (data); these are lower-case word pieces.
-
-A step draws a batch of every task and sums their losses, where the paper's draws one task's: the same gradient in the mean.
+A step draws a batch of every task and sums their losses, where the paper's draws one task's: the same gradient in the mean. Texts are
+lower-case word pieces, and not tokens of the Penn Treebank.
 """
 
 from jssl.configs import common
@@ -20,6 +11,19 @@ def get_config(scale='small'):
   at = common.at(scale)
   c = common.base(scale, data='reviews_and_lee', batch_size=128, steps=300)
   c.number = 166
+  c.parts = (
+    'deep averaging network: words and pairs of neighbours averaged, then a feed-forward network, 512 wide',
+    'transformer, the sum of its tokens over the root of their number: an option of the backbone that no row runs',
+    "input and response: in-batch softmax of inner products, with a network on the response's side; debates and Hamlet",
+    'neighbours as in Skip-Thought: the same softmax, with a network for each of two (the paper does not say how they are decoded)',
+    'classes of pairs from [u; v; |u - v|; u v]: SimLex-999 in three classes (paper: SNLI)',
+    'a batch of every task in each step, whose losses are summed',
+    'transfer to a task of few labels by a linear map on the frozen encoder',
+    'similarity by the angle: 1 - arccos(cosine) / pi',
+    dict(part='transfer by fine-tuning, and beside a word-level CNN on pretrained word vectors', out='open', why='the frozen encoder alone'),
+    dict(part='WEAT: associations of words; web text, forums, SNLI; transfer tasks', out='data', why='no package ships them'),
+    dict(part='weights of the tasks, Skip-Thought decoder', out='unpublished', why='equal weights; in-batch softmax'),
+  )
   c.data.update(common.minilm_ids(scale, 64))
   c.phases = (dict(data=dict(name='sentence_tasks', **common.minilm_ids(scale, 32))),)  # trained on this, judged on c.data
   c.backbone = dict(name='dan', widths=at(small=(256, 512), tiny=(32, 16)))

@@ -6,6 +6,18 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = common.base(scale, data='words', batch_size=4096, steps=250)
   c.number = 205
+  c.parts = (
+    'continuous bag of words: the mean of the vectors of the context tells the word in the middle',
+    'hierarchical softmax over the Huffman tree of the counts; vectors of inner nodes begin at 0',
+    'windows of a size drawn up to 5 to each side (paper: 4 to each side)',
+    'skip-gram as the rival: one word of the context tells the middle one (paper: windows up to 10)',
+    'frequent words are thinned out (not in this paper)',
+    'semantic and syntactic analogies by 3CosAdd, without the words asked',
+    'AdamW with a rate that falls to 0 (paper: SGD from 0.025)',
+    dict(part='neural language models, feed-forward and recurrent, as rivals; time of training', out='open', why='not implemented'),
+    dict(part='Microsoft sentence completion', out='data', why='no package ships it'),
+    dict(part='news of 6 billion words; up to 1,000 dimensions', out='scale', why='860,000 words; 64 dimensions'),
+  )
   c.data.tree = True
   c.backbone = dict(name='embedding_bag', dim=common.at(scale)(small=64, tiny=8))
   c.heads.nodes = dict(name='embedding', count='data.nodes.size', std=0.0)
