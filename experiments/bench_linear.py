@@ -29,9 +29,8 @@ def judged(subject, name, **options):
 
 def times():
   """CPU seconds of evaluation on ResNet-18 features, without the time to compile: of two lengths, the difference."""
-  c = load_config('simclr').to_dict() | dict(
-    backbone=dict(name='resnet18'), data=dict(name='subset', of=dict(name='mnist5k'), train=1000, test=100)
-  )
+  data = dict(name='subset', of=dict(name='mnist5k'), train=1000, test=100)
+  c = load_config('simclr').to_dict() | dict(backbone=dict(name='resnet18'), data=data)
   p = plan(c)
   subject = list(list_subjects(p, Programs(p, make_mesh()).start(seed_data(p)), {}, raw=False).values())[0]
   view = plan({**c, 'evaluators': dict(linear=dict(name='linear', view=VIEW))}).evaluators['linear'].keywords['view']
@@ -41,10 +40,8 @@ def times():
       short, long = (1, 3) if kind == 'views' else (10, 110)
       took = [judged(subject, 'linear', learning_rates=rates, weight_decays=decays, epochs=e, refit=False, **given)[1] for e in (short, long)]
       seconds[n] = (took[1] - took[0]) / (long - short)
-    print(
-      f'{kind}: an epoch takes {seconds[1]:.2f} CPU seconds with one probe, {seconds[48]:.2f} with 48: {seconds[48] / seconds[1]:.2f} times',
-      flush=True,
-    )
+    ratio = seconds[48] / seconds[1]
+    print(f'{kind}: an epoch takes {seconds[1]:.3f} CPU seconds with one probe, {seconds[48]:.3f} with 48: {ratio:.2f} times', flush=True)
 
 
 def accuracies():

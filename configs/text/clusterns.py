@@ -22,7 +22,7 @@ def get_config(scale='small'):
     dict(part='a million sentences of Wikipedia; seven STS tasks', out='data', why='none packaged; news and Lee documents'),
     dict(part='BERT and RoBERTa; 128 centroids, batches of 256 and 512', out='scale', why='two blocks of MiniLM; 16 centroids, batches of 64'),
   )
-  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(384, 384), tiny=(32, 16)), norm='none')
+  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(384,), tiny=(16,)), norm='none', final_act='tanh')
   c.passes.views = dict(name='embed', heads=('projector',))
   c.passes.near = dict(name='nearest', on='views.q[0]', table='memory.clusters.centroids', valid='memory.clusters.started', count=2)
   c.memories.clusters = dict(name='centroids', of=('views.q[0]', 'views.q[1]'), count=16, rate=0.05, threshold=0.4)

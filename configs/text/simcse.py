@@ -13,7 +13,7 @@ def get_config(scale='small'):
   c.parts = (
     'the same text twice, with independent dropout of 0.1, of attention probabilities too, as the only augmentation',
     'in-batch softmax of cosines, one way, temperature 0.05, with gradient to both views',
-    '[CLS] as the embedding; a head in training alone: two linear layers with a ReLU between them (paper: one, and tanh)',
+    '[CLS] as the embedding; a head of one linear layer and tanh in training alone',
     'begins from five blocks of MiniLM, which were trained by contrast (paper: BERT and RoBERTa)',
     "Spearman with people's judgements; rows of the start, and of no dropout",
     dict(part='rows of other augmentations (crops, deletions), other dropout, the same dropout twice', out='open', why='no dropout alone'),
@@ -23,7 +23,7 @@ def get_config(scale='small'):
     dict(part='a million sentences of Wikipedia; STS and transfer tasks', out='data', why='none packaged; the words of SimLex-999'),
     dict(part='BERT and RoBERTa, base and large; one epoch', out='scale', why='five blocks of MiniLM, 48 steps of 32'),
   )
-  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(384, 384), tiny=(32, 16)), norm='none')
+  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(384,), tiny=(16,)), norm='none', final_act='tanh')
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='simcse', of=('views.q', 'views.k'), pairs=((0, 1),), temperature=0.05)
   c.evaluators = dict(sts=dict(name='sts'))

@@ -70,8 +70,8 @@ def smooth_l1(
 
   Reference: Baevski et al. 2022, arXiv:2202.03555, section 3.4 (data2vec; beta = 2 for images, targets averaged over
   layers), Assran et al. 2023, arXiv:2301.08243, section 3 (I-JEPA; the paper has the squared L2 distance, the official
-  code this with beta = 1 and normalised targets). Stop-gradient on k. The official code of data2vec sums over the
-  features and divides by sqrt(d): sqrt(d) times this.
+  code this with beta = 1 and normalised targets). Stop-gradient on k. The official code of data2vec takes this mean for
+  images; for audio and text it sums over the features and divides by sqrt(d): sqrt(d) times this.
   """
   e = _error(q, k, normalize)
   near = jnp.abs(e) <= beta

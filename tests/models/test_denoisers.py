@@ -97,7 +97,7 @@ def test_grid_on_two_axes_is_a_vit():
   x, keep = normal(2, 8, 12, 1), jnp.array([[4, 0, 2]] * 2)
   mask = jnp.array([[0, 1, 1, 0, 1, 0]] * 2, bool)
   for given in ({}, dict(keep=keep), dict(mask=mask)):
-    for a, b in zip(net(x, **given), vit(x, **given), strict=True):
+    for a, b in zip(net(x, **given)[:3], vit(x, **given)[:3], strict=True):
       np.testing.assert_allclose(a, b, atol=1e-5)
 
 
