@@ -49,5 +49,5 @@ def finetune(fraction: float, *, epochs: int, batch_size: int = 4096) -> dict:
   return dict(
     name='finetune', fraction=fraction, seeds=(0,), epochs=epochs, batch_size=batch_size, learning_rates=(0.05 * batch_size / 256,),
     warmup=0, optimizer=dict(name='sgd', momentum=0.9, nesterov=True, weight_decay=0.0), norm=None, std=0.01,
-    view=dict(name='augment', views=1, size=224, crop=dict(scale=(0.08, 1.0)), flip=0.5),
+    view=dict(name='augment', views=1, size=224, crop={}, flip=0.5),
   )  # fmt: skip

@@ -20,10 +20,10 @@ from jssl.parts.optimizers import adamw
 from jssl.parts.schedules import Duration, duration
 from jssl.types import Examples, Key, Optimizer, View
 
-_positive, _least, _below = (lambda x: x > 0, 'above 0'), (lambda x: x >= 0, 'of at least 0'), (lambda x: 0 <= x < 1, 'from 0 to below 1')
+_least, _below = (lambda x: x >= 0, 'of at least 0'), (lambda x: 0 <= x < 1, 'from 0 to below 1')
 RANGES = dict(
   fraction=(lambda x: 0 < x <= 1, 'above 0 and at most 1'),
-  epochs=_positive, mixup=_least, cutmix=_least, std=_least, smoothing=_below, drop_path=_below, ema=_below,
+  mixup=_least, cutmix=_least, std=_least, smoothing=_below, drop_path=_below, ema=_below,
 )  # fmt: skip
 
 
@@ -47,7 +47,10 @@ def tunable(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
   if given('norm') not in (None, 'standardize', 'layer') or given('norm') == 'layer' and not hasattr(net, 'pooled_norm'):
     yield f"norm is {given('norm')!r}; expected 'standardize', None, or 'layer' for a vision transformer"
   yield from _optimized(net, given('optimizer'))
-  yield from _drawn(subject, options)
+  yield from needs.one_view(subject, options)
+  column = subject.data.spec[subject.data.inputs]
+  if max(given('mixup'), given('cutmix')) > 0 and len(column.shape) != 3:
+    yield f'mixup and cutmix mix images, and {subject.data.inputs!r} is {list(column.shape)}; leave them out'
 
 
 def _optimized(net: Any, optimizer: Optimizer | None) -> Iterator[str]:
@@ -64,21 +67,6 @@ def _optimized(net: Any, optimizer: Optimizer | None) -> Iterator[str]:
     yield f'{error}'
 
 
-def _drawn(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
-  """The view must give one image, and what is mixed must be images."""
-  shapes = {n: jax.ShapeDtypeStruct((2, *x.shape), x.dtype) for n, x in subject.data.spec.items() if x.dtype.kind not in 'OUS'}
-  if options['view'] is not None:
-    try:
-      found = jax.eval_shape(options['view'], jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 2)), shapes)
-    except (TypeError, ValueError) as error:
-      yield f'view: {str(error).splitlines()[0]}'
-    else:
-      if len(found) != 1:
-        yield f'view gives {len(found)} views of an example; expected one, as with views=1'
-  if max(options['mixup'], options['cutmix']) > 0 and len(shapes[subject.data.inputs].shape) != 4:
-    yield f'mixup and cutmix mix images, and {subject.data.inputs!r} is {list(shapes[subject.data.inputs].shape[1:])}; leave them out'
-
-
 @protocol('1', needs=(*TRAIN, *TEST, 'nets.{network}'), raw=False, fits=tunable)
 def finetune(
   subject: Subject,
@@ -89,7 +77,7 @@ def finetune(
   fraction: float | None = None,
   seeds: Sequence[int] = (0, 1, 2),
   updates: int = 150,
-  epochs: float | None = None,
+  epochs: int | None = None,
   batch_size: int = 50,
   learning_rates: Sequence[float] = (3e-4, 1e-3, 3e-3),
   warmup: Duration = '10%',
@@ -138,8 +126,8 @@ def finetune(
     warmup: steps, '5 epochs' or '10%'.
     weight_decay: for kernels and embeddings; of the default optimiser.
     optimizer: in place of AdamW, with all of its options but the learning rate: dict(name='adamw', b2=0.98, clip=1.0).
-    view: the input in training, one view of each example, as in dict(name='augment', views=1, flip=0.5); keys depend on seed, step and
-      position in the batch.
+    view: of the input column in training, one, drawn anew at every step, such as dict(name='augment', views=1, crop={}, flip=0.5). The
+      method's `inputs` then apply to it: leave `mean` and `std` out.
     mixup, cutmix: alpha of each, as in `ops.mixing`; 0 for none. With both, each batch has one of them.
     smoothing: share of the labels that is spread evenly over all classes.
     drop_path: rate of stochastic depth of the last block in training, in place of the network's; its dropout is then active too.

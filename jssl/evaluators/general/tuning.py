@@ -121,7 +121,7 @@ class Tuning:
     def loss(trained, stats, scaler, batch, key):
       labels = batch['label'].reshape(-1)
       keys = (lambda purpose: jax.random.split(salted(key, purpose), len(labels))) if random else None
-      x = plain(batch) if view is None else view(keys('view'), batch)[0]
+      x = plain(batch if view is None else {**batch, subject.data.inputs: view(keys('view'), batch)[0]})
       y = smoothed(labels, classes, smoothing) if soft else labels
       if mixup or cutmix:
         x, y = mixed(salted(key, 'mixed'), x, y, mixup=mixup, cutmix=cutmix)
