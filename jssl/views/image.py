@@ -15,6 +15,7 @@ import numpy as np
 from jssl.ops.draws import between, inside, place, sides, uniform, wide
 from jssl.ops.resample import bilinear
 from jssl.types import Array, Batch, Keys, fold
+from jssl.views.crop import Crop
 from jssl.views.erasing import Erase, erased
 from jssl.views.randaugment import RandAugment, drawn_operations
 
@@ -22,13 +23,6 @@ Range = float | tuple[float, float]
 _ATTEMPTS = 10  # boxes that a random resized crop tries before it falls back to the centre
 _DRAWS = dict(crop=2 * _ATTEMPTS + 2, affine=5, flip=1, vflip=1, jitter=9, grey=1, blur=2, solarize=1, cutout=3)
 _HIGHEST = jax.lax.Precision.HIGHEST  # resampling in bfloat16 would cost one bit of every pixel
-
-
-class Crop(NamedTuple):
-  """Random resized crop: the share of the image's area, and width / height."""
-
-  scale: tuple[float, float] = (0.08, 1.0)
-  ratio: tuple[float, float] = (3 / 4, 4 / 3)
 
 
 class Affine(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jssl.errors import DataError
-from jssl.views.image import Crop
+from jssl.views.crop import Crop
 
 ATTEMPTS = 10  # boxes to try, as in `views.image`
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the original
