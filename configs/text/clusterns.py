@@ -11,7 +11,7 @@ def get_config(scale='small'):
   c.number, c.kind = 207, 'data'
   c.parts = (
     'two dropout views of a sentence, in-batch softmax of cosines, temperature 0.05; [CLS], and a head in training alone',
-    'that head: two linear layers with a ReLU between them (released code: one, and tanh)',
+    'that head: one linear layer and tanh',
     'clustering begins at a batch whose mean cosine is at most 0.4; each centroid is the example least similar to the one before',
     'assignment by cosine, momentum update by the mean of the members, empty clusters unchanged; rate 0.05 (released code: 1e-3, by the sum)',
     'centroids move after the loss of a batch (released code: before it)',

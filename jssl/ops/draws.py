@@ -1,19 +1,10 @@
 """Random boxes and numbers, one key an example."""
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Num, Shaped
 
 from jssl.types import Array, Keys
-
-
-class Crop(NamedTuple):
-  """Random resized crop: the share of the image's area, and width / height."""
-
-  scale: tuple[float, float] = (0.08, 1.0)
-  ratio: tuple[float, float] = (3 / 4, 4 / 3)
 
 
 def uniform(keys: Keys, *shape: int) -> Float[Array, ' b *shape']:

@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.ops.draws import Crop, between, inside, place, sides, uniform, wide
+from jssl.ops.draws import between, inside, place, sides, uniform, wide
 from jssl.ops.resample import bilinear
 from jssl.types import Array, Batch, Keys, fold
+from jssl.views.crop import Crop
 from jssl.views.erasing import Erase, erased
 from jssl.views.randaugment import RandAugment, drawn_operations
 
