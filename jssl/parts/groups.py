@@ -17,8 +17,8 @@ from jssl.types import Array, Params
 
 BLOCKS = 'blocks'
 STACKED = re.compile(rf'(.*\.)?({BLOCKS}|stage\d+)\..*')  # what `models.layers.blocks.stacked` makes is called so in all networks
-# What a network with blocks has after them; all else that is not in blocks is an embedding.
-FINAL = ('norm', 'head', 'out', 'output', 'proj', 'pixels', 'words', 'linear', 'bias')
+# What a network has after its blocks, or shares between them; all else that is not in blocks is an embedding.
+FINAL = ('norm', 'final', 'head', 'out', 'output', 'proj', 'pixels', 'words', 'linear', 'bias', 'relative', 'distances')
 Parts = Sequence[Mapping[str, Any]]  # (dict(of=('backbone.embed',), rate=0.1), dict(of=('*.bias',), decay=0.0, until=100))
 Shift = Callable[[Any], Any]  # a number or a schedule -> the same, for an optimiser that starts later
 
@@ -42,7 +42,8 @@ def option(parts: Parts, key: str, name: str, default: float) -> float:
 def rates(params: Params, parts: Parts, layer_decay: float | None = None) -> Params:
   """The factor on the learning rate of each parameter: a number, or an array that broadcasts over the layers of stacked blocks."""
   factors = layer_factors(params, layer_decay) if layer_decay else jax.tree.map(lambda _: 1.0, params)
-  return by_name(lambda name, factor: factor * option(parts, 'rate', name, 1.0), factors)
+  # What is frozen has the number 0.0, never an array of zeros.
+  return by_name(lambda name, factor: factor * rate if (rate := option(parts, 'rate', name, 1.0)) else 0.0, factors)
 
 
 def layer_factors(params: Params, decay: float) -> Params:
@@ -56,8 +57,8 @@ def layer_factors(params: Params, decay: float) -> Params:
   Raises:
     ConfigError: if no network has stacked blocks.
 
-  Reference: Clark et al. (ELECTRA), ICLR 2020, arXiv:2003.10555, section A.2; Bao et al. (BEiT), ICLR 2022, arXiv:2106.08254, appendix. As in
-    the official code of MAE (util/lr_decay.py), the final normalisation has factor 1; in timm it has that of the last block.
+  Reference: Bao et al. (BEiT), ICLR 2022, arXiv:2106.08254, official code, optim_factory.py, `get_num_layer_for_vit`; He et al. (MAE), official
+    code, util/lr_decay.py. There the final normalisation has factor 1; in timm it has that of the last block, unless it is `fc_norm`.
   """
   depths = {}
   for network, of in params.items():
@@ -74,9 +75,8 @@ def layer_factors(params: Params, decay: float) -> Params:
     depth = depths[network]
     if path[0] == BLOCKS:
       return np.float32(decay ** np.arange(depth, 0, -1)).reshape(depth, *(1,) * (x.ndim - 1))
-    # In BERT and ModernBERT, `norm` normalises the embeddings.
-    final = ('final', 'head') if 'final' in params[network] else FINAL[1:] if 'type' in params[network] else FINAL
-    return 1.0 if path[0] in final else decay ** (depth + 1)
+    embeds = path[0] == 'norm' and not {'position', 'final'}.isdisjoint(params[network])  # BERT and ModernBERT normalise embeddings
+    return 1.0 if path[0] in FINAL and not embeds else decay ** (depth + 1)
 
   return by_name(factor, params)
 

@@ -247,18 +247,19 @@ def test_state_lies_where_the_parameters_do():
   """Moments of parts that start late too; frozen parts have none, and options without a state change nothing."""
   shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct((*x.shape[:-1], 8), x.dtype), PARAMS)
   begin = lambda **options: jax.eval_shape(made(**options)[0].init, shapes)
-  parts = (dict(of='head', until='1 epoch'), dict(of='backbone.embed', rate=0.0))
-  state = begin(parts=parts, mu_dtype='bfloat16')
+  parts = (dict(of='head', until='1 epoch'), dict(of=('backbone.embed', 'backbone.blocks.norm'), rate=0.0))
+  state = begin(parts=parts, mu_dtype='bfloat16', layer_decay=0.5)
   places = shardings(dict(opt=state, params=shapes), make_mesh(dict(data=2, fsdp=2, tensor=2)), 'fsdp_tp')
   specs = lambda tree: jax.tree.map(lambda s: s.spec, tree)
   first, late = (x for x in jax.tree.leaves(places['opt'], is_leaf=lambda x: hasattr(x, 'mu')) if hasattr(x, 'mu'))
-  blocks = specs(places['params']['backbone']['blocks'])
-  assert blocks['fc1']['kernel'] == PartitionSpec(None, None, 'tensor')
-  assert specs(first.mu['backbone']['blocks']) == specs(first.nu['backbone']['blocks']) == blocks
+  fc1 = specs(places['params']['backbone']['blocks']['fc1'])
+  assert fc1['kernel'] == PartitionSpec(None, None, 'tensor')
+  assert specs(first.mu['backbone']['blocks']['fc1']) == specs(first.nu['backbone']['blocks']['fc1']) == fc1
   assert specs(late.mu['head']) == specs(places['params']['head']) and places['params']['head']['last']['kernel'].spec == PartitionSpec(
     None, 'fsdp'
   )
-  assert not jax.tree.leaves([first.mu['backbone']['embed'], first.mu['head'], late.mu['backbone']])
+  none = [first.mu['backbone']['embed'], first.mu['backbone']['blocks']['norm'], first.mu['head'], late.mu['backbone']]
+  assert not jax.tree.leaves(none)
   assert {x.dtype for x in jax.tree.leaves(state) if x.dtype == jnp.bfloat16 or x.shape} == {jnp.dtype('bfloat16'), jnp.dtype('float32')}
   plain = optax.adamw(lambda step: step, mask=optimizers.matrices)
   assert jax.tree.structure(begin()) == jax.tree.structure(jax.eval_shape(plain.init, shapes))
