@@ -72,7 +72,8 @@ def bidirectional_margin(
 
   Reference: Deng, Wan, Yang, Quan, Wang 2023, arXiv:2305.09892, section 3 (bidirectional margin loss); alpha, beta and the weight
   differ by network in the released code: 0.2 and 0.5 with 1e-4 or 1e-5 in its scripts, 0 and 0.3 with 1e-3 for BERT in its table. The
-  released code adds relu(alpha) for every pair outside F, which has no gradient; the sum over the batch is divided by b^2 there as here. No stop-gradient.
+  released code adds relu(alpha) for every pair outside F, which has no gradient; the sum over the batch is divided by b^2 there as here. No
+  stop-gradient.
   """
   labels = one_a_row(labels, 'labels')
   cosine = jnp.matmul(l2_normalize(q), l2_normalize(k).T, precision='highest')
