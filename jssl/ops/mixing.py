@@ -84,7 +84,7 @@ def mixed(
     arXiv:2012.12877, Table 9). timm mixes with the batch in reverse order, the papers' codes with a permutation of it; on several devices
     either moves all images.
   """
-  own, share = mixing(key, x.shape[1:3], mixup=mixup, cutmix=cutmix, p=p, switch=switch)
+  own, share = mixing(key, (x.shape[1], x.shape[2]), mixup=mixup, cutmix=cutmix, p=p, switch=switch)
   blend = lambda x, own: x * own + jnp.roll(x, -1, 0) * (1 - own)
   return blend(x, own.astype(x.dtype)), blend(y, share)
 
