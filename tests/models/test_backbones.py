@@ -17,6 +17,7 @@ from jssl.models.layers import blocks
 from jssl.models.series.tst import TST
 from jssl.models.vision import convnext, swin
 from jssl.models.vision.grid import GridTransformer
+from tests.operands import operands
 
 SHAPE = (12, 12, 1)
 VIT = partial(models.ViT, width=16, depth=2, heads=2, patch=4)
@@ -434,13 +435,14 @@ def test_recomputed_blocks_with_statistics_give_the_same_in_less_memory():
   [
     (partial(VIT, depth=6), SHAPE),
     (partial(GridTransformer, width=12, depth=6, heads=2, patch=2), (4, 8, 8, 1)),
-    (partial(TST, width=8, depth=6, heads=2), (32, 3)),
-    (partial(TimelineEncoder, depth=6), (3,)),
+    (partial(TST, width=8, depth=3, heads=2), (32, 3)),
+    (partial(TimelineEncoder, depth=3), (3,)),
   ],
 )
-def test_little_is_stored_for_recomputed_blocks(make, shape):
+def test_blocks_store_little_if_recomputed_and_multiply_in_their_type(make, shape):
   def stored(remat):
-    loss, params = trained(make, shape, remat=remat)
+    loss, params = trained(make, shape, remat=remat, dtype='bfloat16')
+    assert {*operands(jax.make_jaxpr(jax.grad(loss, has_aux=True))(params).jaxpr)} == {('bfloat16', 'bfloat16')}
     backward = jax.eval_shape(lambda params: jax.vjp(loss, params, has_aux=True)[1], params)  # a tree of what it needs
     return sum(x.size for x in jax.tree.leaves(backward)) - sum(x.size for x in jax.tree.leaves(params))
 

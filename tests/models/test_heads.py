@@ -1,5 +1,7 @@
 """Heads: shapes, what they are made of, and what they must not depend on."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,13 @@ import pytest
 from flax import nnx
 
 from jssl import models
+from jssl.models.control.dynamics import ActionDecoder
 from jssl.models.heads import masked, projection, prototypes, scale
+from jssl.models.text.masked_text_decoder import MaskedTextDecoder
+from jssl.models.text.transformer import TokenDecoder
+from jssl.models.vision.cross_decoder import CrossDecoder
+from jssl.models.vision.dit import DiTDecoder
+from tests.operands import operands
 
 BACKBONE = models.ViT((12, 12, 3), width=16, depth=1, heads=2, patch=4, rngs=nnx.Rngs(0))
 TABLE = {
@@ -180,6 +188,34 @@ def test_a_scale_rests_at_its_cap_and_comes_back():
   np.testing.assert_allclose(scale.Scale(1, init=10.0, bias=-10.0, rngs=nnx.Rngs(0))(jnp.ones(2)), 0, atol=1e-5)
   with pytest.raises(ValueError, match='cap 100'):
     scale.Scale(1, init=1000.0, rngs=nnx.Rngs(0))
+
+
+TOKENS, SEVERAL = jnp.zeros((8, 4, 16)), dict(width=8, depth=6, heads=2)
+FIRST, LAST, ORDER = (jnp.tile(jnp.arange(*ends), (8, 1)) for ends in ((4,), (4, 9), (9,)))
+DEEP = {
+  'mae': (partial(masked.MaeDecoder, BACKBONE, **SEVERAL), (TOKENS, ORDER)),
+  'ijepa': (partial(masked.IJepaPredictor, BACKBONE, **SEVERAL), (TOKENS, FIRST, LAST)),
+  'cross': (partial(CrossDecoder, BACKBONE, **SEVERAL), (TOKENS, FIRST, LAST)),
+  'tokens': (partial(TokenDecoder, 16, depth=6, heads=2), (TOKENS,)),
+  'text': (partial(MaskedTextDecoder, 16, vocabulary=9, length=4, **SEVERAL), (FIRST, FIRST > 2, TOKENS[:, 0])),
+  'dit': (partial(DiTDecoder, BACKBONE, **SEVERAL), (TOKENS, ORDER, jnp.zeros(8))),
+  'actions': (partial(ActionDecoder, 16, length=3, **SEVERAL | dict(depth=3)), (TOKENS,)),
+}
+
+
+@pytest.mark.parametrize('name', DEEP)
+def test_deep_heads_store_less_if_recomputed_and_multiply_in_their_type(name):
+  make, args = DEEP[name]
+
+  def stored(remat):
+    graphdef, p = nnx.split(nnx.eval_shape(lambda: make(remat=remat, dtype='bfloat16', rngs=nnx.Rngs(0))))
+    p = nnx.to_pure_dict(p)
+    loss = lambda p: jnp.sum(nnx.merge(graphdef, p, copy=True)(*args).astype(jnp.float32))
+    assert {*operands(jax.make_jaxpr(jax.grad(loss))(p).jaxpr)} == {('bfloat16', 'bfloat16')}
+    backward = jax.eval_shape(lambda p: jax.vjp(loss, p)[1], p)  # a tree of what it needs
+    return sum(x.size for x in jax.tree.leaves(backward)) - sum(x.size for x in jax.tree.leaves(p))
+
+  assert stored(True) < 0.8 * stored(False)
 
 
 @pytest.mark.parametrize('momentum', [0.9, 0.99])
