@@ -1,6 +1,7 @@
 """Features are extracted by all devices, each its own examples, and by all processes, each of which reads its own."""
 
 import re
+from functools import partial
 
 import jax
 import numpy as np
@@ -12,9 +13,11 @@ from jssl.core.build import plan
 from jssl.core.mesh import BATCH, make_mesh
 from jssl.core.programs import Programs, seed_data
 from jssl.evaluators import extract
+from jssl.evaluators.general.probes import ROW, Rows
 from jssl.model import Model
 from jssl.ops.rows import over_devices
 from jssl.run import list_subjects
+from jssl.views.image import augment
 from tests.contracts.test_processes import finish, start
 from tests.evaluators import reads_a_share
 from tests.made import tiny
@@ -74,6 +77,11 @@ def test_what_evaluators_and_users_are_given_is_spread(started):
     (subject,) = list_subjects(p, state, {}, raw=False).values()
     z = subject.represent(batch).pooled
     assert len(z.addressable_shards) == 8 and {shard.data.shape[0] for shard in z.addressable_shards} == {8}
+    view = partial(augment, views=1, flip=0.5)
+    for rows in (Rows(subject, 'train', lambda features: {'pooled': features.pooled}, of, 64) for of in (None, view)):  # of probes
+      z = rows._computed(0, {**batch, ROW: np.arange(64), 'label': np.zeros(64)})[0]['pooled']
+      assert len(z.addressable_shards) == 8 and {shard.data.shape[0] for shard in z.addressable_shards} == {8}
+    z = subject.represent(batch).pooled
     ragged = subject.represent({name: x[:13] for name, x in batch.items()}).pooled  # computed by each
     np.testing.assert_allclose(ragged, z[:13], rtol=1e-4, atol=1e-5)
     traced = jax.jit(lambda x, subject=subject: subject.represent({p.data.inputs: x}).pooled)(batch[p.data.inputs])
