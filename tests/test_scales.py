@@ -85,29 +85,49 @@ def test_what_is_published_says_where_and_at_what_cost():
       assert set(row) == {'metric', 'value', 'source', 'hardware', 'hours'} and row['source'].startswith('arXiv:'), (name, scale)
 
 
-def test_simclr_on_imagenet_is_traced_at_full_size(monkeypatch):
-  count, size = dict(train=1_281_167, test=50_000), 256
+def imagenet(views: int):
+  """A data set of ImageNet's shapes without its pictures, cropped to so many views."""
+  size = 256
 
   class Cropped(Columns):
     crop = True
 
-  def imagenet(*, test: str, resize: int, crop: dict) -> Data:
-    assert (test, resize, crop['views']) == ('validation', size, 2)
+  def make(*, test: str, resize: int, crop: dict) -> Data:
+    assert (test, resize, crop['views']) == ('validation', size, views)
     some = lambda n: Columns(dict(image=np.broadcast_to(np.uint8(0), (n, size, size, 3)), label=np.broadcast_to(np.int32(0), n)))
     spec = dict(image=Column((size, size, 3), np.uint8), label=Column((), np.int32, 1000))
-    splits = dict(train=Cropped(some(count['train']).columns), test=some(count['test']))
-    return Data(splits, spec, 'image', {'drawn': {'image': (crop['views'], crop['size'], crop['size'], 3)}})
+    splits = dict(train=Cropped(some(COUNT['train']).columns), test=some(COUNT['test']))
+    return Data(splits, spec, 'image', {'drawn': {'image': (views, crop['size'], crop['size'], 3)}})
 
-  monkeypatch.setitem(tables.TABLES['data'], 'imagenet2012', imagenet)
+  return make
+
+
+COUNT = dict(train=1_281_167, test=50_000)
+
+
+def test_simclr_on_imagenet_is_traced_at_full_size(monkeypatch):
+  monkeypatch.setitem(tables.TABLES['data'], 'imagenet2012', imagenet(2))
   c = run.load_config('simclr:imagenet')
   p = plan(c)
   params, _ = jax.eval_shape(p.method.init, jax.random.key(0))
   sizes = {network: sum(x.size for x in jax.tree.leaves(of)) for network, of in params.items()}
   assert sizes == dict(backbone=23_508_032, projector=2048 * 2048 + 2 * 2048 + 2048 * 128)  # torchvision's without its classifier
-  assert p.steps == 100 * (count['train'] // 4096)
+  assert p.steps == 100 * (COUNT['train'] // 4096)
   assert c.optimizer.learning_rate.peak == pytest.approx(4.8)
   assert p.batch['image'].shape == (4096, 2, 224, 224, 3)
   testing.check_traces(c)
+
+
+def test_supervised_on_imagenet_is_deit_b(monkeypatch):
+  monkeypatch.setitem(tables.TABLES['data'], 'imagenet2012', imagenet(1))
+  c = run.load_config('supervised:imagenet')
+  p = plan(c)
+  params, _ = jax.eval_shape(p.method.init, jax.random.key(0))
+  sizes = {network: sum(x.size for x in jax.tree.leaves(of)) for network, of in params.items()}
+  assert sizes == dict(backbone=86_567_656 - 769_000 - 768, classifier=769_000)  # timm's; the class token has no position of its own
+  assert p.steps == 300 * (COUNT['train'] // 1024)
+  assert c.optimizer.learning_rate.peak == pytest.approx(1e-3)
+  assert p.batch['image'].shape == (1024, 1, 224, 224, 3)
 
 
 def code_lines(name: str) -> int:
