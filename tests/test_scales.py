@@ -147,6 +147,15 @@ def test_mae_on_imagenet_is_traced_at_full_size(imagenet):
   testing.check_traces(c)
 
 
+def test_supervised_on_imagenet_is_deit_b(imagenet):
+  c = run.load_config('supervised:imagenet')
+  p = plan(c)
+  assert sizes(p) == dict(backbone=86_567_656 - 769_000 - 768, classifier=769_000)  # timm's; the class token has no position of its own
+  assert p.steps == 300 * (1_281_167 // 1024) and imagenet['crop']['views'] == 1
+  assert c.optimizer.learning_rate.peak == pytest.approx(1e-3)
+  assert p.batch['image'].shape == (1024, 1, 224, 224, 3)
+
+
 def code_lines(name: str) -> int:
   """Lines of a config that are neither empty nor of its docstring, its claim or its published scales."""
   text = FILES[name].read_text()

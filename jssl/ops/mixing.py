@@ -27,7 +27,7 @@ def mixup(
   Raises:
     ValueError: as for `mixing`.
 
-  Reference: Zhang, Cisse, Dauphin, Lopez-Paz 2018, arXiv:1710.09412, Eq. 1; partners as in `mixed`.
+  Reference: Zhang, Cisse, Dauphin, Lopez-Paz 2018, arXiv:1710.09412, section 2; partners as in `mixed`.
   """
   return mixed(key, x, y, mixup=alpha, cutmix=0.0)
 
