@@ -120,6 +120,13 @@ def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
   return c
 
 
+def imagenet_views(*, local: int = 0, solarize: float = 0.2, **jitter) -> dict:
+  """Views of BYOL (arXiv:2006.07733, appendix B), with other blur and solarisation for each, and `local` smaller ones as in DINO."""
+  jitter = dict(brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, p=0.8) | jitter
+  each = (dict(blur=dict(p=1.0)), dict(blur=dict(p=0.1), solarize=solarize), *(dict(blur=dict(p=0.5), size=96),) * local)
+  return dict(name='augment', views=each, flip=0.5, jitter=jitter, grey=0.2, **IMAGENET)
+
+
 def imagenet_masked(*, batch_size: int = 4096, epochs: int = 1600) -> ConfigDict:
   """ImageNet at 224 pixels for a ViT-B/16, view and optimiser as in MAE (arXiv:2111.06377, appendix A.1, Table 8)."""
   c = imagenet(batch_size=batch_size, epochs=epochs)
