@@ -38,8 +38,9 @@ def tunable(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
     duration(given('warmup'), steps=1, epoch=1)
   except ValueError as error:
     yield f'warmup: {error}'
-  if given('drop_path') is not None and not hasattr(net, 'drop_path'):
-    yield f'the network {name!r} has no stochastic depth; leave drop_path out'
+  # A wav2vec's blocks have one rate for all.
+  if given('drop_path') is not None and (not hasattr(net, 'drop_path') or hasattr(getattr(net, 'blocks', None), 'rate')):
+    yield f'the network {name!r} has no stochastic depth that grows over its blocks; leave drop_path out'
   if given('pool') not in (None, 'mean', 'cls') or given('pool') and not hasattr(net, 'pool'):
     yield f"pool is {given('pool')!r} for the network {name!r}; expected 'mean' or 'cls' where the network pools tokens, else None"
   elif given('pool') == 'cls' and getattr(net, 'cls', True) is None:
