@@ -113,7 +113,7 @@ def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
   view = dict(name='augment', views=1, size=224, crop=dict(scale=(0.08, 1.0)), flip=0.5)
   c.evaluators = dict(
     knn=dict(name='knn'),
-    linear=dict(name='linear', learning_rates=(0.03, 0.1, 0.3), epochs=90, batch_size=4096, norm='none', view=view),  # appendix B.6: 0.1
+    linear=dict(name='linear', learning_rates=(0.03, 0.1, 0.3), epochs=90, batch_size=4096, norm='none', view=view),
   )
   rate = dict(name='cosine', peak=0.3 * batch_size / 256, warmup='10 epochs')
   c.optimizer = dict(name='lars', learning_rate=rate, weight_decay=1e-6, momentum=0.9)
