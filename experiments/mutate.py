@@ -136,7 +136,28 @@ def begin(at, key, others, chance):
   ))  # fmt: skip
 
 
-DAMAGES = (begin, replace, replace, replace, remove, misspell, add, nest, rename, scale, resize, resize, resize, graft)
+def recipe(at, key, others, chance):
+  """What papers' recipes say of training; sound for many systems, or not."""
+  some = lambda *sound: chance.choice((*sound, copy.deepcopy(chance.choice(VALUES))))
+  ramp = dict(
+    name=chance.choice(('cosine', 'linear_decay', 'rsqrt', 'steps', 'rise')), peak=some(1e-3), warmup=some('10%', '1 epoch'), start=some(0.0)
+  )
+  of = chance.choice(('backbone', ('backbone', '*.bias'), '*.scale', 'backbone.blocks', 'x', '*', ''))
+  options = dict(
+    parts=some((dict(of=of, rate=some(0.1, 0.0)),), (dict(of=of, until=some('1 epoch', 3), decay=some(1.0)),), (dict(of=of),)),
+    layer_decay=some(0.75), clip_each=some(1.0), per=some(256), mu_dtype=some('bfloat16'), eps=some(1e-6), weight_decay=some(0.1, ramp),
+    learning_rate=ramp, momentum=some(0.9, ramp), form=some('byol', 'larc'), trust_clip=some(True),
+  )  # fmt: skip
+  chosen = {name: options[name] for name in chance.sample(sorted(options), chance.choice((1, 1, 2)))}
+  option = chance.choice(('optimizer', 'optimizer', 'dtype', 'evaluate_every', 'curves'))
+  at[option] = dict(
+    optimizer=dict(name=chance.choice(('adamw', 'sgd', 'lars', 'lamb', 'adagrad')), learning_rate=1e-3) | chosen,
+    dtype=some('bfloat16', 'float16'), evaluate_every=some('10%', 1),
+    curves=some(dict(best=some('knn_top1', 'x')), dict(protocols=some(('knn',), ('x',))), dict(rows=some(100, 1))),
+  )[option]  # fmt: skip
+
+
+DAMAGES = (begin, recipe, replace, replace, replace, remove, misspell, add, nest, rename, scale, resize, resize, resize, graft)
 
 
 class Late(BaseException):
