@@ -113,11 +113,18 @@ def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
   view = dict(name='augment', views=1, size=224, crop=dict(scale=(0.08, 1.0)), flip=0.5)
   c.evaluators = dict(
     knn=dict(name='knn'),
-    linear=dict(name='linear', learning_rates=(0.03, 0.1, 0.3), epochs=90, batch_size=4096, norm='none', view=view),  # appendix B.6: 0.1
+    linear=dict(name='linear', learning_rates=(0.03, 0.1, 0.3), epochs=90, batch_size=4096, norm='none', view=view),
   )
   rate = dict(name='cosine', peak=0.3 * batch_size / 256, warmup='10 epochs')
   c.optimizer = dict(name='lars', learning_rate=rate, weight_decay=1e-6, momentum=0.9)
   return c
+
+
+def imagenet_views(*, local: int = 0, solarize: float = 0.2, **jitter) -> dict:
+  """Views of BYOL (arXiv:2006.07733, appendix B), with other blur and solarisation for each, and `local` smaller ones as in DINO."""
+  jitter = dict(brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, p=0.8) | jitter
+  each = (dict(blur=dict(p=1.0)), dict(blur=dict(p=0.1), solarize=solarize), *(dict(blur=dict(p=0.5), size=96),) * local)
+  return dict(name='augment', views=each, flip=0.5, jitter=jitter, grey=0.2, **IMAGENET)
 
 
 def imagenet_masked(*, batch_size: int = 4096, epochs: int = 1600) -> ConfigDict:

@@ -116,10 +116,11 @@ def inputs_of(c: Mapping[str, Any], name: str, columns: Mapping[str, Column]) ->
 
 def drawn(place: str, spec: Mapping[str, Any], column: str, columns: Mapping[str, Column]) -> tuple[str, list[tuple[int, ...]]]:
   """The column that a view reads, by default `column`, and the shapes of its views."""
+  spec = dict(name=spec) if isinstance(spec, str) else mapping(place, spec)
   while isinstance(spec.get('view'), Mapping):  # nested views, which do not change sizes
     spec, place = spec['view'], f'{place}.view'
   view = option(place, spec, 'views')
-  if 'names' in spec:
+  if isinstance(spec.get('names'), tuple | list):
     return column, [columns[column].shape[-3:]] if column in spec['names'] and column in columns else []
   found = inspect.signature(signed(view.func)).parameters.get('column')
   column = spec.get('column', column if found is None or found.default is found.empty else found.default)

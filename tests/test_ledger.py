@@ -17,6 +17,7 @@ from jssl.errors import ConfigError, UsageError
 from jssl.evaluators.figures import Items
 from jssl.ledger import blind, claims, records, trials, tuning
 from jssl.ledger.fidelity import fidelity, parts
+from jssl.options import lookup
 
 CONFIG = """
 from ml_collections import ConfigDict
@@ -320,6 +321,9 @@ def test_the_command_line_tunes_and_says_how_many_tries_are_left(ledger, monkeyp
   assert cli.main(['sweep', 'small.py', '--tune', '--over', 'seed']) == 2 and 'write --over x.y=a,b,c' in capsys.readouterr().err
 
 
+NAMED = dict(losses='objectives', metrics='metrics', passes='passes', memories='memories', heads='models', evaluators='evaluators')
+
+
 @pytest.mark.parametrize('name', [name for name in sorted(configs.names()) if run.load_config(name).get('claim')])
 def test_claims_of_systems_can_be_tried(name):
   config, labels = trials.prepared(name)
@@ -327,7 +331,10 @@ def test_claims_of_systems_can_be_tried(name):
   registration = records.registration(config)
   assert registration == records.registration(json.loads(json.dumps(config, default=str))), 'as it comes back from a file'
   for settings in claims.settings(config['claim']).values():
-    run.load_config(name, [f'--config.{s}' for s in settings])
+    c = run.load_config(name, [f'--config.{s}' for s in settings])
+    for key, table in NAMED.items():
+      for label, spec in (c.get(key) or {}).items():
+        lookup(table, spec['name'], f'{key}.{label}')
 
 
 def test_parts_say_how_faithful_a_system_is():

@@ -1,9 +1,21 @@
-"""Barlow Twins. Zbontar, Jing, Misra, LeCun, Deny, ICML 2021. arXiv:2103.03230, Eq. 1 and Algorithm 1."""
+"""Barlow Twins. Zbontar, Jing, Misra, LeCun, Deny, ICML 2021. arXiv:2103.03230, Eq. 1 and Algorithm 1.
+
+The scale `imagenet` is the paper's default setting (section 2.2) with the rates of weights and of biases of the official code (main.py).
+Deviates: batch statistics of both views together; images are resized bilinearly.
+"""
 
 from jssl.configs import common
 
+PUBLISHED = dict(
+  imagenet=dict(
+    metric='linear_top1', value=0.732, source='arXiv:2103.03230, Table 1, 1000 epochs', hardware='32 V100 GPUs', hours=124,
+  ),
+)  # fmt: skip
+
 
 def get_config(scale='small'):
+  if scale == 'imagenet':
+    return imagenet()
   c = common.image(scale)
   c.parts = (
     'cross-correlation of two views, driven to the identity: (1 - C_ii)^2 + 0.005 C_ij^2, the sum scaled by 0.05',
@@ -12,7 +24,7 @@ def get_config(scale='small'):
     'batch statistics of both views together before that (official code: each view apart); AdamW (paper: LARS)',
     'two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey)',
     'linear probe and nearest neighbours on features before the projector',
-    dict(part='blur and solarisation, with other rates for each view', out='open', why='both views are drawn alike'),
+    'blur and solarisation with other rates for each view; LARS with rates of its own for biases: at the scale imagenet',
     dict(part='fine-tuning on 1 % and 10 % of the labels; rows of batch sizes, projectors, lambda, augmentations', out='open', why='not run'),
     dict(part='ImageNet; transfer to Places, VOC, iNaturalist and COCO', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ResNet-50, 1,000 epochs at batch 2,048', out='scale', why='a convnet, 20 epochs at batch 256'),
@@ -21,4 +33,17 @@ def get_config(scale='small'):
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.redundancy = dict(name='barlow_twins', of=('views.q', 'views.k'), pairs=((0, 1),), weight=0.05)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  return c
+
+
+def imagenet():
+  c = common.imagenet(batch_size=2048, epochs=1000)
+  c.view = common.imagenet_views()
+  c.inputs = dict(name='plain', size=224, **common.IMAGENET)
+  c.heads.projector = dict(name='mlp', widths=(8192, 8192, 8192), bias=False, final_bias=False)
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.redundancy = dict(name='barlow_twins', of=('views.q', 'views.k'), pairs=((0, 1),), lam=0.0051)
+  rate = dict(name='cosine', peak=0.2, end=0.2 * 1e-3, warmup='10 epochs')
+  biases = (dict(of=('*.bias', '*.scale'), rate=0.0048 / 0.2),)
+  c.optimizer = dict(name='lars', form='byol', learning_rate=rate, per=256, weight_decay=1e-6, momentum=0.9, parts=biases)
   return c

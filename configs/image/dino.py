@@ -1,9 +1,22 @@
-"""DINO. Caron, Touvron, Misra, Jegou, Mairal, Bojanowski, Joulin, ICCV 2021. arXiv:2104.14294, Eq. 1 to 4 and Algorithm 1."""
+"""DINO. Caron, Touvron, Misra, Jegou, Mairal, Bojanowski, Joulin, ICCV 2021. arXiv:2104.14294, Eq. 1 to 4 and Algorithm 1.
+
+The scale `imagenet` is the run of 300 epochs of the official README ("Boosting DINO performance"), with the defaults of main_dino.py.
+Deviates: the gain of the last layer stays 1 (that run: learned); images are resized bilinearly (official code: bicubically), and local crops
+from the 224 pixels to which the loader scales them.
+"""
 
 from jssl.configs import common
 
+PUBLISHED = dict(
+  imagenet=dict(
+    metric='linear_top1', value=0.761, source='arXiv:2104.14294, README of the official code, 300 epochs', hardware='16 V100 GPUs', hours=62.4,
+  ),
+)  # fmt: skip
+
 
 def get_config(scale='small'):
+  if scale == 'imagenet':
+    return imagenet()
   c = common.image(scale, batch_size=128)
   c.parts = (
     "cross-entropy of the teacher's softmax and the student's, never of a view with itself; student temperature 0.1",
@@ -11,11 +24,10 @@ def get_config(scale='small'):
     'teacher sharpened at temperature 0.02 (paper: rising from 0.04 to 0.07 in 30 epochs), centred by a running mean, momentum 0.9',
     'head of three layers with GELU, bottleneck of unit length, 1,024 outputs (paper: 65,536); with batch norm (paper: none)',
     "two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey); probes of the teacher's features",
-    dict(part='multi-crop: 8 local views of 96 pixels for the student alone; blur, solarisation', out='open', why='two views drawn alike'),
-    dict(part='vision transformer; attention maps of the class token as segmentation', out='open', why='a convnet'),
-    dict(part='last layer fixed in the first epoch; weight decay rising from 0.04 to 0.4; clipped gradients', out='open', why='none of them'),
+    dict(part='attention maps of the class token as segmentation', out='open', why='not drawn'),
+    'multi-crop, blur, solarisation; last layer fixed in the first epoch; rising weight decay; clipped gradients: at the scale imagenet',
     dict(part='ImageNet; retrieval, copy detection, video segmentation, transfer', out='data', why='no package ships them; 4,000 digits'),
-    dict(part='ViT-S and ViT-B, 300 and 800 epochs', out='scale', why='a convnet, 20 epochs'),
+    dict(part='ViT-S and ViT-B, 300 and 800 epochs', out='scale', why='a convnet, 20 epochs, at the scale small'),
   )
   c.optimizer.learning_rate.peak = 2e-3
   c.heads.projector = dict(name='dino_head', k=1024, hidden=256, bottleneck=64, norm='batch')
@@ -28,4 +40,26 @@ def get_config(scale='small'):
   )
   c.represent = dict(from_teacher=True)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  return c
+
+
+def imagenet():
+  c = common.imagenet(batch_size=1024, epochs=300)
+  wide, near = dict(scale=(0.4, 1.0)), dict(scale=(0.05, 0.4))
+  c.data.crop = dict(views=(*(wide,) * 2, *(near,) * 8), size=224, ratio=(3 / 4, 4 / 3))
+  c.view = common.imagenet_views(local=8)
+  c.inputs = dict(name='plain', size=224, **common.IMAGENET)
+  c.backbone = dict(name='vit_small', patch=16, drop_path=0.1, mask_token=False)
+  c.heads.projector = dict(name='dino_head')
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.996), networks=('backbone', 'projector'))
+  c.passes.views = dict(name='embed', heads=('projector',), teacher_views=2)
+  c.memories.centre = dict(name='centre', of='views.k', momentum=0.9)
+  warm = dict(name='linear', start=0.04, end=0.07, over='30 epochs')
+  of = dict(q='views.q', k='views.k', centre='memory.centre')
+  c.losses.distil = dict(name='dino', of=of, pairs='all', teacher_temperature=warm, temperature=0.1)
+  rate = dict(name='cosine', peak=5e-4, end=1e-6 / 4, warmup='10 epochs')  # an end of 1e-6 for this batch
+  decay = dict(name='rise', start=0.04, end=0.4)
+  last = (dict(of='projector.prototypes', until='1 epoch'),)
+  c.optimizer = dict(name='adamw', learning_rate=rate, per=256, weight_decay=decay, clip_each=3.0, parts=last)
+  c.represent = dict(from_teacher=True)
   return c

@@ -1,9 +1,22 @@
-"""MoCo v3. Chen, Xie, He, ICCV 2021. arXiv:2104.02057, Algorithm 1."""
+"""MoCo v3. Chen, Xie, He, ICCV 2021. arXiv:2104.02057, Algorithm 1.
+
+The scale `imagenet` is the ViT-B/16 of the paper (section 5) with the settings of the official code (CONFIG.md, main_moco.py): a random
+patch projection that is not trained, AdamW, 300 epochs.
+Deviates: batch statistics of both views together; images are resized bilinearly.
+"""
 
 from jssl.configs import common
 
+PUBLISHED = dict(
+  imagenet=dict(
+    metric='linear_top1', value=0.767, source='arXiv:2104.02057, Table 4, 300 epochs', hardware='512 TPU v3 cores', hours=6.3,
+  ),
+)  # fmt: skip
+
 
 def get_config(scale='small'):
+  if scale == 'imagenet':
+    return imagenet()
   c = common.image(scale)
   c.parts = (
     'InfoNCE among the keys of the batch, no queue, temperature 0.2, scaled by 2 tau, both directions added',
@@ -11,8 +24,7 @@ def get_config(scale='small'):
     'projector of two layers, 256 and 64, that ends in batch norm without scale and shift, as in the official ResNet (4,096 and 256)',
     'predictor of two layers on the query alone; batch statistics of both views together (official code: each apart)',
     'two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey); linear probe before the projector',
-    dict(part='vision transformer with a patch projection that is random and frozen, for stability', out='open', why='a convnet'),
-    dict(part='blur and solarisation, with other rates for each view', out='open', why='both views are drawn alike'),
+    'vision transformer with a random, frozen patch projection; blur and solarisation with other rates for each view: at the scale imagenet',
     dict(part='fine-tuning with all labels; rows of positions, class token, batch norm', out='open', why='none is run'),
     dict(part='ImageNet; transfer to CIFAR, Flowers and Pets', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ViT-S to ViT-H, 300 epochs at batch 4,096', out='scale', why='a convnet, 20 epochs at batch 256'),
@@ -24,4 +36,19 @@ def get_config(scale='small'):
   # 4 tau: the paper's 2 tau for each of its two directions.
   c.losses.nce = dict(name='info_nce', of=('views.q', 'views.k'), pairs='all', temperature=0.2, weight=0.8)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  return c
+
+
+def imagenet():
+  c = common.imagenet(batch_size=4096, epochs=300)
+  c.view = common.imagenet_views()
+  c.inputs = dict(name='plain', size=224, **common.IMAGENET)
+  c.backbone = dict(name='vit_base', patch=16, positions='sincos', mask_token=False, std=0.0)
+  c.freeze = ('backbone.embed',)
+  c.heads.projector = dict(name='mlp', widths=(4096, 4096, 256), bias=False, final_bias=False, final_norm=True)
+  c.heads.predictor = dict(name='mlp', on='projector', widths=(4096, 256), bias=False, final_bias=False, final_norm=True)
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
+  c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
+  c.losses.nce = dict(name='info_nce', of=('views.q', 'views.k'), pairs='all', temperature=0.2, weight=0.8)
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=1.5e-4, warmup='40 epochs'), per=256, weight_decay=0.1)
   return c

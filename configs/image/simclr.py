@@ -25,8 +25,8 @@ def get_config(scale='small'):
     'nonlinear projector of two layers, 256 and 64, with batch norm; 2,048 and 128 at the scale imagenet',
     'crops, flips, colour, grey and blur at the scale imagenet; affine moves, brightness and contrast of digits at small',
     'batch norm over the whole batch and both views; LARS, batch 4,096 and 10 epochs of warm-up at the scale imagenet, AdamW at small',
-    'linear probe of the features before the projector, by L-BFGS; nearest neighbours',
-    dict(part='fine-tuning on 1 % and 10 % of the labels', out='open', why='features are probed frozen'),
+    'linear probe of the features before the projector, by L-BFGS at small and by SGD at imagenet; nearest neighbours',
+    'fine-tuning on 1 % and 10 % of the labels, at the scale imagenet',
     dict(part='rows of each augmentation, of linear or no projector, of batch sizes and epochs', out='open', why='none is run'),
     dict(part='test on the central 224 of 256 pixels', out='open', why='the whole image is scaled to 224'),
     dict(part='transfer to 12 other data sets', out='data', why='no package ships them'),
@@ -39,7 +39,7 @@ def get_config(scale='small'):
   c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=at(small=0.2, imagenet=0.1))
   if scale == 'imagenet':
     shares = dict(finetune1=finetune(0.01, epochs=60), finetune10=finetune(0.1, epochs=30))
-    c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), **shares)
+    c.evaluators.update(shares)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.03)
   return c
 

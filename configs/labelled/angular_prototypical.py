@@ -38,7 +38,7 @@ def get_config(scale='small'):
     metric='verification_eer', beats=('raw_input', 'random_init', 'triplet'), margin=0.05, lower=True,
     also=(dict(metric='verification_eer', beats=('softmax',), margin=0.0, lower=True),),
     variants=dict(
-      softmax=(each('softmax_cross_entropy', logits='views.q'), logits),
+      softmax=(each('cross_entropy', logits='views.q'), logits),
       am_softmax=margin('am_softmax'),
       aam_softmax=margin('aam_softmax'),
       triplet=(f"losses.speaker={dict(name='triplet', of=('views.q', 'views.k'), pairs=((0, 1),))}",),

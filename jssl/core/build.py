@@ -78,6 +78,8 @@ def plan(config: Mapping[str, Any]) -> Plan:
     check_layout(batch_size, c['mesh'], natural(c, 'micro_batches'), c['rules'])
   epoch = batches_of(data, c['data'], batch_size)
   steps = 0 if not c['losses'] else natural(c, 'steps') if c['steps'] else natural(c, 'epochs') * epoch
+  if steps >= 2**31:
+    raise ConfigError(f'the run has {steps} steps, and steps are counted in 32 bits; give fewer steps or epochs')
   networks = sizes.fitted(c, data, columns_of(data), make_networks)
   phases, first = [], 0
   for spec, length in spread(c['phases'], steps, epoch):

@@ -207,3 +207,10 @@ def test_more_layers_than_blocks_are_refused(subject):
   deep = lambda batch: pixels(batch)._replace(classes=jnp.zeros((4, len(batch['image']), 6)))
   with pytest.raises(ValueError, match='layers has 4, and the network has 3 blocks'):
     EVALUATORS['linear'].check(Subject(subject.data, deep, {'backbone': SimpleNamespace()}), pools=('cls',), layers=(1, 4))
+
+
+def test_raw_input_is_evaluated_as_it_is(subject):
+  raw = Subject(subject.data, pixels)
+  options = dict(epochs=1, batch_size=1080, learning_rates=(1.0,), refit=False)
+  found = [linear(raw, KEY, **options, **more) for more in ({}, dict(pools=('cls',), view=partial(augment, views=1, flip=1.0)))]
+  assert found[0]['top1'] == found[1]['top1'] and found[1]['chosen']['pool'] == 'pooled'

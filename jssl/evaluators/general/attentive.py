@@ -92,7 +92,7 @@ def attentive(
 
   Reference: Bardes et al. (V-JEPA), 2024, arXiv:2404.08471, section 3 and appendix; official code, evals/image_classification_frozen/eval.py
     and configs/evals/vitl16_in1k.yaml: 20 epochs of batches of 1024, rate 0.001 not scaled, weight decay 0.001, heads of the encoder,
-    RandAugment; there the query is decayed, too. Attentive probes are of Chen et al. (CAE), arXiv:2202.03026, section 5.
+    RandAugment; there the query is decayed, too. Attentive probes were proposed by Chen et al. (CAE), arXiv:2202.03026.
   """
   width = needs.features(subject).tokens.shape[-1]
   heads = heads or (width // 64 if width % 64 == 0 else 1)

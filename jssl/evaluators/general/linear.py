@@ -69,7 +69,7 @@ def linear(
   examples, views and held-out examples are the same for every row.
 
   Args:
-    subject: has class labels in 'train' and 'test'. Raw input is evaluated with the pool 'pooled'.
+    subject: has class labels in 'train' and 'test'. Raw input is evaluated with the pool 'pooled', without a view.
     key: unused; the draws are fixed by the protocol.
     learning_rates: candidates for a batch of 256; they are multiplied by the batch size / 256.
     weight_decays: candidates.
@@ -98,7 +98,9 @@ def linear(
     normalisation); of MAE, main_linprobe.py and arXiv:2111.06377, appendix A.1 (batch normalisation by device; LARS, base rate 0.1, warm-up of
     10 epochs). They choose on the split that they report; here it is a part of 'train'.
   """
-  settings = [(pool, n) for pool in pools for n in (layers if pool != 'pooled' else (1,))] if subject.networks else [('pooled', 1)]
+  if not subject.networks:  # raw input, which nothing scales as views are scaled
+    pools, view = ('pooled',), None
+  settings = [(pool, n) for pool in pools for n in (layers if pool != 'pooled' else (1,))]
   probes = {_name(*setting): Probe(_init, _apply, dict(zip(('pool', 'layers'), setting, strict=True))) for setting in settings}
   pick = jax.jit(lambda features: {_name(*setting): _taken(features, *setting) for setting in settings})
   optimizer = partial(OPTIMIZERS[optimizer], learning_rate=1.0)
