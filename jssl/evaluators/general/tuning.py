@@ -182,7 +182,7 @@ class Tuning:
   def _everywhere(self, x: Array) -> Array:
     """An array on all devices: as it is if it is on all of them, such as a shard on each, or copied to each."""
     there = isinstance(x, jax.Array) and x.sharding.device_set == self.place.device_set
-    return x if there else jax.device_put(x, NamedSharding(self.place.mesh, PartitionSpec()))
+    return x if there and not x.sharding.is_fully_replicated else jax.device_put(x, NamedSharding(self.place.mesh, PartitionSpec()))
 
   def _spread(self, batch: Mapping[str, np.ndarray]) -> Mapping[str, Array]:
     """A batch with its examples spread over the devices; one that does not divide among them is computed by each."""
