@@ -152,6 +152,7 @@ RESNET50, VIT_S, VIT_B = 23_508_032, 21_665_664, 85_798_656  # torchvision's and
 HEAD = {  # of the official codes; a class token has no position of its own here, and fixed positions are no parameters
   'barlow_twins': (1000, 2048, RESNET50, (2048 + 2 * 8192 + 4) * 8192),
   'dino': (300, 1024, VIT_S - 384, 384 * 2048 + 2048**2 + 2 * 2048 + (2048 + 1) * 256 + 256 * 65536),
+  'swav': (200, 256, RESNET50, 2048 * 2048 + 3 * 2048 + 2048 * 128 + 128),
   'moco_v3': (300, 4096, VIT_B - 197 * 768, (768 + 4096 + 4) * 4096 + 4096 * 256),
 }
 

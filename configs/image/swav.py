@@ -1,12 +1,24 @@
 """SwAV. Caron, Misra, Mairal, Goyal, Bojanowski, Joulin, NeurIPS 2020. arXiv:2006.09882, Eq. 2 to 5 and Algorithm 1.
 
 Deviates: epsilon 0.03 (paper 0.05): sharper codes, by which the official README keeps runs from the collapse that they begin in.
+
+The scale `imagenet` is the run of 200 epochs with batches of 256 and a queue (README of the official code, swav_200ep_bs256_pretrain.sh),
+with epsilon 0.05.
+Deviates: prototypes are normalised in the forward pass (official code: in place); small crops come from 224 pixels.
 """
 
 from jssl.configs import common
 
+PUBLISHED = dict(
+  imagenet=dict(
+    metric='linear_top1', value=0.727, source='arXiv:2006.09882, README of the code, 200 epochs, batch 256', hardware='4 GPUs', hours=174,
+  ),
+)  # fmt: skip
+
 
 def get_config(scale='small'):
+  if scale == 'imagenet':
+    return imagenet()
   c = common.image(scale)
   c.parts = (
     'swapped prediction: cross-entropy of the code of one view and the softmax of the other, temperature 0.1, both directions',
@@ -14,8 +26,7 @@ def get_config(scale='small'):
     '100 learned prototypes of unit length (paper: 3,000)',
     'projector of two layers, 256 and 64 (paper: 2,048 and 128), that ends in batch norm (official code: none)',
     'two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey and blur); linear probe before the projector',
-    dict(part='multi-crop: views of 224 and 96 pixels', out='open', why='two views of one size'),
-    dict(part='queue of 3,840 earlier embeddings for small batches; prototypes fixed in the first epoch', out='open', why='neither'),
+    'multi-crop of 224 and 96 pixels, a queue of 3,840 earlier embeddings, prototypes fixed in the first epoch: at the scale imagenet',
     dict(part='fine-tuning on 1 % and 10 % of the labels; DeepCluster-v2 as a rival', out='open', why='neither is run'),
     dict(part='ImageNet, Instagram; transfer to Places, VOC, iNaturalist, COCO', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ResNet-50 of widths 1 to 5, 800 epochs at batch 4,096', out='scale', why='a convnet, 20 epochs at batch 256'),
@@ -27,4 +38,25 @@ def get_config(scale='small'):
   c.passes.views = dict(name='embed', heads=('projector', 'prototypes'))
   c.losses.swap = dict(name='swav', of=('views.q', 'views.k'), pairs='all', epsilon=0.03)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  return c
+
+
+def imagenet():
+  c = common.imagenet(batch_size=256, epochs=200)
+  wide, near = dict(scale=(0.14, 1.0)), dict(scale=(0.05, 0.14))
+  c.data.crop = dict(views=(*(wide,) * 2, *(near,) * 6), size=224, ratio=(3 / 4, 4 / 3))
+  c.view.update(views=(*({},) * 2, *(dict(size=96),) * 6), **common.IMAGENET)
+  c.inputs = dict(name='plain', size=224, **common.IMAGENET)
+  c.heads.projector = dict(name='mlp', widths=(2048, 128))
+  c.heads.prototypes = dict(name='prototypes', on='projector', k=3000)
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.passes.scores = dict(name='apply', network='prototypes', on='views.q')
+  for k in (0, 1):
+    c.memories[f'queue{k}'] = dict(name='queue', of=f'views.q[{k}]', size=3840, start='15 epochs')
+    queue = dict(queue=f'memory.queue{k}.keys', queue_valid=f'memory.queue{k}.valid', prototypes='nets.prototypes.vectors')
+    pairs = tuple((q, k) for q in range(8) if q != k)
+    c.losses[f'assign{k}'] = dict(name='swav', of=dict(q='scores.out', k='scores.out', **queue), pairs=pairs, weight=0.5)
+  parts = (dict(of='*', decay=1.0), dict(of='prototypes', until=5005))
+  rate = dict(name='cosine', peak=0.6, end=0.0006)
+  c.optimizer = dict(name='lars', form='larc', eps=1e-8, learning_rate=rate, weight_decay=1e-6, momentum=0.9, parts=parts)
   return c
