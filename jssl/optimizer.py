@@ -97,7 +97,7 @@ def _check(bound: partial, steps: int) -> None:
     if isinstance(value, Schedule) and name != 'learning_rate' and Schedule not in typing.get_args(hints.get(name)):
       raise ConfigError(f'{place} cannot change with the step; give a number')
     at = sorted({0, steps // 2, max(steps - 1, 0)})
-    for step, x in [(step, float(value(jnp.int32(step)))) for step in at] if isinstance(value, Schedule) else [(None, value)]:
+    for step, x in [(step, _value_at(value, step)) for step in at] if isinstance(value, Schedule) else [(None, value)]:
       when = '' if step is None else f' at step {step}'
       if _number(x) and not 0 <= x < (1 if name in BELOW_ONE else math.inf):
         raise ConfigError(f'{place} is {x:g}{when}: give a number of at least 0{" and below 1" if name in BELOW_ONE else ""}')
@@ -106,6 +106,11 @@ def _check(bound: partial, steps: int) -> None:
   dtype = bound.keywords.get('mu_dtype')
   if dtype is not None and dtype not in ('float32', 'bfloat16', 'float16'):
     raise ConfigError(f"optimizer.mu_dtype is {dtype!r}: choose 'bfloat16', 'float16' or 'float32'")
+
+
+def _value_at(value: Schedule, step: int) -> float:
+  with jax.ensure_compile_time_eval():  # a plan may be made within a trace
+    return float(value(jnp.int32(step)))
 
 
 def _number(x: Any) -> bool:

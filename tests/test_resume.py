@@ -75,7 +75,7 @@ def test_some_layers_of_another_run_fill_the_first_ones(first):
   done, c, folder = first
   depth = c['backbone']['depth']
   deeper = {**c, 'backbone': {**c['backbone'], 'depth': depth + 1}}
-  with pytest.raises(ConfigError, match='is needed; that network is'):
+  with pytest.raises(ConfigError, match='expected .*that network is'):
     trained({**deeper, 'start': dict(of=str(folder))})
   _, start, untrained = trained({**deeper, 'start': dict(of=str(folder), layers=(0, depth))})
   of, fresh, given = (x['backbone'] for x in (start.params, untrained.params, done.model.params()))
@@ -160,7 +160,7 @@ def test_a_run_that_has_begun_needs_its_start_no_more(first, tmp_path, caplog):
   assert 'start' in found['baselines'] and 'start' not in again['baselines'] and again['figures'] == found['figures']
   assert 'is not compared with its start' in caplog.text
   shutil.rmtree(tmp_path / 'w' / 'checkpoints')
-  with pytest.raises(ConfigError, match='holds no run'):
+  with pytest.raises(ConfigError, match='holds no readable run'):
     run.train(c, tmp_path / 'w', quiet=True)
 
 

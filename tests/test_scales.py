@@ -51,7 +51,7 @@ def test_a_scale_that_is_not_there_is_told_with_those_that_are(capsys):
 
 
 def test_a_claim_is_of_small():
-  with pytest.raises(ValueError, match='give simclr alone'):
+  with pytest.raises(ValueError, match='give simclr without a scale'):
     trials.begin('simclr:imagenet')
 
 

@@ -27,7 +27,7 @@ def run(net, *args, **options):
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_shapes_and_dtypes(dtype):
-  tokens, pooled, layers = run(make(dtype=dtype), IDS)
+  tokens, pooled, layers, _ = run(make(dtype=dtype), IDS)
   assert tokens.shape == (3, 6, 8) and pooled.shape == (3, 8) and layers.shape == (3, 3, 6, 8)
   assert tokens.dtype == pooled.dtype == layers.dtype == jnp.dtype(dtype)
   np.testing.assert_array_equal(layers[-1], tokens)
@@ -42,13 +42,13 @@ def test_padding_changes_nothing(pool):
 
 
 def test_pooling():
-  tokens, pooled, _ = run(make(), IDS)
+  tokens, pooled, *_ = run(make(), IDS)
   np.testing.assert_allclose(pooled[0], tokens[0, :4].mean(0), atol=1e-6)
-  tokens, pooled, _ = run(make(pool='cls'), IDS)
+  tokens, pooled, *_ = run(make(pool='cls'), IDS)
   np.testing.assert_array_equal(pooled, tokens[:, 0])
-  _, pooled, layers = run(make(pool='first_last'), IDS)
+  _, pooled, layers, _ = run(make(pool='first_last'), IDS)
   np.testing.assert_allclose(pooled[0], (layers[1] + layers[2])[0, :4].mean(0) / 2, atol=1e-6)
-  _, pooled, _ = run(make(pool='sqrt'), IDS)
+  _, pooled, *_ = run(make(pool='sqrt'), IDS)
   np.testing.assert_allclose(pooled[0], run(make(), IDS).tokens[0, :4].sum(0) / 2, atol=1e-5)
   averaged = AveragedBert((6,), vocabulary=12, width=8, depth=2, heads=2, rngs=nnx.Rngs(0))
   np.testing.assert_allclose(run(averaged, IDS).pooled[0], layers[:, 0, :4].mean((0, 1)), atol=1e-6)

@@ -25,7 +25,7 @@ def layer(net, i):
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_shapes_and_dtypes(dtype):
-  tokens, pooled, layers = make(dtype=dtype)(IDS)
+  tokens, pooled, layers, _ = make(dtype=dtype)(IDS)
   assert tokens.shape == (2, 6, 8) and pooled.shape == (2, 8) and layers.shape == (5, 2, 6, 8)
   assert tokens.dtype == pooled.dtype == layers.dtype == jnp.dtype(dtype)
 

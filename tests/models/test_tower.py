@@ -17,7 +17,7 @@ def make(**options):
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_shapes_and_dtypes(dtype):
-  tokens, pooled, layers = make(out=3, dtype=dtype)(IDS)
+  tokens, pooled, layers, _ = make(out=3, dtype=dtype)(IDS)
   assert tokens.shape == (2, 6, 8) and pooled.shape == (2, 3) and layers.shape == (3, 2, 6, 8)
   assert tokens.dtype == pooled.dtype == layers.dtype == jnp.dtype(dtype)
   assert make(out=3).dim == 3 and make().dim == 8

@@ -73,7 +73,7 @@ def test_how_often_each_is_drawn():
     assert stats.binomtest(int(found.sum()), 2000, probability).pvalue > 1e-3
 
 
-@pytest.mark.skipif(absent('timm'), reason='timm is not installed')
+@pytest.mark.skipif(bool(absent('timm')), reason='timm is not installed')
 @pytest.mark.parametrize('name', ['mixup', 'cutmix'])
 def test_a_batch_of_two_is_mixed_as_timm_does(name, monkeypatch):
   """Of two examples, the next one and the batch in reverse order are the same."""

@@ -84,7 +84,7 @@ def test_images_of_one_level_and_no_operation():
     np.testing.assert_array_equal(ours(flat, np.full(2, i), np.ones(2, np.float32), np.ones(2), True, np.float32(FILL)), flat)
 
 
-@pytest.mark.skipif(absent('timm'), reason='timm is not installed')
+@pytest.mark.skipif(bool(absent('timm')), reason='timm is not installed')
 def test_the_oracle_is_timms(monkeypatch):
   from timm.data import auto_augment as timm
 

@@ -46,7 +46,7 @@ def crops_of(given: Mapping[str, Any] | None, size: Sequence[int]) -> Crops | No
   if wrong := [key for of in (given, *each) for key in of if key not in Crop._fields]:
     raise DataError(f'crop has no option {wrong[0]!r}; it takes views, size, {", ".join(Crop._fields)}')
   if not each or len(side) != 2 or not all(isinstance(x, int) and x >= 1 for x in side):
-    raise DataError(f'crop has views={views!r} and size={side}: expected 1 crop or more of 1 pixel or more a side')
+    raise DataError(f'crop has views={views!r} and size={side}: expected at least 1 crop of at least 1 pixel per side')
   recipes = tuple(Crop(**{**given, **own}) for own in each)
   for (low, high), (thin, wide) in recipes:
     if not 0 < low <= high <= 1 or not 0 < thin <= wide:
