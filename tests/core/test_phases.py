@@ -35,7 +35,7 @@ def simclr(**changes):
   return tiny('simclr', log_every=1, **changes)
 
 
-@pytest.mark.parametrize('name', ['dpo', 'wcord'])
+@pytest.mark.parametrize('name', [pytest.param('dpo', marks=pytest.mark.long), 'wcord'])
 def test_a_run_of_two_phases_killed_anywhere_ends_in_the_same_bits(name, tmp_path):
   c = tiny(name, steps=6, log_every=1, checkpoint_every=1, keep=9)
   whole = trained(c, workdir=tmp_path)
@@ -49,7 +49,7 @@ def test_a_run_of_two_phases_killed_anywhere_ends_in_the_same_bits(name, tmp_pat
     assert again.compiles == (1 if cut >= boundary else 2), 'the program of a phase that has ended is not compiled'
 
 
-@pytest.mark.parametrize('steps', [2, 5, 9])
+@pytest.mark.parametrize('steps', [pytest.param(2, marks=pytest.mark.long), 5, pytest.param(9, marks=pytest.mark.long)])
 def test_the_reference_of_dpo_is_the_policy_that_imitation_leaves(steps, tmp_path):
   c = tiny('dpo', steps=steps, checkpoint_every=1, keep=1, log_every=1)
   c['phases'] = (dict(steps=1, losses=('told',)), c['phases'][1])
@@ -223,7 +223,7 @@ def test_a_network_begins_as_the_last_layers_of_another():
     origin('decoder', 'encoder[-1:]', arrays_of)
 
 
-@pytest.mark.parametrize('cut', [5, 4, 3])
+@pytest.mark.parametrize('cut', [pytest.param(5, marks=pytest.mark.long), 4, pytest.param(3, marks=pytest.mark.long)])
 def test_an_order_ends_with_its_phase(cut, tmp_path):
   near = dict(name='cluster_batches', size=16, columns=('image', 'image'), every=8)
   c = simclr(steps=6, checkpoint_every=1, keep=9, data=dict(name='digits'), phases=(dict(steps=4, refresh=dict(near=near)), dict()))

@@ -33,8 +33,8 @@ def compiled(name: str, sizes: dict, rules: str, **settings):
   'name, sizes, rules',
   [
     ('mae', dict(data=2, fsdp=4), 'fsdp'),
-    ('mae', dict(data=2, fsdp=2, tensor=2), 'fsdp_tp'),
-    ('mae', dict(data=8), 'replicated'),
+    pytest.param('mae', dict(data=2, fsdp=2, tensor=2), 'fsdp_tp', marks=pytest.mark.long),
+    pytest.param('mae', dict(data=8), 'replicated', marks=pytest.mark.long),
     ('ijepa', dict(data=2, fsdp=4), 'fsdp'),  # four blocks of targets an image: on 4 devices each would have as many as the batch
     ('data2vec', dict(data=2, fsdp=2, tensor=2), 'fsdp_tp'),
   ],
@@ -61,10 +61,16 @@ def test_gradients_are_summed_once_an_update():
   assert sums(11) == pytest.approx(sums(1), rel=0.05)
 
 
-@pytest.mark.parametrize(
-  'sizes, rules', [(dict(data=2, fsdp=4), 'fsdp'), (dict(data=2, fsdp=2, tensor=2), 'fsdp_tp'), (dict(data=4, sequence=2), 'fsdp')]
-)
-@pytest.mark.parametrize('name', ['moco_v2', 'mae', 'clip'])
+MESHES = [(dict(data=2, fsdp=4), 'fsdp'), (dict(data=2, fsdp=2, tensor=2), 'fsdp_tp'), (dict(data=4, sequence=2), 'fsdp')]
+# Each system on one mesh, and on the others with the long tests.
+EACH = [
+  pytest.param(name, *mesh, marks=() if i == j else pytest.mark.long)
+  for i, name in enumerate(('moco_v2', 'mae', 'clip'))
+  for j, mesh in enumerate(MESHES)
+]
+
+
+@pytest.mark.parametrize('name, sizes, rules', EACH)
 def test_micro_batches_on_many_devices_are_those_on_one(name, sizes, rules):
   c = load_config(f'{name}:tiny')
   c.micro_batches = 2

@@ -111,10 +111,13 @@ def test_a_killed_run_ends_in_the_same_bits(tmp_path):
   assert not moved(whole.train.params, trained(c, workdir=tmp_path).train.params)
 
 
-@pytest.mark.parametrize(
-  'changes', [{}, dict(rules='fsdp', mesh=dict(data=2, fsdp=4)), dict(rules='fsdp_tp', mesh=dict(data=2, fsdp=2, tensor=2))]
-)
-@pytest.mark.parametrize('micro_batches', [1, 2])
+FSDP = dict(rules='fsdp', mesh=dict(data=2, fsdp=4))
+BOTH = dict(rules='fsdp_tp', mesh=dict(data=2, fsdp=2, tensor=2))
+
+
+@pytest.mark.parametrize('changes, micro_batches', [
+  ({}, 1), (FSDP, 2), (BOTH, 1), *(pytest.param(*x, marks=pytest.mark.long) for x in (({}, 2), (FSDP, 1), (BOTH, 2))),
+])  # fmt: skip
 def test_a_step_is_the_same_in_pieces_and_on_many_devices(changes, micro_batches):
   c = mae(lora={**LORA, 'rank': 4}, masks=dict(keep=0.5, of=('backbone.blocks.mlp.fc2',)))
   p = plan(c)

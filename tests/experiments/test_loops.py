@@ -8,7 +8,7 @@ import jssl
 from jssl import loops, run
 from jssl.errors import ConfigError
 
-LOOPS = ('cores', 'musik', 'tldr')
+LOOPS = ('cores', 'musik', pytest.param('tldr', marks=pytest.mark.long))
 
 
 @pytest.mark.parametrize('name', LOOPS)
