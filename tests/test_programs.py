@@ -52,7 +52,7 @@ def flatbuffers():
   return pytest.importorskip('flatbuffers')
 
 
-@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize('case', [pytest.param(case, marks=pytest.mark.long) if case == 'resnet' else case for case in CASES])
 def test_stablehlo_gives_what_encode_gives(case, tmp_path, flatbuffers):
   model = encoder(**CASES[case])
   model.export(tmp_path / 'out', 'stablehlo', outputs=('pooled', 'tokens'))

@@ -53,7 +53,7 @@ def finish(running: list[subprocess.Popen], log: Path) -> list[str]:
   [
     (2, 'moco_v2', {}),
     (2, 'simclr', dict(mesh=dict(data=1, tensor=4), rules=[['kernel', 'tensor']])),  # both processes read all examples
-    (4, 'simclr', dict(mesh=dict(data=2, fsdp=2), rules='fsdp')),
+    pytest.param(4, 'simclr', dict(mesh=dict(data=2, fsdp=2), rules='fsdp'), marks=pytest.mark.long),
     (2, 'spr', dict(mesh=dict(data=1, fsdp=4), rules='fsdp')),  # each plays its own rows, by parameters that all hold a part of
   ],
   ids=['2', '2 that share examples', '4', '2 that play'],
