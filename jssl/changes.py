@@ -8,7 +8,7 @@ from typing import Any
 from flax import nnx
 
 from jssl.errors import ConfigError
-from jssl.options import closest, mapping, natural
+from jssl.options import closest, mapping, natural, shown
 from jssl.types import Params
 from jssl.weights import LORA, Changes, Path, matrix
 
@@ -28,9 +28,9 @@ def changes(lora: Any, masks: Any, networks: Mapping[str, nnx.Module]) -> dict[s
   rank, keep = natural({'lora.rank': lora.get('rank', 1)}, 'lora.rank'), masks.get('keep', 1.0)
   alpha = lora.get('alpha', rank)
   if not _number(alpha) or alpha <= 0:
-    raise ConfigError(f'lora.alpha must be a number above 0, not {alpha!r}')
+    raise ConfigError(f'lora.alpha must be a number above 0, not {shown(alpha)}')
   if not _number(keep) or not 0 < keep <= 1:
-    raise ConfigError(f'masks.keep must be the share of the weights that is kept, above 0 and at most 1, not {keep!r}')
+    raise ConfigError(f'masks.keep must be the share of the weights that is kept, above 0 and at most 1, not {shown(keep)}')
   for name, path in adapted:
     kernel = layers[name][path]
     if rank > min(sizes := matrix(kernel.shape, _stacked(kernel))[-2:]):
@@ -60,7 +60,7 @@ def trained(place: str, names: Any, networks: Mapping[str, Any], shapes: Callabl
   """
   names = tuple(networks) if names is None else names
   if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
-    raise ConfigError(f"{place} must name networks or parts of them, ('projector', 'backbone.norm'), not {names!r}")
+    raise ConfigError(f"{place} must name networks or parts of them, ('projector', 'backbone.norm'), not {shown(names)}")
   found = []
   for name in names:
     network, *keys = name.split('.')
@@ -94,7 +94,7 @@ def _layers(net: nnx.Module) -> dict[Path, nnx.Param]:
 
 def _matches(place: str, patterns: Any, known: Mapping[str, tuple[str, Path]]) -> list[tuple[str, Path]]:
   if isinstance(patterns, str) or not isinstance(patterns, tuple | list) or not all(isinstance(x, str) for x in patterns):
-    raise ConfigError(f"{place}.of must name layers, ('backbone.blocks.attention.qkv', 'backbone.blocks.*fc1'), not {patterns!r}")
+    raise ConfigError(f"{place}.of must name layers, ('backbone.blocks.attention.qkv', 'backbone.blocks.*fc1'), not {shown(patterns)}")
   found = {}
   for pattern in patterns:
     if not (matching := fnmatch.filter(known, pattern)):

@@ -6,7 +6,7 @@ from typing import Any
 from jssl import modules, storage
 from jssl.data.core.arrays import RESIDENT
 from jssl.errors import ConfigError
-from jssl.options import closest, mapping, natural
+from jssl.options import closest, mapping, natural, shown
 
 FORMAT = 2  # of saved configs; those of format 1 have no key `format`, and call the evaluator `logistic` 'linear'
 DEFAULTS = dict(
@@ -46,7 +46,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   c = {**DEFAULTS, **c, 'modules': modules.use(c)}
   for key in ('backbone', 'data', 'losses', 'passes', 'optimizer', 'heads', 'represent', 'mesh', 'evaluators'):
     if not isinstance(c[key], Mapping):
-      raise ConfigError(f'{key} must be a dict, not {c[key]!r}')
+      raise ConfigError(f'{key} must be a dict, not {shown(c[key])}')
   for key in ('source', 'curves'):
     c[key] = {**DEFAULTS[key], **mapping(key, c[key])}
     if unknown := [option for option in c[key] if option not in DEFAULTS[key]]:
@@ -66,7 +66,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   if c['kind'] not in KINDS:
     raise ConfigError(f'kind is {c["kind"]!r}{closest(c["kind"], KINDS)}')
   if c['watch'] is not None and not (isinstance(c['watch'], tuple | list) and len(c['watch']) == 2):
-    raise ConfigError(f"watch must be two references, ('views.q[0]', 'views.k[1]'), not {c['watch']!r}")
+    raise ConfigError(f"watch must be two references, ('views.q[0]', 'views.k[1]'), not {shown(c['watch'])}")
   if not c['losses'] and c['steps'] != 0:
     raise ConfigError('losses is empty: a method needs at least one; to judge a network as it is set steps=0')
   if c['losses'] and not c['epochs'] and not c['steps']:

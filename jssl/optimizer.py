@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jssl.errors import ConfigError
-from jssl.options import call, closest, mapping, naming, option
+from jssl.options import call, closest, mapping, naming, option, shown
 from jssl.parts.groups import by_name, matches
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Params
@@ -43,12 +43,12 @@ def optimizer(
   bound = option('optimizer', spec, 'optimizers', clock)
   rate = bound.keywords.get('learning_rate')
   if not isinstance(rate, int | float | Schedule | None):
-    raise ConfigError(f'optimizer.learning_rate must be a number or a schedule, not {rate!r}')
+    raise ConfigError(f'optimizer.learning_rate must be a number or a schedule, not {shown(rate)}')
   if ':' not in spec['name']:
     _check(bound, clock['steps'])
   if per is not None:
     if not _number(per) or per <= 0:
-      raise ConfigError(f'optimizer.per must be the batch size that the learning rate is for, a number above 0, not {per!r}')
+      raise ConfigError(f'optimizer.per must be the batch size that the learning rate is for, a number above 0, not {shown(per)}')
     rate = _times(batch_size / per, rate)
     bound = partial(bound, learning_rate=rate)
   with naming('optimizer'):
@@ -65,24 +65,24 @@ def _times(factor: float, rate: float | Schedule) -> float | Schedule:
 def _parts(parts: Any, clock: Mapping[str, int], shapes: Params) -> tuple[dict[str, Any], ...]:
   """The option `parts`, checked, with the patterns of `of` as a tuple and `until` in steps."""
   if not isinstance(parts, tuple | list):
-    raise ConfigError(f"optimizer.parts must be (dict(of='backbone.embed', rate=0.1), ...), not {parts!r}")
+    raise ConfigError(f"optimizer.parts must be (dict(of='backbone.embed', rate=0.1), ...), not {shown(parts)}")
   names = jax.tree.leaves(by_name(lambda name, _: name, shapes))
   paths = {'.'.join(keys[:i]) for keys in (name.split('.') for name in names) for i in range(1, len(keys) + 1)}
   found = []
   for i, part in enumerate(parts):
     place = f'optimizer.parts[{i}]'
     if not isinstance(part, Mapping) or 'of' not in part or len(part) < 2:
-      raise ConfigError(f"{place} must be dict(of='NETWORK.path', ...) with at least one of {list(PART[1:])}, not {part!r}")
+      raise ConfigError(f"{place} must be dict(of='NETWORK.path', ...) with at least one of {list(PART[1:])}, not {shown(part)}")
     if wrong := [key for key in part if key not in PART]:
       raise ConfigError(f'{place} has no option {wrong[0]!r}{closest(wrong[0], PART)}')
     of = (part['of'],) if isinstance(part['of'], str) else part['of']
     if not isinstance(of, tuple | list) or not of or not all(isinstance(pattern, str) for pattern in of):
-      raise ConfigError(f"{place}.of must name parameters, ('backbone.embed', '*.bias'), not {part['of']!r}")
+      raise ConfigError(f"{place}.of must name parameters, ('backbone.embed', '*.bias'), not {shown(part['of'])}")
     if wrong := [pattern for pattern in of if not matches(pattern, names)]:
       raise ConfigError(f'{place}.of: {wrong[0]!r} names no parameter{closest(wrong[0], sorted(paths))}')
     for key in ('rate', 'decay'):
       if key in part and (not _number(part[key]) or part[key] < 0):
-        raise ConfigError(f'{place}.{key} must be a factor of at least 0, not {part[key]!r}')
+        raise ConfigError(f'{place}.{key} must be a factor of at least 0, not {shown(part[key])}')
     with naming(f'{place}.until'):
       until = {'until': duration(part['until'], **clock)} if 'until' in part else {}
     found.append({**part, 'of': tuple(of), **until})
@@ -97,7 +97,9 @@ def _check(bound: partial, steps: int) -> None:
     if isinstance(value, Schedule) and name != 'learning_rate' and Schedule not in typing.get_args(hints.get(name)):
       raise ConfigError(f'{place} cannot change with the step; give a number')
     at = sorted({0, steps // 2, max(steps - 1, 0)})
-    for step, x in [(step, _value_at(value, step)) for step in at] if isinstance(value, Schedule) else [(None, value)]:
+    with naming(place):  # such as a schedule whose peak is a schedule
+      seen = [(step, _value_at(value, step)) for step in at] if isinstance(value, Schedule) else [(None, value)]
+    for step, x in seen:
       when = '' if step is None else f' at step {step}'
       if _number(x) and not 0 <= x < (1 if name in BELOW_ONE else math.inf):
         raise ConfigError(f'{place} is {x:g}{when}: give a number of at least 0{" and below 1" if name in BELOW_ONE else ""}')

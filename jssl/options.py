@@ -56,7 +56,7 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
   if isinstance(spec, str):
     spec = dict(name=spec)
   if not isinstance(spec, Mapping) or 'name' not in spec:
-    raise ConfigError(f'{place} must be dict(name=..., ...), not {spec!r}')
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {shown(spec)}')
   function = lookup(table, spec['name'], place)
   inner = signed(function)
   with naming(f'{place} ({spec["name"]})'):  # annotations are evaluated here
@@ -72,8 +72,10 @@ def option(place: str, spec: Any, table: str, clock: Mapping[str, int] | None = 
     if key not in known and not free:
       raise ConfigError(f'{place} ({spec["name"]}) has no option {key!r}{closest(key, known)}')
     options[key] = resolved(f'{place}.{key}', hints.get(key, Any), value, clock)
+    if table == 'schedules' and isinstance(options[key], Schedule):
+      raise ConfigError(f'{place}.{key} is a schedule, and an option of a schedule must be a number')
     if not accepts(hints.get(key, Any), options[key]):
-      raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {value!r}')
+      raise ConfigError(f'{place}.{key} must be {_readable(hints[key])}, not {shown(value)}')
     options[key] = in_range(f'{place}.{key}', hints.get(key, Any), options[key])
   if table in ('schedules', 'teachers', 'memories'):  # which may be tied to the length of a phase
     options |= {name: x for name, x in (clock or {}).items() if name in parameters or free}
@@ -148,13 +150,13 @@ def resolved(place: str, hint: Any, value: Any, clock: Mapping[str, int] | None)
   if isinstance(value, Mapping) and 'name' in value and not mentions(hint):
     table, factory = kind or ('schedules', True)
     if table == 'schedules' and clock is None:
-      raise ConfigError(f'{place} cannot change with the step; give a plain value, not {dict(value)!r}')
+      raise ConfigError(f'{place} cannot change with the step; give a plain value, not {shown(dict(value))}')
     bound = option(place, value, table, clock)
     return call(bound) if factory else bound
   if kind and isinstance(value, tuple | list) and value and all(isinstance(v, Mapping) for v in value):
     return tuple(resolved(f'{place}[{i}]', hint, v, clock) for i, v in enumerate(value))
   if kind and value is not None and not isinstance(value, Mapping):
-    raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {shown(value)}')
   if isinstance(value, Mapping):
     return {k: resolved(f'{place}.{k}', hint, v, clock) for k, v in value.items()}
   return value
@@ -201,13 +203,19 @@ def closest(name: Any, known: typing.Iterable[Any]) -> str:
 
 def mapping(place: str, value: Any) -> dict[str, Any]:
   if not isinstance(value, Mapping):
-    raise ConfigError(f'{place} must be dict(name=..., ...), not {value!r}')
+    raise ConfigError(f'{place} must be dict(name=..., ...), not {shown(value)}')
   return dict(value)
+
+
+def shown(value: Any, most: int = 200) -> str:
+  """A value in a message: a long one, such as a whole config in the place of an option, is cut."""
+  text = repr(value)
+  return text if len(text) <= most else f'{text[:most]} ...'
 
 
 def natural(c: Mapping[str, Any], key: str, least: int = 1) -> int:
   if not isinstance(c[key], int) or isinstance(c[key], bool) or c[key] < least:
-    raise ConfigError(f'{key} must be a whole number of at least {least}, not {c[key]!r}')
+    raise ConfigError(f'{key} must be a whole number of at least {least}, not {shown(c[key])}')
   return c[key]
 
 

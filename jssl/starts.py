@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.errors import ConfigError
-from jssl.options import closest
+from jssl.options import closest, shown
 from jssl.types import Array, Params
 from jssl.weights import bare, joined
 
@@ -31,7 +31,7 @@ def outside(spec: Mapping[str, Any], networks: Iterable[str]) -> Outside | None:
   if wrong := [key for key in spec if key not in known]:
     raise ConfigError(f'start has no option {wrong[0]!r}{closest(wrong[0], known)}')
   if not isinstance(spec['of'], str) or not spec['of']:
-    raise ConfigError(f'start.of must be the workdir of a run or the folder of a model, not {spec["of"]!r}')
+    raise ConfigError(f'start.of must be the workdir of a run or the folder of a model, not {shown(spec["of"])}')
   given = spec.get('networks', ('backbone',))
   if not isinstance(given, Mapping):
     given = {name: name for name in ([given] if isinstance(given, str) else given)}
@@ -41,7 +41,7 @@ def outside(spec: Mapping[str, Any], networks: Iterable[str]) -> Outside | None:
   if layers is not None and not (
     isinstance(layers, Sequence) and len(layers) == 2 and all(isinstance(i, int) for i in layers) and 0 <= layers[0] < layers[1]
   ):
-    raise ConfigError(f'start.layers must be (first, last + 1), such as (0, 6) for the first six layers, not {layers!r}')
+    raise ConfigError(f'start.layers must be (first, last + 1), such as (0, 6) for the first six layers, not {shown(layers)}')
   return Outside(spec['of'], dict(given), tuple(layers) if layers else None)
 
 
@@ -96,7 +96,7 @@ def places(names: Any, shapes: Params) -> tuple[tuple[str, tuple[str, ...], slic
     shapes: network -> nested dicts of arrays, or of their shapes.
   """
   if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
-    raise ConfigError(f"freeze must name networks or parts of them, ('backbone.embed', 'backbone.blocks[:6]'), not {names!r}")
+    raise ConfigError(f"freeze must name networks or parts of them, ('backbone.embed', 'backbone.blocks[:6]'), not {shown(names)}")
   found = []
   for name in names:
     path, _, cut = name.removesuffix(']').partition('[')

@@ -22,7 +22,7 @@ from jssl.data.core.records import home, is_known
 from jssl.errors import ConfigError
 from jssl.keys import OF_A_PHASE, OF_A_TURN, complete, known_type
 from jssl.optimizer import optimizer
-from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, signed, with_facts
+from jssl.options import call, closest, in_range, lookup, mapping, mentions, naming, natural, option, resolved, shown, signed, with_facts
 from jssl.parts.guards import Guard
 from jssl.parts.schedules import Schedule, duration
 from jssl.types import Batch, Column, Data, Loss, Method, Transform
@@ -112,7 +112,7 @@ def batches_of(data: Data, spec: Mapping[str, Any], batch_size: int) -> int:
 def spread(phases: Any, steps: int, epoch: int) -> list[tuple[dict[str, Any], int]]:
   """The phases of a config with their lengths in steps. The lengths add up to `steps`; one phase may omit its length and takes the rest."""
   if not isinstance(phases, tuple | list):
-    raise ConfigError(f'phases must be a tuple of dict(steps=..., losses=(...), ...), not {phases!r}')
+    raise ConfigError(f'phases must be a tuple of dict(steps=..., losses=(...), ...), not {shown(phases)}')
   specs = [mapping(f'phases[{i}]', spec) for i, spec in enumerate(phases)] or [{}]
   lengths = []
   for i, spec in enumerate(specs):
@@ -278,7 +278,7 @@ def of_turn(
     spec = mapping(f'memories.{name}', spec)
     of = spec.pop('of', ())
     if not isinstance(of, str) and not (isinstance(of, tuple | list) and all(isinstance(text, str) for text in of)):
-      raise ConfigError(f"memories.{name}.of must be a reference or several, of=('views.k',), not {of!r}")
+      raise ConfigError(f"memories.{name}.of must be a reference or several, of=('views.k',), not {shown(of)}")
     memories[name] = call(option(f'memories.{name}', spec, 'memories', clock)), ((of,) if isinstance(of, str) else tuple(of))
   # A memory or a metric that reads only outputs which no loss needs is left out.
   wanted = [w for name, loss in losses.items() for w in wants(f'losses.{name}', loss)]
@@ -351,7 +351,7 @@ def make_loss(place: str, spec: Any, table: str, clock: Mapping[str, int]) -> Lo
   of = spec.pop('of', None)
   weight = resolved(f'{place}.weight', float, spec.pop('weight', 1.0), clock)
   if not isinstance(weight, int | float | Schedule) or isinstance(weight, bool):
-    raise ConfigError(f'{place}.weight must be a number or a schedule, not {weight!r}')
+    raise ConfigError(f'{place}.weight must be a number or a schedule, not {shown(weight)}')
   weight = in_range(f'{place}.weight', float, weight)
   pairs, over = spec.pop('pairs', None), spec.pop('over', None)
   bound = option(place, spec, table, clock)

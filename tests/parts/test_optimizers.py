@@ -274,6 +274,8 @@ def test_rate_is_scaled_with_the_batch():
 
 
 @pytest.mark.parametrize('options, said', [
+  (dict(learning_rate=dict(name='cosine', peak=dict(name='constant', value=1.0))), 'learning_rate.peak is a schedule'),
+  (dict(learning_rate={'x': 'y' * 400}), r'^.{1,300}$'),
   (dict(per=0), 'optimizer.per must be the batch size'),
   (dict(layer_decay=2.0), 'factor above 0 and at most 1'),
   (dict(parts=dict(of='*.bias')), r"must be \(dict\(of='backbone.embed', rate=0.1\)"),
