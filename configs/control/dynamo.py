@@ -12,7 +12,7 @@ def get_config(scale='small'):
   c.backbone.norm = 'batch'
   c.number = 91
   c.parts = (
-    'inverse model: a transformer over the window gives latent actions of 8 numbers (official code: 8 to 64, and causal; not causal here)',
+    'inverse model: a causal transformer over the window gives latent actions of 8 numbers (official code: 8 to 64)',
     'forward model: a causal transformer predicts state t + 1 from state t and latent action t + 1',
     '1 - cosine to the state reached, by the same encoder with stop-gradient, the default of the official code',
     'covariance of the states as a penalty, weight 0.04: mean square off the diagonal',
@@ -23,7 +23,7 @@ def get_config(scale='small'):
     dict(part='ResNet-18, transformers of 6 layers, 40 epochs', out='scale', why='a perceptron and one layer, 1,000 steps'),
     dict(part='Franka Kitchen, Block Pushing, Push-T, LIBERO Goal and real robots', out='data', why='no package ships the demonstrations'),
   )
-  c.heads.inverse = dict(name='window_transformer', dim=8, width=32, depth=1)
+  c.heads.inverse = dict(name='window_transformer', dim=8, causal=True, width=32, depth=1)
   c.heads.forward = dict(name='window_transformer', extra=8, causal=True, width=32, depth=1)
   c.passes.walk = dict(name='trajectory')
   c.passes.actions = dict(name='apply', network='inverse', on='walk.states')

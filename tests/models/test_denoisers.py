@@ -163,6 +163,14 @@ def test_series_transformer_does_not_see_padding():
   assert jnp.abs(net(x, mask=jnp.ones(x.shape, bool).at[:, 1:].set(False)).pooled - pooled).max() > 1e-5
 
 
+def test_series_transformer_scales_its_input_and_ends_with_a_gelu():
+  net = tst.TST((6, 3), width=8, depth=0, heads=2, rngs=nnx.Rngs(0))
+  x = normal(2, 6, 3)
+  before = np.sqrt(8) * (np.asarray(x) @ np.asarray(net.embed.kernel[...])) + np.asarray(net.positions[...])  # its bias is 0 at the start
+  erf = np.vectorize(math.erf)
+  np.testing.assert_allclose(net(x).tokens, before * (1 + erf(before / np.sqrt(2))) / 2, atol=1e-5)
+
+
 def test_series_transformer_drops_attention_probabilities():
   block = tst.BatchNormBlock(8, heads=2, ratio=2.0, dropout=0.5, rngs=nnx.Rngs(0))
   block.eval()

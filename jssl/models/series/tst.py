@@ -1,5 +1,7 @@
 """A transformer for multivariate series."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -31,7 +33,8 @@ class BatchNormBlock(nnx.Module):
 class TST(nnx.Module):
   """A post-norm transformer with batch norm over time steps; pooled is the mean over steps without padding.
 
-  Steps that are zero in all variables are padding and are not attended to.
+  The projected input is multiplied by sqrt(d), and a GELU follows the last block. Steps that are zero in all variables are padding and are not
+  attended to.
 
   Args:
     on: (t, c) of one series, or its ShapeDtypeStruct.
@@ -39,13 +42,13 @@ class TST(nnx.Module):
     depth: number of blocks.
     heads: number of attention heads.
     ratio: width of a block's hidden layer over d.
-    dropout: dropout rate in the blocks, including attention probabilities.
+    dropout: dropout rate in the blocks, including attention probabilities, after the positions and after the last GELU.
     remat: recompute each block in the backward pass.
     dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
   Reference: Zerveas, Jayaraman, Patel, Bhamidipaty, Eickhoff, KDD 2021, arXiv:2010.02803, sections 3.1 and 3.2. The paper
-    classifies by the concatenation of all steps.
+    classifies by the concatenation of all steps. The scale and the last GELU are those of the official code, `TSTransformerEncoder`.
   """
 
   def __init__(
@@ -66,14 +69,17 @@ class TST(nnx.Module):
     self.positions = nnx.Param(jax.random.uniform(rngs.params(), (t, width), minval=-0.02, maxval=0.02))
     for i in range(depth):
       setattr(self, f'block{i}', BatchNormBlock(width, heads=heads, ratio=ratio, dropout=dropout, dtype=dtype, rngs=rngs))
-    self.dim, self.depth, self.channels, self.remat, self.dtype = width, depth, c, remat, dtype
+    self.dim, self.depth, self.channels, self.dropout, self.remat, self.dtype = width, depth, c, dropout, remat, dtype
 
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """x [b t c]; values of `mask` [b t c] are set to 0 -> tokens [b t d], pooled [b d]."""
     whole(keep, 'a TST')
+    key = lambda i: None if keys is None else fold(keys, i)
     real = jnp.any(x != 0, -1)
-    x = self.embed(x if mask is None else jnp.where(mask, 0, x)) + self.positions[...].astype(self.dtype)
+    x = math.sqrt(self.dim) * self.embed(x if mask is None else jnp.where(mask, 0, x)) + self.positions[...].astype(self.dtype)
+    x = dropout(x, key(self.depth), self.dropout)
     for i in range(self.depth):
-      x = called(getattr(self, f'block{i}'), x, remat=self.remat, mask=real, keys=None if keys is None else fold(keys, i))
+      x = called(getattr(self, f'block{i}'), x, remat=self.remat, mask=real, keys=key(i))
+    x = dropout(nnx.gelu(x, approximate=False), key(self.depth + 1), self.dropout)
     count = jnp.maximum(jnp.sum(real, 1, keepdims=True), 1)
     return Features(x, jnp.sum(jnp.where(real[..., None], x, 0), 1) / count)
