@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
   ['cli', 'testing', 'api'],
   ['ledger'],
-  ['run', 'replay'],
+  ['run', 'replay', 'show'],
   ['model', 'processes', 'resume', 'plans', 'panel', 'curves'],
   ['export'],
   ['loops', 'artefact', 'inputs', 'adapt'],

@@ -62,6 +62,8 @@ def make_parser() -> argparse.ArgumentParser:
 
   listed = command('list', 'list all systems: paper, kind, config, scales, claim and its state')
   listed.add_argument('--family', help='only systems of this family')
+  shown = command('show', 'show every option of a system with its value, its default and its meaning; --config.x.y=v changes its config')
+  shown.add_argument('name', help='a system or a file, as in `jssl train`')
   train = command('train', 'train a system and compare it with its baselines; --config.x.y=v changes its config')
   train.add_argument('name', help='a name from `jssl list`, or a file with a get_config(); name:scale for a scale other than small')
   train.add_argument('--data', metavar='SOURCE', help=f'train on your own data instead of that of the config: {SOURCES}')

@@ -1,4 +1,4 @@
-"""The command line: jssl list, train, plan, evaluate, embed, neighbours, export, data, reproduce, sweep, replay."""
+"""The command line: jssl list, show, train, plan, evaluate, embed, neighbours, export, data, reproduce, sweep, replay."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   overrides = [x for x in rest if x.startswith('--config.')]
   if unknown := [x for x in rest if x not in overrides]:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
-  if overrides and arguments.command not in ('train', 'plan'):
+  if overrides and arguments.command not in ('train', 'plan', 'show'):
     parser.error(f'{arguments.command} takes no --config settings')
   # Reuses compiled programs; JAX reads these variables when it is imported, which happens later.
   os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(home() / '.cache' / 'jssl' / 'xla'))
@@ -150,6 +150,16 @@ def list_systems(arguments, overrides) -> None:
   for row, scales in shown:
     what = f'{row["name"]:{wide}}  {row["family"]:8}  {row["kind"]:10}  {scales:{wider}}'
     print(f'{what}  {row["fidelity"]:8}  {state(row["claim"]):20}  {row["paper"]}')
+
+
+def show(arguments, overrides) -> None:
+  from jssl import show
+
+  found = show.show(arguments.name, overrides)
+  if arguments.json:
+    print(json.dumps({**found, 'options': [option._asdict() for option in found['options']]}, default=show.short))
+  else:
+    print(show.text(found))
 
 
 def train(arguments, overrides) -> None:
@@ -412,6 +422,7 @@ COMMANDS = {
   'sweep': sweep,
   'reproduce': reproduce,
   'list': list_systems,
+  'show': show,
   'train': train,
   'plan': plan,
   'evaluate': evaluate,

@@ -30,12 +30,22 @@ class Guard(NamedTuple):
 
 
 def stop(*, spike: float | None = None, collapse: int | None = None) -> Guard:
-  """Stops at the first bad step, with the state before it."""
+  """Stops at the first bad step, with the state before it.
+
+  Args:
+    spike: standard deviations above its running mean at which a loss or gradient norm is bad; None: only values that are not finite are.
+    collapse: number of consecutive health alarms that stop the run; None for no limit.
+  """
   return Guard(spike, collapse=_least('collapse', collapse))
 
 
 def skip(*, most: int = 10, spike: float | None = None, collapse: int | None = None) -> Guard:
   """Skips bad steps, and stops after more than `most` in a row.
+
+  Args:
+    most: number of consecutive bad steps that are skipped.
+    spike: standard deviations above its running mean at which a loss or gradient norm is bad; None: only values that are not finite are.
+    collapse: number of consecutive health alarms that stop the run; None for no limit.
 
   Reference: Kumar et al. 2025, arXiv:2504.02507, section 3, for the z-score of the gradient norm over running moments (ZClip scales such a
     gradient down; here the step is skipped).
@@ -45,6 +55,11 @@ def skip(*, most: int = 10, spike: float | None = None, collapse: int | None = N
 
 def roll_back(*, returns: int = 3, spike: float | None = None, collapse: int | None = None) -> Guard:
   """Returns to the last checkpoint without rewinding the data, at most `returns` times, then stops.
+
+  Args:
+    returns: how often the run returns.
+    spike: standard deviations above its running mean at which a loss or gradient norm is bad; None: only values that are not finite are.
+    collapse: number of consecutive health alarms that stop the run; None for no limit.
 
   Reference: Chowdhery et al. 2022, arXiv:2204.02311, section 5.1 (PaLM: restart about 100 steps before a spike and skip the batches that led to
     it).

@@ -33,7 +33,15 @@ def duration(value: Duration, *, steps: int, epoch: int) -> float:
 
 
 def cosine(*, peak: float, end: float = 0.0, warmup: Duration = 0, start: float = 0.0, steps: int, epoch: int) -> Schedule:
-  """Linear warm-up from `start` to `peak` over `warmup`, then cosine decay to `end` at the last step (Loshchilov & Hutter 2017)."""
+  """Linear warm-up from `start` to `peak` over `warmup`, then cosine decay to `end` at the last step (Loshchilov & Hutter 2017).
+
+  Args:
+    peak: value after the warm-up.
+    end: value at the last step.
+    warmup: length of the warm-up, as a number of steps, '5 epochs' or '10%'.
+    start: value at the beginning of the warm-up.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
+  """
   warm = duration(warmup, steps=steps, epoch=epoch)
 
   def at(step):
@@ -44,7 +52,15 @@ def cosine(*, peak: float, end: float = 0.0, warmup: Duration = 0, start: float 
 
 
 def linear_decay(*, peak: float, end: float = 0.0, warmup: Duration = 0, start: float = 0.0, steps: int, epoch: int) -> Schedule:
-  """Linear warm-up from `start` to `peak` over `warmup`, then linear decay to `end` at the last step, as for BERT (arXiv:1810.04805, A.2)."""
+  """Linear warm-up from `start` to `peak` over `warmup`, then linear decay to `end` at the last step, as for BERT (arXiv:1810.04805, A.2).
+
+  Args:
+    peak: value after the warm-up.
+    end: value at the last step.
+    warmup: length of the warm-up, as a number of steps, '5 epochs' or '10%'.
+    start: value at the beginning of the warm-up.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
+  """
   warm = duration(warmup, steps=steps, epoch=epoch)
 
   def at(step):
@@ -66,6 +82,14 @@ def rsqrt(
 ) -> Schedule:
   """Linear warm-up to `peak`, then peak / sqrt(1 + t / timescale) t steps later, multiplied by a linear decay to 0 over the last `cooldown`.
 
+  Args:
+    peak: value after the warm-up.
+    timescale: a duration, such as 10_000 steps, '5 epochs' or '10%'.
+    warmup: length of the warm-up.
+    start: value at the beginning of the warm-up.
+    cooldown: length of the decay to 0 at the end.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
+
   Reference: Zhai et al., CVPR 2022, arXiv:2106.04560, section 3.5; `create_learning_rate_schedule` in `utils.py` of big_vision.
   """
   warm, scale, cool = (duration(x, steps=steps, epoch=epoch) for x in (warmup, timescale, cooldown))
@@ -84,6 +108,14 @@ def steps(
 ) -> Schedule:
   """Linear warm-up from `start` to `peak` over `warmup`, then `peak`, multiplied by `gamma` at each of the milestones.
 
+  Args:
+    peak: value after the warm-up.
+    milestones: durations from the beginning of the phase, such as ('60%', '80%').
+    gamma: factor at each milestone.
+    warmup: length of the warm-up.
+    start: value at the beginning of the warm-up.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
+
   Reference: He et al., CVPR 2016, arXiv:1512.03385, section 3.4; `torch.optim.lr_scheduler.MultiStepLR`.
   """
   warm, *passed = (duration(x, steps=steps, epoch=epoch) for x in (warmup, *milestones))
@@ -100,13 +132,25 @@ def _warmed(step: Array, warm: float, start: float, peak: float, after: Array | 
 
 
 def linear(*, start: float, end: float, over: Duration = '100%', steps: int, epoch: int) -> Schedule:
-  """Linear from `start` to `end` over the duration `over`, then constant."""
+  """Linear from `start` to `end` over the duration `over`, then constant.
+
+  Args:
+    start: first value.
+    end: last value.
+    over: a number of steps, '5 epochs' or '10%'.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
+  """
   length = duration(over, steps=steps, epoch=epoch)
   return Schedule(lambda step: start + (end - start) * jnp.clip(step / max(length, 1), 0, 1))
 
 
 def rise(*, start: float, end: float = 1.0, steps: int, epoch: int) -> Schedule:
   """Cosine schedule from `start` to `end`, for a teacher's momentum: end - (end - start)(cos(pi step/steps) + 1)/2.
+
+  Args:
+    start: first value.
+    end: value at the last step.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
 
   Reference: Grill et al. 2020, arXiv:2006.07733, section 3.2.
   """
@@ -115,13 +159,27 @@ def rise(*, start: float, end: float = 1.0, steps: int, epoch: int) -> Schedule:
 
 
 def constant(*, value: float, warmup: Duration = 0, start: float = 0.0, steps: int = 0, epoch: int = 0) -> Schedule:
-  """A constant value, after linear warm-up from `start` over `warmup`."""
+  """A constant value, after linear warm-up from `start` over `warmup`.
+
+  Args:
+    value: the constant.
+    warmup: length of the warm-up, as a number of steps, '5 epochs' or '10%'.
+    start: value at the beginning of the warm-up.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
+  """
   warm = duration(warmup, steps=steps, epoch=epoch)
   return Schedule(lambda step: _warmed(step, warm, start, value, value) if warm else jnp.float32(value))
 
 
 def switch(*, before: float, after: float, at: Duration, steps: int, epoch: int) -> Schedule:
-  """`before`, then `after` from step `at` on, for a loss that starts or ends within a phase."""
+  """`before`, then `after` from step `at` on, for a loss that starts or ends within a phase.
+
+  Args:
+    before: first value.
+    after: second value.
+    at: when it changes: a number of steps, '5 epochs' or '10%'.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
+  """
   start = duration(at, steps=steps, epoch=epoch)
   return Schedule(lambda step: jnp.where(step < start, before, after))
 
