@@ -1,0 +1,64 @@
+"""LibriSpeech, by TensorFlow Datasets."""
+
+import functools
+import os
+
+import numpy as np
+
+from jssl.data.core.records import Once, Records, find, home, prepare
+from jssl.types import Column, Data, Judged
+
+TRAIN = 'train_clean100+train_clean360+train_other500'  # 960 hours
+FIELDS = dict(wave='speech', samples='speech', speaker='speaker_id')
+
+
+def librispeech(
+  *,
+  length: int = 250_000,
+  train: str = TRAIN,
+  test: str = 'test_other',
+  validation: str = 'dev_other',
+  name: str = 'librispeech',
+  data_dir: str | os.PathLike | None = None,
+) -> Data:
+  """Read books in English: 960 hours in 281,241 utterances, as waveforms of 16,000 samples a second.
+
+  It must be prepared as TensorFlow Datasets does, `tfds build librispeech --file_format=array_record`, which needs a network connection, and is
+  read without TensorFlow.
+
+  Args:
+    length: samples of an example. A longer utterance loses its end, a shorter one is padded with zeros.
+    train, test, validation: splits, which may be slices or sums.
+    name: name[:version] of the data set there.
+    data_dir: folder of prepared data sets; by default $JSSL_DATA_DIR, $TFDS_DATA_DIR or ~/tensorflow_datasets.
+
+  Returns:
+    Data with columns wave [length] float32 in [-1, 1), samples [] int32 (those that are real) and speaker [] int32.
+
+  Reference: Panayotov, Chen, Povey, Khudanpur, ICASSP 2015, doi:10.1109/ICASSP.2015.7178964.
+  """
+  folder = home(data_dir)
+  builder = find(name, folder)
+  prepared = Once(functools.partial(prepare, functools.partial(find, name, folder), folder))  # the splits share one builder
+  spec = dict(wave=Column((length,), np.float32), samples=Column((), np.int32), speaker=Column((), np.int32))
+  make = dict(wave=functools.partial(padded, length=length), samples=functools.partial(counted, length=length))
+  splits = {
+    split: Records(prepared, of, spec, FIELDS, builder.data_path, make=make)
+    for split, of in dict(train=train, test=test, validation=validation).items()
+  }
+  info = dict(
+    name=builder.info.name, version=str(builder.info.version), description=builder.info.description, citation=builder.info.citation,
+    licence=builder.info.redistribution_info.license or 'CC BY 4.0', homepage=builder.info.homepage,
+  )  # fmt: skip
+  return Data(splits, spec, 'wave', info, judged=Judged(carved=None, instead={'test': 'validation', 'validation': None}))
+
+
+def padded(speech: np.ndarray, length: int) -> np.ndarray:
+  """[length] float32 of int16 samples [n], cut or padded with zeros at the end."""
+  speech = speech[:length].astype(np.float32) / 2**15
+  return np.pad(speech, (0, length - len(speech)))
+
+
+def counted(speech: np.ndarray, length: int) -> int:
+  """How many of `length` samples are real."""
+  return min(len(speech), length)
