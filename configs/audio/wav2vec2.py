@@ -1,9 +1,9 @@
 """wav2vec 2.0. Baevski, Zhou, Mohamed, Auli, NeurIPS 2020. arXiv:2006.11477, sections 2 and 3.
 
 The scale `librispeech` is BASE on 960 hours, wav2vec2_base_librispeech.yaml in the official code.
-Deviates: an utterance is cut to its first 250,000 samples, or padded with zeros that are taken for silence by the group norm alone (official:
-a random crop, and batches of waves cut to the shortest); so 104 examples an update are 1.6 hours at the most. Examples have different numbers
-of masked frames. The kernel of the positions is one parameter, and not normalised by its length. Weight decay acts on kernels alone.
+Deviates: an utterance is cut to its first 250,000 samples, or padded (official: a random crop, and all waves of a batch cut to the shortest),
+so 384 examples an update are 1.7 hours at the most (paper: 1.6). Examples have different numbers of masked frames, and skip blocks one by one
+(official: all of a batch alike). The kernel of the positions is one parameter. Weight decay acts on kernels alone.
 """
 
 from jssl.configs import common
@@ -66,7 +66,7 @@ def contrast(c, *, length=10, count=100, **waves):
 
 
 def librispeech():
-  c = common.librispeech(batch_size=104, steps=400_000)
+  c = common.librispeech(batch_size=384, steps=400_000)
   c.heads = heads(entries=320, width=256, dim=256)
   c.heads.quantizer.update(dropout=0.1)
   c.memories.temperature = dict(name='decaying', start=2.0, end=0.5, rate=0.999995)
