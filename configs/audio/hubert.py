@@ -3,7 +3,7 @@
 The scale `librispeech` is BASE on 960 hours, both iterations, hubert_base_librispeech.yaml in the official code.
 Deviates: waves are cut and padded as in wav2vec2; 192 examples an update are 50 minutes at the most (paper: 32 GPUs of at most 87.5 s). An
 example skips a block by itself (official: a batch does). Weight decay acts on kernels alone; the official code has four clusters more, which
-no frame belongs to.
+no frame belongs to. The published figure and hours (9.5 for 100,000 updates) are from memory of the paper.
 """
 
 from jssl.configs import common

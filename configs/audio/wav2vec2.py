@@ -6,7 +6,8 @@ speaker. So the claim compares with continuous targets, and what the features te
 The scale `librispeech` is BASE on 960 hours, wav2vec2_base_librispeech.yaml in the official code.
 Deviates: an utterance is cut to its first 250,000 samples, or padded (official: a random crop, and all waves of a batch cut to the shortest),
 so 384 examples an update are 1.7 hours at the most (paper: 1.6). Examples have different numbers of masked frames, and skip blocks one by one
-(official: all of a batch alike). The kernel of the positions is one parameter. Weight decay acts on kernels alone.
+(official: all of a batch alike). The kernel of the positions is one parameter. Weight decay acts on kernels alone. The published figure and
+hours are from memory of the paper; constants are those of the official code.
 """
 
 from jssl.configs import common
