@@ -1,5 +1,8 @@
 """HuBERT. Hsu, Bolte, Tsai, Lakhotia, Salakhutdinov, Mohamed, TASLP 2021. arXiv:2106.07447, sections II to IV.
 
+The paper finds that a second network learns more from clusters of the states of the first one than the first from clusters of cepstra, as they
+tell more of the phones (section V.B). So the claim compares with a second network that has clusters of cepstra too, as many and for as long.
+
 The scale `librispeech` is BASE on 960 hours, both iterations, hubert_base_librispeech.yaml in the official code.
 Deviates: waves are cut and padded as in wav2vec2; 192 examples an update are 50 minutes at the most (paper: 32 GPUs of at most 87.5 s). An
 example skips a block by itself (official: a batch does). Weight decay acts on kernels alone; the official code has four clusters more, which
@@ -41,6 +44,12 @@ def get_config(scale='small'):
   c.refresh = dict(units=dict(clusters, count=second, by='first', layer=1))
   units(c, first, second, steps='40%', dim=32, length=at(small=10, tiny=4), refresh=dict(units=dict(clusters, count=first, rate=8000)))
   c.evaluators.units = dict(name='units', layer=1, clusters=at(small=40, tiny=5))
+  cepstra = '{"name": "frame_clusters", "frames": "data.phones.length", "every": "100%", "count": 40, "rate": 8000}'
+  c.claim = dict(
+    metric='linear_top1', beats=('cepstra', 'random_init'), margin=0.02, without='cepstra',
+    manipulation=dict(metric='units_pnmi', beats=('cepstra',), margin=0.01),
+    variants=dict(cepstra=(f'refresh.units={cepstra}',)),
+  )  # fmt: skip
   return c
 
 
