@@ -213,6 +213,14 @@ def test_hubert_on_librispeech_is_base_twice(librispeech):
   testing.check_traces(c)
 
 
+def test_data2vec_on_librispeech_is_base(librispeech):
+  c = run.load_config('data2vec_audio:librispeech')
+  p = plan(c)
+  assert sizes(p) == dict(backbone=93_164_288, predictor=769 * 768)  # transformers' Data2VecAudioModel
+  assert p.steps == 400_000 and p.batch['wave'].shape == (192, 320_000)
+  testing.check_traces(c)
+
+
 def code_lines(name: str) -> int:
   """Lines of a config that are neither empty nor of its docstring, its parts, its claim or its published scales."""
   text = FILES[name].read_text()

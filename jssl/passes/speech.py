@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jssl.ops.waveforms import real_steps
 from jssl.types import Call, Pass, Ref, StepMask
 
 
@@ -37,6 +38,34 @@ def masked_frames(*, on: Ref, mask: StepMask, lengths: Ref | None = None, encode
     return {'tokens': tokens, 'frames': frames, 'raw': raw, 'mask': hidden, 'real': jnp.ones_like(hidden) if real is None else real}
 
   return Pass(run, ('tokens', 'frames', 'raw', 'mask', 'real'))
+
+
+def frame_targets(*, on: Ref, lengths: Ref | None = None, last_layers: int = 8, encoder: str = 'backbone') -> Pass:
+  """The mean of the teacher's last layers on whole waves, each layer first normalised over the real frames of the example.
+
+  Args:
+    on, lengths: as in `masked_frames`.
+    last_layers: number of layers.
+    encoder: a `Wav2Vec`, of which the teacher's copy is called.
+
+  Outputs:
+    averaged: [b n d], without gradient.
+
+  Reference: Baevski, Hsu, Xu, Babu, Gu, Auli (data2vec), ICML 2022, arXiv:2202.03555, section 3.3, for speech; `instance_norm_target_layer` and
+  `average_top_k_layers` in the official code, data2vec_audio.py, where a layer is what its perceptron gives before it is added.
+  """
+
+  def run(call: Call):
+    net, x = call.target[encoder], call.read(on)
+    told = None if lengths is None else call.read(lengths)
+    states = net(x, lengths=told).layers[-last_layers:].astype(jnp.float32)
+    real = jnp.ones(states.shape[1:3], bool) if told is None else real_steps(net.frames(told), states.shape[2])
+    weight = (real / jnp.maximum(jnp.sum(real, 1, keepdims=True), 1))[..., None]
+    states = states - jnp.sum(weight * states, 2, keepdims=True)
+    states = states * jax.lax.rsqrt(jnp.sum(weight * jnp.square(states), 2, keepdims=True) + 1e-5)
+    return {'averaged': jax.lax.stop_gradient(jnp.mean(states, 0))}
+
+  return Pass(run, ('averaged',))
 
 
 def quantize(*, on: Ref, temperature: Ref, network: str = 'quantizer') -> Pass:

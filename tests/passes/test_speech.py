@@ -10,7 +10,7 @@ from jssl.masks.series import span_mask
 from jssl.models.audio.wav2vec import Wav2Vec
 from jssl.models.heads.quantizer import GumbelQuantizer
 from jssl.parts.memories import decaying
-from jssl.passes.speech import distractors, masked_frames, quantize
+from jssl.passes.speech import distractors, frame_targets, masked_frames, quantize
 from tests.passes.by_hand import given
 
 LENGTHS = jnp.array([300, 173])
@@ -57,6 +57,21 @@ def test_the_gradient_of_the_convolutions_is_scaled_and_no_value(net):
   (whole, full), (same, tenth) = gradient(1.0), gradient(0.1)
   np.testing.assert_allclose(whole, same, rtol=1e-6)
   np.testing.assert_allclose(0.1 * full, tenth, rtol=1e-4, atol=1e-7)
+
+
+def test_targets_are_the_last_layers_normalised_over_real_frames(net):
+  x = jax.random.normal(jax.random.key(1), (2, 300))
+  passes = {'told': (frame_targets(on='batch.wave', lengths='batch.samples', last_layers=2), 'batch.wave', 'batch.samples')}
+  found = given(passes, 'told.averaged', nets={}, target=dict(backbone=net), batch=dict(wave=x, samples=LENGTHS), keys=keys(2))
+  layers, expected = np.asarray(net(x, lengths=LENGTHS).layers, np.float64), 0.0
+  assert len(layers) == 2
+  for states in layers:
+    real = [states[0], states[1, :16]]
+    expected += 0.5 * np.stack([(s - r.mean(0)) / np.sqrt(r.var(0) + 1e-5) for s, r in zip(states, real, strict=True)])
+  np.testing.assert_allclose(found('told.averaged'), expected, atol=1e-4)
+  without = given({'told': (frame_targets(on='batch.wave'), 'batch.wave')}, 'told.averaged', nets={}, target=dict(backbone=net),
+                  batch=dict(wave=x), keys=keys(2))('told.averaged')  # fmt: skip
+  np.testing.assert_allclose(np.asarray(without).mean(1), 0, atol=1e-5)
 
 
 def test_spans_begin_at_frames_that_are_drawn():
