@@ -219,7 +219,8 @@ def transformers() -> dict[str, Parity]:
   rng = np.random.default_rng(4)
   b, n, d, groups, entries = 3, 8, 6, 2, 5
   normal = lambda *shape: rng.normal(size=shape).astype(np.float32)
-  q, k, logits = normal(b, n, d), normal(b, n, d), normal(b, n, groups, entries)
+  q, k = normal(b, n, d), normal(b, n, d)
+  logits = 4 * normal(b, n, groups, entries)  # far from uniform: transformers lacks the 1e-7 in fairseq's logarithm
   mask = np.arange(n)[None] % np.array([2, 3, 4])[:, None] == 0
   k[:, 4] = k[:, 0]  # a distractor that equals the target, with its codes
   codes = np.broadcast_to(np.where(np.arange(n) == 4, 0, np.arange(n))[None, :, None], (b, n, 1))

@@ -23,8 +23,8 @@ def librispeech(
 ) -> Data:
   """Read books in English: 960 hours in 281,241 utterances, as waveforms of 16,000 samples a second.
 
-  It must be prepared as TensorFlow Datasets does, `tfds build librispeech --file_format=array_record`, which needs a network connection, and is
-  read without TensorFlow.
+  It must be prepared by TensorFlow Datasets, `tfds build librispeech --file_format=array_record`, which needs a network connection. Reading
+  needs TensorFlow too, which the audio of TensorFlow Datasets imports, unlike its pictures.
 
   Args:
     length: samples of an example. A longer utterance loses its end, a shorter one is padded with zeros.
