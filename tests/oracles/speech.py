@@ -71,7 +71,7 @@ ORACLES = {
   ),
   'code_diversity': Oracle(
     code_diversity,
-    lambda rng: [((normal(rng, 4, 3, 2, 5), TOKENS), {}), ((normal(rng, 4, 3, 1, 6), TOKENS | True), {})],
+    lambda rng: [((normal(rng, 4, 3, 2, 5, scale=3), TOKENS), {}), ((normal(rng, 4, 3, 1, 6, scale=3), TOKENS | True), {})],
     sizes(lambda rng: ((normal(rng, 4, 3, 2, 5), TOKENS), {}), lambda rng: ((normal(rng, 4, 3, 2, 5), TOKENS & False), {})),
   ),
   'feature_penalty': Oracle(
