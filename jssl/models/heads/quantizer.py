@@ -21,6 +21,7 @@ class GumbelQuantizer(nnx.Module):
     entries: V, entries a codebook.
     dim: width of the result; each entry has dim / G numbers.
     dropout: rate, of the frames.
+    dtype: to compute in; the softmax and parameters are float32.
     rngs: random number generators, for the initialisation.
 
   Attributes: `dim`.
@@ -32,11 +33,22 @@ class GumbelQuantizer(nnx.Module):
     numbers in BASE; Jang, Gu, Poole, ICLR 2017, arXiv:1611.01144. Logits and entries begin as in the official code, gumbel_vector_quantizer.py.
   """
 
-  def __init__(self, on: int | nnx.Module, *, groups: int = 2, entries: int = 320, dim: int = 256, dropout: float = 0.0, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    on: int | nnx.Module,
+    *,
+    groups: int = 2,
+    entries: int = 320,
+    dim: int = 256,
+    dropout: float = 0.0,
+    dtype: str = 'float32',
+    rngs: nnx.Rngs,
+  ):
     if dim % groups:
       raise ValueError(f'{groups} codebooks do not divide a width of {dim}')
-    self.dim, self.groups, self.entries, self.dropout = dim, groups, entries, dropout
-    self.logits = nnx.Linear(width_of(getattr(on, 'front', on)), groups * entries, kernel_init=nnx.initializers.normal(1.0), rngs=rngs)
+    self.dim, self.groups, self.entries, self.dropout, self.dtype = dim, groups, entries, dropout, dtype
+    width, init = width_of(getattr(on, 'front', on)), nnx.initializers.normal(1.0)
+    self.logits = nnx.Linear(width, groups * entries, kernel_init=init, dtype=dtype, rngs=rngs)
     self.embedding = nnx.Param(jax.random.uniform(rngs.params(), (groups, entries, dim // groups)))
 
   def __call__(self, x: Array, temperature: Array | float = 1.0, *, keys: Keys | None = None) -> tuple[Array, Array, Array]:
@@ -51,10 +63,10 @@ class GumbelQuantizer(nnx.Module):
       vectors [b n dim]; logits [b n G V], float32; codes [b n G] int32, which entries the vectors are made of.
     """
     x = dropout(x, None if keys is None else fold(keys, 1), self.dropout)
-    logits = self.logits(x.astype(jnp.float32)).reshape(*x.shape[:-1], self.groups, self.entries)
+    logits = self.logits(x).astype(jnp.float32).reshape(*x.shape[:-1], self.groups, self.entries)
     noise = 0.0 if keys is None else jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[1:]))(keys)
     codes = jnp.argmax(logits + noise, -1)
     p = jax.nn.softmax((logits + noise) / temperature)
     chosen = jax.nn.one_hot(codes, self.entries) + (p - jax.lax.stop_gradient(p))
-    vectors = jnp.einsum('bngv,gvd->bngd', chosen, self.embedding[...], precision='highest')
+    vectors = jnp.einsum('bngv,gvd->bngd', chosen.astype(self.dtype), self.embedding[...].astype(self.dtype), precision='highest')
     return vectors.reshape(*x.shape[:-1], self.dim), logits, codes.astype(jnp.int32)
