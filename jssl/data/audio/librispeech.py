@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Callable
 
 import numpy as np
 
@@ -41,11 +42,8 @@ def librispeech(
   builder = find(name, folder)
   prepared = Once(functools.partial(prepare, functools.partial(find, name, folder), folder))  # the splits share one builder
   spec = dict(wave=Column((length,), np.float32), samples=Column((), np.int32), speaker=Column((), np.int32))
-  make = dict(wave=functools.partial(padded, length=length), samples=functools.partial(counted, length=length))
-  splits = {
-    split: Records(prepared, of, spec, FIELDS, builder.data_path, make=make)
-    for split, of in dict(train=train, test=test, validation=validation).items()
-  }
+  names = dict(train=train, test=test, validation=validation)
+  splits = {split: Utterances(prepared, of, spec, FIELDS, builder.data_path) for split, of in names.items()}
   info = dict(
     name=builder.info.name, version=str(builder.info.version), description=builder.info.description, citation=builder.info.citation,
     licence=builder.info.redistribution_info.license or 'CC BY 4.0', homepage=builder.info.homepage,
@@ -53,12 +51,15 @@ def librispeech(
   return Data(splits, spec, 'wave', info, judged=Judged(carved=None, instead={'test': 'validation', 'validation': None}))
 
 
-def padded(speech: np.ndarray, length: int) -> np.ndarray:
-  """[length] float32 of int16 samples [n], cut or padded with zeros at the end."""
-  speech = speech[:length].astype(np.float32) / 2**15
-  return np.pad(speech, (0, length - len(speech)))
+class Utterances(Records):
+  """Records of int16 waves of any length, cut or padded to that of the column `wave`."""
 
-
-def counted(speech: np.ndarray, length: int) -> int:
-  """How many of `length` samples are real."""
-  return min(len(speech), length)
+  def _read(self, rows: np.ndarray, picture: Callable) -> dict[str, np.ndarray]:
+    found = self._opened[0].__getitems__([int(row) for row in rows])
+    (length,) = self._spec['wave'].shape
+    cut = [record['speech'][:length].astype(np.float32) / 2**15 for record in found]
+    return dict(
+      wave=np.stack([np.pad(x, (0, length - len(x))) for x in cut]),
+      samples=np.array([len(x) for x in cut], np.int32),
+      speaker=np.array([record['speaker_id'] for record in found], np.int32),
+    )

@@ -55,7 +55,6 @@ class Records:
     fields: column -> the TFDS feature it comes from.
     folder: the folder of this version of the data set, where decoded columns are cached.
     crop: the crops that `drawn` makes of each image; None for no crops.
-    make: column -> what makes its array of the stored value; the value itself unless given.
   """
 
   def __init__(
@@ -66,9 +65,8 @@ class Records:
     fields: Mapping[str, str],
     folder: Path,
     crop: Crops | None = None,
-    make: Mapping[str, Callable[[Any], Any]] | None = None,
   ):
-    self.crop, self._make = crop, dict(make or {})
+    self.crop = crop
     self._prepared, self._split, self._spec, self._fields = prepared, split, dict(spec), dict(fields)
     # The folder name encodes the contents: another resize, feature or reader has another folder.
     parts = [split, f'v{READER}', *('.'.join([fields[name], *map(str, x.shape)]) for name, x in spec.items())]
@@ -124,7 +122,6 @@ class Records:
       if name in encoded:
         batch[name] = np.stack(list(pool().map(functools.partial(picture, name), map(int, rows), values)))
       else:
-        values = map(self._make[name], values) if name in self._make else values
         batch[name] = np.stack([np.asarray(value, x.dtype).reshape(x.shape) for value in values])
     return batch
 
