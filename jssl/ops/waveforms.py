@@ -80,7 +80,7 @@ def mfcc(x: Num[Array, 'b n'], *, rate: int = 16_000) -> Float[Array, 'b t 39']:
   found = [jnp.matmul(log_bands, cosines.astype(np.float32), precision='highest')]
   for _ in range(2):
     c = jnp.pad(found[-1], ((0, 0), (2, 2), (0, 0)), mode='edge')
-    found.append(sum(k * c[:, 2 + k : 2 + k + frames] for k in (-2, -1, 1, 2)) / 10)
+    found.append(sum((k * c[:, 2 + k : 2 + k + frames] for k in (-2, -1, 1, 2)), jnp.zeros(())) / 10)
   return jnp.concatenate(found, -1)
 
 
