@@ -218,6 +218,30 @@ def small_masked(scale: str = 'small', *, data: str = 'digits', patch: int = 2, 
   return c
 
 
+def speech(scale: str = 'small', *, batch_size: int = 16, epochs: int = 6) -> ConfigDict:
+  """Words of vowels as waveforms, for a small wav2vec. At `tiny`: utterances of 24 frames, of 3 words."""
+  c = base(scale, data='vowel_words', batch_size=batch_size, epochs=epochs)
+  c.data.update(at(scale)(small=dict(frames=48, train=600, test=400), tiny=dict(words=3, frames=24, train=64, test=32)))
+  narrow = dict(width=16, depth=1, heads=2, channels=(8,) * 4)
+  c.backbone = dict(name='wav2vec_micro', **at(scale)(small={}, tiny=narrow))
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='linear_decay', peak=3e-3, warmup='8%'), weight_decay=0.01, b2=0.98, eps=1e-6)
+  c.evaluators = dict(linear=dict(name='logistic'), speaker=dict(name='erasure', attribute='speaker'))
+  return c
+
+
+def librispeech(*, batch_size: int, steps: int, **backbone) -> ConfigDict:
+  """LibriSpeech, 960 hours cut to 250,000 samples, for the BASE network of wav2vec 2.0 (arXiv:2006.11477, section 4.2), and its optimiser.
+
+  The peak of the rate, its rise over the first 8 % and fall to 0, and Adam's constants are those of wav2vec2_base_librispeech.yaml and
+  hubert_base_librispeech.yaml in the official code; there weight decay acts on all parameters, here on kernels and embeddings alone.
+  """
+  c = base(data='librispeech', batch_size=batch_size, epochs=None, steps=steps)
+  c.backbone = dict(name='wav2vec_base', dropout=0.1, drop_path=0.05, **backbone)
+  c.optimizer = dict(name='adamw', learning_rate=dict(name='linear_decay', peak=5e-4, warmup='8%'), weight_decay=0.01, b2=0.98, eps=1e-6)
+  c.evaluators = {}
+  return c
+
+
 def played(scale: str, *, data: str, batch_size: int, steps: int, rate: float, **options) -> ConfigDict:
   """What is played on the device, seen as images by a small perceptron. At `tiny`: 32 episodes, and 4 to test on."""
   c = base(scale, data=data, batch_size=batch_size, epochs=None, steps=steps)

@@ -121,6 +121,7 @@ MODELS = Table(
     'linear': 'heads.projection:Linear',
     'prototypes': 'heads.prototypes:Prototypes',
     'dino_head': 'heads.prototypes:DinoHead',
+    'gumbel_quantizer': 'heads.quantizer:GumbelQuantizer',
     'mae_decoder': 'heads.masked:MaeDecoder',
     'ijepa_predictor': 'heads.masked:IJepaPredictor',
     'pixel_head': 'heads.masked:Pixels',
@@ -265,6 +266,7 @@ STEP_MASKS = Table(
   {
     'markov_mask': 'series:markov_mask',
     'random_steps': 'series:random_steps',
+    'span_mask': 'series:span_mask',
   },
 )
 NOISE = Table(
@@ -321,6 +323,8 @@ DATA = Sources(
     'digit_reports': 'multimodal.digit_reports:digit_reports',
     'digit_captions': 'multimodal.digit_captions:digit_captions',
     'vowels': 'audio.vowels:vowels',
+    'vowel_words': 'audio.vowel_words:vowel_words',
+    'librispeech': 'audio.librispeech:librispeech',
     'japanese_vowels': 'series.japanese_vowels:japanese_vowels',
     'chains': 'preference.chains:chains',
     'mazes': 'text.mazes:mazes',
@@ -405,6 +409,10 @@ OBJECTIVES = Table(
     'token_cross_entropy': 'sequence:token_cross_entropy',
     'replaced_token_detection': 'sequence:replaced_token_detection',
     'codebook_cross_entropy': 'sequence:codebook_cross_entropy',
+    'masked_contrast': 'sequence:masked_contrast',
+    'code_diversity': 'sequence:code_diversity',
+    'feature_penalty': 'sequence:feature_penalty',
+    'hidden_units': 'sequence:hidden_units',
     'masked_value_mse': 'sequence:masked_value_mse',
     'bradley_terry': 'preference:bradley_terry',
     'binary_preference': 'preference:binary_preference',
@@ -484,6 +492,10 @@ PASSES = Table(
     'draw': 'views:draw',
     'sample': 'views:sample',
     'hide': 'views:hide',
+    'masked_frames': 'speech:masked_frames',
+    'frame_targets': 'speech:frame_targets',
+    'quantize': 'speech:quantize',
+    'distractors': 'speech:distractors',
     'masked_encode': 'masked:masked_encode',
     'masked_and_noised': 'masked:masked_and_noised',
     'jepa': 'masked:jepa',
@@ -518,6 +530,7 @@ REFRESHES = Table(
   'parts',
   {
     'clusters': 'refreshes:clusters',
+    'frame_clusters': 'refreshes:frame_clusters',
     'cluster_batches': 'refreshes:cluster_batches',
     'hard_negatives': 'refreshes:hard_negatives',
   },
@@ -549,6 +562,7 @@ MEMORIES = Table(
     'multipliers': 'memories:multipliers',
     'rows': 'memories:rows',
     'centroids': 'memories:centroids',
+    'decaying': 'memories:decaying',
   },
 )
 GUARDS = Table(
@@ -567,6 +581,7 @@ SCHEDULES = Table(
     'cosine': 'schedules:cosine',
     'linear_decay': 'schedules:linear_decay',
     'rsqrt': 'schedules:rsqrt',
+    'hold': 'schedules:hold',
     'steps': 'schedules:steps',
     'rise': 'schedules:rise',
     'switch': 'schedules:switch',
@@ -630,6 +645,7 @@ EVALUATORS = Table(
     'finetune': 'general.finetune:finetune',
     'panel': 'general.panel:panel',
     'clustering': 'general.clustering:clustering',
+    'units': 'general.units:units',
     'link_prediction': 'graph.link_prediction:link_prediction',
     'retrieval': 'retrieval.retrieval:retrieval',
     'word_similarity': 'words.word_similarity:word_similarity',

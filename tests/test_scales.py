@@ -177,13 +177,57 @@ def test_supervised_on_imagenet_is_deit_b(imagenet):
   assert p.batch['image'].shape == (1024, 1, 224, 224, 3)
 
 
+@pytest.fixture
+def librispeech(monkeypatch):
+  """LibriSpeech with waves that take no memory."""
+  spec = dict(samples=Column((), np.int32), speaker=Column((), np.int32))
+
+  def opened(*, length: int = 250_000) -> Data:
+    columns = dict(wave=Column((length,), np.float32), **spec)
+    some = lambda n: Columns({name: np.broadcast_to(x.dtype.type(0), (n, *x.shape)) for name, x in columns.items()})
+    return Data(dict(train=some(281_241), test=some(2939)), columns, 'wave', {})
+
+  monkeypatch.setitem(tables.TABLES['data'], 'librispeech', opened)
+
+
+WAV2VEC_BASE = 94_371_712 - 128  # transformers' Wav2Vec2Model; the lengths of the 128 taps of the positions are no parameters here
+
+
+def test_wav2vec2_on_librispeech_is_base(librispeech):
+  c = run.load_config('wav2vec2:librispeech')
+  p = plan(c)
+  heads = dict(quantizer=2 * 320 * 128 + 513 * 640, target=257 * 256, predictor=769 * 256)
+  assert sizes(p) == dict(backbone=WAV2VEC_BASE, **heads)
+  assert sum(sizes(p).values()) + 128 == 95_044_608  # transformers' Wav2Vec2ForPreTraining
+  assert p.steps == 400_000 and p.batch['wave'].shape == (384, 250_000)
+  testing.check_traces(c)
+
+
+def test_hubert_on_librispeech_is_base_twice(librispeech):
+  c = run.load_config('hubert:librispeech')
+  p = plan(c)
+  assert [phase.steps for phase in p.phases] == [250_000, 400_000]
+  units = dict(early_out=769 * 256, early_units=100 * 256, late_out=769 * 256, late_units=500 * 256)
+  assert sizes(p) == dict(backbone=WAV2VEC_BASE, first=WAV2VEC_BASE, **units)
+  assert [phase.batch['units'].shape for phase in p.phases] == [(192, 781)] * 2
+  testing.check_traces(c)
+
+
+def test_data2vec_on_librispeech_is_base(librispeech):
+  c = run.load_config('data2vec_audio:librispeech')
+  p = plan(c)
+  assert sizes(p) == dict(backbone=93_164_288, predictor=769 * 768)  # transformers' Data2VecAudioModel
+  assert p.steps == 400_000 and p.batch['wave'].shape == (192, 320_000)
+  testing.check_traces(c)
+
+
 def code_lines(name: str) -> int:
   """Lines of a config that are neither empty nor of its docstring, its parts, its claim or its published scales."""
   text = FILES[name].read_text()
   left_out = set()
   for node in ast.walk(ast.parse(text)):
     told = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ('c.parts', 'c.claim', 'PUBLISHED')
-    told |= isinstance(node, ast.FunctionDef) and node.name == 'imagenet'
+    told |= isinstance(node, ast.FunctionDef) and node.name in ('imagenet', 'librispeech')
     if told or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
       left_out |= set(range(node.lineno, node.end_lineno + 1))
   return sum(bool(line.strip()) for i, line in enumerate(text.splitlines(), 1) if i not in left_out)

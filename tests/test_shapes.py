@@ -176,6 +176,7 @@ CALLS = {
   'ops.triple_scores.distmult': call(real(6, 4), real(6, 4), real(6, 4)),
   'ops.triple_scores.rotate': call(real(6, 4), real(6, 2), real(6, 4)),
   'ops.waveforms.frame_count': call(whole(6, below=9), (3, 2), (2, 1)),
+  'ops.waveforms.mfcc': call(real(2, 500), rate=8000),
   'ops.waveforms.real_steps': call(whole(6), 4),
   'ops.waveforms.standardize': call(real(6, 9), whole(6)),
   'ops.triple_scores.transe': call(real(6, 4), real(6, 4), real(6, 4)),

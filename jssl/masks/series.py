@@ -69,3 +69,36 @@ def gap_mask(keys: Keys, *, grid: tuple[int, ...], ratio: float = 0.5, gap: int 
 def random_steps(keys: Keys, x: Array, *, ratio: float = 0.75) -> Masked:
   """As `patches.random_mask`, over the steps of a sequence x [b n ...]: masks a random share of them, drawn uniformly."""
   return random_mask(keys, n=x.shape[1], ratio=ratio)
+
+
+def span_mask(keys: Keys, x: Array, *, ratio: float = 0.065, length: int = 10, least: int = 2) -> Array:
+  """Masks spans of frames that begin at frames drawn without replacement; spans may overlap.
+
+  Of t real frames int(ratio t + u) begin a span, with u uniform in [0, 1), from the first t - `length`.
+
+  Args:
+    keys: [b] one key per example.
+    x: [b n d] frames; those that are zero in all dimensions are padding at the end, and stay visible.
+    ratio: the share of frames at which a span begins.
+    length: frames per span.
+    least: spans at the least.
+
+  Returns:
+    [b n] bool, True where masked.
+
+  Reference: Baevski, Zhou, Mohamed, Auli, NeurIPS 2020, arXiv:2006.11477, section 3.1 (ratio 0.065, 10 frames: about 49 % masked; HuBERT,
+  arXiv:2106.07447: 0.08). `compute_mask_indices` in fairseq/data/data_utils.py also makes frames visible again at random, until all examples
+  of a batch have as many masked as the one with the fewest; here examples are independent.
+  """
+
+  def one(key, real):
+    first, rest = jax.random.split(key)
+    t, n = jnp.sum(real), len(real)
+    spans = jnp.maximum(jnp.floor(ratio * t + jax.random.uniform(first)).astype(jnp.int32), least)
+    begins = jnp.where(t - length > spans, t - length, spans + 1)  # of which all but one are drawn where there are too few
+    noise = jnp.where(jnp.arange(n) < begins, jax.random.uniform(rest, (n,)), jnp.inf)
+    drawn = jnp.argsort(jnp.argsort(noise)) < spans
+    before = jnp.pad(jnp.cumsum(drawn), (length, 0))
+    return (before[length:] > before[:-length]) & real
+
+  return jax.vmap(one)(keys, jnp.any(x != 0, -1))

@@ -84,7 +84,11 @@ from jssl.objectives.preference import (
 from jssl.objectives.reconstruction import masked_l1, masked_mse
 from jssl.objectives.redundancy import barlow_twins, covariance, tico, tico_covariance, variance, vicreg, w_mse
 from jssl.objectives.sequence import (
+  code_diversity,
   codebook_cross_entropy,
+  feature_penalty,
+  hidden_units,
+  masked_contrast,
   masked_value_mse,
   replaced_token_detection,
   token_cross_entropy,

@@ -1,5 +1,6 @@
 """Memories: state kept between steps, read by losses and passes, and updated from their outputs after each step."""
 
+import math
 from collections.abc import Mapping
 
 import jax
@@ -189,3 +190,16 @@ def _far_apart(cosine: jax.Array, first: jax.Array, count: int) -> jax.Array:
     return (jnp.argmin(jnp.where(taken, jnp.inf, cosine[last])), taken), last
 
   return jax.lax.scan(choose, (first, jnp.zeros(len(cosine), bool)), length=count)[1]
+
+
+def decaying(*, start: float, end: float, rate: float) -> Memory:
+  """A number that every update multiplies by `rate`, down to `end`: max(start rate^updates, end), for passes, which know no step.
+
+  Updated from nothing. Read as [].
+
+  Reference: Baevski et al. 2020, arXiv:2006.11477, section 4.2: the temperature of the Gumbel softmax, from 2 to 0.5 by 0.999995.
+  """
+  if not (0 < rate < 1 and 0 < end <= start):
+    raise ValueError(f'start {start}, end {end} and rate {rate} do not make a number that decays; give 0 < end <= start and 0 < rate < 1')
+  value = lambda updates: jnp.maximum(start * jnp.exp(updates * math.log(rate)), end)
+  return Memory(lambda key: jnp.zeros((), jnp.int32), value, lambda updates: updates + 1)

@@ -14,9 +14,11 @@ import numpy as np
 
 from jssl.metrics.ranking import products
 from jssl.ops.rows import over_rows, take
+from jssl.ops.waveforms import HOP, WINDOW, frame_count, mfcc
 from jssl.types import Column, Data, Examples, Key, Refresh
 
 _AT_ONCE = 512  # examples that are embedded, or compared, per call
+_WAVES_AT_ONCE = 64  # examples whose frames are embedded per call
 
 
 def embedded(represent: Callable, data: Data, column: str, by: str | None = None) -> np.ndarray:
@@ -68,6 +70,66 @@ def clusters(*, count: int, column: str | None = None) -> Refresh:
     return {'cluster': k_means(z, count, key)[0].astype(np.int32)}
 
   return Refresh(lambda data: {'cluster': Column((), jnp.int32, size=count)}, make)
+
+
+def frame_clusters(
+  *,
+  count: int,
+  frames: int,
+  by: str | None = None,
+  layer: int | None = None,
+  rate: int = 16_000,
+  stride: int = 1,
+  lengths: str | None = None,
+  share: float = 1.0,
+) -> Refresh:
+  """The k-means cluster of each frame of waveforms, by their cepstrum or by the states of a network: column `units`, int32.
+
+  Args:
+    count: number of clusters.
+    frames: frames of an example, as many as the network that predicts them has.
+    by: a network, the states of whose `layer` are clustered, from 0 for what goes into the first block; None for `mfcc`.
+    layer: as described.
+    rate: samples per second, for `mfcc`.
+    stride: of the frames of `mfcc`, which are 10 ms apart, every how many are taken.
+    lengths: a column of the samples of each wave; clusters are fitted to real frames alone. None where all are real.
+    share: of the examples, drawn at random, that clusters are fitted to.
+
+  Reference: Hsu et al. (HuBERT), TASLP 2021, arXiv:2106.07447, section IV.B: 100 clusters of cepstra, then 500 of the sixth block of the
+  network trained on those, by mini-batch k-means that begins by k-means++, on a tenth of the data; options as in the official code,
+  examples/hubert/simple_kmeans/learn_kmeans.py.
+  """
+  if (by is None) != (layer is None):
+    raise ValueError(f'by={by!r} and layer={layer!r}: give both, a network and its layer, or neither, for cepstra')
+
+  def make(represent, networks, data: Data, key: Key):
+    rows, wave = data.splits['train'], data.inputs
+    read = lambda numbers: take(rows, numbers, [wave] if lengths is None else [wave, lengths])
+
+    def states(x):
+      found = mfcc(x[wave], rate=rate)[:, ::stride] if by is None else _layer(represent, x, wave, lengths, by, layer)
+      if not frames <= found.shape[1] <= frames + (by is None):  # windows of another size may give a frame more
+        raise ValueError(f'{by or "mfcc"} has {found.shape[1]} frames an example, and frames is {frames}: give frames={found.shape[1]}')
+      return found[:, :frames]
+
+    chosen = np.sort(np.asarray(jax.random.permutation(key, len(rows)))[: max(1, round(share * len(rows)))])
+    z = over_rows(states, lambda i: read(chosen[i]), len(chosen), _WAVES_AT_ONCE).astype(np.float32)
+    if not np.isfinite(z).all():
+      raise ValueError(f'features of frames by {by or "mfcc"} are not finite; training has diverged: lower the learning rate')
+    if lengths is not None:
+      told = take(rows, chosen, [lengths])[lengths]
+      windows = ((rate * WINDOW // 1000,), (rate * HOP // 1000 * stride,))
+      z = z[np.arange(frames) < (frame_count(told, *windows) if by is None else networks[by].frames(told))[:, None]]
+    centres = jnp.asarray(_mini_batch_centres(z.reshape(-1, z.shape[-1]), count, key))
+    nearest = jax.jit(lambda z: jnp.argmin(jnp.sum(centres**2, 1) - 2 * jnp.matmul(z, centres.T, precision='highest'), -1).astype(jnp.int32))
+    return {'units': over_rows(lambda x: nearest(states(x)), read, len(rows), _WAVES_AT_ONCE)}
+
+  return Refresh(lambda data: {'units': Column((frames,), jnp.int32, size=count)}, make)
+
+
+def _layer(represent: Callable, x: dict, wave: str, lengths: str | None, by: str, layer: int) -> jax.Array:
+  given = {} if lengths is None else {'lengths': x[lengths]}
+  return represent({wave: x[wave]}, network=by, **given).layers[layer]
 
 
 def cluster_batches(*, size: int, columns: tuple[str, str], by: str | None = None) -> Refresh:
@@ -130,9 +192,27 @@ def k_means(z: np.ndarray, count: int, key: Key) -> tuple[np.ndarray, np.ndarray
   from sklearn.cluster import KMeans
   from threadpoolctl import threadpool_limits
 
+  _countable(count, z)
+  with threadpool_limits(1):  # several threads sum in varying order, and a resumed run would not reproduce the same bits
+    fit = KMeans(count, n_init=1, random_state=_seed(key)).fit(z)
+  return fit.labels_, fit.cluster_centers_
+
+
+def _mini_batch_centres(z: np.ndarray, count: int, key: Key) -> np.ndarray:
+  """Centres [count d] of the rows [n d], by mini-batches of 10,000."""
+  from sklearn.cluster import MiniBatchKMeans
+  from threadpoolctl import threadpool_limits
+
+  _countable(count, z)
+  options = dict(batch_size=10_000, n_init=20, reassignment_ratio=0.0, max_no_improvement=100)
+  with threadpool_limits(1):
+    return MiniBatchKMeans(count, random_state=_seed(key), **options).fit(z).cluster_centers_
+
+
+def _countable(count: int, z: np.ndarray) -> None:
   if not 1 <= count <= len(z):
     raise ValueError(f'{count} clusters of {len(z)} examples are requested; give 1 to {len(z)}')
-  seed = int(np.asarray(jax.random.bits(key, (), jnp.uint32)) % (2**31))
-  with threadpool_limits(1):  # several threads sum in varying order, and a resumed run would not reproduce the same bits
-    fit = KMeans(count, n_init=1, random_state=seed).fit(z)
-  return fit.labels_, fit.cluster_centers_
+
+
+def _seed(key: Key) -> int:
+  return int(np.asarray(jax.random.bits(key, (), jnp.uint32)) % (2**31))

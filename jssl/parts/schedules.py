@@ -103,6 +103,29 @@ def rsqrt(
   return Schedule(at)
 
 
+def hold(*, peak: float, cooldown: Duration, end: float, warmup: Duration = 0, start: float = 0.0, steps: int, epoch: int) -> Schedule:
+  """Linear warm-up from `start` to `peak`, which holds until the last `cooldown`; in that it falls exponentially to `end`.
+
+  Args:
+    peak: value after the warm-up.
+    cooldown: length of the fall at the end, as a number of steps, '5 epochs' or '10%'.
+    end: value at the last step.
+    warmup: length of the warm-up.
+    start: value at the beginning of the warm-up.
+    steps, epoch: length of the phase and of an epoch, in steps; filled in.
+
+  Reference: Park et al. (SpecAugment), Interspeech 2019, arXiv:1904.08779, section 4.2; tri_stage_lr_scheduler.py in fairseq.
+  """
+  warm, cool = (duration(x, steps=steps, epoch=epoch) for x in (warmup, cooldown))
+  if not (cool > 0 and 0 < end <= peak):
+    raise ValueError(f'peak {peak} cannot fall to {end} in {cooldown!r}; give 0 < end <= peak, and a duration above 0')
+
+  def at(step):
+    return _warmed(step, warm, start, peak, peak * (end / peak) ** jnp.clip((step - steps + cool) / cool, 0, 1))
+
+  return Schedule(at)
+
+
 def steps(
   *, peak: float, milestones: Sequence[Duration], gamma: float = 0.1, warmup: Duration = 0, start: float = 0.0, steps: int, epoch: int
 ) -> Schedule:

@@ -47,6 +47,7 @@ SMALL = {
   'compared': ({}, 4, (jnp.zeros((2, 4)),) * 2),
   'critic': ({}, 4, (jnp.zeros((2, 4)),) * 2),
   'transition': (dict(actions=3), 4, (jnp.zeros((2, 4)), jnp.zeros((2, 3)))),
+  'gumbel_quantizer': (dict(groups=1, entries=3, dim=4), 4, (jnp.zeros((2, 3, 4)),)),
   'coded_q': (dict(actions=3), 4, (jnp.zeros((2, 4)),)),
   'lm_head': (dict(vocabulary=9, tied=False), 4, (jnp.zeros((2, 4)),)),
 }

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from jssl.data.audio import vowels
+from jssl.data.audio import vowel_words, vowels
 from jssl.data.multimodal import digit_captions, digit_reports
 from jssl.data.series import japanese_vowels
 from jssl.data.video import moving_digits
@@ -102,3 +102,18 @@ def test_captions_say_what_reports_do():
   size, left = text.removeprefix('a photo of a ').split()[:2]
   assert size in ('large', 'small') and left == data.spec['label'].classes[label] and 'lesion on ' in text and text.endswith(' side.')
   np.testing.assert_array_equal(data.splits['test'][3]['image'], digit_reports.digit_reports(train=40, test=10).splits['test'][3]['image'])
+
+
+def test_words_are_said_in_their_vowels():
+  data = vowel_words.vowel_words(words=5, frames=32, train=40, test=10, levels=(30.0, 40.0))
+  train = data.splits['train'].columns
+  assert train['wave'].shape == (40, 225 + 31 * 80) and train['phones'].shape == (40, 32) and data.spec['phones'].classes[-1] == 'noise'
+  np.testing.assert_allclose(train['wave'].std(1), 1, rtol=1e-3)
+  spelt = {}
+  for phones, label in zip(train['phones'], train['label'], strict=True):
+    said = [int(p) for p, before in zip(phones, [10, *phones], strict=False) if p != before and p != 10]
+    assert len(said) == 3 and spelt.setdefault(int(label), said) == said
+  loud = np.array([np.square(w[112 : 112 + 80 * 32].reshape(32, -1)).mean(1) for w in train['wave']])
+  assert loud[train['phones'] != 10].mean() > 20 * loud[train['phones'] == 10].mean()
+  again = vowel_words.vowel_words(words=5, frames=32, train=40, test=10, levels=(30.0, 40.0), seed=1).splits['train'].columns
+  assert (again['wave'] != train['wave']).any()

@@ -117,6 +117,12 @@ def texts():
 
 
 @cache
+def spoken():
+  columns = lambda n: dict(wave=np.random.default_rng(0).random((n, 6), np.float32), phones=np.tile(np.int32([0, 0, 0, 1, 1, 2]), (n, 1)))
+  return arrays(**columns(8), test=columns(4))
+
+
+@cache
 def captioned():
   rng, tokenizer = np.random.default_rng(0), wordpiece(['a photo of a cat or of a dog'], vocabulary=60)
   columns = lambda n: dict(image=rng.random((n, 4, 4, 1), np.float32), ids=rng.integers(5, 40, (n, 6)), label=sorted_labels(n // 2, n // 2))
@@ -206,6 +212,7 @@ CASES = {
   'finetune': (images, dict(network='tuned', updates=3, seeds=(0,)), lambda f: f['top1'] in (near(0.2), near(0.4))),  # one class for all
   'panel': (images, dict(data=images()), equal(top1=near(0.2))),
   'clustering': (images, {}, equal(nmi=near(0), ari=near(0), top1=near(0.4))),  # one cluster, named after the commonest class
+  'units': (spoken, dict(clusters=3), equal(pnmi=near(0), phone_purity=near(0.5), cluster_purity=near(1))),  # one cluster for all
   'link_prediction': (graph, {}, equal(mrr=near(2 / 13), mean_rank=near(6.5), hits1=0, hits3=0)),  # the middle of 12
   'retrieval': (texts, {}, equal(ndcg10=near(dcg / 200), map=near(ranked(200)), mrr=near(ranked(200)), recall1=near(1 / 200))),
   'word_similarity': (texts, {}, equal(pairs=0, analogy=0, analogy_mrr=near(1 / 5))),  # the middle of 9

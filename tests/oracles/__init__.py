@@ -14,12 +14,13 @@ from tests.oracles import (
   preference,
   redundancy,
   sequence,
+  speech,
   words,
 )
 from tests.oracles.oracle import Case, Oracle, StopGradient, differentiable, directional, double
 
 _FILES = (
-  contrastive, redundancy, clustering, prediction, multiview, sequence, distil, preference, labelled, kg, words, control,
+  contrastive, redundancy, clustering, prediction, multiview, sequence, speech, distil, preference, labelled, kg, words, control,
   diffusion, invariance,
 )  # fmt: skip
 ORACLES = {name: oracle for file in _FILES for name, oracle in file.ORACLES.items()}

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 from zlib import crc32
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from jssl import objectives as o
+from jssl.models.heads.quantizer import GumbelQuantizer
 from jssl.ops.normalize import l2_normalize
 from tests.oracles.clustering import cosines
 from tests.oracles.contrastive import pair, table
@@ -207,6 +209,77 @@ def torch_functional() -> dict[str, Parity]:
   }
 
 
+def transformers() -> dict[str, Parity]:
+  """The losses and the quantiser of wav2vec 2.0, and the loss of HuBERT, which transformers lacks, as fairseq computes it."""
+  torch = imported('torch')
+  if not absent('torch'):
+    declare_operators(torch)
+  wav2vec2 = imported('transformers.models.wav2vec2.modeling_wav2vec2')
+  f = torch.nn.functional
+  rng = np.random.default_rng(4)
+  b, n, d, groups, entries = 3, 8, 6, 2, 5
+  normal = lambda *shape: rng.normal(size=shape).astype(np.float32)
+  q, k = normal(b, n, d), normal(b, n, d)
+  logits = 4 * normal(b, n, groups, entries)  # far from uniform: transformers lacks the 1e-7 in fairseq's logarithm
+  mask = np.arange(n)[None] % np.array([2, 3, 4])[:, None] == 0
+  k[:, 4] = k[:, 0]  # a distractor that equals the target, with its codes
+  codes = np.broadcast_to(np.where(np.arange(n) == 4, 0, np.arange(n))[None, :, None], (b, n, 1))
+  places = np.stack([rng.choice(np.flatnonzero(row), (n, 7)) for row in mask])
+  places = np.where(places == np.arange(n)[:, None], np.array([np.flatnonzero(row)[-1] for row in mask])[:, None, None], places)
+  real, units, vectors = torch.tensor(mask), rng.integers(0, entries, (b, n)), normal(entries, d)
+  frames, kernel, book, along = normal(b, n, 4), normal(4, groups * entries), normal(groups, entries, d // groups), normal(b, n, d)
+  keys = jax.random.split(jax.random.key(0), b)
+  noise = np.array(jax.vmap(lambda key: jax.random.gumbel(key, (n, groups, entries)))(keys)).reshape(-1, entries)
+
+  def contrast(q, k):
+    negatives = torch.stack([k[i][torch.tensor(places[i])] for i in range(b)]).permute(2, 0, 1, 3)
+    found = wav2vec2.Wav2Vec2ForPreTraining.compute_contrastive_logits(k[None], negatives, q, 0.1)
+    found[1:][(k == negatives).all(-1)] = float('-inf')
+    target = ((1 - real.long()) * -100).transpose(0, 1).flatten()
+    return f.cross_entropy(found.transpose(0, 2).reshape(-1, len(found)), target, reduction='sum') / real.sum()
+
+  def diversity(logits, _):
+    probabilities = torch.softmax(logits.reshape(b * n, groups, entries), -1)
+    used = wav2vec2.Wav2Vec2GumbelVectorQuantizer._compute_perplexity(probabilities, real)
+    return (groups * entries - used) / (groups * entries)
+
+  def quantizer(frames, kernel):
+    config = wav2vec2.Wav2Vec2Config(
+      num_codevector_groups=groups, num_codevectors_per_group=entries, codevector_dim=d, conv_dim=(4,), conv_stride=(1,), conv_kernel=(1,)
+    )
+    net = wav2vec2.Wav2Vec2GumbelVectorQuantizer(config).double().train()
+    net.temperature = 0.7
+    given = {'codevectors': torch.tensor(book.reshape(1, -1, d // groups), dtype=torch.float64), 'weight_proj.weight': kernel.T,
+             'weight_proj.bias': torch.zeros(groups * entries, dtype=torch.float64)}  # fmt: skip
+    with patch.object(torch.Tensor, 'exponential_', lambda x: torch.exp(-torch.tensor(noise)).to(x)):
+      found, _ = torch.func.functional_call(net, given, (frames,))
+    return (found * torch.tensor(along)).sum()
+
+  def quantized(frames, kernel):
+    net = GumbelQuantizer(4, groups=groups, entries=entries, dim=d, rngs=nnx.Rngs(0))
+    net.logits.kernel.set_value(kernel)
+    net.embedding.set_value(jnp.asarray(book))
+    return jnp.sum(net(frames, 0.7, keys=keys)[0] * along)
+
+  def nce(q, vectors):
+    cosines = f.cosine_similarity(q[real][:, None], vectors[None], dim=-1)
+    return f.cross_entropy(cosines / 0.1, torch.tensor(units)[real])
+
+  def cosines(q, vectors):
+    return jnp.einsum('bnd,vd->bnv', l2_normalize(q), l2_normalize(vectors), precision='highest')
+
+  return {
+    'masked_contrast / Wav2Vec2ForPreTraining': Parity(
+      mean(o.masked_contrast, mask=mask, distractors=jnp.asarray(places), codes=jnp.asarray(codes)), contrast, (q, k)
+    ),
+    'code_diversity / Wav2Vec2GumbelVectorQuantizer': Parity(lambda x, _: o.code_diversity(x, jnp.asarray(mask)), diversity, (logits, q), (0,)),
+    'GumbelQuantizer / Wav2Vec2GumbelVectorQuantizer': Parity(quantized, quantizer, (frames, kernel)),
+    'hidden_units / HubertModel of fairseq': Parity(
+      lambda q, vectors: jnp.mean(o.hidden_units(cosines(q, vectors), jnp.asarray(units), jnp.asarray(mask))), nce, (q, vectors)
+    ),
+  }
+
+
 def optax() -> dict[str, Parity]:
   """Here theirs take jax arrays."""
   from optax import losses
@@ -258,11 +331,12 @@ LIBRARIES = {
   'lightly': lightly,
   'pytorch_metric_learning': metric_learning,
   'torch': torch_functional,
+  'transformers': transformers,
   'optax': optax,
 }
 
 
-STORED = ('lightly', 'pytorch_metric_learning', 'torch')  # whose values are kept in tests/objectives/parity.json
+STORED = ('lightly', 'pytorch_metric_learning', 'torch', 'transformers')  # whose values are kept in tests/objectives/parity.json
 
 
 def ours(parity: Parity) -> tuple[np.ndarray, list[np.ndarray]]:

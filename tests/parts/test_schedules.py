@@ -27,6 +27,7 @@ def warmed(after, peak=0.3, warm=10, start=0.1):
   ('cosine', dict(end=0.02), lambda t: 0.02 + 0.28 * 0.5 * (1 + np.cos(np.pi * (t - 10) / 30))),
   ('linear_decay', dict(end=0.02), lambda t: 0.3 + (0.02 - 0.3) * (t - 10) / 30),
   ('rsqrt', dict(timescale='4 epochs', cooldown='25%'), lambda t: 0.3 / np.sqrt(1 + (t - 10) / 20) * min(1, (40 - t) / 10)),
+  ('hold', dict(cooldown='25%', end=0.003), lambda t: 0.3 * 0.01 ** max(0, (t - 30) / 10)),
   ('steps', dict(milestones=(20, '6 epochs'), gamma=0.2), lambda t: 0.3 * (1 if t < 20 else 0.2 if t < 30 else 0.04)),
   ('constant', {}, lambda t: 0.3),
 ], ids=lambda x: x if isinstance(x, str) else '')  # fmt: skip
@@ -45,6 +46,12 @@ def test_steps_are_those_of_torch():
     optimizer.step()
     theirs.step()
   np.testing.assert_allclose(values('steps', peak=0.5, milestones=(3, 7, 31)), found, rtol=1e-5)
+
+
+def test_what_falls_has_an_end_and_the_time_for_it():
+  for options in (dict(cooldown=0, end=0.1), dict(cooldown=5, end=0.0), dict(cooldown=5, end=2.0)):
+    with pytest.raises(ValueError, match='give 0 < end <= peak'):
+      schedules.hold(peak=1.0, **options, **CLOCK)
 
 
 def test_a_timescale_is_above_0():

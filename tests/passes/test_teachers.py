@@ -9,10 +9,12 @@ import pytest
 from flax import nnx
 
 from jssl.masks.patches import Blocks, Masked
+from jssl.models.audio.wav2vec import Wav2Vec
 from jssl.models.text.transformer import CausalLm
 from jssl.models.vision.vit import ViT
 from jssl.passes.control import latent_rollout, q_values, trajectory
 from jssl.passes.masked import jepa, masked_encode
+from jssl.passes.speech import frame_targets
 from jssl.passes.text import causal_lm
 from jssl.passes.views import apply, embed, encode
 from jssl.tables import PASSES
@@ -23,6 +25,7 @@ B = 4
 IMAGES = jax.random.uniform(jax.random.key(7), (B, 8, 8, 1))
 BATCH = dict(
   image=IMAGES,
+  wave=IMAGES.reshape(B, -1)[:, :40],
   observation=jnp.stack([IMAGES] * 3, 1),
   action=jnp.ones((B, 3, 1)),
   reward=jnp.ones((B, 3)),
@@ -67,6 +70,13 @@ CASES = {
   ),
   'masked_encode': (dict(it=masked_encode(mask=half, view=twice, teacher_views=(1,))), 'it.tokens[1]', 'it.tokens[0]'),
   'jepa': (dict(seen=SEEN, told=(jepa(**TOLD), *TOLD.values())), 'told.target', 'seen.tokens'),
+  'frame_targets': (
+    dict(
+      it=(frame_targets(on='batch.wave', encoder='heard'), 'batch.wave'), own=(apply(network='heard_tokens', on='batch.wave'), 'batch.wave')
+    ),
+    'it.averaged',
+    'own.out',
+  ),
   'causal_lm': (dict(it=causal_lm(encoder='language')), 'it.reference', 'it.log_prob'),
   'trajectory': (dict(it=(trajectory(), 'batch.observation')), 'it.target', None),
   'latent_rollout': (dict(it=latent_rollout(horizon=2)), 'it.target', None),
@@ -77,8 +87,12 @@ CASES = {
 def networks() -> dict:
   vit = ViT((8, 8, 1), width=16, depth=2, heads=2, patch=4, dropout=0.5, drop_path=0.5, rngs=nnx.Rngs(0))
   language = CausalLm(Column((6,), jnp.int32, size=30, pad=0), width=16, depth=2, heads=2, dropout=0.5, vocabulary=30, rngs=nnx.Rngs(1))
+  wave = dict(width=8, depth=2, heads=2, channels=(4,), kernels=(8,), strides=(4,), position_kernel=4, position_groups=2)
+  heard = Wav2Vec((40,), **wave, dropout=0.5, drop_path=0.5, rngs=nnx.Rngs(2))
   return {
     'backbone': vit,
+    'heard': heard,
+    'heard_tokens': lambda x, keys=None: heard(x, keys=keys).tokens,
     'pooled': lambda x, keys=None: vit(x, keys=keys).pooled,
     'predictor': lambda x, context, target, keys: jnp.zeros((len(x), target.shape[1], 16)),
     'language': language,

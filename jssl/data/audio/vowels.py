@@ -9,9 +9,9 @@ from jssl.data.core.arrays import arrays
 from jssl.types import Data
 
 RATE, HOP, WINDOW, FFT, FRAMES, BANDS = 8000, 80, 200, 256, 64, 32
-_VOWELS = ('iy', 'ih', 'eh', 'ae', 'aa', 'ao', 'uh', 'uw', 'ah', 'er')
+CLASSES = ('iy', 'ih', 'eh', 'ae', 'aa', 'ao', 'uh', 'uw', 'ah', 'er')
 # Mean formants F1 to F3 in Hz of men, women and children, and their approximate pitch.
-_FORMANTS = np.array([
+FORMANTS = np.array([
   [[270, 2290, 3010], [390, 1990, 2550], [530, 1840, 2480], [660, 1720, 2410], [730, 1090, 2440],
    [570, 840, 2410], [440, 1020, 2240], [300, 870, 2240], [640, 1190, 2390], [490, 1350, 1690]],
   [[310, 2790, 3310], [430, 2480, 3070], [610, 2330, 2990], [860, 2050, 2850], [850, 1220, 2810],
@@ -19,7 +19,7 @@ _FORMANTS = np.array([
   [[370, 3200, 3730], [530, 2730, 3600], [690, 2610, 3570], [1010, 2320, 3320], [1030, 1370, 3170],
    [680, 1060, 3180], [560, 1410, 3310], [430, 1170, 3260], [850, 1590, 3360], [560, 1820, 2160]],
 ])  # fmt: skip
-_PITCH, _WIDTHS = (130, 220, 270), (60, 90, 150)
+PITCH, WIDTHS = (130, 220, 270), (60, 90, 150)
 
 
 def vowels(*, codebooks: int = 4, entries: int = 64, levels: tuple[float, float] = (-3.0, 12.0), seed: int = 0) -> Data:
@@ -44,7 +44,7 @@ def vowels(*, codebooks: int = 4, entries: int = 64, levels: tuple[float, float]
   """
   train, test, shares = _vowels(codebooks, entries, tuple(levels), seed)
   info = dict(
-    name='vowels', classes=_VOWELS, licence='generated', shares=shares,
+    name='vowels', classes=CLASSES, licence='generated', shares=shares,
     citation='Peterson, Barney, Control methods used in a study of the vowels, JASA 24, 1952',
   )  # fmt: skip
   facts = dict(codes=dict(size=entries))
@@ -67,7 +67,7 @@ def _vowels(codebooks: int, entries: int, levels: tuple[float, float], seed: int
 
 
 def _clips(rng: np.random.Generator, n: int, levels: tuple[float, float]) -> dict[str, np.ndarray]:
-  label, speaker = rng.integers(len(_VOWELS), size=n), rng.integers(3, size=n)
+  label, speaker = rng.integers(len(CLASSES), size=n), rng.integers(3, size=n)
   frames = np.stack([log_mel(_vowel(rng, v, s, levels)) for v, s in zip(label, speaker, strict=True)])
   return dict(frames=frames, speaker=speaker, label=label)
 
@@ -75,9 +75,9 @@ def _clips(rng: np.random.Generator, n: int, levels: tuple[float, float]) -> dic
 def _vowel(rng: np.random.Generator, vowel: int, speaker: int, levels: tuple[float, float]) -> np.ndarray:
   n = FRAMES * HOP + WINDOW - HOP
   length = int(rng.uniform(0.25, 0.6) * n)
-  pitch = _PITCH[speaker] * np.exp(rng.normal(0, 0.12)) * np.exp(np.linspace(0, rng.normal(0, 0.15), length))
+  pitch = PITCH[speaker] * np.exp(rng.normal(0, 0.12)) * np.exp(np.linspace(0, rng.normal(0, 0.15), length))
   x = np.diff(np.floor(np.cumsum(pitch / RATE)), prepend=0.0)
-  for formant, width in zip(_FORMANTS[speaker, vowel] * np.exp(rng.normal(0, 0.04, 3)), _WIDTHS, strict=True):
+  for formant, width in zip(FORMANTS[speaker, vowel] * np.exp(rng.normal(0, 0.04, 3)), WIDTHS, strict=True):
     r = np.exp(-np.pi * width / RATE)
     a = [1, -2 * r * np.cos(2 * np.pi * formant / RATE), r * r]
     x = lfilter([sum(a)], a, x)

@@ -154,11 +154,20 @@ class Wav2Vec(nnx.Module):
       with their positions to the last block.
     """
     whole(keep, 'a Wav2Vec')
-    drop = lambda y, i: dropout(y, None if keys is None else fold(keys, self.depth + i), self.dropout)
+    frames, real = self.convolved(x, lengths)
+    return self.contextualized(self.norm_frames(frames), real, mask=mask, keys=keys)
+
+  def convolved(self, x: Array, lengths: Array | None = None) -> tuple[Array, Array | None]:
+    """Frames [b n c] by the convolutions alone, and which of them are real, [b n] bool; None where all are. Arguments as of the network."""
     real = None if lengths is None else real_steps(self.frames(lengths), self.frames(x.shape[1]))
     if lengths is not None:
       x = jnp.where(real_steps(lengths, x.shape[1]), x, 0)
-    y = drop(self.project(self.norm_frames(self.front(x.astype(self.dtype)))), 0)
+    return self.front(x.astype(self.dtype)), real
+
+  def contextualized(self, frames: Array, real: Array | None = None, *, mask: Array | None = None, keys: Keys | None = None) -> Features:
+    """The transformer over frames [b n c] that are normalised by `norm_frames`, of which some are `real`; the rest as of the network."""
+    drop = lambda y, i: dropout(y, None if keys is None else fold(keys, self.depth + i), self.dropout)
+    y = drop(self.project(frames), 0)
     if mask is not None:
       if self.mask_token is None:
         raise ValueError('this Wav2Vec has no learned vector to put in the place of hidden frames: make it with mask_token=True')
