@@ -99,6 +99,21 @@ class Records:
 
     return self._told(rows, read)
 
+  def column(self, name: str) -> np.ndarray:
+    """One column of all examples, [n ...], without images being decoded; kept on disk."""
+    file = self._kept.parent / quote(f'{self._split}-{self._fields[name]}.npy', safe='')
+    if file.is_file():
+      return np.load(file)
+    skipped = lambda *_: np.zeros(0, np.uint8)
+    pieces = [self._told(rows, skipped)[name] for rows in np.array_split(np.arange(len(self)), -(-len(self) // 4096))]
+    found = np.concatenate(pieces)
+    with contextlib.suppress(OSError):  # the folder is not writable: read again next time
+      file.parent.mkdir(exist_ok=True)
+      with tempfile.NamedTemporaryFile(dir=file.parent, suffix='.npy', delete=False) as partial:
+        np.save(partial, found)
+      os.replace(partial.name, file)
+    return found
+
   def _told(self, rows: np.ndarray, picture: Callable[[str, int, bytes], np.ndarray]) -> dict[str, np.ndarray]:
     try:
       return self._read(rows, picture)

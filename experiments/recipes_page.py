@@ -1,0 +1,124 @@
+"""Writes docs/recipes.md: every published scale with its published figure and what it takes, from shapes alone.
+
+python experiments/recipes_page.py
+"""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+
+import jax  # noqa: E402 - which reads that
+
+from jssl import configs  # noqa: E402
+from jssl.configs import load_config  # noqa: E402
+from jssl.core.build import plan  # noqa: E402
+from jssl.core.mesh import make_mesh  # noqa: E402
+from jssl.core.programs import Programs  # noqa: E402
+from jssl.plans.blank import stand_ins  # noqa: E402
+from jssl.plans.estimate import MFU, estimate  # noqa: E402
+from jssl.plans.report import count, size_of  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+# Peak dense operations per second in half precision, from data sheets; of a TPU v3 core, half of its chip.
+PEAKS = {'V100': 125e12, 'A100': 312e12, 'H100': 989e12, 'TPU v3': 61.5e12, 'TPU v4': 275e12, '2080 Ti': 53.8e12, '3090': 71e12}
+INTRODUCTION = """\
+# Recipes
+
+The published scales of all systems: the papers' own settings at full size, as `jssl train NAME:SCALE` runs them. None has been run here: all
+are planned, and the figures are those of the sources below. Made by `experiments/recipes_page.py` from the configs and from shapes.
+
+- **parameters** of all trained networks, heads included.
+- **TFLOP a step**: products and convolutions of the forward and the backward pass and of teachers, over the whole batch.
+- **memory**: of one device of the stated hardware, with its share of the batch and all parameters, in float32, as `jssl plan` estimates it
+  without compiling. The published runs mostly compute in half precision. For convolutional networks, whose elementwise operations compilers
+  fuse, it is up to five times too high.
+- **hours**: at a utilisation (MFU) of 40 % of the peak of the stated hardware in half precision, beside the published hours, which include
+  the loading of data and may include evaluation. A dash stands for what is not published, or for hardware that is not named.
+- **compiled**: memory of one device in the executable for a TPU topology (`experiments/pod.py`), sharded by `fsdp`."""
+
+
+class Row(NamedTuple):
+  """What one recipe takes."""
+
+  name: str
+  published: Mapping[str, Any]
+  parameters: int
+  operations: float  # of a step
+  steps: int
+  memory: float  # bytes, of one device
+
+
+def published() -> Iterator[tuple[str, Mapping[str, Any]]]:
+  """'system:scale' and what is published of it."""
+  for name in sorted(configs.names()):
+    for scale, row in getattr(configs.module(name), 'PUBLISHED', {}).items():
+      yield f'{name}:{scale}', row
+
+
+def devices(hardware: str) -> int:
+  """The number of devices that a text begins with; 1 if it begins with none."""
+  return int(re.match(r'\d+|', hardware)[0] or 1)
+
+
+def measure(name: str, row: Mapping[str, Any]) -> Row:
+  """The first phase stands for all steps; a device has its share of the batch."""
+  with stand_ins():
+    c = load_config(name)
+    whole = plan(c)
+    c.batch_size //= devices(row['hardware'])
+    p, mesh = plan(c), make_mesh({}, jax.devices()[:1])
+    with jax.set_mesh(mesh):
+      found = estimate(p, Programs(p, mesh))
+  operations = found.operations * whole.config['batch_size'] / c.batch_size
+  return Row(name, row, found.parameters, operations, whole.steps, found.state + found.temporary)
+
+
+def hours(row: Row) -> float | None:
+  """At the assumed utilisation; None for hardware without a known peak."""
+  hardware = row.published['hardware']
+  peak = next((peak for chip, peak in PEAKS.items() if chip in hardware), None)
+  return peak and row.operations * row.steps / (MFU * peak * devices(hardware)) / 3600
+
+
+def compiled() -> dict[str, str]:
+  """Memory of a device for a topology, by recipe, where experiments/pod.json has that recipe."""
+  rows = json.loads((ROOT / 'experiments' / 'pod.json').read_text())
+  keyed = {key.split()[0]: (key.split()[1], row) for key, row in rows.items() if ':' in key.split()[0]}
+  return {name: f'{size_of(row["state"] + row["temporary"])} on {where}' for name, (where, row) in keyed.items()}
+
+
+def page(rows: list[Row]) -> str:
+  at, short = compiled(), lambda x: '–' if x is None else f'{x:,.0f}' if x >= 10 else f'{x:.1f}'
+  titles = ('recipe', 'published', 'state', 'parameters', 'steps', 'TFLOP a step', 'hardware', 'memory', 'hours', 'published hours', 'compiled')
+  lines = [INTRODUCTION, '', f'| {" | ".join(titles)} |', '|---' * len(titles) + '|']
+  for row in rows:
+    told = row.published
+    figure = f'{told["metric"]} {told["value"]:.4g}'
+    cells = (
+      f'`{row.name}`', figure, 'planned', count(row.parameters), f'{row.steps:,}', short(row.operations / 1e12), told['hardware'],
+      size_of(row.memory), short(hours(row)), short(told['hours']), at.get(row.name, '–'),
+    )  # fmt: skip
+    lines.append(f'| {" | ".join(cells)} |')
+  lines += ['', '## Sources', '', *(f'- `{row.name}`: {row.published["source"]}' for row in rows)]
+  return '\n'.join(lines) + '\n'
+
+
+if __name__ == '__main__':
+  parser = argparse.ArgumentParser()
+  parser.add_argument('--only', nargs='*', help='measure these alone, and print the page instead of writing it')
+  only = parser.parse_args().only
+  rows = []
+  for name, row in published():
+    if not only or name in only:
+      rows.append(measure(name, row))
+      print(name, count(rows[-1].parameters), size_of(rows[-1].memory), flush=True)
+  if only:
+    print(page(rows))
+  else:
+    (ROOT / 'docs' / 'recipes.md').write_text(page(rows))
