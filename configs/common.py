@@ -150,7 +150,7 @@ def imagenet100(*, batch_size: int = 256, epochs: int = 400, **optimizer) -> Con
   Views are those of BYOL (augmentations/asymmetric.yaml).
   """
   c = imagenet(batch_size=batch_size, epochs=epochs)
-  c.data = dict(name='classes', names='imagenet100.txt', of=c.data.to_dict())
+  c.data = dict(name='some_classes', names='imagenet100.txt', of=c.data.to_dict())
   c.view, c.inputs = imagenet_views(), dict(name='plain', size=224, **IMAGENET)
   return solo_learn(c, view=dict(name='augment', views=1, size=224, crop=dict(scale=(0.08, 1.0)), flip=0.5), **optimizer)
 

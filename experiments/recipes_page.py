@@ -20,7 +20,7 @@ from jssl.configs import load_config  # noqa: E402
 from jssl.core.build import plan  # noqa: E402
 from jssl.core.mesh import make_mesh  # noqa: E402
 from jssl.core.programs import Programs  # noqa: E402
-from jssl.plans.blank import stand_ins  # noqa: E402
+from jssl.plans.blank import STAND_INS, stand_ins  # noqa: E402
 from jssl.plans.estimate import MFU, estimate  # noqa: E402
 from jssl.plans.report import count, size_of  # noqa: E402
 
@@ -44,14 +44,14 @@ are planned, and the figures are those of the sources below. Made by `experiment
 
 
 class Row(NamedTuple):
-  """What one recipe takes."""
+  """What one recipe takes; None where its data have no stand-in."""
 
   name: str
   published: Mapping[str, Any]
-  parameters: int
-  operations: float  # of a step
-  steps: int
-  memory: float  # bytes, of one device
+  parameters: int | None = None
+  operations: float | None = None  # of a step
+  steps: int | None = None
+  memory: float | None = None  # bytes, of one device
 
 
 def published() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -61,15 +61,18 @@ def published() -> Iterator[tuple[str, Mapping[str, Any]]]:
       yield f'{name}:{scale}', row
 
 
-def devices(hardware: str) -> int:
-  """The number of devices that a text begins with; 1 if it begins with none."""
-  return int(re.match(r'\d+|', hardware)[0] or 1)
+def devices(hardware: str | None) -> int:
+  """The number of devices that a text names: '8 V100 GPUs', '4 nodes of 8 GPUs'; 1 if it names none."""
+  found = re.match(r'(\d+)(?: nodes of (\d+))?', hardware or '')
+  return int(found[1]) * int(found[2] or 1) if found else 1
 
 
 def measure(name: str, row: Mapping[str, Any]) -> Row:
   """The first phase stands for all steps; a device has its share of the batch."""
   with stand_ins():
     c = load_config(name)
+    if c.data.name not in STAND_INS['data']:
+      return Row(name, row)
     whole = plan(c)
     c.batch_size //= devices(row['hardware'])
     p, mesh = plan(c), make_mesh({}, jax.devices()[:1])
@@ -81,9 +84,9 @@ def measure(name: str, row: Mapping[str, Any]) -> Row:
 
 def hours(row: Row) -> float | None:
   """At the assumed utilisation; None for hardware without a known peak."""
-  hardware = row.published['hardware']
+  hardware = row.published['hardware'] or ''
   peak = next((peak for chip, peak in PEAKS.items() if chip in hardware), None)
-  return peak and row.operations * row.steps / (MFU * peak * devices(hardware)) / 3600
+  return peak and row.operations and row.operations * row.steps / (MFU * peak * devices(hardware)) / 3600
 
 
 def compiled() -> dict[str, str]:
@@ -94,15 +97,16 @@ def compiled() -> dict[str, str]:
 
 
 def page(rows: list[Row]) -> str:
-  at, short = compiled(), lambda x: '–' if x is None else f'{x:,.0f}' if x >= 10 else f'{x:.1f}'
+  at, told = compiled(), lambda show, x: '–' if x is None else show(x)
+  short = lambda x: f'{x:,.0f}' if x >= 10 else f'{x:.1f}'
   titles = ('recipe', 'published', 'state', 'parameters', 'steps', 'TFLOP a step', 'hardware', 'memory', 'hours', 'published hours', 'compiled')
   lines = [INTRODUCTION, '', f'| {" | ".join(titles)} |', '|---' * len(titles) + '|']
   for row in rows:
-    told = row.published
-    figure = f'{told["metric"]} {told["value"]:.4g}'
+    of = row.published
     cells = (
-      f'`{row.name}`', figure, 'planned', count(row.parameters), f'{row.steps:,}', short(row.operations / 1e12), told['hardware'],
-      size_of(row.memory), short(hours(row)), short(told['hours']), at.get(row.name, '–'),
+      f'`{row.name}`', f'{of["metric"]} {told("{:.4g}".format, of["value"])}', 'planned', told(count, row.parameters),
+      told('{:,}'.format, row.steps), told(lambda x: short(x / 1e12), row.operations), of['hardware'] or '–', told(size_of, row.memory),
+      told(short, hours(row)), told(short, of['hours']), at.get(row.name, '–'),
     )  # fmt: skip
     lines.append(f'| {" | ".join(cells)} |')
   lines += ['', '## Sources', '', *(f'- `{row.name}`: {row.published["source"]}' for row in rows)]
@@ -117,7 +121,7 @@ if __name__ == '__main__':
   for name, row in published():
     if not only or name in only:
       rows.append(measure(name, row))
-      print(name, count(rows[-1].parameters), size_of(rows[-1].memory), flush=True)
+      print(rows[-1], flush=True)
   if only:
     print(page(rows))
   else:

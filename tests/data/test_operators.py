@@ -5,7 +5,8 @@ import pytest
 
 from jssl.core.build import open_data
 from jssl.data import arrays, resident
-from jssl.data.core.operators import classes, few, noised, subset, with_columns
+from jssl.data.core.operators import few, noised, subset, with_columns
+from jssl.data.core.some_classes import some_classes
 from jssl.errors import ConfigError, DataError
 from jssl.types import Column
 
@@ -41,7 +42,7 @@ def named():
 
 def test_classes_are_chosen_by_a_file_and_numbered_anew(tmp_path):
   (tmp_path / 'some.txt').write_text('dog bee\n')
-  data = classes(of=named(), names=tmp_path / 'some.txt')
+  data = some_classes(of=named(), names=tmp_path / 'some.txt')
   train, held = data.splits['train'], resident(data.splits['train']).columns
   assert data.spec['label'].classes == data.info['classes'] == ('bee', 'dog') and data.spec['label'].size == 2
   assert np.bincount(held['label']).tolist() == [20, 3] and (held['x'] == np.flatnonzero((LABEL == 1) | (LABEL == 3))).all()
@@ -90,4 +91,4 @@ def test_what_cannot_be_made(make, says):
 ])  # fmt: skip
 def test_classes_that_are_not_there(names, says):
   with pytest.raises(DataError, match=says):
-    classes(of=named(), names=names)
+    some_classes(of=named(), names=names)

@@ -11,9 +11,9 @@ from PIL import Image
 
 from jssl.data import digits, resident, tfds
 from jssl.data.core import records
-from jssl.data.core.operators import classes
 from jssl.data.core.readers import Readers
 from jssl.data.core.records import decode
+from jssl.data.core.some_classes import some_classes
 from jssl.data.core.sources import GrainSource
 from jssl.errors import DataError
 
@@ -113,15 +113,15 @@ def test_options_name_splits_features_and_sizes(toy):
 def test_labels_are_read_without_images_and_kept(toy, monkeypatch):
   train = tfds(**toy | dict(train='train[:7]')).splits['train']
   monkeypatch.setattr(records, 'decode', None)
-  labels = train.column('label')
+  labels = records.column_of(train, 'label')
   again = tfds(**toy | dict(train='train[:7]')).splits['train']
   again._prepared = None  # the kept column needs no builder
   assert labels.shape == (7,) and {*labels.tolist()} <= {0, 1}
-  np.testing.assert_array_equal(again.column('label'), labels)
+  np.testing.assert_array_equal(records.column_of(again, 'label'), labels)
 
 
 def test_classes_of_a_builder_are_cropped(toy):
-  data = classes(of=tfds(**toy, crop=dict(views=2, size=6)), names=('odd',))
+  data = some_classes(of=tfds(**toy, crop=dict(views=2, size=6)), names=('odd',))
   batch = data.splits['train'].drawn(np.arange(4), 1, 2)
   assert len(data.splits['train']) == 10 and batch['image'].shape == (4, 2, 6, 6, 3) and not batch['label'].any()
 

@@ -99,21 +99,6 @@ class Records:
 
     return self._told(rows, read)
 
-  def column(self, name: str) -> np.ndarray:
-    """One column of all examples, [n ...], without images being decoded; kept on disk."""
-    file = self._kept.parent / quote(f'{self._split}-{self._fields[name]}.npy', safe='')
-    if file.is_file():
-      return np.load(file)
-    skipped = lambda *_: np.zeros(0, np.uint8)
-    pieces = [self._told(rows, skipped)[name] for rows in np.array_split(np.arange(len(self)), -(-len(self) // 4096))]
-    found = np.concatenate(pieces)
-    with contextlib.suppress(OSError):  # the folder is not writable: read again next time
-      file.parent.mkdir(exist_ok=True)
-      with tempfile.NamedTemporaryFile(dir=file.parent, suffix='.npy', delete=False) as partial:
-        np.save(partial, found)
-      os.replace(partial.name, file)
-    return found
-
   def _told(self, rows: np.ndarray, picture: Callable[[str, int, bytes], np.ndarray]) -> dict[str, np.ndarray]:
     try:
       return self._read(rows, picture)
@@ -190,6 +175,21 @@ class Records:
 
   def __getstate__(self) -> dict[str, Any]:
     return {name: x for name, x in self.__dict__.items() if name != '_opened'}  # for pickling to a worker
+
+
+def column_of(records: Records, name: str) -> np.ndarray:
+  """One column of all examples of a split, [n ...], without images being decoded; kept next to the decoded columns."""
+  file = records._kept.parent / quote(f'{records._split}-{records._fields[name]}.npy', safe='')
+  if file.is_file():
+    return np.load(file)
+  skipped = lambda *_: np.zeros(0, np.uint8)
+  found = np.concatenate([records._told(rows, skipped)[name] for rows in np.array_split(np.arange(len(records)), -(-len(records) // 4096))])
+  with contextlib.suppress(OSError):  # the folder is not writable: read again next time
+    file.parent.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, suffix='.npy', delete=False) as partial:
+      np.save(partial, found)
+    os.replace(partial.name, file)
+  return found
 
 
 class Once:
