@@ -72,8 +72,9 @@ def _sentences(*, length: int, tokenizer: str, held_out: float) -> Data:
   return texts(examples=1_000_000, length=length)
 
 
-def _bert_base(on: Any, *, folder: str, pool: str, dropout: float, rngs: nnx.Rngs) -> Bert:
-  return Bert(on, vocabulary=30522, width=768, depth=12, heads=12, length=512, pool=pool, dropout=dropout, rngs=rngs)
+def _bert_base(on: Any, *, folder: str, pool: str, dropout: float, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
+  shape = dict(vocabulary=30522, width=768, depth=12, heads=12, length=512)
+  return Bert(on, **shape, pool=pool, dropout=dropout, remat=remat, dtype=dtype, rngs=rngs)
 
 
 STAND_INS = {
