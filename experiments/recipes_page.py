@@ -1,6 +1,6 @@
-"""Writes docs/recipes.md: every published scale with its published figure and what it takes, from shapes alone.
+"""Measures what published scales take, from shapes alone, into experiments/recipes.json, and writes docs/recipes.md from it.
 
-python experiments/recipes_page.py
+python experiments/recipes_page.py [NAME:SCALE ...]     all by default; --page measures none
 """
 
 import argparse
@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
@@ -43,17 +43,6 @@ are planned, and the figures are those of the sources below. Made by `experiment
 - **compiled**: memory of one device in the executable for a TPU topology (`experiments/pod.py`), sharded by `fsdp`."""
 
 
-class Row(NamedTuple):
-  """What one recipe takes; None where its data have no stand-in."""
-
-  name: str
-  published: Mapping[str, Any]
-  parameters: int | None = None
-  operations: float | None = None  # of a step
-  steps: int | None = None
-  memory: float | None = None  # bytes, of one device
-
-
 def published() -> Iterator[tuple[str, Mapping[str, Any]]]:
   """'system:scale' and what is published of it."""
   for name in sorted(configs.names()):
@@ -61,32 +50,31 @@ def published() -> Iterator[tuple[str, Mapping[str, Any]]]:
       yield f'{name}:{scale}', row
 
 
-def devices(hardware: str | None) -> int:
-  """The number of devices that a text names: '8 V100 GPUs', '4 nodes of 8 GPUs'; 1 if it names none."""
-  found = re.match(r'(\d+)(?: nodes of (\d+))?', hardware or '')
-  return int(found[1]) * int(found[2] or 1) if found else 1
+def devices(hardware: str | None) -> int | None:
+  """The number of devices that a text names: 'one V100', '8 V100 GPUs', '4 nodes of 8 GPUs'; None if it names none."""
+  found = re.match(r'(\d+|one )(?: nodes of (\d+))?', hardware or '')
+  return int(found[1].replace('one ', '1')) * int(found[2] or 1) if found else None
 
 
-def measure(name: str, row: Mapping[str, Any]) -> Row:
-  """The first phase stands for all steps; a device has its share of the batch."""
+def measure(name: str, hardware: str | None) -> dict[str, Any]:
+  """What a recipe takes: a device has its share of the batch, the first phase stands for all steps. Empty without data in place of its own."""
   with stand_ins():
     c = load_config(name)
     if c.data.name not in STAND_INS['data']:
-      return Row(name, row)
+      return {}
     whole = plan(c)
-    c.batch_size //= devices(row['hardware'])
+    c.batch_size //= devices(hardware) or 1
     p, mesh = plan(c), make_mesh({}, jax.devices()[:1])
     with jax.set_mesh(mesh):
       found = estimate(p, Programs(p, mesh))
   operations = found.operations * whole.config['batch_size'] / c.batch_size
-  return Row(name, row, found.parameters, operations, whole.steps, found.state + found.temporary)
+  return dict(parameters=found.parameters, operations=operations, steps=whole.steps, memory=found.state + found.temporary)
 
 
-def hours(row: Row) -> float | None:
+def hours(taken: Mapping[str, Any], hardware: str | None) -> float | None:
   """At the assumed utilisation; None for hardware without a known peak."""
-  hardware = row.published['hardware'] or ''
-  peak = next((peak for chip, peak in PEAKS.items() if chip in hardware), None)
-  return peak and row.operations and row.operations * row.steps / (MFU * peak * devices(hardware)) / 3600
+  peak, n = next((peak for chip, peak in PEAKS.items() if chip in (hardware or '')), None), devices(hardware)
+  return taken['operations'] * taken['steps'] / (MFU * peak * n) / 3600 if taken and peak and n else None
 
 
 def compiled() -> dict[str, str]:
@@ -96,33 +84,34 @@ def compiled() -> dict[str, str]:
   return {name: f'{size_of(row["state"] + row["temporary"])} on {where}' for name, (where, row) in keyed.items()}
 
 
-def page(rows: list[Row]) -> str:
+def page(measured: Mapping[str, Mapping[str, Any]]) -> str:
   at, told = compiled(), lambda show, x: '–' if x is None else show(x)
   short = lambda x: f'{x:,.0f}' if x >= 10 else f'{x:.1f}'
   titles = ('recipe', 'published', 'state', 'parameters', 'steps', 'TFLOP a step', 'hardware', 'memory', 'hours', 'published hours', 'compiled')
   lines = [INTRODUCTION, '', f'| {" | ".join(titles)} |', '|---' * len(titles) + '|']
-  for row in rows:
-    of = row.published
+  for name, of in published():
+    taken, hardware = measured.get(name, {}), of['hardware']
     cells = (
-      f'`{row.name}`', f'{of["metric"]} {told("{:.4g}".format, of["value"])}', 'planned', told(count, row.parameters),
-      told('{:,}'.format, row.steps), told(lambda x: short(x / 1e12), row.operations), of['hardware'] or '–', told(size_of, row.memory),
-      told(short, hours(row)), told(short, of['hours']), at.get(row.name, '–'),
+      f'`{name}`', f'{of["metric"]} {told("{:.4g}".format, of["value"])}', 'planned', told(count, taken.get('parameters')),
+      told('{:,}'.format, taken.get('steps')), told(lambda x: short(x / 1e12), taken.get('operations')), hardware or '–',
+      told(size_of, taken.get('memory') if devices(hardware) else None), told(short, hours(taken, hardware)), told(short, of['hours']),
+      at.get(name, '–'),
     )  # fmt: skip
     lines.append(f'| {" | ".join(cells)} |')
-  lines += ['', '## Sources', '', *(f'- `{row.name}`: {row.published["source"]}' for row in rows)]
+  lines += ['', '## Sources', '', *(f'- `{name}`: {of["source"]}' for name, of in published())]
   return '\n'.join(lines) + '\n'
 
 
 if __name__ == '__main__':
   parser = argparse.ArgumentParser()
-  parser.add_argument('--only', nargs='*', help='measure these alone, and print the page instead of writing it')
-  only = parser.parse_args().only
-  rows = []
-  for name, row in published():
-    if not only or name in only:
-      rows.append(measure(name, row))
-      print(rows[-1], flush=True)
-  if only:
-    print(page(rows))
-  else:
-    (ROOT / 'docs' / 'recipes.md').write_text(page(rows))
+  parser.add_argument('names', nargs='*', help='recipes to measure, all by default')
+  parser.add_argument('--page', action='store_true', help='write the page from what has been measured')
+  arguments = parser.parse_args()
+  kept = ROOT / 'experiments' / 'recipes.json'
+  measured = json.loads(kept.read_text()) if kept.exists() else {}
+  for name, of in () if arguments.page else published():
+    if name in (arguments.names or [name]):
+      measured[name] = measure(name, of['hardware'])
+      print(name, measured[name], flush=True)
+      kept.write_text(json.dumps(measured, indent=1) + '\n')
+  (ROOT / 'docs' / 'recipes.md').write_text(page(measured))

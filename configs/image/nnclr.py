@@ -10,7 +10,7 @@ from jssl.configs import common
 
 PUBLISHED = dict(
   imagenet=dict(
-    metric='linear_top1', value=0.754, source='arXiv:2104.14548, Table 1, 1000 epochs', hardware='TPU', hours=None,
+    metric='linear_top1', value=0.754, source='arXiv:2104.14548, Table 1, 1000 epochs', hardware=None, hours=None,
   ),
   cifar10=dict(
     metric='linear_top1', value=0.9188, source='arXiv:2108.01775, README of solo-learn', hardware='1 GPU', hours=None,
