@@ -11,6 +11,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # of its pixels, in units of [0, 1]
+CIFAR10 = dict(mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616))
+# Changes of colour of SimCLR (arXiv:2002.05709, appendix A), MoCo v2 (official code, main_moco.py) and BYOL (arXiv:2006.07733, appendix B).
+STRONG = dict(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, p=0.8)
+WEAK = dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, p=0.8)
+MILD = dict(brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, p=0.8)
+ALL_DECAYED = (dict(of='*', decay=1.0),)  # biases and normalisations too, as by optimisers of PyTorch
 
 
 def at(scale: str) -> Callable[..., Any]:
@@ -120,9 +126,58 @@ def imagenet(*, batch_size: int = 4096, epochs: int = 100) -> ConfigDict:
   return c
 
 
+def cifar10(*, batch_size: int = 256, epochs: int = 1000, **optimizer) -> ConfigDict:
+  """CIFAR-10 for a ResNet-18 with a stem for small images, as solo-learn trains it (scripts/pretrain/cifar); `optimizer` as in `solo_learn`.
+
+  Deviates, here and in `imagenet100`: images are resized bilinearly (solo-learn: bicubically); the stem pads by 1 (solo-learn: by 2); no
+  classifier is trained beside the network, whose accuracy solo-learn gives; the probe is trained afterwards.
+  """
+  c = base(data='cifar10', batch_size=batch_size, epochs=epochs)
+  c.view, c.inputs = cifar10_views(), dict(name='plain', **CIFAR10)
+  return solo_learn(c, view=dict(name='augment', views=1, crop=dict(scale=(0.08, 1.0)), flip=0.5), **optimizer)
+
+
+def cifar10_views(**options) -> dict:
+  """Views of BYOL for small images, without blur (solo-learn, augmentations/asymmetric.yaml); with `options`, two that are drawn alike."""
+  views = 2 if options else ({}, dict(solarize=0.2))
+  return dict(name='augment', views=views, crop=dict(scale=(0.08, 1.0)), flip=0.5, grey=0.2, **CIFAR10) | dict(jitter=MILD) | options
+
+
+def imagenet100(*, batch_size: int = 256, epochs: int = 400, **optimizer) -> ConfigDict:
+  """ImageNet-100 for a ResNet-18, as solo-learn trains it (scripts/pretrain/imagenet-100); `optimizer` as in `solo_learn`.
+
+  Its classes are in the file imagenet100.txt, separated by space or line; solo-learn's are in solo/data/dataset_subset/imagenet100_classes.txt.
+  Views are those of BYOL (augmentations/asymmetric.yaml).
+  """
+  c = imagenet(batch_size=batch_size, epochs=epochs)
+  c.data = dict(name='some_classes', names='imagenet100.txt', of=c.data.to_dict())
+  c.view, c.inputs = imagenet_views(), dict(name='plain', size=224, **IMAGENET)
+  return solo_learn(c, view=dict(name='augment', views=1, size=224, crop=dict(scale=(0.08, 1.0)), flip=0.5), **optimizer)
+
+
+def solo_learn(c: ConfigDict, *, view: dict, rate: float, weight_decay: float, name: str = 'lars') -> ConfigDict:
+  """The network, optimiser and linear probe of solo-learn.
+
+  Warm-up of 10 epochs from 3e-5 and a cosine (methods/base.py), with LARS of clipped ratios, which leaves biases out (utils/lars.py), or SGD,
+  which decays them; the rate is for a batch of 256 (args/pretrain.py). The classifier has the settings of scripts/linear/imagenet-100, but a
+  cosine, and rates from a grid.
+  """
+  c.backbone = dict(name='resnet18', zero=False)
+  cosine = dict(name='cosine', peak=rate, warmup='10 epochs', start=3e-5)
+  own = dict(lars=dict(form='larc', trust=0.02, trust_clip=True, eps=1e-8, momentum=0.9), sgd=dict(momentum=0.9, parts=ALL_DECAYED))
+  c.optimizer = dict(name=name, learning_rate=cosine, per=256, weight_decay=weight_decay, **own.get(name, {}))
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='linear', learning_rates=(0.1, 0.3, 1.0), norm='none', view=view))
+  return c
+
+
+def alike_views(**options) -> dict:
+  """Two views of pictures of ImageNet that are drawn alike, as in MoCo v2 (aug_plus in main_moco.py)."""
+  return dict(name='augment', views=2, flip=0.5, grey=0.2, blur=dict(p=0.5), **IMAGENET) | dict(jitter=WEAK) | options
+
+
 def imagenet_views(*, local: int = 0, solarize: float = 0.2, **jitter) -> dict:
   """Views of BYOL (arXiv:2006.07733, appendix B), with other blur and solarisation for each, and `local` smaller ones as in DINO."""
-  jitter = dict(brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, p=0.8) | jitter
+  jitter = MILD | jitter
   each = (dict(blur=dict(p=1.0)), dict(blur=dict(p=0.1), solarize=solarize), *(dict(blur=dict(p=0.5), size=96),) * local)
   return dict(name='augment', views=each, flip=0.5, jitter=jitter, grey=0.2, **IMAGENET)
 

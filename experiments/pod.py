@@ -2,8 +2,10 @@
 
     python experiments/pod.py [--topology v5p:2x2x4] [--rules fsdp] [NAME ...]     # needs pip install 'jax[tpu]'
 
-One row a recipe, in experiments/pod.json. What it must send under fsdp is at least (2 c + g) P (n - 1) / n bytes a step and device: each
-of P weights, gathered in c bytes for either direction (once where micro-batches share it, and for a teacher), and its gradient of g bytes.
+One row a recipe, in experiments/pod.json: methods at sizes of their own, and published scales such as 'moco_v3:imagenet', which compute in
+bfloat16 here, with blocks of transformers recomputed, each for a topology of its own. What it must send under fsdp is at least
+(2 c + g) P (n - 1) / n bytes a step and device: each of P weights, gathered in c bytes for either direction (once where micro-batches share it,
+and for a teacher), and its gradient of g bytes.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from jssl.core.build import plan  # noqa: E402
 from jssl.core.mesh import make_mesh  # noqa: E402
 from jssl.core.programs import Programs  # noqa: E402
 from jssl.devices.traffic import collectives, total  # noqa: E402
+from jssl.plans.blank import stand_ins  # noqa: E402
 from jssl.plans.compiled import ONCE, topology  # noqa: E402
 from jssl.plans.estimate import estimate  # noqa: E402
 
@@ -107,7 +110,19 @@ def byol():
   return c
 
 
+def published(name: str):
+  """A published scale."""
+  c = load_config(name)
+  for spec in (c.backbone, *c.heads.values()):
+    spec.update(HALF)
+  if c.backbone.name.startswith(('vit', 'bert')):
+    c.backbone.remat = True
+  return c
+
+
 RECIPES = dict(mae=mae, ijepa=ijepa, dino=dino, e5=e5, clip=clip, simclr=simclr, byol=byol)
+# and their topologies
+PUBLISHED = {'moco_v3:imagenet': 'v5p:2x2x4', 'barlow_twins:imagenet': 'v5p:2x2x2', 'simcse:wiki1m': 'v5p:2x2x1'}
 
 
 def least(p, states, n: int) -> float:
@@ -126,7 +141,7 @@ def least(p, states, n: int) -> float:
 
 
 def config(name: str, devices: list, sizes: dict, rules: str):
-  c = RECIPES[name]()
+  c = RECIPES[name]() if name in RECIPES else published(name)
   c.mesh, c.rules = sizes, rules
   if name == 'e5':  # whatever the number of devices
     c.micro_batches = c.batch_size // (64 * len(devices))
@@ -135,8 +150,9 @@ def config(name: str, devices: list, sizes: dict, rules: str):
 
 def estimated(name: str, devices: list, sizes: dict, rules: str) -> int:
   """Bytes that are told before a run, without compiling."""
-  c = config(name, devices, sizes, rules)
-  p, mesh = plan(c), make_mesh(sizes, devices)
+  with stand_ins():
+    p = plan(config(name, devices, sizes, rules))
+  mesh = make_mesh(sizes, devices)
   with jax.set_mesh(mesh):
     programs = Programs(p, mesh)
   told = estimate(p, programs)
@@ -144,8 +160,9 @@ def estimated(name: str, devices: list, sizes: dict, rules: str) -> int:
 
 
 def measure(name: str, devices: list, sizes: dict, rules: str) -> dict:
-  c = config(name, devices, sizes, rules)
-  p, mesh = plan(c), make_mesh(sizes, devices)
+  with stand_ins():
+    p = plan(config(name, devices, sizes, rules))
+  mesh = make_mesh(sizes, devices)
   with jax.set_mesh(mesh):
     programs = Programs(p, mesh)
     compiled = programs.trace().lower().compile(compiler_options=ONCE)
@@ -154,7 +171,8 @@ def measure(name: str, devices: list, sizes: dict, rules: str) -> dict:
   bound = least(p, programs.states[0], len(devices))
   weights = total(sent) - total(judged)
   return dict(
-    recipe=RECIPES[name].__doc__, devices=len(devices), kind=devices[0].device_kind, mesh=sizes, rules=rules,
+    recipe=RECIPES[name].__doc__ if name in RECIPES else 'As published, in bfloat16.',
+    devices=len(devices), kind=devices[0].device_kind, mesh=sizes, rules=rules,
     parameters=sum(x.size for x in jax.tree.leaves(programs.states[0].params)),
     sent=total(sent), sent_for_objective=total(judged), least=bound, ratio=weights / bound,
     state=m.argument_size_in_bytes, temporary=m.temp_size_in_bytes, estimated=estimated(name, devices, sizes, rules),
@@ -163,15 +181,13 @@ def measure(name: str, devices: list, sizes: dict, rules: str) -> dict:
 
 if __name__ == '__main__':
   parser = argparse.ArgumentParser()
-  parser.add_argument('names', nargs='*', default=[*RECIPES])
-  parser.add_argument('--topology', default='v5p:2x2x4')
+  parser.add_argument('names', nargs='*', default=[*RECIPES, *PUBLISHED])
+  parser.add_argument('--topology', help='by default that of each recipe, v5p:2x2x4 for most')
   parser.add_argument('--rules', default='fsdp')
   parser.add_argument('--estimates', action='store_true', help='only estimate the rows that there are anew')
   parser.add_argument('--tensor', type=int, default=1)
   parser.add_argument('--data', type=int, default=1)
   arguments = parser.parse_args()
-  devices = topology(arguments.topology)
-  sizes = dict(data=arguments.data, fsdp=len(devices) // (arguments.tensor * arguments.data), tensor=arguments.tensor)
   path = Path(__file__).with_suffix('.json')
   known = json.loads(path.read_text()) if path.exists() else {}
   if arguments.estimates:
@@ -183,7 +199,9 @@ if __name__ == '__main__':
     raise SystemExit
   across = f' data={arguments.data}' if arguments.data > 1 else ''
   for name in arguments.names:
-    row = known[f'{name} {arguments.topology} {arguments.rules}{across}'] = measure(name, devices, sizes, arguments.rules)
+    devices = topology(where := arguments.topology or PUBLISHED.get(name, 'v5p:2x2x4'))
+    sizes = dict(data=arguments.data, fsdp=len(devices) // (arguments.tensor * arguments.data), tensor=arguments.tensor)
+    row = known[f'{name} {where} {arguments.rules}{across}'] = measure(name, devices, sizes, arguments.rules)
     print(
       f'{name}: {row["parameters"] / 1e6:.0f} M parameters, sent {row["sent"] / 1e9:.2f} GB (of that for the objective '
       f'{row["sent_for_objective"] / 1e9:.2f}), least {row["least"] / 1e9:.2f}, ratio {row["ratio"]:.2f}; state and batch '

@@ -313,6 +313,7 @@ DATA = Sources(
     'mnist5k_glyphs': 'vision.outside:mnist5k_glyphs',
     'few': 'core.operators:few',
     'subset': 'core.operators:subset',
+    'some_classes': 'core.some_classes:some_classes',
     'noised': 'core.operators:noised',
     'memory': 'core.memory:memory',
     'development': 'core.roles:development',

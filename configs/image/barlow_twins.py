@@ -2,6 +2,9 @@
 
 The scale `imagenet` is the paper's default setting (section 2.2) with the rates of weights and of biases of the official code (main.py).
 Deviates: batch statistics of both views together; images are resized bilinearly.
+
+The scales `cifar10` and `imagenet100` are those of solo-learn (scripts/pretrain/cifar/barlow.yaml, scripts/pretrain/imagenet-100/barlow.yaml;
+lambda in methods/barlow_twins.py).
 """
 
 from jssl.configs import common
@@ -9,6 +12,12 @@ from jssl.configs import common
 PUBLISHED = dict(
   imagenet=dict(
     metric='linear_top1', value=0.732, source='arXiv:2103.03230, Table 1, 1000 epochs', hardware='32 V100 GPUs', hours=124,
+  ),
+  cifar10=dict(
+    metric='linear_top1', value=0.921, source='arXiv:2108.01775, README of solo-learn', hardware='1 GPU', hours=None,
+  ),
+  imagenet100=dict(
+    metric='linear_top1', value=0.8016, source='arXiv:2108.01775, README of solo-learn', hardware='2 RTX 2080 Ti', hours=14.3,
   ),
 )  # fmt: skip
 
@@ -46,4 +55,19 @@ def imagenet():
   rate = dict(name='cosine', peak=0.2, end=0.2 * 1e-3, warmup='10 epochs')
   biases = (dict(of=('*.bias', '*.scale'), rate=0.0048 / 0.2),)
   c.optimizer = dict(name='lars', form='byol', learning_rate=rate, per=256, weight_decay=1e-6, momentum=0.9, parts=biases)
+  return c
+
+
+def cifar10():
+  return solo_learn(common.cifar10(rate=0.3, weight_decay=1e-4))
+
+
+def imagenet100():
+  return solo_learn(common.imagenet100(rate=0.3, weight_decay=1e-4))
+
+
+def solo_learn(c):
+  c.heads.projector = dict(name='mlp', widths=(2048, 2048, 2048))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.redundancy = dict(name='barlow_twins', of=('views.q', 'views.k'), pairs=((0, 1),), lam=0.0051, weight=0.1)
   return c

@@ -3,6 +3,9 @@
 The scale `imagenet` is the run of 300 epochs of the official README ("Boosting DINO performance"), with the defaults of main_dino.py.
 Deviates: the gain of the last layer stays 1 (that run: learned); images are resized bilinearly (official code: bicubically), and local crops
 from the 224 pixels to which the loader scales them.
+
+The scales `cifar10` and `imagenet100` are those of solo-learn for a ResNet-18, without multi-crop (scripts/pretrain/cifar/dino.yaml,
+scripts/pretrain/imagenet-100/dino.yaml; temperatures and the fixed first epoch in methods/dino.py).
 """
 
 from jssl.configs import common
@@ -10,6 +13,12 @@ from jssl.configs import common
 PUBLISHED = dict(
   imagenet=dict(
     metric='linear_top1', value=0.761, source='arXiv:2104.14294, README of the official code, 300 epochs', hardware='16 V100 GPUs', hours=62.4,
+  ),
+  cifar10=dict(
+    metric='linear_top1', value=0.8952, source='arXiv:2108.01775, README of solo-learn', hardware='1 GPU', hours=None,
+  ),
+  imagenet100=dict(
+    metric='linear_top1', value=0.7492, source='arXiv:2108.01775, README of solo-learn', hardware='2 GPUs', hours=None,
   ),
 )  # fmt: skip
 
@@ -62,4 +71,24 @@ def imagenet():
   last = (dict(of='projector.prototypes', until='1 epoch'),)
   c.optimizer = dict(name='adamw', learning_rate=rate, per=256, weight_decay=decay, clip_each=3.0, parts=last)
   c.represent = dict(from_teacher=True)
+  return c
+
+
+def cifar10():
+  return solo_learn(common.cifar10(rate=0.3, weight_decay=1e-6), teacher_temperature=0.07)
+
+
+def imagenet100():
+  c = common.imagenet100(rate=0.3, weight_decay=1e-6)
+  return solo_learn(c, teacher_temperature=dict(name='linear', start=0.04, end=0.07, over='50 epochs'))
+
+
+def solo_learn(c, teacher_temperature):
+  c.optimizer.parts = (dict(of='projector.prototypes', until='1 epoch'),)
+  c.heads.projector = dict(name='dino_head', k=4096)
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.9995), networks=('backbone', 'projector'))
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.memories.centre = dict(name='centre', of='views.k', momentum=0.9)
+  of = dict(q='views.q', k='views.k', centre='memory.centre')
+  c.losses.distil = dict(name='dino', of=of, pairs='all', teacher_temperature=teacher_temperature, temperature=0.1)
   return c

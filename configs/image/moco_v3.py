@@ -3,6 +3,9 @@
 The scale `imagenet` is the ViT-B/16 of the paper (section 5) with the settings of the official code (CONFIG.md, main_moco.py): a random
 patch projection that is not trained, AdamW, 300 epochs.
 Deviates: batch statistics of both views together; images are resized bilinearly.
+
+The scales `cifar10` and `imagenet100` are those of solo-learn for a ResNet-18 (scripts/pretrain/cifar/mocov3.yaml,
+scripts/pretrain/imagenet-100/mocov3.yaml; heads in methods/mocov3.py).
 """
 
 from jssl.configs import common
@@ -10,6 +13,12 @@ from jssl.configs import common
 PUBLISHED = dict(
   imagenet=dict(
     metric='linear_top1', value=0.767, source='arXiv:2104.02057, Table 4, 300 epochs', hardware='512 TPU v3 cores', hours=6.3,
+  ),
+  cifar10=dict(
+    metric='linear_top1', value=0.931, source='arXiv:2108.01775, README of solo-learn', hardware='1 GPU', hours=None,
+  ),
+  imagenet100=dict(
+    metric='linear_top1', value=0.8036, source='arXiv:2108.01775, README of solo-learn', hardware='2 GPUs', hours=None,
   ),
 )  # fmt: skip
 
@@ -51,4 +60,21 @@ def imagenet():
   c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
   c.losses.nce = dict(name='info_nce', of=('views.q', 'views.k'), pairs='all', temperature=0.2, weight=0.8)
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=1.5e-4, warmup='40 epochs'), per=256, weight_decay=0.1)
+  return c
+
+
+def cifar10():
+  return solo_learn(common.cifar10(rate=0.3, weight_decay=1e-6))
+
+
+def imagenet100():
+  return solo_learn(common.imagenet100(rate=0.3, weight_decay=1e-6))
+
+
+def solo_learn(c):
+  c.heads.projector = dict(name='mlp', widths=(4096, 256), bias=False, final_bias=False, final_norm=True)
+  c.heads.predictor = dict(name='mlp', on='projector', widths=(4096, 256), bias=False, final_bias=False)
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
+  c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
+  c.losses.nce = dict(name='info_nce', of=('views.q', 'views.k'), pairs='all', temperature=0.2, weight=0.8)
   return c

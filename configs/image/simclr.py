@@ -5,6 +5,8 @@ The scale `imagenet` is the paper's default setting (section 2.3, augmentations 
 Its evaluators fine-tune on 1 % and 10 % of the labels (appendix B.5); rates decay by a cosine and heads begin as in the official code.
 Left out: inference on the central 224 of 256 pixels (appendix B.5): the whole image is scaled to 224.
 Deviates: brightness is scaled (paper: shifted), as in torchvision.
+
+The scales `cifar10` and `imagenet100` are those of solo-learn (scripts/pretrain/cifar/simclr.yaml, scripts/pretrain/imagenet-100/simclr.yaml).
 """
 
 from jssl.configs import common
@@ -13,6 +15,12 @@ SCALES = ('fashion_mnist',)
 PUBLISHED = dict(
   imagenet=dict(
     metric='linear_top1', value=0.645, source='arXiv:2002.05709, appendix A, 100 epochs', hardware='128 TPU v3 cores', hours=1.5,
+  ),
+  cifar10=dict(
+    metric='linear_top1', value=0.9074, source='arXiv:2108.01775, README of solo-learn', hardware='1 GPU', hours=None,
+  ),
+  imagenet100=dict(
+    metric='linear_top1', value=0.7764, source='arXiv:2108.01775, README of solo-learn, online', hardware='2 GPUs', hours=None,
   ),
 )  # fmt: skip
 
@@ -25,7 +33,7 @@ def get_config(scale='small'):
     'nonlinear projector of two layers, 256 and 64, with batch norm; 2,048 and 128 at the scale imagenet',
     'crops, flips, colour, grey and blur at the scale imagenet; affine moves, brightness and contrast of digits at small',
     'batch norm over the whole batch and both views; LARS, batch 4,096 and 10 epochs of warm-up at the scale imagenet, AdamW at small',
-    'linear probe of the features before the projector, by L-BFGS at small and by SGD at imagenet; nearest neighbours',
+    'linear probe of the features before the projector, by L-BFGS at small and by SGD at published scales; nearest neighbours',
     'fine-tuning on 1 % and 10 % of the labels, at the scale imagenet',
     dict(part='rows of each augmentation, of linear or no projector, of batch sizes and epochs', out='open', why='none is run'),
     dict(part='test on the central 224 of 256 pixels', out='open', why='the whole image is scaled to 224'),
@@ -51,3 +59,22 @@ def finetune(fraction: float, *, epochs: int, batch_size: int = 4096) -> dict:
     warmup=0, optimizer=dict(name='sgd', momentum=0.9, nesterov=True, weight_decay=0.0), norm=None, std=0.01,
     view=dict(name='augment', views=1, size=224, crop={}, flip=0.5),
   )  # fmt: skip
+
+
+def cifar10():
+  c = common.cifar10(rate=0.4, weight_decay=1e-4)
+  c.view = common.cifar10_views(jitter=common.STRONG, blur=dict(p=0.5, radius=6))
+  return solo_learn(c, widths=(2048, 256))
+
+
+def imagenet100():
+  c = common.imagenet100(rate=0.3, weight_decay=1e-4)
+  c.view = common.alike_views(jitter=common.STRONG)
+  return solo_learn(c, widths=(4096, 512))
+
+
+def solo_learn(c, widths: tuple[int, ...]):
+  c.heads.projector = dict(name='mlp', widths=widths, norm='none')
+  c.passes.views = dict(name='embed', heads=('projector',))
+  c.losses.nce = dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=0.2)
+  return c

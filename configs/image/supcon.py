@@ -1,6 +1,23 @@
-"""SupCon. Khosla, Teterwak, Wang, Sarna, Tian, Isola, Maschinot, Liu, Krishnan, NeurIPS 2020. arXiv:2004.11362, Eq. 2."""
+"""SupCon. Khosla, Teterwak, Wang, Sarna, Tian, Isola, Maschinot, Liu, Krishnan, NeurIPS 2020. arXiv:2004.11362, Eq. 2.
+
+The scale `imagenet` is the ResNet-50 of the official code in TensorFlow (supcon/scripts/supcon_imagenet_resnet50.sh and configs.sh), `cifar10`
+that of the code in PyTorch (SupContrast, README and main_supcon.py), which gave the paper's figure (README of the former). There is no scale
+`imagenet100`: solo-learn has the mean inside the logarithm (losses/simclr.py).
+Losses are multiplied by the temperature, or by its ratio to 0.07, as in these codes.
+Deviates at imagenet: RandAugment (paper and code: AutoAugment); features enter the projector, one linear map there, at their length (code: at
+unit length); biases are not decayed (code: they are). At both, statistics of batch norm are those of the batch.
+"""
 
 from jssl.configs import common
+
+PUBLISHED = dict(
+  imagenet=dict(
+    metric='linear_top1', value=0.787, source='arXiv:2004.11362, Table 2; official code, 350 epochs', hardware='128 TPU v3 cores', hours=None,
+  ),
+  cifar10=dict(
+    metric='linear_top1', value=0.96, source='arXiv:2004.11362, Table 2; README of SupContrast', hardware='1 GPU', hours=None,
+  ),
+)  # fmt: skip
 
 
 def get_config(scale='small'):
@@ -21,4 +38,32 @@ def get_config(scale='small'):
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='sup_con', of=dict(q='views.q', k='views.k', labels='batch.label'), pairs='all', temperature=0.1)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  return c
+
+
+def imagenet():
+  c = common.imagenet(batch_size=6144, epochs=350)
+  c.view = dict(name='augment', views=2, flip=0.5, randaugment={}, mean=0.5, std=0.5)
+  c.inputs = dict(name='plain', size=224, mean=0.5, std=0.5)
+  rate = dict(name='cosine', peak=0.4, warmup='12 epochs')
+  c.optimizer = dict(name='lars', learning_rate=rate, per=256, weight_decay=1e-3, momentum=0.9)
+  return contrasted(c, widths=(128,), weight=0.1)
+
+
+def cifar10():
+  c = common.cifar10(batch_size=1024, name='sgd', rate=0.5, weight_decay=1e-4)
+  pixels = dict(mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010))
+  c.view, c.inputs = common.cifar10_views(crop=dict(scale=(0.2, 1.0)), jitter=common.WEAK, **pixels), dict(name='plain', **pixels)
+  c.backbone.name = 'resnet50'
+  rate = dict(name='cosine', peak=0.5, end=0.5 * 0.1**3, warmup='10 epochs', start=0.01)
+  c.optimizer = dict(name='sgd', learning_rate=rate, momentum=0.9, weight_decay=1e-4, parts=common.ALL_DECAYED)
+  return contrasted(c, widths=(2048, 128), weight=0.1 / 0.07)
+
+
+def contrasted(c, *, widths: tuple[int, ...], weight: float):
+  c.kind = 'supervised'
+  c.heads.projector = dict(name='mlp', widths=widths, norm='none')
+  c.passes.views = dict(name='embed', heads=('projector',))
+  of = dict(q='views.q', k='views.k', labels='batch.label')
+  c.losses.nce = dict(name='sup_con', of=of, pairs='all', temperature=0.1, weight=weight)
   return c

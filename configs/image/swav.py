@@ -5,6 +5,9 @@ Deviates: epsilon 0.03 (paper 0.05): sharper codes, by which the official README
 The scale `imagenet` is the run of 200 epochs with batches of 256 and a queue (README of the official code, swav_200ep_bs256_pretrain.sh),
 with epsilon 0.05.
 Deviates: prototypes are normalised in the forward pass (official code: in place); small crops come from 224 pixels.
+
+The scales `cifar10` and `imagenet100` are those of solo-learn, without multi-crop (scripts/pretrain/cifar/swav.yaml,
+scripts/pretrain/imagenet-100/swav.yaml); there the queue is filled from the first step and read from epoch 50, here filled from epoch 50.
 """
 
 from jssl.configs import common
@@ -12,6 +15,12 @@ from jssl.configs import common
 PUBLISHED = dict(
   imagenet=dict(
     metric='linear_top1', value=0.727, source='arXiv:2006.09882, README of the code, 200 epochs, batch 256', hardware='4 GPUs', hours=174,
+  ),
+  cifar10=dict(
+    metric='linear_top1', value=0.8917, source='arXiv:2108.01775, README of solo-learn', hardware='1 GPU', hours=None,
+  ),
+  imagenet100=dict(
+    metric='linear_top1', value=0.7428, source='arXiv:2108.01775, README of solo-learn', hardware='2 GPUs', hours=None,
   ),
 )  # fmt: skip
 
@@ -47,16 +56,37 @@ def imagenet():
   c.data.crop = dict(views=(*(wide,) * 2, *(near,) * 6), size=224, ratio=(3 / 4, 4 / 3))
   c.view.update(views=(*({},) * 2, *(dict(size=96),) * 6), **common.IMAGENET)
   c.inputs = dict(name='plain', size=224, **common.IMAGENET)
+  parts = (dict(of='*', decay=1.0), dict(of='prototypes', until=5005))
+  rate = dict(name='cosine', peak=0.6, end=0.0006)
+  c.optimizer = dict(name='lars', form='larc', eps=1e-8, learning_rate=rate, weight_decay=1e-6, momentum=0.9, parts=parts)
+  return swapped(c, views=8, start='15 epochs')
+
+
+def cifar10():
+  c = common.cifar10(rate=0.6, weight_decay=1e-6)
+  c.view = common.cifar10_views(jitter=common.STRONG, blur=dict(p=0.5, radius=6))
+  return solo_learn(c)
+
+
+def imagenet100():
+  c = common.imagenet100(rate=0.6, weight_decay=1e-6)
+  c.view = common.alike_views(jitter=common.STRONG)
+  return solo_learn(c)
+
+
+def solo_learn(c):
+  c.optimizer.parts = (dict(of='prototypes', until='2 epochs'),)
+  return swapped(c, views=2, start='50 epochs')
+
+
+def swapped(c, *, views: int, start: str):
   c.heads.projector = dict(name='mlp', widths=(2048, 128))
   c.heads.prototypes = dict(name='prototypes', on='projector', k=3000)
   c.passes.views = dict(name='embed', heads=('projector',))
   c.passes.scores = dict(name='apply', network='prototypes', on='views.q')
   for k in (0, 1):
-    c.memories[f'queue{k}'] = dict(name='queue', of=f'views.q[{k}]', size=3840, start='15 epochs')
+    c.memories[f'queue{k}'] = dict(name='queue', of=f'views.q[{k}]', size=3840, start=start)
     queue = dict(queue=f'memory.queue{k}.keys', queue_valid=f'memory.queue{k}.valid', prototypes='nets.prototypes.vectors')
-    pairs = tuple((q, k) for q in range(8) if q != k)
+    pairs = tuple((q, k) for q in range(views) if q != k)
     c.losses[f'assign{k}'] = dict(name='swav', of=dict(q='scores.out', k='scores.out', **queue), pairs=pairs, weight=0.5)
-  parts = (dict(of='*', decay=1.0), dict(of='prototypes', until=5005))
-  rate = dict(name='cosine', peak=0.6, end=0.0006)
-  c.optimizer = dict(name='lars', form='larc', eps=1e-8, learning_rate=rate, weight_decay=1e-6, momentum=0.9, parts=parts)
   return c

@@ -76,6 +76,12 @@ def scales(config: ModuleType) -> tuple[str, ...]:
   return ('tiny', SMALL, *getattr(config, 'SCALES', ()), *getattr(config, 'PUBLISHED', {}))
 
 
+def at_scale(config: ModuleType, scale: str) -> Any:
+  """The config of a scale: a published one is that of the function of its name, where the module has one."""
+  own = getattr(config, scale, None) if scale in getattr(config, 'PUBLISHED', {}) else None
+  return own() if callable(own) else config.get_config(scale)
+
+
 def load_config(name: str, overrides: Sequence[str] = ()):
   """Reads the config of a system or of a file.
 
@@ -95,7 +101,7 @@ def load_config(name: str, overrides: Sequence[str] = ()):
   try:
     of = module(system)
     known = scales(of)
-    c = None if scale not in known else of.get_config(scale) if len(known) > 1 else of.get_config()
+    c = None if scale not in known else at_scale(of, scale) if len(known) > 1 else of.get_config()
   except Exception as error:  # what a user's file raises is of any type
     if not system.endswith('.py') and system not in names():
       raise ConfigError(f'no system is called {system!r}{closest(system, names())}') from None

@@ -1,18 +1,28 @@
 """Placeholder data of any size, to plan a run on data that are not available.
 
 jssl plan mae --config.data.name=jssl.plans.blank:images --config.data.size=224 --config.data.examples=1281167
+
+STAND_INS are placeholders for the data and weights that published scales name and jssl does not ship, with their options.
 """
 
-import numpy as np
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import numpy as np
+from flax import nnx
+
+from jssl.data.core.crops import crops_of
+from jssl.models.text.bert import Bert
+from jssl.tables import TABLES
 from jssl.types import Column, Data
 
 
 class Blank:
-  """Examples of zeros."""
+  """Examples of zeros; with `crop`, of crops of images."""
 
-  def __init__(self, examples: int, spec: dict[str, Column]):
-    self.examples, self.spec = examples, spec
+  def __init__(self, examples: int, spec: Mapping[str, Column], crop: Any = None):
+    self.examples, self.spec, self.crop = examples, spec, crop
 
   def __len__(self) -> int:
     return self.examples
@@ -39,3 +49,55 @@ def captions(*, examples: int = 400_000_000, size: int = 224, length: int = 77, 
   """Columns image [size size 3] uint8 and ids [length]."""
   spec = dict(image=Column((size, size, 3), np.uint8), ids=Column((length,), np.int32, size=vocabulary, pad=0))
   return _data(examples, spec, 'image')
+
+
+def _cifar10() -> Data:
+  return images(examples=50_000, size=32, classes=10)
+
+
+def _imagenet(*, test: str, resize: int, crop: Mapping[str, Any] | None = None) -> Data:
+  data, crops = images(size=resize), crops_of(crop, (resize, resize))
+  if crops is None:
+    return data
+  splits = {**data.splits, 'train': Blank(len(data.splits['train']), data.spec, crops)}
+  return data._replace(splits=splits, info={'drawn': {'image': (len(crops.recipes), *crops.size, 3)}})
+
+
+def _imagenet100(*, of: Data, names: str) -> Data:
+  spec = {**of.spec, 'label': Column((), np.int32, size=100)}
+  return of._replace(splits={**of.splits, 'train': Blank(126_689, spec, of.splits['train'].crop)}, spec=spec)
+
+
+def _sentences(*, length: int, tokenizer: str, held_out: float) -> Data:
+  return texts(examples=1_000_000, length=length)
+
+
+def _bert_base(on: Any, *, folder: str, pool: str, dropout: float, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
+  shape = dict(vocabulary=30522, width=768, depth=12, heads=12, length=512)
+  return Bert(on, **shape, pool=pool, dropout=dropout, remat=remat, dtype=dtype, rngs=rngs)
+
+
+STAND_INS = {
+  'data': {
+    'cifar10': _cifar10,
+    'imagenet2012': _imagenet,
+    'some_classes': _imagenet100,
+    'wiki1m.jsonl': _sentences,
+  },
+  'models': {'bert_from': _bert_base},
+}
+
+
+@contextlib.contextmanager
+def stand_ins() -> Iterator[None]:
+  """Builds published scales with STAND_INS in the place of what they name."""
+  before = {kind: {name: TABLES[kind][name] for name in of if name in TABLES[kind]} for kind, of in STAND_INS.items()}
+  for kind, of in STAND_INS.items():
+    TABLES[kind].update(of)
+  try:
+    yield
+  finally:
+    for kind, of in STAND_INS.items():
+      for name in of:
+        del TABLES[kind][name]
+      TABLES[kind].update(before[kind])

@@ -1,8 +1,6 @@
 """The contracts, over the table of systems: a new config is tested by being there. Which of them are run, `cases.py` tells."""
 
-import ast
 import re
-from importlib import util
 
 import pytest
 
@@ -12,6 +10,7 @@ from jssl.errors import DataError
 from jssl.tables import MEMORIES, PASSES, TEACHERS
 from tests.contracts.cases import CONFIGS, CONTRACTS, SYSTEMS, config, parts, representatives
 from tests.made import MADE
+from tests.test_scales import code_lines
 
 
 @pytest.fixture(params=[*SYSTEMS, *MADE])
@@ -55,18 +54,7 @@ def test_every_contract_has_a_test():
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_config_says_where_it_comes_from(name):
-  source = open(util.find_spec(configs.names()[name]).origin).read()
-  tree = ast.parse(source)
-  paper = ast.get_docstring(tree, clean=False) or ''
+  paper = configs.module(name).__doc__ or ''
   assert re.search(r'(arXiv:\d{4}\.\d{4,5}|doi:10\.)', paper), 'the first line names the paper with its arXiv number or DOI'
-  apart = [range(node.lineno, node.end_lineno + 1) for node in ast.walk(tree) if _is_beside(node)]
-  code = [line for i, line in enumerate(source.splitlines(), 1) if line.strip() and not any(i in lines for lines in apart)]
-  count = len(code) - len([line for line in paper.splitlines() if line.strip()])
-  assert count <= (60 if configs.module(name).get_config().get('phases') else 40), 'beside docstring, claim, parts and published scale'
-
-
-def _is_beside(node: ast.AST) -> bool:
-  """Whether a node is the claim, the parts or a published scale."""
-  if isinstance(node, ast.FunctionDef):
-    return node.name in ('imagenet', 'librispeech')
-  return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute) and node.targets[0].attr in ('claim', 'parts')
+  most = 60 if configs.module(name).get_config().get('phases') else 40
+  assert code_lines(name) <= most, 'beside docstring, claim, parts and published scales'

@@ -6,7 +6,8 @@ import pytest
 from jssl.core.build import open_data
 from jssl.data import arrays, resident
 from jssl.data.core.operators import few, noised, subset, with_columns
-from jssl.errors import ConfigError
+from jssl.data.core.some_classes import some_classes
+from jssl.errors import ConfigError, DataError
 from jssl.types import Column
 
 LABEL = np.repeat(np.arange(4, dtype=np.int32), (30, 20, 10, 3))
@@ -32,6 +33,21 @@ def test_a_subset_keeps_its_order_and_its_texts():
   assert data.info['texts']['train'] == [str(int(i)) for i in x] and data.splits['train'][3]['x'] == x[3]
   each = resident(subset(of=made(), train=4, by='label').splits['train']).columns['label']
   assert np.bincount(each).tolist() == [4, 4, 4, 3]
+
+
+def named():
+  data = made()
+  return data._replace(spec={**data.spec, 'label': Column((), np.int32, classes=('ant', 'bee', 'cat', 'dog'))})
+
+
+def test_classes_are_chosen_by_a_file_and_numbered_anew(tmp_path):
+  (tmp_path / 'some.txt').write_text('dog bee\n')
+  data = some_classes(of=named(), names=tmp_path / 'some.txt')
+  train, held = data.splits['train'], resident(data.splits['train']).columns
+  assert data.spec['label'].classes == data.info['classes'] == ('bee', 'dog') and data.spec['label'].size == 2
+  assert np.bincount(held['label']).tolist() == [20, 3] and (held['x'] == np.flatnonzero((LABEL == 1) | (LABEL == 3))).all()
+  assert len(train) == 23 and train[20]['label'] == 1 and train[20]['x'] == 60.0
+  assert resident(data.splits['train'], limit=8) is None
 
 
 def test_noise_replaces_a_share_of_the_training_labels():
@@ -66,3 +82,13 @@ def test_operators_in_a_config():
 def test_what_cannot_be_made(make, says):
   with pytest.raises(ValueError, match=says):
     make()
+
+
+@pytest.mark.parametrize('names, says', [
+  (('bee', 'cow'), "no class 'cow'"),
+  ('there/is/none.txt', 'no such file'),
+  ((), 'name at least one'),
+])  # fmt: skip
+def test_classes_that_are_not_there(names, says):
+  with pytest.raises(DataError, match=says):
+    some_classes(of=named(), names=names)

@@ -13,6 +13,7 @@ from jssl.data import digits, resident, tfds
 from jssl.data.core import records
 from jssl.data.core.readers import Readers
 from jssl.data.core.records import decode
+from jssl.data.core.some_classes import some_classes
 from jssl.data.core.sources import GrainSource
 from jssl.errors import DataError
 
@@ -107,6 +108,22 @@ def test_options_name_splits_features_and_sizes(toy):
   assert len(data.splits['train']) == 10
   whole = tfds(**toy | dict(label=None, resize=(8, 24))).splits['train']
   np.testing.assert_array_equal(data.splits['train'][4]['image'], whole[4]['image'])
+
+
+def test_labels_are_read_without_images_and_kept(toy, monkeypatch):
+  train = tfds(**toy | dict(train='train[:7]')).splits['train']
+  monkeypatch.setattr(records, 'decode', None)
+  labels = records.column_of(train, 'label')
+  again = tfds(**toy | dict(train='train[:7]')).splits['train']
+  again._prepared = None  # the kept column needs no builder
+  assert labels.shape == (7,) and {*labels.tolist()} <= {0, 1}
+  np.testing.assert_array_equal(records.column_of(again, 'label'), labels)
+
+
+def test_classes_of_a_builder_are_cropped(toy):
+  data = some_classes(of=tfds(**toy, crop=dict(views=2, size=6)), names=('odd',))
+  batch = data.splits['train'].drawn(np.arange(4), 1, 2)
+  assert len(data.splits['train']) == 10 and batch['image'].shape == (4, 2, 6, 6, 3) and not batch['label'].any()
 
 
 def test_decoded_columns_are_kept_and_equal(toy):
