@@ -48,6 +48,14 @@ def get_config(scale='small'):
   predict(c, short=0.25, long=0.125)
   c.optimizer.learning_rate.peak = 1e-3
   c.evaluators = dict(linear=dict(name='logistic'), detail=dict(name='regression', column='image'))
+  c.claim = dict(
+    metric='linear_top1', beats=('pixels',), margin=0.01, without='pixels',
+    manipulation=dict(metric='detail_r2', beats=('pixels',), margin=0.02, lower=True),
+    variants=dict(
+      # Nothing follows a teacher then: features are the trained network's own.
+      pixels=('passes.short_told.whole=short.patches', 'passes.long_told.whole=short.patches', 'heads.predictor.dim=32', 'represent={}'),
+    ),
+  )  # fmt: skip
   return c
 
 
