@@ -4,6 +4,7 @@ The paper's finding is that features of video are better predicted in feature sp
 the standardised pixels of the same tubelets by the same predictor in as many updates, without a teacher. Features that need not tell pixels
 should keep less of their detail. In tries a linear map read more of a clip's first frame off them, not less; this is no part of the claim,
 since raw input cannot be judged by it.
+Undecided so far, and the untrained network does no worse.
 
 The scale `videomix2m` is the ViT-L/16 of vitl16.yaml of the official code, for a folder of videos. Its frozen evaluation is
 vitl16_k400_16x8x3.yaml, for which the folder must be that of Kinetics-400, with the model of the run.
@@ -15,8 +16,8 @@ from jssl.configs import common
 
 PUBLISHED = dict(
   videomix2m=dict(
-    metric='attentive_top1', value=0.808, source='arXiv:2404.08471, Table 6 and README of the code, ViT-L/16, Kinetics-400',
-    hardware='128 A100 GPUs', hours=None,
+    metric='attentive_top1', value=0.808, source='arXiv:2404.08471, README of the code, ViT-L/16, probe of Kinetics-400',
+    hardware='128 GPUs', hours=None,
   ),
 )  # fmt: skip
 
@@ -76,7 +77,7 @@ def videomix2m():
   crop = dict(scale=(0.3, 1.0), ratio=(0.75, 1.35))
   c = common.videos(source='videomix2m', batch_size=3072, epochs=None, steps=90_000, stride=4, crop=crop, flip=0.5)
   c.backbone = dict(name='tubelet_vit', on='data.clip', patch=(2, 16, 16), width=1024, depth=24, heads=16, mask_token=False, std=0.02)
-  c.heads.predictor = dict(name='ijepa_predictor', kinds=2, width=384, depth=12, heads=16)  # heads as in the encoder, utils.py
+  c.heads.predictor = dict(name='ijepa_predictor', kinds=2, width=384, depth=12, heads=16)  # heads as in the encoder, app/vjepa/utils.py
   c.teacher = dict(name='ema', decay=dict(name='linear', start=0.998, end=0.9996), networks=('backbone',))  # to 1 in 1.25 times the run
   predict(c, short=0.22, long=0.06)
   rate = dict(name='stretched_cosine', peak=6.25e-4, start=2e-4, end=1e-6, warmup='12000 steps')  # 40 epochs of 300

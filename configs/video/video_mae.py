@@ -3,7 +3,7 @@
 The scales `kinetics400` and `ssv2` are the ViT-B of the official scripts, for folders of videos, with their fine-tuning; constants not in the
 scripts are the defaults of run_mae_pretraining.py and run_class_finetuning.py.
 Deviates: positions on three axes (official: one sine-cosine table of all tubelets in a row); crops of any size from 0.66 to 1 of the sides
-(official: one of four sizes); fine-tuning without RandAugment, random erasing and repeated augmentation; one clip of a video is judged
+(official: one of four sizes); fine-tuning without RandAugment, mixing, random erasing and repeated samples; one clip of a video is judged
 (official: 5 or 2, in 3 crops), for Something-Something of consecutive frames (official fine-tuning: spread over the video).
 """
 
@@ -32,7 +32,8 @@ def get_config(scale='small'):
     'mean squared error on masked tubelets alone, each standardised',
     'all 8 frames of a clip (paper: 16, every second or fourth)',
     'linear and few-shot probes of the mean of the tokens; random masks of the same ratio as the rival',
-    'crops, fine-tuning on actions with mixup and cutmix: at the scales kinetics400 and ssv2',
+    'crops, fine-tuning on actions: at the scales kinetics400 and ssv2',
+    dict(part='mixup and CutMix of clips in fine-tuning', out='open', why='made for images'),
     dict(part='several samples of a clip in a batch', out='open', why='one'),
     dict(part='rows of masks, decoders, targets', out='open', why='not run'),
     dict(part='Kinetics, Something-Something, UCF101, HMDB51; detection on AVA', out='data', why='no package ships them; moving digits'),
@@ -78,5 +79,5 @@ def full(scale):
   flip = pick(small=0.5, ssv2=0.0)
   view = dict(name='whole_clip', crop={}, flip=flip, **common.IMAGENET)
   tune = common.imagenet_finetune(batch_size=384, epochs=pick(small=75, ssv2=30), layer_decay=0.75)
-  c.evaluators = dict(finetune={**tune, 'view': view})
+  c.evaluators = dict(finetune=tune | dict(view=view, mixup=0.0, cutmix=0.0, pool=None, norm=None))
   return c
