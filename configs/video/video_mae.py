@@ -23,7 +23,7 @@ PUBLISHED = dict(
 
 def get_config(scale='small'):
   if scale in PUBLISHED:
-    return full(scale)
+    return kinetics400(scale)
   c = common.base(scale, data='moving_digits', batch_size=32, epochs=18)
   c.parts = (
     'tube masks: the same places in all frames, half of them (paper: 0.9), removed before the encoder',
@@ -66,7 +66,8 @@ def rebuild(c, *, ratio):
   c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'))
 
 
-def full(scale):
+def kinetics400(scale):
+  """And `ssv2`."""
   pick = common.at(scale)
   c = common.videos(
     source=scale, batch_size=2048, epochs=pick(small=1600, ssv2=2400), stride=pick(small=4, ssv2=2), crop=dict(scale=(0.66**2, 1.0))
