@@ -194,6 +194,34 @@ def imagenet_masked(*, batch_size: int = 4096, epochs: int = 1600) -> ConfigDict
   return c
 
 
+def imagenet_finetune(
+  *,
+  batch_size: int = 1024,
+  epochs: int = 100,
+  rate: float = 5e-4,
+  warmup: str = '5 epochs',
+  weight_decay: float = 0.05,
+  layer_decay: float = 0.65,
+  drop_path: float = 0.1,
+) -> dict:
+  """End-to-end fine-tuning on all labels, by default that of a ViT-B: MAE, Table 9, and main_finetune.py; `rate` is that of 256 images."""
+  return dict(
+    name='finetune', shots=None, seeds=(0,), epochs=epochs, batch_size=batch_size, learning_rates=(rate * batch_size / 256,),
+    warmup=warmup, optimizer=dict(name='adamw', weight_decay=weight_decay, b2=0.999, layer_decay=layer_decay),
+    view=dict(name='augment', views=1, size=224, crop={}, flip=0.5, randaugment=dict(number=2, magnitude=9, std=0.5)),
+    mixup=0.8, cutmix=1.0, smoothing=0.1, drop_path=drop_path, pool='mean', norm='layer', std=2e-5,
+  )  # fmt: skip
+
+
+def videos(*, source: str, batch_size: int, stride: int, crop: dict, flip: float = 0.0, **length: int) -> ConfigDict:
+  """Clips of 16 frames at 224 pixels, from a folder of videos, each a folder of frames (`jssl.data.own.clips`); `length` is epochs or steps."""
+  c = base(data=f'clips:{source}', batch_size=batch_size, **length)
+  c.data.update(frames=16, stride=stride, resize=224, crop=crop)
+  c.view = dict(name='whole_clip', flip=flip, **IMAGENET)
+  c.inputs = dict(name='whole_clip', **IMAGENET)
+  return c
+
+
 def image_masked(scale: str = 'small', *, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 8, width: int = 96) -> ConfigDict:
   """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
 

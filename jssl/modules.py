@@ -19,6 +19,7 @@ from jssl import storage
 
 SCHEMES = (
   'folder',
+  'clips',
   'tar',
   'hf',
   'tfds',

@@ -224,6 +224,7 @@ VIEWS = Table(
     'gapped_patches': 'gaps:gapped_patches',
     'random_shift': 'shifts:random_shift',
     'frames': 'video:frames',
+    'whole_clip': 'video:whole_clip',
     'geometric_future': 'series:geometric_future',
     'standardized_waves': 'waveforms:standardized_waves',
   },
@@ -246,9 +247,11 @@ MASKS = Table(
   'masks',
   {
     'random_mask': 'patches:random_mask',
+    'unit_mask': 'patches:unit_mask',
     'beit_block_mask': 'patches:beit_block_mask',
     'block_mask': 'patches:block_mask',
     'tube_mask': 'video:tube_mask',
+    'tube_blocks': 'video:tube_blocks',
     'gap_mask': 'series:gap_mask',
   },
 )
@@ -343,6 +346,7 @@ DATA = Sources(
   },
   own={
     'folder': 'own.folder:folder',
+    'clips': 'own.clips:clips',
     'tar': 'own.tars:tar',
     'hf': 'own.hub:hub',
     'tfds': 'vision.images:tfds',
@@ -580,6 +584,7 @@ SCHEDULES = Table(
     'constant': 'schedules:constant',
     'linear': 'schedules:linear',
     'cosine': 'schedules:cosine',
+    'stretched_cosine': 'schedules:stretched_cosine',
     'linear_decay': 'schedules:linear_decay',
     'rsqrt': 'schedules:rsqrt',
     'hold': 'schedules:hold',

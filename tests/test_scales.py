@@ -11,6 +11,7 @@ import pytest
 from jssl import cli, configs, run, tables, testing
 from jssl.core.build import plan
 from jssl.data.core.records import Columns
+from jssl.data.own import clips
 from jssl.errors import ConfigError
 from jssl.ledger import trials
 from jssl.types import Column, Data
@@ -166,6 +167,67 @@ def test_recipes_on_imagenet_are_built_at_full_size(name, imagenet):
   assert p.steps == epochs * (1_281_167 // batch_size)
   jax.eval_shape(p.phases[0].turns[0].optimizer.init, jax.eval_shape(p.method.init, jax.random.key(0))[0])
   run.check(p, p.evaluators)
+
+
+BLOCK = lambda d: 12 * d * d + 13 * d
+VIT_L, VIT_H = 303_301_632, 630_764_800  # timm's, without classifiers
+BEIT_B = VIT_B - 768 + 768 + 12 * 2 * 768 - 12 * 768  # with a mask token and layer scale, without biases of keys
+MASKED = {  # epochs, batch, rate; the second network is that of the official code, or its formula
+  'mae:imagenet_vit_large': (1600, 4096, 2.4e-3, VIT_L - 197 * 1024, 8 * BLOCK(512) + (1024 + 1) * 512 + 512 + 2 * 512 + 513 * 768),
+  'mae:imagenet_vit_huge': (1600, 4096, 2.4e-3, VIT_H - 257 * 1280, 8 * BLOCK(512) + (1280 + 1) * 512 + 512 + 2 * 512 + 513 * 588),
+  'ijepa:imagenet': (300, 2048, 1e-3, VIT_H - 258 * 1280, 12 * BLOCK(384) + (1280 + 1) * 384 + 384 + 2 * 384 + 385 * 1280),
+  'simmim:imagenet': (800, 2048, 4e-4, BEIT_B, 769 * 768),
+  'data2vec:imagenet': (800, 2048, 2e-3, BEIT_B, 769 * 768),
+}
+
+
+@pytest.mark.parametrize('name', MASKED)
+def test_masked_recipes_on_imagenet_are_traced_at_full_size(name, imagenet):
+  epochs, batch_size, rate, backbone, head = MASKED[name]
+  c = run.load_config(name)
+  p = plan(c)
+  found = sizes(p)
+  assert (found.pop('backbone'), [*found.values()]) == (backbone, [head]) and imagenet['crop']['views'] == 1
+  assert p.steps == epochs * (1_281_167 // batch_size) and c.optimizer.learning_rate.peak == pytest.approx(rate)
+  run.check(p, p.evaluators)
+  testing.check_traces(c)
+
+
+@pytest.fixture
+def videos(monkeypatch):
+  """Folders of videos, with clips that take no memory; the options that they are opened with."""
+  told = {}
+
+  def opened(path: str, *, frames: int, stride: int, resize: int, crop: dict) -> Data:
+    told.update(path=path, stride=stride, crop=crop)
+    shape = (frames, resize, resize, 3)
+    some = lambda n: Columns(dict(clip=np.broadcast_to(np.uint8(0), (n, *shape)), label=np.broadcast_to(np.int32(0), n)))
+    return Data(dict(train=some(240_000), test=some(20_000)), dict(clip=Column(shape, np.uint8), label=Column((), np.int32, 400)), 'clip', {})
+
+  monkeypatch.setattr(clips, 'clips', opened)
+  return told
+
+
+VIDEOS = {  # of the official codes; encoders of VideoMAE have no biases of keys, and its decoder no bias where it reads
+  'v_jepa:videomix2m': (
+    90_000, 3072, 4, 24 * BLOCK(1024) + 1537 * 1024 + 2 * 1024, 12 * BLOCK(384) + 1025 * 384 + 2 * 384 + 2 * 384 + 385 * 1024
+  ),
+  'video_mae:kinetics400': (1600 * (240_000 // 2048), 2048, 4, 86_227_200 + 12 * 768, 7_983_744 + 4 * 384 + 384),
+  'video_mae:ssv2': (2400 * (240_000 // 2048), 2048, 2, 86_227_200 + 12 * 768, 7_983_744 + 4 * 384 + 384),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', VIDEOS)
+def test_recipes_on_videos_are_traced_at_full_size(name, videos):
+  steps, batch_size, stride, backbone, head = VIDEOS[name]
+  c = run.load_config(name)
+  p = plan(c)
+  found = sizes(p)
+  assert (found.pop('backbone'), [*found.values()]) == (backbone, [head])
+  assert (videos['path'], videos['stride']) == (name.partition(':')[2], stride)
+  assert p.steps == steps and p.batch['clip'].shape == (batch_size, 16, 224, 224, 3)
+  run.check(p, p.evaluators)
+  testing.check_traces(c)
 
 
 def test_supervised_on_imagenet_is_deit_b(imagenet):

@@ -51,6 +51,17 @@ def cosine(*, peak: float, end: float = 0.0, warmup: Duration = 0, start: float 
   return Schedule(at)
 
 
+def stretched_cosine(
+  *, peak: float, end: float = 0.0, warmup: Duration = 0, start: float = 0.0, over: Duration = '125%', steps: int, epoch: int
+) -> Schedule:
+  """As `cosine`, with `end` reached after the duration `over`, which may be longer than the run; for a weight decay that rises, end > peak.
+
+  Reference: Bardes et al. 2024, arXiv:2404.08471, appendix C, and `ipe_scale` in the official code of I-JEPA and V-JEPA (1.25).
+  """
+  warmup = duration(warmup, steps=steps, epoch=epoch)
+  return cosine(peak=peak, end=end, warmup=warmup, start=start, steps=duration(over, steps=steps, epoch=epoch), epoch=epoch)
+
+
 def linear_decay(*, peak: float, end: float = 0.0, warmup: Duration = 0, start: float = 0.0, steps: int, epoch: int) -> Schedule:
   """Linear warm-up from `start` to `peak` over `warmup`, then linear decay to `end` at the last step, as for BERT (arXiv:1810.04805, A.2).
 

@@ -139,7 +139,18 @@ def masked_and_noised(
   return Pass(run, ('out', 'patches', 'noise', 'mask', 'clean'))
 
 
-def jepa(*, context: Ref, keep: Ref, targets: Ref, weight: Ref, x: Ref, encoder: str = 'backbone', predictor: str = 'predictor') -> Pass:
+def jepa(
+  *,
+  context: Ref,
+  keep: Ref,
+  targets: Ref,
+  weight: Ref,
+  x: Ref | None = None,
+  whole: Ref | None = None,
+  kind: int | None = None,
+  encoder: str = 'backbone',
+  predictor: str = 'predictor',
+) -> Pass:
   """Predicts the teacher's tokens in each of several target blocks from the tokens of a context block.
 
   Blocks are predicted separately: mask tokens of different blocks do not attend to each other.
@@ -149,24 +160,31 @@ def jepa(*, context: Ref, keep: Ref, targets: Ref, weight: Ref, x: Ref, encoder:
     keep: positions of these tokens [b m].
     targets: positions [b k t] of k blocks.
     weight: [b k t], 0 for patches that are repeated as padding.
-    x: the whole input, which the teacher encodes.
+    x: the whole input, which the teacher encodes, or
+    whole: [b n d], what is predicted: the teacher's tokens of the whole input, where another pass has them, or patches.
+    kind: the kind of the mask, for a predictor that has a mask token for each.
+    encoder: the teacher's network that encodes x.
     predictor: (context tokens, context positions, target positions [b t]) -> [b t d].
 
   Outputs:
     prediction, target: [b k*t d], targets normalised over their features. mask: [b k*t] bool.
   """
+  if (x is None) == (whole is None):
+    raise ValueError('jepa takes either x or whole: give one of them')
+
+  told = {} if kind is None else {'kind': kind}
 
   def run(call: Call):
     places = call.read(targets)
     b, k, t = places.shape
     repeat = lambda x: jnp.repeat(x, k, 0)
     prediction = call.nets[predictor](
-      repeat(call.read(context)), repeat(call.read(keep)), places.reshape(b * k, t), keys=repeat(call.key('predictor'))
+      repeat(call.read(context)), repeat(call.read(keep)), places.reshape(b * k, t), keys=repeat(call.key('predictor')), **told
     )
-    whole = feature_norm(call.target[encoder](call.read(x)).tokens)
+    wanted = call.target[encoder](call.read(x)).tokens if whole is None else call.read(whole)
     return {
       'prediction': prediction.reshape(b, k * t, -1),
-      'target': jax.lax.stop_gradient(take(whole, places.reshape(b, k * t))),
+      'target': jax.lax.stop_gradient(take(feature_norm(wanted), places.reshape(b, k * t))),
       'mask': call.read(weight).reshape(b, k * t) > 0,
     }
 

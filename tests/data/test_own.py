@@ -317,3 +317,34 @@ def test_views_of_colour_pictures_change_colours_unless_the_config_speaks_of_the
   assert 'grey' not in c.view
   adapt(c := load_config('simclr:tiny'))
   assert 'grey' not in c.view and 'hue' not in c.view.jitter
+
+
+def test_clips_are_folders_of_frames(tmp_path):
+  """Every stride-th frame from a drawn start, cropped alike; in the middle otherwise; the last frame where there are no more."""
+  for i in range(8):
+    video = tmp_path / ('train' if i < 6 else 'val') / CLASSES[i % 2] / f'v{i}'
+    video.mkdir(parents=True)
+    for t in range(3 if i == 0 else 12):
+      Image.fromarray(np.full((10, 8, 3), 16 * t + i, np.uint8)).save(video / f'{t:03d}.png')
+  data = open_data(dict(name=f'clips:{tmp_path}', frames=4, stride=2, resize=6, crop=dict(scale=(0.3, 0.5))))
+  train, test = data.splits['train'], data.splits['test']
+  assert data.spec['clip'].shape == (4, 6, 6, 3) and data.spec['label'].classes == ('cat', 'dog') and (len(train), len(test)) == (6, 2)
+  times = lambda clip: (clip.mean((2, 3, 4)) // 16).astype(int).tolist()
+  found = train.take(np.arange(6))
+  assert times(found['clip']) == [[0, 2, 2, 2]] + 5 * [[3, 5, 7, 9]] and set(found['label'].tolist()) == {0, 1}
+  rows = np.arange(1, 6)
+  drawn = [train.drawn(rows, epoch, 0)['clip'] for epoch in (*range(12), 0)]
+  np.testing.assert_array_equal(drawn[0], drawn[-1])
+  starts = {clip[0] for x in drawn for clip in times(x)}
+  assert starts == {*range(6)} and all(np.diff(clip).tolist() == [2, 2, 2] for x in drawn for clip in times(x))
+  ramp = np.broadcast_to(np.arange(80, dtype=np.uint8).reshape(10, 8, 1) * 3, (10, 8, 3))
+  for t in range(12):
+    Image.fromarray(ramp).save(tmp_path / 'train' / 'dog' / 'v1' / f'{t:03d}.png')
+  clip = train.drawn(np.array([3]), 0, 0)['clip'][0]
+  assert (clip == clip[:1]).all() and not (clip[0] == train.take(np.array([3]))['clip'][0, 0]).all()
+  (tmp_path / 'train' / 'dog' / 'v1' / '005.png').write_bytes(b'')
+  with pytest.raises(DataError, match=r'v1/005.png cannot be read'):
+    train.take(np.array([3]))
+  (tmp_path / 'empty').mkdir()
+  with pytest.raises(DataError, match='holds no videos'):
+    open_data(dict(name=f'clips:{tmp_path}/empty'))

@@ -101,6 +101,16 @@ def test_grid_on_two_axes_is_a_vit():
       np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_a_grid_of_any_width_has_positions():
+  """Those of the next width that three axes divide, cut, as in the official code of V-JEPA; no mask token, no parameter for it."""
+  net = grid.GridTransformer((4, 4, 8, 1), width=8, depth=1, heads=2, patch=(2, 2, 4), mask_token=False, std=0.02, rngs=nnx.Rngs(0))
+  assert 'mask_token' not in nnx.to_pure_dict(nnx.state(net, nnx.Param)) and float(net.embed.kernel[...].std()) < 0.04
+  entered = net(jnp.zeros((1, 4, 4, 8, 1))).layers[0, 0]  # of black pixels, a bias of 0
+  np.testing.assert_allclose(entered, positions.sincos((2, 2, 2), 12)[:, :8], atol=1e-6)
+  x, mask = normal(1, 4, 4, 8, 1), jnp.ones((1, 8), bool)
+  np.testing.assert_allclose(net(x, mask=mask).layers[0, 0], entered, atol=1e-6)
+
+
 def test_patches_of_clips_are_the_loop():
   x = np.arange(2 * 4 * 4 * 6 * 1).reshape(2, 4, 4, 6, 1)
   expected = [[x[i, t : t + 2, r : r + 2, c : c + 3].reshape(-1) for t in (0, 2) for r in (0, 2) for c in (0, 3)] for i in range(2)]

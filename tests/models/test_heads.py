@@ -163,6 +163,18 @@ def test_ijepa_predicts_positions():
   assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradient(net, tokens, context, target)))
 
 
+def test_each_kind_of_mask_has_a_token():
+  """The mask tokens of V-JEPA start at 0, and each stands for hidden patches of its kind alone; outputs are of any width."""
+  net = masked.IJepaPredictor(BACKBONE, width=8, depth=1, heads=2, kinds=2, dim=5, rngs=nnx.Rngs(0))
+  tokens, context, target = normal(2, 2, 16), jnp.array([[0, 3], [1, 2]]), jnp.array([[1, 6, 2], [0, 3, 4]])
+  assert not np.any(net.mask_token[...]) and net(tokens, context, target, kind=0).shape == (2, 3, 5) and net.dim == 5
+  net.mask_token[...] = normal(2, 8)
+  first, second = (net(tokens, context, target, kind=kind) for kind in (0, 1))
+  net.mask_token[...] = net.mask_token[...][::-1]
+  np.testing.assert_allclose(net(tokens, context, target, kind=1), first, atol=1e-6)
+  assert not np.allclose(first, second, atol=1e-3)
+
+
 def test_pixels():
   net = masked.Pixels(BACKBONE, rngs=nnx.Rngs(0))
   assert net(normal(2, 9, 16)).shape == (2, 9, 48)

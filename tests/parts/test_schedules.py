@@ -25,6 +25,7 @@ def warmed(after, peak=0.3, warm=10, start=0.1):
 
 @pytest.mark.parametrize('name, options, after', [
   ('cosine', dict(end=0.02), lambda t: 0.02 + 0.28 * 0.5 * (1 + np.cos(np.pi * (t - 10) / 30))),
+  ('stretched_cosine', dict(end=0.02), lambda t: 0.02 + 0.28 * 0.5 * (1 + np.cos(np.pi * (t - 10) / 40))),
   ('linear_decay', dict(end=0.02), lambda t: 0.3 + (0.02 - 0.3) * (t - 10) / 30),
   ('rsqrt', dict(timescale='4 epochs', cooldown='25%'), lambda t: 0.3 / np.sqrt(1 + (t - 10) / 20) * min(1, (40 - t) / 10)),
   ('hold', dict(cooldown='25%', end=0.003), lambda t: 0.3 * 0.01 ** max(0, (t - 30) / 10)),

@@ -12,9 +12,10 @@ from jssl import configs, run
 from jssl.core.build import plan
 from jssl.core.method import example_keys
 from jssl.masks.patches import random_mask
+from jssl.masks.video import tube_blocks
 from jssl.noise.diffusion import cosine_noise, linear_noise
 from jssl.ops.patches import patchify
-from jssl.passes.masked import masked_encode
+from jssl.passes.masked import jepa, masked_encode
 from jssl.testing import first_batch
 from jssl.types import Features, salted
 from jssl.views.gaps import gapped_patches
@@ -99,6 +100,43 @@ def test_latent_mim_is_the_official_forward_by_hand():
   for name, value in want.items():
     np.testing.assert_allclose(metrics[f'{name}/loss'], value, rtol=1e-3, atol=1e-6)
   np.testing.assert_allclose(loss, want['tell'] + 0.1 * (want['alike'] + want['alike_seen']), rtol=1e-3)
+
+
+def test_v_jepa_is_the_official_loss_by_hand():
+  """loss_fn of app/vjepa/train.py: for each mask the mean of |z - h| over its targets, h of the whole clip, normalised; then their mean."""
+  p = plan(tiny('v_jepa'))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  (teacher,) = state['target']
+  moved = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), state['target'][teacher])
+  state['target'][teacher] = moved
+  batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  loss, (_, metrics) = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+  keys = example_keys(jax.random.key(1), batch)
+  nets, target = p.method.networks(params, state), p.method.networks({**params, **moved}, state)
+  x = (batch['clip'].astype(jnp.float32) / 255 - 0.3) / 0.35
+  h = np.asarray(jax.jit(lambda x: target['backbone'](x).tokens)(x), np.float64)
+  h = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-5)
+  means = []
+  for kind, (name, blocks, scale, keep) in enumerate((('short', 8, 0.15, 0.25), ('long', 2, 0.7, 0.125))):
+    drawn = tube_blocks(salted(keys, name, 'mask'), grid=nets['backbone'].grid, blocks=blocks, scale=scale, keep=keep)
+    context = nets['backbone'](x, keep=drawn.keep).tokens
+    z = np.asarray(nets['predictor'](context, drawn.keep, drawn.targets[:, 0], kind=kind), np.float64)
+    far = [
+      np.abs(z[i, j] - h[i, place]).mean()
+      for i in range(len(z))
+      for j, (place, new) in enumerate(zip(np.asarray(drawn.targets[i, 0]), np.asarray(drawn.weight[i, 0]), strict=True))
+      if new
+    ]
+    means.append(np.mean(far))
+    np.testing.assert_allclose(metrics[f'{name}/loss'], means[-1], rtol=1e-4)
+  np.testing.assert_allclose(loss, np.mean(means), rtol=1e-4)
+
+
+def test_jepa_reads_either_the_input_or_what_is_predicted():
+  of = dict(context='seen.tokens', keep='seen.keep', targets='seen.targets', weight='seen.weight')
+  for given_too in ({}, dict(x='seen.x', whole='seen.patches')):
+    with pytest.raises(ValueError, match='either x or whole'):
+      jepa(**of, **given_too)
 
 
 @pytest.mark.parametrize('variant', ['', 'with_kl'])

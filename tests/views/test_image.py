@@ -541,8 +541,18 @@ def test_a_context_that_is_cut_keeps_its_first_patches():
     assert part.tolist() == (context * 39)[:39]
 
 
+def test_units_of_patches_are_masked_together():
+  """As in `MaskGenerator` of the official code of SimMIM: 30 of 49 units of 2 x 2 patches."""
+  hidden = patches.unit_mask(keys(200), grid=(14, 14))
+  mask = np.asarray(hidden.mask).reshape(200, 7, 2, 7, 2)
+  assert (mask == mask[:, :, :1, :, :1]).all() and (mask[:, :, 0, :, 0].sum((1, 2)) == math.ceil(0.6 * 49)).all()
+  np.testing.assert_allclose(mask.mean((0, 2, 4)), 30 / 49, atol=0.15)
+  assert hidden.keep.shape == (200, 4 * 19)
+
+
 def test_bad_masks_are_refused():
   for f, message in (
+    (partial(patches.unit_mask, grid=(14, 7)), 'units of 2'),
     (partial(patches.random_mask, n=4, ratio=0.9), 'lower it'),
     (partial(patches.random_mask, n=4, ratio=1.0), 'ratio'),
     (partial(patches.beit_block_mask, n=12), 'grid'),

@@ -1,15 +1,20 @@
 """Masks over series, frames and clips, noise, and patches with gaps."""
 
+import math
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from jssl.masks import series, video
 from jssl.noise import diffusion
 from jssl.ops.noise import cosine_schedule, linear_schedule
 from jssl.views import gaps
 from jssl.views import video as video_views
+from jssl.views.image import augment
 
 
 def keys(b, seed=0):
@@ -55,6 +60,63 @@ def test_tubes_go_through_all_frames():
   places = np.asarray(hidden.mask).reshape(8, 3, 20)
   np.testing.assert_array_equal(places, places[:, :1].repeat(3, 1))
   assert hidden.keep.shape == (8, 15) and (places.sum(2) == 15).all()
+
+
+def union_of_blocks(rng, frame, blocks, scale, ratio=(0.75, 1.5)):
+  """One frame of the official multi-block masks, `_MaskGenerator` of multiblock3d.py, with a size for each: True where hidden."""
+  height, width = frame
+  area, r = int(height * width * scale), rng.uniform(*ratio)
+  h, w = min(round(math.sqrt(area * r)), height), min(round(math.sqrt(area / r)), width)
+  while True:
+    hidden = np.zeros(frame, bool)
+    for _ in range(blocks):
+      top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+      hidden[top : top + h, left : left + w] = True
+    if not hidden.all():
+      return hidden
+
+
+@pytest.mark.parametrize(('frame', 'blocks', 'scale'), [((14, 14), 8, 0.15), ((14, 14), 2, 0.7), ((6, 9), 3, 0.3)])
+def test_blocks_of_tubes_hide_what_the_official_ones_do(frame, blocks, scale):
+  t, (height, width), b = 2, frame, 600
+  n = height * width
+  drawn = jax.jit(partial(video.tube_blocks, grid=(t, *frame), blocks=blocks, scale=scale, keep=1 / (t * n)))(keys(b))
+  weight = np.asarray(drawn.weight[:, 0]) > 0
+  assert drawn.keep.shape == (b, 1) and drawn.targets.shape == drawn.weight.shape == (b, 1, t * n - 1)
+  ours = np.zeros((b, t * n), bool)
+  for row, targets, new in zip(ours, np.asarray(drawn.targets[:, 0]), weight, strict=True):
+    row[targets] = True
+    assert len(set(targets[new].tolist())) == new.sum() == row.sum()  # what is repeated has no weight
+  np.testing.assert_array_equal(ours[:, :n], ours[:, n:])  # through all frames
+  rng = np.random.default_rng(0)
+  theirs = np.stack([union_of_blocks(rng, frame, blocks, scale) for _ in range(b)])
+  ours = ours[:, :n].reshape(b, *frame)
+  assert stats.ks_2samp(ours.mean((1, 2)), theirs.mean((1, 2))).pvalue > 1e-3
+  np.testing.assert_allclose(ours.mean(0), theirs.mean(0), atol=0.1)
+
+
+def test_a_context_of_tubes_is_cut_as_published():
+  """To its first positions, of which none is a target; where there are fewer, these are repeated."""
+  grid, n = (2, 4, 4), 32
+  cut = video.tube_blocks(keys(200), grid=grid, blocks=2, scale=0.7, keep=0.125)
+  assert cut.keep.shape == (200, 4) and cut.targets.shape == (200, 1, 28)
+  for keep, targets, weight in zip(*(np.asarray(x).tolist() for x in (cut.keep, cut.targets[:, 0], cut.weight[:, 0])), strict=True):
+    hidden = {i for i, w in zip(targets, weight, strict=True) if w}
+    seen = sorted({*range(n)} - hidden)
+    assert keep == (seen * n)[:4] and not hidden & {*keep} and {*targets} == hidden
+  with pytest.raises(ValueError, match='keep is 1.0'):
+    video.tube_blocks(keys(2), grid=grid, keep=1.0)
+
+
+def test_frames_of_a_clip_are_cropped_alike():
+  frame = jax.random.randint(jax.random.key(1), (8, 6, 6, 2), 0, 256).astype(jnp.uint8)
+  options = dict(size=4, crop=dict(scale=(0.3, 1.0)), flip=0.5)
+  (clip,) = video_views.whole_clip(keys(8), {'clip': jnp.stack([frame, frame, 255 - frame], 1)}, mean=(0.5, 0.25), std=(1.0, 2.0), **options)
+  (one,) = augment(keys(8), {'image': frame}, views=1, **options)
+  assert clip.shape == (8, 3, 4, 4, 2)
+  pixels = clip * jnp.array([1.0, 2.0]) + jnp.array([0.5, 0.25])
+  for i, expected in enumerate((one, one, 1 - one)):
+    np.testing.assert_allclose(pixels[:, i], expected, atol=1e-5)
 
 
 def test_frames_are_two_different_ones():

@@ -89,6 +89,8 @@ class IJepaPredictor(nnx.Module):
     width: width of the predictor, smaller than that of the backbone.
     depth: number of blocks.
     heads: number of attention heads.
+    kinds: number of kinds of masks, each with a mask token of its own, that start at 0; None for one, drawn at random.
+    dim: number of outputs per patch, if not the backbone's width.
     std: standard deviation of initial kernels and of the mask token.
     remat: recompute each block in the backward pass.
     dtype: compute type; parameters are float32.
@@ -98,7 +100,8 @@ class IJepaPredictor(nnx.Module):
     ValueError: if the backbone has no patches.
 
   Reference: Assran et al., CVPR 2023, arXiv:2301.08243, section 3 and appendix A.1 (384 wide; 6 deep for ViT-B, 12 for
-    ViT-L). Kernels that write into the residual stream are divided by sqrt(2 l), as in the official code.
+    ViT-L). Kernels that write into the residual stream are divided by sqrt(2 l), as in the official code. Bardes et al. (V-JEPA),
+    arXiv:2404.08471, section 3.3, with a mask token for each kind of mask; its official code draws the kernels anew, and does not divide them.
   """
 
   def __init__(
@@ -108,27 +111,31 @@ class IJepaPredictor(nnx.Module):
     width: int = 384,
     depth: int = 6,
     heads: int = 12,
+    kinds: int | None = None,
+    dim: int | None = None,
     std: float = 0.02,
     remat: bool = False,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
     self.grid, _ = patches_of(on, 'an IJepaPredictor')
-    self.dim, self.remat, self.temperature = on.dim, remat, temperature_of(on)
+    self.dim, self.remat, self.temperature = dim or on.dim, remat, temperature_of(on)
     options = dict(kernel_init=kernel_init(std), dtype=jnp.dtype(dtype), rngs=rngs)
     self.embed = nnx.Linear(on.dim, width, **options)
-    self.mask_token = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (width,)))
+    drawn = nnx.initializers.normal(0.02)(rngs.params(), (width,))
+    self.mask_token = nnx.Param(drawn if kinds is None else jnp.zeros((kinds, width)))
     self.blocks = stacked(lambda rngs: Block(width, heads=heads, std=std, dtype=dtype, rngs=rngs), depth, rescale=True, rngs=rngs)
     self.norm = LayerNorm(width, epsilon=1e-6, dtype=jnp.dtype(dtype), rngs=rngs)
     self.proj = nnx.Linear(width, self.dim, **options)
 
-  def __call__(self, x: Array, context: Array, target: Array, *, keys: Keys | None = None) -> Array:
+  def __call__(self, x: Array, context: Array, target: Array, *, kind: int | None = None, keys: Keys | None = None) -> Array:
     """Predicts target features.
 
     Args:
       x: [b m d], tokens of the context.
       context: [b m] int32, their positions.
       target: [b k] int32, the positions to predict.
+      kind: which mask token stands for them, where there are several.
       keys: unused.
 
     Returns:
@@ -136,7 +143,8 @@ class IJepaPredictor(nnx.Module):
     """
     x = self.embed(x)
     table = jnp.asarray(positions.sincos(self.grid, x.shape[-1], self.temperature).astype(x.dtype))
-    x = jnp.concatenate([x + table[context], self.mask_token[...].astype(x.dtype) + table[target]], 1)
+    mask_token = self.mask_token[...] if kind is None else self.mask_token[...][kind]
+    x = jnp.concatenate([x + table[context], mask_token.astype(x.dtype) + table[target]], 1)
     x, _ = scan(self.blocks, x, remat=self.remat)
     return self.proj(self.norm(x[:, context.shape[1] :]))
 
