@@ -246,6 +246,7 @@ MASKS = Table(
   {
     'random_mask': 'patches:random_mask',
     'beit_block_mask': 'patches:beit_block_mask',
+    'drawn_block_mask': 'patches:drawn_block_mask',
     'block_mask': 'patches:block_mask',
     'tube_mask': 'video:tube_mask',
     'gap_mask': 'series:gap_mask',
@@ -381,6 +382,7 @@ OBJECTIVES = Table(
     'tico': 'redundancy:tico',
     'swav': 'clustering:swav',
     'dino': 'clustering:dino',
+    'ibot': 'clustering:ibot',
     'msn': 'clustering:msn',
     'deep_cluster': 'clustering:deep_cluster',
     'negative_cosine': 'prediction:negative_cosine',
@@ -485,6 +487,7 @@ PASSES = Table(
     'sample': 'views:sample',
     'hide': 'views:hide',
     'masked_encode': 'masked:masked_encode',
+    'masked_views': 'masked:masked_views',
     'masked_and_noised': 'masked:masked_and_noised',
     'jepa': 'masked:jepa',
     'masked_lm': 'text:masked_lm',
@@ -545,6 +548,7 @@ MEMORIES = Table(
   {
     'queue': 'memories:queue',
     'centre': 'memories:centre',
+    'token_centre': 'memories:token_centre',
     'duals': 'memories:duals',
     'multipliers': 'memories:multipliers',
     'rows': 'memories:rows',
