@@ -68,5 +68,5 @@ def test_config_says_where_it_comes_from(name):
 def _is_beside(node: ast.AST) -> bool:
   """Whether a node is the claim, the parts or a published scale."""
   if isinstance(node, ast.FunctionDef):
-    return node.name == 'imagenet'
+    return node.name.startswith('imagenet')
   return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute) and node.targets[0].attr in ('claim', 'parts')
