@@ -43,6 +43,11 @@ def get_config(scale='small'):
   c.evaluators = dict(
     knn=dict(name='knn'), patches=dict(name='linear', pools=('mean',), learning_rates=(0.1, 1.0), epochs=30),
   )  # fmt: skip
+  c.claim = dict(
+    metric='knn_top1', beats=('dino',), margin=0.01, without='dino',
+    manipulation=dict(metric='patches_top1', beats=('dino',), margin=0.01),
+    variants=dict(dino=('losses.patches.weight=0.0', 'passes.views.mask.p=0.0')),
+  )  # fmt: skip
   return c
 
 
