@@ -662,6 +662,7 @@ EVALUATORS = Table(
     'ood': 'general.uncertainty:ood',
     'class_consistency': 'general.geometry:class_consistency',
     'equivariance': 'general.geometry:equivariance',
+    'spread': 'general.geometry:spread',
     'modality_completion': 'general.geometry:modality_completion',
     'disentanglement': 'general.disentanglement:disentanglement',
     'pair_rewards': 'preference.preference:pair_rewards',
