@@ -172,6 +172,7 @@ dino_head = lambda d, k: d * 2048 + 2048**2 + 2 * 2048 + (2048 + 1) * 256 + 256 
 SELF_DISTILLED = {  # of the official codes, as above; a mask token is learned where views are masked
   'dino:imagenet_vit_base': (400, 1024, VIT_B - 768, dict(projector=dino_head(768, 65536))),
   'ibot:imagenet': (800, 1024, VIT_S, dict(projector=dino_head(384, 8192))),
+  'msn:imagenet': (800, 1024, VIT_S - 384, dict(projector=384 * 2048 + 2048**2 + 6 * 2048 + 2049 * 256, prototypes=256 * 1024)),
 }
 
 
