@@ -58,6 +58,12 @@ def get_config(scale='small'):
   if not full:
     hidden = dict(name='augment', views=1, cutout=dict(size=0.5))
     c.evaluators = dict(fewshot=dict(name='fewshot'), hidden=dict(name='equivariance', view=hidden))
+  # The manipulation: what hiding a quarter of the picture changes of the embeddings, as a share of their spread.
+  c.claim = dict(
+    metric='fewshot_top1_5shot', beats=('unmasked',), margin=0.01, without='unmasked',
+    manipulation=dict(metric='hidden_unrotated', beats=('unmasked',), margin=0.02, lower=True),
+    variants=dict(unmasked=('passes.views.mask.ratio=0.0',)),
+  )  # fmt: skip
   return c
 
 
