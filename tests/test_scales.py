@@ -173,6 +173,7 @@ SELF_DISTILLED = {  # of the official codes, as above; a mask token is learned w
   'dino:imagenet_vit_base': (400, 1024, VIT_B - 768, dict(projector=dino_head(768, 65536))),
   'ibot:imagenet': (800, 1024, VIT_S, dict(projector=dino_head(384, 8192))),
   'msn:imagenet': (800, 1024, VIT_S - 384, dict(projector=384 * 2048 + 2048**2 + 6 * 2048 + 2049 * 256, prototypes=256 * 1024)),
+  'dinov2:imagenet': (200, 2048, 303_301_632 + 24 * 2 * 1024, dict(projector=dino_head(1024, 65536))),  # and layer scales
 }
 
 
