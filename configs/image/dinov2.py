@@ -51,6 +51,11 @@ def get_config(scale='small'):
   )
   c.represent = dict(from_teacher=True)
   c.evaluators = dict(knn=dict(name='knn'), spread=dict(name='spread'))
+  c.claim = dict(
+    metric='knn_top1', beats=('no_koleo',), margin=0.01, without='no_koleo',
+    manipulation=dict(metric='spread_nearest', beats=('no_koleo',), margin=0.01),
+    variants=dict(no_koleo=tuple(f'losses.{name}_koleo{i}.weight=0.0' for name in ('low', 'high') for i in (0, 1))),
+  )  # fmt: skip
   return c
 
 
