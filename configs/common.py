@@ -182,6 +182,20 @@ def imagenet_views(*, local: int = 0, solarize: float = 0.2, **jitter) -> dict:
   return dict(name='augment', views=each, flip=0.5, jitter=jitter, grey=0.2, **IMAGENET)
 
 
+def masked_distillation(c: ConfigDict, *, decay: float, temperature: Any) -> None:
+  """The losses of iBOT (arXiv:2111.07832, section 3.1) on the first two views, with one head, two centres and a teacher, who is judged."""
+  c.teacher = dict(name='ema', decay=dict(name='rise', start=decay), networks=('backbone', 'projector'))
+  mask = dict(name='drawn_block_mask', ratio=(0.1, 0.5), p=0.5)
+  both = dict(masked=(0, 1), targets=(0, 1))
+  c.passes.views = dict(name='masked_views', mask=mask, **both, heads=('projector',), patch_heads=('projector',))
+  c.memories = dict(centre=dict(name='centre', of='views.k'), patches=dict(name='token_centre', of='views.k_patches'))
+  of = dict(q='views.q', k='views.k', centre='memory.centre')
+  c.losses.classes = dict(name='dino', of=of, pairs='all', teacher_temperature=temperature)
+  of = dict(q='views.q_patches', k='views.k_patches', mask='views.mask', centre='memory.patches')
+  c.losses.patches = dict(name='ibot', of=of, teacher_temperature=temperature)
+  c.represent = dict(from_teacher=True)
+
+
 def imagenet_masked(*, batch_size: int = 4096, epochs: int = 1600) -> ConfigDict:
   """ImageNet at 224 pixels for a ViT-B/16, view and optimiser as in MAE (arXiv:2111.06377, appendix A.1, Table 8)."""
   c = imagenet(batch_size=batch_size, epochs=epochs)

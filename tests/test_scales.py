@@ -230,6 +230,23 @@ def test_recipes_on_videos_are_traced_at_full_size(name, videos):
   testing.check_traces(c)
 
 
+dino_head = lambda d, k: d * 2048 + 2048**2 + 2 * 2048 + (2048 + 1) * 256 + 256 * k
+SELF_DISTILLED = {  # of the official codes, as above; a mask token is learned where views are masked
+  'dino:imagenet_vit_base': (400, 1024, VIT_B - 768, dict(projector=dino_head(768, 65536))),
+  'ibot:imagenet': (800, 1024, VIT_S, dict(projector=dino_head(384, 8192))),
+  'msn:imagenet': (800, 1024, VIT_S - 384, dict(projector=384 * 2048 + 2048**2 + 6 * 2048 + 2049 * 256, prototypes=256 * 1024)),
+  'dinov2:imagenet': (200, 2048, 303_301_632 + 24 * 2 * 1024, dict(projector=dino_head(1024, 65536))),  # and layer scales
+}
+
+
+@pytest.mark.parametrize('name', SELF_DISTILLED)
+def test_self_distillation_on_imagenet_is_built_at_full_size(name, imagenet):
+  epochs, batch_size, backbone, heads = SELF_DISTILLED[name]
+  p = plan(run.load_config(name))
+  assert sizes(p) == dict(backbone=backbone, **heads) and p.steps == epochs * (1_281_167 // batch_size)
+  run.check(p, p.evaluators)
+
+
 def test_supervised_on_imagenet_is_deit_b(imagenet):
   c = run.load_config('supervised:imagenet')
   p = plan(c)

@@ -11,6 +11,7 @@ from jssl.ops.draws import between, inside, place, sides, uniform, wide
 from jssl.types import Array, Keys
 
 _BLOCKS = 40  # blocks that a blockwise mask tries; the official procedure ends within 32 for 99 % of 14 x 14 grids
+_FAILURES = 10  # blocks in a row that do not fit, after which the official procedure ends
 
 
 class Masked(NamedTuple):
@@ -20,6 +21,12 @@ class Masked(NamedTuple):
   mask: Array  # [b n] bool: True where a token is masked
   hidden: Array  # [b n-m] int32: positions of the masked tokens
   restore: Array  # [b n] int32: `concatenate([keep, hidden])[restore[i]] == i`, so gathering by it restores the order of tokens
+
+
+class Hidden(NamedTuple):
+  """Masked tokens, whose number differs from example to example: they can be replaced, and not dropped."""
+
+  mask: Array  # [b n] bool: True where a token is masked
 
 
 class Blocks(NamedTuple):
@@ -130,6 +137,62 @@ def beit_block_mask(
   mask = jnp.zeros((keys.shape[0], height, width), bool)
   mask, _ = jax.lax.scan(add, mask, jnp.moveaxis(u.reshape(-1, _BLOCKS, 4), 1, 0))
   return split_by(mask.reshape(-1, n) + noise, m)
+
+
+def drawn_block_mask(
+  keys: Keys,
+  *,
+  n: int | None = None,
+  grid: tuple[int, int] | None = None,
+  ratio: tuple[float, float] = (0.1, 0.5),
+  p: float = 0.5,
+  least: int | None = None,
+  aspect: tuple[float, float] = (0.3, 1 / 0.3),
+) -> Hidden:
+  """Masks blocks of patches as `beit_block_mask`, of a share that is drawn for each example; the other examples stay whole.
+
+  With probability p the share is uniform in `ratio`, else 0. Blocks are added until the share is reached or ten in a row do not fit, so that
+  what is masked is at most the share.
+
+  Args:
+    keys: [b] one key per example.
+    n: number of patches, on a square grid, or else
+    grid: (height, width) in patches.
+    ratio: range of the masked share, in [0, 1).
+    p: probability that an example is masked.
+    least: minimal area of a block, in patches; None for the square of a third of the shorter side, rounded down, as in iBOT.
+    aspect: range of height / width.
+
+  Returns:
+    `Hidden`.
+
+  Raises:
+    ValueError: if the grid is not given or not square, or `ratio` is not a range in [0, 1).
+
+  Reference: Zhou et al. (iBOT), ICLR 2022, arXiv:2111.07832, section 3.2 and official code, loader.py (ratio U(0.1, 0.5), p 0.5). Oquab et al.
+    (DINOv2) 2023, arXiv:2304.07193, official code, data/masking.py and collate.py: blocks of at least 4, exactly half of the views of a
+    process are masked, and their shares are drawn from equal parts of the range. Here 40 blocks are tried at most.
+  """
+  if not 0 <= ratio[0] <= ratio[1] < 1:
+    raise ValueError(f'ratio is {ratio}: expected a range (low, high) in [0, 1)')
+  height, width = _grid(n, grid)
+  least = (min(height, width) // 3) ** 2 if least is None else least
+  i, j = jnp.arange(height)[:, None], jnp.arange(width)
+  share, blocks = jnp.split(uniform(keys, 2 + 4 * _BLOCKS), [2], 1)
+  total = jnp.where(share[:, 0] < p, between(share[:, 1], ratio), 0) * height * width
+
+  def add(carried: tuple[Array, Array], u: Array) -> tuple[tuple[Array, Array], None]:  # [b height width] and [b], [b 4]
+    mask, failures = carried
+    room = total - jnp.sum(mask, (1, 2))
+    h, w = sides(least + u[:, 0] * (room - least), jnp.exp(between(u[:, 1], (math.log(aspect[0]), math.log(aspect[1])))))
+    block = inside(i, place(u[:, 2], height - h), h) & inside(j, place(u[:, 3], width - w), w)
+    new = jnp.sum(block & ~mask, (1, 2))
+    take = (h < height) & (w < width) & (0 < new) & (new <= room) & (failures < _FAILURES)
+    return (mask | block & wide(take, 3), jnp.where(take, 0, failures + 1)), None
+
+  start = jnp.zeros((keys.shape[0], height, width), bool), jnp.zeros(keys.shape[0], jnp.int32)
+  (mask, _), _ = jax.lax.scan(add, start, jnp.moveaxis(blocks.reshape(-1, _BLOCKS, 4), 1, 0))
+  return Hidden(mask.reshape(-1, height * width))
 
 
 def block_mask(

@@ -18,7 +18,7 @@ from jssl.objectives.classification import (
   paired_cross_entropy,
   simplex,
 )
-from jssl.objectives.clustering import deep_cluster, dino, dino_teacher, msn, sinkhorn, swav
+from jssl.objectives.clustering import deep_cluster, dino, dino_teacher, ibot, msn, sinkhorn, swav
 from jssl.objectives.contrastive import (
   dcl,
   debiased,

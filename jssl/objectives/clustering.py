@@ -84,8 +84,55 @@ def dino_teacher(k: Float[Array, 'b p'], *, centre: Float[Array, ' p'] | float =
   return jax.nn.softmax(jax.lax.stop_gradient(k.astype(jnp.float32) - centre) / teacher_temperature)
 
 
+def ibot(
+  q: Float[Array, 'b *v n p'],
+  k: Float[Array, 'b *v n p'],
+  mask: Bool[Array, 'b *v n'],
+  *,
+  centre: Float[Array, ' p'] | float = 0.0,
+  temperature: float = 0.1,
+  teacher_temperature: float = 0.04,
+  iterations: int = 0,
+) -> Float[Array, ' b']:
+  """Masked patches: cross entropy between the teacher, which sees the patch, and the student, which sees it masked.
+
+  l_i = mean_v sum_n m_ivn H(p+_ivn, softmax(q_ivn/tau_s)) / max(1, sum_n m_ivn),   p+ = softmax((k - c)/tau_t)
+
+  or, with iterations > 0, p+ = sinkhorn(k/tau_t) over all masked patches of the batch.
+
+  Args:
+    q: [b v n p] outputs of the student for n patches of v views; without the axis v for one view.
+    k: [b v n p] outputs of the teacher for the same patches of the same views, unmasked.
+    mask: [b v n] bool, True = masked. An example without masked patches has loss 0.
+    centre: c, [p] the running mean of the teacher's outputs for patches; not used by Sinkhorn-Knopp.
+    temperature: tau_s.
+    teacher_temperature: tau_t.
+    iterations: number of Sinkhorn-Knopp iterations in place of the centre; 0 for none.
+
+  Returns:
+    [b] nats.
+
+  Raises:
+    ValueError: if `iterations` and `centre` are both given.
+
+  Reference: Zhou, Wei, Wang, Shen, Xie, Yuille, Kong 2022, arXiv:2111.07832, Eq. 2, and official code, `iBOTLoss.forward`: mean over masked
+  patches, then over examples and views; tau_s = 0.1, tau_t from 0.04 to 0.07 in 30 epochs. Sinkhorn-Knopp with 3 iterations: Oquab et al.
+  (DINOv2) 2023, arXiv:2304.07193, section 4, and official code, `iBOTPatchLoss.sinkhorn_knopp_teacher`. Stop-gradient on the teacher.
+  """
+  if iterations:
+    if jnp.ndim(centre):
+      raise ValueError(f'ibot has a centre and {iterations} Sinkhorn-Knopp iterations, which take its place: leave one of them out')
+    rows = k.reshape(-1, k.shape[-1])
+    target = sinkhorn(rows, epsilon=teacher_temperature, iterations=iterations, valid=mask.reshape(-1)).reshape(k.shape)
+  else:
+    target = dino_teacher(k, centre=centre, teacher_temperature=teacher_temperature)
+  loss = _cross_entropy(jnp.where(mask[..., None], target, 0), q, temperature)
+  loss = jnp.sum(loss, -1) / jnp.maximum(jnp.sum(mask, -1), 1)
+  return jnp.mean(loss.reshape(len(loss), -1), 1)
+
+
 def msn(
-  q: Float[Array, 'b p'],
+  q: Float[Array, 'b *v p'],
   k: Float[Array, 'b p'],
   *,
   temperature: float = 0.1,
@@ -95,10 +142,10 @@ def msn(
 ) -> Float[Array, ' b']:
   """Masked siamese networks: match the sharpened assignment of the whole image, and use every prototype.
 
-  l_i = H(p+_i, p_i) - lambda H(mean_i p_i) + lambda log P,   p = softmax(q/tau),   p+ = softmax(k/(tau T))
+  l_i = mean_v H(p+_i, p_iv) - lambda H(mean_iv p_iv) + lambda log P,   p = softmax(q/tau),   p+ = softmax(k/(tau T))
 
   Args:
-    q: [b p] cosines of the masked view with the P prototypes.
+    q: [b v p] cosines of v anchor views with the P prototypes: masked views, and small ones; without the axis v for one view.
     k: [b p] cosines of the target view.
     temperature: tau.
     sharpening: T, below 1.
@@ -114,9 +161,10 @@ def msn(
   q = q.astype(jnp.float32)
   log_target = jax.nn.log_softmax(jax.lax.stop_gradient(k.astype(jnp.float32)) / (temperature * sharpening))
   target = sinkhorn(log_target, epsilon=1.0, iterations=iterations) if iterations else jnp.exp(log_target)
-  mean = jnp.mean(jax.nn.softmax(q / temperature), 0)
+  mean = jnp.mean(jax.nn.softmax(q / temperature), tuple(range(q.ndim - 1)))
   entropy = -jnp.sum(mean * jnp.log(jnp.where(mean > 0, mean, 1)))
-  return _cross_entropy(target, q, temperature) + entropy_weight * (jnp.log(q.shape[1]) - entropy)
+  loss = _cross_entropy(jnp.expand_dims(target, tuple(range(1, q.ndim - 1))), q, temperature)
+  return jnp.mean(loss.reshape(len(q), -1), 1) + entropy_weight * (jnp.log(q.shape[-1]) - entropy)
 
 
 def deep_cluster(q: Float[Array, 'b p'], labels: Int[Array, ' b'], *, temperature: float = 0.1) -> Float[Array, ' b']:

@@ -64,6 +64,17 @@ def centre(*, momentum: float = 0.9) -> Memory:
   return Memory(lambda key, k: jnp.zeros(views(k)[0].shape[-1:]), lambda state: state, write)
 
 
+def token_centre(*, momentum: float = 0.9) -> Memory:
+  """As `centre`, of outputs for tokens: the mean is over the tokens too (iBOT).
+
+  Updated from the outputs of all views, [b n p] each. Read as [p].
+
+  Reference: Zhou et al. 2022, arXiv:2111.07832, section 3.1, and official code, `iBOTLoss.update_center`: over all patches, masked or not.
+  """
+  held = centre(momentum=momentum)
+  return held._replace(write=lambda state, k: held.write(state, jax.tree.map(lambda k: k.mean(1), k)))
+
+
 def duals(
   *, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.01, limit: float = 100.0, barrier_limit: float = 10_000.0
 ) -> Memory:

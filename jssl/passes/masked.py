@@ -1,6 +1,6 @@
 """Passes that mask part of the input of a network over patches, frames or tubelets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -70,6 +70,88 @@ def masked_encode(
     return each[0] if len(each) == 1 else {name: {i: found[name] for i, found in enumerate(each)} for name in each[0]}
 
   return Pass(run, ('tokens', 'pooled', 'x', 'patches', 'time', 'mask', 'keep', 'hidden', 'restore', 'targets', 'weight'))
+
+
+def masked_views(
+  *,
+  view: View,
+  mask: Mask,
+  masked: Sequence[int],
+  targets: Sequence[int],
+  anchors: Sequence[int] | None = None,
+  heads: Sequence[str] = (),
+  patch_heads: Sequence[str] = (),
+  encoder: str = 'backbone',
+  hide: str = 'replace',
+) -> Pass:
+  """Encodes views of which some are masked with the trained networks, and the same views without masks with the teacher's.
+
+  Views of the same shape of which both or neither are masked are passed in one call.
+
+  Args:
+    view: draws the views.
+    mask: (keys, grid=...) -> `Masked` or `Hidden`, drawn for each masked view.
+    masked: the views that the trained backbone reads masked; it reads others whole.
+    targets: the views that the teacher reads, without dropout and drop path; all of them whole.
+    anchors: the views that the trained backbone reads; None for all.
+    heads: networks applied in order to what is pooled.
+    patch_heads: networks applied in order to the tokens of the patches; the same names as `heads` for shared ones.
+    encoder: the backbone, with patches.
+    hide: 'drop' encodes visible patches only; 'replace' encodes all, with masked ones replaced by a learned token.
+
+  Outputs, for each view:
+    q: [b d], heads of the trained backbone's pooled features; pooled: [b e], without heads; both for the anchors.
+    k: [b d], the teacher's heads, for the targets.
+    q_patches, k_patches: [b n d], by `patch_heads`, for anchors that are masked and for targets.
+    mask: [b n] bool, True = masked.
+
+  Reference: Zhou et al. (iBOT), ICLR 2022, arXiv:2111.07832, section 3.1 (masks replace, two views); Assran et al. (MSN), ECCV 2022,
+    arXiv:2204.07141, section 3 (masks drop, one target view).
+  """
+  if hide not in ('drop', 'replace'):
+    raise ValueError(f"hide is {hide!r}; choose 'drop' or 'replace'")
+
+  def run(call: Call):
+    views = view(call.key('view'), call.batch)
+    read = lambda *names: call.views(*names, of=len(views))
+    grid = lambda x: tuple(side // call.nets[encoder].patch for side in x.shape[1:3])
+    drawn = {i: mask(call.key('mask', i), grid=grid(views[i])) for i in masked}
+    if hide == 'drop' and not all(hasattr(of, 'keep') for of in drawn.values()):
+      raise ValueError("hide is 'drop', and the mask hides another number of patches in each example; choose 'replace', or random_mask")
+
+    def encode(nets, which, hidden, patches, side=None):
+      """{view: pooled features}, {view: pooled features under the heads}, {view: tokens of the patches under theirs}."""
+      groups: dict[tuple, list[int]] = {}
+      for i in which:
+        groups.setdefault((views[i].shape, i in hidden), []).append(i)
+      found: tuple[dict, dict, dict] = ({}, {}, {})
+      for members in groups.values():
+        # Interleaved, as in `views.through`: each device keeps its own examples.
+        merge = lambda of, members=members: jnp.stack([of(i) for i in members], 1).reshape(-1, *of(members[0]).shape[1:])
+        given = {} if members[0] not in hidden else {'keep' if hide == 'drop' else 'mask': merge(hidden.get)}
+        seen = nets[encoder](merge(views.__getitem__), keys=merge(lambda i: call.key(side, i)) if side else None, **given)
+        outputs = [seen.pooled, headed(nets, heads, seen.pooled)]
+        outputs += [headed(nets, patch_heads, seen.tokens)] if {*members} & {*patches} else []
+        for own, x in zip(found, outputs, strict=False):
+          own |= zip(members, jnp.unstack(x.reshape(-1, len(members), *x.shape[1:]), axis=1), strict=True)
+      return found
+
+    hidden = {i: of.keep if hide == 'drop' else of.mask for i, of in drawn.items()}
+    among = lambda which, of: [i for i in which if of is None or i in of]
+    own = among(read('q', 'pooled', 'q_patches'), anchors)
+    pooled, q, q_patches = encode(call.nets, own, hidden, among(read('q_patches'), masked), 'student')
+    _, k, k_patches = encode(call.target, among(read('k', 'k_patches'), targets), {}, read('k_patches'))
+    found = dict(q=q, pooled=pooled, k=k, q_patches=q_patches, k_patches=k_patches)
+    return found | {'mask': {i: of.mask for i, of in drawn.items()}}
+
+  return Pass(run, ('q', 'k', 'pooled', 'q_patches', 'k_patches', 'mask'))
+
+
+def headed(nets: Mapping[str, Callable], names: Sequence[str], x: Array) -> Array:
+  """Applies heads in order."""
+  for name in names:
+    x = nets[name](x)
+  return x
 
 
 def sides_of(net: Any, x: Array) -> tuple[int, ...]:

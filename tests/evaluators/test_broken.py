@@ -241,6 +241,7 @@ CASES = {
   'ood': (images, {}, equal(top1=0.25, auroc_evidence=0.5, auroc_probability=0.5)),
   'class_consistency': (images, {}, equal(consistency=near(0.4), map=expected_map)),
   'equivariance': (images, dict(view=augment, draws=2), REFUSED),
+  'spread': (images, {}, lambda f: f['nearest'] < 1e-3),
   'modality_completion': (images, MODES, lambda f: f['top1'] == near(1 / f['values'])),
   'disentanglement': (images, dict(trees=3), lambda f: f['disentanglement'] == f['completeness'] == 0 and f['informativeness'] < 0.1),
   'pair_rewards': (sums, {}, equal(accuracy=0.5)),

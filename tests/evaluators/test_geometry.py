@@ -72,6 +72,15 @@ def test_a_quarter_turn_of_the_picture_that_turns_the_features_leaves_no_residua
   assert turned['options'] == {'draws': 2, 'view': {'name': 'augment', 'affine': {'degrees': (0, 360)}}}
 
 
+def test_spread_is_the_mean_distance_to_the_nearest_neighbour():
+  z = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
+  data = arrays(image=z, label=np.zeros(30, np.int32), test=dict(image=z, label=np.zeros(30, np.int32)))
+  found = PROTOCOLS['spread'](Subject(data, lambda batch: Features(None, batch['image'])), KEY)
+  unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+  nearest = [min(np.linalg.norm(unit[i] - unit[j]) for j in range(30) if j != i) for i in range(30)]
+  assert found['nearest'] == pytest.approx(np.mean(nearest), rel=1e-4)
+
+
 def test_completion_finds_what_the_product_tells():
   rng = np.random.default_rng(0)
   signs = rng.choice([-1.0, 1.0], (50, 2)).astype(np.float32)

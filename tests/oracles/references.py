@@ -19,7 +19,7 @@ from flax import nnx
 from jssl import objectives as o
 from jssl.models.heads.quantizer import GumbelQuantizer
 from jssl.ops.normalize import l2_normalize
-from tests.oracles.clustering import cosines
+from tests.oracles.clustering import PATCHES, cosines, patches
 from tests.oracles.contrastive import pair, table
 from tests.oracles.prediction import MASK, tokens
 from tests.oracles.redundancy import moment
@@ -117,10 +117,18 @@ def lightly() -> dict[str, Parity]:
     extra = None if queue_scores is None else [torch.tensor(queue_scores, dtype=torch.float64)] * 2
     return lambda q, k: loss.SwaVLoss()([q, k], [], extra).sum()
 
+  def ibot(q, k):
+    # lightly takes the masked patches alone, and the mask as a grid.
+    n = loss.IBOTPatchLoss(7, teacher_temp=0.06)
+    n.center.center = torch.tensor(centre, dtype=torch.float64)[None]
+    at = torch.tensor(PATCHES[:, 0])
+    return n(k.detach()[at], q[at], at.reshape(5, 2, 2))
+
   def msn(q, k):
     # lightly takes embeddings and prototypes; the identity as prototypes makes scores of unit-length embeddings.
     n = loss.MSNLoss(sinkhorn_iterations=3)
-    return n(q, k.detach(), torch.eye(q.shape[1], dtype=torch.float64))
+    anchors = q if q.ndim == 2 else torch.cat(tuple(q.unbind(1)))  # lightly's views follow each other
+    return n(anchors, k.detach(), torch.eye(k.shape[1], dtype=torch.float64))
 
   return {
     'nt_xent / NTXentLoss': Parity(both(o.nt_xent, temperature=0.2), loss.NTXentLoss(0.2), wide),
@@ -136,7 +144,14 @@ def lightly() -> dict[str, Parity]:
     'swav / SwaVLoss': Parity(both(o.swav), swav(None), assigned),
     'swav with queue / SwaVLoss': Parity(both(o.swav, queue=queue), swav(queue), assigned),
     'dino / DINOLoss': Parity(mean(o.dino, centre=centre), dino, assigned, (0,)),
+    'ibot / IBOTPatchLoss': Parity(
+      mean(o.ibot, mask=PATCHES[:, 0], centre=centre, teacher_temperature=0.06), ibot, patches(rng, 5, 4, 7), (0,)
+    ),
+    'koleo / KoLeoLoss': Parity(lambda q, k: jnp.mean(o.koleo(q)), lambda q, k: loss.KoLeoLoss()(q), wide, (0,)),
     'msn / MSNLoss': Parity(lambda q, k: jnp.mean(o.msn(l2_normalize(q), l2_normalize(k), iterations=3)), msn, assigned, (0,)),
+    'msn of several anchors / MSNLoss': Parity(
+      lambda q, k: jnp.mean(o.msn(l2_normalize(q), l2_normalize(k), iterations=3)), msn, (patches(rng, 12, 3, 7)[0], assigned[1]), (0,)
+    ),
     'negative_cosine / NegativeCosineSimilarity': Parity(mean(o.negative_cosine), loss.NegativeCosineSimilarity(), wide, (0,)),
   }
 

@@ -1,6 +1,7 @@
 """Masked, hybrid and denoising systems: what is computed, how often, and what it adds up to."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +12,15 @@ from flax import nnx
 from jssl import configs, run
 from jssl.core.build import plan
 from jssl.core.method import example_keys
-from jssl.masks.patches import random_mask
+from jssl.masks.patches import drawn_block_mask, random_mask
 from jssl.masks.video import tube_blocks
 from jssl.noise.diffusion import cosine_noise, linear_noise
 from jssl.ops.patches import patchify
-from jssl.passes.masked import jepa, masked_encode
+from jssl.passes.masked import jepa, masked_encode, masked_views
 from jssl.testing import first_batch
 from jssl.types import Features, salted
 from jssl.views.gaps import gapped_patches
+from jssl.views.image import augment
 from tests.made import tiny
 from tests.passes.by_hand import given
 
@@ -41,6 +43,62 @@ def test_a_hybrid_encodes_each_view_once():
   compiled = jax.jit(loss).lower(*jax.eval_shape(p.method.init, key), p.batch, key).compile()
   flops = compiled.cost_analysis()['flops']
   assert by_hand < flops < by_hand + b * encoder / 2  # what is elementwise makes up less than half an encoder forward
+
+
+def test_ibot_is_the_official_loss_by_hand():
+  """iBOTLoss.forward and update_center: pairs of views, means over masked patches, a centre for each kind of token."""
+  p = plan(tiny('ibot'))
+  params, state = jax.jit(p.method.init)(jax.random.key(0))
+  moved = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), state['target']['teacher'])
+  state['target']['teacher'] = moved  # so that it matters whose network is whose
+  state['memories'] = {name: jnp.cos(jnp.arange(256.0)) / (i + 2) for i, name in enumerate(('centre', 'patches'))}
+  batch = {k: jnp.asarray(x) for k, x in first_batch(p).items()}
+  loss, (after, metrics) = jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))
+  keys = salted(example_keys(jax.random.key(1), batch), 'views')
+  views = partial(augment, **{k: x for k, x in tiny('ibot')['view'].items() if k != 'name'})(salted(keys, 'view'), batch)
+  masks = [drawn_block_mask(salted(keys, 'mask', i), grid=(4, 4), ratio=(0.1, 0.5)).mask for i in (0, 1)]
+  own = {**state, 'target': {'teacher': {name: params[name] for name in moved}}}
+  nets, target = p.method.networks(params, own), p.method.networks(params, state)  # both are the teacher's, which evaluators read
+
+  def outputs(nets, x, **hidden):
+    seen = nets['backbone'](x, **hidden)
+    return [np.asarray(nets['projector'](z), np.float64) for z in (seen.pooled, seen.tokens)]
+
+  student = [outputs(nets, x, mask=m) for x, m in zip(views, masks, strict=True)]
+  teacher = [outputs(target, x) for x in views]
+  log_softmax = lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True))
+  cross = lambda k, q, c: -(np.exp(log_softmax((k - np.asarray(state['memories'][c])) / 0.04)) * log_softmax(q / 0.1)).sum(-1)
+  classes = np.mean([cross(teacher[j][0], student[1 - j][0], 'centre') for j in (0, 1)])
+  each = [cross(teacher[j][1], student[j][1], 'patches') * np.asarray(masks[j]) for j in (0, 1)]
+  patches = np.mean([of.sum(1) / np.maximum(m.sum(1), 1) for of, m in zip(each, masks, strict=True)])
+  assert all(0 < m.any(1).mean() < 1 for m in masks)
+  np.testing.assert_allclose([metrics['classes/loss'], metrics['patches/loss'], loss], [classes, patches, classes + patches], rtol=1e-4)
+  for i, name in enumerate(('centre', 'patches')):
+    mean = np.mean([x[i].reshape(-1, 256).mean(0) for x in teacher], 0)
+    np.testing.assert_allclose(after['memories'][name], 0.9 * state['memories'][name] + 0.1 * mean, rtol=1e-4, atol=1e-6)
+
+
+def test_masked_views_encode_what_is_read_and_drop_what_is_hidden():
+  calls = []
+
+  def backbone(x, keys=None, **hidden):
+    calls.append((len(x), keys is not None, {name: of.shape for name, of in hidden.items()}))
+    return Features(x.reshape(len(x), -1, 1), x.mean((1, 2)))
+
+  backbone.patch = 2
+  view = lambda keys, batch: (batch['x'], batch['x'][:, :4, :4], 2 * batch['x'], batch['x'][:, :4, :4])
+  batch, keys = dict(x=jnp.ones((6, 8, 8, 1))), jax.random.split(jax.random.key(0), 6)
+  nets, target = dict(backbone=backbone, end=lambda z: z + 1), dict(backbone=backbone, end=lambda z: z + 3)
+  options = dict(view=view, masked=(0,), targets=(2,), anchors=(0, 1, 3), heads=('end',))
+  run = masked_views(mask=partial(random_mask, ratio=0.25), hide='drop', **options)
+  out = given({'it': run}, 'it.q', 'it.k', nets=nets, target=target, batch=batch, keys=keys)
+  assert calls == [(6, True, {'keep': (6, 12)}), (12, True, {}), (6, False, {})]
+  assert {*out('it.q')} == {0, 1, 3} and {*out('it.k')} == {2}
+  np.testing.assert_allclose(out('it.q')[1], 2) and np.testing.assert_allclose(out('it.k')[2], 5)
+  with pytest.raises(ValueError, match="choose 'replace', or random_mask"):
+    given({'it': masked_views(mask=drawn_block_mask, hide='drop', **options)}, 'it.q', nets=nets, target=target, batch=batch, keys=keys)
+  with pytest.raises(ValueError, match="hide is 'leave'"):
+    masked_views(mask=random_mask, hide='leave', **options)
 
 
 def first_loss(name, **changes):

@@ -368,6 +368,7 @@ def everything(k, x):
     views.augment(k, {'image': x}, views=TWO, **RECIPE),
     patches.random_mask(k, n=49, ratio=0.6),
     patches.beit_block_mask(k, n=49, least=4),
+    patches.drawn_block_mask(k, n=49),
     patches.block_mask(k, n=49),
   )
 
@@ -486,6 +487,22 @@ def test_blockwise_masks_look_like_the_official_ones():
   np.testing.assert_allclose(ours.mean(0), theirs.mean(0), atol=0.12)
 
 
+@pytest.mark.parametrize(('grid', 'least'), [((14, 14), None), ((14, 14), 4), ((6, 10), None)])
+def test_blockwise_masks_of_a_drawn_share_look_like_the_official_ones(grid, least):
+  n, (h, w) = 600, grid
+  draw = partial(patches.drawn_block_mask, grid=grid, ratio=(0.1, 0.5), least=least)
+  ours = np.asarray(jax.jit(partial(draw, p=1.0))(keys(n)).mask).reshape(n, h, w)
+  rng = np.random.default_rng(0)
+  area = (min(h, w) // 3) ** 2 if least is None else least
+  theirs = np.stack([published_blocks(rng, h, w, rng.uniform(0.1, 0.5) * h * w, area, (0.3, 1 / 0.3)) for _ in range(n)])
+  assert ours.sum((1, 2)).max() <= 0.5 * h * w
+  for figure in (lambda x: x.sum((1, 2)), edges):
+    assert abs(figure(ours).mean() - figure(theirs).mean()) < 4 * math.sqrt(2 * figure(theirs).var() / n)
+  np.testing.assert_allclose(ours.mean(0), theirs.mean(0), atol=0.12)
+  some = np.asarray(draw(keys(n)).mask).any(1)
+  assert abs(some.mean() - 0.5) < 0.1 and not np.asarray(draw(keys(9), p=0.0).mask).any()
+
+
 @pytest.mark.parametrize('grid', [(14, 14), (7, 7), (6, 10)])
 def test_a_context_and_its_blocks(grid):
   h, w = grid
@@ -556,6 +573,7 @@ def test_bad_masks_are_refused():
     (partial(patches.random_mask, n=4, ratio=0.9), 'lower it'),
     (partial(patches.random_mask, n=4, ratio=1.0), 'ratio'),
     (partial(patches.beit_block_mask, n=12), 'grid'),
+    (partial(patches.drawn_block_mask, n=16, ratio=(0.5, 0.1)), 'range'),
     (partial(patches.block_mask), 'grid'),
     (partial(patches.block_mask, n=16, grid=(4, 5)), 'grid'),
     (partial(patches.block_mask, n=16, target_scale=(0.3, 0.4)), 'lower targets'),

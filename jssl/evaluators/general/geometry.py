@@ -1,4 +1,4 @@
-"""Geometry of embeddings: the meaning of single dimensions, and the effect of augmentations."""
+"""Geometry of embeddings: the meaning of single dimensions, the effect of augmentations, and distances."""
 
 import jax
 import jax.numpy as jnp
@@ -93,6 +93,25 @@ def equivariance(subject: Subject, key: Key, *, view: View, heads: tuple[str, ..
     change = np.sum(change**2) - np.sum(np.diag(change) ** 2)
     found.append([*(np.linalg.norm(second - z) / spread for z in (first @ (u @ v), first)), change / (len(first) * (len(first) - 1))])
   return dict(zip(('residual', 'unrotated', 'gram'), map(float, np.mean(found, 0)), strict=True))
+
+
+@protocol('1', needs=('test.{inputs}',))
+def spread(subject: Subject, key: Key | None = None) -> dict[str, float]:
+  """The `spread` protocol: the distance of each test example to its nearest neighbour on the sphere, which KoLeo increases.
+
+  Args:
+    subject: its pooled features are scaled to unit length.
+    key: unused; the protocol is deterministic.
+
+  Returns:
+    nearest, the mean distance, from 0 to 2.
+
+  Reference: Sablayrolles, Douze, Schmid, Jegou, ICLR 2019, arXiv:1806.03198, section 3.1.
+  """
+  z = np.asarray(l2_normalize(extract(subject.represent, subject.data.splits['test'], label=None)[0]), np.float64)
+  square = 2 - 2 * z @ z.T
+  np.fill_diagonal(square, np.inf)
+  return {'nearest': float(np.mean(np.sqrt(np.maximum(square.min(1), 0))))}
 
 
 @protocol('2', needs=('test.{columns}', 'nets.{towers}', 'nets.{heads}'), raw=False, fits=needs.modalities)
