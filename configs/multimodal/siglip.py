@@ -4,8 +4,8 @@ The paper's finding is that a sigmoid of each pair does better than a softmax ov
 What it acts on is the level of similarities: one threshold, -b / t, tells all pairs apart, and needs no other pairs beside them.
 
 The scale `webli` is the ViT-B/16 of Table 1 at a batch of 32,768, from nothing, on pairs of a user's own. Networks, t' and b as in
-big_vision (two_towers.py, text_transformer.py). From memory of section 4: 9 billion pairs, 16 tokens of 32,000, rate and decay, 5 days of
-32 chips; warm-up of 10,000 steps is ours.
+big_vision (two_towers.py, text_transformer.py). From memory of Table 1 and section 4: 9 billion pairs, 16 tokens of 32,000, rate and decay, the
+figure, 5 days of 32 chips (a public reproduction on LAION takes 3e-4 and 3e-5 at this batch); warm-up of 10,000 steps is ours.
 Deviates: texts as WordPiece (paper: SentencePiece of C4); images are centre-cropped (big_vision: squeezed); Adam (paper: Adam or Adafactor).
 """
 
