@@ -236,6 +236,23 @@ def videos(*, source: str, batch_size: int, stride: int, crop: dict, flip: float
   return c
 
 
+def image_texts(
+  *, batch_size: int, epochs: int | None = None, steps: int | None = None, size: int = 224, length: int, vocabulary: int, **pixels
+) -> ConfigDict:
+  """Images, scaled and centre-cropped, with texts, in tars of a user's own: `--config.data.name=tar:PATTERN`.
+
+  No package ships the papers' pairs. Texts are read as word pieces that are found in them, unless `data.tokenizer` names others. `pixels` are
+  mean and std, in units of [0, 1].
+  """
+  c = base(data='tar:pairs/*.tar', batch_size=batch_size, epochs=epochs, steps=steps)
+  c.data.update(resize=size, length=length, vocabulary=vocabulary)
+  c.kind = 'multimodal'
+  c.view = dict(name='with_columns', names=('ids',), view=dict(name='augment', views=1, **pixels))
+  c.inputs = dict(name='plain', **pixels)
+  c.evaluators = dict(retrieval=dict(name='image_text_retrieval'))
+  return c
+
+
 def image_masked(scale: str = 'small', *, data: str = 'mnist5k', batch_size: int = 32, epochs: int = 8, width: int = 96) -> ConfigDict:
   """Images cut into patches for a small vision transformer, with one lightly moved view of each, standardised.
 
@@ -251,6 +268,21 @@ def image_masked(scale: str = 'small', *, data: str = 'mnist5k', batch_size: int
   c.optimizer.b2 = 0.95
   if scale == 'fashion_mnist':
     c.batch_size, c.epochs, c.view.flip = 64, 4, 0.5
+  return c
+
+
+def image_captions(scale: str = 'small', *, batch_size: int, epochs: int, width: int = 64) -> ConfigDict:
+  """Images with captions, for a convnet and a tower of texts that the config adds as `text`, with linear maps into one space."""
+  c = image(scale, data='digit_captions', batch_size=batch_size, epochs=epochs, widths=(32, 64, 128))
+  c.kind = 'multimodal'
+  c.view.affine = dict(degrees=8, translate=0.05, scale=(0.9, 1.1))
+  c.view = dict(name='with_columns', names=('ids',), view={**c.view.to_dict(), 'views': 1})
+  dim = at(scale)(small=width, tiny=16)
+  c.heads.image_end = dict(name='linear', dim=dim, bias=False)
+  c.heads.text_end = dict(name='linear', dim=dim, bias=False, on='text')
+  c.passes.views = dict(name='embed', towers=('backbone', 'text'), heads=dict(backbone=('image_end',), text=('text_end',)))
+  c.optimizer.learning_rate.peak = 2e-3
+  c.evaluators = dict(retrieval=dict(name='image_text_retrieval'), zero_shot=dict(name='zero_shot'))
   return c
 
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from tests.oracles import references  # noqa: E402
 
 PATH = ROOT / 'tests' / 'objectives' / 'parity.json'
-LIBRARIES = ('torch', 'torchvision', 'lightly', 'pytorch-metric-learning', 'sentence-transformers', 'transformers', 'numpy')
+LIBRARIES = ('torch', 'torchvision', 'lightly', 'pytorch-metric-learning', 'open_clip_torch', 'sentence-transformers', 'transformers', 'numpy')
 
 
 def main() -> None:

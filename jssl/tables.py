@@ -669,6 +669,7 @@ EVALUATORS = Table(
     'masked_tokens': 'text.language_models:masked_tokens',
     'next_tokens': 'text.language_models:next_tokens',
     'summaries': 'text.summaries:summaries',
+    'captions': 'text.summaries:captions',
     'cell_filling': 'tables.cell_filling:cell_filling',
     'late_retrieval': 'retrieval.late_retrieval:late_retrieval',
     'image_text_retrieval': 'retrieval.image_text:image_text_retrieval',

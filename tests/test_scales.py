@@ -300,6 +300,55 @@ def test_data2vec_on_librispeech_is_base(librispeech):
   testing.check_traces(c)
 
 
+@pytest.fixture
+def pairs(monkeypatch):
+  """Image-text pairs of a user's own that take no memory; the options that they are opened with."""
+  told = {}
+
+  class Cropped(Columns):
+    crop = True
+
+  def opened(pattern: str, *, resize: int, length: int, vocabulary: int, crop: dict | None = None) -> Data:
+    told.update(pattern=pattern, crop=crop)
+    shape = (resize, resize, 3)
+    of = lambda n: dict(image=np.broadcast_to(np.uint8(0), (n, *shape)), ids=np.broadcast_to(np.int32(0), (n, length)))
+    spec = dict(image=Column(shape, np.uint8), ids=Column((length,), np.int32, vocabulary, pad=0, first=5, start=1))
+    splits = dict(train=(Cropped if crop else Columns)(of(400_000_000)), test=Columns(of(5000)))
+    drawn = {'drawn': {'image': (1, crop['size'], crop['size'], 3)}} if crop else {}
+    return Data(splits, spec, 'image', drawn)
+
+  monkeypatch.setattr('jssl.data.own.tars.tar', opened)
+  return told
+
+
+PAIRS = {  # official codes: CLIP's ViT-B/32 has 151,277,313 parameters, SigLIP's ViT-B/16 203,155,970 with 64 positions of tokens
+  'clip:wit': (
+    32768, 32 * (400_000_000 // 32768), 224,
+    dict(backbone=87_849_216 - 768 * 512 - 768, image_end=768 * 512, text=63_428_096 - 512 * 512, text_end=512 * 512, scale=1),
+  ),
+  'siglip:webli': (32768, 9_000_000_000 // 32768, 224, dict(backbone=92_884_224, text=110_271_744 - (64 - 16) * 768, scale=2)),
+  'coca:jft_align': (
+    65536, 500_000, 288,
+    dict(
+      backbone=(972 + 1 + 256) * 768 + 12 * BLOCK(768) + 2 * 768 + (256 + 1) * 768 + 2 * (4 * 768 * 768 + 6 * 768),
+      text=(64_000 + 64 + 1) * 768 + 12 * BLOCK(768) + 2 * 768,
+      decoder=12 * (BLOCK(768) + 4 * 768 * 768 + 6 * 768) + 2 * 768, lm=64_000 * 769, image_end=768 * 768, text_end=768 * 768, scale=1,
+    ),
+  ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', PAIRS)
+def test_models_of_images_and_texts_are_traced_at_full_size(name, pairs):
+  batch_size, steps, size, expected = PAIRS[name]
+  c = run.load_config(name)
+  p = plan(c)
+  assert sizes(p) == expected and p.steps == steps
+  assert p.batch['image'].shape == (batch_size, *((1,) if pairs['crop'] else ()), size, size, 3)
+  run.check(p, p.evaluators)
+  testing.check_traces(c)
+
+
 def code_lines(name: str) -> int:
   """Lines of a config that are neither empty nor of its docstring, its parts, its claim or its published scales."""
   text, scales = FILES[name].read_text(), getattr(configs.module(name), 'PUBLISHED', {})

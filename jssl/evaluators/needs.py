@@ -48,7 +48,7 @@ def named(needs: Sequence[str], options: Mapping[str, Any], inputs: str) -> list
       continue
     if option := re.search(r'{(\w+)}', need):
       value = inputs if option[1] == 'inputs' else options[option[1]]
-      several = value if isinstance(value, list | tuple) else [value]
+      several = [x for x in value if x is not None] if isinstance(value, list | tuple) else [value]
       found += named([need.replace(option[0], str(x)) for x in several], options, inputs)
     else:
       found.append(need)

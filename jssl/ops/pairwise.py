@@ -300,7 +300,8 @@ def _meet(
       return (jax.tree.map(pass_on, columns), join(found, here(columns))), None
 
     start = jax.tree.map(pass_on, columns), here(columns)
-    return finish(jax.lax.scan(step, start, length=devices - 1)[0][1])
+    (last, found), _ = jax.lax.scan(step, start, length=devices - 2)
+    return finish(join(found, here(last)))  # the last part travels no further
 
   spread = PartitionSpec(axes)
   found = jax.shard_map(ring, in_specs=spread, out_specs=spread)(rows, columns)

@@ -205,7 +205,10 @@ def test_retrieval_and_zero_shot_are_what_they_say(captions):
   networks = dict(backbone=None, text=Tower(number), image_end=lambda z: z, text_end=lambda z: z)
   subject = Subject(p.data, lambda batch: Features(None, one_hot(np.asarray(batch['image']), of)), networks)
   figures = flatten({'found': EVALUATORS['image_text_retrieval'](subject, None)})
-  assert figures['found_i2t_recall1'] == 1.0
+  assert figures['found_i2t_recall1'] == 1.0 and figures['found_eer'] == 0.0
+  bare = Subject(p.data, subject.represent, dict(backbone=None, text=Tower(number)))
+  found = flatten({'found': EVALUATORS['image_text_retrieval'](bare, None, heads=(None, None))})
+  assert {name: found[name] for name in figures} == figures, 'a tower without a head is read as it is'
   counts = np.bincount(at.ravel())
   assert figures['found_t2i_recall1'] == pytest.approx(np.mean(1 / counts)), 'of several pictures of a caption one is first'
   with pytest.raises(ValueError, match='in the place of the name'):

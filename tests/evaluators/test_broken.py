@@ -131,6 +131,13 @@ def captioned():
 
 
 @cache
+def described():
+  rng = np.random.default_rng(0)
+  columns = lambda: dict(image=rng.random((20, 4, 4, 1), np.float32), ids=rng.integers(4, VOCABULARY, (20, 5)))
+  return arrays(**columns(), test=columns())
+
+
+@cache
 def tables():
   rng = np.random.default_rng(0)
   return arrays(
@@ -226,6 +233,10 @@ CASES = {
   'masked_tokens': (texts, {}, equal(top1=near(1 / VOCABULARY), loss=near(np.log(VOCABULARY)))),
   'next_tokens': (texts, {}, equal(top1=near(1 / VOCABULARY), perplexity=pytest.approx(VOCABULARY, rel=1e-5))),
   'summaries': (written, {}, lambda f: f['rouge1'] < 0.2 and f['accuracy'] == near(1 / 20) and f['nll'] == pytest.approx(np.log(20), rel=1e-5)),
+  'captions': (
+    described, dict(tower='backbone'),
+    lambda f: f['rouge1'] < 0.3 and f['gain'] == near(0) and f['accuracy'] < 0.15 and f['nll'] == pytest.approx(np.log(20), rel=1e-5),
+  ),
   'cell_filling': (tables, {}, equal(hits1=0, hits10=0, mrr=near(1 / 15.5))),  # the middle of 30
   'late_retrieval': (passages, {}, equal(recall1=near(1 / 16), mrr=near(ranked(16)), map=near(ranked(16)))),
   'image_text_retrieval': (captioned, BOTH, equal(i2t_recall1=near(1 / 10), t2i_recall5=near(1 / 2))),
@@ -351,7 +362,7 @@ def test_all_that_is_declared_is_read_and_asked_for_before(name):
 
 
 HEADS = [
-  'link_prediction', 'fill_masked', 'summaries', 'cell_filling', 'late_retrieval', 'verification', 'classify', 'ood',
+  'link_prediction', 'fill_masked', 'summaries', 'captions', 'cell_filling', 'late_retrieval', 'verification', 'classify', 'ood',
   'class_consistency', 'equivariance', 'modality_completion', 'image_text_retrieval', 'zero_shot',
   'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian',
 ]  # fmt: skip

@@ -338,6 +338,34 @@ def by_hand(params, image, patch, heads):
   return y[1:], y[0], np.stack(layers)[:, 1:], layer_norm(np.stack(layers)[:, 0], params['norm'])
 
 
+def pooled_by_hand(p, x, heads):
+  """What each query finds among the tokens of one image [n d], normalised: [queries d]."""
+  linear = lambda x, p: x @ p['kernel'] + p['bias']
+  found = []
+  for query in p['query']:
+    whole = linear(query, p['attention']['q']), *np.split(linear(x, p['attention']['kv']), 2, -1)
+    outs = []
+    for q, k, v in zip(*(np.split(t, heads, -1) for t in whole), strict=True):
+      logits = np.exp(k @ q / np.sqrt(len(q)))
+      outs.append(logits / logits.sum() @ v)
+    found.append(layer_norm(linear(np.concatenate(outs), p['attention']['proj']), p['norm']))
+  return np.stack(found)
+
+
+def test_queries_are_pooled_by_another_query():
+  net = VIT(SHAPE, pool='query', queries=3, std=0.5, rngs=nnx.Rngs(0))
+  x = images(2)
+  features, params = run(net, x), jax.tree.map(np.asarray, split(net)[1])
+  patches = layer_norm(np.asarray(features.layers[-1]), params['norm'])
+  assert features.tokens.shape == (2, 3, 16) and features.pooled.shape == (2, 16)
+  for i in range(2):
+    tokens = pooled_by_hand(params['queries'], patches[i], 2)
+    np.testing.assert_allclose(features.tokens[i], tokens, atol=1e-4)
+    np.testing.assert_allclose(features.pooled[i], pooled_by_hand(params['head'], tokens, 2)[0], atol=1e-4)
+  with pytest.raises(ValueError, match='no queries'):
+    VIT(SHAPE, queries=3, rngs=nnx.Rngs(0))
+
+
 def test_a_vit_is_the_paper_by_hand():
   net = make('vit', std=0.5)
   x = images(2)

@@ -30,7 +30,19 @@ def test_what_is_pooled():
   np.testing.assert_array_equal(make(pool='end', end=3).ends(IDS), [0, 5])  # the first token where there is no end
   np.testing.assert_array_equal(make(pool='largest').ends(IDS), [3, 1])
   np.testing.assert_array_equal(make(pool='last').ends(IDS), [5, 5])
+  np.testing.assert_array_equal(make(pool='last_real', pad=0).ends(IDS), [3, 5])
+  np.testing.assert_array_equal(make(pool='last_real').ends(IDS), [5, 5])  # where nothing is padding
   np.testing.assert_array_equal(net.attended(IDS), jnp.arange(6) <= jnp.array([[3], [1]]))
+
+
+def test_a_class_token_reads_the_text_and_not_its_padding():
+  net, plain = make(pool='cls', pad=0), make()
+  found, cut, changed = net(IDS), net(IDS[:1, :4]), net(IDS.at[0, 0].set(7))
+  assert found.tokens.shape == (2, 6, 8) and found.layers.shape == (3, 2, 6, 8)
+  np.testing.assert_allclose(found.pooled[0], cut.pooled[0], atol=1e-6)  # without its padding
+  assert jnp.abs(found.pooled - changed.pooled)[0].max() > 1e-3
+  np.testing.assert_allclose(found.layers[:, 1], plain(IDS).layers[:, 1], atol=1e-5)  # tokens do not attend to it
+  np.testing.assert_array_equal(found.tokens, found.layers[-1])  # and are not normalised
 
 
 def test_a_causal_tower_does_not_see_what_follows():

@@ -60,7 +60,7 @@ def imported(module: str) -> ModuleType | MagicMock:
 
 
 def declare_operators(torch: Any) -> None:
-  """Declares the operators that torchvision could not load. lightly's losses call none of them."""
+  """Declares the operators that torchvision could not load. Losses of lightly and open_clip call none of them."""
   if not absent('torchvision'):
     return
   for name in [n for n in sys.modules if n.partition('.')[0] in ('torchvision', 'lightly')]:
@@ -170,6 +170,38 @@ def metric_learning() -> dict[str, Parity]:
       views,
     ),
     'nt_xent / NTXentLoss': Parity(both(o.nt_xent, temperature=0.3), lambda q, k: losses.NTXentLoss(0.3)(torch.cat([q, k]), instance), views),
+  }
+
+
+def open_clip() -> dict[str, Parity]:
+  torch = imported('torch')
+  if not absent('torch'):
+    declare_operators(torch)
+  loss = imported('open_clip.loss')
+  rng = np.random.default_rng(4)
+  views, states = pair(rng, 10, 6), tokens(rng)
+  words = np.arange(states[0].size // states[0].shape[-1]).reshape(states[0].shape[:2]) % states[0].shape[-1]  # 0 is padding
+
+  def unit(x):
+    return torch.nn.functional.normalize(x, dim=-1)
+
+  def captioned(q, k):
+    # The states serve as logits, and their means as embeddings. Ours is the paper's sum of both directions, at the weight 1/2.
+    contrast, caption = loss.CoCaLoss(2.0, 1.0)(unit(q.mean(1)), unit(k.mean(1)), q, torch.tensor(words), 5.0)
+    return contrast + caption
+
+  def coca(q, k):
+    contrast = both(o.info_nce, temperature=0.2)(jnp.mean(q, 1), jnp.mean(k, 1))
+    return contrast + 2 * jnp.mean(o.token_cross_entropy(q, words, words != 0))
+
+  return {
+    'pairwise_info_nce / ClipLoss': Parity(
+      lambda q, k: jnp.mean(o.pairwise_info_nce(jnp.stack([q, k], 1), scale=14.0)),
+      lambda q, k: loss.ClipLoss()(unit(q), unit(k), 14.0),
+      views,
+    ),
+    'siglip / SigLipLoss': Parity(mean(o.siglip), lambda q, k: loss.SigLipLoss()(unit(q), unit(k), 10.0, -10.0), views),
+    'info_nce and token_cross_entropy / CoCaLoss': Parity(coca, captioned, states),
   }
 
 
@@ -347,11 +379,12 @@ LIBRARIES = {
   'pytorch_metric_learning': metric_learning,
   'torch': torch_functional,
   'transformers': transformers,
+  'open_clip': open_clip,
   'optax': optax,
 }
 
 
-STORED = ('lightly', 'pytorch_metric_learning', 'torch', 'transformers')  # whose values are kept in tests/objectives/parity.json
+STORED = ('lightly', 'pytorch_metric_learning', 'torch', 'transformers', 'open_clip')  # whose values are kept in tests/objectives/parity.json
 
 
 def ours(parity: Parity) -> tuple[np.ndarray, list[np.ndarray]]:

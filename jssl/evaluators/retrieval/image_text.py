@@ -12,6 +12,7 @@ from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.metrics.ranking import hits, products
 from jssl.metrics.retrieval import retrieval_figures
+from jssl.metrics.verification import equal_error_rate
 from jssl.types import Key
 
 PROMPTS = ('a photo of a {}.',)
@@ -24,14 +25,14 @@ def two(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
     yield f'columns are {list(options["columns"])}; expected two'
 
 
-@protocol('1', needs=('test.{columns}', 'nets.{towers}', 'nets.{heads}'), raw=False, fits=two)
+@protocol('2', needs=('test.{columns}', 'nets.{towers}', 'nets.{heads}'), raw=False, fits=two)
 def image_text_retrieval(
   subject: Subject,
   key: Key,
   *,
   columns: Sequence[str] = ('image', 'ids'),
   towers: Sequence[str] = ('backbone', 'text'),
-  heads: Sequence[str] = ('image_end', 'text_end'),
+  heads: Sequence[str | None] = ('image_end', 'text_end'),
   ks: Sequence[int] = (1, 5, 10),
 ) -> dict[str, Any]:
   """The `image_text_retrieval` protocol: retrieval of the texts of every image of 'test', and of the images of every text, by cosine.
@@ -43,12 +44,12 @@ def image_text_retrieval(
     key: unused; the protocol is deterministic.
     columns: of images and of texts.
     towers: the network of each.
-    heads: the head of each tower.
+    heads: the head of each tower; None for a tower without one.
     ks: cutoffs of the recalls.
 
   Returns:
     i2t_recall<k> of texts by images, t2i_recall<k> of images by texts: the share of the correct ones among the first k, averaged over queries.
-    The numbers of images and texts.
+    eer, the equal error rate of one threshold for all pairs of an image and a text: lower is better. The numbers of images and texts.
 
   Reference: Radford et al. 2021, arXiv:2103.00020, appendix E (recall on Flickr30k and COCO). There, if an image has several texts, recall
     requires any one of them.
@@ -66,7 +67,8 @@ def image_text_retrieval(
   scores = products(*z)
   named = lambda way, figures: {f'{way}_{name}': x for name, x in figures.items() if name.startswith('recall')}
   found = {**named('i2t', retrieval_figures(gain, scores, ks)), **named('t2i', retrieval_figures(gain.T, scores.T, ks))}
-  return {**found, 'pictures': len(z[0]), 'texts': len(z[1])}
+  eer = equal_error_rate(scores.ravel(), gain.ravel() > 0)
+  return {**found, 'eer': eer, 'pictures': len(z[0]), 'texts': len(z[1])}
 
 
 def named_classes(subject: Subject, options: Mapping[str, Any]) -> Iterator[str]:
@@ -92,7 +94,7 @@ def zero_shot(
   names: Sequence[str] | None = None,
   columns: Sequence[str] = ('image', 'ids'),
   towers: Sequence[str] = ('backbone', 'text'),
-  heads: Sequence[str] = ('image_end', 'text_end'),
+  heads: Sequence[str | None] = ('image_end', 'text_end'),
 ) -> dict[str, Any]:
   """The `zero_shot` protocol: classifies every image of 'test' by the nearest text embedding of a class name; uses no labels.
 
@@ -138,16 +140,16 @@ def tokens(tokenizer_json: str, texts: Sequence[str], length: int) -> np.ndarray
   return ids
 
 
-def embedded(subject: Subject, tower: str, head: str, x: np.ndarray, column: str) -> np.ndarray:
-  """[n d] unit vectors of a column [n ...], by a tower and its head."""
-  net, end = subject.networks[tower], subject.networks[head]
+def embedded(subject: Subject, tower: str, head: str | None, x: np.ndarray, column: str) -> np.ndarray:
+  """[n d] unit vectors of a column [n ...], by a tower and its head, if it has one."""
+  net, end = subject.networks[tower], (lambda z: z) if head is None else subject.networks[head]
   if tower == 'backbone':
     columns = [{column: one} for one in x]
     z = np.asarray(end(extract(subject.represent, columns, min(len(x), 256), label=None)[0]))
   else:
     pooled = jax.jit(lambda x: end(net(x).pooled))
     z = np.concatenate([np.asarray(pooled(x[i : i + 256])) for i in range(0, len(x), 256)])
-  return unit(finite(z, f'the outputs of {head!r}'))
+  return unit(finite(z, f'the outputs of {head or tower!r}'))
 
 
 def unit(z: np.ndarray) -> np.ndarray:

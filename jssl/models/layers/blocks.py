@@ -139,19 +139,21 @@ class Block(nnx.Module):
 
 
 class AttentionPool(nnx.Module):
-  """One vector of a sequence: a learned query attends to its tokens, and y + mlp(norm(y)) of what it finds.
+  """One vector of a sequence, or several: learned queries attend to its tokens, and y + mlp(norm(y)) or norm(y) of what they find.
 
   Args:
     on: width of the tokens.
     heads: of the attention.
-    hidden: width of the hidden layer.
+    hidden: width of the hidden layer; None for norm(y), without the layers (CoCa).
+    queries: their number; None for one, and a vector.
     activation: as in `FeedForward`.
     epsilon: of the normalisation.
     std: of the kernels, as in `kernel_init`.
     dtype: to compute in.
 
   Reference: Lee et al. (Set Transformer), ICML 2019, arXiv:1810.00825, section 3.2; at the end of a vision transformer: Zhai et al.,
-    CVPR 2022, arXiv:2106.04560, section 3.2, with the residual connection of the official code.
+    CVPR 2022, arXiv:2106.04560, section 3.2, with the residual connection of the official code; without layers, and several queries: Yu et
+    al. (CoCa), TMLR 2022, arXiv:2205.01917, section 3.2 (in the official code attention is four times as wide as the tokens).
   """
 
   def __init__(
@@ -159,23 +161,26 @@ class AttentionPool(nnx.Module):
     on: int,
     *,
     heads: int,
-    hidden: int,
+    hidden: int | None,
+    queries: int | None = None,
     activation: str = 'gelu',
     epsilon: float = 1e-6,
     std: float = 0.02,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
   ):
-    self.query = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (1, on)))
+    self.several = queries is not None
+    self.query = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (queries or 1, on)))
     self.attention = Attention(on, heads=heads, context=on, std=std, dtype=dtype, rngs=rngs)
     self.norm = LayerNorm(on, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
-    self.mlp = FeedForward(on, width=hidden, activation=activation, std=std, dtype=dtype, rngs=rngs)
+    self.mlp = FeedForward(on, width=hidden, activation=activation, std=std, dtype=dtype, rngs=rngs) if hidden else None
 
   def __call__(self, x: Array) -> Array:
-    """[b n d] -> [b d]."""
-    query = jnp.broadcast_to(self.query[...].astype(x.dtype), (len(x), 1, x.shape[-1]))
+    """[b n d] -> [b d], or [b queries d] for several."""
+    query = jnp.broadcast_to(self.query[...].astype(x.dtype), (len(x), *self.query.shape))
     y = self.attention(query, x)
-    return (y + self.mlp(self.norm(y)))[:, 0]
+    y = self.norm(y) if self.mlp is None else y + self.mlp(self.norm(y))
+    return y if self.several else y[:, 0]
 
 
 def stacked(make: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rescale: bool | str = False, rngs: nnx.Rngs) -> nnx.Module:

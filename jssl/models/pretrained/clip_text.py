@@ -93,9 +93,9 @@ def clip_config(net: TextTower) -> dict[str, Any]:
   """config.json of CLIP's tower.
 
   Raises:
-    PretrainedError: it is bidirectional, pools at the last token, or has a linear map.
+    PretrainedError: it is bidirectional, pools elsewhere than at the end of text, or has a linear map.
   """
-  if not net.causal or net.pool == 'last' or net.end == LEGACY_END or net.out:
+  if not net.causal or net.pool not in ('end', 'largest') or net.end == LEGACY_END or net.out:
     raise PretrainedError('this TextTower cannot be written as that of a CLIP: expected causal=True, pool as "end" or "largest", no out')
   given = dict(architectures=['CLIPTextModel'], model_type='clip_text_model', bos_token_id=None, pad_token_id=None)
   return config_of(net, CLIP_OPTIONS) | given | dict(eos_token_id=LEGACY_END if net.pool == 'largest' else net.end)

@@ -31,8 +31,8 @@ DINOV3 = dict(
 )  # fmt: skip
 # what is so in a ViT unless a family says otherwise
 PLAIN = dict(
-  stem=0, pool='cls', class_token=True, positions='learned', antialias=False, registers=0, layer_scale=None, qk_norm=False, key_bias=True,
-  gated=False, pre_norm=False, pooled_norm=False,
+  stem=0, pool='cls', queries=None, class_token=True, positions='learned', antialias=False, registers=0, layer_scale=None, qk_norm=False,
+  key_bias=True, gated=False, pre_norm=False, pooled_norm=False,
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def options_of(net: ViT) -> dict[str, Any]:
     activation=next(name for name, f in ACTIVATIONS.items() if f is block.mlp.activation),
     bias=block.attention.qkv.bias is not None or block.attention.qv_bias is not None, key_bias=block.attention.qv_bias is None,
     stem=net.stem, pool=net.pool, class_token=net.cls is not None, antialias=net.antialias, registers=net.registers,
+    queries=None if net.queries is None else len(net.queries.query),
     positions='rotary' if net.rotary else 'sincos' if net.positions is None else 'learned',
     layer_scale=None if block.gamma1 is None else 1.0, mask_token=net.mask_token is not None, qk_norm=block.attention.qk_norm,
     gated=block.mlp.gate is not None, pre_norm=net.pre_norm is not None, pooled_norm=net.pooled_norm,

@@ -34,7 +34,9 @@ class ViT(nnx.Module):
     stem: widths of 3x3 convolutions of stride 2, each with batch norm and ReLU, whose map is cut into patches in place of
       the image: the hybrid form, which learns from few images. Patches of the map overlap in the image, so none can be hidden.
     image: (h, w) that the learned positions are of; None for those of `on`.
-    pool: 'cls' (a class token), 'mean' (over the tokens encoded) or 'attention' (as in `AttentionPool`).
+    pool: 'cls' (a class token), 'mean' (over the tokens encoded), 'attention' or 'query' (as in `AttentionPool`, with and without layers).
+    queries: number of learned queries that attend to the patches, as in `AttentionPool` without layers; what they find are the tokens,
+      which are pooled (CoCa, where `pool` is 'query'). None for none.
     class_token: prepend one; None for where it is pooled.
     positions: 'learned', 'sincos' (fixed) or 'rotary' (of the patches alone, in each block).
     temperature: of positions that are not learned, here and in the heads that stand on this.
@@ -67,7 +69,8 @@ class ViT(nnx.Module):
     Table 1; ViT-g: Zhai et al., CVPR 2022, arXiv:2106.04560, Table 2. Registers: Darcet et al., arXiv:2309.16588. Interpolated
     positions: Caron et al. (DINO), arXiv:2104.14294. Rotary positions: Simeoni et al. (DINOv3), arXiv:2508.10104, section 3.2. Norm
     before the blocks: Radford et al. (CLIP), arXiv:2103.00020, section 2.4. Mask token before the positions: Bao et al. (BEiT),
-    arXiv:2106.08254, section 2.3. Encoding only what is kept: He et al. (MAE), arXiv:2111.06377, section 3.
+    arXiv:2106.08254, section 2.3. Encoding only what is kept: He et al. (MAE), arXiv:2111.06377, section 3. Queries: Yu et
+    al. (CoCa), TMLR 2022, arXiv:2205.01917, section 3.2.
   """
 
   def __init__(
@@ -81,6 +84,7 @@ class ViT(nnx.Module):
     stem: tuple[int, ...] = (),
     image: tuple[int, int] | None = None,
     pool: str = 'cls',
+    queries: int | None = None,
     class_token: bool | None = None,
     positions: str = 'learned',
     temperature: float = 10_000.0,
@@ -116,8 +120,8 @@ class ViT(nnx.Module):
     if h % patch or w % patch:
       raise ValueError(f'patches of {patch} do not divide an image of {h}x{w}: choose a patch that does')
     class_token = pool == 'cls' if class_token is None else class_token
-    if pool not in ('cls', 'mean', 'attention') or pool == 'cls' and not class_token:
-      raise ValueError(f"cannot pool by {pool!r}: choose 'cls', where there is a class token, 'mean' or 'attention'")
+    if pool not in ('cls', 'mean', 'attention', 'query') or pool == 'cls' and (queries or not class_token):
+      raise ValueError(f"cannot pool by {pool!r}: choose 'cls', where there is a class token and no queries, 'mean', 'attention' or 'query'")
     if positions not in ('learned', 'sincos', 'rotary'):
       raise ValueError(f"unknown positions {positions!r}: choose 'learned', 'sincos' or 'rotary'")
     self.dim, self.patch, self.grid = width, patch, (h // patch, w // patch)
@@ -143,7 +147,9 @@ class ViT(nnx.Module):
     options |= dict(bias=bias, key_bias=key_bias, gated=gated)
     self.blocks = stacked(lambda rngs: Block(width, rngs=rngs, **options), depth, rescale=rescale, rngs=rngs)
     self.norm = LayerNorm(width, **norm)
-    self.head = AttentionPool(width, heads=heads, hidden=hidden, epsilon=epsilon, rngs=rngs, **made) if pool == 'attention' else None
+    pooler = partial(AttentionPool, width, heads=heads, epsilon=epsilon, rngs=rngs, **made)
+    self.head = pooler(hidden=hidden if pool == 'attention' else None) if pool in ('attention', 'query') else None
+    self.queries = pooler(hidden=None, queries=queries) if queries else None
 
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """Encode images.
@@ -155,9 +161,9 @@ class ViT(nnx.Module):
       keys: [b], or None for evaluation.
 
     Returns:
-      tokens [b n d] (or [b m d]) and pooled [b d], normalised (tokens not where `pooled_norm`); layers [l+1 b n d], the states of the
-      patches from what enters the first block to what the last one gives, before the normalisation; classes [l+1 b d], the states of the
-      class token, normalised.
+      tokens [b n d] (or [b m d], or [b queries d]) and pooled [b d], normalised (tokens not where `pooled_norm`); layers [l+1 b n d], the
+      states of the patches from what enters the first block to what the last one gives, before the normalisation; classes [l+1 b d], the
+      states of the class token, normalised.
     """
     if self.stem and not (mask is None and keep is None):
       raise ValueError('a ViT with a stem of convolutions cannot hide patches, which overlap in the image: leave the stem out')
@@ -181,6 +187,7 @@ class ViT(nnx.Module):
     y, layers = scan(self.blocks, x, rotary=angles, keys=keys, drop_path=self.drop_path, remat=self.remat)
     y, layers = y if self.pooled_norm else self.norm(y), jnp.concatenate([x[None], layers])
     tokens, classes = y[:, n:], None if self.cls is None else self.norm(layers[:, :, 0])
+    tokens = tokens if self.queries is None else self.queries(tokens)
     pooled = y[:, 0] if self.pool == 'cls' else jnp.mean(tokens, 1) if self.head is None else self.head(tokens)
     return Features(tokens, self.norm(pooled) if self.pooled_norm else pooled, layers[:, :, n:], classes)
 
