@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.control import allo_errors
+from jssl.objectives.redundancy import tico_covariance
 from jssl.ops.normalize import l2_normalize
 from jssl.parts.schedules import Duration, duration
 from jssl.types import Memory
@@ -61,6 +62,21 @@ def centre(*, momentum: float = 0.9) -> Memory:
     return momentum * state + (1 - momentum) * mean
 
   return Memory(lambda key, k: jnp.zeros(views(k)[0].shape[-1:]), lambda state: state, write)
+
+
+def moment(*, beta: float = 0.9) -> Memory:
+  """A running second moment of unit-length embeddings, C <- beta C + (1 - beta) mean_i q_i q_i^T, zero at the start (TiCo).
+
+  Updated from the embeddings of one view, [b d]. Read as [d d].
+
+  Args:
+    beta: as in the objective `tico`, which reads C as it was before the step.
+
+  Reference: Zhu et al. 2022, arXiv:2206.10698, Eq. 3 and its pseudo-code.
+  """
+  return Memory(
+    lambda key, q: jnp.zeros((q.shape[-1], q.shape[-1])), lambda state: state, lambda state, q: tico_covariance(q, covariance=state, beta=beta)
+  )
 
 
 def duals(
