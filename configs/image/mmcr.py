@@ -20,7 +20,7 @@ PUBLISHED = dict(
 def get_config(scale='small'):
   if scale == 'imagenet':
     return imagenet()
-  c = common.image(scale, data='mnist5k', batch_size=64, epochs=6, widths=(16, 32, 64, 64))
+  c = common.image(scale, data='mnist5k', batch_size=64, epochs=4, widths=(16, 32, 64, 64))
   c.parts = (
     'the nuclear norm of the matrix of centroids, to be maximised; embeddings on the sphere, 4 views (paper: up to 40 on small images)',
     'the nuclear norm of the views of an image, lambda: an option of the objective, 0 as in the experiments of the official code',
@@ -31,7 +31,7 @@ def get_config(scale='small'):
     dict(part='manifold capacity, radius and dimension over training; gradients of classes', out='open', why='ranks of embeddings alone'),
     dict(part='fine-tuning on 1 % and 10 % of the labels; neural predictivity (Brain-Score)', out='open', why='not run'),
     dict(part='CIFAR, STL-10, ImageNet; transfer; recordings of the ventral stream', out='data', why='no package ships them; 2,000 digits'),
-    dict(part='ResNet-50, 100 epochs at batch 2,048, or 500 on small images', out='scale', why='a convnet, 6 epochs at batch 64'),
+    dict(part='ResNet-50, 100 epochs at batch 2,048, or 500 on small images', out='scale', why='a convnet, 4 epochs at batch 64'),
   )
   c.data.train = 2000
   c.view.views = 4
@@ -40,6 +40,12 @@ def get_config(scale='small'):
   c.losses.capacity = dict(name='mmcr', of=dict(z='views.q'))
   c.watch = ('views.q[0]', 'views.q[1]')
   c.evaluators = dict(linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  c.claim = dict(
+    metric='linear_top1', beats=('contrastive',), margin=-0.01, without='contrastive',
+    also=(dict(metric='linear_top1', beats=('random_init',), margin=0.02),),
+    manipulation=dict(metric='isotropy_rank', beats=('contrastive',), margin=1.0),
+    variants=dict(contrastive=('losses.capacity.name=poly_view_geometric', 'losses.capacity.temperature=0.2')),
+  )  # fmt: skip
   return c
 
 
