@@ -20,7 +20,7 @@ PUBLISHED = dict(
 def get_config(scale='small'):
   if scale == 'imagenet':
     return imagenet()
-  c = common.image(scale, data='mnist5k', batch_size=64, epochs=12, widths=(16, 32, 64, 64))
+  c = common.image(scale, data='mnist5k', batch_size=64, epochs=8, widths=(16, 32, 64, 64))
   c.parts = (
     'cross-entropy of the relations of teacher and student to a queue, which does not hold the image itself',
     'temperatures: 0.1 of the student, 0.04 of the teacher, whose relations are sharper',
@@ -30,16 +30,22 @@ def get_config(scale='small'):
     'projector of two layers without batch norm, 256 and 64 (paper: 4,096 and 512); AdamW (paper: SGD)',
     'linear probe and nearest neighbours on features before the projector',
     dict(part='batch norm shuffled over devices', out='open', why='statistics of the whole batch, for queries and keys alike'),
-    dict(part='multi-crop of five sizes; rows of temperatures, views and projectors', out='open', why='one crop; two rivals of the claim'),
+    dict(part='multi-crop of five sizes; rows of temperatures and projectors', out='open', why='one crop, one setting'),
     dict(part='CIFAR, STL-10, Tiny ImageNet, ImageNet; transfer and detection', out='data', why='no package ships them; 2,000 digits'),
-    dict(part='ResNet-50, 200 epochs', out='scale', why='a convnet, 12 epochs'),
+    dict(part='ResNet-50, 200 epochs', out='scale', why='a convnet, 8 epochs'),
   )
   c.data.train = 2000
-  strong, weak = dict(affine=c.view.affine, jitter=c.view.jitter), dict(affine=dict(degrees=5, translate=0.05), jitter=None)
-  c.view = dict(name='augment', views=(strong, weak))
+  c.optimizer.learning_rate.peak = 4e-3
+  c.evaluators = dict(linear=dict(name='logistic'), relations=dict(name='equivariance', view=c.view.to_dict(), draws=2))
+  c.view.views = ({}, dict(affine=dict(degrees=5, translate=0.05), jitter=None))
   c.heads.projector = dict(name='mlp', widths=(256, 64), norm='none')
   build(c, decay=0.99, size=common.at(scale)(small=1024, tiny=64))
-  c.evaluators = dict(linear=dict(name='logistic'), relations=dict(name='equivariance', view=dict(name='augment', **strong)))
+  c.claim = dict(
+    metric='linear_top1', beats=('instance',), margin=0.005, without='instance',
+    also=(dict(metric='linear_top1', beats=('strong',), margin=0.0),),
+    manipulation=dict(metric='relations_gram', beats=('instance',), margin=0.0, lower=True),
+    variants=dict(instance=('losses.relation.name=info_nce_queue', 'losses.relation.temperature=0.1'), strong=('view.views=2',)),
+  )  # fmt: skip
   return c
 
 
