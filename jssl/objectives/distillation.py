@@ -51,7 +51,7 @@ def ressl(
   Returns:
     [b] nats.
 
-  Reference: Zheng, You, Wang, Qian, Zhang, Wang, Xu 2021, arXiv:2107.09282, section 3.2; tau_s = 0.1, tau_t = 0.04 and a queue of 131,072 as in
+  Reference: Zheng, You, Wang, Qian, Zhang, Wang, Xu 2021, arXiv:2107.09282, section 3; tau_s = 0.1, tau_t = 0.04 and a queue of 131,072 as in
   ressl.py of the official code. Stop-gradient on k and on the queue.
   """
   k, negatives = jax.lax.stop_gradient((k, l2_normalize(negatives)))

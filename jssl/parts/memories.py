@@ -72,7 +72,7 @@ def moment(*, beta: float = 0.9) -> Memory:
   Args:
     beta: as in the objective `tico`, which reads C as it was before the step.
 
-  Reference: Zhu et al. 2022, arXiv:2206.10698, Eq. 3 and its pseudo-code.
+  Reference: Zhu et al. 2022, arXiv:2206.10698, its pseudo-code.
   """
   return Memory(
     lambda key, q: jnp.zeros((q.shape[-1], q.shape[-1])), lambda state: state, lambda state, q: tico_covariance(q, covariance=state, beta=beta)
