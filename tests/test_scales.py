@@ -150,10 +150,15 @@ def test_mae_on_imagenet_is_traced_at_full_size(imagenet):
 
 
 RESNET50, VIT_S, VIT_B = 23_508_032, 21_665_664, 85_798_656  # torchvision's and timm's, without classifiers
+VIT_L = 303_178_752  # of patches of 14
 HEAD = {  # of the official codes; a class token has no position of its own here, and fixed positions are no parameters
   'barlow_twins': (1000, 2048, RESNET50, (2048 + 2 * 8192 + 4) * 8192),
   'dino': (300, 1024, VIT_S - 384, 384 * 2048 + 2048**2 + 2 * 2048 + (2048 + 1) * 256 + 256 * 65536),
   'swav': (200, 256, RESNET50, 2048 * 2048 + 3 * 2048 + 2048 * 128 + 128),
+  'tico': (1000, 4096, RESNET50, (2048 + 2) * 4096 + (4096 + 1) * 256),
+  'mmcr': (100, 2048, RESNET50, (2048 + 2 + 8192 + 2 + 512) * 8192),
+  'ressl': (200, 256, RESNET50, (2048 + 1) * 4096 + (4096 + 1) * 512),
+  'lejepa': (100, 512, VIT_L - 1024, (512 + 3) * 2048 + (2048 + 3) * 2048 + (2048 + 1) * 512),
   'moco_v3': (300, 4096, VIT_B - 197 * 768, (768 + 4096 + 4) * 4096 + 4096 * 256),
 }
 

@@ -22,8 +22,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale in PUBLISHED:
-    return kinetics400(scale)
   c = common.base(scale, data='moving_digits', batch_size=32, epochs=18)
   c.parts = (
     'tube masks: the same places in all frames, half of them (paper: 0.9), removed before the encoder',
@@ -66,19 +64,22 @@ def rebuild(c, *, ratio):
   c.losses.rebuild = dict(name='masked_mse', of=('rebuilt.out', 'seen.patches', 'seen.mask'))
 
 
-def kinetics400(scale):
-  """And `ssv2`."""
-  pick = common.at(scale)
-  c = common.videos(
-    source=scale, batch_size=2048, epochs=pick(small=1600, ssv2=2400), stride=pick(small=4, ssv2=2), crop=dict(scale=(0.66**2, 1.0))
-  )
+def kinetics400():
+  return full('kinetics400', epochs=1600, stride=4, flip=0.5, tuned=75)
+
+
+def ssv2():
+  return full('ssv2', epochs=2400, stride=2, flip=0.0, tuned=30)
+
+
+def full(source, *, epochs, stride, flip, tuned):
+  c = common.videos(source=source, batch_size=2048, epochs=epochs, stride=stride, crop=dict(scale=(0.66**2, 1.0)))
   c.backbone = dict(name='tubelet_vit', on='data.clip', patch=(2, 16, 16), width=768, depth=12, heads=12, mask_token=False)
   c.heads.decoder = dict(name='mae_decoder', width=384, depth=4, heads=6)
   rebuild(c, ratio=176 / 196)  # int(0.9 * 196) hidden
   rate = dict(name='cosine', peak=1.2e-3, start=8e-6, end=8e-5, warmup='40 epochs')  # 1.5e-4, 1e-6 and 1e-5 for 256
   c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=0.05, b1=0.9, b2=0.95)
-  flip = pick(small=0.5, ssv2=0.0)
   view = dict(name='whole_clip', crop={}, flip=flip, **common.IMAGENET)
-  tune = common.imagenet_finetune(batch_size=384, epochs=pick(small=75, ssv2=30), layer_decay=0.75)
+  tune = common.imagenet_finetune(batch_size=384, epochs=tuned, layer_decay=0.75)
   c.evaluators = dict(finetune=tune | dict(view=view, mixup=0.0, cutmix=0.0, pool=None, norm=None))
   return c

@@ -77,9 +77,9 @@ def scales(config: ModuleType) -> tuple[str, ...]:
 
 
 def at_scale(config: ModuleType, scale: str) -> Any:
-  """The config of a scale: a published one is that of the function of its name, where the module has one."""
+  """The config of a scale: a published one is that of the function of its name without arguments, where the module has one."""
   own = getattr(config, scale, None) if scale in getattr(config, 'PUBLISHED', {}) else None
-  return own() if callable(own) else config.get_config(scale)
+  return own() if callable(own) and not inspect.signature(own).parameters else config.get_config(scale)
 
 
 def load_config(name: str, overrides: Sequence[str] = ()):

@@ -48,7 +48,16 @@ from jssl.objectives.control import (
 )
 from jssl.objectives.diffusion import denoising_mse, gaussian_kl, mmd, umd
 from jssl.objectives.discrepancy import conditional_mmd
-from jssl.objectives.distillation import kl_logits, match_tokens, ranking_distillation, token_alignment, wcord_global, wcord_local, wcord_scores
+from jssl.objectives.distillation import (
+  kl_logits,
+  match_tokens,
+  ranking_distillation,
+  ressl,
+  token_alignment,
+  wcord_global,
+  wcord_local,
+  wcord_scores,
+)
 from jssl.objectives.equivariance import care
 from jssl.objectives.knowledge_graph import margin_ranking, self_adversarial, square_norm
 from jssl.objectives.metric import angular_prototypical, euclidean_triplet, ge2e, prototypical, triplet
@@ -61,6 +70,7 @@ from jssl.objectives.multi_view import (
   poly_view_geometric,
   poly_view_statistics,
   symile,
+  view_centre,
 )
 from jssl.objectives.non_negative import non_negative, rectify
 from jssl.objectives.prediction import byol, latent_l1, latent_l2, negative_cosine, smooth_l1
@@ -82,7 +92,7 @@ from jssl.objectives.preference import (
   slic,
 )
 from jssl.objectives.reconstruction import masked_l1, masked_mse
-from jssl.objectives.redundancy import barlow_twins, covariance, tico, tico_covariance, variance, vicreg, w_mse
+from jssl.objectives.redundancy import barlow_twins, covariance, sigreg, tico, tico_covariance, variance, vicreg, w_mse
 from jssl.objectives.sequence import (
   code_diversity,
   codebook_cross_entropy,
@@ -94,7 +104,7 @@ from jssl.objectives.sequence import (
   token_cross_entropy,
 )
 from jssl.objectives.similarity import angle, cosent, cosine_regression
-from jssl.objectives.spectrum import rank_penalty
+from jssl.objectives.spectrum import mmcr, rank_penalty
 from jssl.objectives.uniformity import align_uniform, alignment, koleo, uniformity
 from jssl.objectives.word2vec import cbow, hierarchical_softmax, position_weighted_cbow, sgns
 from jssl.ops.noise import cosine_schedule, linear_schedule, noised

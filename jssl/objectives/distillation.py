@@ -34,6 +34,31 @@ def kl_logits(student: Float[Array, 'b *n k'], teacher: Float[Array, 'b *n k'], 
   return temperature**2 * jnp.mean(divergence.reshape(len(divergence), -1), 1)
 
 
+def ressl(
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, negatives: Float[Array, 'm d'], temperature: float = 0.1, teacher_temperature: float = 0.04
+) -> Float[Array, ' b']:
+  """Cross-entropy of the teacher's relations to a queue of earlier examples and the student's.
+
+  l_i = -sum_m softmax_m(k_i.n_m / tau_t) log softmax_m(q_i.n_m / tau_s)
+
+  Args:
+    q: [b d] embeddings of the student.
+    k: [b d] embeddings of the teacher, for a view that is changed less.
+    negatives: [m d] n, the queue of the teacher's embeddings; that of i is not in it.
+    temperature: tau_s.
+    teacher_temperature: tau_t, below tau_s, so that the relations are sharper.
+
+  Returns:
+    [b] nats.
+
+  Reference: Zheng, You, Wang, Qian, Zhang, Wang, Xu 2021, arXiv:2107.09282, section 3; tau_s = 0.1, tau_t = 0.04 and a queue of 131,072 as in
+  ressl.py of the official code. Stop-gradient on k and on the queue.
+  """
+  k, negatives = jax.lax.stop_gradient((k, l2_normalize(negatives)))
+  relations = lambda x, tau: jax.nn.log_softmax(jnp.matmul(l2_normalize(x), negatives.T, precision='highest') / tau)
+  return -jnp.sum(jnp.exp(relations(k, teacher_temperature)) * relations(q, temperature), -1)
+
+
 def ranking_distillation(
   query: Float[Array, 'b d'], candidates: Float[Array, 'b m d'], scores: Float[Array, 'b m'], *, temperature: float = 0.02
 ) -> Float[Array, ' b']:

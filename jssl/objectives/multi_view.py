@@ -134,6 +134,25 @@ def pairwise_info_nce(z: Float[Array, 'b m d'], *, scale: float = 1.0, ids: Int[
   return sum((info_nce(z[:, a], z[:, c], temperature=1 / scale, ids=ids) for a, c in pairs), jnp.zeros(len(z))) / len(pairs)
 
 
+def view_centre(z: Float[Array, 'b v d'], *, centres: int | None = None) -> Float[Array, ' b']:
+  """Squared distance of all views of an example to the mean of the first ones.
+
+  l_i = 1/(v d) sum_a |mu_i - z_ia|^2,   mu_i = 1/g sum_{a <= g} z_ia
+
+  Args:
+    z: [b v d] embeddings of v views, the global ones first.
+    centres: g, the number of global views; None for all.
+
+  Returns:
+    [b].
+
+  Reference: Balestriero, LeCun 2025, arXiv:2511.08544, section 5.1, Eq. 5 and 6, and Algorithm 2, which divides by d as here; 2 of 8 views.
+  No stop-gradient.
+  """
+  z = z.astype(jnp.float32)
+  return jnp.mean((jnp.mean(z[:, :centres], 1, keepdims=True) - z) ** 2, (1, 2))
+
+
 def patch_discrimination(
   prediction: Float[Array, 'b n d'], target: Float[Array, 'b n d'], *, temperature: float = 0.2, eps: float = 1e-4
 ) -> Float[Array, ' b']:

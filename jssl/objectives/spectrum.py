@@ -1,4 +1,4 @@
-"""Objectives on the effective rank of a batch of embeddings."""
+"""Objectives on the singular values of a batch of embeddings: effective rank and nuclear norm."""
 
 import jax
 import jax.numpy as jnp
@@ -66,3 +66,39 @@ def rank_penalty(q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, eps: float =
     form and weight may differ. With a negative weight it raises the rank.
   """
   return 0.5 * (spectral_entropy(q, eps=eps) + spectral_entropy(k, eps=eps))
+
+
+def mmcr(z: Float[Array, 'b v d'], k: Float[Array, 'b v d'] | None = None, *, lam: float | None = None) -> Float[Array, '']:
+  """Maximum manifold capacity: the nuclear norm of the centroids of views is large, and that of the views of an example small.
+
+  l = lambda mean_i |Z_i|_* - |C|_*,   C_i = mean_a z_ia
+
+  All embeddings are scaled to unit length, the centroids are not: they are long where views agree, and the norm is large where many of them
+  are orthogonal.
+
+  Args:
+    z: [b v d] embeddings of v views.
+    k: [b v d] those of the momentum encoder, which enter the centroids with equal weight; None for none.
+    lam: lambda; None leaves its summand out.
+
+  Returns:
+    A scalar, at least -min(b, sqrt(b d)): it depends on the batch through singular values.
+
+  Reference: Yerxa, Kuang, Simoncelli, Chung 2023, arXiv:2303.03307, section 2 (the objective), lambda = 0 in the official code
+  (loss_mmcr_momentum.py for k, with the norm of |Z_i| over z alone). Stop-gradient on k.
+  """
+  z = l2_normalize(z)
+  centroids = jnp.mean(z, 1)
+  if k is not None:
+    centroids = (centroids + jax.lax.stop_gradient(jnp.mean(l2_normalize(k), 1))) / 2
+  loss = -_nuclear_norm(centroids)
+  return loss if lam is None else loss + lam * jnp.mean(_nuclear_norm(z))
+
+
+def _nuclear_norm(x: Array) -> Array:
+  """The sum of the singular values of [... m n]. Its gradient U V' is written out, without directions in which x is 0."""
+  fixed = jax.lax.stop_gradient(x)
+  u, s, v = jnp.linalg.svd(fixed, full_matrices=False)
+  there = s > 1e-6 * s[..., :1]
+  slope = jnp.matmul(u * there[..., None, :], v, precision='highest')
+  return jnp.sum(s, -1) + jnp.sum(slope * (x - fixed), (-2, -1))

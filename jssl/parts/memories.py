@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.control import allo_errors
+from jssl.objectives.redundancy import tico_covariance
 from jssl.ops.normalize import l2_normalize
 from jssl.parts.schedules import Duration, duration
 from jssl.types import Memory
@@ -73,6 +74,21 @@ def token_centre(*, momentum: float = 0.9) -> Memory:
   """
   held = centre(momentum=momentum)
   return held._replace(write=lambda state, k: held.write(state, jax.tree.map(lambda k: k.mean(1), k)))
+
+
+def moment(*, beta: float = 0.9) -> Memory:
+  """A running second moment of unit-length embeddings, C <- beta C + (1 - beta) mean_i q_i q_i^T, zero at the start (TiCo).
+
+  Updated from the embeddings of one view, [b d]. Read as [d d].
+
+  Args:
+    beta: as in the objective `tico`, which reads C as it was before the step.
+
+  Reference: Zhu et al. 2022, arXiv:2206.10698, its pseudo-code.
+  """
+  return Memory(
+    lambda key, q: jnp.zeros((q.shape[-1], q.shape[-1])), lambda state: state, lambda state, q: tico_covariance(q, covariance=state, beta=beta)
+  )
 
 
 def duals(

@@ -77,12 +77,49 @@ def _bert_base(on: Any, *, folder: str, pool: str, dropout: float, remat: bool =
   return Bert(on, **shape, pool=pool, dropout=dropout, remat=remat, dtype=dtype, rngs=rngs)
 
 
+def _librispeech(*, length: int = 250_000) -> Data:
+  spec = dict(wave=Column((length,), np.float32), samples=Column((), np.int32), speaker=Column((), np.int32))
+  return _data(281_241, spec, 'wave')
+
+
+def _pairs(*, resize: int, length: int, vocabulary: int, crop: Mapping[str, Any] | None = None) -> Data:
+  data, crops = captions(size=resize, length=length, vocabulary=vocabulary), crops_of(crop, (resize, resize))
+  spec = {**data.spec, 'ids': Column((length,), np.int32, vocabulary, pad=0, first=5, start=1)}
+  splits = {name: Blank(len(split), spec, crops if name == 'train' else None) for name, split in data.splits.items()}
+  return data._replace(splits=splits, spec=spec, info={'drawn': {'image': (1, *crops.size, 3)}} if crops else {})
+
+
+def _clips(*, frames: int, stride: int, resize: int, crop: Mapping[str, Any]) -> Data:
+  shape = (frames, resize, resize, 3)
+  return _data(240_000, dict(clip=Column(shape, np.uint8), label=Column((), np.int32, 400)), 'clip')
+
+
+def _arxiv(*, size: int, hops: int) -> Data:
+  shapes = dict(node=(128,), nodes=(size, 128))
+  spec = {name: Column(shape, np.float32) for name, shape in shapes.items()}
+  spec |= dict(adjacency=Column((size, size), bool), label=Column((), np.int32, 40))
+  return _data(169_343, spec, 'node')
+
+
+def _triples(examples: int, entities: int, relations: int) -> Data:
+  spec = {name: Column((), np.int32, relations if name == 'relation' else entities) for name in ('head', 'relation', 'tail')}
+  return _data(examples, spec, 'head')
+
+
 STAND_INS = {
   'data': {
     'cifar10': _cifar10,
     'imagenet2012': _imagenet,
     'some_classes': _imagenet100,
     'wiki1m.jsonl': _sentences,
+    'librispeech': _librispeech,
+    'tar:pairs/*.tar': _pairs,
+    'clips:videomix2m': _clips,
+    'clips:kinetics400': _clips,
+    'clips:ssv2': _clips,
+    'graph:ogbn-arxiv.npz': _arxiv,
+    'triples:FB15k': lambda: _triples(483_142, 14_951, 1345),
+    'triples:FB15k-237': lambda: _triples(272_115, 14_541, 237),
   },
   'models': {'bert_from': _bert_base},
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jssl.core.build import plan
-from jssl.parts.memories import centroids
+from jssl.parts.memories import centroids, moment
 from jssl.passes.views import nearest
 from jssl.testing import first_batch
 from tests.made import tiny
@@ -56,6 +56,17 @@ def test_centroids_begin_far_apart_and_follow_their_members():
     np.testing.assert_allclose(memory.read(state)['centroids'], expected, rtol=1e-5, atol=1e-6)
   with pytest.raises(ValueError, match='12 or fewer'):
     centroids(count=13).init(jax.random.key(0), q, k)
+
+
+def test_a_moment_is_the_running_mean_of_outer_products_of_directions():
+  rng = np.random.default_rng(0)
+  memory, expected = moment(beta=0.7), np.zeros((3, 3))
+  state = memory.init(jax.random.key(0), jnp.zeros((5, 3)))
+  for scale in (1.0, 40.0):
+    q = scale * rng.normal(size=(5, 3)).astype(np.float32)
+    expected = 0.7 * expected + 0.3 * sum(np.outer(row, row) / (row @ row) for row in q) / 5
+    state = memory.write(state, q)
+  np.testing.assert_allclose(memory.read(state), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize('there', [True, False])

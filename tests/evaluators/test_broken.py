@@ -253,6 +253,7 @@ CASES = {
   'class_consistency': (images, {}, equal(consistency=near(0.4), map=expected_map)),
   'equivariance': (images, dict(view=augment, draws=2), REFUSED),
   'spread': (images, {}, lambda f: f['nearest'] < 1e-3),
+  'isotropy': (images, {}, lambda f: f['rank'] == pytest.approx(1, rel=1e-4) and f['distance'] > 0.1),  # one point
   'modality_completion': (images, MODES, lambda f: f['top1'] == near(1 / f['values'])),
   'disentanglement': (images, dict(trees=3), lambda f: f['disentanglement'] == f['completeness'] == 0 and f['informativeness'] < 0.1),
   'pair_rewards': (sums, {}, equal(accuracy=0.5)),
@@ -363,7 +364,7 @@ def test_all_that_is_declared_is_read_and_asked_for_before(name):
 
 HEADS = [
   'link_prediction', 'fill_masked', 'summaries', 'captions', 'cell_filling', 'late_retrieval', 'verification', 'classify', 'ood',
-  'class_consistency', 'equivariance', 'modality_completion', 'image_text_retrieval', 'zero_shot',
+  'class_consistency', 'equivariance', 'isotropy', 'modality_completion', 'image_text_retrieval', 'zero_shot',
   'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian',
 ]  # fmt: skip
 

@@ -81,6 +81,15 @@ def test_spread_is_the_mean_distance_to_the_nearest_neighbour():
   assert found['nearest'] == pytest.approx(np.mean(nearest), rel=1e-4)
 
 
+def test_isotropy_tells_a_gaussian_from_what_is_stretched_or_shrunk():
+  x = np.random.default_rng(0).normal(size=(2000, 4)).astype(np.float32)
+  judge = lambda x: PROTOCOLS['isotropy'](subject(x, np.zeros(len(x), np.int32), {'projector': lambda z: z}), KEY)
+  found, stretched, shrunk = (judge(x * np.float32(by)) for by in (1, [9, 1, 1, 1], 0.2))
+  assert found['rank'] == pytest.approx(4, abs=0.05) and found['distance'] < 0.002
+  assert stretched['rank'] < 3.5 and stretched['distance'] > 0.05
+  assert shrunk['rank'] == pytest.approx(found['rank']) and shrunk['distance'] > 0.2
+
+
 def test_completion_finds_what_the_product_tells():
   rng = np.random.default_rng(0)
   signs = rng.choice([-1.0, 1.0], (50, 2)).astype(np.float32)

@@ -95,6 +95,24 @@ def test_tico_keeps_what_it_used(rng):
     np.testing.assert_allclose(used, np.einsum('bi,ij,bj->b', unit, c, unit), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(('moments', 'rate'), [(False, 2.0), (True, 0.3)])
+def test_sigreg_makes_a_batch_a_standard_gaussian(moments, rate):
+  z = jax.random.normal(jax.random.key(0), (128, 2)) @ jnp.diag(jnp.array([1.5, 0.5])) + 0.3
+  slope = jax.grad(lambda z, key: o.sigreg(z, key=key, directions=16, moments=moments))
+  z = jax.lax.fori_loop(0, 200, lambda i, z: z - rate * slope(z, jax.random.key(i)), z)
+  np.testing.assert_allclose(jnp.mean(z, 0), 0, atol=0.1)
+  np.testing.assert_allclose(jnp.cov(z.T), jnp.eye(2), atol=0.1)
+
+
+def test_mmcr_is_least_where_views_agree_and_examples_are_orthogonal():
+  best = np.repeat(np.eye(4, 6, dtype=np.float32)[:, None], 3, 1)
+  assert o.mmcr(best) == pytest.approx(-4) and o.mmcr(best, best) == pytest.approx(-4)
+  assert o.mmcr(np.ones_like(best)) == pytest.approx(-2)  # one direction: the root of the number of examples
+  assert o.mmcr(best, lam=1.0) == pytest.approx(np.sqrt(3) - 4)
+  apart = best * np.array([1, 1, -1], np.float32)[:, None]
+  assert o.mmcr(apart) == pytest.approx(-4 / 3)
+
+
 def test_koleo_spreads_a_batch_and_leaves_lonely_examples_alone():
   z = jax.random.normal(jax.random.key(0), (16, 3)) + jnp.array([4.0, 0, 0])
   nearest = lambda z: (lambda u: np.sort(np.linalg.norm(u[:, None] - u, axis=-1), 1)[:, 1])(z / np.linalg.norm(z, axis=1, keepdims=True))

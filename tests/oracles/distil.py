@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from tests.oracles.contrastive import pair, unit
+from tests.oracles.contrastive import pair, table, unit
 from tests.oracles.oracle import Oracle
 from tests.oracles.shared import cos, log_softmax, normal, pair_of_tokens, sizes
 
@@ -19,6 +19,15 @@ def kl_logits(sg, student, teacher, temperature=1.0):
       s, t = log_softmax(s / temperature), sg(log_softmax(t / temperature))
       loss[i] += temperature**2 * sum(math.exp(u) * (u - v) for u, v in zip(t, s, strict=True)) / len(rows[0])
   return loss
+
+
+def ressl(sg, q, k, negatives, temperature=0.1, teacher_temperature=0.04):
+  loss = []
+  for x, y in zip(q, k, strict=True):
+    student = log_softmax([cos(x, n) / temperature for n in sg(negatives)])
+    teacher = sg(log_softmax([cos(y, n) / teacher_temperature for n in negatives]))
+    loss.append(-sum(math.exp(t) * s for t, s in zip(teacher, student, strict=True)))
+  return np.array(loss)
 
 
 def ranking_distillation(sg, query, candidates, scores, temperature=0.02):
@@ -74,6 +83,13 @@ def wcord_local(sg, q, k, epsilon=0.05, iterations=20):
 
 ORACLES = {
   'kl_logits': Oracle(kl_logits, lambda rng: [(pair(rng), dict(temperature=4.0)), (pair_of_tokens(rng), {}), (pair(rng, scale=5.0), {})]),
+  'ressl': Oracle(
+    ressl,
+    lambda rng: [
+      (pair(rng), dict(negatives=table(rng, 9))),
+      (pair(rng), dict(negatives=table(rng, 4), temperature=0.5, teacher_temperature=0.2)),
+    ],
+  ),
   'ranking_distillation': Oracle(
     ranking_distillation,
     lambda rng: [

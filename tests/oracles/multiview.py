@@ -83,6 +83,26 @@ def pairwise_info_nce(sg, z, scale=1.0, ids=None):
   return loss
 
 
+def view_centre(sg, z, centres=None):
+  b, v, d = z.shape
+  g = v if centres is None else centres
+  loss = np.zeros(b)
+  for i in range(b):
+    centre = sum(z[i, a] for a in range(g)) / g
+    loss[i] = sum((centre[x] - z[i, a, x]) ** 2 for a in range(v) for x in range(d)) / (v * d)
+  return loss
+
+
+def mmcr(sg, z, k=None, lam=None):
+  z = units(z)
+  centroids = [sum(rows) / len(rows) for rows in z]
+  if k is not None:
+    centroids = [(c + sg(sum(rows) / len(rows))) / 2 for c, rows in zip(centroids, units(k), strict=True)]
+  nuclear = lambda x: sum(np.linalg.svd(x, compute_uv=False))
+  loss = -nuclear(np.array(centroids))
+  return loss if lam is None else loss + lam * sum(nuclear(rows) for rows in z) / len(z)
+
+
 def gelu(x):
   return np.vectorize(lambda v: v * 0.5 * (1 + math.erf(v / math.sqrt(2))))(x)
 
@@ -161,6 +181,10 @@ ORACLES = {
   'poly_view_statistics': Oracle(
     poly_view_statistics,
     lambda rng: [(views(rng), {}), (views(rng, 4, 2), dict(temperature=0.5)), (views(rng), dict(normalize=False))],
+  ),
+  'view_centre': Oracle(view_centre, lambda rng: [(views(rng), {}), (views(rng, 4, 5), dict(centres=2))]),
+  'mmcr': Oracle(
+    mmcr, lambda rng: [(views(rng), {}), (views(rng, 7, 2), dict(lam=0.3)), ((*views(rng, 3, 3, 6), *views(rng, 3, 3, 6)), dict(lam=0.005))]
   ),
   'care': Oracle(
     care,

@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 
 from tests.oracles.contrastive import pair, unit
@@ -90,6 +91,24 @@ def tico(sg, q, k, covariance, beta=0.9, rho=8.0):
   return np.array([1 - q[n] @ k[n] + rho * q[n] @ c @ q[n] for n in range(b)])
 
 
+def sigreg(sg, z, key, directions=1024, points=17, limit=5.0, moments=False):
+  b, d = z.shape
+  t = np.linspace(-limit, limit, 2 * points - 1)
+  total = 0.0
+  for a in np.asarray(jax.random.normal(key, (d, directions)), np.float64).T:  # the same draw, all else in float64
+    x = [row @ a / math.sqrt(a @ a) for row in z]
+    if moments:
+      mean = sum(x) / b
+      total += mean**2 + (math.sqrt(sum((v - mean) ** 2 for v in x) / b) - 1) ** 2
+      continue
+    f = []
+    for u in t:
+      wave = sum(complex(math.cos(u * v), math.sin(u * v)) for v in x) / b
+      f.append(abs(wave - math.exp(-u * u / 2)) ** 2 * math.exp(-u * u / 2))
+    total += sum((f[i] + f[i + 1]) / 2 * (t[i + 1] - t[i]) for i in range(len(t) - 1))
+  return b * total / directions
+
+
 def moment(rng, d=5):
   z = unit(rng.normal(size=(30, d)))
   return (z.T @ z / 30).astype(np.float32)
@@ -119,6 +138,14 @@ ORACLES = {
     lambda rng: [
       (pair(rng), dict(covariance=moment(rng))),
       (pair(rng), dict(covariance=np.zeros((5, 5), np.float32), beta=0.5, rho=20.0)),
+    ],
+  ),
+  'sigreg': Oracle(
+    sigreg,
+    lambda rng: [
+      (pair(rng)[:1], dict(key=jax.random.key(0), directions=7)),
+      (pair(rng, 9, 4, 3.0)[:1], dict(key=jax.random.key(1), directions=5, points=5, limit=3.0)),
+      (pair(rng)[:1], dict(key=jax.random.key(2), directions=7, moments=True)),
     ],
   ),
 }

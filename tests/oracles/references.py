@@ -23,6 +23,7 @@ from tests.oracles.clustering import PATCHES, cosines, patches
 from tests.oracles.contrastive import pair, table
 from tests.oracles.prediction import MASK, tokens
 from tests.oracles.redundancy import moment
+from tests.oracles.shared import pair_of_tokens
 
 
 class Parity(NamedTuple):
@@ -82,6 +83,7 @@ def lightly() -> dict[str, Parity]:
   wide, assigned = pair(rng, 16, 6), cosines(rng, 12, 7)
   negatives, support, covariance = table(rng, 11, 6), table(rng, 11, 6), moment(rng, 6)
   centre, queue = cosines(rng, 1, 7)[0][0], cosines(rng, 10, 7)[0]
+  key, many = jax.random.key(0), pair_of_tokens(np.random.default_rng(4), 6, 2, 5)
 
   def with_queue(q, k):
     n = loss.NTXentLoss(0.07, memory_bank_size=(11, 6))
@@ -104,6 +106,23 @@ def lightly() -> dict[str, Parity]:
     n = loss.TiCoLoss()
     n.C = torch.tensor(covariance, dtype=torch.float64)
     return n(q, k)
+
+  def mmcr(q, k):
+    # lightly takes unit-length embeddings, and the norm of the views over both encoders: both are views here.
+    return loss.MMCRLoss()(f.normalize(q, dim=-1), f.normalize(k, dim=-1))
+
+  def lejepa(q, k):
+    # lightly draws directions by torch: ours are drawn in their place. One global and one local view.
+    n = loss.LeJEPALoss(sigreg_num_vectors=8)
+    a = np.array(jax.random.normal(key, (6, 8)), np.float64)
+    n.sigreg._generate_unit_vectors = lambda *_: f.normalize(torch.tensor(a), dim=0)
+    n.sigreg.double()
+    return n(global_proj=q[None], local_proj=k[None])
+
+  def our_lejepa(q, k):
+    z = jnp.stack([q, k], 1)
+    gaussian = sum(o.sigreg(z[:, i], key=key, directions=8, limit=3.0) for i in (0, 1)) / 2
+    return 0.95 * jnp.mean(o.view_centre(z, centres=1)) + 0.05 * gaussian
 
   def dino(q, k):
     # One teacher view and two student views, of which the first is the teacher's own and left out. lightly leaves the
@@ -141,6 +160,8 @@ def lightly() -> dict[str, Parity]:
     'vicreg / VICRegLoss': Parity(o.vicreg, loss.VICRegLoss(), wide),
     'w_mse / WMSELoss': Parity(mean(o.w_mse, eps=0.0), whitened, wide),
     'tico / TiCoLoss': Parity(mean(o.tico, covariance=covariance), tico, wide, (0,)),
+    'mmcr / MMCRLoss': Parity(lambda q, k: o.mmcr(jnp.concatenate([q, k], 1), lam=5e-3), mmcr, many),
+    'view_centre and sigreg / LeJEPALoss': Parity(our_lejepa, lejepa, wide),
     'swav / SwaVLoss': Parity(both(o.swav), swav(None), assigned),
     'swav with queue / SwaVLoss': Parity(both(o.swav, queue=queue), swav(queue), assigned),
     'dino / DINOLoss': Parity(mean(o.dino, centre=centre), dino, assigned, (0,)),
@@ -211,9 +232,14 @@ def torch_functional() -> dict[str, Parity]:
   rng = np.random.default_rng(2)
   views, hidden, scores = pair(rng, 10, 6), tokens(rng), cosines(rng, 10, 7)
   labels, mask = np.arange(10) % 7, torch.tensor(MASK)
+  queue = table(np.random.default_rng(5), 11, 6)
 
   def unit(x):
     return f.normalize(x, dim=-1)
+
+  def relations(q, k):
+    n = unit(torch.tensor(queue, dtype=torch.float64))
+    return f.cross_entropy(unit(q) @ n.T / 0.1, (unit(k) @ n.T / 0.04).softmax(1).detach())
 
   def patches(distance):
     def theirs(prediction, target):
@@ -240,6 +266,7 @@ def torch_functional() -> dict[str, Parity]:
       views,
     ),
     'siglip / binary_cross_entropy': Parity(mean(o.siglip), sigmoid, views),
+    'ressl / cross_entropy': Parity(mean(o.ressl, negatives=queue), relations, views, (0,)),
     'deep_cluster / cross_entropy': Parity(
       lambda q, k: jnp.mean(o.deep_cluster(q, labels)),
       lambda q, k: f.cross_entropy(q / 0.1, torch.tensor(labels)),

@@ -12,6 +12,8 @@ from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
 from jssl.metrics.ranking import hits, products
 from jssl.metrics.retrieval import mean_average_precision
+from jssl.metrics.spectrum import rankme
+from jssl.objectives.redundancy import sigreg
 from jssl.ops.normalize import l2_normalize
 from jssl.types import Key, View
 
@@ -112,6 +114,27 @@ def spread(subject: Subject, key: Key | None = None) -> dict[str, float]:
   square = 2 - 2 * z @ z.T
   np.fill_diagonal(square, np.inf)
   return {'nearest': float(np.mean(np.sqrt(np.maximum(square.min(1), 0))))}
+
+
+@protocol('1', needs=('test.{inputs}', 'nets.{heads}'))
+def isotropy(subject: Subject, key: Key, *, heads: tuple[str, ...] = ('projector',), directions: int = 256) -> dict[str, float]:
+  """The `isotropy` protocol: how evenly the embeddings of test examples fill their space, and how far they are from a standard Gaussian.
+
+  Args:
+    subject: its test split is embedded.
+    key: for the directions.
+    heads: applied to the features, in order.
+    directions: random directions to average over.
+
+  Returns:
+    rank: the effective rank (RankMe) of the embeddings at unit length, at most their number of features; higher is more even. distance: the
+    statistic of Epps and Pulley along a direction, over the number of examples, from 0, for N(0, I), to about 2.5.
+
+  Reference: Garrido, Balestriero, Najman, LeCun 2023, arXiv:2210.02885, Eq. 1; Balestriero, LeCun 2025, arXiv:2511.08544, section 4.2.3.
+  """
+  z = embedded(subject, extract(subject.represent, subject.data.splits['test'], label=None)[0], heads)
+  distance = sigreg(jnp.asarray(z), key=key, directions=directions) / len(z)
+  return {'rank': float(rankme(np.asarray(l2_normalize(z)))), 'distance': float(distance)}
 
 
 @protocol('2', needs=('test.{columns}', 'nets.{towers}', 'nets.{heads}'), raw=False, fits=needs.modalities)
