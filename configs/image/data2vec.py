@@ -16,7 +16,7 @@ PUBLISHED = dict(
 
 def get_config(scale='small'):
   full = scale == 'imagenet'
-  c = imagenet() if full else common.image_masked(scale)
+  c = published() if full else common.image_masked(scale)
   c.parts = (
     'target: mean of the last blocks of the teacher on the whole image, each normalised over features: 2 of 2 (official code: 6 of 12)',
     'student reads the masked image and predicts the targets of masked patches alone, by one linear layer',
@@ -45,7 +45,7 @@ def get_config(scale='small'):
   return c
 
 
-def imagenet():
+def published():
   c = common.imagenet_masked(batch_size=2048, epochs=800)
   c.data.crop.scale = (0.08, 1.0)
   c.view.jitter = dict(brightness=0.4, contrast=0.4, saturation=0.4)

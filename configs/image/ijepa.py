@@ -17,7 +17,7 @@ PUBLISHED = dict(
 
 def get_config(scale='small'):
   full = scale == 'imagenet'
-  c = imagenet() if full else common.image_masked(scale)
+  c = published() if full else common.image_masked(scale)
   c.parts = (
     'four target blocks of 0.15 to 0.2 of the grid, aspect 0.75 to 1.5; one context of 0.85 to 1 without their patches',
     'context cut to 12 of 49 patches, the first in raster order (official code: to the smallest of the batch)',
@@ -42,7 +42,7 @@ def get_config(scale='small'):
   return c
 
 
-def imagenet():
+def published():
   c = common.imagenet_masked(batch_size=2048, epochs=300)
   c.data.crop.scale = (0.3, 1.0)
   c.view.flip = 0.0  # use_horizontal_flip: false

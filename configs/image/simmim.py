@@ -19,7 +19,7 @@ PUBLISHED = dict(
 
 def get_config(scale='small'):
   full = scale == 'imagenet'
-  c = imagenet() if full else common.image_masked(scale, width=128)
+  c = published() if full else common.image_masked(scale, width=128)
   c.parts = (
     '60 % of the patches masked at random; unit of one patch, 4 of 28 pixels (paper: 32 of 192 or 224, as at the scale imagenet)',
     'masked patches replaced by a learned token before the encoder, which reads all patches',
@@ -43,7 +43,7 @@ def get_config(scale='small'):
   return c
 
 
-def imagenet():
+def published():
   c = common.imagenet_masked(batch_size=2048, epochs=800)
   c.data.crop.scale = (0.67, 1.0)  # SimMIMTransform
   c.backbone = dict(

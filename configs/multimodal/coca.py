@@ -20,7 +20,7 @@ PUBLISHED = dict(
 
 def get_config(scale='small'):
   full = scale == 'jft_align'
-  c = jft_align() if full else common.image_captions(scale, batch_size=32, epochs=10)
+  c = published() if full else common.image_captions(scale, batch_size=32, epochs=10)
   c.parts = (
     'image encoder, a ViT on a convolution (paper: ViT)',
     'causal text decoder, whose first half reads the text alone and whose second half attends to the image too',
@@ -60,7 +60,7 @@ def get_config(scale='small'):
   return c
 
 
-def jft_align():
+def published():
   c = common.image_texts(batch_size=65536, steps=500_000, size=288, length=64, vocabulary=64_000, mean=0.5, std=0.5)
   c.backbone = dict(name='vit_base', patch=18, queries=256)
   c.heads.text = dict(name='text_tower', on='data.ids', width=768, depth=12, heads=12, epsilon=1e-6)

@@ -65,14 +65,14 @@ def rebuild(c, *, ratio):
 
 
 def kinetics400():
-  return full('kinetics400', epochs=1600, stride=4, flip=0.5, tuned=75)
+  return published('kinetics400', epochs=1600, stride=4, flip=0.5, tuned=75)
 
 
 def ssv2():
-  return full('ssv2', epochs=2400, stride=2, flip=0.0, tuned=30)
+  return published('ssv2', epochs=2400, stride=2, flip=0.0, tuned=30)
 
 
-def full(source, *, epochs, stride, flip, tuned):
+def published(source, *, epochs, stride, flip, tuned):
   c = common.videos(source=source, batch_size=2048, epochs=epochs, stride=stride, crop=dict(scale=(0.66**2, 1.0)))
   c.backbone = dict(name='tubelet_vit', on='data.clip', patch=(2, 16, 16), width=768, depth=12, heads=12, mask_token=False)
   c.heads.decoder = dict(name='mae_decoder', width=384, depth=4, heads=6)

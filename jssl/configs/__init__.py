@@ -77,7 +77,10 @@ def scales(config: ModuleType) -> tuple[str, ...]:
 
 
 def at_scale(config: ModuleType, scale: str) -> Any:
-  """The config of a scale: a published one is that of the function of its name without arguments, where the module has one."""
+  """The config of a scale: a published one is that of the function of its name without arguments, where the module has one.
+
+  What published scales share with each other, or with `get_config`, is in a function `published` by convention.
+  """
   own = getattr(config, scale, None) if scale in getattr(config, 'PUBLISHED', {}) else None
   return own() if callable(own) and not inspect.signature(own).parameters else config.get_config(scale)
 
