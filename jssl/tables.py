@@ -90,6 +90,8 @@ MODELS = Table(
     'vit_giant': 'vision.vit:vit_giant',
     'mlp_backbone': 'vision.mlp:Mlp',
     'gcn': 'graph.gcn:Gcn',
+    'gat': 'graph.gat:Gat',
+    'graph_decoder': 'graph.gat:GraphDecoder',
     'embedding': 'words.embedding:Embedding',
     'embedding_bag': 'words.embedding:EmbeddingBag',
     'causal_lm': 'text.transformer:CausalLm',
@@ -118,6 +120,7 @@ MODELS = Table(
     'wav2vec_base': 'audio.wav2vec:wav2vec_base',
     'wav2vec_large': 'audio.wav2vec:wav2vec_large',
     'mlp': 'heads.projection:ProjectionMlp',
+    'prelu_mlp': 'heads.projection:PReluMlp',
     'linear': 'heads.projection:Linear',
     'prototypes': 'heads.prototypes:Prototypes',
     'dino_head': 'heads.prototypes:DinoHead',
@@ -265,6 +268,7 @@ STEP_MASKS = Table(
   {
     'markov_mask': 'series:markov_mask',
     'random_steps': 'series:random_steps',
+    'random_nodes': 'graph:random_nodes',
   },
 )
 NOISE = Table(
@@ -291,6 +295,7 @@ DATA = Sources(
     'nations': 'graph.knowledge:nations',
     'kinships': 'graph.knowledge:kinships',
     'umls': 'graph.knowledge:umls',
+    'subsampled': 'graph.knowledge:subsampled',
     'words': 'words.corpora:words',
     'citations': 'retrieval.citations:citations',
     'subtopic_citations': 'retrieval.citations:subtopic_citations',
@@ -390,6 +395,7 @@ OBJECTIVES = Table(
     'latent_l1': 'prediction:latent_l1',
     'masked_mse': 'reconstruction:masked_mse',
     'masked_l1': 'reconstruction:masked_l1',
+    'scaled_cosine': 'reconstruction:scaled_cosine',
     'poly_view_geometric': 'multi_view:poly_view_geometric',
     'poly_view_arithmetic': 'multi_view:poly_view_arithmetic',
     'poly_view_statistics': 'multi_view:poly_view_statistics',
