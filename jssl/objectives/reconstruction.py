@@ -72,7 +72,7 @@ def scaled_cosine(
     gamma: at least 1.
 
   Returns:
-    [b], from 0 to 2^gamma.
+    [b].
 
   Reference: Hou, Liu, Cen, Dong, Yang, Wang, Tang 2022, arXiv:2205.10803, Eq. 2 (gamma 1 to 3). No gradient to the target. The official code
   calls gamma alpha.
