@@ -46,11 +46,9 @@ def get_config(scale='small'):
   else:
     c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=2e-3), weight_decay=2e-4)
     c.data.update(inside=0.02, outside=0.005)  # denser graphs leave the untrained network no room
-    c.evaluators = dict(fewshot=dict(name='fewshot', shots=(5,)), own=dict(name='regression', column='node'))
+    c.evaluators = dict(fewshot=dict(name='fewshot', shots=(5,)))
   c.claim = dict(
     metric='fewshot_top1_5shot', beats=('raw_input', 'random_init', 'unmasked'), margin=0.02, without='unmasked',
-    # What masking acts on: a node's own features, which the encoder may copy where it sees them.
-    manipulation=dict(metric='own_r2', beats=('unmasked',), margin=0.05, lower=True),
     variants=dict(unmasked=('passes.states.mask=None', 'heads.decoder.remask=False')),
   )  # fmt: skip
   return c
