@@ -371,6 +371,15 @@ def librispeech(*, batch_size: int, steps: int, **backbone) -> ConfigDict:
   return c
 
 
+def arxiv(*, batch_size: int, steps: int) -> ConfigDict:
+  """ogbn-arXiv: nodes with up to 64 others within three hops, from a file that the user gives, edge_index, x (standardised) and y."""
+  c = base(data='graph:ogbn-arxiv.npz', batch_size=batch_size, epochs=None, steps=steps)
+  c.data.update(size=64, hops=3)
+  c.inputs = dict(name='whole_graph')
+  c.evaluators = dict(linear=dict(name='logistic'))
+  return c
+
+
 def played(scale: str, *, data: str, batch_size: int, steps: int, rate: float, **options) -> ConfigDict:
   """What is played on the device, seen as images by a small perceptron. At `tiny`: 32 episodes, and 4 to test on."""
   c = base(scale, data=data, batch_size=batch_size, epochs=None, steps=steps)

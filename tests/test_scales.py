@@ -83,7 +83,7 @@ def test_what_is_published_says_where_and_at_what_cost():
   assert 'imagenet' in published['simclr']
   for name, scales in published.items():
     for scale, row in scales.items():
-      assert set(row) == {'metric', 'value', 'source', 'hardware', 'hours'} and row['source'].startswith('arXiv:'), (name, scale)
+      assert set(row) == {'metric', 'value', 'source', 'hardware', 'hours'} and row['source'].startswith(('arXiv:', 'doi:')), (name, scale)
 
 
 def test_systems_on_fashion_mnist_are_built_for_all_of_it(monkeypatch):
@@ -350,6 +350,66 @@ def test_models_of_images_and_texts_are_traced_at_full_size(name, pairs):
   p = plan(c)
   assert sizes(p) == expected and p.steps == steps
   assert p.batch['image'].shape == (batch_size, *((1,) if pairs['crop'] else ()), size, size, 3)
+  run.check(p, p.evaluators)
+  testing.check_traces(c)
+
+
+def held(monkeypatch, name: str, count: int, columns: dict, inputs: str) -> dict:
+  """Data of a user that take no memory, by their name; the options that they are opened with."""
+  told = {}
+
+  def opened(**options) -> Data:
+    told.update(options)
+    some = Columns({n: np.broadcast_to(x.dtype.type(0), (count, *x.shape)) for n, x in columns.items()})
+    return Data(dict(train=some, test=Columns({n: x[:1000] for n, x in some.columns.items()})), columns, inputs, {})
+
+  monkeypatch.setitem(tables.TABLES['data'], name, opened)
+  return told
+
+
+def gat(on, width, heads):
+  return on * width + 2 * width + width  # weights, scores of both ends, biases
+
+
+NODES, CLASSES = 169_343, 40
+ARXIV = {  # of the official codes: graph convolutions or attention, each with layer norm and one slope, and what follows
+  'bgrl': (10_000, 4096, dict(backbone=sum(on * 256 + 3 * 256 + 1 for on in (128, 256, 256)), predictor=2 * (256 + 1) * 256 + 1)),
+  'graphmae': (
+    1000, 1024, dict(backbone=128 + sum(gat(on, 1024, 4) + 2 * 1024 + 1 for on in (128, 1024, 1024)), decoder=1024**2 + gat(1024, 128, 1)),
+  ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', ARXIV)
+def test_ogbn_arxiv_is_traced_at_full_size(name, monkeypatch):
+  steps, batch_size, networks = ARXIV[name]
+  shapes = dict(node=(128,), nodes=(64, 128), adjacency=(64, 64))
+  columns = {n: Column(shape, bool if n == 'adjacency' else np.float32) for n, shape in shapes.items()} | {
+    'label': Column((), np.int32, CLASSES)
+  }
+  told = held(monkeypatch, 'graph:ogbn-arxiv.npz', NODES, columns, 'node')
+  c = run.load_config(f'{name}:ogbn_arxiv')
+  p = plan(c)
+  assert told == dict(size=64, hops=3) and (p.steps, p.batch['nodes'].shape) == (steps, (batch_size, 64, 128))
+  assert sizes(p) == networks
+  run.check(p, p.evaluators)
+  testing.check_traces(c)
+
+
+TRIPLES = {  # vectors of entities and relations
+  'rotate:fb15k237': ('triples:FB15k-237', 272_115, 14_541, 237, 100_000, 2000, 1000),
+  'transe:fb15k': ('triples:FB15k', 483_142, 14_951, 1345, 500 * 100, 50, 50),
+}
+
+
+@pytest.mark.parametrize('name', TRIPLES)
+def test_freebase_is_traced_at_full_size(name, monkeypatch):
+  where, count, entities, relations, steps, dim, of_relation = TRIPLES[name]
+  columns = {n: Column((), np.int32, relations if n == 'relation' else entities) for n in ('head', 'relation', 'tail')}
+  held(monkeypatch, where, count, columns, 'head')
+  c = run.load_config(name)
+  p = plan(c)
+  assert p.steps == steps and sizes(p) == dict(backbone=entities * dim, relations=relations * of_relation)
   run.check(p, p.evaluators)
   testing.check_traces(c)
 

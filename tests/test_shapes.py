@@ -139,6 +139,7 @@ CALLS = {
   'ops.generation.generate': call(*WRITTEN, lambda logits, place: jnp.argmin(logits, -1), length=5, end=1),
   'ops.generation.greedy': call(*WRITTEN, length=5, end=1),
   'ops.generation.sample': call(*WRITTEN, jax.random.split(KEY, 2), length=5, end=1, temperature=2.0, top_k=3, top_p=0.9),
+  'ops.graphs.edge_softmax': call(real(2, 3, 6, 6), truth(2, 6, 6)),
   'ops.graphs.normalized_adjacency': call(real(6, 4, 4)),
   'ops.late_interaction.late_interaction': call(real(2, 3, 4), real(5, 6, 4), truth(5, 6)),
   'ops.logistic.logistic': call(real(6, 4), real(6, 3), real(6)),

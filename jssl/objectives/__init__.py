@@ -91,7 +91,7 @@ from jssl.objectives.preference import (
   simpo,
   slic,
 )
-from jssl.objectives.reconstruction import masked_l1, masked_mse
+from jssl.objectives.reconstruction import masked_l1, masked_mse, scaled_cosine
 from jssl.objectives.redundancy import barlow_twins, covariance, sigreg, tico, tico_covariance, variance, vicreg, w_mse
 from jssl.objectives.sequence import (
   code_diversity,

@@ -26,7 +26,12 @@ def margin_ranking(positive: Float[Array, ' b'], negatives: Float[Array, 'b k'],
 
 
 def self_adversarial(
-  positive: Float[Array, ' b'], negatives: Float[Array, 'b k'], *, margin: float = 9.0, adversarial_temperature: float = 1.0
+  positive: Float[Array, ' b'],
+  negatives: Float[Array, 'b k'],
+  *,
+  weight: Float[Array, ' b'] | None = None,
+  margin: float = 9.0,
+  adversarial_temperature: float = 1.0,
 ) -> Float[Array, ' b']:
   """Logistic loss with false triples weighted by their plausibility under the model.
 
@@ -35,18 +40,20 @@ def self_adversarial(
   Args:
     positive: [b] scores of true triples, at most 0 for distances.
     negatives: [b k] scores of corrupted triples for each.
+    weight: [b] weights of the triples, above 0; l_i is multiplied by b weight_i / sum weight. None for equal weights.
     margin: gamma; 0 for scores that are not distances.
     adversarial_temperature: alpha; 0 for equal weights.
 
   Returns:
     [b] nats.
 
-  Reference: Sun, Deng, Nie, Tang 2019, arXiv:1902.10197, Eq. 5 and 6; the halves are those of the official code, which
-  adds the margin to the score itself. Stop-gradient on p.
+  Reference: Sun, Deng, Nie, Tang 2019, arXiv:1902.10197, Eq. 5 and 6; the halves and the weights of triples are those of the official code,
+  which adds the margin to the score itself. Stop-gradient on p.
   """
   positive, negatives = _float(positive) + margin, _float(negatives) + margin
   p = jax.lax.stop_gradient(jax.nn.softmax(adversarial_temperature * negatives, axis=1))
-  return (jax.nn.softplus(-positive) + jnp.sum(p * jax.nn.softplus(negatives), 1)) / 2
+  loss = (jax.nn.softplus(-positive) + jnp.sum(p * jax.nn.softplus(negatives), 1)) / 2
+  return loss if weight is None else loss * weight / jnp.mean(weight)
 
 
 def _float(x: Array) -> Array:

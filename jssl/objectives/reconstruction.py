@@ -1,4 +1,4 @@
-"""Objectives that reconstruct masked patches.
+"""Objectives that reconstruct masked patches, or nodes.
 
 As in `prediction`, l_i is example i's share of a mean over all masked patches of the batch: b times its sum over their
 number. The mean over b equals the scalar of the official code also where examples have different numbers of masked patches, and
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from jssl.objectives.prediction import feature_norm, token_mean
+from jssl.ops.normalize import l2_normalize
 from jssl.types import Array
 
 
@@ -55,3 +56,26 @@ def masked_l1(prediction: Float[Array, 'b n p'], target: Float[Array, 'b n p'], 
   """
   target = jax.lax.stop_gradient(target.astype(jnp.float32))
   return token_mean(jnp.mean(jnp.abs(prediction.astype(jnp.float32) - target), -1), mask)
+
+
+def scaled_cosine(
+  prediction: Float[Array, 'b n p'], target: Float[Array, 'b n p'], mask: Bool[Array, 'b n'], *, gamma: float = 3.0
+) -> Float[Array, ' b']:
+  """Scaled cosine error on the masked nodes: the larger gamma, the less nodes count that are nearly rebuilt.
+
+  l_i = b / sum_in m_in sum_n m_in (1 - cos(prediction, target))^gamma
+
+  Args:
+    prediction: [b n p] the decoder's output.
+    target: [b n p] the features of every node.
+    mask: [b n] true for masked nodes.
+    gamma: at least 1.
+
+  Returns:
+    [b].
+
+  Reference: Hou, Liu, Cen, Dong, Yang, Wang, Tang 2022, arXiv:2205.10803, Eq. 2 (gamma 1 to 3). No gradient to the target. The official code
+  calls gamma alpha.
+  """
+  cosine = jnp.sum(l2_normalize(prediction) * l2_normalize(jax.lax.stop_gradient(target)), -1)
+  return token_mean(jnp.maximum(1 - cosine, 0) ** gamma, mask)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Num
 
 from jssl.types import Array
 
@@ -30,3 +30,20 @@ def normalized_adjacency(adjacency: Float[Array, 'b n n']) -> Float[Array, 'b n 
   a = adjacency.astype(jnp.float32) + jnp.eye(adjacency.shape[-1])
   scale = jax.lax.rsqrt(a.sum(-1))
   return scale[:, :, None] * a * scale[:, None, :]
+
+
+def edge_softmax(scores: Float[Array, 'b h n n'], adjacency: Num[Array, 'b n n'] | Bool[Array, 'b n n']) -> Float[Array, 'b h n n']:
+  """Softmax of the scores e_ij of a node i over itself and the nodes j that it has edges to, after a leaky ReLU of slope 0.2.
+
+  Args:
+    scores: [b h n n] for h heads.
+    adjacency: [b n n]; 0 for no edge.
+
+  Returns:
+    [b h n n] float32, 0 where there is no edge.
+
+  Reference: Velickovic, Cucurull, Casanova, Romero, Lio, Bengio, ICLR 2018, arXiv:1710.10903, Eq. 3.
+  """
+  scores = jax.nn.leaky_relu(scores.astype(jnp.float32), 0.2)
+  near = (adjacency != 0) | jnp.eye(adjacency.shape[-1], dtype=bool)
+  return jax.nn.softmax(scores, where=near[:, None])

@@ -37,6 +37,14 @@ def test_triples_are_numbered():
   assert {k: int(v) for k, v in data.splits['test'][0].items()} == dict(head=1, relation=1, tail=2)
 
 
+def test_rare_triples_have_a_higher_weight():
+  rows = np.array([('a', 'r', 'b'), ('a', 'r', 'c'), ('c', 'r', 'b'), ('b', 's', 'c')])
+  data = knowledge.subsampled(of=knowledge.triples(dict(train=rows, valid=rows[:1], test=rows[1:2])))
+  weights = [row['weight'] for row in data.splits['train']]
+  np.testing.assert_allclose(weights, np.array([2 + 2 + 6, 2 + 1 + 6, 1 + 2 + 6, 1 + 1 + 6]) ** -0.5, rtol=1e-6)
+  assert data.spec['weight'].dtype == np.float32
+
+
 @pytest.mark.skipif(not find_spec('pykeen'), reason='needs pykeen, without its dependencies')
 @pytest.mark.parametrize('name, entities, relations, train', [
   ('nations', 14, 55, 1592), ('kinships', 104, 25, 8544), ('umls', 135, 46, 5216)

@@ -45,6 +45,19 @@ def test_links_are_filtered_ranks_of_both_sides():
   assert figures['mrr'] == pytest.approx(np.mean(1 / both)) and figures['hits3'] == pytest.approx(np.mean(both <= 3))
 
 
+def test_mirrored_links_are_those_whose_mirror_is_known():
+  rows = np.array([('a', 'r', 'b'), ('b', 'r', 'c'), ('c', 's', 'd'), ('d', 'r', 'a')])
+  asked = np.array([('b', 'r', 'a'), ('d', 's', 'b'), ('c', 'r', 'b')])
+  data = triples(dict(train=rows, valid=asked[:1], test=asked))
+  table = Embedding((), count=4, dim=3, rngs=nnx.Rngs(0))
+  networks = dict(backbone=table, relations=bilinear(table, count=2, rngs=nnx.Rngs(1)))
+  figures = link_prediction(Subject(data, lambda x: None, networks), mirrored=True)
+  known = data._replace(splits={**data.splits, 'rest': data.splits['test'], 'test': [data.splits['test'][i] for i in (0, 2)]})
+  assert figures == link_prediction(Subject(known, lambda x: None, networks))
+  with pytest.raises(ValueError, match='no triple of .train. has its mirror'):
+    link_prediction(Subject(data, lambda x: None, networks), split='train', mirrored=True)
+
+
 def test_a_score_that_is_constant_ranks_in_the_middle():
   assert ranks(np.zeros((1, 5)), np.array([2]), np.ones((1, 5), bool)).tolist() == [3.0]
   assert ranks(np.array([[3.0, 2, 1]]), np.array([1]), np.array([[False, False, True]])).tolist() == [1.0]

@@ -49,12 +49,13 @@ def margin_ranking(sg, positive, negatives, margin=1.0):
   return np.array([sum(max(0, margin - p + n) for n in row) / len(row) for p, row in zip(positive, negatives, strict=True)])
 
 
-def self_adversarial(sg, positive, negatives, margin=9.0, adversarial_temperature=1.0):
+def self_adversarial(sg, positive, negatives, weight=None, margin=9.0, adversarial_temperature=1.0):
   loss = []
-  for p, row in zip(positive, negatives, strict=True):
+  share = np.ones(len(positive)) if weight is None else weight * len(weight) / sum(weight)
+  for p, row, part in zip(positive, negatives, share, strict=True):
     weights = sg(np.exp(log_softmax(adversarial_temperature * row)))
     false = sum(w * log_sigmoid(-n - margin) for w, n in zip(weights, row, strict=True))
-    loss.append(-(log_sigmoid(margin + p) + false) / 2)
+    loss.append(-part * (log_sigmoid(margin + p) + false) / 2)
   return np.array(loss)
 
 
@@ -75,7 +76,11 @@ ORACLES = {
   ),
   'self_adversarial': Oracle(
     self_adversarial,
-    lambda rng: [(scored(rng), {}), (scored(rng), dict(margin=0.5, adversarial_temperature=0.3))],
+    lambda rng: [
+      (scored(rng), {}),
+      (scored(rng), dict(margin=0.5, adversarial_temperature=0.3)),
+      (scored(rng), dict(weight=np.float32([0.2, 0.5, 0.1, 0.4]))),
+    ],
     sizes(lambda rng: (scored(rng), {})),
   ),
 }

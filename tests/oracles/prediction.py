@@ -77,6 +77,10 @@ def masked_l1(sg, prediction, target, mask):
   return over_tokens(mean_of(abs), prediction, sg(target), mask)
 
 
+def scaled_cosine(sg, prediction, target, mask, gamma=3.0):
+  return over_tokens(lambda x, y: (1 - cosine(x, y)) ** gamma, prediction, sg(target), mask)
+
+
 MASK = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], bool)
 
 
@@ -123,4 +127,9 @@ ORACLES = {
     masked_degenerate,
   ),
   'masked_l1': Oracle(masked_l1, masked_cases, masked_degenerate),
+  'scaled_cosine': Oracle(
+    scaled_cosine,
+    lambda rng: masked_cases(rng) + [((*tokens(rng), MASK), dict(gamma=1.0))],
+    masked_degenerate,
+  ),
 }

@@ -233,6 +233,7 @@ def torch_functional() -> dict[str, Parity]:
   views, hidden, scores = pair(rng, 10, 6), tokens(rng), cosines(rng, 10, 7)
   labels, mask = np.arange(10) % 7, torch.tensor(MASK)
   queue = table(np.random.default_rng(5), 11, 6)
+  rarity, phases = np.linspace(0.1, 1, 10, dtype=np.float32), np.float32([0.3, -2.0, 1.1])
 
   def unit(x):
     return f.normalize(x, dim=-1)
@@ -259,6 +260,22 @@ def torch_functional() -> dict[str, Parity]:
   def layer_norm(distance, **options):
     return lambda q, k: distance(q, f.layer_norm(k, (k.shape[-1],)), **options)
 
+  def scaled(prediction, target):
+    return ((1 - f.cosine_similarity(prediction, target, dim=-1)) ** 2)[mask].mean()
+
+  def adversarial(positive, negatives):
+    share = torch.tensor(rarity, dtype=torch.float64)
+    hard = torch.softmax(negatives + 0.5, dim=1).detach()
+    true, false = f.logsigmoid(positive + 0.5), (hard * f.logsigmoid(-negatives - 0.5)).sum(1)
+    return -((share * true).sum() + (share * false).sum()) / share.sum() / 2
+
+  def their_rotated(heads, tails):
+    turn = torch.polar(torch.ones(3, dtype=torch.float64), torch.tensor(phases, dtype=torch.float64))
+    return (torch.complex(*heads.chunk(2, 1)) * turn - torch.complex(*tails.chunk(2, 1))).abs().sum(1).neg().mean()
+
+  def rotated(heads, tails):
+    return jnp.mean(o.rotate(heads, jnp.broadcast_to(phases, (len(heads), 3)), tails))
+
   return {
     'info_nce / cross_entropy': Parity(
       mean(o.info_nce, temperature=0.2),
@@ -280,6 +297,10 @@ def torch_functional() -> dict[str, Parity]:
     'latent_l1 / l1_loss': Parity(mean(o.latent_l1), f.l1_loss, hidden, (0,)),
     'masked_mse': Parity(mean(o.masked_mse, mask=MASK), patches(normalized), hidden, (0,)),
     'masked_l1': Parity(mean(o.masked_l1, mask=MASK), patches(lambda x, y: (x - y).abs()), hidden, (0,)),
+    # The losses of the official codes of GraphMAE and of RotatE, which are no libraries, by the functions of torch that they call.
+    'scaled_cosine / cosine_similarity': Parity(mean(o.scaled_cosine, mask=MASK, gamma=2.0), scaled, hidden, (0,)),
+    'self_adversarial / logsigmoid': Parity(mean(o.self_adversarial, weight=rarity, margin=0.5), adversarial, (views[0][:, 0], views[1])),
+    'rotate / norm': Parity(rotated, their_rotated, views),
   }
 
 

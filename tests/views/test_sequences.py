@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jssl.masks import series, video
+from jssl.masks import graph, series, video
 from jssl.noise import diffusion
 from jssl.ops.noise import cosine_schedule, linear_schedule
 from jssl.views import gaps
@@ -26,6 +26,15 @@ def runs(row):
   edges = np.flatnonzero(np.diff(row.astype(int)))
   starts = edges[row[edges + 1]]
   return [int(edges[edges > s][0] - s) for s in starts if (edges > s).any()]
+
+
+def test_a_share_of_the_nodes_is_masked_and_no_padding():
+  x = jnp.ones((200, 10, 3)).at[:, 7:].set(0).at[0, 1:].set(0)
+  mask = np.asarray(graph.random_nodes(keys(200), x, ratio=0.5))
+  assert not mask[:, 7:].any() and mask[0].tolist() == [True] + [False] * 9
+  assert (mask[1:].sum(1) == 3).all()
+  np.testing.assert_allclose(mask[1:, :7].mean(0), 3 / 7, atol=0.12)
+  np.testing.assert_array_equal(graph.random_nodes(keys(200)[5:6], x[5:6], ratio=0.5)[0], mask[5])
 
 
 @pytest.mark.parametrize('length', [3.0, 1 / 0.85])

@@ -4,11 +4,14 @@ Every data set has the columns head, relation and tail, indices into `info['enti
 and 'test'.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from jssl.data.core.arrays import Columns, arrays
+from jssl.data.core.operators import with_columns
 from jssl.data.core.packaged import package
-from jssl.types import Data, Judged
+from jssl.types import Column, Data, Judged
 
 LICENCE = 'distributed with pykeen (MIT)'
 
@@ -65,6 +68,26 @@ def triples(names: dict[str, np.ndarray], **info) -> Data:
   data = arrays(test=number(names['test']), inputs='head', facts=facts, info=info, **number(train))
   valid = Columns({name: x.astype(np.int32) for name, x in number(names['valid']).items()})
   return data._replace(splits=data.splits | {'valid': valid}, judged=Judged(carved=None, instead={'test': 'valid'}))
+
+
+def subsampled(*, of: Data) -> Data:
+  """Adds a column `weight`: high for triples whose head with relation, and relation with tail, are rare.
+
+  w = (n(h, r) + n(r, t) + 6)^-1/2, with n the numbers of triples of the split
+
+  Args:
+    of: a data set of triples.
+
+  Reference: Sun, Deng, Nie, Tang 2019, arXiv:1902.10197, official code, `TrainDataset.count_frequency`, which starts both counts at 3.
+  """
+
+  def make(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    del split
+    number = lambda *names: np.unique(np.stack([columns[name] for name in names], 1), axis=0, return_inverse=True, return_counts=True)[1:]
+    (heads, with_head), (tails, with_tail) = number('head', 'relation'), number('relation', 'tail')
+    return dict(weight=1 / np.sqrt(with_head[heads.ravel()] + with_tail[tails.ravel()] + 6).astype(np.float32))
+
+  return with_columns(of, make, dict(weight=Column((), np.float32)))
 
 
 def _packaged(name: str, citation: str) -> Data:

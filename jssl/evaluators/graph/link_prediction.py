@@ -20,7 +20,7 @@ from jssl.types import Key
 )
 def link_prediction(
   subject: Subject, key: Key | None = None, *, split: str = 'test', entities: str = 'backbone', relations: str = 'relations',
-  batch_size: int = 256,
+  mirrored: bool = False, batch_size: int = 256,
 ) -> dict[str, float]:  # fmt: skip
   """The `link_prediction` protocol: the rank of the true tail and of the true head of each triple among all entities.
 
@@ -33,13 +33,14 @@ def link_prediction(
     split: the triples to rank.
     entities: the network that maps entities to vectors.
     relations: the network (h, relation, t) -> scores.
+    mirrored: rank only the triples (h, r, t) whose mirror (t, r, h) is in 'train', which tell whether symmetry is learned.
     batch_size: triples scored at once; memory is proportional to this times the number of entities.
 
   Returns:
     mrr, mean_rank, hits1, hits3, hits10 over both sides, and the mrr of each side: mrr_head, mrr_tail.
 
   Raises:
-    ValueError: if scores are not finite.
+    ValueError: if scores are not finite, or no triple has its mirror in 'train'.
 
   Reference: Bordes, Usunier, Garcia-Duran, Weston, Yakhnenko 2013, doi:10.5555/2999792.2999923, section 4 (filtered ranks);
   Berrendorf, Faerman, Vermue, Tresp 2020, arXiv:2002.06914, section 3 (realistic rank).
@@ -48,6 +49,11 @@ def link_prediction(
   columns = lambda s: np.stack([np.asarray([row[c] for row in s], np.int32) for c in ('head', 'relation', 'tail')], 1)
   known = np.concatenate([columns(s) for s in subject.data.splits.values()])
   asked = columns(subject.data.splits[split])
+  if mirrored:
+    there = {*map(tuple, columns(subject.data.splits['train'])[:, ::-1].tolist())}
+    asked = asked[[tuple(triple) in there for triple in asked.tolist()]]
+    if not len(asked):
+      raise ValueError(f"no triple of {split!r} has its mirror in 'train'; leave out mirrored=True")
   everything = jnp.arange(n)
 
   @jax.jit

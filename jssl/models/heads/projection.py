@@ -6,7 +6,8 @@ from flax import nnx
 
 from jssl.models.heads.shapes import width_of
 from jssl.models.layers import activations
-from jssl.models.layers.normalization import normalization
+from jssl.models.layers.activations import prelu
+from jssl.models.layers.normalization import Identity, normalization
 from jssl.types import Array, Keys
 
 ACTIVATIONS = {**activations.ACTIVATIONS, 'elu': jax.nn.elu, 'tanh': jnp.tanh}
@@ -98,3 +99,29 @@ class Linear(nnx.Module):
   def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
     """[... d] -> [... dim]."""
     return self.linear(x)
+
+
+class PReluMlp(nnx.Module):
+  """Linear maps with a PReLU of one learned slope between each two, as the predictor of BGRL.
+
+  Args:
+    on: input width, or the module that computes the input.
+    widths: widths of the layers; the last is `dim`.
+    dtype: compute type; parameters are float32.
+    rngs: random key streams, as in Flax NNX.
+
+  Reference: Thakoor et al., ICLR 2022, arXiv:2102.06514; `predictors.py` of the official code, with widths=(512, d).
+  """
+
+  def __init__(self, on: int | nnx.Module, *, widths: tuple[int, ...], dtype: str = 'float32', rngs: nnx.Rngs):
+    on, self.dim, self.depth = width_of(on), widths[-1], len(widths)
+    for i, width in enumerate(widths):
+      setattr(self, f'linear{i}', nnx.Linear(on, width, dtype=dtype, rngs=rngs))
+      setattr(self, f'act{i}', prelu() if i < len(widths) - 1 else Identity())
+      on = width
+
+  def __call__(self, x: Array, *, keys: Keys | None = None) -> Array:
+    """[... d] -> [... dim]."""
+    for i in range(self.depth):
+      x = getattr(self, f'act{i}')(getattr(self, f'linear{i}')(x))
+    return x

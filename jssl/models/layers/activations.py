@@ -3,6 +3,7 @@
 from functools import partial
 
 import jax
+from flax import nnx
 
 from jssl.types import Array
 
@@ -30,3 +31,8 @@ def activation(name: str):
   if name not in ACTIVATIONS:
     raise ValueError(f'unknown activation {name!r}: choose one of {list(ACTIVATIONS)}')
   return ACTIVATIONS[name]
+
+
+def prelu() -> nnx.PReLU:
+  """max(x, 0) + a min(x, 0) with one learned slope a, from 1/4: He, Zhang, Ren, Sun, arXiv:1502.01852, section 2.1; PyTorch's `PReLU`."""
+  return nnx.PReLU(0.25)

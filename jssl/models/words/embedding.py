@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -124,6 +125,8 @@ def complex_(on: nnx.Module, *, count: int, std: float = 1.0, rngs: nnx.Rngs) ->
   return Relations(scores.complex_, (on.dim,), count=count, std=std, rngs=rngs)
 
 
-def rotate(on: nnx.Module, *, count: int, std: float = 1.0, rngs: nnx.Rngs) -> Relations:
-  """Relations as rotations, with one phase for each two dimensions of a table of even width."""
-  return Relations(scores.rotate, (on.dim // 2,), count=count, std=std, rngs=rngs)
+def rotate(on: nnx.Module, *, count: int, rngs: nnx.Rngs) -> Relations:
+  """Relations as rotations, with one phase for each two dimensions of a table of even width; initial phases are uniform over the circle."""
+  relations = Relations(scores.rotate, (on.dim // 2,), count=count, std=0.0, rngs=rngs)
+  relations.embedding[...] = jax.random.uniform(rngs.params(), (count, on.dim // 2), minval=-math.pi, maxval=math.pi)
+  return relations
