@@ -42,6 +42,11 @@ def get_config(scale='small'):
   of = dict(q_grid='grid.out', k_grid='key_grid.out', q_features='views.tokens[0]', k_features='keys.tokens', negatives='memory.dense_queue')
   c.losses.dense = dict(name='dense_info_nce', of=of, temperature=0.2, weight=0.5)
   c.watch = ('views.q[0]', 'key.out')
+  c.claim = dict(
+    metric='dense_top1', beats=('random_init', 'moco'), margin=0.02, without='moco',
+    manipulation=dict(metric='places_top1', beats=('moco',), margin=0.05),
+    variants=dict(moco=('losses.dense.weight=0.0', 'losses.whole.weight=1.0')),
+  )  # fmt: skip
   return c
 
 
