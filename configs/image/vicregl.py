@@ -43,6 +43,11 @@ def get_config(scale='small'):
     of = dict(q_grid=f'grid{i}.out', k_grid=f'grid{j}.out', q_places=f'drawn.places[{i}]', k_places=f'drawn.places[{j}]')
     c.losses[f'local{i}'] = dict(name='vicreg_local', of=of, matches=matches, back=back, weight=0.125)
   c.watch = ('pooled0.out', 'pooled1.out')
+  c.claim = dict(
+    metric='dense_top1', beats=('random_init', 'vicreg'), margin=0.02, without='vicreg',
+    manipulation=dict(metric='places_top1', beats=('vicreg',), margin=0.05),
+    variants=dict(vicreg=('losses.local0.weight=0.0', 'losses.local1.weight=0.0')),
+  )  # fmt: skip
   return c
 
 
