@@ -43,11 +43,16 @@ def get_config(scale='small'):
     dict(steps=common.at(scale)(small='25%', imagenet='5 epochs'), losses=('rebuild', 'prior'), train=('tokenizer', 'codes', 'decoder')),
     dict(losses=('tokens',), train=('backbone', 'predict')),
   )
+  pixels = 'losses.tokens={"name": "latent_l2", "of": {"q": "predicted.out", "k": "seen.patches", "mask": "seen.mask"}}'
+  c.claim = dict(
+    metric='linear_top1', beats=('random_init', 'pixels'), margin=0.02, without='pixels',
+    variants=dict(pixels=(pixels, 'heads.predict.dim=16')),
+  )  # fmt: skip
   return c
 
 
 def digits(scale: str):
-  c = common.image_masked(scale, batch_size=64, epochs=16)
+  c = common.image_masked(scale, batch_size=64, epochs=12)
   c.data.train = common.at(scale)(small=2000, tiny=None)
   c.backbone.positions = 'learned'
   c.heads.tokenizer = dict(name='convnet', on='data.image', widths=common.at(scale)(small=(32, 64), tiny=(8, 16)), kernel=(4, 3))
