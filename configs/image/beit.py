@@ -1,7 +1,8 @@
 """BEiT. Bao, Dong, Piao, Wei, ICLR 2022. arXiv:2106.08254, section 2.
 
 The scale `imagenet` is BEiT-B of 800 epochs on ImageNet-1k, by the official README ("Pre-training BEiT-base on ImageNet-1k") and its
-fine-tuning (get_started_for_image_classification.md); the hours are those of pre-training (section 3.1: five days for 500,000 steps).
+fine-tuning (get_started_for_image_classification.md); the hours are those of pre-training, five
+days for 500,000 steps (section 2.5, quoted from memory).
 Deviates: the tokenizer of DALL-E, trained on 250 million images, is not shipped; one of its kind is trained in a first phase, on the same
 images at 224 pixels (paper: it reads 112), and its decoder reads each token by itself. Learned positions, as in section 2.2 (official code: a
 relative position bias shared by the blocks).
@@ -10,7 +11,7 @@ relative position bias shared by the blocks).
 from jssl.configs import common
 
 PUBLISHED = dict(
-  imagenet=dict(metric='finetune_top1', value=0.832, source='arXiv:2106.08254, Table 1', hardware='16 V100 GPUs', hours=120),
+  imagenet=dict(metric='finetune_top1', value=0.832, source='arXiv:2106.08254, abstract of version 1', hardware='16 V100 GPUs', hours=120),
 )
 
 

@@ -2,8 +2,8 @@
 
 The scale `imagenet` is the run of 200 epochs of the official code, configs/selfsup/densecl/densecl_imagenet_200ep.py; the figure of PUBLISHED
 is that of fine-tuned detection on VOC 2007, which no evaluator here measures.
-Deviates: batch norm has the statistics of the whole batch for the keys, too (official code: of a device, shuffled); saturation, hue and blur
-as in `augment`.
+Deviates: batch norm has the statistics of the whole batch for the keys, too (official code: of a device, shuffled); weights alone decay
+(official code: all parameters); images are resized bilinearly.
 """
 
 from jssl.configs import common
