@@ -286,6 +286,20 @@ def image_captions(scale: str = 'small', *, batch_size: int, epochs: int, width:
   return c
 
 
+def scenes(scale: str = 'small', *, batch_size: int = 64, epochs: int = 16) -> ConfigDict:
+  """Scenes of several digits for a convnet whose tokens are a grid of 4 x 4 cells, judged by the classes of these.
+
+  Views are crops, with brightness and contrast changed.
+  """
+  c = image(scale, data='digit_scenes', batch_size=batch_size, epochs=epochs)
+  c.data.update(at(scale)(small=dict(train=1000), tiny=dict(train=64, test=16)))
+  c.optimizer.learning_rate.peak = 3e-3
+  c.backbone = dict(name='convnet', widths=at(scale)(small=(32, 64, 64), tiny=(8, 16, 16)), kernel=(4, 3, 3))
+  c.view = dict(name='augment', crop=dict(scale=(0.4, 1.0)), jitter=dict(brightness=0.4, contrast=0.4))
+  c.evaluators = dict(dense=dict(name='cells', l2=(1e-3, 1e-2)), places=dict(name='correspondence', view=c.view.to_dict()))
+  return c
+
+
 def text(
   scale: str = 'small', *, data: str = 'king_james', batch_size: int = 64, steps: int = 120, vocabulary: int = 2048, length: int = 32
 ) -> ConfigDict:

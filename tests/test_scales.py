@@ -106,11 +106,14 @@ def imagenet(monkeypatch):
   class Cropped(Columns):
     crop = True
 
-  def opened(*, test: str, resize: int, crop: dict) -> Data:
+  some = lambda n: Columns(dict(image=np.broadcast_to(np.uint8(0), (n, size, size, 3)), label=np.broadcast_to(np.int32(0), n)))
+  spec = dict(image=Column((size, size, 3), np.uint8), label=Column((), np.int32, 1000))
+
+  def opened(*, test: str, resize: int, crop: dict | None) -> Data:
     told.update(test=test, resize=resize, crop=crop)
+    if crop is None:
+      return Data({k: some(n) for k, n in count.items()}, spec, 'image', {})
     views = crop['views'] if isinstance(crop['views'], int) else len(crop['views'])
-    some = lambda n: Columns(dict(image=np.broadcast_to(np.uint8(0), (n, size, size, 3)), label=np.broadcast_to(np.int32(0), n)))
-    spec = dict(image=Column((size, size, 3), np.uint8), label=Column((), np.int32, 1000))
     splits = dict(train=Cropped(some(count['train']).columns), test=some(count['test']))
     return Data(splits, spec, 'image', {'drawn': {'image': (views, crop['size'], crop['size'], 3)}})
 
@@ -410,6 +413,34 @@ def test_freebase_is_traced_at_full_size(name, monkeypatch):
   c = run.load_config(name)
   p = plan(c)
   assert p.steps == steps and sizes(p) == dict(backbone=entities * dim, relations=relations * of_relation)
+  run.check(p, p.evaluators)
+  testing.check_traces(c)
+
+
+DENSE = {  # heads of the official codes: two layers with biases; three with batch norm, the last without a bias
+  'densecl': (200, 256, dict.fromkeys(('projector', 'dense'), 2049 * 2048 + 2049 * 128)),
+  'vicregl': (300, 2048, dict(projector=(2048 + 2 * 8192 + 2 + 2 * 2) * 8192, dense=(2048 + 2 * 512 + 2 + 2 * 2) * 512)),
+}
+
+
+@pytest.mark.parametrize('name', DENSE)
+def test_dense_recipes_on_imagenet_are_traced_at_full_size(name, imagenet):
+  epochs, batch_size, heads = DENSE[name]
+  c = run.load_config(f'{name}:imagenet')
+  p = plan(c)
+  assert sizes(p) == dict(backbone=RESNET50, **heads) and p.steps == epochs * (1_281_167 // batch_size)
+  assert (imagenet['crop'] is None) == (name == 'vicregl')  # whose crops are drawn where their places are known
+  run.check(p, p.evaluators)
+  testing.check_traces(c)
+
+
+def test_beit_on_imagenet_is_traced_at_full_size(imagenet):
+  c = run.load_config('beit:imagenet')
+  p = plan(c)
+  found = sizes(p)
+  # timm's ViT-B with a mask token and layer scale, and without key biases and the position of the class token
+  assert found['backbone'] == VIT_B + 768 + 24 * 768 - 12 * 768 - 768 and found['predict'] == 769 * 8192
+  assert p.steps == 805 * (1_281_167 // 2048) and [phase.first for phase in p.phases] == [0, 5 * (1_281_167 // 2048)]
   run.check(p, p.evaluators)
   testing.check_traces(c)
 

@@ -160,6 +160,7 @@ CALLS = {
   'ops.pairwise.nearest': call(real(6, 4), real(5, 4)),
   'ops.pairwise.over_candidates': call(LOG_SUM_EXP, Rows(real(6, 4), whole(6), real(6)), Rows(real(5, 4), whole(5), real(5))),
   'ops.pairwise.unlike': call(whole(6)),
+  'ops.patches.cell_places': call(real(6, 2, 3), (2, 4)),
   'ops.patches.patch_sides': call(2, 3),
   'ops.patches.patchify': call(real(6, 4, 4, 3), 2),
   'ops.patches.take': call(real(6, 4, 3), whole(6, 2)),

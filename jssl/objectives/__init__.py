@@ -46,7 +46,8 @@ from jssl.objectives.control import (
   spr,
   taco,
 )
-from jssl.objectives.diffusion import denoising_mse, gaussian_kl, mmd, umd
+from jssl.objectives.dense import dense_info_nce, vicreg_local
+from jssl.objectives.diffusion import categorical_kl, denoising_mse, gaussian_kl, mmd, umd
 from jssl.objectives.discrepancy import conditional_mmd
 from jssl.objectives.distillation import (
   kl_logits,

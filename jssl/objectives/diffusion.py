@@ -1,5 +1,7 @@
 """Objectives of representations learnt by denoising; noise and its schedules are in `jssl.ops.noise` and `jssl.noise`."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
@@ -48,6 +50,25 @@ def gaussian_kl(mean: Float[Array, 'b d'], log_variance: Float[Array, 'b d'], *,
   mean, v = mean.astype(jnp.float32), log_variance.astype(jnp.float32)
   divergence = jnp.sum(jnp.expm1(v) - v + mean * mean, -1) / 2
   return divergence * len(divergence) if summed else divergence
+
+
+def categorical_kl(logits: Float[Array, ' b *n v']) -> Float[Array, ' b']:
+  """KL divergence of categorical variables from the uniform distribution.
+
+  l_i = mean_n sum_v p_inv log (v p_inv),   p = softmax(logits)
+
+  Args:
+    logits: [b ... v] of v values.
+
+  Returns:
+    [b] nats, from 0 to log v.
+
+  Reference: Ramesh et al. (DALL-E) 2021, arXiv:2102.12092, section 2.1, the prior of its discrete VAE; there the sum over n, of weight 6.6.
+    Bao, Dong, Piao, Wei (BEiT) 2022, arXiv:2106.08254, Eq. 3, the second term.
+  """
+  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+  divergence = math.log(logits.shape[-1]) + jnp.sum(jnp.exp(log_p) * log_p, -1)
+  return jnp.mean(divergence.reshape(len(logits), -1), 1)
 
 
 def mmd(z: Float[Array, 'b d'], prior: Float[Array, 'm d']) -> Float[Array, '']:

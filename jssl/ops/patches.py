@@ -3,7 +3,7 @@
 import math
 
 import jax.numpy as jnp
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from jssl.types import Array
 
@@ -39,3 +39,16 @@ def unpatchify(x: Shaped[Array, 'b n p'], patch: int, grid: tuple[int, int]) -> 
 def take(tokens: Shaped[Array, 'b n d'], index: Int[Array, 'b m']) -> Shaped[Array, 'b m d']:
   """tokens [b n d] at positions index [b m] -> [b m d]."""
   return jnp.take_along_axis(tokens, index[..., None], 1)
+
+
+def cell_places(place: Float[Array, 'b 2 3'], grid: tuple[int, int]) -> Float[Array, 'b n 2']:
+  """The positions (y, x) in the image of the centres of a view's cells, [b n 2] in raster order.
+
+  Args:
+    place: [b 2 3], maps (v, u, 1), from 0 to 1 down and across the view, to (y, x), as in `views.places`.
+    grid: (rows, columns) of cells.
+  """
+  rows, columns = grid
+  v, u = jnp.meshgrid((jnp.arange(rows) + 0.5) / rows, (jnp.arange(columns) + 0.5) / columns, indexing='ij')
+  centres = jnp.stack([v, u, jnp.ones_like(v)], -1).reshape(-1, 3)
+  return jnp.einsum('bij,nj->bni', place, centres, precision='highest')

@@ -11,6 +11,7 @@ from jssl.data.audio import vowel_words, vowels
 from jssl.data.multimodal import digit_captions, digit_reports
 from jssl.data.series import japanese_vowels
 from jssl.data.video import moving_digits
+from jssl.data.vision.digit_scenes import digit_scenes
 
 
 def test_ts_files_are_read(tmp_path):
@@ -94,6 +95,19 @@ def test_digits_move():
 def test_still_digits_are_where_they_were():
   columns = moving_digits.moving_digits(side=16, speed=0.0, background=0.0, train=50).splits['train'].columns
   assert columns['clip'].shape == (50, 4, 16, 16, 1) and (columns['clip'] == columns['clip'][:, :1]).all()
+
+
+def test_scenes_say_which_digit_is_in_a_cell():
+  data, other = digit_scenes(train=60, test=20), digit_scenes(train=60, test=20, seed=1)
+  columns = data.splits['train'].columns
+  assert columns['image'].shape == (60, 32, 32, 1) and columns['cells'].shape == (60, 4, 4) and data.spec['cells'].size == 10
+  quarters = columns['cells'].reshape(60, 2, 2, 2, 2).swapaxes(2, 3).reshape(-1, 4)
+  assert all(len(set(row) - {-1}) <= 1 for row in quarters)  # one digit a quarter
+  dark = columns['image'].reshape(60, 4, 8, 4, 8).mean((2, 4)) < 0.04 * 255 - 1
+  assert (columns['cells'][dark] == -1).all() and 0.6 < (quarters.max(1) >= 0).mean() < 0.9
+  assert not np.array_equal(columns['image'], other.splits['train'].columns['image'])
+  with pytest.raises(ValueError, match='give a grid of 2, 4'):
+    digit_scenes(train=4, test=4, grid=3)
 
 
 def test_captions_say_what_reports_do():

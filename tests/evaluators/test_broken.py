@@ -91,8 +91,8 @@ def images():
   y, test_y = sorted_labels(10, 20, 10, 10), sorted_labels(16, 8, 8, 8)
   x, test_x = (rng.random((len(labels), 4, 4, 1), np.float32) for labels in (y, test_y))
   modes = lambda x: dict(a=x[:, 0, 0], b=np.sign(x[:, 1, 0] - 0.5), c=np.sign(x[:, 2, 0] - 0.5))
-  more = lambda x: dict(factors=x[:, 0, :3, 0], truth=x[:, 1, :2, 0], **modes(x))
-  data = arrays(image=x, label=y, **more(x), test=dict(image=test_x, label=test_y, **more(test_x)))
+  more = lambda x, y: dict(factors=x[:, 0, :3, 0], truth=x[:, 1, :2, 0], cells=np.repeat(y[:, None], 4, 1).reshape(-1, 2, 2), **modes(x))
+  data = arrays(image=x, label=y, **more(x, y), test=dict(image=test_x, label=test_y, **more(test_x, test_y)))
   return data._replace(splits={**data.splits, 'outside': data.splits['test'], 'labelled': data.splits['train']})
 
 
@@ -215,6 +215,8 @@ CASES = {
   'linear': (images, dict(epochs=20, batch_size=16), equal(top1=near(0.2))),
   'attentive': (images, dict(epochs=20, batch_size=16), equal(top1=near(0.2))),
   'logistic': (images, {}, equal(top1=near(0.2))),
+  'cells': (images, {}, equal(top1=near(0.2))),
+  'correspondence': (images, dict(view=partial(augment, crop={}), draws=2), equal(top1=near(1 / 4))),
   'fewshot': (images, {}, equal(top1_1shot=near(0.25), top1_5shot=near(0.25), top1_10shot=near(0.25))),
   'finetune': (images, dict(network='tuned', updates=3, seeds=(0,)), lambda f: f['top1'] in (near(0.2), near(0.4))),  # one class for all
   'panel': (images, dict(data=images()), equal(top1=near(0.2))),

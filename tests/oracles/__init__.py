@@ -4,6 +4,7 @@ from tests.oracles import (
   clustering,
   contrastive,
   control,
+  dense,
   diffusion,
   distil,
   invariance,
@@ -20,7 +21,7 @@ from tests.oracles import (
 from tests.oracles.oracle import Case, Oracle, StopGradient, differentiable, directional, double
 
 _FILES = (
-  contrastive, redundancy, clustering, prediction, multiview, sequence, speech, distil, preference, labelled, kg, words, control,
+  contrastive, redundancy, dense, clustering, prediction, multiview, sequence, speech, distil, preference, labelled, kg, words, control,
   diffusion, invariance,
 )  # fmt: skip
 ORACLES = {name: oracle for file in _FILES for name, oracle in file.ORACLES.items()}

@@ -19,6 +19,17 @@ def gaussian_kl(sg, mean, log_variance, summed=False):
   return loss * len(mean) if summed else loss
 
 
+def categorical_kl(sg, logits):
+  losses = []
+  for rows in logits.reshape(len(logits), -1, logits.shape[-1]):
+    total = 0.0
+    for row in rows:
+      weights = [math.exp(x - max(row)) for x in row]
+      total += sum(w / sum(weights) * math.log(len(row) * w / sum(weights)) for w in weights)
+    losses.append(total / len(rows))
+  return np.array(losses)
+
+
 def mmd(sg, z, prior):
   prior, d = sg(prior), z.shape[1]
 
@@ -58,6 +69,7 @@ def half(mask=TOKENS, clean=(True, False, False, True)):
 
 ORACLES = {
   'denoising_mse': Oracle(denoising_mse, lambda rng: [((normal(rng, 4, 3, 2), normal(rng, 4, 3, 2)), {})]),
+  'categorical_kl': Oracle(categorical_kl, lambda rng: [((normal(rng, 4, 3, 5),), {}), ((normal(rng, 6, 2),), {})]),
   'gaussian_kl': Oracle(
     gaussian_kl,
     lambda rng: [((normal(rng, 4, 3), normal(rng, 4, 3)), options) for options in ({}, dict(summed=True))],

@@ -21,6 +21,7 @@ from jssl.models.heads.quantizer import GumbelQuantizer
 from jssl.ops.normalize import l2_normalize
 from tests.oracles.clustering import PATCHES, cosines, patches
 from tests.oracles.contrastive import pair, table
+from tests.oracles.dense import maps
 from tests.oracles.prediction import MASK, tokens
 from tests.oracles.redundancy import moment
 from tests.oracles.shared import pair_of_tokens
@@ -84,6 +85,9 @@ def lightly() -> dict[str, Parity]:
   negatives, support, covariance = table(rng, 11, 6), table(rng, 11, 6), moment(rng, 6)
   centre, queue = cosines(rng, 1, 7)[0][0], cosines(rng, 10, 7)[0]
   key, many = jax.random.key(0), pair_of_tokens(np.random.default_rng(4), 6, 2, 5)
+  grids, places = maps(rng, 8, 4, 4, 6), maps(rng, 8, 4, 4, 5)
+  ramp = 0.01 * np.arange(1, 5, dtype=np.float32)[None, :, None]  # so far is a place from its match: the later, the farther
+  near, at = (grids[0], grids[0] + ramp), maps(rng, 8, 4, 4, 2)[0]
 
   def with_queue(q, k):
     n = loss.NTXentLoss(0.07, memory_bank_size=(11, 6))
@@ -97,6 +101,21 @@ def lightly() -> dict[str, Parity]:
     n.bank = f.normalize(torch.tensor(support, dtype=torch.float64), dim=1)
     logits = n(k.detach()) @ f.normalize(q, dim=1).T / 0.1
     return f.cross_entropy(logits, torch.arange(len(q)))
+
+  def dense(q, k):
+    utils = imported('lightly.models.utils')
+    positive = utils.select_most_similar(*(torch.tensor(x, dtype=torch.float64) for x in places), k.detach())
+    n = loss.NTXentLoss(0.2, memory_bank_size=(11, 6))
+    n.memory_bank.bank = f.normalize(torch.tensor(negatives, dtype=torch.float64), dim=1)
+    return n(q.flatten(end_dim=1), positive.flatten(end_dim=1))
+
+  def local(q, k):
+    # lightly sorts matches by their distance, the official code and ours by their place: here both are the same. Its global part is 0.
+    n = imported('lightly.loss').VICRegLLoss(alpha=0.0, num_matches=(3, 2))
+    grids = [torch.tensor(x, dtype=torch.float64).reshape(8, 2, 2, 2) for x in (at, at + ramp)]
+    none = torch.zeros(2, 8, 3, dtype=torch.float64)
+    views = [(none[i], x.reshape(8, 2, 2, 6)) for i, x in enumerate((q, k))]
+    return n(views, grids)[0]
 
   def whitened(q, k):
     n = loss.WMSELoss(embedding_dim=6, w_size=16, num_samples=2, track_running_stats=False)
@@ -157,6 +176,16 @@ def lightly() -> dict[str, Parity]:
     'dcl / DCLWLoss': Parity(both(o.dcl, sigma=0.5), loss.DCLWLoss(), wide),
     'align_uniform / HypersphereLoss': Parity(mean(o.align_uniform, t=1.0), HypersphereLoss(), wide),
     'barlow_twins / BarlowTwinsLoss': Parity(o.barlow_twins, loss.BarlowTwinsLoss(), wide),
+    'dense_info_nce / NTXentLoss': Parity(
+      mean(o.dense_info_nce, q_features=places[0], k_features=places[1], negatives=negatives), dense, grids, (0,)
+    ),
+    'vicreg_local / VICRegLLoss': Parity(
+      lambda q, k: (lambda f: (f(q, k, at, at + ramp) + f(k, q, at + ramp, at)) / 2)(
+        lambda q, k, x, y: o.vicreg_local(q, k, q_places=x, k_places=y, matches=3, back=2, feature_matches=3, feature_back=2)
+      ),
+      local,
+      near,
+    ),
     'vicreg / VICRegLoss': Parity(o.vicreg, loss.VICRegLoss(), wide),
     'w_mse / WMSELoss': Parity(mean(o.w_mse, eps=0.0), whitened, wide),
     'tico / TiCoLoss': Parity(mean(o.tico, covariance=covariance), tico, wide, (0,)),
