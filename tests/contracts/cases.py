@@ -1,8 +1,8 @@
 """Contracts over systems: what each rests on, when it last passed, and which are run where not all can be.
 
-A case is a contract of a system. `records.json` holds the hash of what it rested on when it last passed: the tiny config, and the definitions
-that the contract reaches with it. A case whose hash is another now is stale. CI runs the stale ones, as far as their seconds fit, and
-beside them a tenth of all that follows from the tree; the stale ones that it does not run are owed.
+A case is a contract of a system, or of one of its published scales. `records.json` holds the hash of what it rested on when it last passed:
+the config, and the definitions that the contract reaches with it. A case whose hash is another now is stale. CI runs the stale ones, as far
+as their seconds fit, and beside them a tenth of all that follows from the tree; the stale ones that it does not run are owed.
 """
 
 import functools
@@ -21,6 +21,7 @@ RECORDS = Path(__file__).with_name('records.json')
 # contract -> the functions that check it; the test of that name is in test_systems.py
 CONTRACTS = {
   'traces_at_full_size': ('jssl.testing.check_traces',),
+  'published_scale_is_built_and_traced': ('jssl.testing.check_traces', 'jssl.run.check'),
   'devices_and_micro_batches_change_nothing': ('jssl.testing.check_method',),
   'trains_resumes_and_compiles_each_step_once': ('jssl.testing.check_resumes',),
 }
@@ -29,6 +30,7 @@ GUESS = 10.0  # seconds of a case that was never run
 
 CONFIGS = {name: configs.module(name).get_config() for name in sorted(configs.names())}
 SYSTEMS = [name for name, c in CONFIGS.items() if c.get('losses')]  # others train nothing, or in a loop of their own
+RECIPES = [f'{name}:{scale}' for name in CONFIGS for scale in getattr(configs.module(name), 'PUBLISHED', {})]
 
 Case = tuple[str, str]  # contract, system
 Records = Mapping[str, Mapping[str, tuple[str, float]]]  # contract -> system -> hash, seconds
@@ -49,7 +51,8 @@ def config(name: str, **changes) -> dict:
 
 def systems(contract: str) -> list[str]:
   """What a contract is about."""
-  return SYSTEMS if contract == 'traces_at_full_size' else [*SYSTEMS, *MADE]
+  own = dict(traces_at_full_size=SYSTEMS, published_scale_is_built_and_traced=RECIPES)
+  return own.get(contract, [*SYSTEMS, *MADE])
 
 
 def parts(name: str) -> set[tuple[str, str]]:
@@ -87,7 +90,8 @@ def code() -> reach.Code:
 
 def hashed(contract: str, name: str, of: reach.Code | None = None) -> str:
   """A hash of what a case rests on; no contract judges features or compares figures."""
-  c = CONFIGS[name].to_dict() if contract == 'traces_at_full_size' else config(name)
+  full = dict(traces_at_full_size=CONFIGS.get, published_scale_is_built_and_traced=configs.load_config).get(contract)
+  c = full(name).to_dict() if full else config(name)
   return (of or code()).hash({**c, 'evaluators': {}, 'claim': None, 'parts': ()}, CONTRACTS[contract])
 
 

@@ -1,14 +1,16 @@
 """The contracts, over the table of systems: a new config is tested by being there. Which of them are run, `cases.py` tells."""
 
 import re
+import time
 
 import pytest
 
-from jssl import configs, testing
-from jssl.core.build import open_data
+from jssl import configs, run, testing
+from jssl.core.build import open_data, plan
 from jssl.errors import DataError
+from jssl.plans.blank import stand_ins
 from jssl.tables import MEMORIES, PASSES, TEACHERS
-from tests.contracts.cases import CONFIGS, CONTRACTS, SYSTEMS, config, parts, representatives
+from tests.contracts.cases import CONFIGS, CONTRACTS, RECIPES, SYSTEMS, config, parts, representatives
 from tests.made import MADE
 from tests.test_scales import code_lines
 
@@ -38,6 +40,19 @@ def test_representatives_have_every_part():
 def test_traces_at_full_size(name):
   needs_data(CONFIGS[name].to_dict())
   testing.check_traces(configs.module(name).get_config())
+
+
+@pytest.mark.parametrize('name', RECIPES)
+def test_published_scale_is_built_and_traced(name):
+  with stand_ins():
+    c, seconds = configs.load_config(name), []
+    while not seconds or (seconds[-1] >= 2 and len(seconds) < 3):  # the first time with imports
+      began = time.process_time()
+      p = plan(c)
+      seconds.append(time.process_time() - began)
+    assert min(seconds) < 2, seconds
+    run.check(p, p.evaluators)
+    testing.check_traces(c)
 
 
 def test_devices_and_micro_batches_change_nothing(name):
