@@ -16,7 +16,7 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  c = ogbn_arxiv() if scale == 'ogbn_arxiv' else common.base(scale, data='blocks', batch_size=200, epochs=200)
+  c = published() if scale == 'ogbn_arxiv' else common.base(scale, data='blocks', batch_size=200, epochs=200)
   c.parts = (
     'two corrupted views: edges and features dropped, each with a rate of its own for each view, features for all nodes of a graph',
     'the online embedding, through a predictor of two layers with PReLU, predicts the target embedding; cosine, both directions',
@@ -53,7 +53,7 @@ def get_config(scale='small'):
   return c
 
 
-def ogbn_arxiv():
+def published():
   c = common.arxiv(batch_size=4096, steps=10_000)
   c.backbone = dict(name='gcn', on='data.nodes', widths=(256, 256, 256), norm='layer', act='prelu', standardize=True)
   c.heads.predictor = dict(name='prelu_mlp', widths=(256, 256))

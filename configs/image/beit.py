@@ -16,7 +16,7 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  c = imagenet() if scale == 'imagenet' else digits(scale)
+  c = published() if scale == 'imagenet' else digits(scale)
   c.parts = (
     'tokenizer: a discrete VAE of 64 tokens (paper: 8,192), a convnet on the whole image, a token a patch, trained first and then frozen',
     'relaxed by Gumbel-softmax, temperature 0.9; pixels rebuilt by a perceptron; KL from the uniform distribution, weight 0.01',
@@ -65,7 +65,7 @@ def digits(scale: str):
   return c
 
 
-def imagenet():
+def published():
   c = common.imagenet_masked(batch_size=2048, epochs=805)
   c.data.crop.scale = (0.08, 1.0)
   c.view.jitter = dict(brightness=0.4, contrast=0.4, saturation=0.4, p=1.0)

@@ -16,7 +16,7 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  c = imagenet() if scale == 'imagenet' else scenes(scale)
+  c = published() if scale == 'imagenet' else scenes(scale)
   c.parts = (
     'global head and dense head in parallel on the backbone: two layers each, 128 and 64 wide (paper: 2,048 and 128), no batch norm',
     'dense InfoNCE of each place of the grid with its match in the other view against a queue, temperature 0.2, weight lambda = 0.5',
@@ -57,7 +57,7 @@ def scenes(scale: str):
   return c
 
 
-def imagenet():
+def published():
   c = common.imagenet(batch_size=256, epochs=200)
   c.data.crop.scale = (0.2, 1.0)
   jitter = dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, p=0.8)

@@ -17,7 +17,7 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  c = imagenet() if scale == 'imagenet' else scenes(scale)
+  c = published() if scale == 'imagenet' else scenes(scale)
   c.parts = (
     'global VICReg of pooled features after an expander, weight alpha = 0.75; covariance a mean over views, as in the official code',
     'local VICReg of places after an expander of their own, weight 1 - alpha = 0.25: over the batch at each place of matches',
@@ -58,7 +58,7 @@ def scenes(scale: str):
   return c
 
 
-def imagenet():
+def published():
   c = common.imagenet(batch_size=2048, epochs=300)
   c.view = common.imagenet_views() | dict(size=224, crop=dict(scale=(0.08, 1.0)))
   c.data.crop = None
