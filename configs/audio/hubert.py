@@ -20,8 +20,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'librispeech':
-    return librispeech()
   at = common.at(scale)
   c = common.speech(scale)
   c.parts = (

@@ -23,8 +23,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale)
   c.parts = (
     'cross-correlation of two views, driven to the identity: (1 - C_ii)^2 + 0.005 C_ij^2, the sum scaled by 0.05',

@@ -31,8 +31,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale, batch_size=128)
   c.parts = (
     "cross-entropy of the teacher's softmax and the student's, never of a view with itself; student temperature 0.1",

@@ -21,8 +21,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale, data='digits', batch_size=64, epochs=15)
   c.parts = (
     'cross-entropy of class tokens between different views, and of masked patches with the teacher, which sees them; both with weight 1',

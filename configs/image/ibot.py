@@ -17,8 +17,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale, data='digits', batch_size=64, epochs=15)
   c.parts = (
     'masked patches: cross-entropy of the student, which sees them masked, with the teacher, which sees them; mean over masked patches',

@@ -19,8 +19,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale, data='mnist5k', batch_size=64, epochs=4, widths=(16, 32, 64, 64))
   c.parts = (
     'SIGReg: Epps and Pulley along random directions, drawn anew at each step, of each view; 256 directions (paper: 1,024), 17 points to t = 5',

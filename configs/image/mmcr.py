@@ -18,8 +18,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale, data='mnist5k', batch_size=64, epochs=4, widths=(16, 32, 64, 64))
   c.parts = (
     'the nuclear norm of the matrix of centroids, to be maximised; embeddings on the sphere, 4 views (paper: up to 40 on small images)',

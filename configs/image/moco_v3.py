@@ -24,8 +24,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale)
   c.parts = (
     'InfoNCE among the keys of the batch, no queue, temperature 0.2, scaled by 2 tau, both directions added',

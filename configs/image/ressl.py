@@ -18,8 +18,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale, data='mnist5k', batch_size=64, epochs=8, widths=(16, 32, 64, 64))
   c.parts = (
     'cross-entropy of the relations of teacher and student to a queue, which does not hold the image itself',

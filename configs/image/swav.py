@@ -26,8 +26,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale)
   c.parts = (
     'swapped prediction: cross-entropy of the code of one view and the softmax of the other, temperature 0.1, both directions',

@@ -18,8 +18,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'imagenet':
-    return imagenet()
   c = common.image(scale, data='mnist5k', batch_size=32, epochs=10, widths=(16, 32, 64, 64))
   c.parts = (
     'one minus the cosine of the two views',

@@ -15,8 +15,6 @@ PUBLISHED = dict(wit=dict(metric='imagenet_zero_shot_top1', value=0.632, source=
 
 
 def get_config(scale='small'):
-  if scale == 'wit':
-    return wit()
   c = common.image_captions(scale, batch_size=64, epochs=24)
   c.parts = (
     'an encoder of images and one of texts, each with a linear map into one space of unit vectors',

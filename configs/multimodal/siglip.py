@@ -17,8 +17,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'webli':
-    return webli()
   c = common.image_captions(scale, batch_size=32, epochs=14)
   c.parts = (
     'sigmoid of the similarity of every pair of the batch: a match or not',

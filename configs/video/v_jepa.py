@@ -23,8 +23,6 @@ PUBLISHED = dict(
 
 
 def get_config(scale='small'):
-  if scale == 'videomix2m':
-    return videomix2m()
   c = common.base(scale, data='moving_digits', batch_size=16, epochs=10)
   c.parts = (
     'short-range masks, 8 blocks of 0.15, and long-range masks, 2 blocks of 0.7, aspect 0.75 to 1.5, through all frames; each clip has both',
