@@ -1,0 +1,189 @@
+"""Pages made from the code: the reference of public functions and of everything that a config can name, and a page for each system.
+
+They are written to docs/reference/ and docs/system/ when the site is built.
+"""
+
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jssl
+from jssl import configs, show
+from jssl.ledger import catalogue
+from jssl.ledger.fidelity import parts
+from jssl.tables import TABLES
+
+ROOT = Path(__file__).resolve().parents[1]
+SECTIONS = ('Args', 'Returns', 'Raises', 'Reference', 'Yields', 'Attributes')
+TITLES = dict(
+  objectives='Objectives', ops='Operations', metrics='Metrics', models='Networks and heads', views='Views', samplers='Samplers',
+  masks='Masks of patches', token_masks='Masks of tokens', step_masks='Masks of series', noise='Noise', negatives='Negatives',
+  data='Data sets', passes='Passes', refreshes='Refreshes', teachers='Teachers', environments='Environments', memories='Memories',
+  guards='Guards', schedules='Schedules', optimizers='Optimisers', estimators='Estimators', assignments='Assignments',
+  transforms='Transforms', evaluators='Evaluation protocols',
+)  # fmt: skip
+
+
+def write(folder: Path) -> None:
+  """Writes all generated pages below docs/."""
+  pages = {'reference/api.md': api(), 'reference/ops.md': package('ops'), 'reference/metrics.md': package('metrics')}
+  pages |= {f'reference/{name}.md': table(name) for name in TABLES if name != 'metrics'}
+  rows = catalogue.systems()
+  pages |= {f'system/{row["name"]}.md': system(row) for row in rows}
+  pages['reference/index.md'] = index('Reference', ['api', *(name for name in TITLES if f'reference/{name}.md' in pages)])
+  pages['system/index.md'] = overview(rows)
+  for name, text in pages.items():
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists() or path.read_text() != text:  # so that only pages that changed are read again
+      path.write_text(text)
+
+
+def sources(app: Any, name: str, source: list[str]) -> None:
+  """The first page begins with the README. Links to files outside the documentation become their names: the site is read without a checkout."""
+  if name == 'index':
+    readme = (ROOT / 'README.md').read_text().replace('](docs/', '](')
+    source[0] = re.sub(r'\[([^\]]+)\]\([A-Z]+\.md\)', r'\1', readme) + source[0].removeprefix('README\n')
+  source[0] = re.sub(r'\[([^\]]+)\]\((?:\.\./)+(?!docs/)[^)]*\)', r'\1', source[0])
+
+
+def index(title: str, names: list[str]) -> str:
+  return f'# {title}\n\n```{{toctree}}\n:maxdepth: 1\n\n' + '\n'.join(names) + '\n```\n'
+
+
+def api() -> str:
+  """The public names of `jssl`."""
+  found = [f'# jssl\n\n{_prose(jssl.__doc__.partition("Public names")[0])}']
+  for name in jssl.__all__:
+    entry = getattr(jssl, name)
+    if not inspect.ismodule(entry):
+      found.append(_entry(f'jssl.{name}', entry))
+      if inspect.isclass(entry):
+        found += [
+          _entry(f'{name}.{member}', value, level=3)
+          for member, value in vars(entry).items()
+          if not member.startswith('_') and inspect.isfunction(value)
+        ]
+  return '\n\n'.join(found) + '\n'
+
+
+def package(name: str) -> str:
+  """The public functions of a package, by module."""
+  found = [f'# {TITLES[name]}']
+  for path in sorted((ROOT / 'jssl' / name).glob('[!_]*.py')):
+    module = importlib.import_module(f'jssl.{name}.{path.stem}')
+    found.append(f'## {path.stem}\n\n{_prose(inspect.getdoc(module) or "")}')
+    found += [
+      _entry(f'jssl.{name}.{path.stem}.{key}', entry, level=3)
+      for key, entry in vars(module).items()
+      if not key.startswith('_') and callable(entry) and getattr(entry, '__module__', '') == module.__name__
+    ]
+  return '\n\n'.join(found) + '\n'
+
+
+def table(name: str) -> str:
+  """Everything that a config can name in a table."""
+  found = [f'# {TITLES[name]}\n\nNames for configs: `dict(name=..., ...)`. Options are the arguments after `*`.']
+  for key in sorted(TABLES[name]):
+    entry = getattr(TABLES[name][key], 'judge', TABLES[name][key])
+    found.append(_entry(key, entry))
+  return '\n\n'.join(found) + '\n'
+
+
+def overview(rows: list[dict[str, Any]]) -> str:
+  """All systems by family."""
+  found = [
+    '# Systems',
+    'A page for each system, with its paper, parts and options. [Claims and figures](../systems.md) have a page of their own.',
+  ]
+  for family in sorted({row['family'] for row in rows}):
+    of = [row for row in rows if row['family'] == family]
+    lines = [f'| [{row["name"]}]({row["name"]}.md) | {_cell(row["paper"])} |' for row in of]
+    found.append('\n'.join([f'## {family}\n', '| system | paper |', '|---|---|', *lines]))
+    found.append('```{toctree}\n:hidden:\n\n' + '\n'.join(r['name'] for r in of) + '\n```')
+  return '\n\n'.join(found) + '\n'
+
+
+def system(row: dict[str, Any]) -> str:
+  """The page of a system."""
+  name = row['name']
+  module = configs.module(name)
+  found = [f'# {name}', _prose(inspect.getdoc(module) or '')]
+  found.append(f'- Scales: {", ".join(f"`{name}:{scale}`" for scale in row["scales"])}\n- Fidelity: {row["fidelity"]}\n- Claim: {_state(row)}')
+  c = configs.load_config(name).to_dict()
+  if stated := parts(c):
+    lines = [f'{i}. {_cell(p.text)}' + (f' *Left out ({p.out}): {_cell(p.why)}.*' if p.out else '') for i, p in enumerate(stated, 1)]
+    found.append('## Parts of the method\n\n' + '\n'.join(lines))
+  lines = ['| option | value | default | meaning |', '|---|---|---|---|']
+  for o in show.options(c):
+    place = f'**{o.place}**' if o.given else o.place
+    default = '' if o.default in (None, o.value) else f'`{_cell(show.short(o.default))}`'
+    lines.append(f'| {place} | `{_cell(show.short(o.value))}` | {default} | {_cell(o.means)} |')
+  found += ['## Options at the scale small', 'Options that the config sets are in bold.', '\n'.join(lines)]
+  return '\n\n'.join(found) + '\n'
+
+
+def _state(row: dict[str, Any]) -> str:
+  claim = row['claim']
+  return claim['state'].replace('_', ' ') + (' (stale)' if claim['stale'] else '')
+
+
+def _entry(name: str, entry: Any, level: int = 2) -> str:
+  """A function or class: signature, what it does, its sections."""
+  base = entry
+  while hasattr(base, 'func') and hasattr(base, 'keywords'):  # a partial, such as a network of a size
+    base = base.func
+  doc = inspect.getdoc(base) or ''
+  try:
+    signature = str(inspect.signature(base if not inspect.isclass(base) else base.__init__))
+  except (TypeError, ValueError):
+    signature = '(...)'
+  short = name.rpartition('.')[2]
+  text, sections = split(doc)
+  found = [f'{"#" * level} {short}', f'```python\n{name}{_wrapped(signature)}\n```', _prose(text)]
+  for title, body in sections:
+    if title in ('Args', 'Attributes'):
+      found.append('\n'.join(f'- `{key}`: {_plain(what)}' for key, what in described(body)) or _prose(body))
+    else:
+      found.append(f'**{title}.** {_plain(" ".join(body.split()))}')
+  return '\n\n'.join(x for x in found if x.strip())
+
+
+def split(doc: str) -> tuple[str, list[tuple[str, str]]]:
+  """A docstring without its sections, and the sections."""
+  pieces = re.split(rf'^({"|".join(SECTIONS)}):[ \n]', doc, flags=re.M)
+  return pieces[0].strip(), list(zip(pieces[1::2], map(textwrap.dedent, pieces[2::2]), strict=True))
+
+
+def described(body: str) -> Iterator[tuple[str, str]]:
+  found = re.split(r'^(\w+(?:, \w+)*): ', body, flags=re.M)[1:]
+  return ((name, ' '.join(text.split())) for name, text in zip(found[::2], found[1::2], strict=True))
+
+
+def _wrapped(signature: str) -> str:
+  short = re.sub(r'jaxtyping\.|typing\.|collections\.abc\.|jssl\.types\.|jaxlib\._jax\.|flax\.nnx\.\w+\.', '', signature)
+  return short if len(short) < 84 else '\n'.join(textwrap.wrap(short, 84, subsequent_indent='    ', break_long_words=False))
+
+
+def _prose(text: str) -> str:
+  """Paragraphs of a docstring; what is indented, and formulas, are set as they are."""
+  found = []
+  for paragraph in re.split(r'\n\s*\n', text.strip()):
+    verbatim = paragraph.startswith(' ') or (
+      re.search(r'[=<]', paragraph) and len(paragraph.splitlines()) <= 4 and not paragraph.rstrip().endswith('.')
+    )
+    found.append(f'```text\n{textwrap.dedent(paragraph)}\n```' if verbatim else _plain(' '.join(paragraph.split())))
+  return '\n\n'.join(found)
+
+
+def _plain(text: str) -> str:
+  """Text of a docstring in Markdown: names in backticks stay, other signs stand for themselves."""
+  return ''.join(part if part.startswith('`') else re.sub(r'([*_\[\]<>|$\\{}])', r'\\\1', part) for part in re.split(r'(`[^`]*`)', text))
+
+
+def _cell(text: str) -> str:
+  return text.replace('|', '\\|').replace('\n', ' ')
