@@ -116,6 +116,7 @@ def test_every_layout_gives_what_one_device_gives():
   testing.check_method(c, layouts=dict(sequence=layout), micro_batches=())
 
 
+@pytest.mark.long
 def test_tokens_that_two_devices_do_not_divide():
   """21 of them; once the gradient of the positions read what filled up the smaller share."""
   c = tiny('mlm_u', data=dict(name='mazes', side=3))
