@@ -44,7 +44,7 @@ def get_config(scale='small'):
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.95), networks=('backbone', 'projector', 'patches'))
   high = {**c.optimizer.to_dict(), 'learning_rate': dict(name='cosine', peak=1e-3, warmup='10%')}
   c.phases = (
-    dict(steps='90%', losses=resolution(c, 'low', {})),
+    dict(steps=common.at(scale)(small='90%', tiny='50%'), losses=resolution(c, 'low', {})),
     dict(losses=resolution(c, 'high', dict(size=12)), optimizer=high),
   )
   c.represent = dict(from_teacher=True)
