@@ -107,8 +107,8 @@ def test_list_json():
   rows = json.loads(done.stdout)['systems']
   assert {'name', 'paper', 'number', 'family', 'kind', 'config', 'scales', 'fidelity', 'claim'} <= set(rows[0])
   assert {tuple(row['scales']) for row in rows if row['name'] in ('simclr', 'byol')} == {
-    ('tiny', 'small', 'fashion_mnist', 'imagenet'),
-    ('tiny', 'small'),
+    ('tiny', 'small', 'fashion_mnist', 'imagenet', 'cifar10', 'imagenet100'),
+    ('tiny', 'small', 'imagenet', 'cifar10', 'imagenet100'),
   }
   assert all(row['claim']['state'] in ('held', 'undecided', 'not_held', 'contradicted', 'untried') for row in rows)
   assert all({'text', 'state', 'stale', 'tries', 'looks'} == set(row['claim']) for row in rows)

@@ -32,7 +32,7 @@ from jssl.models.text import bert as text
 from tests.photos import digits
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {path.stem: path for path in (ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')))}
+PAGES = {path.stem: path for path in (ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))) if path.stem != 'index'}  # of the site
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.S | re.M)
 
 # Part of a command, or of a Python block -> why it does not run here. Lines of a script that only stand beside such commands are in it too.

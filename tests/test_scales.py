@@ -360,7 +360,7 @@ def held(monkeypatch, name: str, count: int, columns: dict, inputs: str) -> dict
     some = Columns({n: np.broadcast_to(x.dtype.type(0), (count, *x.shape)) for n, x in columns.items()})
     return Data(dict(train=some, test=Columns({n: x[:1000] for n, x in some.columns.items()})), columns, inputs, {})
 
-  monkeypatch.setitem(tables.TABLES['data'], name, opened)
+  monkeypatch.setitem(tables.TABLES['data']._entries, name, opened)  # the table itself holds all names of user data
   return told
 
 

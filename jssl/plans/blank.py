@@ -128,7 +128,7 @@ STAND_INS = {
 @contextlib.contextmanager
 def stand_ins() -> Iterator[None]:
   """Builds published scales with STAND_INS in the place of what they name."""
-  before = {kind: {name: TABLES[kind][name] for name in of if name in TABLES[kind]} for kind, of in STAND_INS.items()}
+  before = {kind: {name: TABLES[kind][name] for name in {*TABLES[kind]} & {*of}} for kind, of in STAND_INS.items()}  # those with a name
   for kind, of in STAND_INS.items():
     TABLES[kind].update(of)
   try:

@@ -97,7 +97,8 @@ def numbers(value, place=''):
 
 # Numbers that happen to be those of the data.
 ALIKE = {
-  'heads.projector.widths', 'heads.state.widths', 'view.affine.degrees',
+  'heads.projector.widths', 'heads.state.widths', 'view.affine.degrees', 'view.affine.shear',
+  'passes.low.view.affine.degrees', 'passes.low.view.affine.shear', 'passes.high.view.affine.degrees', 'passes.high.view.affine.shear',
 }  # fmt: skip
 
 

@@ -47,7 +47,9 @@ def test_a_hybrid_encodes_each_view_once():
 
 def test_ibot_is_the_official_loss_by_hand():
   """iBOTLoss.forward and update_center: pairs of views, means over masked patches, a centre for each kind of token."""
-  p = plan(tiny('ibot'))
+  c = tiny('ibot')
+  c['heads']['projector']['norm'] = 'none'  # whose statistics would be those of both views
+  p = plan(c)
   params, state = jax.jit(p.method.init)(jax.random.key(0))
   moved = jax.tree.map(lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size).reshape(x.shape)), state['target']['teacher'])
   state['target']['teacher'] = moved  # so that it matters whose network is whose
@@ -67,7 +69,7 @@ def test_ibot_is_the_official_loss_by_hand():
   student = [outputs(nets, x, mask=m) for x, m in zip(views, masks, strict=True)]
   teacher = [outputs(target, x) for x in views]
   log_softmax = lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True))
-  cross = lambda k, q, c: -(np.exp(log_softmax((k - np.asarray(state['memories'][c])) / 0.04)) * log_softmax(q / 0.1)).sum(-1)
+  cross = lambda k, q, c: -(np.exp(log_softmax((k - np.asarray(state['memories'][c])) / 0.02)) * log_softmax(q / 0.1)).sum(-1)
   classes = np.mean([cross(teacher[j][0], student[1 - j][0], 'centre') for j in (0, 1)])
   each = [cross(teacher[j][1], student[j][1], 'patches') * np.asarray(masks[j]) for j in (0, 1)]
   patches = np.mean([of.sum(1) / np.maximum(m.sum(1), 1) for of, m in zip(each, masks, strict=True)])

@@ -13,7 +13,7 @@ from jssl.models.audio.wav2vec import Wav2Vec
 from jssl.models.text.transformer import CausalLm
 from jssl.models.vision.vit import ViT
 from jssl.passes.control import latent_rollout, q_values, trajectory
-from jssl.passes.masked import jepa, masked_encode
+from jssl.passes.masked import jepa, masked_encode, masked_views
 from jssl.passes.speech import frame_targets
 from jssl.passes.text import causal_lm
 from jssl.passes.views import apply, embed, encode
@@ -69,6 +69,7 @@ CASES = {
     'own.out',
   ),
   'masked_encode': (dict(it=masked_encode(mask=half, view=twice, teacher_views=(1,))), 'it.tokens[1]', 'it.tokens[0]'),
+  'masked_views': (dict(it=masked_views(mask=half, view=twice, masked=(0,), targets=(1,), anchors=(0,), heads=('action',))), 'it.k', 'it.q'),
   'jepa': (dict(seen=SEEN, told=(jepa(**TOLD), *TOLD.values())), 'told.target', 'seen.tokens'),
   'frame_targets': (
     dict(
