@@ -39,7 +39,8 @@ are planned, and the figures are those of the sources below. Made by `experiment
   without compiling. The published runs mostly compute in half precision. For convolutional networks, whose elementwise operations compilers
   fuse, it is up to five times too high.
 - **hours**: at a utilisation (MFU) of 40 % of the peak of the stated hardware in half precision, beside the published hours, which include
-  the loading of data and may include evaluation. A dash stands for what is not published, or for hardware that is not named.
+  the loading of data and may include evaluation. A dash stands for what is not published, or for hardware that is not named or is
+  that of fine-tuning alone, as are the published hours there.
 - **compiled**: memory of one device in the executable for a TPU topology (`experiments/pod.py`), sharded by `fsdp`."""
 
 
@@ -51,7 +52,9 @@ def published() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def devices(hardware: str | None) -> int | None:
-  """The number of devices that a text names: 'one V100', '8 V100 GPUs', '4 nodes of 8 GPUs'; None if it names none."""
+  """The number of devices that a text names: 'one V100', '8 V100 GPUs', '4 nodes of 8 GPUs'; None if it names none, or those of fine-tuning."""
+  if 'fine-tuning' in (hardware or ''):
+    return None
   found = re.match(r'(\d+|one )(?: nodes of (\d+))?', hardware or '')
   return int(found[1].replace('one ', '1')) * int(found[2] or 1) if found else None
 
