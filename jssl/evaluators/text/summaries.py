@@ -54,7 +54,9 @@ def summaries(
   ids, y = (np.stack([row[name] for row in rows]) for name in (source, text))
   seen = subject.data.spec[source].real
   following = lambda context, y: lm(blocks(net.embed(y), context[0], context_mask=context[1]), net.table)
-  out, logp = map(np.asarray, jax.jit(lambda ids, y: told(lambda: (net(ids).tokens, seen(ids)), following, y, key=key, ends=ends))(ids, y))
+  out, logp = map(
+    np.asarray, jax.jit(lambda ids, y: generate_and_score(lambda: (net(ids).tokens, seen(ids)), following, y, key=key, ends=ends))(ids, y)
+  )
   return figures(out, logp, y, subject.data.spec[text].real(y[:, 1:]), ends)
 
 
@@ -91,7 +93,7 @@ def captions(
   x, y = (np.stack([row[name] for row in rows]) for name in (subject.data.inputs, text))
   following = lambda context, y: lm(blocks(net(y).tokens, context))
   image = lambda x: subject.represent({subject.data.inputs: x}).tokens
-  run = jax.jit(lambda x, y: told(lambda: image(x), following, y, key=key, ends=ends))
+  run = jax.jit(lambda x, y: generate_and_score(lambda: image(x), following, y, key=key, ends=ends))
   other = jax.jit(lambda x, y: jax.nn.log_softmax(following(image(x), y[:, :-1])))
   parts = [slice(i, i + BATCH) for i in range(0, len(y), BATCH)]
   out, logp = (np.concatenate(found) for found in zip(*(run(x[at], y[at]) for at in parts), strict=True))
@@ -100,7 +102,7 @@ def captions(
   return figures(out, logp, y, real, ends) | {'gain': float((right(logp) - right(strange))[real].mean())}
 
 
-def told(begin: Callable, following: Callable, y: Array, *, key: Key, ends: int) -> tuple[Array, Array]:
+def generate_and_score(begin: Callable, following: Callable, y: Array, *, key: Key, ends: int) -> tuple[Array, Array]:
   """Texts that are generated greedily, [b n], and log-probabilities [b n-1 v] of the tokens after those of y.
 
   Args:
