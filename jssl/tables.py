@@ -281,6 +281,7 @@ NOISE = Table(
   'noise',
   {
     'cosine_noise': 'diffusion:cosine_noise',
+    'inverted_noise': 'diffusion:inverted_noise',
     'linear_noise': 'diffusion:linear_noise',
   },
 )

@@ -75,6 +75,13 @@ def test_schedules():
   f = [np.cos((i / 1000 + 0.008) / 1.008 * np.pi / 2) ** 2 for i in range(1001)]
   np.testing.assert_allclose(cosine[:-1], (np.array(f) / f[0])[1:-1], rtol=1e-3, atol=1e-6)
   assert 0 < cosine[-1] < 1e-6 and np.all(np.diff(cosine) < 0)
+  # Inverted: abar at time t is the time at which the continuous cosine schedule has abar t.
+  inverted = o.inverted_schedule(1000)
+  at = lambda t: np.cos((t + 0.008) / 1.008 * np.pi / 2) ** 2
+  np.testing.assert_allclose(at(np.asarray(inverted[:-1], np.float64)), np.arange(1, 1000) / 1000, atol=2e-4)
+  assert 0 < inverted[-1] < 1e-4 and np.all(np.diff(inverted) < 0)
+  medium = lambda abar: np.mean((abar > 0.25) & (abar < 0.75))
+  assert medium(inverted) > 1.8 * medium(cosine)
   x, noise = np.ones((2, 3, 1)), np.full((2, 3, 1), 2.0)
   np.testing.assert_allclose(o.noised(x, noise, jnp.array([1.0, 0.25]))[:, 0, 0], [1, 0.5 + 2 * 0.75**0.5], rtol=1e-6)
 
