@@ -131,10 +131,10 @@ def graph_drawing(
   return smooth + penalty * jnp.sum(error(first.astype(jnp.float32)) * error(second.astype(jnp.float32)))
 
 
-def allo_errors(first: Float[Array, 'n d'], second: Float[Array, 'n d']) -> tuple[Float[Array, 'd d'], Float[Array, '']]:
-  """The updates of the duals [d d] and of the barrier of `allo`, before scaling by a rate: errors, and their positive products."""
+def allo_errors(first: Float[Array, 'n d'], second: Float[Array, 'n d']) -> tuple[Float[Array, 'd d'], Float[Array, 'd d']]:
+  """The errors e of `allo` that raise its duals, and their squares, which raise its barrier, from two independent estimates: [d d] each."""
   e1, e2 = jax.lax.stop_gradient((_errors(first), _errors(second)))
-  return (e1 + e2) / 2, jnp.mean(jax.nn.relu(e1 * e2))
+  return (e1 + e2) / 2, e1 * e2
 
 
 def spr(prediction: Float[Array, 'b t d'], target: Float[Array, 'b t d'], *, mask: Bool[Array, 'b t'] | None = None) -> Float[Array, ' b']:

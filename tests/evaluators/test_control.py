@@ -67,3 +67,17 @@ def test_true_eigenvectors_have_cosine_one():
   seen = flat(jax.vmap(environment.observe, (0, None))(environment.facts['states'], jax.random.key(0))).pooled
   networks = {'backbone': flat, 'head': lambda x: -3 * vectors[jnp.argmax(x @ seen.T, 1)]}
   assert laplacian(Subject(data, lambda c: flat(c['frame']), networks))['cosine'] > 0.9999
+
+
+def test_eigenvalues_are_read_off_the_duals():
+  """Of pairs as the view draws them: 1 to 7 steps apart, in a window of 8."""
+  data = rollouts.rooms(goal=False, episodes=2, test=2)
+  transition = data.info['environment'].facts['transition']
+  ahead = sum(0.5**n * np.linalg.matrix_power(transition, n) for n in range(1, 8)) / sum(0.5**n for n in range(1, 8))
+  values = np.linalg.eigvalsh(np.eye(len(transition)) - ahead)[:3]
+  networks = {'backbone': flat, 'head': lambda x: x[:, :3]}
+  error = lambda beta: laplacian(
+    Subject(data, lambda c: flat(c['frame']), networks, memories={'beta': {'duals': np.diag(beta)}}), duals='beta', discount=0.5
+  )['eigenvalue_error']
+  assert error(-2 * values) < 1e-6 and error(0 * values) == pytest.approx(1)
+  assert error(-2.2 * values) == pytest.approx(0.1)
