@@ -40,6 +40,7 @@ from jssl.objectives.control import (
   double_dqn,
   dynamo,
   graph_drawing,
+  linear_self_predictive,
   musik,
   reward_error,
   self_predictive,

@@ -179,6 +179,34 @@ def self_predictive(
   return token_mean(jnp.sum((prediction.astype(jnp.float32) - target) ** 2, -1), mask)
 
 
+def linear_self_predictive(
+  z: Float[Array, 'b d'], actions: Float[Array, 'b a'], target: Float[Array, 'b d'], *, online: bool = False
+) -> Float[Array, ' b']:
+  """Error of the best linear prediction of the next latent state from the present one and the action.
+
+  l_i = 1/2 |[z_i, a_i] P - sg(target_i)|^2,   P = sg( argmin_P sum_i |[z_i, a_i] P - target_i|^2 ),   sg = stop-gradient
+
+  For linear encoders z = s Phi and gradient flow, Phi' Phi does not change, so that features do not collapse. Online targets let it change.
+
+  Args:
+    z: [b d] latent states.
+    actions: [b a] codes of the actions taken, such as one-hot vectors.
+    target: [b d] latent states reached, by a slow or the same encoder.
+    online: the gradient flows through the target too.
+
+  Returns:
+    [b].
+
+  Reference: Ni et al. 2024, arXiv:2401.08898, Theorem 3 and Figure 2; official code, linear_code/replearn/learn.py. Stop-gradient on P, and on
+  the target unless it is online. P is the least squares solution of least norm, over the global batch.
+  """
+  z, target = z.astype(jnp.float32), target.astype(jnp.float32)
+  inputs = jnp.concatenate([z, actions.astype(jnp.float32)], 1)
+  solution = jax.lax.stop_gradient(jnp.linalg.lstsq(*jax.lax.stop_gradient((inputs, target)))[0])
+  target = target if online else jax.lax.stop_gradient(target)
+  return jnp.sum((jnp.matmul(inputs, solution, precision='highest') - target) ** 2, 1) / 2
+
+
 def musik(logits: Float[Array, 'b a s'], *, actions: Int[Array, ' b'], policies: Int[Array, ' b']) -> Float[Array, ' b']:
   """Multi-step inverse kinematics: predicts the first action and the policy followed after it from both ends.
 

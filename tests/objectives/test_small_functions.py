@@ -167,6 +167,24 @@ def test_allo_finds_the_eigenvectors():
     np.testing.assert_allclose(errors, 0, atol=1e-6)
 
 
+def test_features_of_linear_self_prediction_collapse_by_online_targets_alone():
+  """Theorem 3: with the best transition at each step, Phi' Phi does not change under gradient flow, unless the target moves with it."""
+  rng = np.random.default_rng(0)
+  dynamics = np.linalg.qr(rng.normal(size=(6, 6)))[0] * np.linspace(0.1, 0.95, 6)
+  states = rng.normal(size=(400, 6)).astype(np.float32)
+  after, actions = np.float32(states @ dynamics.T + 0.3 * rng.normal(size=(400, 6))), np.ones((400, 1), np.float32)
+  first = np.float32(np.linalg.qr(rng.normal(size=(6, 2)))[0])
+
+  def trained(online):
+    loss = lambda phi: jnp.mean(o.linear_self_predictive(states @ phi, actions, after @ phi, online=online))
+    return jax.jit(lambda phi: jax.lax.fori_loop(0, 3000, lambda _, phi: phi - 0.01 * jax.grad(loss)(phi), phi))(first)
+
+  kept, collapsed = np.asarray(trained(False)), np.asarray(trained(True))
+  np.testing.assert_allclose(kept.T @ kept, np.eye(2), atol=0.05)
+  assert np.linalg.norm(kept - first) > 0.5, 'it has learned something'
+  assert np.linalg.svd(collapsed)[1][0] < 0.3
+
+
 @pytest.mark.parametrize('barrier', [1.0, 2.0, 10.0])
 def test_allo_ascends_to_the_eigenvalues_whatever_the_barrier(barrier):
   """A table of functions on a path of five states, by gradient steps on the functions and on the duals: lambda_k = -beta_kk / 2."""
