@@ -10,7 +10,7 @@ def get_config(scale='small'):
   c = common.rooms_played(scale, copies=8, distraction=3.0, window=4)
   c.number = 119
   c.parts = (
-    'squared distance of the predicted next latent state to the next one, weight 0.002 (official code: 1 to 10, beside the larger rewards of MuJoCo)',
+    'squared distance of the predicted next latent state to the next one, weight 0.002 (official code: 1 to 10, at larger rewards)',
     'target: moving average of the encoder, decay 0.97 (official code: 0.995), with stop-gradient',
     'end to end in one phase: gradients of values and of prediction reach the encoder; no reward model, no planning',
     'double Q-learning of three steps with discrete actions (paper: TD3 and R2D2)',
