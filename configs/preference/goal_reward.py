@@ -4,7 +4,8 @@ from jssl.configs import common
 
 
 def get_config(scale='small'):
-  c = common.answers(scale, steps=3000, terms=4, train=20000, human=20000)
+  pairs = common.at(scale)(small=20000, tiny=100)
+  c = common.answers(scale, steps=3000, terms=4, train=max(pairs, 2048), human=pairs)
   c.number, c.kind = 103, 'preference'
   c.parts = (
     'Bradley-Terry loss of a linear reward on the last state',
