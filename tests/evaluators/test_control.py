@@ -12,6 +12,7 @@ from jssl.evaluators.control.control import cloning, control
 from jssl.evaluators.control.laplacian import laplacian
 from jssl.evaluators.general.regression import regression, ridge
 from jssl.evaluators.subject import Subject
+from jssl.tables import EVALUATORS
 from jssl.types import Features
 
 
@@ -82,6 +83,8 @@ def test_eigenvalues_are_read_off_the_duals():
   )['eigenvalue_error']
   assert error(-2 * values) < 1e-6 and error(0 * values) == pytest.approx(1)
   assert error(-2.2 * values) == pytest.approx(0.1)
+  with pytest.raises(ValueError, match="there is no memory 'beta', but none"):
+    EVALUATORS['laplacian'].check(Subject(data, lambda c: flat(c['frame']), networks), duals='beta')
 
 
 def test_columns_are_compared_on_the_inputs_that_vary():
