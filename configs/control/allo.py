@@ -31,25 +31,20 @@ def get_config(scale='small'):
   c.watch = ('walk.q[0]', 'walk.q[1]')
   c.evaluators = dict(laplacian=dict(name='laplacian', duals='duals'))
   drawing = lambda **o: (f'losses.slow={dict(name="graph_drawing", of=("walk.q[0]", "walk.q[1]"), **o)}', 'evaluators.laplacian.duals=None')
+  check = lambda margin, *beats, metric='laplacian_cosine', **o: dict(metric=metric, beats=beats, margin=margin, **o)
   c.claim = dict(
-    metric='laplacian_cosine',
-    beats=('generalized', 'plain', 'random_init'),
-    margin=0.2,
+    **check(0.2, 'generalized', 'plain', 'random_init'),
     also=(
       # The duals start at 0, where the relative error of the eigenvalues is 1.
-      dict(metric='laplacian_eigenvalue_error', beats=('random_init',), margin=0.7, lower=True),
+      check(0.7, 'random_init', metric='laplacian_eigenvalue_error', lower=True),
       # Whatever the barrier starts at: neither is worse by 0.1. The penalty of graph drawing has no such freedom.
-      dict(metric='laplacian_cosine', beats=('low_barrier', 'high_barrier'), margin=-0.1, lower=True),
-      dict(metric='laplacian_cosine', beats=('low_penalty', 'high_penalty'), margin=0.2),
+      check(-0.1, 'low_barrier', 'high_barrier', lower=True),
+      check(0.2, 'low_penalty', 'high_penalty'),
     ),
     variants=dict(
-      generalized=drawing(),
-      plain=drawing(equal=True),
-      low_barrier=('memories.duals.barrier=0.2',),
-      high_barrier=('memories.duals.barrier=20.0',),
-      low_penalty=drawing(penalty=0.5),
-      high_penalty=drawing(penalty=50.0),
+      generalized=drawing(), plain=drawing(equal=True), low_penalty=drawing(penalty=0.5), high_penalty=drawing(penalty=50.0),
+      low_barrier=('memories.duals.barrier=0.2',), high_barrier=('memories.duals.barrier=20.0',),
     ),
     without='generalized',
-  )
+  )  # fmt: skip
   return c

@@ -1,7 +1,7 @@
 """Self-predictive dynamics, linear. Ni, Eysenbach, Seyedsalehi, Ma, Gehring, Mahajan, Bacon, ICLR 2024. arXiv:2401.08898, Theorem 3.
 
 Why targets are stopped: with the best linear transition at each step, features of a linear encoder stay as different as they began where the
-gradient does not flow through the target, and become the same where it does. `self_predictive` has the same targets in Q-learning.
+gradient does not flow through the target, and become the same where it does. `self_predictive` has the moving average in Q-learning.
 """
 
 from jssl.configs import common
@@ -16,7 +16,8 @@ def get_config(scale='small'):
     'half the squared error of the next features; gradient descent on the encoder alone',
     'targets by a moving average of 0.995, by the same encoder without gradient, and with it (online)',
     'absolute cosine of the two columns of the encoder after training; the online target as the rival',
-    'random walks in four rooms (paper: mountain car, and load-unload with histories as states)',
+    'random walks in four rooms',
+    dict(part='mountain car; load-unload, with histories as states', out='open', why='four rooms alone'),
   )
   c.backbone = dict(name='flat', on='data.frame')
   c.heads.head = dict(name='linear', dim=2, bias=False)
