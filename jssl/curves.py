@@ -170,7 +170,7 @@ def subject_of(p: Plan, train: TrainState, data: Data, represent: Callable) -> S
   mesh = train.step.sharding.mesh if isinstance(train.step.sharding, NamedSharding) else None
   place = NamedSharding(mesh if mesh and mesh.size > 1 else make_mesh(devices=jax.local_devices()), BATCH)
   of = over_devices(represent, (train.params, train.state), place)
-  return Subject(data, of, method.networks(train.params, train.state), p.transform, method.inputs, place)
+  return Subject(data, of, method.networks(train.params, train.state), p.transform, method.inputs, place, train.state['memories'])
 
 
 def best_of(rows: list[dict[str, Any]], figure: str | None) -> dict[str, Any] | None:

@@ -304,8 +304,8 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
   represent = lambda x: zeros(jax.eval_shape(traced()[0].represent, *traced()[1], x))
   subject = Subject(p.data, represent, {'backbone': None})
   wanted = [need for judge in evaluators.values() for need in ('nets.' if of_panel(judge) else '', *judge.func.needs)]
-  if any(need.startswith(('nets.', 'layers')) for need in wanted):  # which takes seconds to trace
-    subject = Subject(p.data, represent, traced()[0].networks(*traced()[1]))
+  if any(need.startswith(('nets.', 'layers', 'memory.')) for need in wanted):  # which takes seconds to trace
+    subject = Subject(p.data, represent, traced()[0].networks(*traced()[1]), memories=traced()[1][1]['memories'])
   for label, judge in evaluators.items():
     try:
       judge.func.check(subject, **judge.keywords)

@@ -281,6 +281,7 @@ NOISE = Table(
   'noise',
   {
     'cosine_noise': 'diffusion:cosine_noise',
+    'inverted_noise': 'diffusion:inverted_noise',
     'linear_noise': 'diffusion:linear_noise',
   },
 )
@@ -478,6 +479,7 @@ OBJECTIVES = Table(
     'graph_drawing': 'control:graph_drawing',
     'spr': 'control:spr',
     'self_predictive': 'control:self_predictive',
+    'linear_self_predictive': 'control:linear_self_predictive',
     'musik': 'control:musik',
     'act_jepa': 'control:act_jepa',
     'dynamo': 'control:dynamo',
@@ -720,6 +722,7 @@ EVALUATORS = Table(
     'control': 'control.control:control',
     'chunk_control': 'control.control:chunk_control',
     'laplacian': 'control.laplacian:laplacian',
+    'column_cosine': 'control.column_cosine:column_cosine',
   },
   wrap='protocols:as_protocol',
 )
