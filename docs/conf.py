@@ -7,15 +7,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference  # docs/reference.py
 
 project, author = 'jssl', 'the jssl authors'
-extensions = ['myst_parser', 'sphinx_copybutton']
-myst_enable_extensions = ['colon_fence']
+extensions = ['myst_parser', 'sphinx_copybutton', 'mathml']  # the last is docs/mathml.py
+html_math_renderer = 'mathml'
+myst_enable_extensions = ['colon_fence', 'dollarmath']
 myst_heading_anchors = 3
 html_theme, html_title = 'furo', 'jssl'
 html_static_path = ['_static']
 html_css_files = ['site.css']
 exclude_patterns = ['_build']
 copybutton_exclude = '.linenos, .gp'
-suppress_warnings = ['myst.header']  # a page may begin its headings at any level
+suppress_warnings = [
+  'myst.header',  # a page may begin its headings at any level
+  'toc.empty_glob',  # a pattern of the table of contents may match no page
+]
 nitpicky = True
 
 

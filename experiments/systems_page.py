@@ -27,7 +27,7 @@ of the paper's parts are built but for its scale, data or hardware, and *partial
 def page() -> str:
   rows = sorted(catalogue.systems(), key=lambda row: (row['family'], row['name']))
   held = {row['name']: records.read(row['name']) for row in rows}
-  lines = ['# Systems', '', f'{len(rows)} systems. Made by `experiments/systems_page.py` from the configs and the ledger.', '']
+  lines = ['# Claims', '', f'{len(rows)} systems. Made by `experiments/systems_page.py` from the configs and the ledger.', '']
   lines += _counts('claims', Counter(row['claim']['state'] for row in rows), ('held', 'undecided', 'not_held', 'contradicted', 'untried'))
   before = Counter(b['state'] for row in rows if row['claim']['state'] == 'untried' for b in held[row['name']].get('before', ()))
   earlier = f'Of the untried, {before["held"]} were held and {before["not_held"]} not held under earlier rules.'
