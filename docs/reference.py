@@ -36,9 +36,9 @@ Pure functions of arrays: `from jssl.objectives import nt_xent` in your own code
 config. Options are the arguments after `*`. See [objectives in your own code](../objectives.md) and [passes, losses and phases](../passes.md).
 
 In the formulas $i$ and $j$ run over the $b$ examples of the global batch. $q_i$ and $k_i$ are rows of the arrays with these names, at unit
-length where the text says so. $\\tau$ is `temperature`, $\\sigma$ the logistic function, $\\operatorname{sg}$ a stop-gradient, $H$ the entropy or
-cross entropy, $m_{in}$ the mask, and $[\\cdot]$ is 1 where the condition holds. $\\ell_i$ is the loss of an example. $\\ell$ is a loss that does
-not separate into examples."""
+length where the text says so. $\\tau$ is `temperature`, $\\sigma$ the logistic function, $\\operatorname{sg}$ a stop-gradient, $H$ the
+entropy or cross entropy, $m_{in}$ the mask, and $[\\cdot]$ is 1 where the condition holds. $\\ell_i$ is the loss of an example. $\\ell$ is
+a loss that does not separate into examples."""
 
 
 def write(folder: Path) -> None:
@@ -128,7 +128,7 @@ def overview(rows: list[dict[str, Any]]) -> str:
   lines = [f'| [{name}](family-{name}.md) | {n} |' for name, n in sorted(count.items())]
   found = [
     '# Systems',
-    'Each system has a page with its paper, its claim, the parts of its method and its options. [Claims](../systems.md) has the figures of all.',
+    'Each system has a page with its paper, its claim, the parts of its method and its options. [Claims](../systems.md) lists all figures.',
     '\n'.join(['| family | systems |', '|---|---|', *lines]),
     '```{toctree}\n:hidden:\n\n' + '\n'.join(f'family-{name}' for name in sorted(count)) + '\n```',
   ]
