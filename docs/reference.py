@@ -62,7 +62,9 @@ def sources(app: Any, name: str, source: list[str]) -> None:
   """The first page begins with the README. Links to files outside the documentation become their names: the site is read without a checkout."""
   if name == 'index':
     readme = (ROOT / 'README.md').read_text().replace('](docs/', '](')
-    source[0] = re.sub(r'\[([^\]]+)\]\([A-Z]+\.md\)', r'\1', readme) + source[0].removeprefix('README\n')
+    title, introduction, rest = re.sub(r'\[([^\]]+)\]\([A-Z]+\.md\)', r'\1', readme).split('\n\n', 2)
+    page = [title, introduction, '[![One training step](step.svg)](concepts.md)', rest]
+    source[0] = '\n\n'.join(page) + source[0].removeprefix('README\n')
   if '/' not in name:  # on pages in folders, ../ leads to other pages
     source[0] = re.sub(r'(?<!!)\[([^\]]+)\]\((?:\.\./)+(?!docs/)[^)]*\)', r'\1', source[0])
 
