@@ -16,10 +16,7 @@ html_static_path = ['_static']
 html_css_files = ['site.css']
 exclude_patterns = ['_build']
 copybutton_exclude = '.linenos, .gp'
-suppress_warnings = [
-  'myst.header',  # a page may begin its headings at any level
-  'toc.empty_glob',  # a pattern of the table of contents may match no page
-]
+suppress_warnings = ['myst.header']  # a page may begin its headings at any level
 nitpicky = True
 
 

@@ -64,9 +64,16 @@ def sources(app: Any, name: str, source: list[str]) -> None:
     readme = (ROOT / 'README.md').read_text().replace('](docs/', '](')
     title, introduction, rest = re.sub(r'\[([^\]]+)\]\([A-Z]+\.md\)', r'\1', readme).split('\n\n', 2)
     page = [title, introduction, '[![One training step](step.svg)](concepts.md)', rest]
-    source[0] = '\n\n'.join(page) + source[0].removeprefix('README\n')
+    source[0] = '\n\n'.join(page) + contents(source[0].removeprefix('README\n'), Path(app.srcdir))
   if '/' not in name:  # on pages in folders, ../ leads to other pages
     source[0] = re.sub(r'(?<!!)\[([^\]]+)\]\((?:\.\./)+(?!docs/)[^)]*\)', r'\1', source[0])
+
+
+def contents(text: str, folder: Path) -> str:
+  """Tables of contents with the pages that match a pattern in place of it, and without tables that would be empty."""
+  found = lambda pattern: sorted(path.relative_to(folder).with_suffix('').as_posix() for path in folder.glob(f'{pattern}.md'))
+  text = re.sub(r'^[\w/]*\*\n', lambda match: ''.join(f'{name}\n' for name in found(match[0].strip())), text, flags=re.M)
+  return re.sub(r'```{toctree}\n(:.*\n)*```\n', '', text)
 
 
 def index(title: str, names: list[str]) -> str:

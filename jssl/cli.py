@@ -232,7 +232,7 @@ def of_data(source: str | None) -> list[str]:
   from jssl.tables import DATA
 
   if source is not None and (not source or source.endswith(':')):
-    raise UsageError(f'--data {source} does not say where the data are; give one of {SOURCES}')
+    raise UsageError(f'--data {source} is not a known data source; give one of {SOURCES}')
   return [] if source is None else [f'--config.data={dict(name=DATA.absolute(source))!r}']
 
 
@@ -325,7 +325,7 @@ def _opened(where: Path) -> Any:
 
   model = load(where)
   if not isinstance(model, Model):
-    raise UsageError(f'{where} is from a system with its own training loop, which has no encoder; jssl.load gives its states by name')
+    raise UsageError(f'{where} is the run of a system with its own training loop, which has no encoder; jssl.load returns its states by name')
   return model
 
 
@@ -358,7 +358,7 @@ def reproduce(arguments, overrides) -> None:
           raise
         lost.append(name)
         bug = '' if isinstance(error, ValueError | OSError | RuntimeError) else f'a bug in jssl, traceback in {_keep_traceback()}: '
-        print(f'{name}: not tried: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
+        print(f'{name}: not tested: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
         continue
       records.append(record)
       if not arguments.json:
@@ -368,7 +368,7 @@ def reproduce(arguments, overrides) -> None:
   if arguments.json:
     print(as_json(records, default=str))
   if lost:
-    raise UsageError(f'{len(lost)} of {len(names)} claims could not be tried: {", ".join(lost)}')
+    raise UsageError(f'{len(lost)} of {len(names)} claims could not be tested: {", ".join(lost)}')
 
 
 def replay(arguments, overrides) -> None:
@@ -415,7 +415,7 @@ def sweep(arguments, overrides) -> None:
   for each in tries:
     table.add_row(' '.join(each['settings']) or 'unchanged', *(f'{sum(x) / len(x):.4f}' for x in each['figures'].values()))
   _print(table)
-  print(f'{len(tries)} of {tuning.TRIES} tries; figures are on validation data, the mean over seeds {tries[-1]["seeds"]}')
+  print(f'{len(tries)} of {tuning.TRIES} tries; figures are means on validation data over seeds {tries[-1]["seeds"]}')
 
 
 COMMANDS = {
