@@ -30,7 +30,7 @@ TITLES = dict(
   transforms='Transforms', evaluators='Evaluation protocols',
 )  # fmt: skip
 
-
+FAMILIES = dict(distil='Distillation', kg='Knowledge graphs', labelled='Supervised', starts='Initial networks')
 NOTATION = """\
 Pure functions of arrays: `from jssl.objectives import nt_xent` in your own code, or `dict(name='nt_xent', of=..., ...)` among the losses of a
 config. Options are the arguments after `*`. See [objectives in your own code](../objectives.md) and [passes, losses and phases](../passes.md).
@@ -134,7 +134,7 @@ def table(name: str) -> str:
 def overview(rows: list[dict[str, Any]]) -> str:
   """The families of systems."""
   count = Counter(row['family'] for row in rows)
-  lines = [f'| [{name}](family-{name}.md) | {n} |' for name, n in sorted(count.items())]
+  lines = [f'| [{FAMILIES.get(name, name.capitalize())}](family-{name}.md) | {n} |' for name, n in sorted(count.items())]
   found = [
     '# Systems',
     'Each system has a page with its paper, its claim, the parts of its method and its options. [Claims](../systems.md) lists all figures.',
@@ -149,7 +149,7 @@ def family(name: str, rows: list[dict[str, Any]]) -> str:
   of = [row for row in rows if row['family'] == name]
   lines = [f'| [{row["name"]}]({row["name"]}.md) | {_text(row["paper"])} | {row["fidelity"]} | {_state(row)} |' for row in of]
   found = [
-    f'# {name.replace("_", " ").capitalize()}',
+    f'# {FAMILIES.get(name, name.capitalize())}',
     '\n'.join(['| system | paper | fidelity | claim |', '|---|---|---|---|', *lines]),
     '```{toctree}\n:hidden:\n\n' + '\n'.join(row['name'] for row in of) + '\n```',
   ]
