@@ -66,6 +66,7 @@ def sources(app: Any, name: str, source: list[str]) -> None:
     page = [title, introduction, '[![One training step](step.svg)](concepts.md)', rest]
     source[0] = '\n\n'.join(page) + contents(source[0].removeprefix('README\n'), Path(app.srcdir))
   if '/' not in name:  # on pages in folders, ../ leads to other pages
+    source[0] = re.sub(r'\]\(\.\./configs/\w+/(\w+)\.py\)', r'](system/\1.md)', source[0])
     source[0] = re.sub(r'(?<!!)\[([^\]]+)\]\((?:\.\./)+(?!docs/)[^)]*\)', r'\1', source[0])
 
 
