@@ -354,7 +354,7 @@ def compare(
   found: dict[str, dict[str, Any]] = {}
   of_raw = {label: judge for label, judge in evaluators.items() if judge.func.raw}
   if baselines and (why := too_large(p.data, evaluators.values(), p.config['raw_limit'])):
-    logging.getLogger('jssl').warning('raw input is not evaluated: %s', why)
+    logging.getLogger('jssl').warning('raw input is not judged: %s', why)
     results['left_out'], of_raw = {'raw_input': why}, {}
   subjects = list_subjects(p, trained, starts, bool(of_raw))
   subjects = subjects if baselines else {name: subjects[name]}
