@@ -252,7 +252,7 @@ def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
   if all(isinstance(x, np.ndarray) and x.ndim in (2, 3) for x in found):
     return {'image': [*map(encoded, found)]}
   kinds = sorted({type(x).__name__ for x in data})
-  raise DataError(f'data is a list of {" and ".join(kinds)}; expected only texts, paths of pictures, PIL images or dicts')
+  raise DataError(f'data is a list of {" and ".join(kinds)}; expected only texts, paths of images, PIL images or dicts')
 
 
 def entry(x: Any) -> Any:

@@ -204,14 +204,14 @@ class Model:
       raise ValueError(f'{network!r} cannot be called on its input alone ({first_line(error)}); choose a tower, or a head on one') from error
     pooled = found.pooled if isinstance(found, Features) else found
     if getattr(pooled, 'ndim', 0) != 2:
-      raise ValueError(f'{network!r} gives no vector for each input; choose a tower, or a head on one')
+      raise ValueError(f'{network!r} does not return one vector per input; choose a tower, or a head on one')
     return np.asarray(pooled, np.float32)
 
   def _compared(self, *given: Any) -> list[jax.Array]:
     """Embeddings in the form in which they are multiplied."""
     given = [np.asarray(x, np.float32) for x in given]
     if any(x.ndim != 2 or not len(x) for x in given) or given[0].shape[1] != given[1].shape[1]:
-      raise ValueError(f'embeddings have shapes {[list(x.shape) for x in given]}; expected [n, d] and [m, d], as encode gives them')
+      raise ValueError(f'embeddings have shapes {[list(x.shape) for x in given]}; expected [n, d] and [m, d], as returned by encode')
     given = [jnp.asarray(finite(x, 'the embeddings')) for x in given]
     return given if self.config['similarity'] == 'dot' else [_unit(x) for x in given]
 
@@ -224,7 +224,7 @@ class Model:
     elif not isinstance(inputs, Mapping):
       examples = list(inputs)
       if lacking := [sorted(example) for example in examples if isinstance(example, Mapping) and column not in example]:
-        raise ValueError(f'the model reads the column {column!r}, and an example has {lacking[0]}; give examples with that column')
+        raise ValueError(f'the model reads the column {column!r}, but an example has {lacking[0]}; give examples with that column')
       values = [example[column] if isinstance(example, Mapping) else example for example in examples]
       inputs = {column: values if any_raw(values) else stack([{column: x} for x in values])[column]} if examples else {}
     read = lambda name, x: made_of(name, x, spec[name], self._artefact.tokenizer) if name in spec and any_raw(x) else np.asarray(x)
@@ -234,13 +234,13 @@ class Model:
       raise ValueError(f'inputs must be an array [n, {", ".join(map(str, spec[column].shape))}] of {column!r}, not {given}')
     for name in columns.keys() & spec.keys():
       if columns[name].dtype.kind not in 'biufc' and columns[name].dtype != spec[name].dtype:
-        raise ValueError(f'{name!r} holds {columns[name].dtype}; expected numbers, {spec[name].dtype} as the model was trained on')
+        raise ValueError(f'{name!r} has dtype {columns[name].dtype}; expected numbers, {spec[name].dtype} as in training')
     for name, want in spec.items():
       if name in columns and is_picture(name, want.shape, want.dtype):
         columns[name] = like(name, columns[name], want)
       elif name in columns and columns[name].shape[1:] != want.shape:
         raise ValueError(
-          f'{name!r} has shape {list(columns[name].shape)}; expected {["n", *want.shape]}, as the model was trained on: pad, cut or resize'
+          f'{name!r} has shape {list(columns[name].shape)}; expected {["n", *want.shape]}, as in training: pad, shorten or resize'
         )
       elif name in columns:
         columns[name] = self._typed(name, columns[name], want)
@@ -256,7 +256,7 @@ class Model:
     """A column in the type that the model reads. Raises ValueError for numbers of another kind, or out of range."""
     kinds = 'biu' if np.issubdtype(want.dtype, np.integer) else 'biuf'
     if x.dtype.kind not in kinds and x.dtype != want.dtype:
-      raise ValueError(f'{name!r} holds {x.dtype}; expected {want.dtype}, as the model was trained on: convert it')
+      raise ValueError(f'{name!r} has dtype {x.dtype}; expected {want.dtype}, as in training: convert it')
     within(name, x, want)
     return x
 
@@ -319,13 +319,13 @@ def read_plan(workdir: Path) -> Plan:
   """The plan of the run in `workdir`. Raises ConfigError if there is none, or a part that it was trained with is not available."""
   config = read_config(workdir)
   if artefacts.MARK in config:
-    raise ConfigError(f'{workdir} holds a model, not a run, which can only embed and find neighbours: give the --workdir of a `jssl train`')
+    raise ConfigError(f'{workdir} contains a saved model, which can only embed and find neighbours: give the workdir of a run')
   try:
     return plan(config)
   except (ValueError, OSError, ImportError) as error:
     raise ConfigError(
       f'the run in {workdir} cannot be opened: {error}; it needs the data set, packages, folders and modules that its config.json '
-      'names, as in training: put back what is missing'
+      'names, as in training: restore what is missing'
     ) from error
 
 
@@ -344,7 +344,7 @@ def restore(workdir: Path, step: int | None = None) -> tuple[Plan, TrainState, P
   abstract = lambda step: programs.states[phase_at(planned.phases, step)]
   found = checkpoint.restore(checkpoint.open_checkpoints(workdir / 'checkpoints'), abstract, step)
   if not found:
-    raise ConfigError(f'{workdir} has no checkpoint {"yet" if step is None else f"of step {step}"}; train it further first')
+    raise ConfigError(f'{workdir} has no checkpoint {"yet" if step is None else f"of step {step}"}; train it longer first')
   return planned, found[0], programs
 
 
@@ -398,7 +398,9 @@ def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]
   """
   model = load(where)
   if not isinstance(model, Model):
-    raise ConfigError(f'{where} is from a system with its own training loop, whose states are not networks; start from another run or model')
+    raise ConfigError(
+      f'{where} is the run of a system with its own training loop, whose states are not networks; start from another run or model'
+    )
   return model.config, model._artefact.params, model._artefact.stats
 
 

@@ -75,19 +75,19 @@ def train(
   """
   workdir = reach(workdir) if workdir else None
   if tensorboard and importlib.util.find_spec('tensorboardX') is None:
-    raise ConfigError('TensorBoard files are written by tensorboardX, which is not here: pip install tensorboardX, or leave --tensorboard out')
+    raise ConfigError('--tensorboard needs tensorboardX, which is not installed: pip install tensorboardX, or remove --tensorboard')
   if tensorboard and workdir and remote(workdir):
-    raise ConfigError(f'TensorBoard files are appended to, which {workdir} does not allow; leave --tensorboard out, or give a local workdir')
+    raise ConfigError(f'--tensorboard appends to files, which {workdir} does not support; remove --tensorboard, or give a local workdir')
   if config.get('experiment'):
     no_protocols(protocols)
     if resume_with:
-      raise ConfigError('this system has a loop of its own, which goes on as it was begun: leave --resume-with out')
+      raise ConfigError('this system has its own training loop, whose settings cannot change: remove --resume-with')
     if profile:
-      raise ConfigError('this system has a loop of its own, whose steps are not traced: leave --profile out')
+      raise ConfigError('this system has its own training loop, which cannot be profiled: remove --profile')
     return train_loop(config, workdir, quiet=quiet, take_over=take_over)
   p = plan(continued(config, workdir, resume_with))
   if profile and workdir and remote(workdir):
-    raise ConfigError(f'--profile writes files that {workdir} cannot hold; give a workdir on this machine')
+    raise ConfigError(f'--profile cannot write to {workdir}; give a local workdir')
   if profile and profile[0] >= p.steps:
     raise ConfigError(f'profile {profile[0]}:{profile[1]} traces nothing, as the run has {p.steps} steps: give an earlier range')
   options = dict(quiet=quiet, tensorboard=tensorboard, take_over=take_over, profile=profile)
@@ -104,9 +104,7 @@ def carried_out(
       usable(workdir)
       own_data(p, workdir)
     if 'fingerprint' in p.data.info and 0 < p.steps < FEW:
-      logging.getLogger('jssl').warning(
-        'the run has %d steps in all, which is little: --config.epochs=N and a smaller --config.batch_size make more', p.steps
-      )
+      logging.getLogger('jssl').warning('the run has only %d steps; increase --config.epochs or decrease --config.batch_size', p.steps)
     mesh = make_mesh(p.config['mesh'])
     check_batch(p.config['batch_size'], mesh, p.config['micro_batches'])
     with jax.set_mesh(mesh):
@@ -146,8 +144,8 @@ def own_data(p: Plan, workdir: Path) -> None:
   changed = sum(before[file] != now[file] for file in before.keys() & now.keys())
   counts = dict(added=len(now.keys() - before.keys()), gone=len(before.keys() - now.keys()), changed=changed)
   raise ConfigError(
-    f'the data of the run in {workdir} are no longer what they were ({", ".join(f"{n} {what}" for what, n in counts.items())}: files of '
-    f'{p.data.info["name"]}); give another --workdir, or put the files back as they were to resume it'
+    f'the data of the run in {workdir} have changed ({", ".join(f"{n} {what}" for what, n in counts.items())}: files of '
+    f'{p.data.info["name"]}); give another --workdir, or restore the files to resume it'
   )
 
 
@@ -174,7 +172,7 @@ def fitting(p: Plan) -> list[str] | None:
       left[label] = str(error.__cause__ or error)
   if left:
     told = '; '.join(f'{label} ({why})' for label, why in left.items())
-    logging.getLogger('jssl').warning('not evaluated, as the data lack what is needed: %s', told)
+    logging.getLogger('jssl').warning('skipped protocols that need other data: %s', told)
   return kept
 
 
@@ -192,7 +190,7 @@ def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> di
 def no_protocols(protocols: Sequence[str] | None) -> None:
   """Raises an error for protocols of a system with a custom loop."""
   if protocols:
-    raise ConfigError(f'this system has a loop of its own, which has figures of its own: leave --protocol={",".join(protocols)} out')
+    raise ConfigError(f'this system has its own training loop and figures: remove --protocol={",".join(protocols)}')
 
 
 def of_rows(name: str, rows: Mapping[str, dict[str, float]]) -> dict[str, Any]:
@@ -413,7 +411,7 @@ def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], w
     lacking = f'the test split has fewer than {LEAST} examples'
   if lacking:
     if workdir:
-      logging.getLogger('jssl').warning('no picture of the representation is drawn: %s', lacking)
+      logging.getLogger('jssl').warning('the representation is not plotted: %s', lacking)
     return
   short = lambda row: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1'))
   rows = {**results['baselines'], name: results['figures']}
@@ -454,7 +452,7 @@ def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, 
     asked, items = choose(p, protocols), {}
     of_raw = baselines and 'raw_input' in (p.config['claim'] or {}).get('beats', ())
     if of_raw and (why := too_large(p.data, asked.values(), p.config['raw_limit'])):
-      raise ConfigError(f'the claim of {name} speaks of raw_input: {why}')
+      raise ConfigError(f'the claim of {name} needs raw_input: {why}')
     trained = learn(p, panel, quiet=True, programs=programs)
     programs = trained.programs
     results = report(p, trained, asked, None, baselines, items)

@@ -176,7 +176,7 @@ def _final(workdir):
     (['train', 'simclr', '--config.batch_size=1e9'], 'whole number'),
     (['train', 'simclr', '--config.losses.nce.temperature=-1'], 'above 0'),
     (['train', 'simclr', '--config.heads={}', '--config.data.name=digits'], "no network is called 'projector'"),
-    (['train', 'cores', '--protocol=knn'], 'a loop of its own'),
+    (['train', 'cores', '--protocol=knn'], 'its own training loop'),
     (['list', '--family='], 'no family'),
     (['reproduce', 'simclr', '--jobs=0'], 'at least one'),
     (['replay', '/nonexistent'], 'captured step'),
@@ -246,7 +246,7 @@ def _broken_inputs(folder):
     'empty.npy': 'inputs must be', 'rank.npy': 'expected pictures', 'words.npy': 'expected numbers', 'complex.npy': 'convert them',
     'nan.npy': 'nan', 'scalar.npy': 'inputs must be', 'objects.npy': 'numpy.save', 'text.npy': 'numpy.save', 'nothing.npy': 'numpy.save',
     'zip.npy': 'numpy.save', 'several.npy': 'several arrays', 'notes.txt': 'INPUT must be',
-    'folder': 'no pictures', 'gone.npy': 'does not exist',
+    'folder': 'no images', 'gone.npy': 'does not exist',
     'data:digits/far': 'no split', 'data:nosuch': 'nosuch', 'data:rooms': "'image'",
   }  # fmt: skip
 
@@ -285,7 +285,7 @@ def test_a_run_that_cannot_be_opened_says_what_is_missing(change, says, trained,
     assert cli.main([*map(str, command)]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert says in line or command[0] == 'replay' and 'no captured step that can be read' in line, line
-    assert not isinstance(change, dict) or 'put back what is missing' in line
+    assert not isinstance(change, dict) or 'restore what is missing' in line
 
 
 def test_results_stay_where_no_picture_can_be_drawn(trained, tmp_path, monkeypatch):

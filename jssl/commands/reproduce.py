@@ -35,7 +35,7 @@ def run(arguments, overrides) -> None:
           raise
         lost.append(name)
         bug = '' if isinstance(error, ValueError | OSError | RuntimeError) else f'a bug in jssl, traceback in {keep_traceback()}: '
-        print(f'{name}: not tried: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
+        print(f'{name}: not tested: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
         continue
       records.append(record)
       if not arguments.json:
@@ -45,4 +45,4 @@ def run(arguments, overrides) -> None:
   if arguments.json:
     print(as_json(records, default=str))
   if lost:
-    raise UsageError(f'{len(lost)} of {len(names)} claims could not be tried: {", ".join(lost)}')
+    raise UsageError(f'{len(lost)} of {len(names)} claims could not be tested: {", ".join(lost)}')

@@ -8,7 +8,7 @@ from jssl.tables import DATA
 def of_data(source: str | None) -> list[str]:
   """The setting that replaces the data of a config by user data."""
   if source is not None and (not source or source.endswith(':')):
-    raise UsageError(f'--data {source} does not say where the data are; give one of {SOURCES}')
+    raise UsageError(f'--data {source} is not a known data source; give one of {SOURCES}')
   return [] if source is None else [f'--config.data={dict(name=DATA.absolute(source))!r}']
 
 

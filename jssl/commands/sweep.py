@@ -40,4 +40,4 @@ def run(arguments, overrides) -> None:
   for each in tries:
     shown.add_row(' '.join(each['settings']) or 'unchanged', *(f'{sum(x) / len(x):.4f}' for x in each['figures'].values()))
   print_table(shown)
-  print(f'{len(tries)} of {tuning.TRIES} tries; figures are on validation data, the mean over seeds {tries[-1]["seeds"]}')
+  print(f'{len(tries)} of {tuning.TRIES} tries; figures are means on validation data over seeds {tries[-1]["seeds"]}')
