@@ -6,6 +6,7 @@
 - In shell blocks each `jssl` command runs in this process. `short` makes training short, and nothing else is changed.
 - What cannot run here is listed in NOT_RUN with the reason; the arguments of a `jssl` command are parsed all the same.
 - Blocks of output are marked as `text`.
+- Blocks of another library, which begin with the comment in PEERS, are run by tests/test_peers.py.
 
 The folder has what the page supposes its reader to have: `given`.
 """
@@ -57,6 +58,10 @@ NOT_RUN = {
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
   'jssl sweep': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
 }
+# Page for users of another library -> the comment that its blocks begin with, and the module that they need.
+PEERS = {
+  'from_lightly': ('# lightly\n', 'lightly'),
+}
 # What ends with another status than 0, as the page says.
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
 # What takes more than a few seconds, most of it to compile, and runs with the long tests.
@@ -86,7 +91,9 @@ def short(argv: list[str]) -> list[str]:
 def short_train(method, data=None, **options):
   """`jssl.train`, as `short` shortens the command."""
   tiny = f'{method}:tiny' if isinstance(method, str) and not method.endswith('.py') and split(method)[0] == method else method
-  return train(tiny, data, **{'protocols': (), **options, 'epochs': None, 'steps': 2, 'batch_size': 16})
+  if options.get('backbone') == 'resnet18':  # the network of the scale
+    del options['backbone']
+  return train(tiny, data, **{'protocols': (), 'quiet': True, **options, 'epochs': None, 'steps': 2, 'batch_size': 16})
 
 
 @pytest.fixture(scope='module')
@@ -169,7 +176,9 @@ def run_page(page: str, given: Path, folder: Path, monkeypatch, long: bool) -> N
   names = dict(__name__=page)
   for language, block in FENCE.findall(PAGES[page].read_text()):
     assert language in ('', 'bash', 'python', 'text'), f'{page}: blocks are python, bash or text, not {language!r}'
-    if language == 'python':
+    if page in PEERS and block.startswith(PEERS[page][0]):
+      compile(block, page, 'exec')
+    elif language == 'python':
       if long or not any(part in block for part in LONG):
         run_python(block, page, names)
     elif language != 'text':
