@@ -61,6 +61,8 @@ NOT_RUN = {
 # Page for users of another library -> the comment that its blocks begin with, and the module that they need.
 PEERS = {
   'from_lightly': ('# lightly\n', 'lightly'),
+  'from_open_clip': ('# open_clip\n', 'open_clip'),
+  'from_sentence_transformers': ('# Sentence Transformers\n', 'sentence_transformers'),
 }
 # What ends with another status than 0, as the page says.
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
@@ -107,7 +109,7 @@ def given(tmp_path_factory):
   (folder / 'texts.txt').write_text('an apple\na basket of apples\n')
   (folder / 'pairs.jsonl').write_text(''.join(f'{{"text": "{i} apples", "positive": "a basket of {i} apples"}}\n' for i in range(40)))
   tokenizer = bert.minilm_folder() / 'tokenizer.json'
-  bert.write(folder / 'FOLDER', text.Bert((8,), vocabulary=30522, width=16, depth=1, heads=2, rngs=nnx.Rngs(0)), tokenizer=tokenizer)
+  bert.write(folder / 'FOLDER', text.Bert((32,), vocabulary=30522, width=16, depth=1, heads=2, rngs=nnx.Rngs(0)), tokenizer=tokenizer)
   return folder
 
 
