@@ -61,8 +61,10 @@ NOT_RUN = {
 # Page for users of another library -> the comment that its blocks begin with, and the module that they need.
 PEERS = {
   'from_lightly': ('# lightly\n', 'lightly'),
+  'from_big_vision': ('# big_vision\n', 'big_vision'),
   'from_open_clip': ('# open_clip\n', 'open_clip'),
   'from_sentence_transformers': ('# Sentence Transformers\n', 'sentence_transformers'),
+  'from_solo_learn': ('# solo-learn\n', 'solo'),
 }
 # What ends with another status than 0, as the page says.
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none

@@ -16,7 +16,7 @@ from tests.oracles import references
 from tests.photos import digits
 from tests.test_docs import FENCE, PAGES, PEERS, given, run_python, short_train  # noqa: F401
 
-SAME = {'loss', 'accuracy', 'embeddings', 'similarity', 'scores'}
+SAME = {'loss', 'accuracy', 'embeddings', 'similarity', 'scores', 'rate', 'updates'}
 # What makes their training short.
 SHORT = {'range(20)': 'range(1)', 'num_train_epochs=3': 'max_steps=2', 'batch_size=64': 'batch_size=16'}
 
