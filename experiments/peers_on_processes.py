@@ -40,7 +40,8 @@ def theirs(rank: int, count: int) -> dict[str, dict[str, object]]:
   return {
     'from_lightly': {
       '`NTXentLoss(0.5)`': light.NTXentLoss(0.5), '`NTXentLoss(0.5, gather_distributed=True)`': light.NTXentLoss(0.5, **together),
-      '`DCLLoss()`': light.DCLLoss(), '`VICRegLoss()`': light.VICRegLoss(), '`VICRegLoss(gather_distributed=True)`': light.VICRegLoss(**together),
+      '`DCLLoss()`': light.DCLLoss(),
+      '`VICRegLoss()`': light.VICRegLoss(), '`VICRegLoss(gather_distributed=True)`': light.VICRegLoss(**together),
       '`BarlowTwinsLoss()`': light.BarlowTwinsLoss(), '`BarlowTwinsLoss(gather_distributed=True)`': light.BarlowTwinsLoss(**together),
     },
     'from_open_clip': {
@@ -49,7 +50,8 @@ def theirs(rank: int, count: int) -> dict[str, dict[str, object]]:
       '`SigLipLoss`': lambda q, k: SigLipLoss(rank=rank, world_size=count)(unit(q), unit(k), 10.0, -10.0),
     },
     'from_sentence_transformers': {
-      '`MultipleNegativesRankingLoss`': ranking(), '`MultipleNegativesRankingLoss`, `gather_across_devices=True`': ranking(gather_across_devices=count > 1),
+      '`MultipleNegativesRankingLoss`': ranking(),
+      '`MultipleNegativesRankingLoss`, `gather_across_devices=True`': ranking(gather_across_devices=count > 1),
     },
   }  # fmt: skip
 
@@ -58,7 +60,9 @@ def ours() -> dict[str, dict[str, object]]:
   from jssl import objectives as o
 
   return {
-    'from_lightly': {'jssl: `nt_xent`': both(o.nt_xent), 'jssl: `dcl`': both(o.dcl), 'jssl: `vicreg`': o.vicreg, 'jssl: `barlow_twins`': o.barlow_twins},
+    'from_lightly': {
+      'jssl: `nt_xent`': both(o.nt_xent), 'jssl: `dcl`': both(o.dcl), 'jssl: `vicreg`': o.vicreg, 'jssl: `barlow_twins`': o.barlow_twins,
+    },
     'from_open_clip': {'jssl: `info_nce`': both(o.info_nce, temperature=0.1), 'jssl: `siglip`': mean(o.siglip)},
     'from_sentence_transformers': {'jssl: `simcse`': mean(o.simcse)},
   }  # fmt: skip

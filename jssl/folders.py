@@ -18,6 +18,7 @@ from jssl.data.text import tokenize
 from jssl.errors import ConfigError
 from jssl.models.pretrained import files
 from jssl.storage import near
+from jssl.tables import FAMILIES
 from jssl.types import Data
 
 LENGTH = 512  # of texts, in tokens, where a folder gives none
@@ -38,9 +39,11 @@ def read(folder: Path, config: Mapping[str, Any], length: int | None = None) -> 
 
   Raises:
     PretrainedError: the network cannot be read.
-    ConfigError: the folder describes neither texts nor images.
+    ConfigError: the folder describes neither texts nor images, or holds several networks.
   """
-  folder = near(folder).absolute()
+  folder, kind = near(folder).absolute(), config.get('model_type')
+  if kind not in FAMILIES and (parts := [name.partition(':')[2] for name in FAMILIES if name.startswith(f'{kind}:')]):
+    raise ConfigError(f"{folder} holds the networks {parts}, and only one can be opened: give one a config, dict(name='from_folder', part=...)")
   texts = (folder / 'tokenizer.json').is_file()
   data, inputs = _texts(folder, config, length) if texts else _images(folder, config)
   settings = dict(batch_size=1, steps=0, losses={}, optimizer=dict(name='sgd', learning_rate=0.0), evaluators={})

@@ -363,8 +363,8 @@ def load(where: str | Path, *, best: bool = False, length: int | None = None) ->
       features = model.encode(['a.png', 'b.png'])     # [2 d]
 
   Args:
-    where: a folder written by `Model.save`, the workdir of a run, or a folder of transformers, Sentence Transformers or timm. A workdir is opened
-      with the data set of the run; if that is missing, the model in WORKDIR/model is opened instead, which needs no data.
+    where: a folder written by `Model.save`, the workdir of a run, or a folder of transformers, Sentence Transformers or timm. A workdir is
+      opened with the data set of the run; if that is missing, the model in WORKDIR/model is opened instead, which needs no data.
     best: open the checkpoint of a workdir that `curves.best` has kept, instead of the newest.
     length: tokens of a text, for a folder of transformers or Sentence Transformers; None for the length in that folder. Texts are padded to it,
       so a shorter length is faster.

@@ -6,6 +6,9 @@ run for both. Where both blocks of a pair assign one of the names in SAME, its v
 
 import ast
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -75,3 +78,11 @@ def test_both_blocks_of_a_pair_agree(page, folder):
     if block.startswith('# jssl\n'):
       before = ''
   assert len(compared) >= 2, f'{page}: only {compared} are compared'
+
+
+def test_figures_on_several_processes_are_those_of_the_pages():
+  for module in ('lightly', 'open_clip', 'sentence_transformers'):
+    present(module)
+  script = Path(__file__).resolve().parents[1] / 'experiments' / 'peers_on_processes.py'
+  ended = subprocess.run([sys.executable, script, '--check'], capture_output=True, text=True)
+  assert ended.returncode == 0, ended.stderr[-2000:]
