@@ -9,7 +9,7 @@ from flax import nnx
 
 import jssl
 from jssl.data.text import tokenize
-from jssl.models.pretrained import bert, starts
+from jssl.models.pretrained import bert
 from jssl.models.pretrained.family import write_folder
 from jssl.models.text.bert import Bert
 from jssl.models.vision.swin import Swin
@@ -21,7 +21,7 @@ TEXTS = ['an apple', 'a basket of apples, and a pear']
 def texts(tmp_path_factory):
   folder = tmp_path_factory.mktemp('texts')
   net = Bert((12,), vocabulary=4096, width=16, depth=1, heads=2, rngs=nnx.Rngs(0))
-  bert.write(folder, net, tokenizer=starts.FOLDER / 'tokenizer.json', length=8, normalize=True)
+  bert.write(folder, net, tokenizer=tokenize.load('starts'), length=8, normalize=True)
   return folder
 
 
