@@ -188,7 +188,7 @@ def run_page(page: str, given: Path, folder: Path, monkeypatch, long: bool) -> N
   names = dict(__name__=page)
   for language, block in FENCE.findall(PAGES[page].read_text()):
     assert language in ('', 'bash', 'python', 'text'), f'{page}: blocks are python, bash or text, not {language!r}'
-    if page in PEERS and block.startswith(PEERS[page][0]):
+    if language == 'python' and page in PEERS and block.startswith(PEERS[page][0]):
       compile(block, page, 'exec')
     elif language == 'python':
       if long or not any(part in block for part in LONG):
