@@ -17,7 +17,7 @@ FLOORS = [
   ['ledger'],
   ['run', 'replay', 'show'],
   ['model', 'processes', 'resume', 'plans', 'panel', 'curves'],
-  ['export'],
+  ['export', 'folders'],
   ['loops', 'artefact', 'inputs', 'adapt'],
   ['core'],
   ['keys', 'configs', 'starts', 'changes', 'exports', 'sizes', 'optimizer', 'progress', 'signals'],

@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 
 from jssl import artefact as artefacts
-from jssl import export, loops
+from jssl import export, folders, loops
 from jssl.artefact import Artefact
 from jssl.core import checkpoint
 from jssl.core.build import Plan, plan
@@ -356,26 +356,33 @@ def best_step(workdir: Path) -> int:
     raise ConfigError(f'{workdir} has no {BEST} that can be read ({error}); train with evaluate_every and curves.best') from error
 
 
-def load(where: str | Path, *, best: bool = False) -> Model | dict[str, Any]:
+def load(where: str | Path, *, best: bool = False, length: int | None = None) -> Model | dict[str, Any]:
   """Opens a trained model.
 
       model = jssl.load('mine')
       features = model.encode(['a.png', 'b.png'])     # [2 d]
 
   Args:
-    where: a folder written by `Model.save`, or the workdir of a run. A workdir is opened with the data set of the run; if that is missing, the
-      model in WORKDIR/model is opened instead, which needs no data.
+    where: a folder written by `Model.save`, the workdir of a run, or a folder of transformers, Sentence Transformers or timm. A workdir is
+      opened with the data set of the run; if that is missing, the model in WORKDIR/model is opened instead, which needs no data.
     best: open the checkpoint of a workdir that `curves.best` has kept, instead of the newest.
+    length: tokens of a text, for a folder of transformers or Sentence Transformers; None for the length in that folder. Texts are padded to it,
+      so a shorter length is faster.
 
   Returns:
     A `Model`. For a system with a custom training loop, a dict of its states by name.
 
   Raises:
     ConfigError: if the folder has no run or model, or no best checkpoint, or it cannot be opened.
+    PretrainedError: if the network of another library cannot be read.
   """
   where = reach(where)
   step = best_step(where) if best else None
   config = read_config(where)
+  if folders.is_folder_of_weights(config):
+    return Model(folders.read(where, config, length))
+  if length is not None:
+    raise ConfigError(f'{where} is a model or run of jssl, which has its own length: leave length={length} out')
   if artefacts.MARK in config:
     return Model(artefacts.read(where))
   if config.get('experiment'):
