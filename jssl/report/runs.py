@@ -1,0 +1,125 @@
+"""What a workdir holds of a run, as far as it can be read."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jssl import configs, storage
+from jssl.core.log import as_json
+from jssl.errors import ConfigError
+from jssl.keys import complete
+from jssl.model import SAVED, read_config
+from jssl.show import HIDDEN
+
+ENDS = ('_low', '_high', '_std', '_validation')  # of figures that belong to another figure
+
+
+class Held(NamedTuple):
+  """The contents of a run."""
+
+  name: str  # of the system
+  label: str  # of the run: its folder
+  config: dict[str, Any]
+  results: dict[str, Any]  # empty until the run has ended
+  rows: list[dict[str, Any]]  # of the log
+  problems: list[str]  # what could not be read, one sentence each
+
+
+def read(workdir: Path) -> Held:
+  """Reads the config, the results and the log of a run.
+
+  Raises:
+    ConfigError: if the folder has no readable config.json, and so no run.
+  """
+  config, problems = read_config(workdir), []
+  if 'about' in config:
+    raise ConfigError(f'{workdir} holds a model, not a run; give the --workdir of a `jssl train`')
+  results: dict[str, Any] = {}
+  if storage.exists(workdir / 'results.json'):
+    try:
+      results = dict(json.loads(storage.text(workdir / 'results.json')))
+    except (OSError, ValueError, TypeError) as error:
+      problems.append(f'results.json cannot be read ({" ".join(str(error).split())}).')
+  rows = _rows(workdir / 'metrics.jsonl', problems)
+  last = max((row['step'] for row in rows), default=0)
+  if not results and not problems:
+    problems.append(f'The run has no results yet: it is in progress, or was stopped. The last step in its log is {last}.')
+  elif isinstance(results.get('step'), int) and last > results['step']:
+    problems.append(f'The results are those of step {results["step"]}, and the log goes on to step {last}.')
+  return Held(str(config.get('name') or 'trained'), workdir.absolute().name, config, results, rows, problems)
+
+
+def _rows(path: Path, problems: list[str]) -> list[dict[str, Any]]:
+  """The complete rows of a log; a killed run may have left a partial last one."""
+  if not storage.exists(path):
+    return []
+  found, damaged = [], 0
+  lines = path.read_bytes().decode(errors='replace').splitlines()
+  for i, line in enumerate(lines, 1):
+    try:
+      row = json.loads(line)
+      row['step'] += 0
+      found.append(row)
+    except (ValueError, LookupError, TypeError):
+      damaged += i < len(lines)
+  if damaged:
+    problems.append(f'{damaged} of {len(lines)} lines of metrics.jsonl are damaged and left out.')
+  return found
+
+
+def numbers(row: Any) -> dict[str, float | None]:
+  """The figures of a row of results, None where one is not finite; intervals, deviations and validation figures are left out."""
+  of = row.items() if isinstance(row, Mapping) else ()
+  shown = lambda name, x: not name.endswith(ENDS) and (x is None or isinstance(x, int | float) and not isinstance(x, bool))
+  return {name: x for name, x in of if shown(name, x)}
+
+
+def flat(value: Any, place: str = '') -> dict[str, Any]:
+  """Nested dicts as one dict with dotted names; an empty dict stays as a value."""
+  if not isinstance(value, Mapping) or not value:
+    return {place: value}
+  return {name: x for key, of in value.items() for name, x in flat(of, f'{place}.{key}' if place else str(key)).items()}
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+  """The settings in which two configs in JSON form differ: their place, and both values; '' where one has no such setting."""
+  a, b = ({key: x for key, x in flat(c).items() if key.partition('.')[0] not in HIDDEN} for c in (first, second))
+  return [(key, a.get(key, ''), b.get(key, '')) for key in {**a, **b} if a.get(key) != b.get(key)]
+
+
+def recipe(config: Mapping[str, Any]) -> tuple[str, list[tuple[str, Any, Any]]] | None:
+  """The shipped config that a run's config is closest to, as NAME:SCALE, and how they differ; None if no system has this name."""
+  name = config.get('name')
+  if name not in configs.names():
+    return None
+  found = {}
+  for scale in configs.scales(configs.module(name)):
+    shipped = configs.load_config(f'{name}:{scale}')
+    shipped = shipped.to_dict() if shipped.get('experiment') else complete(shipped)
+    found[f'{name}:{scale}'] = differences(json.loads(as_json(shipped, default=str)), config)
+  return min(found.items(), key=lambda item: len(item[1]))
+
+
+def size(workdir: Path) -> int:
+  """Bytes of the files in a local workdir, without an earlier report."""
+  return sum(path.stat().st_size for path in workdir.rglob('*') if path.is_file() and path.suffix != '.html')
+
+
+def parameters(workdir: Path) -> dict[str, int]:
+  """Network -> number of trained arrays' entries, from the header of the saved model; empty if there is none."""
+  path = workdir / SAVED / 'model.safetensors'
+  if not path.is_file():
+    return {}
+  from safetensors import safe_open
+
+  found: dict[str, int] = {}
+  with safe_open(path, 'numpy') as file:
+    for name in file.keys():
+      kind, network, *_ = name.split('.')
+      if kind == 'params':
+        count = 1
+        for side in file.get_slice(name).get_shape():
+          count *= side
+        found[network] = found.get(network, 0) + count
+  return found
