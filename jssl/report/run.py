@@ -1,17 +1,14 @@
 """The report of one run."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jssl import artefact, configs
 from jssl.core.log import BEST
-from jssl.errors import ConfigError
-from jssl.keys import REQUIRED
 from jssl.model import Model, restore
 from jssl.pictures.curves import PREFIX, RAW, curves_of
 from jssl.pictures.run import panels_of
@@ -22,7 +19,6 @@ from jssl.show import short, summary
 from jssl.storage import children, remote, text
 
 ORDER = ('raw_input', 'random_init', 'start')
-SAMPLED = ('map', 'neighbours', 'views', 'attention', 'patches')  # sections that need the model and its data
 
 
 def report(workdir: Path) -> Report:
@@ -66,9 +62,13 @@ def attempt(id: str, make: Callable[[], Section | None], left: dict[str, str]) -
   try:
     section = make()
   except Exception as error:  # of networks and data of any kind: one section that fails must not cost the others
-    left[id] = ' '.join(f'{error if isinstance(error, ValueError | OSError) else repr(error)}'.split())[:400]
+    left[id] = _said(error)
     return []
   return [section] if section else []
+
+
+def _said(error: Exception) -> str:
+  return ' '.join(str(error if isinstance(error, ValueError | OSError) else repr(error)).split())[:600]
 
 
 def _paper(name: str) -> str:
@@ -174,7 +174,7 @@ def of_model(open_model: Callable[[], Model], left: dict[str, str]) -> list[Sect
     model = open_model()
     sampled = examples.sample(model)
   except Exception as error:  # data and packages that are gone raise errors of many types
-    left['representation'] = ' '.join(str(error).split())[:600]
+    left['representation'] = _said(error)
     return []
   pictures = sampled.tiles is not None and len(model.data.spec[model.data.inputs].shape) == 3
   makes: dict[str, Callable[[], Section | None]] = dict(map=lambda: mapped(model, sampled), neighbours=lambda: nearest(model, sampled))
@@ -211,7 +211,8 @@ def mapped(model: Model, sampled: examples.Sample) -> Section:
 def nearest(model: Model, sampled: examples.Sample) -> Section:
   """The nearest neighbours of a few examples."""
   found = examples.neighbours(model, sampled)
-  note = f'The most similar of the {len(sampled.rows)} examples, with their {"dot product" if model.config["similarity"] == "dot" else "cosine"}.'
+  similarity = 'dot product' if model.config['similarity'] == 'dot' else 'cosine'
+  note = f'The most similar of the {len(sampled.rows)} examples, with their {similarity}.'
   if sampled.tiles is None:
     rows = [dict(title=sampled.caption(i), texts=[(sampled.caption(j), f'{s:.2f}') for j, s in near]) for i, near in found]
     return Section('neighbours', 'Nearest neighbours', [('texts', dict(rows=rows))], note)

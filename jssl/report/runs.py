@@ -82,9 +82,14 @@ def flat(value: Any, place: str = '') -> dict[str, Any]:
   return {name: x for key, of in value.items() for name, x in flat(of, f'{place}.{key}' if place else str(key)).items()}
 
 
+def settings(config: Mapping[str, Any]) -> dict[str, Any]:
+  """The settings of training in a config, with dotted names."""
+  return {key: x for key, x in flat(config).items() if key.partition('.')[0] not in HIDDEN}
+
+
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
   """The settings in which two configs in JSON form differ: their place, and both values; '' where one has no such setting."""
-  a, b = ({key: x for key, x in flat(c).items() if key.partition('.')[0] not in HIDDEN} for c in (first, second))
+  a, b = settings(first), settings(second)
   return [(key, a.get(key, ''), b.get(key, '')) for key in {**a, **b} if a.get(key) != b.get(key)]
 
 

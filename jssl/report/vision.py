@@ -1,6 +1,6 @@
 """What is shown of a run on pictures or texts beside its features: training views, attention maps, patches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,28 +31,32 @@ def views(p: Plan) -> tuple[str, Mapping[str, np.ndarray], list[np.ndarray], lis
   spec = found and (found[1].get('view') or p.config['view'])
   if not spec:
     return None
-  name, of_pass = found[0], with_facts(found[1], columns_of(p.data))
+  name = found[0]
   view = option('view', with_facts(spec, columns_of(p.data)), 'views')
   batch = {key: np.asarray(x)[:COUNT] for key, x in open_source(p).batch(0).items()}
   keys = example_keys(jax.random.key(p.config['seed']), batch)
-  drawn = [np.asarray(x) for x in view(salted(keys, name, 'view'), batch) if not isinstance(x, Mapping)][:VIEWS]
+  drawn = jax.jit(lambda keys, batch: view(salted(keys, name, 'view'), batch))(keys, batch)
+  drawn = [np.asarray(x) for x in drawn if not isinstance(x, Mapping)][:VIEWS]
   column = next((key for key in ([view.keywords['column']] if 'column' in view.keywords else []) + [p.data.inputs] if key in batch), None)
   if column is None or not drawn:
     return None
-  hidden: list[np.ndarray | None] = [None] * len(drawn)
-  mask, net = of_pass.get('mask'), _encoder(p, of_pass.get('encoder', 'backbone'))
-  if isinstance(mask, Mapping) and hasattr(net, 'grid'):
-    masked = of_pass.get('masked', range(len(drawn)))
-    for at, i in enumerate(masked):
-      purpose = ('mask', at) if len(masked) > 1 else ('mask',)
-      made = option('mask', mask, 'masks')(salted(keys, name, *purpose), grid=net.grid)
-      if hasattr(made, 'mask'):
-        hidden[i] = np.asarray(made.mask)
+  hidden = masks(p, name, keys, [x.shape for x in drawn])
   return column, batch, [unstandardised(x, view.keywords, i) for i, x in enumerate(drawn)], hidden
 
 
-def _encoder(p: Plan, name: str) -> Any:
-  return nnx.eval_shape(lambda: p.method.networks(*p.method.init(jax.random.key(0)))[name])
+def masks(p: Plan, name: str, keys: jax.Array, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray | None]:
+  """For each view of a pass the patches [b n] that its mask hides, or None."""
+  spec = with_facts(p.config['passes'][name], columns_of(p.data))
+  hidden: list[np.ndarray | None] = [None] * len(shapes)
+  if spec['name'] not in ('masked_encode', 'masked_views') or 'target_view' in spec or not isinstance(spec['mask'], Mapping):
+    return hidden
+  patch = nnx.eval_shape(lambda: p.method.networks(*p.method.init(jax.random.key(0)))[spec.get('encoder', 'backbone')]).patch
+  draw = option('mask', spec['mask'], 'masks')
+  one = spec['name'] == 'masked_encode' and len(shapes) == 1
+  for i in spec.get('masked', range(len(shapes))):
+    drawn = draw(salted(keys, name, *(('mask',) if one else ('mask', i))), grid=tuple(side // patch for side in shapes[i][1:3]))
+    hidden[i] = np.asarray(drawn.mask) if hasattr(drawn, 'mask') else None
+  return hidden
 
 
 def unstandardised(x: np.ndarray, options: Mapping[str, Any], i: int) -> np.ndarray:
