@@ -116,7 +116,8 @@ def reason(text: str) -> str | None:
 
 def parse(text: str) -> None:
   """Sees that the parser takes the `jssl` command in a line, whatever stands before it."""
-  if found := re.search(r"(?:^|[\s!/'])jssl ((?:train|plan|evaluate|embed|neighbours|export|data|reproduce|sweep|replay|list) [^']*)", text):
+  names = 'train|plan|evaluate|embed|neighbours|export|report|data|reproduce|sweep|replay|list'
+  if found := re.search(rf"(?:^|[\s!/'])jssl ((?:{names}) [^']*)", text):
     local = found[1].replace('gs://', '/')  # what reads buckets may not be installed
     known, rest = make_parser().parse_known_args(shlex.split(local))
     assert all(x.startswith('--config.') for x in rest), f'{text}: {rest}'

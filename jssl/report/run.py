@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jssl import artefact, configs
-from jssl.core.log import BEST
+from jssl.core.log import BEST, as_json
 from jssl.model import Model, restore
 from jssl.pictures.curves import PREFIX, RAW, curves_of
 from jssl.pictures.run import panels_of
@@ -28,6 +28,19 @@ def report(workdir: Path) -> Report:
     ConfigError: if there is no run.
   """
   return of(runs.read(workdir), workdir, lambda: opened(workdir))
+
+
+def finished(results: Mapping[str, Any], rows: list[dict[str, Any]], model: Model, workdir: Path | None) -> Report:
+  """The report of a run that has just ended, which need not have been saved.
+
+  Args:
+    results: contents of results.json.
+    rows: rows of the log.
+    model: the trained model, with the plan of the run.
+    workdir: its folder; None if there is none.
+  """
+  config = json.loads(as_json(model.plan.config, default=str))
+  return of(Held(results['name'], results['name'], config, dict(results), rows, []), workdir, lambda: model)
 
 
 def opened(workdir: Path) -> Model:
