@@ -66,6 +66,7 @@ def test_report_of_a_run(tmp_path):
     (lambda w: (w / 'results.json').write_text('[1]'), 'results.json cannot be read'),
     (lambda w: (w / 'results.json').write_text('{"step": 1}'), 'the log goes on to step 3'),
     (lambda w: (w / 'results.json').write_text('{"figures": {"a": 1}, "versions": null}'), 'a</th>'),
+    (lambda w: (w / 'results.json').write_text('{"figures": 3, "baselines": {"raw_input": 1}}'), 'baselines of results.json cannot be read'),
     (lambda w: (w / 'metrics.jsonl').unlink(), '0.800'),
     (lambda w: (w / 'metrics.jsonl').write_text('{"step": 1, "loss": null}\nnonsense\n{"step": 2, "lo'), '1 of 3 lines of metrics.jsonl'),
   ],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jssl import storage
 from jssl.errors import UsageError
 from jssl.pictures.curves import PREFIX, RAW, curves_of
 from jssl.pictures.run import TOLD, panels_of
@@ -21,7 +22,7 @@ def report(workdirs: Sequence[Path]) -> Report:
     UsageError: if a workdir is given twice.
     ConfigError: if one holds no run.
   """
-  if len({path.absolute() for path in workdirs}) < len(workdirs):
+  if len({storage.absolute(path) for path in workdirs}) < len(workdirs):
     raise UsageError('a workdir is given twice; give each run once')
   found = [runs.read(path) for path in workdirs]
   labels = _labels(found, workdirs)

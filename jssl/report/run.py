@@ -102,8 +102,9 @@ def cards(held: Held) -> list[dict[str, str]]:
   """The first figures, with those of the baselines, and what the run took."""
   own, baselines = runs.numbers(held.results.get('figures')), held.results.get('baselines') or {}
   of_claim = (held.config.get('claim') or {}).get('metric')
+  main = [name for name in own if name == of_claim or name.endswith('_top1')] or list(own)
   found = []
-  for name in sorted(own, key=lambda name: (name != of_claim, not name.endswith('top1')))[:3]:
+  for name in sorted(main, key=lambda name: name != of_claim)[:3]:
     others = [f'{row.replace("_", " ")} {number(x[name])}' for row, x in baselines.items() if name in x]
     found.append(dict(name=name, text=number(own[name]), note=', '.join(others)))
   steps = held.results.get('step') or max((row['step'] for row in held.rows), default=None)

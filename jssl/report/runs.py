@@ -12,6 +12,7 @@ from jssl.keys import complete
 from jssl.model import SAVED, read_config
 from jssl.show import HIDDEN
 
+KINDS = dict(figures=dict, baselines=dict, health=dict, versions=dict, left_out=dict, alarms=list, resumed=list)
 ENDS = ('_low', '_high', '_std', '_validation')  # of figures that belong to another figure
 
 
@@ -38,7 +39,7 @@ def read(workdir: Path) -> Held:
   results: dict[str, Any] = {}
   if storage.exists(workdir / 'results.json'):
     try:
-      results = dict(json.loads(storage.text(workdir / 'results.json')))
+      results = _checked(dict(json.loads(storage.text(workdir / 'results.json'))), problems)
     except (OSError, ValueError, TypeError) as error:
       problems.append(f'results.json cannot be read ({" ".join(str(error).split())}).')
   rows = _rows(workdir / 'metrics.jsonl', problems)
@@ -47,7 +48,18 @@ def read(workdir: Path) -> Held:
     problems.append(f'The run has no results yet: it is in progress, or was stopped. The last step in its log is {last}.')
   elif isinstance(results.get('step'), int) and last > results['step']:
     problems.append(f'The results are those of step {results["step"]}, and the log goes on to step {last}.')
-  return Held(str(config.get('name') or 'trained'), workdir.absolute().name, config, results, rows, problems)
+  if not results and storage.children(workdir / 'captures'):
+    problems.append(f'A step of the run failed: `jssl replay {workdir}` names the first array that is not finite.')
+  return Held(str(config.get('name') or 'trained'), Path(storage.absolute(workdir)).name, config, results, rows, problems)
+
+
+def _checked(results: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+  """The results without entries of another type than runs write."""
+  wrong = [key for key, kind in KINDS.items() if key in results and not isinstance(results[key], kind | None)]
+  if isinstance(results.get('baselines'), dict):
+    wrong += ['baselines'] * any(not isinstance(row, dict) for row in results['baselines'].values())
+  problems += [f'{key} of results.json cannot be read, and is left out.' for key in wrong]
+  return {key: x for key, x in results.items() if key not in wrong}
 
 
 def _rows(path: Path, problems: list[str]) -> list[dict[str, Any]]:
@@ -60,7 +72,7 @@ def _rows(path: Path, problems: list[str]) -> list[dict[str, Any]]:
     try:
       row = json.loads(line)
       row['step'] += 0
-      found.append(row)
+      found.append({key: x for key, x in row.items() if x is None or isinstance(x, int | float)})
     except (ValueError, LookupError, TypeError):
       damaged += i < len(lines)
   if damaged:
