@@ -286,8 +286,10 @@ def attended(net: Any, model: Model, sampled: examples.Sample) -> Section:
 def patches(net: Any, model: Model, sampled: examples.Sample) -> Section | None:
   """Features of patches as colours."""
   chosen = examples.queries(sampled)
-  x = vision.read(model, {name: x[chosen] for name, x in sampled.columns.items()})
-  tokens, grid = np.asarray(net(x).tokens), (x.shape[1] // net.patch, x.shape[2] // net.patch)
+  batch = {name: x[np.resize(chosen, examples.BATCH)] for name, x in sampled.columns.items()}  # of the size that is compiled
+  tokens = np.asarray(model.represent(batch).tokens)[: len(chosen)]
+  height, width = vision.read(model, {name: x[:1] for name, x in batch.items()}).shape[1:3]
+  grid = height // net.patch, width // net.patch
   if tokens.shape[1] != grid[0] * grid[1]:
     return None
   colours = vision.patch_colours(tokens, grid)
@@ -329,7 +331,7 @@ def cost(held: Held, workdir: Path | None) -> Section:
       rows.append((name, shown(results[key])))
   rates = [row['examples_per_second'] for row in held.rows if isinstance(row.get('examples_per_second'), int | float)]
   if rates:
-    rows.append(('examples per second, median', f'{np.median(rates):,.0f}'))
+    rows.append(('examples per second, median', number(round(float(np.median(rates)), 1))))
   if workdir and not remote(workdir):
     rows.append(('files in the workdir', memory(runs.size(workdir))))
     for network, count in (found := runs.parameters(workdir)).items():

@@ -1,6 +1,7 @@
 """What is shown of a run on pictures or texts beside its features: training views, attention maps, patches."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -85,12 +86,15 @@ def attention(net: ViT, x: jax.Array) -> np.ndarray:
   Returns:
     [b heads rows columns], attention to patches; sums to 1 over the patches of a head.
   """
-  norm, grid = net.norm, (x.shape[1] // net.patch, x.shape[2] // net.patch)
+  return np.asarray(_attention(*nnx.split(net), x))
+
+
+@partial(jax.jit, static_argnums=0)
+def _attention(graphdef: nnx.GraphDef, state: nnx.State, x: jax.Array) -> jax.Array:
+  net = nnx.merge(graphdef, state)
+  grid = x.shape[1] // net.patch, x.shape[2] // net.patch
   net.norm = lambda y: y  # so that the states of the class token are given as they enter the last block
-  try:
-    found = net(x)
-  finally:
-    net.norm = norm
+  found = net(x)
   graphdef, params, rest = nnx.split(net.blocks, nnx.Param, ...)
   block = nnx.merge(graphdef, jax.tree.map(lambda w: w[-1], params), rest)
   patches = found.layers[-2]
@@ -101,8 +105,8 @@ def attention(net: ViT, x: jax.Array) -> np.ndarray:
   y = block.norm1(tokens)
   q, k, _ = block.attention.heads_of(y, y, rotary)
   logits = jnp.einsum('bnhd,bmhd->bhnm', q[:, :1] if n else q, k[:, n:]).astype(jnp.float32)
-  found = jax.nn.softmax(logits * (block.attention.scale or q.shape[-1] ** -0.5)).mean(2)
-  return np.asarray(found).reshape(*found.shape[:2], *grid)
+  weights = jax.nn.softmax(logits * (block.attention.scale or q.shape[-1] ** -0.5)).mean(2)
+  return weights.reshape(*weights.shape[:2], *grid)
 
 
 def patch_colours(tokens: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
