@@ -31,8 +31,8 @@ def chart(draw: Callable[[Any], None], alt: str) -> Markup:
 
   ink = {'axes.edgecolor': INK, 'axes.labelcolor': INK, 'text.color': INK, 'xtick.color': INK, 'ytick.color': INK}
   with matplotlib.rc_context({'svg.fonttype': 'none', 'svg.hashsalt': alt, 'path.simplify_threshold': 0.5, **ink}):
-    figure = Figure(SIZE, layout='constrained')
-    draw(figure.subplots())
+    figure = Figure(SIZE)
+    draw(figure.add_axes((0.14, 0.18, 0.83, 0.69)))
     file = io.StringIO()
     figure.savefig(file, format='svg', transparent=True, metadata=dict(Date=None, Creator=None, Format=None, Type=None))
   svg = file.getvalue()
