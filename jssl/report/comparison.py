@@ -10,7 +10,6 @@ from jssl.pictures.curves import PREFIX, RAW, curves_of
 from jssl.pictures.run import TOLD, panels_of
 from jssl.report import charts, runs
 from jssl.report.html import Report, Section, duration, number, page
-from jssl.report.run import compared
 from jssl.report.runs import Held
 from jssl.show import short
 
@@ -44,7 +43,7 @@ def figures(found: Sequence[Held], labels: Sequence[str]) -> Section | None:
   rows = {label: held.results.get('figures') or {} for label, held in zip(labels, found, strict=True)}
   if not any(map(runs.numbers, rows.values())):
     return None
-  blocks: list[tuple[str, Any]] = [('figures', compared(rows))]
+  blocks: list[tuple[str, Any]] = [('figures', runs.compared(rows))]
   table = []
   for label, held in zip(labels, found, strict=True):
     seconds = held.results.get('seconds')

@@ -125,31 +125,7 @@ def figures(held: Held) -> Section | None:
     return None
   order = sorted(rows, key=lambda row: (row != held.name, ORDER.index(row) if row in ORDER else len(ORDER)))
   note = 'Intervals are 95 % bootstrap intervals over test examples, where a protocol gives them.'
-  return Section('figures', 'Results', [('figures', compared({row.replace('_', ' '): rows[row] for row in order}))], note)
-
-
-def compared(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-  """A table of figures: one line for each figure, one column for each row of results, and their plot on one axis."""
-  lines = []
-  for name in dict.fromkeys(name for row in rows.values() for name in runs.numbers(row)):
-    cells: list[dict[str, Any] | None] = []
-    for i, row in enumerate(rows.values()):
-      if name not in runs.numbers(row):
-        cells.append(None)
-        continue
-      low, high = row.get(f'{name}_low'), row.get(f'{name}_high')
-      bounded = low is not None and high is not None and row[name] is not None
-      interval = f'[{number(low)}, {number(high)}]' if bounded else ''
-      cells.append(dict(row=i, x=row[name], ends=(low, high) if bounded else None, text=number(row[name]), interval=interval))
-    known = [x for c in cells if c and c['x'] is not None for x in (c['x'], *(c['ends'] or ()))]
-    low, high = min(known, default=0.0), max(known, default=1.0)
-    low, high = (0.0, 1.0) if 0 <= low and high <= 1 else (low, high) if high > low else (low - 1, high + 1)
-    share = lambda x, low=low, high=high: round(100 * (x - low) / (high - low), 2)
-    for cell in filter(None, cells):
-      ends = cell.pop('ends')
-      cell |= dict(at=None if cell['x'] is None else share(cell['x']), low=ends and share(ends[0]), high=ends and share(ends[1]))
-    lines.append(dict(name=name, cells=cells, low=number(low), high=number(high)))
-  return dict(names=list(rows), lines=lines)
+  return Section('figures', 'Results', [('figures', runs.compared({row.replace('_', ' '): rows[row] for row in order}))], note)
 
 
 def logged(held: Held, workdir: Path | None) -> Iterator[Section]:

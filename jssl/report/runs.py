@@ -10,6 +10,7 @@ from jssl.core.log import as_json
 from jssl.errors import ConfigError
 from jssl.keys import complete
 from jssl.model import SAVED, read_config
+from jssl.report.html import number
 from jssl.show import HIDDEN
 
 KINDS = dict(figures=dict, baselines=dict, health=dict, versions=dict, left_out=dict, alarms=list, resumed=list)
@@ -85,6 +86,30 @@ def numbers(row: Any) -> dict[str, float | None]:
   of = row.items() if isinstance(row, Mapping) else ()
   shown = lambda name, x: not name.endswith(ENDS) and (x is None or isinstance(x, int | float) and not isinstance(x, bool))
   return {name: x for name, x in of if shown(name, x)}
+
+
+def compared(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+  """A table of figures: one line for each figure, one column for each row of results, and their plot on one axis."""
+  lines = []
+  for name in dict.fromkeys(name for row in rows.values() for name in numbers(row)):
+    cells: list[dict[str, Any] | None] = []
+    for i, row in enumerate(rows.values()):
+      if name not in numbers(row):
+        cells.append(None)
+        continue
+      low, high = row.get(f'{name}_low'), row.get(f'{name}_high')
+      bounded = low is not None and high is not None and row[name] is not None
+      interval = f'[{number(low)}, {number(high)}]' if bounded else ''
+      cells.append(dict(row=i, x=row[name], ends=(low, high) if bounded else None, text=number(row[name]), interval=interval))
+    known = [x for c in cells if c and c['x'] is not None for x in (c['x'], *(c['ends'] or ()))]
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    low, high = (0.0, 1.0) if 0 <= low and high <= 1 else (low, high) if high > low else (low - 1, high + 1)
+    share = lambda x, low=low, high=high: round(100 * (x - low) / (high - low), 2)
+    for cell in filter(None, cells):
+      ends = cell.pop('ends')
+      cell |= dict(at=None if cell['x'] is None else share(cell['x']), low=ends and share(ends[0]), high=ends and share(ends[1]))
+    lines.append(dict(name=name, cells=cells, low=number(low), high=number(high)))
+  return dict(names=list(rows), lines=lines)
 
 
 def flat(value: Any, place: str = '') -> dict[str, Any]:
