@@ -35,7 +35,9 @@ class Sample(NamedTuple):
 
   def caption(self, i: int) -> str:
     """One line about an example."""
-    return ': '.join(filter(None, (self.labels and self.labels[i], self.texts and self.texts[i]))) or f'example {self.rows[i]}'
+    label, text = self.labels and self.labels[i], self.texts and self.texts[i]
+    what = text or (f'example {self.rows[i]}' if self.tiles is None or not label else '')
+    return ': '.join(filter(None, (label, what)))
 
 
 def sample(model: Model) -> Sample:

@@ -215,7 +215,8 @@ def nearest(model: Model, sampled: examples.Sample) -> Section:
 
 
 def _picture(x: np.ndarray, caption: str, first: bool = False) -> dict[str, Any]:
-  return dict(source=examples.source(x), alt=caption, caption=caption, first=first)
+  shape = ' '.join(['first'] * first + ['wide'] * (x.shape[1] > 1.5 * x.shape[0]))
+  return dict(source=examples.source(x), alt=caption, caption=caption, shape=shape)
 
 
 def seen(model: Model) -> Section | None:
@@ -225,24 +226,25 @@ def seen(model: Model) -> Section | None:
     return None
   column, batch, drawn, hidden = found
   note = 'The first examples of the first batch, and the views of them that the first step is trained on.'
-  spec = model.data.spec
-  tiles = [examples.tiles(column, x, spec[column]) for x in (batch[column], *drawn)]
-  if tiles[0] is not None and all(x is not None for x in tiles):
-    if any(x is not None for x in hidden):
-      note += ' What is masked is grey.'
-      tiles[1:] = [x if mask is None else vision.masked(x, mask) for x, mask in zip(tiles[1:], hidden, strict=True)]
-    names = ('original', *(f'view {i}' for i in range(1, len(tiles))))
-    rows = [
-      dict(title='', pictures=[_picture(x[i], name, first=not k) for k, (name, x) in enumerate(zip(names, tiles, strict=True))])
-      for i in range(len(batch[column]))
-    ]
-    return Section('views', 'Training views', [('pictures', dict(rows=rows))], note)
-  if model.tokenizer is not None and all(x.ndim == 2 and x.dtype.kind in 'iu' for x in drawn):
-    texts = [examples.decoded(model, x) for x in drawn]
-    original = examples.decoded(model, batch[column])
-    rows = [dict(title=original[i], texts=[(x[i], '') for x in texts]) for i in range(len(original))]
+  spec = model.data.spec[column]
+  original = examples.tiles(column, batch[column], spec)
+  tiles = [examples.tiles(column, x, spec) for x in drawn]
+  texts = [examples.decoded(model, x) if model.tokenizer is not None and x.ndim == 2 and x.dtype.kind in 'iu' else None for x in drawn]
+  if any(a is None and b is None for a, b in zip(tiles, texts, strict=True)) or original is None and texts[0] is None:
+    return None
+  if original is None:
+    told = examples.decoded(model, batch[column])
+    rows = [dict(title=title, texts=[(of[i], '') for of in texts if of]) for i, title in enumerate(told)]
     return Section('views', 'Training views', [('texts', dict(rows=rows))], note)
-  return None
+  if any(mask is not None for mask in hidden):
+    note += ' What is masked is grey.'
+    tiles = [x if mask is None or x is None else vision.masked(x, mask) for x, mask in zip(tiles, hidden, strict=True)]
+  rows = []
+  for i, picture in enumerate(original):
+    shown = [_picture(picture, 'original', first=True)]
+    shown += [_picture(x[i], f'view {k}') for k, x in enumerate(tiles, 1) if x is not None]
+    rows.append(dict(title=' / '.join(of[i] for of in texts if of), pictures=shown))
+  return Section('views', 'Training views', [('pictures', dict(rows=rows))], note)
 
 
 def attended(net: Any, model: Model, sampled: examples.Sample) -> Section:

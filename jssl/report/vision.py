@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jssl import sizes
 from jssl.core.build import Plan, columns_of
 from jssl.core.loop import open_source
 from jssl.core.method import example_keys
 from jssl.model import Model
 from jssl.models.layers import positions
 from jssl.models.vision.vit import ViT
-from jssl.options import option, with_facts
+from jssl.options import lookup, option, with_facts
 from jssl.types import salted
 
 COUNT, VIEWS = 6, 10  # examples, and views of each
@@ -28,11 +29,11 @@ def views(p: Plan) -> tuple[str, Mapping[str, np.ndarray], list[np.ndarray], lis
     The column that they are made of, the first examples of the batch, their views [b ...], standardised as the network sees them, and for
     each view the patches [b n] that a mask hides, or None; None if no pass draws views of a column.
   """
-  found = next(((name, spec) for name, spec in p.config['passes'].items() if 'view' in spec or spec['name'] == 'embed'), None)
-  spec = found and (found[1].get('view') or p.config['view'])
-  if not spec:
+  passes = {name: sizes.with_view(spec, lookup('passes', spec['name'], name), p.config['view']) for name, spec in p.config['passes'].items()}
+  found = next(((name, spec['view']) for name, spec in passes.items() if spec.get('view')), None)
+  if found is None:
     return None
-  name = found[0]
+  name, spec = found
   view = option('view', with_facts(spec, columns_of(p.data)), 'views')
   batch = {key: np.asarray(x)[:COUNT] for key, x in open_source(p).batch(0).items()}
   keys = example_keys(jax.random.key(p.config['seed']), batch)
