@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
   ['cli', 'testing', 'api'],
   ['commands'],
+  ['report'],
   ['ledger'],
   ['run', 'replay', 'show'],
   ['model', 'processes', 'resume', 'plans', 'panel', 'curves'],

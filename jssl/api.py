@@ -77,6 +77,22 @@ class Run:
 
     return log_picture(self.log, self.results['name'], path)
 
+  def report(self, path: str | Path | None = None) -> Any:
+    """Makes a report: figures, curves, a map of examples, neighbours, training views and settings in one HTML page.
+
+    Args:
+      path: file to write it to, such as 'report.html'; None for no file.
+
+    Returns:
+      A `jssl.report.html.Report`, which a notebook shows.
+    """
+    from jssl.report.run import finished
+
+    made = finished(self.results, self.log, self.model, self.workdir)
+    if path:
+      made.save(reach(path, home=False))
+    return made
+
   def __repr__(self) -> str:
     figures = ', '.join(f'{name} {x:.3f}' for name, x in self.figures.items() if not name.endswith(('_low', '_high', '_validation')))
     return f'Run({self.results["name"]}: {figures or "no figures"}; {self.workdir or "not kept"})'

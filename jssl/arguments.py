@@ -123,6 +123,12 @@ def make_parser() -> argparse.ArgumentParser:
   export.add_argument('--outputs', type=names, metavar='A,B', help='with stablehlo or onnx: pooled, tokens or both (default: pooled)')
   export.add_argument('--platforms', type=names, metavar='A,B', help='with stablehlo: one or more of cpu, cuda and tpu (default: all)')
   export.add_argument('--normalize', action='store_true', help='with sentence-transformers: scale embeddings to unit length')
+  reported = command('report', 'write a report of a run, of several runs side by side, or of the ledger, as one HTML file')
+  reported.add_argument('workdirs', type=path, nargs='*', metavar='D', help='workdirs of runs; several are compared')
+  reported.add_argument(
+    '--output', type=path, metavar='FILE', help='the file (default: report.html in the workdir, or in the current folder for several runs)'
+  )
+  reported.add_argument('--ledger', action='store_true', help='report the claims of all systems')
   reproduce = command('reproduce', 'run claims of systems against their baselines over all seeds and record them in the ledger')
   reproduce.add_argument('names', nargs='*', metavar='NAME')
   reproduce.add_argument('--all', action='store_true', help='every system that has a claim')

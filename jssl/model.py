@@ -49,10 +49,11 @@ class Model:
     config: the config of the networks and of encoding, as in config.json.
     data: the columns of its training data, `data.spec`, and its input column, `data.inputs`; for a run, the whole data set.
     plan: the plan of the run that it was opened from; None for a saved model.
+    tokenizer: the `tokenizers.Tokenizer` of its texts; None if it reads no texts.
   """
 
   def __init__(self, artefact: Artefact, plan: Plan | None = None):
-    self.config, self.data, self.plan = artefact.config, artefact.data, plan
+    self.config, self.data, self.plan, self.tokenizer = artefact.config, artefact.data, plan, artefact.tokenizer
     self._artefact, self._features = artefact, artefacts.features_of(artefact)
 
   def __repr__(self) -> str:

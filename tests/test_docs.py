@@ -74,6 +74,7 @@ LONG = (
   'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'evaluate_every=10%', 'jssl evaluate runs/curves',
   'backbone.name=vit_micro', 'backbone.folder=FOLDER', 'linear,finetune', '--workdir t', 'jssl neighbours t ', 'jssl embed t ',
   'jssl export t ', 'evaluate w --protocol ', 'evaluate runs/squares', '--config.micro_batches=8', 'train my_siglip.py',
+  'jssl report', '--workdir runs/cold', '--workdir runs/warm', 'run.report(',
   'train tst --data', 'train selformer --data', 'train grace --data', 'train distmult --data',
 )  # fmt: skip
 
@@ -135,7 +136,8 @@ def reason(text: str) -> str | None:
 
 def parse(text: str) -> None:
   """Sees that the parser takes the `jssl` command in a line, whatever stands before it."""
-  if found := re.search(r"(?:^|[\s!/'])jssl ((?:train|plan|evaluate|embed|neighbours|export|data|reproduce|sweep|replay|list) [^']*)", text):
+  names = 'train|plan|evaluate|embed|neighbours|export|report|data|reproduce|sweep|replay|list'
+  if found := re.search(rf"(?:^|[\s!/'])jssl ((?:{names}) [^']*)", text):
     local = found[1].replace('gs://', '/')  # what reads buckets may not be installed
     known, rest = make_parser().parse_known_args(shlex.split(local))
     assert all(x.startswith('--config.') for x in rest), f'{text}: {rest}'

@@ -49,22 +49,35 @@ def curve_picture(curves: Mapping[str, Mapping[str, Any]], name: str, path: Path
   figure = Figure((4.4 * len(curves), 3.4), dpi=120, facecolor='white', layout='constrained')
   FigureCanvasAgg(figure)
   for ax, (title, of) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
-    if 'raw_input' in of:
-      ax.axhline(of['raw_input'], color=INPUT, linewidth=1.2, linestyle='--', label=f'raw input {of["raw_input"]:.3f}')
-    if of['steps'][0] == 0:
-      ax.axhline(of['values'][0], color=START, linewidth=1.2, linestyle=':', label=f'at the start {of["values"][0]:.3f}')
-    ax.plot(of['steps'], of['values'], color=SYSTEM, linewidth=1.6, marker='o', markersize=3.5, label=f'{name} {of["values"][-1]:.3f}')
-    if best in of['steps']:
-      at = of['values'][of['steps'].index(best)]
-      ax.plot([best], [at], 'o', color=SYSTEM, markerfacecolor='none', markersize=10, label=f'kept: step {best}, {at:.3f}')
-    ax.set_title(f'{title} on validation data', fontsize=9, loc='left')
-    ax.set_xlabel('step', fontsize=8)
-    ax.set_xlim(left=0)
-    ax.tick_params(labelsize=8)
-    ax.grid(axis='y', color='#EEEEEE')
-    ax.spines[['top', 'right']].set_visible(False)
-    ax.legend(fontsize=7.5, frameon=False)
+    draw_curve(ax, title, of, name, best)
   figure.suptitle(name.replace('_', ' '), fontsize=11, x=0.01, ha='left')
   with storage.whole(path) if storage.remote(path) else nullcontext(path) as part:
     figure.savefig(part)
   return path
+
+
+def draw_curve(ax: Any, title: str, of: Mapping[str, Any], name: str, best: int | None = None) -> None:
+  """Plots one validation figure by step.
+
+  Args:
+    ax: matplotlib axes.
+    title: the figure.
+    of: its steps and values, from `curves_of`.
+    name: the name of the networks, for the legend.
+    best: a step to mark; None for none.
+  """
+  if 'raw_input' in of:
+    ax.axhline(of['raw_input'], color=INPUT, linewidth=1.2, linestyle='--', label=f'raw input {of["raw_input"]:.3f}')
+  if of['steps'][0] == 0:
+    ax.axhline(of['values'][0], color=START, linewidth=1.2, linestyle=':', label=f'at the start {of["values"][0]:.3f}')
+  ax.plot(of['steps'], of['values'], color=SYSTEM, linewidth=1.6, marker='o', markersize=3.5, label=f'{name} {of["values"][-1]:.3f}')
+  if best in of['steps']:
+    at = of['values'][of['steps'].index(best)]
+    ax.plot([best], [at], 'o', color=SYSTEM, markerfacecolor='none', markersize=10, label=f'kept: step {best}, {at:.3f}')
+  ax.set_title(f'{title} on validation data', fontsize=9, loc='left')
+  ax.set_xlabel('step', fontsize=8)
+  ax.set_xlim(left=0)
+  ax.tick_params(labelsize=8)
+  ax.grid(axis='y', color='#EEEEEE')
+  ax.spines[['top', 'right']].set_visible(False)
+  ax.legend(fontsize=7.5, frameon=False)

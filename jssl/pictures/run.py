@@ -44,9 +44,7 @@ def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path |
   Returns:
     A matplotlib Figure, which notebooks display.
   """
-  names = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None))
-  shown = {panel: keys for panel in panels if (keys := _in(panel, names))} or {'loss': []}
-  alarms = [row['step'] for row in rows if row.get('health/alarms')]
+  shown = panels_of(rows, panels) or {'loss': []}
   wide = min(len(shown), 3)
   high = -(-len(shown) // wide)
   figure = _figure()(figsize=(3.6 * wide, 2.5 * high + 0.35), dpi=100, facecolor='white', layout='constrained')
@@ -54,27 +52,46 @@ def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path |
   for ax in axes[len(shown) :]:
     ax.set_axis_off()
   for ax, (panel, keys) in zip(axes, shown.items(), strict=False):
-    for key, colour in zip(keys, COLOURS * len(keys), strict=False):
-      points = [(row['step'], row[key]) for row in rows if row.get(key) is not None]
-      short = key.removeprefix('health/').removesuffix('/loss')
-      ax.plot(*zip(*points, strict=True), color=colour, linewidth=1.4, marker='o', markersize=2.5, label=LABELS.get(short, short))
-    if panel in ('rank', 'deviation'):
-      ax.set_ylim(bottom=0)
-      for step in alarms:
-        ax.axvline(step, color='#c0392b', linewidth=1, alpha=0.5, label='alarm' if step == alarms[0] else None)
-    ax.set_title(TOLD.get(panel, panel), fontsize=9, loc='left')
-    ax.set_xlim(left=0)
-    ax.set_xlabel('step', fontsize=8)
-    ax.tick_params(labelsize=8)
-    ax.spines[['top', 'right']].set_visible(False)
-    if len(ax.lines) > 1:
-      ax.legend(fontsize=7, frameon=False)
+    draw_panel(ax, rows, panel, keys)
   figure.suptitle(name, fontsize=10, x=0.01, ha='left')
   if path:
     at = storage.path(path, home=False)
     with storage.whole(at) if storage.remote(at) else nullcontext(at) as part:
       figure.savefig(part)
   return figure
+
+
+def panels_of(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tuple(PANELS)) -> dict[str, list[str]]:
+  """Panel -> the metrics of a log in it; panels without metrics are omitted."""
+  names = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None))
+  return {panel: keys for panel in panels if (keys := _in(panel, names))}
+
+
+def draw_panel(ax: Any, rows: Sequence[Mapping[str, Any]], panel: str, keys: Sequence[str]) -> None:
+  """Plots one panel of a log by step.
+
+  Args:
+    ax: matplotlib axes.
+    rows: rows of the log.
+    panel: a name in PANELS.
+    keys: the metrics, as `panels_of` gives them.
+  """
+  alarms = [row['step'] for row in rows if row.get('health/alarms')]
+  for key, colour in zip(keys, COLOURS * len(keys), strict=False):
+    points = [(row['step'], row[key]) for row in rows if row.get(key) is not None]
+    short = key.removeprefix('health/').removesuffix('/loss')
+    ax.plot(*zip(*points, strict=True), color=colour, linewidth=1.4, marker='o', markersize=2.5, label=LABELS.get(short, short))
+  if panel in ('rank', 'deviation'):
+    ax.set_ylim(bottom=0)
+    for step in alarms:
+      ax.axvline(step, color='#c0392b', linewidth=1, alpha=0.5, label='alarm' if step == alarms[0] else None)
+  ax.set_title(TOLD.get(panel, panel), fontsize=9, loc='left')
+  ax.set_xlim(left=0)
+  ax.set_xlabel('step', fontsize=8)
+  ax.tick_params(labelsize=8)
+  ax.spines[['top', 'right']].set_visible(False)
+  if len(ax.lines) > 1:
+    ax.legend(fontsize=7, frameon=False)
 
 
 def _in(panel: str, names: Sequence[str]) -> list[str]:
