@@ -15,6 +15,7 @@ FLOORS = [
   ['cli', 'testing', 'api'],
   ['ledger'],
   ['run', 'replay', 'show'],
+  ['trackers'],
   ['model', 'processes', 'resume', 'plans', 'panel', 'curves'],
   ['export'],
   ['loops', 'artefact', 'inputs', 'adapt'],

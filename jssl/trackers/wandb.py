@@ -1,0 +1,85 @@
+"""Weights & Biases."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jssl.storage import remote
+from jssl.trackers.tracking import Row, Tracked, figures_of, final
+
+
+class Wandb:
+  """Logs to Weights & Biases: to the account of `wandb login` or `WANDB_API_KEY`, and without one to a folder in the workdir.
+
+  The folder, `WORKDIR/wandb/offline-run-*`, is uploaded by `wandb sync`. The environment variables of wandb apply, such as WANDB_MODE,
+  WANDB_PROJECT (by default jssl), WANDB_ENTITY and WANDB_DIR.
+
+  A resumed run continues the same W&B run. W&B cannot take points back: if a run goes on from an earlier step in another way, by changed
+  settings or after its guard has returned to a checkpoint, the W&B run gets the tag superseded, and a new one of the same name and group begins
+  with a copy of the points before. An offline folder is written anew instead.
+  """
+
+  def __init__(self):
+    self.run = None
+
+  def start(self, run: Tracked) -> str:
+    import wandb
+
+    mode = os.environ.get('WANDB_MODE') or ('online' if wandb.login(prompt=False) else 'offline')
+    if self.run:
+      self.run.finish(exit_code=1)
+    if run.id and mode == 'offline':
+      self._remove(run)
+    last = run.rows[-1]['step'] if run.rows else -1
+    self._open(run, run.id, mode)
+    if not self.run.offline and self.run.starting_step > last + 1 and not run.same:
+      self.run.tags = (*(self.run.tags or ()), 'superseded')
+      self.run.finish(exit_code=1)
+      self._open(run, wandb.util.generate_id(), mode)
+    self.first = self.run.starting_step  # W&B has the steps before
+    for row in run.rows:
+      self.figures(row['step'], figures_of(row))
+    return self.run.id
+
+  def _open(self, run: Tracked, id: str | None, mode: str) -> None:
+    import wandb
+
+    folder = None if remote(run.workdir) or 'WANDB_DIR' in os.environ else str(run.workdir)
+    self.run = wandb.init(
+      project=os.environ.get('WANDB_PROJECT', 'jssl'),
+      name=os.environ.get('WANDB_NAME', run.name),
+      group=os.environ.get('WANDB_RUN_GROUP', run.name),
+      id=id,
+      resume='allow' if id else None,
+      dir=folder,
+      mode=mode,
+      settings=wandb.Settings(console=os.environ.get('WANDB_CONSOLE', 'off')),
+    )
+    self.run.config.update(run.config, allow_val_change=True)
+
+  def _remove(self, run: Tracked) -> None:
+    """Removes the offline folder of an earlier part of the run, whose points are in the new one too."""
+    of = Path(os.environ.get('WANDB_DIR') or (Path() if remote(run.workdir) else run.workdir)) / 'wandb'
+    for folder in of.glob(f'offline-run-*-{run.id}'):
+      shutil.rmtree(folder)
+
+  def figures(self, step: int, figures: Row) -> None:
+    if step >= self.first:
+      self.run.log(dict(figures), step=step)
+
+  def alarm(self, step: int, text: str) -> None:
+    import wandb
+
+    self.run.alert(title='collapse alarm', text=f'step {step}: {text}', level=wandb.AlertLevel.WARN)
+
+  def picture(self, step: int, name: str, path: Path) -> None:
+    import wandb
+
+    self.run.log({name: wandb.Image(str(path))}, step=step)
+
+  def finish(self, results: Mapping[str, Any] | None) -> None:
+    if results:
+      self.run.summary.update({**final(results), 'alarms': results.get('alarms', [])})
+    self.run.finish(exit_code=0 if results else 1)
