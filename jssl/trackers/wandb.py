@@ -9,6 +9,9 @@ from typing import Any
 from jssl.storage import remote
 from jssl.trackers.tracking import Row, Tracked, figures_of, final
 
+# options of a W&B run -> the environment variables of wandb that set them
+NAMED = dict(project='WANDB_PROJECT', name='WANDB_NAME', group='WANDB_RUN_GROUP', dir='WANDB_DIR')
+
 
 class Wandb:
   """Logs to Weights & Biases: to the account of `wandb login` or `WANDB_API_KEY`, and without one to a folder in the workdir.
@@ -46,17 +49,11 @@ class Wandb:
   def _open(self, run: Tracked, id: str | None, mode: str) -> None:
     import wandb
 
-    folder = None if remote(run.workdir) or 'WANDB_DIR' in os.environ else str(run.workdir)
-    self.run = wandb.init(
-      project=os.environ.get('WANDB_PROJECT', 'jssl'),
-      name=os.environ.get('WANDB_NAME', run.name),
-      group=os.environ.get('WANDB_RUN_GROUP', run.name),
-      id=id,
-      resume='allow' if id else None,
-      dir=folder,
-      mode=mode,
-      settings=wandb.Settings(console=os.environ.get('WANDB_CONSOLE', 'off')),
-    )
+    given = {key: os.environ[name] for key, name in NAMED.items() if name in os.environ}
+    settings = {} if 'WANDB_QUIET' in os.environ else dict(quiet=True)  # otherwise the figures are printed at the end, beside those of jssl
+    settings |= {} if 'WANDB_CONSOLE' in os.environ else dict(console='off')
+    named = dict(project='jssl', name=run.name, group=run.name, dir=None if remote(run.workdir) else str(run.workdir)) | given
+    self.run = wandb.init(**named, id=id, resume='allow' if id else None, mode=mode, settings=wandb.Settings(**settings))
     self.run.config.update(run.config, allow_val_change=True)
 
   def _remove(self, run: Tracked) -> None:
