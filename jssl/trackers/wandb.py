@@ -50,7 +50,8 @@ class Wandb:
     import wandb
 
     given = {key: os.environ[name] for key, name in NAMED.items() if name in os.environ}
-    settings = {} if 'WANDB_QUIET' in os.environ else dict(quiet=True)  # otherwise the figures are printed at the end, beside those of jssl
+    settings = dict(reinit='create_new')  # whatever run of W&B the caller has
+    settings |= {} if 'WANDB_QUIET' in os.environ else dict(quiet=True)  # otherwise all figures are printed once more at the end
     settings |= {} if 'WANDB_CONSOLE' in os.environ else dict(console='off')
     named = dict(project='jssl', name=run.name, group=run.name, dir=None if remote(run.workdir) else str(run.workdir)) | given
     self.run = wandb.init(**named, id=id, resume='allow' if id else None, mode=mode, settings=wandb.Settings(**settings))
