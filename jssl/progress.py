@@ -3,6 +3,9 @@
 import contextlib
 import time
 
+BOUND = 0.5  # share of the time spent waiting for data from which a run is said to be bound by its input
+SURE = 10.0  # seconds of steps before that is said
+
 
 class Bar:
   """A live bar: step, loss, rate, time spent waiting for data, remaining time. Prints plain lines if there is no terminal."""
@@ -16,6 +19,8 @@ class Bar:
     self.waited = 0.0
     self.paused = 0.0  # time in health panels and checkpoints, as part of the time of steps
     self.mark: tuple[int, float] | None = None  # step and time from which steps are timed, since the first one compiles
+    self.compiled: tuple[float, float] | None = None  # the time at the end of the first step, and what had been waited until then
+    self.bound = False  # whether it has been said that the run is bound by its input
     console = Console(stderr=True, quiet=quiet)
     console.on_broken_pipe = lambda: None  # a run continues if its output is closed; rich would end it
     self.live = console.is_terminal and console.file.isatty() and not quiet  # FORCE_COLOR does not make a file a terminal
@@ -25,18 +30,25 @@ class Bar:
       TextColumn('{task.fields[figures]}'), TimeElapsedColumn(), TimeRemainingColumn(),
       console=console, disable=not self.live, transient=False,
     )  # fmt: skip
-    self.task = self.progress.add_task('training', total=total, completed=start, figures='')
+    self.task = self.progress.add_task('compiling', total=total, completed=start, figures='')
 
   def __enter__(self):
     self.progress.start()
+    if not self.live and self.start < self.total:
+      self.say('compiling the first step')
     return self
 
   def __exit__(self, *_):
     self.progress.stop()
 
   def start_timing(self, step: int) -> None:
-    """Starts the timing of steps."""
-    self.mark, self.paused = (step, time.perf_counter()), 0.0
+    """Starts the timing of steps; called first when a step has been compiled and run."""
+    now = time.perf_counter()
+    self.mark, self.paused = (step, now), 0.0
+    if not self.compiled:
+      self.compiled = now, self.waited
+      self.progress.update(self.task, description='training')
+      self.say(f'first step after {now - self.began:.1f} s')
 
   def say(self, text: str) -> None:
     """Prints a line above the bar."""
@@ -55,8 +67,22 @@ class Bar:
       left = seconds / max(step - self.start, 1) * (self.total - step)
       self.say(f'step {step}/{self.total}  {figures}  {left:.0f} s left')
       self.said = step
+    self._tell_bound()
     found = {'examples_per_second': rate, 'data_wait': waited}
     if self.mark and step > self.mark[0]:
       found['step_seconds'] = (time.perf_counter() - self.mark[1] - self.paused) / (step - self.mark[0])
       self.start_timing(step)
     return found
+
+  def _tell_bound(self) -> None:
+    """Says once that steps wait for data most of the time."""
+    if self.bound or not self.compiled:
+      return
+    since, before = self.compiled
+    seconds = time.perf_counter() - since
+    share = (self.waited - before) / max(seconds, 1e-9)
+    if seconds >= SURE and share > BOUND:
+      self.bound = True
+      self.say(
+        f'steps wait for data {share:.0%} of the time: raise source.threads or source.workers, or pack the data (jssl data pack SOURCE OUT)'
+      )
