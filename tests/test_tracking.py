@@ -154,6 +154,9 @@ def test_a_resumed_run_continues_the_tracked_one(kept, tmp_path):
 def test_trackers_are_checked_before_a_run(monkeypatch, tmp_path):
   with pytest.raises(ConfigError, match="no tracker is called 'wand'.*wandb"):
     check(('wand',), tmp_path)
+  with pytest.raises(ConfigError, match="'tests.test_tracking:Gone' cannot be used as a tracker: .*Gone"):
+    check(('tests.test_tracking:Gone',), tmp_path)
+  assert check('tests.test_tracking:Kept', tmp_path) == ('tests.test_tracking:Kept',)
   monkeypatch.setattr(seam.importlib.util, 'find_spec', lambda name: None)
   with pytest.raises(ConfigError, match=r"needs the package mlflow: pip install 'jssl\[mlflow\]'"):
     train(tiny(), tmp_path, track=('mlflow',))

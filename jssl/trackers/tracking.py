@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from jssl.errors import ConfigError
+from jssl.modules import own_name, said
 from jssl.options import closest
 from jssl.storage import exists, remote, replace, text
 from jssl.tables import TRACKERS
@@ -66,6 +67,11 @@ def check(names: str | Sequence[str], workdir: Path | None) -> tuple[str, ...]:
       raise ConfigError(f'no tracker is called {name!r}{closest(name, TRACKERS)}')
     if name in PACKAGES and importlib.util.find_spec(PACKAGES[name]) is None:
       raise ConfigError(f"the tracker {name} needs the package {PACKAGES[name]}: pip install 'jssl[{name}]', or leave {name} out")
+    if own_name(name):
+      try:
+        TRACKERS[name]
+      except Exception as error:  # of any type, as it is user code
+        raise ConfigError(f'{name!r} cannot be used as a tracker: {said(error)}') from error
     if workdir is None:
       raise ConfigError(f'the tracker {name} needs a workdir, which keeps the id of the tracked run: give one, or leave {name} out')
     if name == 'tensorboard' and remote(workdir):
