@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 
 BOUND = 0.5  # share of the time spent waiting for data from which a run is said to be bound by its input
 SURE = 10.0  # seconds of steps before that is said
@@ -19,7 +20,7 @@ class Bar:
     self.waited = 0.0
     self.paused = 0.0  # time in health panels and checkpoints, as part of the time of steps
     self.mark: tuple[int, float] | None = None  # step and time from which steps are timed, since the first one compiles
-    self.compiled: tuple[float, float] | None = None  # the time at the end of the first step, and what had been waited until then
+    self.first: tuple[float, float] | None = None  # the time at the end of the first step, and what had been waited until then
     self.bound = False  # whether it has been said that the run is bound by its input
     console = Console(stderr=True, quiet=quiet)
     console.on_broken_pipe = lambda: None  # a run continues if its output is closed; rich would end it
@@ -30,25 +31,31 @@ class Bar:
       TextColumn('{task.fields[figures]}'), TimeElapsedColumn(), TimeRemainingColumn(),
       console=console, disable=not self.live, transient=False,
     )  # fmt: skip
-    self.task = self.progress.add_task('compiling', total=total, completed=start, figures='')
+    self.task = self.progress.add_task('starting', total=total, completed=start, figures='')
 
   def __enter__(self):
     self.progress.start()
-    if not self.live and self.start < self.total:
-      self.say('compiling the first step')
     return self
 
   def __exit__(self, *_):
     self.progress.stop()
 
+  @contextlib.contextmanager
+  def compiling(self) -> Iterator[None]:
+    """Says that a step is compiled, and then how long it took; on a terminal, the bar counts the seconds of the run meanwhile."""
+    began = time.perf_counter()
+    self.progress.update(self.task, description='compiling')
+    if not self.live:
+      self.say('compiling the step')
+    yield
+    self.progress.update(self.task, description='training')
+    self.say(f'compiled in {time.perf_counter() - began:.1f} s')
+
   def start_timing(self, step: int) -> None:
-    """Starts the timing of steps; called first when a step has been compiled and run."""
+    """Starts the timing of steps; called first when one step has been run."""
     now = time.perf_counter()
     self.mark, self.paused = (step, now), 0.0
-    if not self.compiled:
-      self.compiled = now, self.waited
-      self.progress.update(self.task, description='training')
-      self.say(f'first step after {now - self.began:.1f} s')
+    self.first = self.first or (now, self.waited)
 
   def say(self, text: str) -> None:
     """Prints a line above the bar."""
@@ -76,9 +83,9 @@ class Bar:
 
   def _tell_bound(self) -> None:
     """Says once that steps wait for data most of the time."""
-    if self.bound or not self.compiled:
+    if self.bound or not self.first:
       return
-    since, before = self.compiled
+    since, before = self.first
     seconds = time.perf_counter() - since
     share = (self.waited - before) / max(seconds, 1e-9)
     if seconds >= SURE and share > BOUND:

@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -111,10 +112,9 @@ def carried_out(
     check_batch(p.config['batch_size'], mesh, p.config['micro_batches'])
     with jax.set_mesh(mesh):
       programs = Programs(p, mesh)
-    for line in ahead(p, programs):
-      if p.steps and jax.process_index() == 0 and not options.get('quiet'):
-        print(line, file=sys.stderr)
-    options |= dict(programs=programs, curves=make_curves(p, workdir))
+    told = [*ahead(p, programs)] if p.steps else []
+    quiet = options.get('quiet') or jax.process_index() > 0
+    options |= dict(programs=programs, curves=make_curves(p, workdir), ready=partial(say, () if quiet else told))
     with tracking(track, p.config, workdir) as tracked:
       options |= dict(given=networks_for(p, workdir, trained_networks), watch=(*watch, tracked))
       trained = learn(p, make_panel(p), workdir=workdir, **options)
@@ -124,6 +124,13 @@ def carried_out(
     return results, trained
   finally:
     tell(p.data.info.get('unread', {}))
+
+
+def say(lines: Sequence[str]) -> None:
+  """Prints lines beside the output of a command; a run goes on where they cannot be printed."""
+  with suppress(OSError):
+    for line in lines:
+      print(line, file=sys.stderr, flush=True)
 
 
 def own_data(p: Plan, workdir: Path) -> None:

@@ -446,4 +446,4 @@ def test_a_line_of_progress_is_one_line(capsys):
 
   with Bar(3, 0, examples=1, quiet=False) as bar:
     bar.show(3, 1.7e28)
-  assert [line.split()[0] for line in capsys.readouterr().err.strip().splitlines()] == ['compiling', 'step']
+  assert len(capsys.readouterr().err.strip().splitlines()) == 1

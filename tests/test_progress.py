@@ -16,14 +16,15 @@ def test_a_file_is_given_plain_lines_with_forced_colours_too(monkeypatch, tmp_pa
         bar.show(step, 0.5)
   text = (tmp_path / 'said').read_text()
   assert '\x1b[?25l' not in text and '\x1b[2K' not in text  # no cursor is hidden, and no line taken back
-  assert text.count('\n') == 11 and text.startswith('compiling the first step\n') and 'step 10/10  loss 0.5000' in text
+  assert text.count('\n') == 10 and 'step 10/10  loss 0.5000' in text
 
 
 def test_compilation_and_waiting_for_data_are_told_once(monkeypatch, capsys):
   now = 0.0
   monkeypatch.setattr('jssl.progress.time.perf_counter', lambda: now)
   with Bar(1000, 0, examples=4) as bar:
-    now = 12.5
+    with bar.compiling():
+      now = 12.5
     bar.waited = 12.0  # until the first batch was there
     bar.start_timing(1)
     for step in range(2, 100):
@@ -31,7 +32,7 @@ def test_compilation_and_waiting_for_data_are_told_once(monkeypatch, capsys):
       bar.waited += 0.75
       bar.show(step, 0.5)
   said = capsys.readouterr().err
-  assert said.startswith('compiling the first step\nfirst step after 12.5 s\n')
+  assert said.startswith('compiling the step\ncompiled in 12.5 s\n')
   assert said.count('steps wait for data 75% of the time') == 1 and 'source.threads' in said
 
 
