@@ -454,6 +454,7 @@ OBJECTIVES = Table(
     'triplet': 'metric:triplet',
     'euclidean_triplet': 'metric:euclidean_triplet',
     'cross_entropy': 'classification:cross_entropy',
+    'binary_cross_entropy': 'classification:binary_cross_entropy',
     'am_softmax': 'classification:am_softmax',
     'aam_softmax': 'classification:aam_softmax',
     'known_cross_entropy': 'classification:known_cross_entropy',

@@ -8,6 +8,7 @@ sum over the batch in a formula is a sum over the batch on all devices.
 from jssl.objectives.classification import (
   aam_softmax,
   am_softmax,
+  binary_cross_entropy,
   cores,
   cross_entropy,
   edl,
