@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -183,6 +184,48 @@ def test_only_the_first_process_tracks(kept, monkeypatch, tmp_path):
 
 def test_a_config_by_paths():
   assert dict(flat(CONFIG))['losses.nce.temperature'] == 0.2 and dict(flat({'a': {}, 'b': {'c': None}})) == {'a': {}, 'b.c': None}
+
+
+class Online:
+  """What `jssl.trackers.wandb` uses of wandb, with a server that keeps runs: id -> tags and points."""
+
+  def __init__(self):
+    self.server = {}
+    self.setup = lambda: SimpleNamespace(settings=SimpleNamespace(mode='online'))
+    self.login = lambda prompt: True
+    self.Settings = self.Image = lambda *given, **options: None
+    self.util = SimpleNamespace(generate_id=lambda: f'run{len(self.server)}')
+
+  def init(self, id, mode, **options):
+    assert mode == 'online'
+    run = self.server.setdefault(id or self.util.generate_id(), SimpleNamespace(points=[], tags=(), summary={}, config={}))
+    run.id = next(name for name, of in self.server.items() if of is run)
+    run.offline, run.starting_step = False, max((step for step, _ in run.points), default=-1) + 1
+    run.config = SimpleNamespace(update=lambda config, allow_val_change: None)
+    run.log = lambda figures, step: run.points.append((step, figures))
+    run.finish = lambda exit_code: None
+    return run
+
+
+def test_a_wandb_run_on_a_server_has_each_point_once(monkeypatch, tmp_path):
+  monkeypatch.setitem(sys.modules, 'wandb', wandb := Online())
+  losses = lambda run: [(step, figures['loss']) for step, figures in run.points]
+  with Tracking(('wandb',), CONFIG, tmp_path, lambda row: []) as watch:
+    log = Log(tmp_path, watch=[watch])
+    for step in (2, 4, 6):
+      log.write(step, {'loss': float(step)})
+  with Tracking(('wandb',), CONFIG, tmp_path, lambda row: []) as watch:
+    log = Log(tmp_path, 4, watch=[watch])  # step 6 is on the server, and is written again with the same value
+    for step in (6, 8):
+      log.write(step, {'loss': float(step)})
+  assert {id: losses(run) for id, run in wandb.server.items()} == {'run0': [(2, 2.0), (4, 4.0), (6, 6.0), (8, 8.0)]}
+  with Tracking(('wandb',), {**CONFIG, 'epochs': 2}, tmp_path, lambda row: []) as watch:
+    log = Log(tmp_path, 4, watch=[watch])
+    log.write(6, {'loss': 60.0})
+    watch.finish(RESULTS)
+  old, new = wandb.server.values()
+  assert old.tags == ('superseded',) and losses(old)[-1] == (8, 8.0)
+  assert losses(new) == [(2, 2.0), (4, 4.0), (6, 60.0)] and new.summary['final/knn_top1'] == 0.9 and not new.tags
 
 
 # The tools themselves, without a network. A process writes steps 2 to 8 and is killed; another one resumes at 4 and ends at 10, where its guard

@@ -25,12 +25,14 @@ class Wandb:
   """
 
   def __init__(self):
-    self.run = None
+    self.run, self.first = None, 0
 
   def start(self, run: Tracked) -> str:
     import wandb
 
-    mode = os.environ.get('WANDB_MODE') or ('online' if wandb.login(prompt=False) else 'offline')
+    mode = wandb.setup().settings.mode  # of WANDB_MODE, or of `wandb offline`
+    if mode == 'online' and not wandb.login(prompt=False):
+      mode = 'offline'
     if self.run:
       self.run.finish(exit_code=1)
     if run.id and mode == 'offline':
