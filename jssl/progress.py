@@ -20,7 +20,7 @@ class Bar:
     self.waited = 0.0
     self.paused = 0.0  # time in health panels and checkpoints, as part of the time of steps
     self.mark: tuple[int, float] | None = None  # step and time from which steps are timed, since the first one compiles
-    self.first: tuple[float, float] | None = None  # the time at the end of the first step, and what had been waited until then
+    self.first: tuple[int, float, float] | None = None  # the first step, its time, and what had been waited until then
     self.bound = False  # whether it has been said that the run is bound by its input
     console = Console(stderr=True, quiet=quiet)
     console.on_broken_pipe = lambda: None  # a run continues if its output is closed; rich would end it
@@ -55,7 +55,7 @@ class Bar:
     """Starts the timing of steps; called first when one step has been run."""
     now = time.perf_counter()
     self.mark, self.paused = (step, now), 0.0
-    self.first = self.first or (now, self.waited)
+    self.first = self.first or (step, now, self.waited)
 
   def say(self, text: str) -> None:
     """Prints a line above the bar."""
@@ -63,33 +63,24 @@ class Bar:
       self.console.print(text, highlight=False, soft_wrap=True)
 
   def show(self, step: int, loss: float) -> dict[str, float]:
-    """Updates the bar. Returns the rates of the run so far, and the seconds per step since the last update."""
-    seconds = time.perf_counter() - self.began
-    rate = (step - self.start) * self.examples / max(seconds, 1e-9)
-    waited = self.waited / max(seconds, 1e-9)
+    """Updates the bar. Returns the rates since the first step, and the seconds per step since the last update."""
+    first, since, before = self.first if self.first and step > self.first[0] else (self.start, self.began, 0.0)
+    seconds = max(time.perf_counter() - since, 1e-9)
+    rate = max(step - first, 0) * self.examples / seconds
+    waited = (self.waited - before) / seconds
     short = f'{loss:.4f}' if abs(loss) < 1e6 else f'{loss:.4g}'  # a line that is too wide would be broken in two
     figures = f'loss {short}  {rate:.0f} examples/s  data wait {waited:.0%}'
     self.progress.update(self.task, completed=step, figures=figures)
     if not self.live and (step == self.total or step - self.said >= self.total / 10):
-      left = seconds / max(step - self.start, 1) * (self.total - step)
+      left = seconds / max(step - first, 1) * (self.total - step)
       self.say(f'step {step}/{self.total}  {figures}  {left:.0f} s left')
       self.said = step
-    self._tell_bound()
+    if self.first and seconds >= SURE and waited > BOUND and not self.bound:
+      self.bound = True
+      remedy = 'raise source.threads or source.workers, or pack the data (jssl data pack SOURCE OUT)'
+      self.say(f'steps wait for data {waited:.0%} of the time: {remedy}')
     found = {'examples_per_second': rate, 'data_wait': waited}
     if self.mark and step > self.mark[0]:
       found['step_seconds'] = (time.perf_counter() - self.mark[1] - self.paused) / (step - self.mark[0])
       self.start_timing(step)
     return found
-
-  def _tell_bound(self) -> None:
-    """Says once that steps wait for data most of the time."""
-    if self.bound or not self.first:
-      return
-    since, before = self.first
-    seconds = time.perf_counter() - since
-    share = (self.waited - before) / max(seconds, 1e-9)
-    if seconds >= SURE and share > BOUND:
-      self.bound = True
-      self.say(
-        f'steps wait for data {share:.0%} of the time: raise source.threads or source.workers, or pack the data (jssl data pack SOURCE OUT)'
-      )

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from jssl.progress import Bar
 
 
@@ -30,7 +32,8 @@ def test_compilation_and_waiting_for_data_are_told_once(monkeypatch, capsys):
     for step in range(2, 100):
       now += 1
       bar.waited += 0.75
-      bar.show(step, 0.5)
+      rates = bar.show(step, 0.5)
+  assert rates['examples_per_second'] == pytest.approx(4) and rates['data_wait'] == pytest.approx(0.75), 'without the compilation'
   said = capsys.readouterr().err
   assert said.startswith('compiling the step\ncompiled in 12.5 s\n')
   assert said.count('steps wait for data 75% of the time') == 1 and 'source.threads' in said
