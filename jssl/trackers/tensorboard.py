@@ -1,6 +1,7 @@
 """TensorBoard, by event files in the workdir."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ class TensorBoard:
     self.config = run.config
     written = any(run.workdir.glob('events.out.tfevents.*'))
     last = run.rows[-1]['step'] if run.rows else -1
-    self.writer = SummaryWriter(str(run.workdir), purge_step=last + 1 if written else None)
+    suffix = f'.{time.time_ns()}'  # files are read in the order of their names, which have the time in whole seconds
+    self.writer = SummaryWriter(str(run.workdir), purge_step=last + 1 if written else None, filename_suffix=suffix)
     indented = json.dumps(run.config, indent=2).replace('\n', '\n    ')
     self.writer.add_text('config', f'    {indented}', last + 1)
     for row in () if written else run.rows:
