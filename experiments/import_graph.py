@@ -17,6 +17,7 @@ FLOORS = [
   ['report'],
   ['ledger'],
   ['run', 'replay', 'show'],
+  ['trackers'],
   ['model', 'processes', 'resume', 'plans', 'panel', 'curves'],
   ['export', 'folders'],
   ['loops', 'artefact', 'inputs', 'adapt'],

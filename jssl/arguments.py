@@ -71,7 +71,10 @@ def make_parser() -> argparse.ArgumentParser:
     '--workdir', type=path, help='folder of the run, or a gs:// or s3:// address; a run in it is resumed (default: a new folder in runs/)'
   )
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
-  train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
+  train.add_argument(
+    '--track', type=names, action='extend', default=[], metavar='A,B', help='where to track the run: tensorboard, wandb, mlflow, aim'
+  )
+  train.add_argument('--tensorboard', action='append_const', dest='track', const='tensorboard', help='the same as --track tensorboard')
   train.add_argument('--take-over', action='store_true', help='take over the workdir from another run that is known to be dead')
   train.add_argument(
     '--resume-with', action='append', default=[], metavar='k=v', help='continue the run in --workdir with a changed setting: epochs=40'

@@ -726,6 +726,16 @@ EVALUATORS = Table(
   },
   wrap='protocols:as_protocol',
 )
+# Where runs are tracked; for --track, not for configs.
+TRACKERS = Table(
+  'trackers',
+  {
+    'tensorboard': 'tensorboard:TensorBoard',
+    'wandb': 'wandb:Wandb',
+    'mlflow': 'mlflow:MLflow',
+    'aim': 'aim:Aim',
+  },
+)
 TABLES = {
   'models': MODELS,
   'views': VIEWS,

@@ -41,6 +41,8 @@ NOT_RUN = {
   'python3 -m venv': 'installs from a package index',
   'pip install': 'installs from a package index',
   "'stablehlo')": 'needs flatbuffers; tests/test_programs.py runs it',
+  '--track': 'needs the package of a tracker; tests/test_tracking.py runs them',
+  "track=('wandb'": 'needs the packages of trackers',
   '--format onnx': 'needs jax2onnx; tests/test_programs.py runs it',
   'gcloud ': 'asks for TPU machines',
   '--topology': "needs the TPU's compiler; experiments/pod.py runs it",

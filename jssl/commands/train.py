@@ -38,7 +38,7 @@ def run(arguments, overrides) -> None:
     if arguments.data and any('data' in phase for phase in config.get('phases', ())):
       raise UsageError(f'--data: the phases of {arguments.name} have their own data (phases.data), which --data does not replace')
     adapt(config)
-    options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over, resume_with=arguments.resume_with)
+    options = dict(quiet=arguments.json, track=arguments.track, take_over=arguments.take_over, resume_with=arguments.resume_with)
     options |= dict(profile=arguments.profile)
     try:
       results = train(config, workdir, protocols=protocols(arguments), **options)
