@@ -95,9 +95,10 @@ def train(
 
 
 def carried_out(
-  p: Plan, workdir: Path | None, protocols: Sequence[str] | None, baselines: bool, **options
+  p: Plan, workdir: Path | None, protocols: Sequence[str] | None, baselines: bool,
+  items: dict[str, dict[str, Items]] | None = None, **options,
 ) -> tuple[dict[str, Any], loop.Trained]:  # fmt: skip
-  """The results of a plan, and the trained run; `options` are those of `loop.run`."""
+  """The results of a plan, and the trained run; `items` as in `compare`, and `options` those of `loop.run`."""
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
     if workdir and jax.process_index() == 0:
@@ -117,7 +118,7 @@ def carried_out(
     options |= dict(programs=programs, curves=make_curves(p, workdir))
     trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir, trained_networks), **options)
     workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-    return report(p, trained, asked, workdir, baselines), trained
+    return report(p, trained, asked, workdir, baselines, items), trained
   finally:
     tell(p.data.info.get('unread', {}))
 
