@@ -67,7 +67,7 @@ def compare(
   own = [setting(*item) for item in settings.items()] if isinstance(settings, Mapping) else [x.removeprefix('--config.') for x in settings]
   if data is None and not any(x.startswith('data.name=') for x in own):
     same_data(names)
-  shared = tuple([*budget(methods[0], own), *several.of_data(None if data is None else named(data)), *own])
+  shared = tuple([*budget(methods[0], own), *([] if data is None else [f'data={named(data)!r}']), *own])
   folder = several.local(workdir)
   begin = several.run.load_config(methods[0], shared).seed
   asked = None if protocols is None else tuple(protocols)

@@ -18,7 +18,7 @@ from jssl.ledger import blind, records
 from jssl.locks import owned
 from jssl.resume import last_step
 from jssl.storage import reach, remote, replace, text
-from jssl.tables import DATA, EVALUATORS
+from jssl.tables import EVALUATORS
 
 SPLITS = ('validation', 'test')
 OUTCOME = 'outcome.json'
@@ -63,13 +63,6 @@ def lengths(settings: Sequence[str]) -> list[str]:
     key, _, value = one.removeprefix('--config.').partition('=')
     found += ['steps=None', one] if key == 'epochs' and value != 'None' else [one]
   return found
-
-
-def of_data(spec: str | Mapping[str, Any] | None) -> list[str]:
-  """The setting that replaces the data of a config: those of a SOURCE, or of a dict of name and options."""
-  if spec is None:
-    return []
-  return [f'data={dict(name=DATA.absolute(spec)) if isinstance(spec, str) else dict(spec)!r}']
 
 
 def planned(task: Task) -> Plan:
@@ -150,7 +143,9 @@ def once(task: Task) -> dict[str, Any]:
     Stopped: if it was asked to stop; the next call goes on with it.
     ConfigError: if its workdir holds another run, or is in use.
   """
-  found: dict[str, Any] = dict(hash=None, failed=None, figures={}, baselines={}, items={}, alarms=[], seconds=None, parameters=None, encoder=None)
+  found: dict[str, Any] = dict(
+    hash=None, failed=None, figures={}, baselines={}, items={}, alarms=[], seconds=None, parameters=None, encoder=None
+  )
   try:
     p = planned(task)
   except Exception as error:

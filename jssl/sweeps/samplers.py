@@ -65,9 +65,7 @@ class Study:
     if number in self.asked:
       self.study.tell(self.asked[number], score, state)
     else:
-      self.study.add_trial(
-        self.optuna.trial.create_trial(params=dict(points), distributions=self.distributions, value=score, state=state)
-      )
+      self.study.add_trial(self.optuna.trial.create_trial(params=dict(points), distributions=self.distributions, value=score, state=state))
 
 
 def check(sampler: str | None, space: Space, trials: int | None) -> tuple[str, int]:

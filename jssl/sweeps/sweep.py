@@ -87,7 +87,7 @@ def sweep(
   space = {option: parsed(option, values) for option, values in over.items()}
   sampler, count = samplers.check(sampler, space, trials)
   own = [setting(*item) for item in settings.items()] if isinstance(settings, Mapping) else [x.removeprefix('--config.') for x in settings]
-  shared = [*several.of_data(None if data is None else named(data)), *own]
+  shared = [*([] if data is None else [f'data={named(data)!r}']), *own]
   config = several.run.load_config(name, shared)
   metric, lower = score_of(config, metric, lower)
   folder = several.local(workdir)

@@ -1,0 +1,98 @@
+"""jssl compare: trains systems under equal budget and compares their figures."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jssl import processes
+from jssl.commands.results import print_table, table
+from jssl.commands.settings import jobs_of, new_workdir, of_data, protocols
+from jssl.comparison import compare
+from jssl.console import settle
+from jssl.core.log import as_json
+from jssl.errors import UsageError
+
+
+def run(arguments, overrides) -> None:
+  of_data(arguments.data)  # refuses one without a place
+  if (asked := protocols(arguments)) == []:
+    raise UsageError('--protocol=none leaves nothing to compare; name evaluations, or leave it out')
+  workdir = arguments.workdir or new_workdir('compare')
+  say = lambda line: print(line, file=sys.stderr, flush=True)
+  with processes.workers(jobs_of(arguments), ready=settle) as spread:
+    result = compare(
+      arguments.names, arguments.data, workdir=workdir, seeds=arguments.seeds, split=arguments.split, protocols=asked, settings=overrides,
+      map=spread, say=say,
+    )  # fmt: skip
+  if arguments.json:
+    print(as_json(result))
+  else:
+    show(result)
+    print(f'{workdir}: compare.json' + (', compare.png' if result['metrics'] else '') + ', a folder for each run')
+  if failed := [name for name, of in result['methods'].items() if any(of['failed'])]:
+    raise UsageError(f'{len(failed)} of {len(result["methods"])} methods failed: {", ".join(failed)}; the others are compared')
+
+
+def show(result: Mapping[str, Any]) -> None:
+  """Prints a comparison: figures with their differences to the first method, and what they rest on."""
+  budget, names = result['budget'], [name for name, of in result['methods'].items() if 'figures' in of]
+  for name, of in result['methods'].items():
+    for seed, why in zip(result['seeds'], of['failed'], strict=True):
+      if why:
+        print(f'{name}, seed {seed}, failed: {why}')
+    for seed, alarms in zip(result['seeds'], of['alarms'], strict=True):
+      for line in alarms:
+        print(f'{name}, seed {seed}, collapse alarm: {line}')
+  if names:
+    shown = table('', *result['metrics'], 'parameters', 'encoder', 'seconds')
+    shown.add_row('raw input', *(mean(result['raw_input'], metric) for metric in result['metrics']), '', '', '')
+    for name in names:
+      of = result['methods'][name]
+      cells = [f'{mean(of["figures"], metric)} {difference(result, metric, name, names[0])}' for metric in result['metrics']]
+      seconds = [x for x in of['seconds'] if x is not None]
+      shown.add_row(
+        name, *cells, f'{of["parameters"]:,}', f'{of["encoder"]:,}' if of['encoder'] else '', f'{np.mean(seconds):.0f}' if seconds else ''
+      )
+      shown.add_row('  untrained', *(mean(of['random_init'], metric) for metric in result['metrics']), '', '', '')
+    print_table(shown)
+    for metric in result['metrics']:
+      print(verdict(result, metric, names))
+  seeds = result['seeds']
+  print(f'Budget of each: {budget["steps"]} steps ({budget["epochs"]:g} epochs) of {budget["batch_size"]} on {budget["examples"]} examples of '
+        f'{budget["data"]}, {f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"}; other options are those of each method.')  # fmt: skip
+  print(f'Figures are from {result["source"]}.')
+  if result['split'] == 'test':
+    print('The highest of several figures on a test split is too high on average: choose a method without --split test, then report it.')
+  else:
+    print('Report the figures of the chosen method with --split test.')
+  over = (
+    f"seeds, by Student's t over {len(seeds)} paired runs"
+    if len(seeds) > 1
+    else 'test items, resampled in pairs; they leave out the variation between seeds'
+  )
+  print(f'Brackets: one-sided 95 % bounds of the difference over {over}; each holds for one comparison, not for all together.')
+
+
+def mean(figures: Mapping[str, Any], metric: str) -> str:
+  return f'{np.mean(figures[metric]):.3f}' if metric in figures else ''
+
+
+def difference(result: Mapping[str, Any], metric: str, name: str, to: str) -> str:
+  """The difference of two methods with its bounds; empty for one and the same, or if it could not be paired."""
+  for d in result['differences']:
+    if (d['metric'], d['method'], d['to']) == (metric, name, to):
+      return f'{d["mean"]:+.3f} [{d["low"]:+.3f}, {d["high"]:+.3f}]'
+  return ''
+
+
+def verdict(result: Mapping[str, Any], metric: str, names: list[str]) -> str:
+  """The method with the highest figure, and the others that are not shown to be below it."""
+  top = max(names, key=lambda name: np.mean(result['methods'][name]['figures'][metric]))
+  ahead = {}
+  for d in result['differences']:
+    if d['metric'] == metric and top in (d['method'], d['to']) and {d['method'], d['to']} <= {*names}:
+      ahead[d['to'] if d['method'] == top else d['method']] = d['low'] > 0 if d['method'] == top else d['high'] < 0
+  open_ = [name for name, shown in ahead.items() if not shown]
+  return f'{metric}: {top} is highest' + (f', not shown to be above {", ".join(open_)}' if open_ else ', above all others' if ahead else '')
