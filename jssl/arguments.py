@@ -156,7 +156,7 @@ def make_parser() -> argparse.ArgumentParser:
   alone.add_argument('--metric', metavar='NAME', help="the score, such as knn_top1 (default: the metric of the system's claim)")
   alone.add_argument('--lower', action='store_true', default=None, help='a lower score is better')
   alone.add_argument(
-    '--sampler', choices=['grid', 'tpe', 'random'], help="tpe and random are Optuna's: pip install 'jssl[sweep]' (default: grid)"
+    '--sampler', choices=['grid', 'tpe', 'random'], help="grid, or of Optuna (pip install 'jssl[sweep]') tpe or random (default: grid)"
   )
   alone.add_argument('--trials', type=int, metavar='N', help='number of trials of tpe or random')
   alone.add_argument(

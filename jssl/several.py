@@ -143,9 +143,8 @@ def once(task: Task) -> dict[str, Any]:
     Stopped: if it was asked to stop; the next call goes on with it.
     ConfigError: if its workdir holds another run, or is in use.
   """
-  found: dict[str, Any] = dict(
-    hash=None, failed=None, figures={}, baselines={}, items={}, alarms=[], seconds=None, parameters=None, encoder=None
-  )
+  found: dict[str, Any] = dict(figures={}, baselines={}, items={}, alarms=[], seconds=None, parameters=None, encoder=None)
+  found |= dict(hash=None, failed=None)
   try:
     p = planned(task)
   except Exception as error:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+import jssl
 from jssl import processes
 from jssl.commands.results import print_table, table
 from jssl.commands.settings import jobs_of, new_workdir, of_data, protocols
-from jssl.comparison import compare
 from jssl.console import settle
 from jssl.core.log import as_json
 from jssl.errors import UsageError
@@ -22,7 +22,7 @@ def run(arguments, overrides) -> None:
   workdir = arguments.workdir or new_workdir('compare')
   say = lambda line: print(line, file=sys.stderr, flush=True)
   with processes.workers(jobs_of(arguments), ready=settle) as spread:
-    result = compare(
+    result = jssl.compare(
       arguments.names, arguments.data, workdir=workdir, seeds=arguments.seeds, split=arguments.split, protocols=asked, settings=overrides,
       map=spread, say=say,
     )  # fmt: skip
@@ -37,7 +37,7 @@ def run(arguments, overrides) -> None:
 
 def show(result: Mapping[str, Any]) -> None:
   """Prints a comparison: figures with their differences to the first method, and what they rest on."""
-  budget, names = result['budget'], [name for name, of in result['methods'].items() if 'figures' in of]
+  names = [name for name, of in result['methods'].items() if 'figures' in of]
   for name, of in result['methods'].items():
     for seed, why in zip(result['seeds'], of['failed'], strict=True):
       if why:
@@ -51,28 +51,32 @@ def show(result: Mapping[str, Any]) -> None:
     for name in names:
       of = result['methods'][name]
       cells = [f'{mean(of["figures"], metric)} {difference(result, metric, name, names[0])}' for metric in result['metrics']]
-      seconds = [x for x in of['seconds'] if x is not None]
-      shown.add_row(
-        name, *cells, f'{of["parameters"]:,}', f'{of["encoder"]:,}' if of['encoder'] else '', f'{np.mean(seconds):.0f}' if seconds else ''
-      )
+      size = [f'{of[key]:,}' if of[key] else '' for key in ('parameters', 'encoder')]
+      spent = [x for x in of['seconds'] if x is not None]
+      shown.add_row(name, *cells, *size, f'{np.mean(spent):.0f}' if spent else '')
       shown.add_row('  untrained', *(mean(of['random_init'], metric) for metric in result['metrics']), '', '', '')
     print_table(shown)
     for metric in result['metrics']:
       print(verdict(result, metric, names))
-  seeds = result['seeds']
-  print(f'Budget of each: {budget["steps"]} steps ({budget["epochs"]:g} epochs) of {budget["batch_size"]} on {budget["examples"]} examples of '
-        f'{budget["data"]}, {f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"}; other options are those of each method.')  # fmt: skip
-  print(f'Figures are from {result["source"]}.')
-  if result['split'] == 'test':
-    print('The highest of several figures on a test split is too high on average: choose a method without --split test, then report it.')
-  else:
-    print('Report the figures of the chosen method with --split test.')
-  over = (
-    f"seeds, by Student's t over {len(seeds)} paired runs"
-    if len(seeds) > 1
-    else 'test items, resampled in pairs; they leave out the variation between seeds'
-  )
-  print(f'Brackets: one-sided 95 % bounds of the difference over {over}; each holds for one comparison, not for all together.')
+  for line in footnotes(result):
+    print(line)
+
+
+def footnotes(result: Mapping[str, Any]) -> list[str]:
+  """What the figures of a comparison rest on, and what they may be used for."""
+  budget, seeds = result['budget'], result['seeds']
+  steps = f'{budget["steps"]} steps ({budget["epochs"]:g} epochs) of {budget["batch_size"]}'
+  which = f'seeds {seeds[0]} to {seeds[-1]}' if len(seeds) > 1 else f'seed {seeds[0]}'
+  by_seed = f"over seeds, by Student's t on {len(seeds)} paired runs"
+  by_item = 'over test items, resampled in pairs; they leave out the variation between seeds'
+  choose = 'The highest of several figures on a test split is too high on average: choose without --split test, then report with it.'
+  return [
+    f'Each method: {steps} on {budget["examples"]} examples of {budget["data"]}, {which}; its other options are those of its config.',
+    f'The figures are from {result["source"]}.',
+    choose if result['split'] == 'test' else 'Report the figures of the method that you choose with --split test.',
+    f'In brackets: one-sided 95 % bounds of the difference to the first method {by_seed if len(seeds) > 1 else by_item}.',
+    'Each bound holds for one comparison, not for all together.',
+  ]
 
 
 def mean(figures: Mapping[str, Any], metric: str) -> str:

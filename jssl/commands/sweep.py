@@ -4,6 +4,7 @@ import contextlib
 import sys
 from functools import partial
 
+import jssl
 from jssl import processes
 from jssl.commands.results import print_table, table
 from jssl.commands.settings import jobs_of, new_workdir, of_data
@@ -15,7 +16,6 @@ from jssl.ledger import tuning
 from jssl.run import load_config
 from jssl.several import local
 from jssl.sweeps import engines, space
-from jssl.sweeps.sweep import sweep, told
 
 ALONE = ('data', 'workdir', 'metric', 'lower', 'sampler', 'trials', 'engine', 'engine_option')  # options that --tune does not take
 
@@ -38,7 +38,7 @@ def run(arguments, overrides) -> None:
     ray=partial(engines.ray, workdir / 'ray', arguments.jobs, options),
   )[arguments.engine or 'local']  # fmt: skip
   with contextlib.ExitStack() as opened:
-    result = sweep(
+    result = jssl.sweep(
       arguments.name, over, arguments.data, workdir=workdir, metric=arguments.metric, lower=arguments.lower, seeds=arguments.seeds or 1,
       sampler=arguments.sampler, trials=arguments.trials, settings=overrides, map=opened.enter_context(engine()), at_once=jobs,
       say=lambda line: print(line, file=sys.stderr, flush=True),
@@ -50,7 +50,7 @@ def run(arguments, overrides) -> None:
     for each in result['trials']:
       values = [str(of.at(each['points'][option])) for option, of in over.items()]
       scores = ' '.join(f'{x:.4f}' for x in each['scores']) if result['seeds'] > 1 else ''
-      shown.add_row(*values, told(each), scores, f'{each["seconds"]:.0f}' if each['seconds'] is not None else '')
+      shown.add_row(*values, each['message'] or f'{each["score"]:.4f}', scores, f'{each["seconds"]:.0f}' if each['seconds'] is not None else '')
     print_table(shown)
     print(f'Scores are from {result["source"]}.')
     print('These trials are not registered for the claim of a system; `jssl sweep --tune` counts them.')
@@ -64,9 +64,7 @@ def run(arguments, overrides) -> None:
 def tune(arguments, over: space.Space, jobs: int) -> None:
   """Scores settings for the claim of a system, by the rules of the ledger."""
   if given := [name for name in ALONE if getattr(arguments, name)]:
-    raise UsageError(
-      f'--{given[0].replace("_", "-")} is not for --tune, which takes the data and the metrics of the claim; leave one of them out'
-    )
+    raise UsageError(f'--{given[0].replace("_", "-")} is not for --tune, which takes data and metrics of the claim; leave one out')
   if ranges := [option for option, of in over.items() if isinstance(of, space.Range)]:
     raise UsageError(f'--over {ranges[0]} is a range, and --tune tries listed values: write --over x.y=a,b,c')
   say = lambda line: print(line, file=sys.stderr, flush=True)

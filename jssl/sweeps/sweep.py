@@ -202,7 +202,7 @@ def execute(one: Trial) -> dict[str, Any]:
 
 def told(found: Mapping[str, Any]) -> str:
   """The outcome of a trial in words."""
-  return found['message'] and f'failed: {found["message"]}' or f'{found["score"]:.4f}'
+  return f'failed: {found["message"]}' if found['message'] else f'{found["score"]:.4f}'
 
 
 def written(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
