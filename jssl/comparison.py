@@ -69,7 +69,7 @@ def compare(
     same_data(names)
   shared = tuple([*budget(methods[0], own), *([] if data is None else [f'data={named(data)!r}']), *own])
   folder = several.local(workdir)
-  begin = several.run.load_config(methods[0], shared).seed
+  begin = several.run.load_config(methods[0], shared).get('seed', 0)
   asked = None if protocols is None else tuple(protocols)
   tasks = {
     (label, seed): Task(name, shared, seed, split, str(folder / f'{label.replace(":", "-")}-{seed}'), asked)

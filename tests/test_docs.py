@@ -55,7 +55,9 @@ NOT_RUN = {
   'apt install': 'installs a package of Debian',
   'train simclr:fashion_mnist': 'needs the package dataset-fashion-mnist; tests/data/test_fashion.py reads files of its form',
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
-  'jssl sweep': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
+  'jssl sweep': 'takes minutes; tests/test_sweep.py and tests/test_ledger.py run it',
+  'jssl compare': 'takes minutes; tests/test_compare.py runs it',
+  'train runs/sweep/simclr_best.py': 'needs that sweep; tests/test_sweep.py reads such a file',
 }
 # What ends with another status than 0, as the page says.
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
@@ -116,7 +118,9 @@ def reason(text: str) -> str | None:
 
 def parse(text: str) -> None:
   """Sees that the parser takes the `jssl` command in a line, whatever stands before it."""
-  if found := re.search(r"(?:^|[\s!/'])jssl ((?:train|plan|evaluate|embed|neighbours|export|data|reproduce|sweep|replay|list) [^']*)", text):
+  if found := re.search(
+    r"(?:^|[\s!/'])jssl ((?:train|plan|evaluate|embed|neighbours|export|data|reproduce|compare|sweep|replay|list) [^']*)", text
+  ):
     local = found[1].replace('gs://', '/')  # what reads buckets may not be installed
     known, rest = make_parser().parse_known_args(shlex.split(local))
     assert all(x.startswith('--config.') for x in rest), f'{text}: {rest}'

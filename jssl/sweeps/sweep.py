@@ -90,13 +90,14 @@ def sweep(
   shared = [*([] if data is None else [f'data={named(data)!r}']), *own]
   config = several.run.load_config(name, shared)
   metric, lower = score_of(config, metric, lower)
+  seed = config.get('seed', 0)
   folder = several.local(workdir)
-  label = several.label_of(several.run.plan(several.config_of(Task(name, tuple(shared), config.seed, 'validation', ''))), metric)
+  label = several.label_of(several.run.plan(several.config_of(Task(name, tuple(shared), seed, 'validation', ''))), metric)
 
   def trial(number: int, points: Mapping[str, Any]) -> Trial:
     own, at = settings_of(space, points), folder / 'trials' / f'{number:03}'
     task = lambda seed: Task(name, (*shared, *own), seed, 'validation', str(at / f'seed-{seed}'), (label,), baselines=False, keep=False)
-    return Trial(number, str(at), tuple(own), dict(points), metric, tuple(task(config.seed + i) for i in range(seeds)))
+    return Trial(number, str(at), tuple(own), dict(points), metric, tuple(task(seed + i) for i in range(seeds)))
 
   first = [checked(trial(0, points)) for points in (grid(space) if sampler == 'grid' else corners(space))][0]
   about = dict(name=name, over={option: of._asdict() for option, of in space.items()}, settings=shared, metric=metric, lower=lower)
@@ -105,7 +106,7 @@ def sweep(
   with owned(folder):
     begin(folder, about)
     before = recorded(folder)
-    proposer = samplers.Grid(space) if sampler == 'grid' else samplers.Study(space, sampler, lower, config.seed + len(before))
+    proposer = samplers.Grid(space) if sampler == 'grid' else samplers.Study(space, sampler, lower, seed + len(before))
     queue = []
     for number, found in before.items():
       if found['state'] == RUNNING or found['again']:
