@@ -75,9 +75,9 @@ def compare(
     (label, seed): Task(name, shared, seed, split, str(folder / f'{label.replace(":", "-")}-{seed}'), asked)
     for seed in range(begin, begin + seeds) for label, name in names.items()
   }  # fmt: skip
-  plans = {key: several.planned(task) for key, task in tasks.items()}  # what cannot be built is reported before hours are spent on the others
-  spent = equal({label: plans[label, begin] for label in names})
-  left = {key: task for key, task in tasks.items() if not several.kept(task, several.mark(plans[key], task))}
+  plans = {label: several.planned(tasks[label, begin]) for label in names}  # what cannot be built is reported before hours are spent on others
+  spent = equal(plans)
+  left = {key: task for key, task in tasks.items() if not several.kept(task, several.mark(task, plans[key[0]]))}
   for (label, seed), found in zip(left, map(several.once, left.values()), strict=True):
     say(f'{label}, seed {seed}: {several.summary(found)}')
   outcomes = {key: several.outcome(task) for key, task in tasks.items()}

@@ -1,5 +1,6 @@
 """One of several runs that are judged together: its config, on test or validation data, and its outcome, kept as JSON in its workdir."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,12 @@ from jssl.storage import reach, remote, replace, text
 from jssl.tables import EVALUATORS
 
 SPLITS = ('validation', 'test')
+FRESH = 10  # runs after which a process forgets its compiled programs
 OUTCOME = 'outcome.json'
 TRAINED = 'trained'  # the row of the trained network among the items of an outcome
 OTHERS = ('_low', '_high', '_std', '_validation')  # ends of the names of what stands beside a figure
+
+_ended = itertools.count(1)
 
 
 class Task(NamedTuple):
@@ -91,9 +95,9 @@ def label_of(p: Plan, metric: str) -> str:
   return max(found, key=len)
 
 
-def mark(p: Plan, task: Task) -> str:
-  """A hash of all that the outcome of a run depends on: its config, the files of its data, and its protocols."""
-  config = {key: x for key, x in p.config.items() if key not in records.NO_FIGURE}
+def mark(task: Task, p: Plan) -> str:
+  """A hash of all that the outcome of a run depends on: its config, its protocols, and the files of its data, which are those of a plan."""
+  config = {key: x for key, x in config_of(task).items() if key not in records.NO_FIGURE}
   return records.digest([config, task.seed, task.protocols, p.data.info.get('fingerprint')])
 
 
@@ -149,7 +153,7 @@ def once(task: Task) -> dict[str, Any]:
     p = planned(task)
   except Exception as error:
     return ended(task, dict(found, failed=said(error)))
-  hash = mark(p, task)
+  hash = mark(task, p)
   if before := kept(task, hash):
     return before
   workdir, items = Path(task.workdir), {}
@@ -165,7 +169,8 @@ def once(task: Task) -> dict[str, Any]:
     own = isinstance(error, ValueError | ArithmeticError) and not isinstance(error, ConfigError)  # else of the machine
     return ended(task, dict(found, failed=said(error), hash=hash if own else None))
   finally:
-    jax.clear_caches()  # the programs of many runs would exhaust a process's memory maps
+    if next(_ended) % FRESH == 0:
+      jax.clear_caches()  # the programs of a hundred runs would exhaust a process's memory maps
   size = lambda tree: sum(x.size for x in jax.tree.leaves(tree))
   found |= {key: results[key] for key in ('figures', 'baselines', 'alarms')}
   found |= dict(hash=hash, parameters=size(trained.train.params), encoder=size(trained.train.params.get('backbone')) or None)

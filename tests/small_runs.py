@@ -1,10 +1,12 @@
 """A small config, and runs of it that give figures without training, for what trains several of them."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 
 from jssl import run
+from jssl.core.build import plan
 from jssl.errors import Stopped
 from jssl.evaluators.figures import Items
 
@@ -14,7 +16,7 @@ from ml_collections import ConfigDict
 def get_config():
   c = ConfigDict(dict(data=dict(name='digits', train=200), batch_size=32, steps=4, backbone=dict(name='mlp_backbone', widths=(16,))))
   c.heads = dict(projector=dict(name='mlp', widths=(16, 8)))
-  c.view = dict(name='augment', jitter=dict(brightness=0.2))
+  c.view = dict(name='augment', flip=0.5)
   c.passes = dict(views=dict(name='embed', heads=('projector',)))
   c.losses = dict(nce=dict(name='nt_xent', of=('views.q', 'views.k'), pairs='all', temperature=0.5))
   c.optimizer = dict(name='sgd', learning_rate=0.1)
@@ -26,6 +28,7 @@ def get_config():
 def without_training(monkeypatch, figure=lambda config: 0.5 + 0.01 * config['seed']):
   """Gives runs `figure(config)` as knn_top1, of 100 test items; every config that is run is kept. Raises what `figure` raises."""
   asked = []
+  monkeypatch.setattr(run, 'plan', planned)
 
   def carried_out(p, workdir, protocols, baselines, items=None, **options):
     asked.append(p.config)
@@ -45,5 +48,16 @@ def without_training(monkeypatch, figure=lambda config: 0.5 + 0.01 * config['see
   return asked
 
 
+def planned(config):
+  """The plan of a config, which is made once for all seeds: what is not trained does not read data."""
+  c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
+  key = json.dumps({**c, 'seed': 0, 'name': '', 'modules': '', 'data': {**c['data'], 'seed': 0}}, default=str)
+  if key not in _plans:
+    _plans[key] = plan(c)
+  p = _plans[key]
+  return p._replace(config={**p.config, **{key: c[key] for key in ('name', 'data', 'seed') if key in c}})
+
+
+_plans = {}
 DIVERGED = Stopped('at step 2 the loss is nan')
 ASKED = Stopped('stopped at step 2 of 4 as asked; the same command with its --workdir goes on')

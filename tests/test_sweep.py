@@ -172,6 +172,7 @@ def test_options_of_engines_are_read_and_missing_libraries_are_named(monkeypatch
       pass
 
 
+@pytest.mark.long
 def test_submitit_runs_trials(small):
   pytest.importorskip('submitit')
   with engines.slurm(Path('jobs').absolute(), 2, dict(cluster='debug')) as spread:

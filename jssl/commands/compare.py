@@ -93,10 +93,14 @@ def difference(result: Mapping[str, Any], metric: str, name: str, to: str) -> st
 
 def verdict(result: Mapping[str, Any], metric: str, names: list[str]) -> str:
   """The method with the highest figure, and the others that are not shown to be below it."""
+  if len(names) < 2:
+    return f'{metric}: {names[0]} is the only method without a failed run'
   top = max(names, key=lambda name: np.mean(result['methods'][name]['figures'][metric]))
   ahead = {}
   for d in result['differences']:
     if d['metric'] == metric and top in (d['method'], d['to']) and {d['method'], d['to']} <= {*names}:
       ahead[d['to'] if d['method'] == top else d['method']] = d['low'] > 0 if d['method'] == top else d['high'] < 0
-  open_ = [name for name, shown in ahead.items() if not shown]
-  return f'{metric}: {top} is highest' + (f', not shown to be above {", ".join(open_)}' if open_ else ', above all others' if ahead else '')
+  if not ahead:
+    return f'{metric}: {top} is highest; no bounds, as its protocol gives no values of test items and there is one seed'
+  unclear = [name for name, shown in ahead.items() if not shown]
+  return f'{metric}: {top} is highest, ' + (f'not shown to be above {", ".join(unclear)}' if unclear else 'above all others')
