@@ -35,12 +35,14 @@ class Range(NamedTuple):
 Space = Mapping[str, Choice | Range]
 
 
-def parsed(option: str, given: str | Sequence[Any]) -> Choice | Range:
+def parsed(option: str, given: str | Sequence[Any] | Choice | Range) -> Choice | Range:
   """The values of an option: a sequence, or a text 'a,b,c', 'LOW:HIGH' or 'LOW:HIGH:log'.
 
   Raises:
     UsageError: for a text that is neither, a value that is given twice, or a range without room.
   """
+  if isinstance(given, Choice | Range):
+    return given
   if isinstance(given, str) and (found := RANGE.fullmatch(given)):
     low, high = (ast.literal_eval(x) for x in found.groups()[:2])
     if not low < high or (found[3] and low <= 0):

@@ -113,11 +113,11 @@ def sweep(
         queue.append(trial(number, found['points']))
       else:
         proposer.tell(number, found['points'], found['score'])
-    asked, wave = len(before), at_once if sampler == 'tpe' else count  # only `tpe` learns from scores
+    left = [number for number in range(count) if number not in before]
+    wave = at_once if sampler == 'tpe' else count  # only `tpe` learns from scores
     while True:
-      new = range(asked, min(asked + max(wave - len(queue), 0), count))
+      new, left = left[: max(wave - len(queue), 0)], left[max(wave - len(queue), 0) :]
       queue += [trial(number, proposer.ask(number)) for number in new]
-      asked += len(new)
       if not queue:
         break
       for one in queue:
@@ -193,11 +193,12 @@ def execute(one: Trial) -> dict[str, Any]:
     found = several.once(task)
     if not found['failed'] and one.metric not in found['figures']:
       found['failed'] = f'there is no figure {one.metric!r}; expected one of {", ".join(found["figures"])}'
+    if not found['failed']:
+      scores.append(found['figures'][one.metric])
+      seconds.append(found['seconds'])
     if found['failed'] or found['alarms']:
       message = found['failed'] or f'collapse alarm: {"; ".join(found["alarms"])}'
       return record(one, 'failed', message=message, scores=scores, again=found['hash'] is None)
-    scores.append(found['figures'][one.metric])
-    seconds.append(found['seconds'])
   return record(one, 'complete', score=float(np.mean(scores)), scores=scores, seconds=None if None in seconds else sum(seconds))
 
 
