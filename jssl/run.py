@@ -96,9 +96,13 @@ def train(
 
 def carried_out(
   p: Plan, workdir: Path | None, protocols: Sequence[str] | None, baselines: bool,
-  *, track: Sequence[str] = (), watch: Sequence[Callable] = (), **options,
+  *, track: Sequence[str] = (), watch: Sequence[Callable] = (),
+  items: dict[str, dict[str, Items]] | None = None, **options,
 ) -> tuple[dict[str, Any], loop.Trained]:  # fmt: skip
-  """The results of a plan, and the trained run; `track` is checked by `trackers.tracking.check`, `options` are those of `loop.run`."""
+  """The results of a plan, and the trained run.
+
+  `track` is checked by `trackers.tracking.check`, `items` is filled as by `compare`, and `options` are those of `loop.run`.
+  """
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
     if workdir and jax.process_index() == 0:
@@ -117,7 +121,7 @@ def carried_out(
       options |= dict(given=networks_for(p, workdir, trained_networks), watch=(*watch, tracked))
       trained = learn(p, make_panel(p), workdir=workdir, **options)
       workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-      results = report(p, trained, asked, workdir, baselines)
+      results = report(p, trained, asked, workdir, baselines, items)
       tracked.finish(results)
     return results, trained
   finally:

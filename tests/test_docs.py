@@ -59,7 +59,9 @@ NOT_RUN = {
   'train clip:wit': 'needs a million pairs',
   'train simclr:fashion_mnist': 'needs the package dataset-fashion-mnist; tests/data/test_fashion.py reads files of its form',
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
-  'jssl sweep': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
+  'jssl sweep': 'takes minutes; tests/test_sweep.py and tests/test_ledger.py run it',
+  'jssl compare': 'takes minutes; tests/test_compare.py runs it',
+  'train runs/sweep/simclr_best.py': 'needs that sweep; tests/test_sweep.py reads such a file',
 }
 # Page for users of another library -> the comment that its blocks begin with, and the module that they need.
 PEERS = {
@@ -138,7 +140,7 @@ def reason(text: str) -> str | None:
 
 def parse(text: str) -> None:
   """Sees that the parser takes the `jssl` command in a line, whatever stands before it."""
-  names = 'train|plan|evaluate|embed|neighbours|export|report|data|reproduce|sweep|replay|list'
+  names = 'train|plan|evaluate|embed|neighbours|export|report|data|reproduce|compare|sweep|replay|list'
   if found := re.search(rf"(?:^|[\s!/'])jssl ((?:{names}) [^']*)", text):
     local = found[1].replace('gs://', '/')  # what reads buckets may not be installed
     known, rest = make_parser().parse_known_args(shlex.split(local))
