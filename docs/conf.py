@@ -7,8 +7,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference  # docs/reference.py
 
 project, author = 'jssl', 'the jssl authors'
-extensions = ['myst_parser', 'sphinx_copybutton']
-myst_enable_extensions = ['colon_fence']
+extensions = ['myst_parser', 'sphinx_copybutton', 'mathml']  # the last is docs/mathml.py
+html_math_renderer = 'mathml'
+myst_enable_extensions = ['colon_fence', 'dollarmath']
 myst_heading_anchors = 3
 html_theme, html_title = 'furo', 'jssl'
 html_static_path = ['_static']

@@ -25,10 +25,19 @@ JOINT = [
 ]  # fmt: skip
 MARGIN = 0.02
 COLUMNS = (
-  'system', 'backbone', 'epochs of batches of, at', 'tried', 'kNN', 'validation', 'linear', 'margin over baselines', 'RankMe',
-  'seconds', 'alarms',
+  'system', 'backbone', 'epochs', 'batch', 'rate', 'tried', 'kNN', 'validation', 'linear', 'margin', 'RankMe', 'seconds', 'alarms',
 )  # fmt: skip
 HEADER = f'| {" | ".join(COLUMNS)} |\n' + '|---' * len(COLUMNS) + '|'
+NOTES = """\
+- **Data.** 4,000 images for training. Figures are accuracies on 1,000 held-out images.
+- **Runs.** One run per row, with seed 0. There are no intervals: small differences between rows may be chance.
+- **tried.** The number of settings that were run for a method on a backbone. The row with the best validation accuracy is shown.
+  `experiments/canon.jsonl` has all rows, except early ones of W-MSE with another shrinkage of its covariance. Settings that were tried by
+  hand while a config was written are not counted.
+- **margin.** The linear accuracy minus that of the better baseline, raw input or the untrained network.
+- **seconds.** Training time on one core.
+
+The page is written by `experiments/canon.py`."""
 MASKED = ['mae', 'simmim', 'ijepa', 'data2vec']
 
 
@@ -63,9 +72,9 @@ def main():
 
 def line(row: dict) -> str:
   c = run.load_config(row['system'], row['settings'])
-  recipe = f'{c.epochs} of {c.batch_size}, {c.optimizer.learning_rate.peak:g}'
   cells = (
-    row['system'], row['backbone'], recipe, str(row.get('tried', 1)), f'{row["knn"]:.3f}',
+    row['system'], row['backbone'], f'{c.epochs}', f'{c.batch_size}', f'{c.optimizer.learning_rate.peak:g}', str(row.get('tried', 1)),
+    f'{row["knn"]:.3f}',
     f'{row["figures"]["linear_top1_validation"]:.3f}', f'{row["linear"]:.3f}', f'{row["margin"]:+.3f}',
     f'{row["rankme"]:.1f}', f'{row["seconds"]:.0f}', '; '.join(row['alarms']),
   )  # fmt: skip
@@ -85,25 +94,23 @@ def render(rows: list[dict]) -> None:
     f'{row["backbone"]} untrained': row['baselines']['random_init'] for row in rows[::-1]
   }
   text = [
-    '# The canon on MNIST-5k, measured',
+    '# Image methods on MNIST-5k',
     '',
-    'Written by `experiments/canon.py`: one run of a config (seed 0), 4,000 images to train on, the thousand held out to judge; linear',
-    'and kNN accuracy. Where more than one recipe was tried on a backbone (`tried`), the row is the one of the best validation accuracy;',
-    '`experiments/canon.jsonl` has them all, but for those of W-MSE before what shrinks its covariance was settled. What was tried by',
-    'hand while a config was written is not counted.',
-    f'{sum(n > 0 for n in good.values())} methods are {MARGIN:g} or more above the better of raw input and the untrained network by the',
-    f'linear probe, {sum(n > 1 for n in good.values())} of them on both backbones. Seconds are of training, on one core.',
+    f'{sum(n > 0 for n in good.values())} of {len(good)} methods are at least {100 * MARGIN:g} points above raw input and the untrained',
+    f'network by the linear probe, {sum(n > 1 for n in good.values())} of them on both backbones.',
+    '',
+    '![Linear accuracy by method and backbone](canon.png)',
+    '',
+    NOTES,
     '',
     HEADER,
     *map(line, rows),
     '',
     'Baselines (kNN, linear): ' + '; '.join(f'{name} {b["knn_top1"]:.3f}, {b["linear_top1"]:.3f}' for name, b in untrained.items()) + '.',
-    '',
-    '![Linear accuracy by method and backbone](canon.png)',
   ]  # fmt: skip
   below = [row for row in rows if row['margin'] < MARGIN and row.get('curve')]
   if below:
-    text += ['', 'The losses of runs that did not come that far in this budget:', '', '![Losses by step](canon_curves.png)']
+    text += ['', 'Losses of the runs below this margin:', '', '![Losses by step](canon_curves.png)']
     draw_curves(below, ROOT / 'docs' / 'canon_curves.png')
   else:
     (ROOT / 'docs' / 'canon_curves.png').unlink(missing_ok=True)

@@ -37,6 +37,24 @@ SEQUENCE = {'sequence': testing.Layout(dict(data=4, sequence=2))}  # for those t
 MICRO_BATCHES = (2, 4)
 # system -> why one of its errors is above the bound, by its nature
 REASONS: dict[str, str] = {}
+INTRODUCTION = """\
+This page compares the loss and the gradient of one training step on several devices, and in micro-batches, with those of one device and one
+batch. The bound for the relative error |a - b| / |a|, over all parameters, is {bound}. Above the bound: {systems}.
+
+Measured by `experiments/exactness.py` on small networks with a batch of 16, in float32, with JAX {jax} on {devices} simulated CPU devices.
+Each device has different examples. Cells are the errors of the loss and of the gradient.
+
+| column | meaning |
+|---|---|
+| 8 devices | data parallelism |
+| fsdp | parameters sharded over 8 devices |
+| fsdp tp | data 2 x fsdp 2 x tensor 2 |
+| sequence | tokens of transformers sharded over 2 devices, examples over 4 |
+| micro batches | 2 or 4 micro-batches on one device |
+| compilations | of the step, in a run of three steps on data 2 x fsdp 2 x tensor 2 |
+
+Batch normalisation computes the statistics of each micro-batch separately. For systems with it, micro-batches are compared with the same
+computation without recomputation."""
 
 
 def measure(name: str) -> dict:
@@ -61,22 +79,23 @@ def missed(name: str, found: dict) -> str:
   if 'error' in found:
     return found['error']
   over = [f'{cell}: {of} {x:.0e}' for cell, errors in found['cells'].items() for of, x in errors.items() if not x <= testing.TOLERANCE]
-  over += [f'{found["compiles"]} compilations'] if found['compiles'] != found['programs'] else []
+  programs = found.get('programs', 1)  # early records, which do not have it, are of systems with one
+  over += [f'{found["compiles"]} compilations'] if found['compiles'] != programs else []
   return ', '.join(over)
 
 
 def render(record: dict) -> str:
+  over = sum(bool(missed(name, found)) for name, found in record.items())
   columns = [*LAYOUTS, *SEQUENCE, *(f'micro_batches_{n}' for n in MICRO_BATCHES)]
   lines = [
     '# Exactness, measured',
     '',
-    f'Written by `experiments/exactness.py`; {len(record)} systems at the scale `tiny` (a batch of 16), float32, JAX {jax.__version__} on '
-    f'{jax.device_count()} simulated CPU devices.',
-    'The figures are relative errors of the loss and of the gradient of one step, |a - b| / |a| over all parameters, against one device',
-    'and one batch; every device has examples of its own. `fsdp` spreads parameters over 8 devices, `fsdp_tp` over data 2 x fsdp 2 x',
-    'tensor 2, where the compilations of the step in a run of three are counted; `sequence` spreads the',
-    'tokens of transformers over 2 and examples over 4. Batch norm sees micro-batches one by one: where a system has it,',
-    f'they are held against the same computation without recomputation. The bound is {testing.TOLERANCE:.0e}.',
+    INTRODUCTION.format(
+      bound=f'{testing.TOLERANCE:.0e}',
+      systems=f'{over or "none"} of the {len(record)} systems measured',
+      jax=jax.__version__,
+      devices=jax.device_count(),
+    ),
     '',
     '| system | has | ' + ' | '.join(c.replace('_', ' ') for c in columns) + ' | compilations |',
     '|---|---|' + '---|' * (len(columns) + 1),
@@ -85,9 +104,9 @@ def render(record: dict) -> str:
     if 'error' not in found:
       cells = [f'{e["loss"]:.0e}, {e["grad"]:.0e}' if e else '' for e in map(found['cells'].get, columns)]
       lines.append(f'| {name} | {", ".join(found["has"])} | ' + ' | '.join(cells) + f' | {found["compiles"]} |')
-  over = {name: missed(name, found) for name, found in sorted(record.items()) if missed(name, found)}
-  lines += ['', '## Above the bound', ''] if over else ['', 'Nothing is above the bound.']
-  lines += [f'- {name}: {what}. {REASONS.get(name, "No reason is known.")}' for name, what in over.items()]
+  lines += ['', '## Above the bound', ''] if over else []
+  reported = {name: missed(name, found) for name, found in sorted(record.items())}
+  lines += [f'- {name}: {what}. {REASONS.get(name, "No reason is known.")}' for name, what in reported.items() if what]
   if KILLS.exists():
     lines += ['', *kills(json.loads(KILLS.read_text()))]
   return '\n'.join(lines) + '\n'
@@ -99,15 +118,14 @@ def kills(record: dict) -> list[str]:
   same = [not k['arrays_that_differ'] and k['same_figures'] for k in found]
   steps = sorted(k['step'] for k in found)
   lines = [
-    '## Killed at any moment',
+    '## Killed and resumed runs',
     '',
-    'Written by `experiments/kill.py`: a run with a queue, a teacher, batch norm and the health panel was killed at',
-    f'{len(found)} random moments, in steps {steps[0]} to {steps[-1]}, {sum(k["unfinished"] > 0 for k in found)} of them while a checkpoint '
-    'was being written, and started again.',
-    f'{sum(same)} of {len(found)} ended in the bits of the run that was left alone, in all {found[0]["arrays"]} arrays and all figures of',
-    'the log.',
+    f'A run with a queue, a teacher, batch normalisation and the health panel was killed at {len(found)} random moments, in steps',
+    f'{steps[0]} to {steps[-1]}, and started again. {sum(k["unfinished"] > 0 for k in found)} times a checkpoint was being written.',
+    f'{sum(same)} of {len(found)} runs ended in the bits of the uninterrupted run, in all {found[0]["arrays"]} arrays and all logged',
+    'figures. Measured by `experiments/kill.py`.',
     '',
-    'Gone on with from the same checkpoint on other numbers of devices:',
+    'The same checkpoint resumed on other numbers of devices:',
     '',
     '| devices | steps | examples and order | largest relative error of the loss |',
     '|---|---|---|---|',

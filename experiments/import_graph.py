@@ -12,13 +12,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the top of the house to its ground; a package imports only from lower floors.
 FLOORS = [
-  ['cli', 'testing', 'api'],
+  ['cli', 'testing'],
   ['commands'],
   ['report'],
+  ['comparison', 'sweeps'],
+  ['several', 'api'],
   ['ledger'],
   ['run', 'replay', 'show'],
+  ['trackers'],
   ['model', 'processes', 'resume', 'plans', 'panel', 'curves'],
-  ['export'],
+  ['export', 'folders'],
   ['loops', 'artefact', 'inputs', 'adapt'],
   ['core'],
   ['keys', 'configs', 'starts', 'changes', 'exports', 'sizes', 'optimizer', 'progress', 'signals'],

@@ -2,9 +2,9 @@
 
     python experiments/sizes.py
 
-Lines of code, without blank ones, comments and docstrings: the config, and those objectives and passes that it names and that no
-system before it (the image canon first, then by number in the list of papers) had. A pass counts for the first.
-Where a system has a loop of its own in experiments/loops, that counts too.
+The size of a system is the number of lines of its config, and of the objectives and passes that it is the first to use. Blank lines,
+comments and docstrings do not count. Systems are counted in the order of the table: first those without a number, then by their number in
+the list of papers. A loop in experiments/loops counts for its system.
 """
 
 import ast
@@ -23,11 +23,11 @@ PARTS = ('config', 'objective', 'pass', 'loop', 'all')
 ROOT = Path(__file__).resolve().parents[1]
 # What systems of later kinds asked of jssl/core, and why.
 CORE = (
-  ('all of the analyses; INLP, RepE, Retrofitting, FEET', 'build, loop, method',
-   'a config names its evaluators, a transform of the representation, or a loop of its own; what is judged is a Subject, not an array'),
-  ('SPR, self-predictive RL, TACO', 'loop', 'a source may play its policy, so it is handed the networks of the present state'),
-  ('SODA, InfoDiffusion, UMD', 'build', 'noise is a view, under a keyword of its own'),
-  ('DINO, SwAV, and all that have a teacher', 'build, method', 'the health panel looks at what losses compare, not only at features'),
+  ('all analyses; INLP, RepE, Retrofitting, FEET', 'build, loop, method',
+   'a config names evaluators, a transform of the features, or a loop; evaluators take a Subject instead of an array'),
+  ('SPR, self-predictive RL, TACO', 'loop', 'a source may generate data with the current policy, so it receives the current networks'),
+  ('SODA, InfoDiffusion, UMD', 'build', 'noise is a view with its own keyword'),
+  ('DINO, SwAV, and all methods with a teacher', 'build, method', 'the health panel observes the inputs of losses in addition to features'),
 )  # fmt: skip
 
 
@@ -79,20 +79,20 @@ def page() -> str:
   lines = [
     '# Sizes of systems',
     '',
-    ' '.join(__doc__.strip().splitlines()[4:]) + ' Made by `experiments/sizes.py`.',
+    f'The {len(new)} systems with a number have a median of {statistics.median(row["all"] for row in new):g} lines, '
+    f'of which {statistics.median(row["config"] for row in new):g} are the config.',
     '',
-    f'The median of the {len(new)} systems after the canon is {statistics.median(row["all"] for row in new):g} lines, '
-    f'of which {statistics.median(row["config"] for row in new):g} are its config.',
+    ' '.join(__doc__.strip().splitlines()[4:]) + ' Counted by `experiments/sizes.py`.',
     '',
     '| system | number | config | objective | pass | loop | all |',
     '|---|---|---|---|---|---|---|',
-    *(f'| {r["name"]} | {r["number"] or "canon"} | ' + ' | '.join(str(r[part] or '') for part in PARTS) + ' |' for r in rows),
+    *(f'| {r["name"]} | {r["number"] or "–"} | ' + ' | '.join(str(r[part] or '') for part in PARTS) + ' |' for r in rows),
     '',
-    '## What they asked of the core',
+    '## Changes of the core',
     '',
-    'All others needed no line of `jssl/core`.',
+    'These systems needed changes of `jssl/core`. All others needed none.',
     '',
-    '| systems | in | why |',
+    '| systems | module | reason |',
     '|---|---|---|',
     *(f'| {" | ".join(change)} |' for change in CORE),
   ]

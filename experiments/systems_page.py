@@ -15,19 +15,34 @@ from jssl.ledger.fidelity import parts
 
 ROOT = Path(__file__).resolve().parents[1]
 INTRODUCTION = """\
-A claim is registered before it is run: its figures, rivals, margin, data and budget, with a hash. It is run over final seeds, each of which
-draws its data or their split anew where these are drawn, and is tuned on development seeds and validation data alone. With L and U the
-one-sided 95 % bounds of the paired difference and m the margin, it is *held* where L > m, *contradicted* where U < 0, *not held* where
-0 <= U < m, and *undecided* otherwise; "not below by m" is bounded in the same way. A system that draws nothing is judged by resampled test
-items. `jssl.ledger.claims` has the rules. An *edit* is a registration after the first, a *try* a configuration scored while tuning, a *look*
-a run of final seeds under a new hash of config and code. *Stale* says that code or config has changed since. Fidelity is *faithful* where all
-of the paper's parts are built but for its scale, data or hardware, and *partial* where more is left out."""
+A claim states what a paper's method should achieve in a small experiment, and what it is compared with. It is registered with its data, margin
+and budget before it is run, tuned on development seeds and validation data alone, and tested on final seeds. [Claims](house.md#claims) in the
+architecture has the rules. L and U are the one-sided 95 % bounds of the paired difference, m is the margin.
+
+| state | meaning |
+|---|---|
+| held | L > m |
+| contradicted | U < 0 |
+| not held | 0 <= U < m |
+| undecided | otherwise |
+| untried | not run under these rules |
+
+"Not below by m" is bounded in the same way. Systems without randomness are tested by resampling test items.
+
+| word | meaning |
+|---|---|
+| try | a setting that was scored while tuning |
+| look | a run of the final seeds under a new hash of config and code |
+| edit | a registration after the first |
+| stale | code or config has changed since the last look |
+| faithful | all parts of the paper are built, except its scale, data or hardware |
+| partial | other parts are left out, too |"""
 
 
 def page() -> str:
   rows = sorted(catalogue.systems(), key=lambda row: (row['family'], row['name']))
   held = {row['name']: records.read(row['name']) for row in rows}
-  lines = ['# Systems', '', f'{len(rows)} systems. Made by `experiments/systems_page.py` from the configs and the ledger.', '']
+  lines = ['# Claims', '', f'{len(rows)} systems. Written by `experiments/systems_page.py` from the configs and the ledger.', '']
   lines += _counts('claims', Counter(row['claim']['state'] for row in rows), ('held', 'undecided', 'not_held', 'contradicted', 'untried'))
   before = Counter(b['state'] for row in rows if row['claim']['state'] == 'untried' for b in held[row['name']].get('before', ()))
   earlier = f'Of the untried, {before["held"]} were held and {before["not_held"]} not held under earlier rules.'

@@ -13,6 +13,7 @@ Public names:
   load, Model                           opens a trained model: `encode` gives features, `save` writes it
   systems                               lists every method with its paper, scales and claim
   evaluate                              evaluates a run in a workdir
+  compare, sweep                        compares methods under equal budget; scores settings of a method on validation data
   objectives, gathered                  losses as pure functions of arrays; `gathered` for use within shard_map and pmap
   load_config, build, plan              reads a config by name; builds a Method, or a Plan with data and evaluation, from it
   arrays, Data, Column                  a data set from arrays, its type, and the type of its columns
@@ -33,6 +34,7 @@ from jssl.errors import ConfigError, DataError, JsslError
 if TYPE_CHECKING:
   from jssl import objectives
   from jssl.api import Run, train
+  from jssl.comparison import compare
   from jssl.configs import load_config
   from jssl.core.build import build, plan
   from jssl.data.core.arrays import arrays
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
   from jssl.model import Model, load
   from jssl.ops.gathered import gathered
   from jssl.run import evaluate
+  from jssl.sweeps.sweep import sweep
   from jssl.types import Column, Data, Features, Method
 
 __version__ = '0.1.0'
@@ -56,12 +59,14 @@ __all__ = [
   'Run',
   'arrays',
   'build',
+  'compare',
   'evaluate',
   'gathered',
   'load',
   'load_config',
   'objectives',
   'plan',
+  'sweep',
   'systems',
   'train',
 ]
@@ -76,11 +81,13 @@ _LAZY = {
   'Run': 'jssl.api',
   'arrays': 'jssl.data.core.arrays',
   'build': 'jssl.core.build',
+  'compare': 'jssl.comparison',
   'evaluate': 'jssl.run',
   'gathered': 'jssl.ops.gathered',
   'load': 'jssl.model',
   'load_config': 'jssl.configs',
   'plan': 'jssl.core.build',
+  'sweep': 'jssl.sweeps.sweep',
   'systems': 'jssl.ledger.catalogue',
   'train': 'jssl.api',
 }

@@ -38,7 +38,7 @@ def adapt(config: Any) -> None:
   if lacks_colours(c.get('view') or {}) and (image := open_data(spec).spec.get('image')) and image.shape[-1] == 3:
     with config.ignore_type():
       config.view.update(COLOURS)
-    logging.getLogger('jssl').warning('the pictures are in colour, so views change colours too; set view.jitter and view.grey to say how much')
+    logging.getLogger('jssl').warning('the images are in colour, so views also change colours; set view.jitter and view.grey to control this')
   if spec['name'] != 'memory':
     reads_texts = 'tokenizer' in inspect.signature(signed(DATA[inner['name']])).parameters
     if not reads_texts and not inner['name'].startswith('packed:'):

@@ -26,6 +26,7 @@ from jssl.pictures.live import drawn
 from jssl.resume import continued
 from jssl.storage import reach
 from jssl.tables import DATA
+from jssl.trackers.tracking import check as check_trackers
 from jssl.types import Data
 
 HELD_OUT = 0.2  # share held out of arrays without a test split
@@ -121,6 +122,7 @@ def train(
   resume_with: Mapping[str, Any] | None = None,
   protocols: Sequence[str] | None = None,
   baselines: bool = True,
+  track: Sequence[str] = (),
   quiet: bool = False,
 ) -> Run:
   """Trains a method and evaluates its features, with the raw input and the untrained network as baselines.
@@ -151,6 +153,7 @@ def train(
     resume_with: changed settings for resuming the run in `workdir`, {'epochs': 40}.
     protocols: evaluations at the end by name, such as ('knn', 'linear'); None for those of the config, () for none.
     baselines: whether to also evaluate the raw input and the untrained network.
+    track: where to track the run, ('tensorboard', 'wandb', 'mlflow', 'aim'); needs a workdir. See docs/tracking.md.
     quiet: whether to hide progress.
 
   Returns:
@@ -187,9 +190,10 @@ def train(
     raise ConfigError(f'{config.name} has its own training loop: train it with jssl.run.train(config, workdir)')
   adapt(config)
   workdir = reach(workdir) if workdir else None
+  track = check_trackers(track, workdir)
   p = plan(continued(config, workdir, [setting(*item) for item in (resume_with or {}).items()]))
-  with nullcontext() if quiet else drawn(p.config['name'], p.steps, p.config['batch_size']) as drawing:
-    results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet or drawing)
+  with nullcontext([]) if quiet else drawn(p.config['name'], p.steps, p.config['batch_size']) as watch:
+    results, trained = run.carried_out(p, workdir, protocols, baselines, quiet=quiet or bool(watch), watch=watch, track=track)
   return Run(results, Model(of_run(p, trained.train, results), p), trained, workdir)
 
 
@@ -268,7 +272,7 @@ def columns_of(data: Sequence[Any] | Mapping[str, Any]) -> dict[str, list[Any]]:
   if all(isinstance(x, np.ndarray) and x.ndim in (2, 3) for x in found):
     return {'image': [*map(encoded, found)]}
   kinds = sorted({type(x).__name__ for x in data})
-  raise DataError(f'data is a list of {" and ".join(kinds)}; expected only texts, paths of pictures, PIL images or dicts')
+  raise DataError(f'data is a list of {" and ".join(kinds)}; expected only texts, paths of images, PIL images or dicts')
 
 
 def entry(x: Any) -> Any:

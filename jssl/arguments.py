@@ -71,7 +71,10 @@ def make_parser() -> argparse.ArgumentParser:
     '--workdir', type=path, help='folder of the run, or a gs:// or s3:// address; a run in it is resumed (default: a new folder in runs/)'
   )
   train.add_argument('--protocol', help="evaluations at the end, or none (default: the system's own)")
-  train.add_argument('--tensorboard', action='store_true', help='write TensorBoard files too (pip install jssl[tensorboard])')
+  train.add_argument(
+    '--track', type=names, action='extend', default=[], metavar='A,B', help='where to track the run: tensorboard, wandb, mlflow, aim'
+  )
+  train.add_argument('--tensorboard', action='append_const', dest='track', const='tensorboard', help='the same as --track tensorboard')
   train.add_argument('--take-over', action='store_true', help='take over the workdir from another run that is known to be dead')
   train.add_argument(
     '--resume-with', action='append', default=[], metavar='k=v', help='continue the run in --workdir with a changed setting: epochs=40'
@@ -135,17 +138,45 @@ def make_parser() -> argparse.ArgumentParser:
   reproduce.add_argument('--stale', action='store_true', help='only claims whose code has changed since, or that were never tried')
   default = 'one per core if memory allows, or one with an accelerator'
   reproduce.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
+  compared = command('compare', 'train systems under equal budget and compare them by paired differences; --config.x.y=v applies to all')
+  compared.add_argument('names', nargs='+', metavar='NAME', help='systems or files, as in `jssl train`; differences are to the first')
+  compared.add_argument('--data', metavar='SOURCE', help=f'train on your own data: {SOURCES}')
+  compared.add_argument('--workdir', type=path, metavar='D', help='folder of the comparison; one in it goes on (default: a new one in runs/)')
+  compared.add_argument('--seeds', type=int, default=3, metavar='N', help='runs per system; with 1, test items are resampled (default: 3)')
+  compared.add_argument(
+    '--split', choices=['validation', 'test'], default='validation', help='the data of the figures: validation to choose, test to report'
+  )
+  compared.add_argument('--protocol', help='comma-separated evaluations (default: those of the first system)')
+  compared.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
   sweep = command(
-    'sweep', 'score settings of a system on development seeds and validation data, at most 8 per row; tries are counted in the ledger'
+    'sweep',
+    'score settings of a system on validation data, or with --tune for its claim, counted in the ledger; --config.x.y=v sets the others',
   )
-  sweep.add_argument('name', metavar='NAME')
+  sweep.add_argument('name', metavar='NAME', help='a system or a file, as in `jssl train`')
   sweep.add_argument(
-    '--over', action='append', default=[], metavar='x.y=a,b,c', help='values of an option; repeat for more options, to try all combinations'
+    '--over', action='append', default=[], metavar='x.y=a,b,c',
+    help='values of an option, or a range LOW:HIGH[:log]; repeat for more options, to try all combinations',
+  )  # fmt: skip
+  sweep.add_argument('--seeds', type=int, metavar='N', help='runs per trial (default: 1, and 3 with --tune)')
+  sweep.add_argument('--jobs', type=int, metavar='N', help=f'trials at a time (default: {default}; with another engine, as many as it runs)')
+  alone = sweep.add_argument_group('without --tune')
+  alone.add_argument('--data', metavar='SOURCE', help=f'train on your own data: {SOURCES}')
+  alone.add_argument('--workdir', type=path, metavar='D', help='folder of the sweep; one in it goes on (default: a new one in runs/)')
+  alone.add_argument('--metric', metavar='NAME', help="the score, such as knn_top1 (default: the metric of the system's claim)")
+  alone.add_argument('--lower', action='store_true', default=None, help='a lower score is better')
+  alone.add_argument(
+    '--sampler', choices=['grid', 'tpe', 'random'], help="grid, or of Optuna (pip install 'jssl[sweep]') tpe or random (default: grid)"
   )
-  sweep.add_argument('--tune', action='store_true', help='count them as tries')
-  sweep.add_argument('--row', metavar='VARIANT', help='tune a baseline: one of the variants of the claim')
-  sweep.add_argument('--seeds', type=int, default=3, metavar='N', help='development seeds per try (default: 3)')
-  sweep.add_argument('--jobs', type=int, metavar='N', help=f'runs at a time (default: {default})')
+  alone.add_argument('--trials', type=int, metavar='N', help='number of trials of tpe or random')
+  alone.add_argument(
+    '--engine', choices=['local', 'slurm', 'ray'], help="what runs the trials; pip install 'jssl[slurm]' or 'jssl[ray]' (default: local)"
+  )
+  alone.add_argument(
+    '--engine-option', action='append', default=[], metavar='k=v', help='slurm: a parameter of submitit, timeout_min=60; ray: cpu=2 or gpu=1'
+  )
+  tune = sweep.add_argument_group('with --tune: trials for the claim of a system, at most 8 per row')
+  tune.add_argument('--tune', action='store_true', help='score development seeds, and count the trials in the ledger')
+  tune.add_argument('--row', metavar='VARIANT', help='tune a baseline: one of the variants of the claim')
   replay = command('replay', 'rerun a failed step one operation at a time and name the first array that is not finite')
   replay.add_argument('folder', type=path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser

@@ -173,7 +173,7 @@ def _read(at: Path, folder: Path) -> Artefact:
   """The model at `at`, from its files in `folder`."""
   config = peek(folder)
   if not isinstance(config.get(MARK), int):
-    raise ConfigError(f'{at} holds no readable model; give a folder that Model.save has written')
+    raise ConfigError(f'{at} contains no readable model; give a folder written by Model.save')
   if config[MARK] > FORMAT:
     raise ConfigError(f'the model in {at} has format {config[MARK]}, and this version reads {FORMAT}: install a newer jssl')
   if missing := [key for key in NEEDED if key not in config]:
@@ -182,7 +182,9 @@ def _read(at: Path, folder: Path) -> Artefact:
     if not (folder / name).is_file():
       raise ConfigError(f'{at} lacks {name}; copy the folder again')
     if _sum(folder / name) != config['sums'].get(name):
-      raise ConfigError(f'{at / name} is damaged or of another model: its checksum differs from that in config.json; copy the folder again')
+      raise ConfigError(
+        f'{at / name} is damaged or belongs to another model: its checksum differs from the one in config.json; copy the folder again'
+      )
   try:
     modules.use({key: config[key] for key in BUILT})
     spec = {name: Column(**facts) for name, facts in config['columns'].items()}
@@ -328,7 +330,7 @@ def _tokenizer_for(p: Plan) -> Any:
   while (made := corpora.tokenizer_in(data.info)) is not None and not corpora.made_by(made, p.data):
     spec = corpora.trained_on(spec)  # an operator may have removed texts that the tokenizer was trained on
     if spec is None:
-      logging.getLogger('jssl').warning('the tokenizer of %s is unknown: the model reads ids, not texts', data.info['name'])
+      logging.getLogger('jssl').warning('the tokenizer of %s is unknown: the model accepts ids, not texts', data.info['name'])
       return None
     data = open_data(spec)
   return made
@@ -395,7 +397,7 @@ def _put_back(folder: Path, config: Mapping[str, Any], held: dict[str, np.ndarra
       return found if layout['kind'] == 'dict' else tuple(found.values())
     module, _, name = layout['kind'].partition(':')
     if module.partition('.')[0] not in ('jssl', config['transform']['name'].partition(':')[0].partition('.')[0]):
-      raise ValueError(f'{layout["kind"]} is from another package than the transform')
+      raise ValueError(f'{layout["kind"]} belongs to another package than the transform')
     return getattr(importlib.import_module(module), name)(**found)
 
   try:

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   overrides = [x for x in rest if x.startswith('--config.')]
   if unknown := [x for x in rest if x not in overrides]:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
-  if overrides and arguments.command not in ('train', 'plan', 'show'):
+  if overrides and (arguments.command not in ('train', 'plan', 'show', 'compare', 'sweep') or getattr(arguments, 'tune', False)):
     parser.error(f'{arguments.command} takes no --config settings')
   # Reuses compiled programs; JAX reads these variables when it is imported, which happens later.
   os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(home() / '.cache' / 'jssl' / 'xla'))
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     import_module(f'jssl.commands.{arguments.command}').run(arguments, overrides)
     flush()
   except KeyboardInterrupt:
-    ahead = '; the same command with --workdir continues from the last checkpoint' if arguments.command == 'train' else ''
+    ahead = '; the same command with --workdir continues from the last checkpoint' if hasattr(arguments, 'workdir') else ''
     return _fail(f'interrupted{ahead}', 130)
   except MemoryError as error:
     return _fail(f'out of memory ({error or "on this machine"}); use a smaller batch, or fewer runs at a time', 2)

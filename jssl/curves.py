@@ -62,7 +62,7 @@ class Curves:
       try:
         figures = self.figures(self.subject(train))
       except ValueError as error:  # features that are not finite do not end a run: its guard decides on that
-        say(f'step {step} is not evaluated: {error}')
+        say(f'step {step} could not be evaluated: {error}')
         return None
       if self.best and self.best not in figures:
         raise ConfigError(f'curves.best is {self.best!r}{closest(self.best, figures)}')
@@ -103,7 +103,9 @@ def make_curves(p: Plan, workdir: Path | None) -> Curves | None:
   if not p.config['evaluate_every'] or not p.steps:
     return None
   if jax.process_count() > 1:
-    raise ConfigError(f'evaluate_every needs a run of one process, and this one has {jax.process_count()}: set evaluate_every=None')
+    raise ConfigError(
+      f'evaluate_every is not supported with several processes, and this run has {jax.process_count()}: set evaluate_every=None'
+    )
   asked, best = p.config['curves']['protocols'], p.config['curves']['best']
   named = {label: spec if isinstance(spec, str) else spec['name'] for label, spec in p.config['evaluators'].items()}
   for name in asked or ():
@@ -112,14 +114,16 @@ def make_curves(p: Plan, workdir: Path | None) -> Curves | None:
   labels = [label for label, name in named.items() if name in QUICK] if asked is None else asked
   evaluators = {label: p.evaluators[label] if label in named else judges({label: label})[label] for label in labels}
   if not evaluators:
-    raise ConfigError(f"evaluate_every finds none of {', '.join(QUICK)} in the evaluators; name some: curves=dict(protocols=('knn',))")
+    raise ConfigError(
+      f"evaluate_every found none of {', '.join(QUICK)} among the evaluators; select others, as in curves=dict(protocols=('knn',))"
+    )
   if best and not any(best.startswith(f'{label}_') for label in evaluators):
-    raise ConfigError(f'curves.best is {best!r}, which is no figure of {", ".join(evaluators)}; give one such as {labels[0]}_top1')
+    raise ConfigError(f'curves.best is {best!r}, which is not a figure of {", ".join(evaluators)}; expected one such as {labels[0]}_top1')
   try:
     curves = Curves(p, evaluators, workdir)
     for label, judge in evaluators.items():
       if others := {*judge.func.needs} - {*TRAIN, *TEST}:
-        raise ValueError(f'{label} reads {", ".join(sorted(others))}; expected one that reads inputs and labels alone, such as knn')
+        raise ValueError(f'{label} reads {", ".join(sorted(others))}; expected one that reads only inputs and labels, such as knn')
       judge.func.check(Subject(curves.data, None, {'backbone': None}), **judge.keywords)
   except ValueError as error:
     raise ConfigError(f'evaluate_every: {error}') from error
@@ -139,7 +143,7 @@ def validation(data: Data, rows: int) -> Data:
     ValueError: if there are no classes, or too few examples.
   """
   if 'label' not in data.spec:
-    raise ValueError(f"figures need the column 'label', and the data have {sorted(data.spec)}; set evaluate_every=None")
+    raise ValueError(f"figures need the column 'label', but the data have {sorted(data.spec)}; set evaluate_every=None")
   train = data.splits['train']
   some = lambda split, n: np.sort(permutation(len(split), 0)[:n])
   if 'validation' in data.splits:
@@ -170,7 +174,7 @@ def subject_of(p: Plan, train: TrainState, data: Data, represent: Callable) -> S
   mesh = train.step.sharding.mesh if isinstance(train.step.sharding, NamedSharding) else None
   place = NamedSharding(mesh if mesh and mesh.size > 1 else make_mesh(devices=jax.local_devices()), BATCH)
   of = over_devices(represent, (train.params, train.state), place)
-  return Subject(data, of, method.networks(train.params, train.state), p.transform, method.inputs, place)
+  return Subject(data, of, method.networks(train.params, train.state), p.transform, method.inputs, place, train.state['memories'])
 
 
 def best_of(rows: list[dict[str, Any]], figure: str | None) -> dict[str, Any] | None:

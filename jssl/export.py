@@ -103,12 +103,12 @@ def write(
   if name not in artefact.networks:
     raise ConfigError(f'no network is called {name!r}{closest(name, artefact.networks)}')
   if normalize and format != SENTENCES:
-    raise ConfigError(f'normalize needs the format {SENTENCES}: the format {format} has no embeddings to scale')
+    raise ConfigError(f'normalize needs the format {SENTENCES}: the format {format} does not store embeddings')
   for asked, given, formats in (
     ('family', family, (PLAIN,)), ('outputs', outputs, (STABLEHLO, ONNX)), ('platforms', platforms, (STABLEHLO,)),
   ):  # fmt: skip
     if given is not None and format not in formats:
-      raise ConfigError(f'{asked} is an option of the format {" or ".join(formats)}, not of {format}: leave it out')
+      raise ConfigError(f'{asked} is an option of the format {" or ".join(formats)}, not of {format}: remove it')
   if folder.is_file() or children(folder):
     raise ConfigError(f'{folder} already exists; give a new folder')
   if format in (STABLEHLO, ONNX):

@@ -48,11 +48,11 @@ def made_of(name: str, given: Sequence[Any], want: Column, tokenizer: Any) -> np
     return np.stack([_picture(x, want) for x in given])
   if not is_tokens(want, tokenizer):
     raise ValueError(
-      f'{name!r} holds {want.dtype} {list(want.shape)}, for which the model has no tokenizer, and was given {type(given[0]).__name__}; '
+      f'{name!r} must be {want.dtype} {list(want.shape)}, because the model has no tokenizer, not {type(given[0]).__name__}; '
       'give an array of numbers'
     )
   if wrong := [x for x in given if not isinstance(x, str)]:
-    raise ValueError(f'{name!r} is read from texts, and was given {type(wrong[0]).__name__}; give only str, or an array of ids')
+    raise ValueError(f'{name!r} must be texts, not {type(wrong[0]).__name__}; give only strings, or an array of ids')
   return tokenize.encode(tokenizer, [str(x) for x in given], want.length).astype(want.dtype)
 
 
@@ -161,9 +161,7 @@ def of_source(kind: str, where: str, model: Any) -> tuple[Any, list[str] | None]
     expected(where, model, 'series')
     found = [part for part in series.read(path, **{key: options[key] for key in ('id', 'time') if key in options}).values()]
     if options.get('standardize') == 'train':
-      raise ConfigError(
-        f'{where}: the model was trained on series standardised by its training split, which it does not hold; give an .npy array'
-      )
+      raise ConfigError(f'{where}: the model was trained on series standardised by statistics that it does not contain; give an .npy array')
     rows, names = [x for part in found for x in part.series], [name for part in found for name in part.names]
     if rows[0].shape[1] != want.width:
       raise ConfigError(f'{where} has series of {rows[0].shape[1]} variables; the model reads {want.width}')
@@ -176,15 +174,13 @@ def of_source(kind: str, where: str, model: Any) -> tuple[Any, list[str] | None]
   if kind == 'triples':
     expected(where, model, 'head')
     if 'entities' not in data.info or DATA.absolute(f'triples:{where}') != own['name']:
-      raise ConfigError(
-        f'triples:{where}: a model of triples has vectors only of the entities of {own["name"]}; give that, and the workdir of its run'
-      )
+      raise ConfigError(f'triples:{where}: the model only has vectors of the entities of {own["name"]}; give that, and the workdir of its run')
     return np.arange(len(data.info['entities']), dtype=np.int32), list(data.info['entities'])
   if kind == '.npz':
     found = arrays.opened(path)
     name = next((name for name in found if name == data.inputs or arrays.called(name, found[name]) == data.inputs), None)
     if name is None and len(found) > 1:
-      raise ConfigError(f'{where} holds {sorted(found)}, and the model reads {data.inputs!r}; give the array that name')
+      raise ConfigError(f'{where} holds {sorted(found)}, but the model reads {data.inputs!r}; rename the array')
     name = name or next(iter(found))
     return arrays.shaped(name, found[name]), None
   if kind == '.npy':
@@ -217,13 +213,13 @@ def of_rows(where: str, found: Found, model: Any) -> tuple[Any, list[str] | None
   names = None if ids is None else [str(x) for x in columns[ids]]
   if is_picture(data.inputs, want.shape, want.dtype):
     if (key := first(IMAGE, pictures)) is None:
-      raise ConfigError(f'{where} has the columns {sorted(columns)}, but the model reads pictures; name their column image')
+      raise ConfigError(f'{where} has the columns {sorted(columns)}, but the model reads images; name the column image')
     return np.stack([opened(x, name, want.shape) for x, name in zip(columns[key], found.names, strict=True)]), names or list(found.names)
   if model.reads_texts():
     if (key := first((data.inputs, *TEXTS['ids'], *ANSWERS), textual)) is None:
-      raise ConfigError(f'{where} has the columns {sorted(columns)}, but the model reads texts; name their column text')
+      raise ConfigError(f'{where} has the columns {sorted(columns)}, but the model reads texts; name the column text')
     if (row := next((i for i, x in enumerate(columns[key]) if not isinstance(x, str)), None)) is not None:
-      raise ConfigError(f'{where}: row {row}, counted from 0, has no {key!r}; fill it in, or leave the row out')
+      raise ConfigError(f'{where}: row {row}, counted from 0, has no {key!r}; fill it in, or remove the row')
     return list(columns[key]), names or list(columns[key])
   label = first(LABEL, labelling)
   singles = [name for name in columns if name not in (label, ids) and numeric(columns[name])]
@@ -239,7 +235,7 @@ def opened(place: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
   try:
     return decode(content(place), shape)
   except Exception as error:  # decoders' errors are of many types
-    raise ConfigError(f'{name} cannot be read as a picture ({first_line(error)}); repair it, or leave it out') from error
+    raise ConfigError(f'{name} cannot be read as a picture ({first_line(error)}); repair it, or remove it') from error
 
 
 def plain_texts(path: Path) -> bool:
@@ -262,7 +258,7 @@ def read_texts(path: Path) -> list[str]:
   if path.suffix == '.jsonl':
     lines = [_text_of(path, i, line) for i, line in enumerate(lines, 1) if line.strip()]
   if not lines:
-    raise ConfigError(f'{path} holds no texts; write one per line')
+    raise ConfigError(f'{path} contains no texts; write one per line')
   return lines
 
 
@@ -284,5 +280,5 @@ def read_array(path: Path) -> np.ndarray:
   except Exception as error:  # of a file that is something else, NumPy's errors are of many types
     raise ConfigError(f'{path} cannot be read as an array of numbers ({first_line(error)}); save one with numpy.save') from error
   if not isinstance(x, np.ndarray):
-    raise ConfigError(f'{path} holds several arrays, as numpy.savez writes them; save one with numpy.save')
+    raise ConfigError(f'{path} contains several arrays; save one with numpy.save')
   return x

@@ -89,7 +89,7 @@ def states(workdir: Path) -> dict[str, Any]:
   """
   folders = sorted(filter(saved, children(workdir / 'states')), key=_written)
   if not folders:
-    raise ConfigError(f'{workdir} holds no state of a loop yet; train it further first')
+    raise ConfigError(f'{workdir} has no saved state yet; train it longer first')
   return {folder.name: read(folder) for folder in folders}
 
 

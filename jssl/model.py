@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 
 from jssl import artefact as artefacts
-from jssl import export, loops
+from jssl import export, folders, loops
 from jssl.artefact import Artefact
 from jssl.core import checkpoint
 from jssl.core.build import Plan, plan
@@ -205,14 +205,14 @@ class Model:
       raise ValueError(f'{network!r} cannot be called on its input alone ({first_line(error)}); choose a tower, or a head on one') from error
     pooled = found.pooled if isinstance(found, Features) else found
     if getattr(pooled, 'ndim', 0) != 2:
-      raise ValueError(f'{network!r} gives no vector for each input; choose a tower, or a head on one')
+      raise ValueError(f'{network!r} does not return one vector per input; choose a tower, or a head on one')
     return np.asarray(pooled, np.float32)
 
   def _compared(self, *given: Any) -> list[jax.Array]:
     """Embeddings in the form in which they are multiplied."""
     given = [np.asarray(x, np.float32) for x in given]
     if any(x.ndim != 2 or not len(x) for x in given) or given[0].shape[1] != given[1].shape[1]:
-      raise ValueError(f'embeddings have shapes {[list(x.shape) for x in given]}; expected [n, d] and [m, d], as encode gives them')
+      raise ValueError(f'embeddings have shapes {[list(x.shape) for x in given]}; expected [n, d] and [m, d], as returned by encode')
     given = [jnp.asarray(finite(x, 'the embeddings')) for x in given]
     return given if self.config['similarity'] == 'dot' else [_unit(x) for x in given]
 
@@ -225,7 +225,7 @@ class Model:
     elif not isinstance(inputs, Mapping):
       examples = list(inputs)
       if lacking := [sorted(example) for example in examples if isinstance(example, Mapping) and column not in example]:
-        raise ValueError(f'the model reads the column {column!r}, and an example has {lacking[0]}; give examples with that column')
+        raise ValueError(f'the model reads the column {column!r}, but an example has {lacking[0]}; give examples with that column')
       values = [example[column] if isinstance(example, Mapping) else example for example in examples]
       inputs = {column: values if any_raw(values) else stack([{column: x} for x in values])[column]} if examples else {}
     read = lambda name, x: made_of(name, x, spec[name], self._artefact.tokenizer) if name in spec and any_raw(x) else np.asarray(x)
@@ -235,13 +235,13 @@ class Model:
       raise ValueError(f'inputs must be an array [n, {", ".join(map(str, spec[column].shape))}] of {column!r}, not {given}')
     for name in columns.keys() & spec.keys():
       if columns[name].dtype.kind not in 'biufc' and columns[name].dtype != spec[name].dtype:
-        raise ValueError(f'{name!r} holds {columns[name].dtype}; expected numbers, {spec[name].dtype} as the model was trained on')
+        raise ValueError(f'{name!r} has dtype {columns[name].dtype}; expected numbers, {spec[name].dtype} as in training')
     for name, want in spec.items():
       if name in columns and is_picture(name, want.shape, want.dtype):
         columns[name] = like(name, columns[name], want)
       elif name in columns and columns[name].shape[1:] != want.shape:
         raise ValueError(
-          f'{name!r} has shape {list(columns[name].shape)}; expected {["n", *want.shape]}, as the model was trained on: pad, cut or resize'
+          f'{name!r} has shape {list(columns[name].shape)}; expected {["n", *want.shape]}, as in training: pad, shorten or resize'
         )
       elif name in columns:
         columns[name] = self._typed(name, columns[name], want)
@@ -257,7 +257,7 @@ class Model:
     """A column in the type that the model reads. Raises ValueError for numbers of another kind, or out of range."""
     kinds = 'biu' if np.issubdtype(want.dtype, np.integer) else 'biuf'
     if x.dtype.kind not in kinds and x.dtype != want.dtype:
-      raise ValueError(f'{name!r} holds {x.dtype}; expected {want.dtype}, as the model was trained on: convert it')
+      raise ValueError(f'{name!r} has dtype {x.dtype}; expected {want.dtype}, as in training: convert it')
     within(name, x, want)
     return x
 
@@ -320,13 +320,13 @@ def read_plan(workdir: Path) -> Plan:
   """The plan of the run in `workdir`. Raises ConfigError if there is none, or a part that it was trained with is not available."""
   config = read_config(workdir)
   if artefacts.MARK in config:
-    raise ConfigError(f'{workdir} holds a model, not a run, which can only embed and find neighbours: give the --workdir of a `jssl train`')
+    raise ConfigError(f'{workdir} contains a saved model, which can only embed and find neighbours: give the workdir of a run')
   try:
     return plan(config)
   except (ValueError, OSError, ImportError) as error:
     raise ConfigError(
       f'the run in {workdir} cannot be opened: {error}; it needs the data set, packages, folders and modules that its config.json '
-      'names, as in training: put back what is missing'
+      'names, as in training: restore what is missing'
     ) from error
 
 
@@ -345,7 +345,7 @@ def restore(workdir: Path, step: int | None = None) -> tuple[Plan, TrainState, P
   abstract = lambda step: programs.states[phase_at(planned.phases, step)]
   found = checkpoint.restore(checkpoint.open_checkpoints(workdir / 'checkpoints'), abstract, step)
   if not found:
-    raise ConfigError(f'{workdir} has no checkpoint {"yet" if step is None else f"of step {step}"}; train it further first')
+    raise ConfigError(f'{workdir} has no checkpoint {"yet" if step is None else f"of step {step}"}; train it longer first')
   return planned, found[0], programs
 
 
@@ -357,26 +357,33 @@ def best_step(workdir: Path) -> int:
     raise ConfigError(f'{workdir} has no {BEST} that can be read ({error}); train with evaluate_every and curves.best') from error
 
 
-def load(where: str | Path, *, best: bool = False) -> Model | dict[str, Any]:
+def load(where: str | Path, *, best: bool = False, length: int | None = None) -> Model | dict[str, Any]:
   """Opens a trained model.
 
       model = jssl.load('mine')
       features = model.encode(['a.png', 'b.png'])     # [2 d]
 
   Args:
-    where: a folder written by `Model.save`, or the workdir of a run. A workdir is opened with the data set of the run; if that is missing, the
-      model in WORKDIR/model is opened instead, which needs no data.
+    where: a folder written by `Model.save`, the workdir of a run, or a folder of transformers, Sentence Transformers or timm. A workdir is
+      opened with the data set of the run; if that is missing, the model in WORKDIR/model is opened instead, which needs no data.
     best: open the checkpoint of a workdir that `curves.best` has kept, instead of the newest.
+    length: tokens of a text, for a folder of transformers or Sentence Transformers; None for the length in that folder. Texts are padded to it,
+      so a shorter length is faster.
 
   Returns:
     A `Model`. For a system with a custom training loop, a dict of its states by name.
 
   Raises:
     ConfigError: if the folder has no run or model, or no best checkpoint, or it cannot be opened.
+    PretrainedError: if the network of another library cannot be read.
   """
   where = reach(where)
   step = best_step(where) if best else None
   config = read_config(where)
+  if folders.is_folder_of_weights(config):
+    return Model(folders.read(where, config, length))
+  if length is not None:
+    raise ConfigError(f'{where} is a model or run of jssl, which has its own length: leave length={length} out')
   if artefacts.MARK in config:
     return Model(artefacts.read(where))
   if config.get('experiment'):
@@ -399,7 +406,9 @@ def trained_networks(where: str | Path) -> tuple[dict[str, Any], Params, Params]
   """
   model = load(where)
   if not isinstance(model, Model):
-    raise ConfigError(f'{where} is from a system with its own training loop, whose states are not networks; start from another run or model')
+    raise ConfigError(
+      f'{where} is the run of a system with its own training loop, whose states are not networks; start from another run or model'
+    )
   return model.config, model._artefact.params, model._artefact.stats
 
 

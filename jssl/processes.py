@@ -34,7 +34,7 @@ def joined(count: int | str, *, coordinator: str | None = None, process: int | N
   """
   given = (coordinator is not None, process is not None)
   if any(given) if count == 'auto' else not (all(given) and str(count).isdigit()):
-    raise ValueError('give processes=auto alone (TPU pods, SLURM, Open MPI), or processes=N with coordinator=HOST:PORT and process=I')
+    raise ValueError('give only processes=auto (TPU pods, SLURM, Open MPI), or processes=N with coordinator=HOST:PORT and process=I')
   who = {} if count == 'auto' else dict(coordinator_address=coordinator, num_processes=int(count), process_id=process)
   try:
     jax.distributed.initialize(**who, heartbeat_timeout_seconds=HEARTBEAT)

@@ -61,7 +61,7 @@ def replay(folder: str | Path) -> dict[str, Any]:
   if (folder / 'config.json').exists():
     steps = [int(f.name) for f in children(folder / 'captures') if f.name.isdigit() and saved(f)]
     if not steps:
-      raise ConfigError(f'{folder} holds no captured step: its guard has not stopped a run')
+      raise ConfigError(f'{folder} contains no captured step: the guard did not stop this run')
     folder = folder / 'captures' / str(max(steps))
   if not (folder.name.isdigit() and folder.exists()):
     raise ConfigError(f'{folder} is not a captured step; give WORKDIR/captures/STEP, or a workdir that has captures')

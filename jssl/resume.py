@@ -68,7 +68,7 @@ def networks_for(p: Plan, workdir: Path | None, trained: Callable[[str], tuple[d
     except ConfigError as error:
       if not entered:
         raise
-      logging.getLogger('jssl').warning('%s; the run continues from its checkpoint, and is not compared with its start', error)
+      logging.getLogger('jssl').warning('%s; the run continues from its checkpoint, without the baseline start', error)
       prints[str(i)] = held.get(str(i))
   if path and jax.process_index() == 0:
     make(path.parent)
@@ -143,7 +143,7 @@ def continued(config: Mapping[str, Any], workdir: Path | None, settings: Sequenc
   """
   there = workdir is not None and (workdir / 'config.json').is_file()
   if settings and not there:
-    raise ConfigError(f'--resume-with {settings[0]}: {workdir or "no workdir"} holds no run; give the --workdir of an existing run')
+    raise ConfigError(f'--resume-with {settings[0]}: {workdir or "no workdir"} contains no run; give the --workdir of an existing run')
   if not there:
     return config
   held, c = _read(workdir / 'config.json'), ConfigDict(config.to_dict() if hasattr(config, 'to_dict') else dict(config))

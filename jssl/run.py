@@ -1,6 +1,5 @@
 """A complete run of a config: training, evaluation with baselines, writing the results."""
 
-import importlib.util
 import inspect
 import json
 import logging
@@ -8,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +40,8 @@ from jssl.plans.estimate import ahead
 from jssl.resume import continued, networks_for
 from jssl.storage import make, reach, remote, replace, text
 from jssl.tables import EVALUATORS
+from jssl.trackers.tracking import Tracking
+from jssl.trackers.tracking import check as check_trackers
 
 FEW = 100  # steps below which randomly initialised networks have learned little
 
@@ -51,7 +53,7 @@ def train(
   protocols: Sequence[str] | None = None,
   baselines: bool = True,
   quiet: bool = False,
-  tensorboard: bool = False,
+  track: Sequence[str] = (),
   take_over: bool = False,
   resume_with: Sequence[str] = (),
   profile: tuple[int, int] | None = None,
@@ -63,6 +65,7 @@ def train(
     workdir: folder for checkpoints, metrics, results and plots; None saves nothing.
     protocols: evaluations at the end, by their labels in the config or names in the table; None for those of the config, () for none.
     baselines: whether to evaluate raw input and random initialisation too.
+    track: where to track the run, names of trackers such as 'wandb'.
     take_over: take the workdir from another run that has it.
     resume_with: changed settings for resuming the run in `workdir`, ('epochs=40',); recorded in its config and listed in its results.
     profile: (first, last): the steps after `first`, up to `last`, are traced by JAX's profiler into `workdir`/profile.
@@ -74,52 +77,62 @@ def train(
     ConfigError: for a config that cannot be built or a workdir that cannot be used.
   """
   workdir = reach(workdir) if workdir else None
-  if tensorboard and importlib.util.find_spec('tensorboardX') is None:
-    raise ConfigError('TensorBoard files are written by tensorboardX, which is not here: pip install tensorboardX, or leave --tensorboard out')
-  if tensorboard and workdir and remote(workdir):
-    raise ConfigError(f'TensorBoard files are appended to, which {workdir} does not allow; leave --tensorboard out, or give a local workdir')
+  track = check_trackers(track, workdir)
   if config.get('experiment'):
     no_protocols(protocols)
     if resume_with:
-      raise ConfigError('this system has a loop of its own, which goes on as it was begun: leave --resume-with out')
+      raise ConfigError('this system has its own training loop, whose settings cannot change: remove --resume-with')
     if profile:
-      raise ConfigError('this system has a loop of its own, whose steps are not traced: leave --profile out')
-    return train_loop(config, workdir, quiet=quiet, take_over=take_over)
+      raise ConfigError('this system has its own training loop, which cannot be profiled: remove --profile')
+    return train_loop(config, workdir, track, quiet=quiet, take_over=take_over)
   p = plan(continued(config, workdir, resume_with))
   if profile and workdir and remote(workdir):
-    raise ConfigError(f'--profile writes files that {workdir} cannot hold; give a workdir on this machine')
+    raise ConfigError(f'--profile cannot write to {workdir}; give a local workdir')
   if profile and profile[0] >= p.steps:
     raise ConfigError(f'profile {profile[0]}:{profile[1]} traces nothing, as the run has {p.steps} steps: give an earlier range')
-  options = dict(quiet=quiet, tensorboard=tensorboard, take_over=take_over, profile=profile)
-  return carried_out(p, workdir, protocols, baselines, **options)[0]
+  options = dict(quiet=quiet, take_over=take_over, profile=profile)
+  return carried_out(p, workdir, protocols, baselines, track=track, **options)[0]
 
 
 def carried_out(
-  p: Plan, workdir: Path | None, protocols: Sequence[str] | None, baselines: bool, **options
+  p: Plan, workdir: Path | None, protocols: Sequence[str] | None, baselines: bool,
+  *, track: Sequence[str] = (), watch: Sequence[Callable] = (),
+  items: dict[str, dict[str, Items]] | None = None, **options,
 ) -> tuple[dict[str, Any], loop.Trained]:  # fmt: skip
-  """The results of a plan, and the trained run; `options` are those of `loop.run`."""
+  """The results of a plan, and the trained run.
+
+  `track` is checked by `trackers.tracking.check`, `items` is filled as by `compare`, and `options` are those of `loop.run`.
+  """
   try:
     asked = choose(p, fitting(p) if protocols is None else protocols)
     if workdir and jax.process_index() == 0:
       usable(workdir)
       own_data(p, workdir)
     if 'fingerprint' in p.data.info and 0 < p.steps < FEW:
-      logging.getLogger('jssl').warning(
-        'the run has %d steps in all, which is little: --config.epochs=N and a smaller --config.batch_size make more', p.steps
-      )
+      logging.getLogger('jssl').warning('the run has only %d steps; increase --config.epochs or decrease --config.batch_size', p.steps)
     mesh = make_mesh(p.config['mesh'])
     check_batch(p.config['batch_size'], mesh, p.config['micro_batches'])
     with jax.set_mesh(mesh):
       programs = Programs(p, mesh)
-    for line in ahead(p, programs):
-      if p.steps and jax.process_index() == 0 and not options.get('quiet'):
-        print(line, file=sys.stderr)
-    options |= dict(programs=programs, curves=make_curves(p, workdir))
-    trained = learn(p, make_panel(p), workdir=workdir, given=networks_for(p, workdir, trained_networks), **options)
-    workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
-    return report(p, trained, asked, workdir, baselines), trained
+    told = [*ahead(p, programs)] if p.steps else []
+    quiet = options.get('quiet') or jax.process_index() > 0
+    options |= dict(programs=programs, curves=make_curves(p, workdir), ready=partial(say, () if quiet else told))
+    with tracking(track, p.config, workdir) as tracked:
+      options |= dict(given=networks_for(p, workdir, trained_networks), watch=(*watch, tracked))
+      trained = learn(p, make_panel(p), workdir=workdir, **options)
+      workdir = workdir if jax.process_index() == 0 else None  # every process evaluates, to stay in step; the first one writes
+      results = report(p, trained, asked, workdir, baselines, items)
+      tracked.finish(results)
+    return results, trained
   finally:
     tell(p.data.info.get('unread', {}))
+
+
+def say(lines: Sequence[str]) -> None:
+  """Prints lines beside the output of a command; a run goes on where they cannot be printed."""
+  with suppress(OSError):
+    for line in lines:
+      print(line, file=sys.stderr, flush=True)
 
 
 def own_data(p: Plan, workdir: Path) -> None:
@@ -146,8 +159,8 @@ def own_data(p: Plan, workdir: Path) -> None:
   changed = sum(before[file] != now[file] for file in before.keys() & now.keys())
   counts = dict(added=len(now.keys() - before.keys()), gone=len(before.keys() - now.keys()), changed=changed)
   raise ConfigError(
-    f'the data of the run in {workdir} are no longer what they were ({", ".join(f"{n} {what}" for what, n in counts.items())}: files of '
-    f'{p.data.info["name"]}); give another --workdir, or put the files back as they were to resume it'
+    f'the data of the run in {workdir} have changed ({", ".join(f"{n} {what}" for what, n in counts.items())}: files of '
+    f'{p.data.info["name"]}); give another --workdir, or restore the files to resume it'
   )
 
 
@@ -174,25 +187,32 @@ def fitting(p: Plan) -> list[str] | None:
       left[label] = str(error.__cause__ or error)
   if left:
     told = '; '.join(f'{label} ({why})' for label, why in left.items())
-    logging.getLogger('jssl').warning('not evaluated, as the data lack what is needed: %s', told)
+    logging.getLogger('jssl').warning('skipped protocols that need other data: %s', told)
   return kept
 
 
-def train_loop(config: Mapping[str, Any], workdir: Path | None, **options) -> dict[str, Any]:
-  """`train` for a system with a custom loop: its row, and the other rows."""
+def train_loop(config: Mapping[str, Any], workdir: Path | None, track: Sequence[str] = (), **options) -> dict[str, Any]:
+  """`train` for a system with a custom loop: its row, and the other rows. Its results are tracked, and not its steps."""
   began = time.perf_counter()
   c = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
-  results = of_rows(c['name'], loops.train(c, workdir, **options))
-  results |= dict(seconds=time.perf_counter() - began, versions=versions())
-  if workdir:
-    replace(workdir / 'results.json', as_json(results, indent=1))
+  with tracking(track, c, workdir) as tracked:
+    results = of_rows(c['name'], loops.train(c, workdir, **options))
+    results |= dict(seconds=time.perf_counter() - began, versions=versions())
+    if workdir:
+      replace(workdir / 'results.json', as_json(results, indent=1))
+    tracked.finish(results)
   return results
+
+
+def tracking(names: Sequence[str], config: Mapping[str, Any], workdir: Path | None) -> Tracking:
+  """The trackers of a run; only process 0 has any."""
+  return Tracking(names if jax.process_index() == 0 else (), {**config, 'versions': versions()}, workdir, alarms)
 
 
 def no_protocols(protocols: Sequence[str] | None) -> None:
   """Raises an error for protocols of a system with a custom loop."""
   if protocols:
-    raise ConfigError(f'this system has a loop of its own, which has figures of its own: leave --protocol={",".join(protocols)} out')
+    raise ConfigError(f'this system has its own training loop and figures: remove --protocol={",".join(protocols)}')
 
 
 def of_rows(name: str, rows: Mapping[str, dict[str, float]]) -> dict[str, Any]:
@@ -304,8 +324,8 @@ def check(p: Plan, evaluators: Mapping[str, Callable]) -> None:
   represent = lambda x: zeros(jax.eval_shape(traced()[0].represent, *traced()[1], x))
   subject = Subject(p.data, represent, {'backbone': None})
   wanted = [need for judge in evaluators.values() for need in ('nets.' if of_panel(judge) else '', *judge.func.needs)]
-  if any(need.startswith(('nets.', 'layers')) for need in wanted):  # which takes seconds to trace
-    subject = Subject(p.data, represent, traced()[0].networks(*traced()[1]))
+  if any(need.startswith(('nets.', 'layers', 'memory.')) for need in wanted):  # which takes seconds to trace
+    subject = Subject(p.data, represent, traced()[0].networks(*traced()[1]), memories=traced()[1][1]['memories'])
   for label, judge in evaluators.items():
     try:
       judge.func.check(subject, **judge.keywords)
@@ -413,7 +433,7 @@ def draw(p: Plan, results: Mapping[str, Any], subjects: Mapping[str, Subject], w
     lacking = f'the test split has fewer than {LEAST} examples'
   if lacking:
     if workdir:
-      logging.getLogger('jssl').warning('no picture of the representation is drawn: %s', lacking)
+      logging.getLogger('jssl').warning('the representation is not plotted: %s', lacking)
     return
   short = lambda row: ', '.join(f'{n.removesuffix("_top1")} {x:.1%}' for n, x in row.items() if n.endswith('_top1'))
   rows = {**results['baselines'], name: results['figures']}
@@ -454,7 +474,7 @@ def outcomes(configs: Sequence[Any], protocols: Sequence[str] | None = None, *, 
     asked, items = choose(p, protocols), {}
     of_raw = baselines and 'raw_input' in (p.config['claim'] or {}).get('beats', ())
     if of_raw and (why := too_large(p.data, asked.values(), p.config['raw_limit'])):
-      raise ConfigError(f'the claim of {name} speaks of raw_input: {why}')
+      raise ConfigError(f'the claim of {name} needs raw_input: {why}')
     trained = learn(p, panel, quiet=True, programs=programs)
     programs = trained.programs
     results = report(p, trained, asked, None, baselines, items)

@@ -281,6 +281,7 @@ NOISE = Table(
   'noise',
   {
     'cosine_noise': 'diffusion:cosine_noise',
+    'inverted_noise': 'diffusion:inverted_noise',
     'linear_noise': 'diffusion:linear_noise',
   },
 )
@@ -454,6 +455,7 @@ OBJECTIVES = Table(
     'triplet': 'metric:triplet',
     'euclidean_triplet': 'metric:euclidean_triplet',
     'cross_entropy': 'classification:cross_entropy',
+    'binary_cross_entropy': 'classification:binary_cross_entropy',
     'am_softmax': 'classification:am_softmax',
     'aam_softmax': 'classification:aam_softmax',
     'known_cross_entropy': 'classification:known_cross_entropy',
@@ -477,6 +479,7 @@ OBJECTIVES = Table(
     'graph_drawing': 'control:graph_drawing',
     'spr': 'control:spr',
     'self_predictive': 'control:self_predictive',
+    'linear_self_predictive': 'control:linear_self_predictive',
     'musik': 'control:musik',
     'act_jepa': 'control:act_jepa',
     'dynamo': 'control:dynamo',
@@ -719,8 +722,19 @@ EVALUATORS = Table(
     'control': 'control.control:control',
     'chunk_control': 'control.control:chunk_control',
     'laplacian': 'control.laplacian:laplacian',
+    'column_cosine': 'control.column_cosine:column_cosine',
   },
   wrap='protocols:as_protocol',
+)
+# Where runs are tracked; for --track, not for configs.
+TRACKERS = Table(
+  'trackers',
+  {
+    'tensorboard': 'tensorboard:TensorBoard',
+    'wandb': 'wandb:Wandb',
+    'mlflow': 'mlflow:MLflow',
+    'aim': 'aim:Aim',
+  },
 )
 TABLES = {
   'models': MODELS,

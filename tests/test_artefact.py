@@ -370,7 +370,7 @@ def test_a_folder_of_something_else_is_left_as_it_is(trained, tmp_path):
     opened.save(tmp_path)
   with pytest.raises(ConfigError, match='are not overwritten'):
     opened.save(trained)
-  with pytest.raises(ConfigError, match='a model, not a run'):
+  with pytest.raises(ConfigError, match='a saved model, which can only embed'):
     run.evaluate(trained / 'model')
   opened.save(tmp_path / 'm')
   opened.save(tmp_path / 'm')  # in the place of the one before
@@ -409,7 +409,7 @@ def test_the_command_line_reads_texts_and_finds_neighbours(texts, tmp_path, hidd
   np.testing.assert_allclose([near['score'] for near in second['neighbours']], score[1][:3], rtol=1e-5)
   assert cli.main(['neighbours', str(tmp_path / 'm'), 'a.txt']) == 0
   assert len(capsys.readouterr().out.splitlines()) == 12 * 6
-  for text, says in (('{"a": 1}', 'line 1 has no text'), ('{', 'line 1 is not JSON'), ('', 'holds no texts')):
+  for text, says in (('{"a": 1}', 'line 1 has no text'), ('{', 'line 1 is not JSON'), ('', 'contains no texts')):
     Path('b.jsonl').write_text(text)
     assert cli.main(['embed', str(tmp_path / 'm'), 'b.jsonl', 'z.npy']) == 2
     assert says in capsys.readouterr().err

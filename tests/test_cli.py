@@ -15,7 +15,7 @@ import pytest
 
 from jssl import cli, run, storage
 from jssl.arguments import make_parser
-from jssl.commands.results import print_table, table
+from jssl.commands.results import print_results
 from jssl.core.log import as_json
 
 QUICK = [
@@ -176,7 +176,7 @@ def _final(workdir):
     (['train', 'simclr', '--config.batch_size=1e9'], 'whole number'),
     (['train', 'simclr', '--config.losses.nce.temperature=-1'], 'above 0'),
     (['train', 'simclr', '--config.heads={}', '--config.data.name=digits'], "no network is called 'projector'"),
-    (['train', 'cores', '--protocol=knn'], 'a loop of its own'),
+    (['train', 'cores', '--protocol=knn'], 'its own training loop'),
     (['list', '--family='], 'no family'),
     (['reproduce', 'simclr', '--jobs=0'], 'at least one'),
     (['replay', '/nonexistent'], 'captured step'),
@@ -246,7 +246,7 @@ def _broken_inputs(folder):
     'empty.npy': 'inputs must be', 'rank.npy': 'expected pictures', 'words.npy': 'expected numbers', 'complex.npy': 'convert them',
     'nan.npy': 'nan', 'scalar.npy': 'inputs must be', 'objects.npy': 'numpy.save', 'text.npy': 'numpy.save', 'nothing.npy': 'numpy.save',
     'zip.npy': 'numpy.save', 'several.npy': 'several arrays', 'notes.txt': 'INPUT must be',
-    'folder': 'no pictures', 'gone.npy': 'does not exist',
+    'folder': 'no images', 'gone.npy': 'does not exist',
     'data:digits/far': 'no split', 'data:nosuch': 'nosuch', 'data:rooms': "'image'",
   }  # fmt: skip
 
@@ -285,7 +285,7 @@ def test_a_run_that_cannot_be_opened_says_what_is_missing(change, says, trained,
     assert cli.main([*map(str, command)]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert says in line or command[0] == 'replay' and 'no captured step that can be read' in line, line
-    assert not isinstance(change, dict) or 'put back what is missing' in line
+    assert not isinstance(change, dict) or 'restore what is missing' in line
 
 
 def test_results_stay_where_no_picture_can_be_drawn(trained, tmp_path, monkeypatch):
@@ -375,11 +375,40 @@ def test_what_is_not_finite_is_null():
   assert as_json({'a': [float('nan'), 1.0], 'b': {'c': float('-inf')}}) == '{"a": [null, 1.0], "b": {"c": null}}'
 
 
-def test_a_table_in_a_file_cuts_no_name(capsys):
-  names = [f'links_a_long_name_of_figure_{i}' for i in range(9)]
-  print_table(table('', *names))
-  out = capsys.readouterr().out
-  assert all(name in out for name in names)
+@pytest.mark.parametrize('columns', [60, 80, 200])
+def test_results_fit_the_terminal_and_cut_no_name(columns, monkeypatch, tmp_path, capsys):
+  monkeypatch.setenv('COLUMNS', str(columns))
+  names = ['knn_top1', 'linear_top1', 'correspondence_within_cells', *(f'segmentation_iou_{i}' for i in range(9))]
+  figures = {f'{name}{end}': x for name in names for end, x in {'': 0.9, '_low': 0.8, '_high': 0.95}.items()}
+  rows = dict.fromkeys(('raw_input', 'random_init', 'start'), figures)
+  curves = {name: dict(steps=[0, 8], values=[0.1, 0.2]) for name in names}
+  print_results(dict(name='dino', figures=figures, baselines=rows, validation=curves), tmp_path, False)
+  *lines, _ = capsys.readouterr().out.splitlines()
+  assert max(map(len, lines)) <= columns
+  words = ' '.join(lines).split()
+  assert {*names, 'raw', 'random', 'start', 'dino'} <= {*words} and words.count('[0.800,') == 4 * len(names)
+
+
+def test_a_table_that_fits_has_a_row_a_system(monkeypatch, tmp_path, capsys):
+  monkeypatch.setenv('COLUMNS', '80')
+  print_results(dict(name='dino', figures={'knn_top1': 0.9}, baselines={'raw_input': {'knn_top1': 0.8}}), tmp_path, False)
+  assert [line.split() for line in capsys.readouterr().out.splitlines()[3:5]] == [['raw', 'input', '0.800'], ['dino', '0.900']]
+
+
+def test_list_fits_the_terminal(monkeypatch, capsys):
+  claim = dict(state='held', stale=True)
+  row = dict(
+    name='simclr', family='image', kind='method', scales=['tiny', 'small', 'imagenet'] * 3, fidelity='partial', claim=claim, paper='P' * 99
+  )
+  monkeypatch.setattr('jssl.commands.list.catalogue.systems', lambda: [row])
+  monkeypatch.setenv('COLUMNS', '60')
+  cli.main(['list'])
+  assert capsys.readouterr().out == f'simclr  image  method  {" ".join(row["scales"])}  partial  held (stale)  {row["paper"]}\n', 'in a pipe'
+  monkeypatch.setattr('sys.stdout.isatty', lambda: True)
+  cli.main(['list'])
+  first, *note = capsys.readouterr().out.splitlines()
+  assert first.startswith('simclr  image  PPP') and len(first) == 60
+  assert 'scales, kind, fidelity, claim do not fit' in ' '.join(note) and max(map(len, note)) <= 60
 
 
 def test_a_first_step_that_is_not_finite_is_told_by_its_cause(tmp_path, capsys):

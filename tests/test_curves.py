@@ -187,7 +187,7 @@ def test_the_best_checkpoint_is_evaluated(whole, tmp_path, monkeypatch):
     (dict(curves=dict(rows=1)), 'curves.rows must be a whole number of at least 2'),
     (dict(curves=dict(protocols=('kn',))), 'curves.protocols.*knn'),
     (dict(curves=dict(protocols=('finetune',))), 'finetune reads'),
-    (dict(curves=dict(best='linear_top1')), 'curves.best is .linear_top1., which is no figure of knn'),
+    (dict(curves=dict(best='linear_top1')), 'curves.best is .linear_top1., which is not a figure of knn'),
     (dict(evaluators=dict(tsne=dict(name='fewshot'))), 'none of knn'),
     (dict(data=dict(name='king_james', length=8, vocabulary=300)), "need the column 'label'"),
   ],
@@ -204,7 +204,7 @@ def test_what_cannot_be_judged_is_refused_before_the_first_step(changes, said):
 def test_several_processes_are_refused(monkeypatch):
   p = plan(curved())
   monkeypatch.setattr(jax, 'process_count', lambda: 2)
-  with pytest.raises(ConfigError, match='a run of one process, and this one has 2'):
+  with pytest.raises(ConfigError, match='not supported with several processes, and this run has 2'):
     make_curves(p, None)
 
 

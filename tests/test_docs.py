@@ -6,6 +6,7 @@
 - In shell blocks each `jssl` command runs in this process. `short` makes training short, and nothing else is changed.
 - What cannot run here is listed in NOT_RUN with the reason; the arguments of a `jssl` command are parsed all the same.
 - Blocks of output are marked as `text`.
+- Blocks of another library, which begin with the comment in PEERS, are run by tests/test_peers.py.
 
 The folder has what the page supposes its reader to have: `given`.
 """
@@ -40,6 +41,8 @@ NOT_RUN = {
   'python3 -m venv': 'installs from a package index',
   'pip install': 'installs from a package index',
   "'stablehlo')": 'needs flatbuffers; tests/test_programs.py runs it',
+  '--track': 'needs the package of a tracker; tests/test_tracking.py runs them',
+  "track=('wandb'": 'needs the packages of trackers',
   '--format onnx': 'needs jax2onnx; tests/test_programs.py runs it',
   'gcloud ': 'asks for TPU machines',
   '--topology': "needs the TPU's compiler; experiments/pod.py runs it",
@@ -53,9 +56,20 @@ NOT_RUN = {
   'torchvision.models': 'downloads weights; tests/pretrained/convolutional_cases.py stores random ones',
   "processes.joined('auto')": 'needs a pod or a cluster; tests/test_processes.py runs it with a number',
   'apt install': 'installs a package of Debian',
+  'train clip:wit': 'needs a million pairs',
   'train simclr:fashion_mnist': 'needs the package dataset-fashion-mnist; tests/data/test_fashion.py reads files of its form',
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
-  'jssl sweep': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
+  'jssl sweep': 'takes minutes; tests/test_sweep.py and tests/test_ledger.py run it',
+  'jssl compare': 'takes minutes; tests/test_compare.py runs it',
+  'train runs/sweep/simclr_best.py': 'needs that sweep; tests/test_sweep.py reads such a file',
+}
+# Page for users of another library -> the comment that its blocks begin with, and the module that they need.
+PEERS = {
+  'from_lightly': ('# lightly\n', 'lightly'),
+  'from_big_vision': ('# big_vision\n', 'big_vision'),
+  'from_open_clip': ('# open_clip\n', 'open_clip'),
+  'from_sentence_transformers': ('# Sentence Transformers\n', 'sentence_transformers'),
+  'from_solo_learn': ('# solo-learn\n', 'solo'),
 }
 # What ends with another status than 0, as the page says.
 STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a run that has none
@@ -63,9 +77,17 @@ STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a
 LONG = (
   'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'evaluate_every=10%', 'jssl evaluate runs/curves',
   'backbone.name=vit_micro', 'backbone.folder=FOLDER', 'linear,finetune', '--workdir t', 'jssl neighbours t ', 'jssl embed t ',
-  'jssl export t ', 'jssl report', '--workdir runs/cold', '--workdir runs/warm', 'run.report(',
+  'jssl export t ', 'evaluate w --protocol ', 'evaluate runs/squares', '--config.micro_batches=8', 'train my_siglip.py',
+  'jssl report', '--workdir runs/cold', '--workdir runs/warm', 'run.report(',
   'train tst --data', 'train selformer --data', 'train grace --data', 'train distmult --data',
 )  # fmt: skip
+
+
+def tiny(method):
+  """The scale `tiny` of a system or config file that has it, unless a scale is named."""
+  if not isinstance(method, str) or split(method)[0] != method:
+    return method
+  return f'{method}:tiny' if not method.endswith('.py') or 'def get_config(scale' in Path(method).read_text() else method
 
 
 def short(argv: list[str]) -> list[str]:
@@ -75,7 +97,7 @@ def short(argv: list[str]) -> list[str]:
   """
   if argv[0] != 'train':
     return argv
-  name = argv[1] if argv[1].endswith('.py') or split(argv[1])[0] != argv[1] else f'{argv[1]}:tiny'
+  name = tiny(argv[1])
   if not jssl.load_config(name).losses:
     return ['train', name, *argv[2:]]
   going_on = {'epochs': 'steps=3', 'steps': 'steps=4'}
@@ -86,8 +108,9 @@ def short(argv: list[str]) -> list[str]:
 
 def short_train(method, data=None, **options):
   """`jssl.train`, as `short` shortens the command."""
-  tiny = f'{method}:tiny' if isinstance(method, str) and not method.endswith('.py') and split(method)[0] == method else method
-  return train(tiny, data, **{'protocols': (), **options, 'epochs': None, 'steps': 2, 'batch_size': 16})
+  if options.get('backbone') == 'resnet18':  # the network of the scale
+    del options['backbone']
+  return train(tiny(method), data, **{'protocols': (), 'quiet': True, **options, 'epochs': None, 'steps': 2, 'batch_size': 16})
 
 
 @pytest.fixture(scope='module')
@@ -101,7 +124,7 @@ def given(tmp_path_factory):
   (folder / 'texts.txt').write_text('an apple\na basket of apples\n')
   (folder / 'pairs.jsonl').write_text(''.join(f'{{"text": "{i} apples", "positive": "a basket of {i} apples"}}\n' for i in range(40)))
   tokenizer = bert.minilm_folder() / 'tokenizer.json'
-  bert.write(folder / 'FOLDER', text.Bert((8,), vocabulary=30522, width=16, depth=1, heads=2, rngs=nnx.Rngs(0)), tokenizer=tokenizer)
+  bert.write(folder / 'FOLDER', text.Bert((32,), vocabulary=30522, width=16, depth=1, heads=2, rngs=nnx.Rngs(0)), tokenizer=tokenizer)
   return folder
 
 
@@ -117,7 +140,7 @@ def reason(text: str) -> str | None:
 
 def parse(text: str) -> None:
   """Sees that the parser takes the `jssl` command in a line, whatever stands before it."""
-  names = 'train|plan|evaluate|embed|neighbours|export|report|data|reproduce|sweep|replay|list'
+  names = 'train|plan|evaluate|embed|neighbours|export|report|data|reproduce|compare|sweep|replay|list'
   if found := re.search(rf"(?:^|[\s!/'])jssl ((?:{names}) [^']*)", text):
     local = found[1].replace('gs://', '/')  # what reads buckets may not be installed
     known, rest = make_parser().parse_known_args(shlex.split(local))
@@ -171,7 +194,9 @@ def run_page(page: str, given: Path, folder: Path, monkeypatch, long: bool) -> N
   names = dict(__name__=page)
   for language, block in FENCE.findall(PAGES[page].read_text()):
     assert language in ('', 'bash', 'python', 'text'), f'{page}: blocks are python, bash or text, not {language!r}'
-    if language == 'python':
+    if language == 'python' and page in PEERS and block.startswith(PEERS[page][0]):
+      compile(block, page, 'exec')
+    elif language == 'python':
       if long or not any(part in block for part in LONG):
         run_python(block, page, names)
     elif language != 'text':

@@ -307,7 +307,7 @@ def test_a_claim_that_cannot_be_tried_leaves_the_others(ledger, monkeypatch, cap
   monkeypatch.setattr(run, 'outcomes', outcomes)
   assert cli.main(['reproduce', 'other.py', 'small.py', '--jobs', '1']) == 2
   printed = capsys.readouterr()
-  assert 'other.py: not tried: no data here' in printed.err and '1 of 2 claims could not be tried: other.py' in printed.err
+  assert 'other.py: not tested: no data here' in printed.err and '1 of 2 claims could not be tested: other.py' in printed.err
   assert 'small: undecided: knn_top1' in printed.out and records.read('small')['looks']
   assert cli.main(['reproduce', 'other.py', '--jobs', '1']) == 2
   assert capsys.readouterr().err == 'jssl: no data here\n'
@@ -316,7 +316,7 @@ def test_a_claim_that_cannot_be_tried_leaves_the_others(ledger, monkeypatch, cap
 def test_the_command_line_tunes_and_says_how_many_tries_are_left(ledger, monkeypatch, capsys):
   drawn(monkeypatch)
   assert cli.main(['sweep', 'small.py', '--tune', '--over', 'optimizer.learning_rate=0.1,0.2', '--seeds', '2', '--jobs', '1']) == 0
-  assert '2 of 8 tries; figures are on validation data' in capsys.readouterr().out
+  assert '2 of 8 tries; figures are means on validation data' in capsys.readouterr().out
   assert cli.main(['sweep', 'small.py', '--over', 'seed=1']) == 2 and '--tune' in capsys.readouterr().err
   assert cli.main(['sweep', 'small.py', '--tune', '--over', 'seed']) == 2 and 'write --over x.y=a,b,c' in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ from jssl import cli, processes
   [('2', {}), ('auto', dict(process=0)), (2, dict(coordinator='127.0.0.1:1')), ('two', dict(coordinator='127.0.0.1:1', process=0))],
 )
 def test_arguments_that_do_not_fit(count, who):
-  with pytest.raises(ValueError, match='processes=auto alone .* or processes=N with'), processes.joined(count, **who):
+  with pytest.raises(ValueError, match='give only processes=auto .* or processes=N with'), processes.joined(count, **who):
     pass
 
 

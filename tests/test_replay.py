@@ -83,5 +83,5 @@ def test_folders_without_a_capture(tmp_path):
   with pytest.raises(ConfigError, match='not a captured step'):
     replay(tmp_path)
   (tmp_path / 'config.json').write_text('{}')
-  with pytest.raises(ConfigError, match='not stopped a run'):
+  with pytest.raises(ConfigError, match='did not stop this run'):
     replay(tmp_path)

@@ -5,6 +5,7 @@ import statistics
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -260,6 +261,25 @@ def test_supervised_on_imagenet_is_deit_b(imagenet):
   assert p.steps == 300 * (1_281_167 // 1024) and imagenet['crop']['views'] == 1
   assert c.optimizer.learning_rate.peak == pytest.approx(1e-3)
   assert p.batch['image'].shape == (1024, 1, 224, 224, 3)
+
+
+def test_supervised_on_imagenet_is_resnet50_of_a2(imagenet):
+  c = run.load_config('supervised:imagenet_resnet50')
+  p = plan(c)
+  assert sizes(p) == dict(backbone=RESNET50, classifier=2048 * 1000 + 1000) and p.steps == 300 * (1_281_167 // 2048)
+  params, _ = jax.eval_shape(p.method.init, jax.random.key(0))
+  moments = jax.eval_shape(p.phases[0].turns[0].optimizer.init, params)
+  assert sum(x.size for x in jax.tree.leaves(moments) if x.shape) == 2 * sum(sizes(p).values())
+
+
+def test_supervised_on_imagenet_is_vit_small_of_big_vision(imagenet):
+  c = run.load_config('supervised:imagenet_vit_small')
+  p = plan(c)
+  plain = 22_050_664 - 385_000 - 384 - 197 * 384  # timm's without classifier, class token and learned positions
+  assert sizes(p) == dict(backbone=plain, representation=384 * 384 + 384, classifier=385_000) and p.steps == 90 * (1_281_167 // 1024)
+  params, _ = jax.eval_shape(p.method.init, jax.random.key(0))
+  moments = [x.dtype for x in jax.tree.leaves(jax.eval_shape(p.phases[0].turns[0].optimizer.init, params)) if x.shape]
+  assert moments.count(jnp.bfloat16) == moments.count(jnp.float32) == len(jax.tree.leaves(params))  # the first moments are half as large
 
 
 @pytest.fixture

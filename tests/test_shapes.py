@@ -154,6 +154,7 @@ CALLS = {
   'ops.mixing.mixup': call(KEY, real(6, 4, 5, 3), real(6, 3), alpha=0.8),
   'ops.mixing.smoothed': call(whole(6), 3, 0.1),
   'ops.noise.cosine_schedule': call(10),
+  'ops.noise.inverted_schedule': call(10),
   'ops.noise.linear_schedule': call(10),
   'ops.noise.noised': call(real(6, 4, 3), real(6, 4, 3), real(6)),
   'ops.normalize.l2_normalize': call(real(6, 4)),

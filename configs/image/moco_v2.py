@@ -25,7 +25,8 @@ def get_config(scale='small'):
   c = common.image(scale)
   c.parts = (
     'InfoNCE of one query against its key and a queue, in one direction, temperature 0.2',
-    'queue of 4,096 earlier keys (paper: 65,536), which here reaches back to the same image an epoch before',
+    'queue of 1,024 earlier keys (paper: 65,536), a quarter of an epoch (paper: 5 %)',
+    'earlier keys of the same image are negatives, as in the official code; 3 % of the queries meet one (paper: 0.1 %)',
     'momentum encoder and projector for the keys, decay 0.99 (paper: 0.999), without gradient',
     'projector of two layers, 256 and 64 (paper: 2,048 and 128), with batch norm (paper: none); cosine schedule, AdamW (paper: SGD)',
     'two views by affine moves, brightness and contrast (paper: crops, flips, colour and grey)',
@@ -39,7 +40,7 @@ def get_config(scale='small'):
   c.heads.projector = dict(name='mlp', widths=(256, 64))
   c.teacher = dict(name='ema', decay=0.99, networks=('backbone', 'projector'))
   c.passes.views = dict(name='embed', heads=('projector',))
-  c.memories.queue = dict(name='queue', of='views.k[1]', size=common.at(scale)(small=4096, tiny=64))
+  c.memories.queue = dict(name='queue', of='views.k[1]', size=common.at(scale)(small=1024, tiny=64))
   c.losses.nce = dict(name='info_nce_queue', of=dict(q='views.q', k='views.k', negatives='memory.queue'), pairs=((0, 1),), temperature=0.2)
   c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
   return c

@@ -4,12 +4,13 @@ from jssl.configs import common
 
 
 def get_config(scale='small'):
-  c = common.answers(scale, human=2048)
+  pairs = common.at(scale)(small=20000, tiny=100)
+  c = common.answers(scale, steps=3000, terms=4, train=max(pairs, 2048), human=pairs)
   c.number, c.kind = 103, 'preference'
   c.parts = (
     'Bradley-Terry loss of a linear reward on the last state',
     'contrast of states: cosine of earlier with later tokens of the preferred answer, against tokens of the other answer; sigmoid, weight 0.5',
-    'four tokens a side, all pairs, mean of the logarithms (official code: 16, and the logarithm of the mean over the batch)',
+    'four tokens a side, all sources before all goals; mean of the logarithms (official code: 16, and the logarithm of the batch mean)',
     'goal state: mean last state of preferred training answers; its cosine with the state at the middle of an answer, judged by AUROC',
     'accuracy of the reward on whole answers; Bradley-Terry alone as the baseline',
     dict(part='unfinished solutions filtered by the cosine, before a majority vote', out='open', why='not implemented'),
@@ -34,5 +35,6 @@ def get_config(scale='small'):
     metric='half_goal_auroc', beats=('random_init', 'bradley_terry'), margin=0.03,
     also=(dict(metric='half_accuracy', beats=('bradley_terry',), margin=-0.02),),
     variants=dict(bradley_terry=('losses.goals.weight=0.0',)),
+    without='bradley_terry',
   )  # fmt: skip
   return c

@@ -23,5 +23,5 @@ def opened(where: Path) -> Any:
   """The model of a run, or in a folder."""
   model = load(where)
   if not isinstance(model, Model):
-    raise UsageError(f'{where} is from a system with its own training loop, which has no encoder; jssl.load gives its states by name')
+    raise UsageError(f'{where} is the run of a system with its own training loop, which has no encoder; jssl.load returns its states by name')
   return model

@@ -4,6 +4,7 @@ import os
 import sys
 
 from jssl import configs, processes
+from jssl.commands.settings import jobs_of
 from jssl.console import keep_traceback, settle
 from jssl.core.log import as_json
 from jssl.errors import UsageError
@@ -15,9 +16,7 @@ from jssl.run import load_config
 def run(arguments, overrides) -> None:
   if bool(arguments.names) == arguments.all:
     raise UsageError('give the names of systems, or --all')
-  jobs = processes.at_once() if arguments.jobs is None else arguments.jobs
-  if jobs < 1:
-    raise UsageError(f'--jobs {jobs}: at least one run at a time is needed')
+  jobs = jobs_of(arguments)
   names = arguments.names or [name for name in configs.names() if load_config(name).get('claim')]
   for name in names:
     load_config(name)  # an unknown name is reported before hours are spent on the others
@@ -35,7 +34,7 @@ def run(arguments, overrides) -> None:
           raise
         lost.append(name)
         bug = '' if isinstance(error, ValueError | OSError | RuntimeError) else f'a bug in jssl, traceback in {keep_traceback()}: '
-        print(f'{name}: not tried: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
+        print(f'{name}: not tested: {bug}{" ".join(str(error).split())}', file=sys.stderr, flush=True)
         continue
       records.append(record)
       if not arguments.json:
@@ -45,4 +44,4 @@ def run(arguments, overrides) -> None:
   if arguments.json:
     print(as_json(records, default=str))
   if lost:
-    raise UsageError(f'{len(lost)} of {len(names)} claims could not be tried: {", ".join(lost)}')
+    raise UsageError(f'{len(lost)} of {len(names)} claims could not be tested: {", ".join(lost)}')

@@ -1,6 +1,7 @@
 """Tables of figures."""
 
-import sys
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from rich.table import Table
 
 from jssl.core.log import as_json
 from jssl.model import SAVED
+
+UNBOUNDED = 10_000  # columns, so that rich cuts nothing
 
 
 def print_results(results: dict[str, Any], workdir: Path, plain: bool) -> None:
@@ -53,10 +56,41 @@ def table(*columns: str) -> Table:
   """An empty table with these columns."""
   made = Table(box=box.SIMPLE)
   for column in columns:
-    made.add_column(column)
+    made.add_column(column, no_wrap=True)
   return made
 
 
 def print_table(table: Table) -> None:
-  """Prints a table; one that goes to a file or a pipe is as wide as it needs to be."""
-  Console(width=None if sys.stdout.isatty() else 1000).print(table)
+  """Prints a table, fitted to the width of the terminal, or to 80 columns (or the variable COLUMNS) in a file or a pipe."""
+  for part in fitted(table, shutil.get_terminal_size().columns):
+    Console(width=UNBOUNDED).print(part)
+
+
+def fitted(shown: Table, width: int) -> Iterator[Table]:
+  """Yields a table as it is if it fits the width; else with rows and columns exchanged, and if need be in parts of fewer columns.
+
+  Names and figures are never cut: a table with a single wide column may exceed the width.
+  """
+  rows = [[str(column.header) for column in shown.columns], *zip(*(column.cells for column in shown.columns), strict=True)]
+  turned = [*zip(*rows, strict=True)]
+  for cells in (rows, turned, beneath := [[cell.replace(' [', '\n[') for cell in row] for row in turned]):
+    if _width(made := _made(cells)) <= width:
+      yield made
+      return
+  first, last = 1, len(rows)
+  part = lambda first, stop: _made([[row[0], *row[first:stop]] for row in beneath])
+  while first < last:
+    stop = max((n for n in range(first + 1, last + 1) if _width(part(first, n)) <= width), default=first + 1)
+    yield part(first, stop)
+    first = stop
+
+
+def _made(rows: Sequence[Sequence[str]]) -> Table:
+  made = table(*rows[0])
+  for row in rows[1:]:
+    made.add_row(*row)
+  return made
+
+
+def _width(table: Table) -> int:
+  return Console(width=UNBOUNDED).measure(table).maximum

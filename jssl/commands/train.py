@@ -1,7 +1,6 @@
 """jssl train: trains a system and compares it with its baselines."""
 
 import contextlib
-import time
 from pathlib import Path
 
 import jax
@@ -9,7 +8,7 @@ import jax
 from jssl import configs, processes
 from jssl.adapt import adapt
 from jssl.commands.results import print_results
-from jssl.commands.settings import of_data, protocols
+from jssl.commands.settings import new_workdir, of_data, protocols
 from jssl.errors import Stopped, UsageError
 from jssl.replay import describe
 from jssl.replay import replay as run_again
@@ -24,10 +23,7 @@ def run(arguments, overrides) -> None:
     raise UsageError('--process and --coordinator need --processes N')
   system, scale = configs.split(arguments.name)
   of = Path(system).stem + ('' if scale == configs.SMALL else f'-{scale}')
-  now = time.time()
-  begun = time.strftime('%Y%m%d-%H%M%S', time.localtime(now)) + f'-{int(now % 1 * 1000):03}'  # two commands in the same second are two runs
-  workdir = arguments.workdir or Path('runs') / f'{of}-{begun}'
-  workdir = reach(workdir)
+  workdir = reach(arguments.workdir or new_workdir(of))
   who = dict(coordinator=arguments.coordinator, process=arguments.process)
   with processes.joined(arguments.processes, **who) if arguments.processes else contextlib.nullcontext():
     if arguments.resume_with and not arguments.workdir:
@@ -38,7 +34,7 @@ def run(arguments, overrides) -> None:
     if arguments.data and any('data' in phase for phase in config.get('phases', ())):
       raise UsageError(f'--data: the phases of {arguments.name} have their own data (phases.data), which --data does not replace')
     adapt(config)
-    options = dict(quiet=arguments.json, tensorboard=arguments.tensorboard, take_over=arguments.take_over, resume_with=arguments.resume_with)
+    options = dict(quiet=arguments.json, track=arguments.track, take_over=arguments.take_over, resume_with=arguments.resume_with)
     options |= dict(profile=arguments.profile)
     try:
       results = train(config, workdir, protocols=protocols(arguments), **options)

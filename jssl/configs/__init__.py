@@ -116,7 +116,7 @@ def load_config(name: str, overrides: Sequence[str] = ()):
   if scale not in known:
     raise ConfigError(f'{system} has no scale {scale!r}; there are {", ".join(known)}')
   if not isinstance(c, ConfigDict):
-    raise ConfigError(f'get_config() of {system} gave {type(c).__name__}; expected an ml_collections.ConfigDict')
+    raise ConfigError(f'get_config() of {system} returned {type(c).__name__}; expected an ml_collections.ConfigDict')
   c.name = Path(system).stem
   for override in overrides:
     set_option(c, override.removeprefix('--config.'))
@@ -139,7 +139,7 @@ def set_option(c: Any, setting: str) -> None:
       c[parents[0]] = {}
   for key in parents:
     if key not in c or not hasattr(c[key], 'to_dict'):
-      raise ConfigError(f'--config.{path}: there is no {key!r} to set{closest(key, c.keys())}')
+      raise ConfigError(f'--config.{path}: unknown option {key!r}{closest(key, c.keys())}')
     c = c[key]
   try:
     value = ast.literal_eval(text)

@@ -1,4 +1,4 @@
-"""Logging of metrics: always to metrics.jsonl, and to TensorBoard if its writer is installed."""
+"""The log of a run: rows of figures in metrics.jsonl, and for those who watch it."""
 
 import csv
 import io
@@ -6,11 +6,10 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jssl.pictures.live import watching
 from jssl.storage import exists, remote, replace, written
 
 BEST = 'best.json'  # in a workdir: the step with the highest validation figure, and the figure
@@ -20,25 +19,28 @@ EVERY = 30  # seconds between two writes of a log in a bucket, where files canno
 class Log:
   """Appends metrics to `metrics.jsonl`; `finish` also writes them to `metrics.csv`. Non-finite values are written as null.
 
-  In a bucket, the whole file is rewritten by `flush` and every 30 seconds.
+  In a bucket, the whole file is rewritten by `flush` and every 30 seconds. Each of `watch` is called with all rows whenever they change.
   """
 
-  def __init__(self, workdir: Path | None, step: int = 0, tensorboard: bool = False):
+  def __init__(self, workdir: Path | None, step: int = 0, watch: Sequence[Callable[[list[dict]], None]] = ()):
     self.rows: list[dict] = []
-    self.path = workdir / 'metrics.jsonl' if workdir else None
-    self.board, self.kept, self.at = None, 0, time.monotonic()  # rows already in the bucket, and the time of the last write
+    self.path, self.watch = workdir / 'metrics.jsonl' if workdir else None, watch
+    self.kept, self.at = 0, time.monotonic()  # rows already in the bucket, and the time of the last write
     if self.path and exists(self.path):
       self.rows = list(_whole(self.path, self.path.read_bytes().decode(errors='replace').splitlines()))
       self.rewind(step)
-    if tensorboard and workdir:
-      from tensorboardX import SummaryWriter
-
-      self.board = SummaryWriter(str(workdir))
+    else:
+      self._show()
 
   def rewind(self, step: int) -> None:
     """Removes the rows after `step`: a run that continues from there writes them again."""
     self.rows = [row for row in self.rows if row['step'] <= step]
     self._replace()
+    self._show()
+
+  def _show(self) -> None:
+    for watch in self.watch:
+      watch(self.rows)
 
   def flush(self) -> None:
     """Writes the rows that the bucket does not have yet."""
@@ -54,8 +56,7 @@ class Log:
     values = {k: float(v) for k, v in figures.items()}
     row = {'step': step, **{k: v if math.isfinite(v) else None for k, v in values.items()}}
     self.rows.append(row)
-    if watch := watching.get():
-      watch(self.rows)
+    self._show()
     if self.path and remote(self.path):
       if time.monotonic() - self.at > EVERY:
         self.at = time.monotonic()
@@ -66,9 +67,6 @@ class Log:
     elif self.path:
       with written(self.path), self.path.open('a') as f:
         f.write(json.dumps(row) + '\n')
-    if self.board:
-      for name, value in values.items():
-        self.board.add_scalar(name, value, step)
 
   def finish(self) -> None:
     self.flush()
@@ -79,8 +77,6 @@ class Log:
       writer.writeheader()
       writer.writerows(self.rows)
       replace(self.path.with_suffix('.csv'), text.getvalue())
-    if self.board:
-      self.board.close()
 
 
 def as_json(value: Any, **options: Any) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,7 +75,8 @@ def run(
   alarm: Callable[[dict[str, float]], list[str]] = lambda figures: [],
   curves: Callable[[TrainState, Log, Callable[[str], None]], float | None] | None = None,
   devices: list[jax.Device] | None = None,
-  tensorboard: bool = False,
+  watch: Sequence[Callable[[list[dict]], None]] = (),
+  ready: Callable[[], None] = lambda: None,
   programs: Programs | None = None,
   take_over: bool = False,
   given: Mapping[int, Given] | None = None,
@@ -88,6 +89,8 @@ def run(
     health: (phase, state, the first batch of the source) -> diagnostics that cost more than a step's metrics; called every `health_every`.
     alarm: returns warnings for these diagnostics.
     curves: (state, log, say) -> a figure if it is the highest so far, to keep the checkpoint; called at step 0 and every `evaluate_every`.
+    ready: called when the run has its workdir, before anything is computed.
+    watch: called in process 0 with all rows of the log whenever they change.
     programs: compiled programs of an earlier run of this plan, with any seed, on the same devices; None to compile them.
     take_over: take the workdir over from another run that uses it.
     given: phase -> initial networks, for a plan that starts from the networks of another run.
@@ -103,7 +106,7 @@ def run(
   mesh = make_mesh(plan.config['mesh'], devices)
   check_batch(plan.config['batch_size'], mesh, plan.config['micro_batches'])
   with Compiles() as compiles, contextlib.ExitStack() as closing, jax.set_mesh(mesh):
-    going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, tensorboard, take_over, given or {})
+    going = _Run(plan, source, mesh, programs or Programs(plan, mesh), workdir, closing, watch, ready, take_over, given or {})
     with StopSignal() as asked, going.progress(quiet), jax.transfer_guard('disallow'), Profiler(workdir, profile) as profiler:
       if curves and not going.done:
         with jax.transfer_guard('allow'):
@@ -122,7 +125,7 @@ def run(
 class _Run:
   """A run in progress."""
 
-  def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, tensorboard, take_over, given):
+  def __init__(self, plan: Plan, source: Source, mesh, programs: Programs, workdir: Path | None, closing, watch, ready, take_over, given):
     self.plan, self.programs, self.workdir, self.guard, self.given = plan, programs, workdir, plan.guard, given
     self.lead = jax.process_index() == 0  # process 0 writes everything except checkpoints
     self.mesh, self.examples = mesh, NamedSharding(mesh, BATCH)
@@ -136,10 +139,11 @@ class _Run:
     self.mine = lambda: None  # called before every write, since another run may have taken over
     if workdir:
       train = self._open(workdir, closing, take_over)
+    ready()
     self.train = self._start() if train is None else train
     self.done = int(self.train.step)
     self.now = phase_at(plan.phases, self.done)
-    self.log = Log(workdir if self.lead else None, self.done, tensorboard)
+    self.log = Log(workdir if self.lead else None, self.done, watch if self.lead else ())
     closing.callback(self._close_log)
     self.bar = None
     self.pending, self.alarmed, self.first_step = None, 0, 0.0
@@ -210,7 +214,9 @@ class _Run:
     """
     with jax.transfer_guard('allow'):
       phase = self._phase()
-      program = self.programs.step(self.now, phase.turn(self.done))
+      turn = self.now, phase.turn(self.done)
+      with contextlib.nullcontext() if turn in self.programs.operations else self.bar.compiling():
+        program = self.programs.step(*turn)
       self._refresh(phase)
     waiting = time.perf_counter()
     given = self._completed(self.source.next(self.train))

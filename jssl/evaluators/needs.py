@@ -1,9 +1,9 @@
 """Requirements of protocols on their subject, checked before anything is computed.
 
 Needs are named like references in a config: 'test.label' is a column of a split, 'info.start' an entry of the data's `info`,
-'nets.backbone.table' an attribute of a network, 'layers' the states of every layer in the features. In '{split}.label', {split} is replaced by
-the value of that option, with one need for each of several values, and '{inputs}' by the input column of the backbone. '... if OPTION' applies
-only if that option is given.
+'nets.backbone.table' an attribute of a network, 'memory.queue' a memory, 'layers' the states of every layer in the features. In
+'{split}.label', {split} is replaced by the value of that option, with one need for each of several values, and '{inputs}' by the input column
+of the backbone. '... if OPTION' applies only if that option is given.
 """
 
 import inspect
@@ -77,6 +77,8 @@ def lacks(needs: Sequence[str], subject: Subject) -> Iterator[str]:
       else:
         net = subject.networks[name]  # a property of a network without arrays cannot be evaluated
         clause = '' if all(hasattr(type(net), x) or hasattr(net, x) for x in has) else f'the network {name!r} has no `{has[0]}`'
+    elif source == 'memory':
+      clause = '' if path[0] in subject.memories else f'there is no memory {path[0]!r}, but {_few(subject.memories)}'
     elif source not in data.splits:
       clause = f'the data have no split {source!r}, but {_few(data.splits)}'
     elif not len(data.splits[source]):

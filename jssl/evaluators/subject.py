@@ -22,6 +22,7 @@ class Subject:
       `represent`.
     inputs: the view of a batch that networks read, for evaluators that train them.
     place: of a batch's first axis on the devices on which evaluators train; None for the default device.
+    memories: name -> the state of a memory at the end of training; empty where there is none, as for raw input.
   """
 
   def __init__(
@@ -32,8 +33,9 @@ class Subject:
     transform: Transform | None = None,
     inputs: View | None = None,
     place: NamedSharding | None = None,
+    memories: Mapping[str, Any] | None = None,
   ):
-    self.data, self.networks, self.inputs, self.place = data, dict(networks or {}), inputs, place
+    self.data, self.networks, self.inputs, self.place, self.memories = data, dict(networks or {}), inputs, place, dict(memories or {})
     self.represent = represent
     if transform and transform.networks:
       state = transform.fit(represent, data)

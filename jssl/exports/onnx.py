@@ -67,7 +67,7 @@ def write(folder: Path, encoder: Encoder, outputs: Sequence[str], bound: float) 
     session = onnxruntime.InferenceSession(str(folder / FILE), providers=['CPUExecutionProvider'])
     found = dict(zip(names, session.run(names, {encoder.column: batch}), strict=True))
   except Exception as error:  # of onnxruntime, of any type
-    raise ConfigError(f'onnxruntime cannot run the network that jax2onnx converted ({first_line(error)}); export it as stablehlo') from error
+    raise ConfigError(f'onnxruntime cannot run the converted network ({first_line(error)}); export it as stablehlo') from error
   with jax.default_matmul_precision('highest'):
     compare(found, encoder.expected(batch), bound)
   return USE.format(column=encoder.column)

@@ -33,7 +33,7 @@ def parts(config: Mapping[str, Any]) -> list[Part]:
     part = Part(given) if isinstance(given, str) else Part(given.get('part', ''), given.get('out'), given.get('why', ''))
     if not part.text or (part.out is None) != isinstance(given, str) or part.out not in (None, *REASONS) or bool(part.out) != bool(part.why):
       raise ConfigError(
-        f'part {number} is {given!r}; write a text where it is built, or dict(part=..., out=..., why=...) with out among {REASONS}'
+        f'part {number} is {given!r}; write a text for a part that is built, or dict(part=..., out=..., why=...) with out among {REASONS}'
       )
     found.append(part)
   return found

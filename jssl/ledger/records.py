@@ -35,7 +35,7 @@ def prepared(name: str) -> tuple[dict[str, Any], list[str]]:
   """
   config = configs.load_config(name).to_dict()
   if not (claim := config.get('claim')):
-    raise ConfigError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin)')
+    raise ConfigError(f'{name} has no claim; set c.claim = dict(metric=..., beats=..., margin=...) in its config')
   claims.validate(config['name'], claim, loop=bool(config.get('experiment')))
   said = [*claims.checks(claim), *claims.manipulation(claim)]
   known = evaluators_of(config)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jssl.ops.noise import cosine_schedule, linear_schedule, noised
+from jssl.ops.noise import cosine_schedule, inverted_schedule, linear_schedule, noised
 from jssl.types import Array, Keys
 
 
@@ -31,6 +31,22 @@ def cosine_noise(keys: Keys, x: Array, *, levels: int = 1000) -> Noised:
   Reference: Nichol, Dhariwal 2021, arXiv:2102.09672, Eq. 17.
   """
   return _noise(keys, x, cosine_schedule(levels))
+
+
+def inverted_noise(keys: Keys, x: Array, *, levels: int = 1000) -> Noised:
+  """Noise of a level drawn uniformly from the inverted cosine schedule, most of whose levels are of medium noise.
+
+  Args:
+    keys: [b] one key an example.
+    x: [b ...].
+    levels: of noise.
+
+  Returns:
+    `Noised`.
+
+  Reference: Hudson et al. (SODA), CVPR 2024, arXiv:2311.17901, section 3.
+  """
+  return _noise(keys, x, inverted_schedule(levels))
 
 
 def linear_noise(keys: Keys, x: Array, *, levels: int = 1000, start: float = 1e-4, end: float = 0.02) -> Noised:

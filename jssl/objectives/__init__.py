@@ -8,6 +8,7 @@ sum over the batch in a formula is a sum over the batch on all devices.
 from jssl.objectives.classification import (
   aam_softmax,
   am_softmax,
+  binary_cross_entropy,
   cores,
   cross_entropy,
   edl,
@@ -40,6 +41,7 @@ from jssl.objectives.control import (
   double_dqn,
   dynamo,
   graph_drawing,
+  linear_self_predictive,
   musik,
   reward_error,
   self_predictive,
@@ -108,5 +110,5 @@ from jssl.objectives.similarity import angle, cosent, cosine_regression
 from jssl.objectives.spectrum import mmcr, rank_penalty
 from jssl.objectives.uniformity import align_uniform, alignment, koleo, uniformity
 from jssl.objectives.word2vec import cbow, hierarchical_softmax, position_weighted_cbow, sgns
-from jssl.ops.noise import cosine_schedule, linear_schedule, noised
+from jssl.ops.noise import cosine_schedule, inverted_schedule, linear_schedule, noised
 from jssl.ops.triple_scores import SCORES, bilinear, complex_, distmult, rotate, transe

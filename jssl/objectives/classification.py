@@ -61,6 +61,35 @@ def cross_entropy(
   return -true if smoothing is None else -(1 - smoothing) * true - smoothing * jnp.mean(log_p, -1)
 
 
+def binary_cross_entropy(
+  logits: Float[Array, 'b c'], *, labels: Int[Array, ' b'] | Float[Array, 'b c'], threshold: float | None = None
+) -> Float[Array, ' b']:
+  """Cross entropy of one binary classifier per class, for examples that may be of several classes.
+
+  l_i = -(1/C) sum_c [ t_ic log sigmoid(x_ic) + (1 - t_ic) log sigmoid(-x_ic) ],   t = y, or t_ic = [y_ic > threshold]
+
+  Args:
+    logits: x, [b c] of C classes.
+    labels: [b] integers, which stand for one-hot rows, or y [b c], in [0, 1].
+    threshold: from which soft labels count as 1, and below as 0; None leaves them soft.
+
+  Returns:
+    [b] nats.
+
+  Raises:
+    ValueError: soft labels have another shape than the logits.
+
+  Reference: Wightman, Touvron, Jegou 2021, arXiv:2110.00476, section 2, where mixed images are of both classes; timm 1.0,
+    timm/loss/binary_cross_entropy.py, `BinaryCrossEntropy` with target_threshold.
+  """
+  if labels.ndim != 1 and labels.shape != logits.shape:
+    raise ValueError(f'labels have shape {list(labels.shape)} and logits {list(logits.shape)}; expected labels [b], or one a class [b c]')
+  x = logits.astype(jnp.float32)
+  t = one_hot(labels, x.shape[-1]) if labels.ndim == 1 else labels.astype(jnp.float32)
+  t = t if threshold is None else (t > threshold).astype(jnp.float32)
+  return jnp.mean(jax.nn.softplus(x) - t * x, -1)
+
+
 def am_softmax(
   z: Float[Array, 'b d'], prototypes: Float[Array, 'c d'], *, labels: Int[Array, ' b'], margin: float = 0.35, scale: float = 30.0
 ) -> Float[Array, ' b']:

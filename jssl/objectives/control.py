@@ -131,10 +131,10 @@ def graph_drawing(
   return smooth + penalty * jnp.sum(error(first.astype(jnp.float32)) * error(second.astype(jnp.float32)))
 
 
-def allo_errors(first: Float[Array, 'n d'], second: Float[Array, 'n d']) -> tuple[Float[Array, 'd d'], Float[Array, '']]:
-  """The updates of the duals [d d] and of the barrier of `allo`, before scaling by a rate: errors, and their positive products."""
+def allo_errors(first: Float[Array, 'n d'], second: Float[Array, 'n d']) -> tuple[Float[Array, 'd d'], Float[Array, 'd d']]:
+  """The errors e of `allo` that raise its duals, and their squares, which raise its barrier, from two independent estimates: [d d] each."""
   e1, e2 = jax.lax.stop_gradient((_errors(first), _errors(second)))
-  return (e1 + e2) / 2, jnp.mean(jax.nn.relu(e1 * e2))
+  return (e1 + e2) / 2, e1 * e2
 
 
 def spr(prediction: Float[Array, 'b t d'], target: Float[Array, 'b t d'], *, mask: Bool[Array, 'b t'] | None = None) -> Float[Array, ' b']:
@@ -177,6 +177,34 @@ def self_predictive(
   """
   target = jax.lax.stop_gradient(target.astype(jnp.float32))
   return token_mean(jnp.sum((prediction.astype(jnp.float32) - target) ** 2, -1), mask)
+
+
+def linear_self_predictive(
+  z: Float[Array, 'b d'], actions: Float[Array, 'b a'], target: Float[Array, 'b d'], *, online: bool = False
+) -> Float[Array, ' b']:
+  """Error of the best linear prediction of the next latent state from the present one and the action.
+
+  l_i = 1/2 |[z_i, a_i] P - sg(target_i)|^2,   P = sg( argmin_P sum_i |[z_i, a_i] P - target_i|^2 ),   sg = stop-gradient
+
+  For linear encoders z = s Phi and gradient flow, Phi' Phi does not change, so that features do not collapse. Online targets let it change.
+
+  Args:
+    z: [b d] latent states.
+    actions: [b a] codes of the actions taken, such as one-hot vectors.
+    target: [b d] latent states reached, by a slow or the same encoder.
+    online: the gradient flows through the target too.
+
+  Returns:
+    [b].
+
+  Reference: Ni et al. 2024, arXiv:2401.08898, Theorem 3 and Figure 2; official code, linear_code/replearn/learn.py. Stop-gradient on P, and on
+  the target unless it is online. P is the least squares solution of least norm, over the global batch.
+  """
+  z, target = z.astype(jnp.float32), target.astype(jnp.float32)
+  inputs = jnp.concatenate([z, actions.astype(jnp.float32)], 1)
+  solution = jax.lax.stop_gradient(jnp.linalg.lstsq(*jax.lax.stop_gradient((inputs, target)))[0])
+  target = target if online else jax.lax.stop_gradient(target)
+  return jnp.sum((jnp.matmul(inputs, solution, precision='highest') - target) ** 2, 1) / 2
 
 
 def musik(logits: Float[Array, 'b a s'], *, actions: Int[Array, ' b'], policies: Int[Array, ' b']) -> Float[Array, ' b']:

@@ -23,6 +23,19 @@ def cosine_schedule(steps: int = 1000, offset: float = 0.008, largest: float = 0
   return jnp.cumprod(1 - jnp.minimum(1 - f[1:] / f[:-1], largest))
 
 
+def inverted_schedule(steps: int = 1000, offset: float = 0.008, largest: float = 0.999) -> Float[Array, ' {steps}']:
+  """abar of the inverted cosine schedule, [steps]: the inverse function of the cosine schedule, every beta at most `largest`.
+
+  abar(t) = (2/pi) (1 + offset) arccos(sqrt(t)) - offset: the cosine schedule with time and abar exchanged. More levels are of medium noise, and
+  fewer of hardly any signal or hardly any noise.
+
+  Reference: Hudson et al. (SODA), CVPR 2024, arXiv:2311.17901, section 3.
+  """
+  f = jnp.maximum((1 + offset) * 2 / jnp.pi * jnp.arccos(jnp.sqrt(jnp.arange(steps + 1) / steps)) - offset, 0)
+  ratio = f[1:] / jnp.where(f[:-1] > 0, f[:-1], 1)
+  return jnp.cumprod(1 - jnp.minimum(1 - ratio, largest))
+
+
 def noised(x: Float[Array, ' b *s'], noise: Float[Array, ' b *s'], alpha_bar: Float[Array, ' b']) -> Float[Array, ' b *s']:
   """sqrt(abar_i) x_i + sqrt(1 - abar_i) noise_i, for alpha_bar [b]."""
   alpha_bar = alpha_bar.reshape(-1, *[1] * (x.ndim - 1))

@@ -92,11 +92,17 @@ def moment(*, beta: float = 0.9) -> Memory:
 
 
 def duals(
-  *, rate: float = 0.01, barrier: float = 2.0, barrier_rate: float = 0.01, limit: float = 100.0, barrier_limit: float = 10_000.0
+  *,
+  rate: float = 0.01,
+  barrier: float = 2.0,
+  barrier_rate: float = 0.01,
+  smoothing: float = 0.1,
+  limit: float = 100.0,
+  barrier_limit: float = 10_000.0,
 ) -> Memory:
   """Dual variables of `allo` and the weight of its squared errors, both updated by gradient ascent.
 
-  beta <- clip(beta + rate (e1 + e2)/2, +-limit),  b <- min(b + barrier_rate mean max(e1 e2, 0), barrier_limit)
+  beta <- clip(beta + rate (e1 + e2)/2, +-limit),  s <- s + smoothing (e1 e2 - s),  b <- min(b + barrier_rate mean max(s, 0), barrier_limit)
 
   Updated from u of the batch's states, [b d], whose two halves give two estimates. Read as `duals` [d d] and `barrier` [].
 
@@ -104,24 +110,29 @@ def duals(
     rate: step size for the duals.
     barrier: initial b.
     barrier_rate: step size for b.
+    smoothing: rate of the running mean s of the squared errors, which begins at those of the first batch. Without it, noise of the estimates
+      would raise b even where all errors are 0.
     limit: bound for the duals.
     barrier_limit: bound for b.
 
-  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1; the initial values and the limits are those of the official code.
+  Reference: Gomez, Bowling, Machado 2024, arXiv:2310.10833, Algorithm 1; the initial values, the smoothing and the limits are those of the
+    official code.
   """
 
   def init(key, u):
     d = u.shape[-1]
-    return {'duals': jnp.zeros((d, d)), 'barrier': jnp.float32(barrier)}
+    return {'duals': jnp.zeros((d, d)), 'barrier': jnp.float32(barrier), 'squares': jnp.zeros((d, d))}
 
   def write(state, u):
-    errors, excess = allo_errors(u[::2], u[1::2])
+    errors, squares = allo_errors(u[::2], u[1::2])
+    squares = jnp.where(jnp.any(state['squares'] != 0), state['squares'] + smoothing * (squares - state['squares']), squares)
     return {
       'duals': jnp.clip(state['duals'] + rate * errors, -limit, limit),
-      'barrier': jnp.minimum(state['barrier'] + barrier_rate * excess, barrier_limit),
+      'barrier': jnp.minimum(state['barrier'] + barrier_rate * jnp.mean(jax.nn.relu(squares)), barrier_limit),
+      'squares': squares,
     }
 
-  return Memory(init, lambda state: dict(state), write)
+  return Memory(init, lambda state: {name: state[name] for name in ('duals', 'barrier')}, write)
 
 
 def multipliers(*, count: int, rate: float, level: float, slack: float | None = None, start: float = 0.0) -> Memory:

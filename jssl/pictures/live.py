@@ -4,7 +4,6 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 from jssl.pictures.run import log_picture
@@ -13,12 +12,10 @@ Rows = Sequence[Mapping[str, Any]]
 LIVE = ('loss', 'rank', 'deviation')  # the panels shown during training
 SECONDS, SHARE = 1.0, 0.2  # minimal seconds between two plots, and their maximal share of the run time
 
-watching: ContextVar[Callable[[Rows], None] | None] = ContextVar('watching', default=None)
-
 
 @contextlib.contextmanager
-def drawn(name: str, steps: int, examples: int) -> Iterator[bool]:
-  """Plots the log of the run within this context, if this process serves a notebook. Yields whether it does.
+def drawn(name: str, steps: int, examples: int) -> Iterator[list[Callable[[Rows], None]]]:
+  """Plots the log of a run in a notebook. Yields a list of what is to be called with the rows of the log; empty if this is no notebook.
 
   Args:
     name: name of the run.
@@ -26,13 +23,11 @@ def drawn(name: str, steps: int, examples: int) -> Iterator[bool]:
     examples: examples per step.
   """
   display = notebook()
-  drawing = display and _Drawing(display, name, steps, examples)
-  token = watching.set(drawing)
+  drawings = [_Drawing(display, name, steps, examples)] if display else []
   try:
-    yield drawing is not None
+    yield drawings
   finally:
-    watching.reset(token)
-    if drawing:
+    for drawing in drawings:
       drawing.finish()
 
 
@@ -56,7 +51,7 @@ class _Drawing:
 
   def __call__(self, rows: Rows) -> None:
     self.rows = rows
-    if time.monotonic() >= self.next or rows[-1]['step'] == self.steps:
+    if rows and (time.monotonic() >= self.next or rows[-1]['step'] == self.steps):
       self.show(rows)
 
   def finish(self) -> None:

@@ -48,7 +48,9 @@ class Estimate(NamedTuple):
 
 
 def ahead(p: Plan, programs: Programs) -> Iterator[str]:
-  """Two lines about a run that is about to start; none on CPUs, where compilation is fast.
+  """Two lines about a run that is about to start: its size and length, and the memory and time that it takes.
+
+  The second is left out on devices whose peak rate is not known, such as CPUs; there the progress display has the remaining time.
 
   Raises:
     ConfigError: if the state alone exceeds the memory of a device.
@@ -60,15 +62,19 @@ def ahead(p: Plan, programs: Programs) -> Iterator[str]:
     raise ConfigError(
       f'the state takes {size_of(held)} on a device that has {size_of(limit)}: shard it with rules=fsdp over more devices (mesh.fsdp)'
     )
+  devices = f'each of {mesh.size} devices' if mesh.size > 1 else 'one device'
+  length = f'{p.steps:,} steps of {p.config["batch_size"]:,} examples'
+  if len(p.phases) == 1 and 0 < p.epoch <= p.steps:
+    length += f' ({p.steps / p.epoch:,.3g} epochs)'
+  yield f'{count(parameters)} parameters, {size_of(held)} of state on {devices}, {length}'
   if known:
-    devices = f'each of {mesh.size} devices' if mesh.size > 1 else 'one device'
-    yield f'{count(parameters)} parameters, {size_of(held)} of state on {devices}, {p.steps:,} steps of {p.config["batch_size"]:,} examples'
     try:
       found = estimate(p, programs)
     except Exception as error:  # an objective may not work on one device's share alone; an estimate must not stop a run
       yield f'the memory of a step is reported when it is compiled ({" ".join(str(error).split())[:100]})'
       return
-    time = hours(found.operations * p.steps / (MFU * known.flops * mesh.size))
+    seconds = found.operations * p.steps / (MFU * known.flops * mesh.size)
+    time = hours(seconds) if seconds >= 60 else 'less than a minute'  # where operations are not what takes the time
     room = f' of {size_of(limit)}' if limit else ''
     yield f'roughly {size_of(found.state + found.temporary)}{room} per device for a step, and {time} at a utilization (MFU) of {MFU}'
 

@@ -94,28 +94,51 @@ def ordered_places(keys: Keys, batch: Batch, *, column: str, start: int, draws: 
 
 
 def table_cells(
-  keys: Keys, batch: Batch, *, first: int, rate: float = 0.6, header_rate: float = 0.2, structured: bool = True
+  keys: Keys,
+  batch: Batch,
+  *,
+  mask: int,
+  first: int,
+  size: int,
+  rate: float = 0.6,
+  header_rate: float = 0.2,
+  kept: float = 0.1,
+  random: float = 0.027,
+  header_random: float = 0.1,
+  structured: bool = True,
 ) -> dict[str, Array]:
-  """Masks cells and headers of a table; each token attends to its own row and column.
+  """Selects entities and headers of a table to be recovered; each token attends to its own row and column.
 
   Args:
     keys: [b].
     batch: ids, row and column, [b n]; headers are in row 0, subjects in column 0.
+    mask: the mask id; ids between it and `first` are headers.
     first: id of the first entity.
-    rate: masked share of the cells.
-    header_rate: masked share of the headers.
+    size: number of ids; those from `first` on are entities.
+    rate: selected share of the entities, subjects included.
+    header_rate: selected share of the headers.
+    kept: share of the selected tokens that stay as they are.
+    random: share of the selected entities that are replaced by a random entity.
+    header_random: share of the selected headers that are replaced by a random header.
     structured: if False, all tokens attend to all tokens.
 
   Returns:
-    hidden [b n], cells and headers [b n] bool, the masked ones of each; types [b n]; visible [b n n] bool; entity [b n], the index of the
-    entity in each cell.
+    ids [b n], with random replacements; hidden [b n] bool, the tokens to be replaced by the mask id; cells and headers [b n] bool, the selected
+    ones of each; types [b n]; visible [b n n] bool; entity [b n], the index of the entity in each cell.
 
-  Reference: Deng, Sun, Lees, Wu, Yu, VLDB 2020, arXiv:2006.14806, sections 4.3 and 4.4; rates 0.6 and 0.2. Without mentions and
-    without random replacements.
+  Reference: Deng, Sun, Lees, Wu, Yu, VLDB 2020, arXiv:2006.14806, sections 4.3 and 4.4: 0.6 and 0.2, of which headers are masked,
+    replaced and kept with 0.8, 0.1 and 0.1. Of selected entities 0.1 are kept; of the others, 0.7 lose their mention too, and of those that do
+    not, 0.1 are replaced (official code, `mask_ent`). Without mentions these are 0.873, 0.027 and 0.1.
   """
   ids, header = batch['ids'], batch['row'] == 0
-  cell = ~header & (batch['column'] > 0) & (ids != 0)
-  drawn = jax.vmap(lambda key: jax.random.uniform(key, ids.shape[1:]))(keys)
-  cells, headers = cell & (drawn < rate), header & (drawn < header_rate)
+  drawn, fate, other = jnp.moveaxis(jax.vmap(lambda key: jax.random.uniform(key, (3, *ids.shape[1:])))(keys), 1, 0)
+  cells, headers = ~header & (ids != 0) & (drawn < rate), header & (drawn < header_rate)
+  stays, replaced = fate < kept, fate < kept + jnp.where(header, header_random, random)
+  low, high = jnp.where(header, mask + 1, first), jnp.where(header, first, size)
+  another = low + (other * (high - low)).astype(ids.dtype)
+  selected = cells | headers
   visible = visibility(batch) if structured else jnp.ones((*ids.shape, ids.shape[1]), bool)
-  return dict(hidden=cells | headers, cells=cells, headers=headers, types=token_types(batch), visible=visible, entity=ids - first)
+  return dict(
+    ids=jnp.where(selected & replaced & ~stays, another, ids), hidden=selected & ~replaced, cells=cells, headers=headers,
+    types=token_types(batch), visible=visible, entity=ids - first,
+  )  # fmt: skip

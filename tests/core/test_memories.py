@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jssl.configs import load_config
 from jssl.core.build import plan
 from jssl.parts.memories import centroids, moment
 from jssl.passes.views import nearest
@@ -56,6 +57,17 @@ def test_centroids_begin_far_apart_and_follow_their_members():
     np.testing.assert_allclose(memory.read(state)['centroids'], expected, rtol=1e-5, atol=1e-6)
   with pytest.raises(ValueError, match='12 or fewer'):
     centroids(count=13).init(jax.random.key(0), q, k)
+
+
+@pytest.mark.parametrize(('system', 'memory'), [('moco_v2', 'queue'), ('nnclr', 'support')])
+def test_few_examples_meet_an_earlier_key_of_their_own(system, memory):
+  """A queue as long as the data would hold each image's own key of the epoch before, as a negative: the papers' hold 10 % of the data."""
+  c = load_config(system)
+  size, batch, n = c.memories[memory].size, c.batch_size, len(plan(c).data.splits['train'])
+  order = np.concatenate([np.random.default_rng(epoch).permutation(n)[: n // batch * batch] for epoch in range(3)])
+  begins = range(2 * (n // batch * batch), len(order), batch)
+  met = [np.isin(order[i : i + batch], order[i - size : i]).mean() for i in begins]
+  assert np.mean(met) < 0.05
 
 
 def test_a_moment_is_the_running_mean_of_outer_products_of_directions():

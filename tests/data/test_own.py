@@ -100,7 +100,7 @@ def test_a_folder_is_read_lazily_and_all_pictures_alike(photos, caplog):
 @pytest.mark.parametrize(
   ('arguments', 'says'),
   [
-    (['simclr:tiny', '--data', 'folder:'], 'does not say where'),
+    (['simclr:tiny', '--data', 'folder:'], 'is not a known data source'),
     (['use:tiny', '--data', 'a.csv'], 'have their own data'),
     (['simclr:tiny', '--data', 'folder:nowhere'], 'does not exist'),
     (['simclr:tiny', '--data', 'cifra10'], 'cifra10'),
@@ -238,7 +238,7 @@ def test_no_labels_leave_protocols_out(tmp_path, caplog):
   for i in range(30):
     picture(i).save(tmp_path / 'flat' / f'{i}.png')
   c = load_config('simclr:tiny', ['--config.steps=1']).to_dict() | dict(data=dict(name=f'folder:{tmp_path / "flat"}'), batch_size=8)
-  assert train(c, quiet=True)['figures'] == {} and 'not evaluated, as the data lack what is needed: knn' in caplog.text
+  assert train(c, quiet=True)['figures'] == {} and 'skipped protocols that need other data: knn' in caplog.text
   with pytest.raises(ConfigError, match="no column 'label'"):
     train(c, quiet=True, protocols=['knn'])
 
@@ -255,14 +255,14 @@ def test_examples_without_a_label_among_others(photos, caplog):
 @pytest.mark.parametrize(
   ('make', 'source', 'says'),
   [
-    (lambda at: (at / 'a').mkdir(), 'folder:{}/a', 'holds no files'),
+    (lambda at: (at / 'a').mkdir(), 'folder:{}/a', 'contains no files'),
     (lambda at: None, 'folder:{}/none', 'does not exist'),
-    (lambda at: ((at / 'a').mkdir(), (at / 'a' / 'x.txt').write_text('x')), 'folder:{}/a', 'none of the 1 pictures'),
+    (lambda at: ((at / 'a').mkdir(), (at / 'a' / 'x.txt').write_text('x')), 'folder:{}/a', 'none of the 1 images'),
     (lambda at: (at / 'a.csv').write_text('a,b\n1\n'), '{}/a.csv', 'cannot be read'),
     (lambda at: (at / 'a.csv').write_text('a,b\n'), '{}/a.csv', 'has no rows'),
     (lambda at: (at / 'a.npz').write_text('x'), '{}/a.npz', 'cannot be read as arrays'),
     (lambda at: lines(at / 'a.jsonl', [dict(positive='x')] * 9), '{}/a.jsonl', 'no column to pair it with'),
-    (lambda at: lines(at / 'a.jsonl', [dict(text='x')] * 3), '{}/a.jsonl', 'leaves a split empty'),
+    (lambda at: lines(at / 'a.jsonl', [dict(text='x')] * 3), '{}/a.jsonl', 'makes a split empty'),
     (lambda at: lines(at / 'a.jsonl', [dict(text=None, n=1), dict(text=' ', n=1)]), '{}/a.jsonl', "all rows of 'train' have no text"),
     (
       lambda at: lines(at / 'a.jsonl', [dict(text='a', n=i if i % 9 else None) for i in range(1, 40)]),
@@ -286,7 +286,7 @@ def test_labels_that_are_no_classes(tmp_path, caplog):
   source = lines(tmp_path / 'a.jsonl', [dict(text=f'text {i}', label=['a'], mine=f'{i % 4}') for i in range(40)])
   assert 'label' not in open_data(dict(name=source)).spec and 'the columns label, mine are ignored' in caplog.text
   rows = [dict(text=f'text {i}', id=i * 10**12) for i in range(40)]
-  assert {*open_data(dict(name=lines(tmp_path / 'b.jsonl', rows))).spec} == {'ids', 'same'} and 'do not fit 32 bits' in caplog.text
+  assert {*open_data(dict(name=lines(tmp_path / 'b.jsonl', rows))).spec} == {'ids', 'same'} and 'do not fit into 32 bits' in caplog.text
   lines(tmp_path / 'c_test.jsonl', [dict(text='a', n=0.5), dict(text='b', n=1.0)])
   data = open_data(dict(name=lines(tmp_path / 'c.jsonl', [dict(text='a', n=1), dict(text='b', n=2)])))
   assert {x[0]['n'].dtype for x in data.splits.values()} == {data.spec['n'].dtype} == {np.dtype(np.float32)}
@@ -346,5 +346,5 @@ def test_clips_are_folders_of_frames(tmp_path):
   with pytest.raises(DataError, match=r'v1/005.png cannot be read'):
     train.take(np.array([3]))
   (tmp_path / 'empty').mkdir()
-  with pytest.raises(DataError, match='holds no videos'):
+  with pytest.raises(DataError, match='contains no videos'):
     open_data(dict(name=f'clips:{tmp_path}/empty'))

@@ -88,7 +88,7 @@ def test_empty_rows_are_left_out_and_counted(tmp_path, caplog):
   rows[3]['anchor'], rows[9]['positive'] = ' ', None
   data = open_data(dict(name=lines(tmp_path / 'a.jsonl', rows)))
   assert sum(map(len, data.splits.values())) == 38 and data.info['unread'] == {'row 3 of train': 'no text', 'row 9 of train': 'no text'}
-  assert "2 of 40 rows of 'train' have no text and are left out: 3, 9" in caplog.text
+  assert "2 of 40 rows of 'train' have no text and are skipped: 3, 9" in caplog.text
 
 
 # --- scores ------------------------------------------------------------------------------------------------------------

@@ -209,7 +209,7 @@ def test_selformer_trains_on_molecules_and_encodes_others(tmp_path):
     ({'t.tsv': ''}, 'triples:{}/t.tsv', 'no triples'),
     ({'t.json': '[]'}, 'triples:{}/t.json', 'must end in'),
     ({'k/test.txt': 'a\tr\tb'}, 'triples:{}/k', 'no file train'),
-    ({'t.tsv': 'a\tr\ta'}, 'triples:{}/t.tsv', 'leaves a split empty'),
+    ({'t.tsv': 'a\tr\ta'}, 'triples:{}/t.tsv', 'makes a split empty'),
     ({'s.csv': 'a,b\n1,2'}, 'series:{}/s.csv', 'identifies the series of a row'),
     ({'s.csv': 'series,x\n1,\n1,2'}, 'series:{}/s.csv', "row 0, .* no 'x'"),
     ({'s.csv': 'series,x,label\n1,2,a\n1,2,b'}, 'series:{}/s.csv', "several entries in 'label'"),

@@ -118,7 +118,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
       read_folder(folder, (4, 4, 1))
     assert '\n' not in str(refused.value)
   (tmp_path / 'none').mkdir()
-  with pytest.raises(ValueError, match='holds no pictures among its 0 files'):
+  with pytest.raises(ValueError, match='contains no images among its 0 files'):
     read_folder(tmp_path / 'none', (4, 4, 1))
 
 

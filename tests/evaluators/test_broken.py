@@ -269,6 +269,7 @@ CASES = {
   'chunk_control': (points, dict(decoder='act', episodes=32),
                     lambda f: f['return'] == pytest.approx(played(points(), lambda *_: jnp.ones(2), 32), rel=1e-3)),
   'laplacian': (plain, {}, equal(cosine=near(1 / 5))),  # a constant is one of the five eigenvectors
+  'column_cosine': (plain, {}, equal(cosine=0)),  # of columns of zeros
 }  # fmt: skip
 
 
@@ -367,7 +368,7 @@ def test_all_that_is_declared_is_read_and_asked_for_before(name):
 HEADS = [
   'link_prediction', 'fill_masked', 'summaries', 'captions', 'cell_filling', 'late_retrieval', 'verification', 'classify', 'ood',
   'class_consistency', 'equivariance', 'isotropy', 'modality_completion', 'image_text_retrieval', 'zero_shot',
-  'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian',
+  'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian', 'column_cosine',
 ]  # fmt: skip
 
 

@@ -7,10 +7,12 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from jssl.data.control import rollouts
+from jssl.evaluators.control.column_cosine import column_cosine
 from jssl.evaluators.control.control import cloning, control
 from jssl.evaluators.control.laplacian import laplacian
 from jssl.evaluators.general.regression import regression, ridge
 from jssl.evaluators.subject import Subject
+from jssl.tables import EVALUATORS
 from jssl.types import Features
 
 
@@ -67,3 +69,32 @@ def test_true_eigenvectors_have_cosine_one():
   seen = flat(jax.vmap(environment.observe, (0, None))(environment.facts['states'], jax.random.key(0))).pooled
   networks = {'backbone': flat, 'head': lambda x: -3 * vectors[jnp.argmax(x @ seen.T, 1)]}
   assert laplacian(Subject(data, lambda c: flat(c['frame']), networks))['cosine'] > 0.9999
+
+
+def test_eigenvalues_are_read_off_the_duals():
+  """Of pairs as the view draws them: 1 to 7 steps apart, in a window of 8."""
+  data = rollouts.rooms(goal=False, episodes=2, test=2)
+  transition = data.info['environment'].facts['transition']
+  ahead = sum(0.5**n * np.linalg.matrix_power(transition, n) for n in range(1, 8)) / sum(0.5**n for n in range(1, 8))
+  values = np.linalg.eigvalsh(np.eye(len(transition)) - ahead)[:3]
+  networks = {'backbone': flat, 'head': lambda x: x[:, :3]}
+  error = lambda beta: laplacian(
+    Subject(data, lambda c: flat(c['frame']), networks, memories={'beta': {'duals': np.diag(beta)}}), duals='beta', discount=0.5
+  )['eigenvalue_error']
+  assert error(-2 * values) < 1e-6 and error(0 * values) == pytest.approx(1)
+  assert error(-2.2 * values) == pytest.approx(0.1)
+  with pytest.raises(ValueError, match="there is no memory 'beta', but none"):
+    EVALUATORS['laplacian'].check(Subject(data, lambda c: flat(c['frame']), networks), duals='beta')
+
+
+def test_columns_are_compared_on_the_inputs_that_vary():
+  data = rollouts.rooms(goal=False, episodes=2, test=2)
+  environment = data.info['environment']
+  seen = flat(jax.vmap(environment.observe, (0, None))(environment.facts['states'], jax.random.key(0))).pooled
+  varies = np.flatnonzero(np.ptp(np.asarray(seen), 0))
+  assert len(varies) == len(seen) < seen.shape[1], 'the place of the agent, and not the walls'
+  phi = np.random.RandomState(0).randn(seen.shape[1], 2)
+  phi[varies] = np.linalg.qr(phi[varies])[0] @ np.array([[1, 0.6], [0, 0.8]])
+  of = lambda phi: column_cosine(Subject(data, lambda c: flat(c['frame']), {'backbone': flat, 'head': lambda x: 3 + x @ jnp.asarray(phi)}))
+  assert of(phi)['cosine'] == pytest.approx(0.6, abs=1e-4)
+  assert of(phi[:, :1] * [1, -2])['cosine'] == pytest.approx(1, abs=1e-4)

@@ -51,7 +51,7 @@ def test_a_row_that_does_not_fit_is_left_out(tmp_path, caplog):
 
 def test_a_claim_that_rests_on_the_row_is_refused_before_training():
   config = tiny('simclr', raw_limit=0, claim=dict(metric='knn_top1', beats=('raw_input',), margin=0.0))
-  with pytest.raises(ConfigError, match='the claim of simclr speaks of raw_input: its features would take'):
+  with pytest.raises(ConfigError, match='the claim of simclr needs raw_input: its features would take'):
     next(run.outcomes([config], ['knn']))
 
 

@@ -303,6 +303,17 @@ def test_residual_branches_begin_at_zero():
   np.testing.assert_array_equal(block(x), x)
 
 
+def test_stochastic_depth_leaves_out_the_last_block_of_a_resnet_at_its_rate():
+  net = models.resnet18((8, 8, 3), width=4, depths=(1, 1), norm='group', zero=False, drop_path=0.5, rngs=nnx.Rngs(0))
+  x, keys = images(400, (8, 8, 3)), jax.random.split(jax.random.key(1), 400)
+  first, last = net.maps(x, keys=keys)
+  whole, bare = net.stage2_block1(first), jax.nn.relu(net.stage2_block1.shortcut(first))
+  np.testing.assert_allclose(first, net.maps(x)[0], atol=1e-6)  # the rate grows from 0 at the first block
+  np.testing.assert_allclose(whole, net.maps(x)[1], atol=1e-6)
+  dropped = np.array([np.allclose(a, b, atol=1e-6) for a, b in zip(last, bare, strict=True)])
+  assert abs(dropped.mean() - 0.5) < 0.1 and not np.allclose(whole[~dropped], last[~dropped], atol=1e-3)  # what is left is scaled up
+
+
 # ViT.
 
 

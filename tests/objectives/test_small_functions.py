@@ -75,6 +75,13 @@ def test_schedules():
   f = [np.cos((i / 1000 + 0.008) / 1.008 * np.pi / 2) ** 2 for i in range(1001)]
   np.testing.assert_allclose(cosine[:-1], (np.array(f) / f[0])[1:-1], rtol=1e-3, atol=1e-6)
   assert 0 < cosine[-1] < 1e-6 and np.all(np.diff(cosine) < 0)
+  # Inverted: abar at time t is the time at which the continuous cosine schedule has abar t.
+  inverted = o.inverted_schedule(1000)
+  at = lambda t: np.cos((t + 0.008) / 1.008 * np.pi / 2) ** 2
+  np.testing.assert_allclose(at(np.asarray(inverted[:-1], np.float64)), np.arange(1, 1000) / 1000, atol=2e-4)
+  assert 0 < inverted[-1] < 1e-4 and np.all(np.diff(inverted) < 0)
+  medium = lambda abar: np.mean((abar > 0.25) & (abar < 0.75))
+  assert medium(inverted) > 1.8 * medium(cosine)
   x, noise = np.ones((2, 3, 1)), np.full((2, 3, 1), 2.0)
   np.testing.assert_allclose(o.noised(x, noise, jnp.array([1.0, 0.25]))[:, 0, 0], [1, 0.5 + 2 * 0.75**0.5], rtol=1e-6)
 
@@ -156,9 +163,48 @@ def test_allo_finds_the_eigenvectors():
   duals = jnp.asarray(np.diag(-2 * value), jnp.float32)
   gradient = jax.grad(lambda u: o.allo(u[edges[:, 0]], u[edges[:, 1]], u, u, duals=duals))(u)
   np.testing.assert_allclose(gradient, 0, atol=1e-5)
-  errors, barrier = o.allo_errors(u, u)
-  np.testing.assert_allclose(errors, 0, atol=1e-6)
-  assert barrier < 1e-6
+  for errors in o.allo_errors(u, u):
+    np.testing.assert_allclose(errors, 0, atol=1e-6)
+
+
+def test_features_of_linear_self_prediction_collapse_by_online_targets_alone():
+  """Theorem 3: with the best transition at each step, Phi' Phi does not change under gradient flow, unless the target moves with it."""
+  rng = np.random.default_rng(0)
+  dynamics = np.linalg.qr(rng.normal(size=(6, 6)))[0] * np.linspace(0.1, 0.95, 6)
+  states = rng.normal(size=(400, 6)).astype(np.float32)
+  after, actions = np.float32(states @ dynamics.T + 0.3 * rng.normal(size=(400, 6))), np.ones((400, 1), np.float32)
+  first = np.float32(np.linalg.qr(rng.normal(size=(6, 2)))[0])
+
+  def trained(online):
+    loss = lambda phi: jnp.mean(o.linear_self_predictive(states @ phi, actions, after @ phi, online=online))
+    return jax.jit(lambda phi: jax.lax.fori_loop(0, 3000, lambda _, phi: phi - 0.01 * jax.grad(loss)(phi), phi))(first)
+
+  kept, collapsed = np.asarray(trained(False)), np.asarray(trained(True))
+  np.testing.assert_allclose(kept.T @ kept, np.eye(2), atol=0.05)
+  assert np.linalg.norm(kept - first) > 0.5, 'it has learned something'
+  assert np.linalg.svd(collapsed)[1][0] < 0.3
+
+
+@pytest.mark.parametrize('barrier', [1.0, 2.0, 10.0])
+def test_allo_ascends_to_the_eigenvalues_whatever_the_barrier(barrier):
+  """A table of functions on a path of five states, by gradient steps on the functions and on the duals: lambda_k = -beta_kk / 2."""
+  moves = np.zeros((5, 5))
+  for i in range(5):
+    for j in (max(i - 1, 0), min(i + 1, 4)):
+      moves[i, j] += 0.5
+  values, vectors = np.linalg.eigh(np.eye(5) - moves)
+  start, end = np.argwhere(moves > 0).T
+  pairs = np.repeat(np.stack([start, end]), np.rint(2 * moves[start, end]).astype(int), 1)  # each as often as it is likely
+
+  @jax.jit
+  def step(_, carry):
+    u, duals = carry
+    gradient = jax.grad(lambda u: o.allo(u[pairs[0]], u[pairs[1]], u, u, duals=duals, barrier=barrier))(u)
+    return u - 0.1 * gradient, duals + 0.02 * o.allo_errors(u, u)[0]
+
+  u, duals = jax.lax.fori_loop(0, 20000, step, (0.5 * jax.random.normal(jax.random.key(0), (5, 3)), jnp.zeros((3, 3))))
+  np.testing.assert_allclose(-np.diagonal(duals) / 2, values[:3], atol=2e-3)
+  np.testing.assert_allclose(np.abs(u.T @ vectors[:, :3]) / 5**0.5, np.eye(3), atol=2e-2)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,13 @@ def self_predictive(sg, prediction, target, mask=None):
   return loss if loss.ndim == 1 else share(loss, np.ones(loss.shape, bool) if mask is None else mask)
 
 
+def linear_self_predictive(sg, z, actions, target, online=False):
+  inputs = np.concatenate([z, actions], 1)
+  solution = sg(np.linalg.lstsq(inputs, target, rcond=None)[0])
+  target = target if online else sg(target)
+  return np.array([0.5 * sum((x @ solution - t) ** 2) for x, t in zip(inputs, target, strict=True)])
+
+
 def musik(sg, logits, actions, policies):
   flat = [[v for row in x for v in row] for x in logits]
   width = logits.shape[2]
@@ -92,6 +99,10 @@ def eigenfunctions(rng):
 
 def chunk(rng):
   return normal(rng, 4, 3, 2), normal(rng, 4, 3, 2), normal(rng, 4, 3, 5), normal(rng, 4, 3, 5)
+
+
+def transitions(rng):
+  return normal(rng, 8, 2), np.eye(3, dtype=np.float32)[rng.integers(0, 3, 8)], normal(rng, 8, 2)
 
 
 def q_options(rng):
@@ -130,6 +141,11 @@ ORACLES = {
     self_predictive,
     lambda rng: [(pair_of_tokens(rng), {}), (pair(rng), {}), (pair_of_tokens(rng), dict(mask=TOKENS))],
     sizes(lambda rng: (pair(rng), {}), lambda rng: (pair_of_tokens(rng), dict(mask=TOKENS & False))),
+  ),
+  'linear_self_predictive': Oracle(
+    linear_self_predictive,
+    lambda rng: [(transitions(rng), {}), (transitions(rng), dict(online=True))],
+    sizes(lambda rng: (transitions(rng), {})),
   ),
   'musik': Oracle(
     musik,

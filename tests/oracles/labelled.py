@@ -61,6 +61,16 @@ def softmax_cross_entropy(sg, logits, labels, smoothing=0.0):
   return np.array(loss)
 
 
+def binary_cross_entropy(sg, x, labels, threshold=None):
+  loss = np.zeros(len(x))
+  for i in range(len(x)):
+    for c in range(len(x[i])):
+      t = float(labels[i] == c) if labels.ndim == 1 else labels[i, c]
+      t = t if threshold is None else float(t > threshold)
+      loss[i] += (t * softplus(-x[i, c]) + (1 - t) * softplus(x[i, c])) / len(x[i])
+  return loss
+
+
 def known_cross_entropy(sg, logits, labels):
   known = [-log_softmax(x)[y] for x, y in zip(logits, labels, strict=True) if y >= 0]
   return sum(known) / max(1, len(known))
@@ -218,6 +228,15 @@ ORACLES = {
       ((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS, smoothing=0.1)),
       ((normal(rng, 6, 4, scale=2.0),), dict(labels=rng.dirichlet(np.ones(4), 6).astype(np.float32))),
       ((normal(rng, 6, 4, scale=2.0),), dict(labels=rng.dirichlet(np.ones(4), 6).astype(np.float32), smoothing=0.3)),
+    ],
+    sizes(lambda rng: ((normal(rng, 6, 4),), dict(labels=LABELS))),
+  ),
+  'binary_cross_entropy': Oracle(
+    binary_cross_entropy,
+    lambda rng: [
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=LABELS)),
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=rng.random((6, 4)).astype(np.float32))),
+      ((normal(rng, 6, 4, scale=2.0),), dict(labels=rng.dirichlet(np.ones(4), 6).astype(np.float32), threshold=0.2)),
     ],
     sizes(lambda rng: ((normal(rng, 6, 4),), dict(labels=LABELS))),
   ),

@@ -319,6 +319,12 @@ def torch_functional() -> dict[str, Parity]:
       scores,
       (0,),
     ),
+    'binary_cross_entropy / binary_cross_entropy_with_logits': Parity(
+      lambda q, k: jnp.mean(o.binary_cross_entropy(q, labels=jax.nn.sigmoid(k))),
+      lambda q, k: f.binary_cross_entropy_with_logits(q, torch.sigmoid(k)),
+      scores,
+      (0,),
+    ),
     'byol / mse_loss': Parity(mean(o.byol), lambda q, k: f.mse_loss(unit(q), unit(k), reduction='none').sum(-1).mean(), views, (0,)),
     'smooth_l1 / smooth_l1_loss': Parity(mean(o.smooth_l1, beta=0.7), lambda q, k: f.smooth_l1_loss(q, k, beta=0.7), views, (0,)),
     'smooth_l1 of normalised targets / smooth_l1_loss': Parity(mean(o.smooth_l1, normalize=True), layer_norm(f.smooth_l1_loss), hidden, (0,)),

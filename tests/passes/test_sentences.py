@@ -12,11 +12,13 @@ from jssl.masks.tokens import mask_tokens
 from jssl.models.heads.projection import Linear
 from jssl.models.text.bert import Bert
 from jssl.models.text.transformer import Decoder, LmHead, TokenDecoder
+from jssl.parts.groups import rates
 from jssl.passes.text import masked_lm, replace_tokens, seq2seq
 from jssl.passes.views import apply, embed, encode, partners
 from jssl.types import salted
 from jssl.views.columns import columns
 from jssl.views.text import deleted, duplicate
+from tests.made import tiny
 from tests.passes.by_hand import given, value
 
 V, N, D, B = 40, 12, 16, 6
@@ -111,6 +113,13 @@ def test_replaced_tokens_are_the_generators_and_no_gradient_reaches_it(nets):
   size = lambda name: sum(float(jnp.sum(jnp.abs(x))) for x in jax.tree.leaves(grads[name]))
   assert size('generator') == size('guess') == 0
   assert min(size(name) for name in ('backbone', 'projector', 'discriminator', 'replaced')) > 0
+
+
+def test_the_generator_of_diffcse_is_frozen():
+  """Neither losses nor weight decay move what has a rate of 0."""
+  c = tiny('diffcse')
+  moves = rates({name: {'kernel': np.ones(1)} for name in ('backbone', *c['heads'])}, c['optimizer']['parts'])
+  assert {name for name, of in moves.items() if of['kernel'] == 0} == {'generator', 'lm'}
 
 
 def test_a_generator_may_draw_its_tokens(nets):

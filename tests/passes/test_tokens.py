@@ -31,8 +31,8 @@ IDS = jnp.arange(2, 10)[None]
 BATCH = dict(ids=IDS, row=jnp.array(WHERE[None, :, 0]), column=jnp.array(WHERE[None, :, 1]))
 
 
-def bert():
-  return Bert((8,), vocabulary=20, width=8, depth=1, heads=2, mask_id=1, types=3, pool='cls', std=0.5, rngs=nnx.Rngs(0))
+def bert(**options):
+  return Bert((8,), vocabulary=20, width=8, depth=1, heads=2, mask_id=1, types=3, pool='cls', std=0.5, rngs=nnx.Rngs(0), **options)
 
 
 def evaluated(net, batch, structured):
@@ -40,8 +40,8 @@ def evaluated(net, batch, structured):
 
 
 def trained(net, batch, structured):
-  view = lambda keys, batch: table_cells(keys, batch, first=2, rate=0.0, header_rate=0.0, structured=structured)
-  refs = dict(on='batch.ids', mask='table.hidden', types='table.types', visible='table.visible')
+  view = lambda keys, batch: table_cells(keys, batch, mask=1, first=4, size=20, rate=0.0, header_rate=0.0, structured=structured)
+  refs = dict(on='table.ids', mask='table.hidden', types='table.types', visible='table.visible')
   passes = {'table': sample(sampler=view), 'it': (encode(**refs), *refs.values())}
   return given(passes, 'it.tokens', nets={'backbone': net}, batch=batch, keys=jax.random.split(jax.random.key(0), 1))('it.tokens')[0]
 
@@ -57,13 +57,29 @@ def test_a_cell_sees_its_row_and_column_alone(tokens):
       np.testing.assert_array_equal(moved, sees)
 
 
-def test_cells_and_headers_are_hidden_at_their_rates():
-  many = {name: jnp.repeat(x, 2000, 0) for name, x in BATCH.items()}
-  drawn = table_cells(jax.random.split(jax.random.key(0), 2000), many, first=2)
-  np.testing.assert_array_equal(drawn['hidden'], drawn['cells'] | drawn['headers'])
-  header, cell = WHERE[:, 0] == 0, (WHERE > 0).all(1)
-  for name, rate, of in (('cells', 0.6, cell), ('headers', 0.2, header)):
-    np.testing.assert_allclose(drawn[name].mean(0), rate * of, atol=0.04)
+def test_without_positions_rows_and_columns_have_no_order():
+  """Exchanging the two rows, or the two columns with their headers, exchanges the states, and changes none of them."""
+  net, keyed = bert(positions=False), {tuple(x): i for i, x in enumerate(WHERE)}
+  before = evaluated(net, BATCH, True)
+  for swap in (lambda i, j: (3 - i if i else 0, j), lambda i, j: (i, 3 - j if j else 0)):
+    order = jnp.array([keyed[swap(*x)] for x in WHERE])
+    np.testing.assert_allclose(evaluated(net, BATCH | dict(ids=IDS[:, order]), True), before[order], atol=1e-5)
+    assert np.abs(evaluated(bert(), BATCH | dict(ids=IDS[:, order]), True) - evaluated(bert(), BATCH, True)[order]).max() > 1e-2
+
+
+def test_entities_and_headers_are_selected_and_replaced_at_their_rates():
+  many = {name: jnp.repeat(x, 8000, 0) for name, x in BATCH.items()}
+  drawn = table_cells(jax.random.split(jax.random.key(0), 8000), many, mask=1, first=4, size=20)
+  header = WHERE[:, 0] == 0
+  for name, rate, of in (('cells', 0.6, ~header), ('headers', 0.2, header)):
+    np.testing.assert_allclose(drawn[name].mean(0), rate * of, atol=0.03)
+  selected, changed = np.asarray(drawn['cells'] | drawn['headers']), np.asarray(drawn['ids'] != IDS)
+  assert not (np.asarray(drawn['hidden']) & ~selected).any() and not (changed & ~selected).any() and not (changed & drawn['hidden']).any()
+  for of, masked, replaced, ids in ((header, 0.8, 0.1 / 2, range(2, 4)), (~header, 0.873, 0.027 * 15 / 16, range(4, 20))):  # some by themselves
+    chosen = selected[:, of].sum()
+    np.testing.assert_allclose(np.asarray(drawn['hidden'])[:, of].sum() / chosen, masked, atol=0.02)
+    np.testing.assert_allclose(changed[:, of].sum() / chosen, replaced, atol=0.01)
+    assert set(np.asarray(drawn['ids'])[:, of][changed[:, of]]) == {*ids}
 
 
 def test_rouge_by_hand():

@@ -102,25 +102,26 @@ def test_duals_rise_by_the_errors():
   state = memory.init(jax.random.key(0), u)
   assert set(memory.read(state)) == {'duals', 'barrier'}
   after = memory.write(state, u)
-  errors, excess = allo_errors(u[::2], u[1::2])
+  errors, squares = allo_errors(u[::2], u[1::2])
   np.testing.assert_allclose(after['duals'], 0.5 * errors, rtol=1e-6)
-  np.testing.assert_allclose(after['barrier'], 2 + 0.1 * excess, rtol=1e-6)
+  np.testing.assert_allclose(after['barrier'], 2 + 0.1 * np.maximum(squares, 0).mean(), rtol=1e-6)
 
 
 def test_duals_and_the_barrier_have_limits_of_their_own():
-  """As in the official update, duals are clipped to +-100 and the barrier at 10,000."""
+  """As in the official update, duals are clipped to +-100, and the barrier, raised by a running mean of squared errors, at 10,000."""
   rng = np.random.default_rng(0)
-  u = 10 * rng.normal(size=(8, 3)).astype(np.float32)
   memory = memories.duals(rate=1.0, barrier_rate=1.0)
-  state, duals, barrier = memory.init(jax.random.key(0), jnp.asarray(u)), np.zeros((3, 3)), 2.0
-  for _ in range(20):
+  state, duals, barrier, squares = memory.init(jax.random.key(0), jnp.zeros((8, 3))), np.zeros((3, 3)), 2.0, None
+  for _ in range(40):
+    u = 10 * rng.normal(size=(8, 3)).astype(np.float32)
     state = memory.write(state, jnp.asarray(u))
     e = np.zeros((2, 3, 3))
     for half, j, k in np.ndindex(2, 3, 3):
       if k <= j:
         e[half, j, k] = np.mean([row[j] * row[k] for row in u[half::2].astype(float)]) - (j == k)
     duals = np.minimum(np.maximum(duals + (e[0] + e[1]) / 2, -100), 100)
-    barrier = min(barrier + np.mean(np.maximum(e[0] * e[1], 0)), 10_000)
+    squares = e[0] * e[1] if squares is None else 0.9 * squares + 0.1 * e[0] * e[1]
+    barrier = min(barrier + np.mean(np.maximum(squares, 0)), 10_000)
     np.testing.assert_allclose(state['duals'], duals, rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(state['barrier'], barrier, rtol=1e-4)
   assert np.abs(duals).max() == 100 and barrier == 10_000

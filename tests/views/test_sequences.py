@@ -11,7 +11,7 @@ from scipy import stats
 
 from jssl.masks import graph, series, video
 from jssl.noise import diffusion
-from jssl.ops.noise import cosine_schedule, linear_schedule
+from jssl.ops.noise import cosine_schedule, inverted_schedule, linear_schedule
 from jssl.views import gaps
 from jssl.views import video as video_views
 from jssl.views.image import augment
@@ -135,7 +135,10 @@ def test_frames_are_two_different_ones():
   assert (pair[:, 0] != pair[:, 1]).all() and len(np.unique(pair.round(3), axis=0)) == 12
 
 
-@pytest.mark.parametrize(('view', 'schedule'), [(diffusion.cosine_noise, cosine_schedule), (diffusion.linear_noise, linear_schedule)])
+@pytest.mark.parametrize(
+  ('view', 'schedule'),
+  [(diffusion.cosine_noise, cosine_schedule), (diffusion.linear_noise, linear_schedule), (diffusion.inverted_noise, inverted_schedule)],
+)
 def test_noise_is_the_formula(view, schedule):
   x = jax.random.normal(jax.random.key(1), (64, 3, 3, 1))
   seen = view(keys(64), x, levels=10)

@@ -134,9 +134,9 @@ def read_folder(folder: str | os.PathLike, shape: tuple[int, ...]) -> tuple[np.n
   files = [f for f in every if f.suffix.lower() in known and not f.name.startswith('.')]
   if skipped := sorted({*every} - {*files}):
     few, more = ', '.join(map(str, skipped[:20])), f' and {len(skipped) - 20} more' if len(skipped) > 20 else ''
-    logging.getLogger('jssl').warning('%d of %d files in %s are not pictures, and skipped: %s%s', len(skipped), len(every), folder, few, more)
+    logging.getLogger('jssl').warning('%d of %d files in %s are not images and are skipped: %s%s', len(skipped), len(every), folder, few, more)
   if not files:
-    raise ValueError(f'{folder} holds no pictures among its {len(every)} files; expected files such as .png, .jpg or .webp')
+    raise ValueError(f'{folder} contains no images among its {len(every)} files; expected files such as .png, .jpg or .webp')
 
   def read(file: Path) -> np.ndarray:
     try:

@@ -56,7 +56,7 @@ def clips(
       if name.lower().endswith(PICTURES) and os.sep in name:
         videos.setdefault(str(Path(name).parent), []).append(os.path.join(of, name))
     if not videos:
-      raise DataError(f'{of} holds no videos; expected a folder of pictures for each, as `ffmpeg -i VIDEO.mp4 VIDEO/%04d.jpg` writes it')
+      raise DataError(f'{of} contains no videos; expected a folder of images per video, as `ffmpeg -i VIDEO.mp4 VIDEO/%04d.jpg` writes it')
   if 'test' not in found:
     names = [*found['train']]
     held = some_of(names, held_out)

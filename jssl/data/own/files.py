@@ -49,14 +49,14 @@ def held_out(names: Sequence[str | bytes], share: float) -> np.ndarray:
   """[n] bool: which examples are held out, by a hash of each name, so that adding an example does not move others.
 
   Raises:
-    DataError: if the share is invalid, or leaves a split empty.
+    DataError: if the share is invalid, or makes a split empty.
   """
   if not 0 < share < 1:
     raise DataError(f'held_out={share}: expected a share of the examples between 0 and 1')
   digest = lambda name: hashlib.blake2b(name.encode() if isinstance(name, str) else name, digest_size=8).digest()
   held = np.array([int.from_bytes(digest(name)) < share * 2**64 for name in names], bool)
   if held.all() or not held.any():
-    raise DataError(f'held_out={share} of {len(held)} examples leaves a split empty; give more examples, another share, or a test split')
+    raise DataError(f'held_out={share} of {len(held)} examples makes a split empty; give more examples, another share, or a test split')
   return held
 
 

@@ -42,7 +42,7 @@ def folder(
   for split, of in (of_split := parts(where)).items():
     names = listed(of)
     if not names:
-      raise DataError(f'{of} holds no files; expected pictures such as .png, .jpg or .webp, flat or in one folder per class')
+      raise DataError(f'{of} contains no files; expected images such as .png, .jpg or .webp, flat or in one folder per class')
     files += (places := [os.path.join(of, name) for name in names])
     classes = [Path(name).parts[0] if os.sep in name else None for name in names]
     columns = {'image': places, **({'label': classes} if any(classes) else {})}

@@ -140,7 +140,7 @@ def of_tables(edges: Path, nodes: Path | None) -> Read:
     raise DataError(f'{edges} has the columns {sorted(columns)}; expected source and target, and optionally weight')
   for end in ends:
     if None in columns[end]:
-      raise DataError(f'{edges}: row {columns[end].index(None)}, counted from 0, has no {end!r}; fill it in, or leave the row out')
+      raise DataError(f'{edges}: row {columns[end].index(None)}, counted from 0, has no {end!r}; fill it in, or remove the row')
   given = [[str(x) for x in columns[end]] for end in ends]
   features = labelled = None
   if nodes is None:
@@ -149,7 +149,7 @@ def of_tables(edges: Path, nodes: Path | None) -> Read:
     told = tables.read(nodes)
     id = next((name for name in NODE if name in told), None)
     if id is None:
-      raise DataError(f'{nodes} has the columns {sorted(told)}; expected id, to which edges refer')
+      raise DataError(f'{nodes} has the columns {sorted(told)}; expected a column id, to which edges refer')
     names = [str(x) for x in told[id]]
     if len({*names}) < len(names):
       raise DataError(f'{nodes} has two rows of {next(name for name in names if names.count(name) > 1)!r} in {id!r}; expected one row per node')
@@ -160,7 +160,7 @@ def of_tables(edges: Path, nodes: Path | None) -> Read:
   for end, of in zip(ends, given, strict=True):
     if (row := next((i for i, name in enumerate(of) if name not in number), None)) is not None:
       raise DataError(
-        f'{edges}: row {row}, counted from 0, has the {end} {of[row]!r}, which {nodes} does not have; add the node, or leave the edge out'
+        f'{edges}: row {row}, counted from 0, has the {end} {of[row]!r}, which {nodes} does not have; add the node, or remove the edge'
       )
   weight = next((name for name in WEIGHT if name in columns), None)
   weights = None if weight is None else numbers(edges, columns, [weight])[:, 0]
@@ -206,7 +206,7 @@ def of_arrays(path: Path) -> Read:
       edges, weights = np.stack([matrix.row, matrix.col], 1), None if (matrix.data == 1).all() else matrix.data
     else:
       raise DataError(
-        f'{path} holds {sorted(columns)}; expected edge_index [2, m], edges [m, 2] or adj_data, adj_indices, adj_indptr, adj_shape'
+        f'{path} contains {sorted(columns)}; expected edge_index [2, m], edges [m, 2] or adj_data, adj_indices, adj_indptr, adj_shape'
       )
     features = whole('attr').toarray() if 'attr_data' in columns else first('x', 'features', 'attr_matrix')
   except (KeyError, ValueError, TypeError) as error:

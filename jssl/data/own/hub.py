@@ -44,7 +44,7 @@ def hub(
   where, sets = place(name), opened(name, subset)
   sets = with_test({SPLITS.get(split, split): x for split, x in sets.items() if split in ('train', *SPLITS)})
   if 'train' not in sets:
-    raise DataError(f'hf:{name} has no split train; give one that has')
+    raise DataError(f'hf:{name} has no split train; give a data set with one')
   features = sets['train'].features
   classes = next((tuple(features[key].names) for key in ([label] if label in features else features) if hasattr(features[key], 'names')), None)
   found = {split: rows(x, split) for split, x in sets.items()}

@@ -100,9 +100,9 @@ def packed(path: str, *, crop: Mapping[str, Any] | None = None) -> Data:
       info |= {'unread': {}, 'drawn': {'image': (len(crops.recipes), *crops.size, spec['image'].shape[-1])}}
     splits = {split: _split(where, split, x, shards[split], spec, crops, info.get('unread')) for split, x in told['splits'].items()}
   except (OSError, ValueError, KeyError, TypeError) as error:
-    raise DataError(f'{where} holds no readable packed data ({first_line(error)}); write them with jssl data pack SOURCE {where}') from error
+    raise DataError(f'{where} contains no readable packed data ({first_line(error)}); write them with jssl data pack SOURCE {where}') from error
   if crop is not None and crops is None:
-    raise DataError(f'{where} holds pictures that are already scaled and cropped; pack the data with crop, or leave crop out')
+    raise DataError(f'{where} contains images that are already scaled and cropped; pack the data with crop, or remove crop')
   before = dict(carved=None, instead={'test': 'validation', 'validation': None})  # for data packed without these entries
   judged = told.get('judged', before if 'validation' in splits else None)
   return Data(splits=splits, spec=spec, inputs=told['inputs'], info=info, judged=judged and Judged(**judged))

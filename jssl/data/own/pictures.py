@@ -66,12 +66,12 @@ def shape_of(source: str, found: Sequence[Header], resize: int | Sequence[int] |
   else:
     side = round(float(np.median([min(x.width, x.height) for x in found])))
     size = (min(MOST, max(8, round(side / 8) * 8)),) * 2
-    log.warning('%s: pictures of %d sizes are scaled to cover %d x %d and cropped; resize=SIDE sets another size', source, len(sizes), *size)
+    log.warning('%s: images of %d sizes are scaled to cover %d x %d and cropped; resize=SIDE sets another size', source, len(sizes), *size)
   grey = sum(x.grey for x in found)
   if channels is None:
     channels = 1 if grey == len(found) else 3
     if 0 < grey < len(found):
-      log.warning('%s: %d of %d pictures are grey; all are read as RGB, channels=1 reads all as grey', source, grey, len(found))
+      log.warning('%s: %d of %d images are grey; all are read as RGB; channels=1 reads all as grey', source, grey, len(found))
   elif channels not in MODES:
     raise DataError(f'channels={channels}: expected 1 (grey), 3 (RGB) or 4 (RGB and alpha)')
   return (*size, channels)
@@ -128,7 +128,7 @@ class Pictures:
       others = ((row % len(self), picture(row % len(self))) for row in range(rows[i] + 1, rows[i] + len(self)))
       rows[i], images[i] = next(((row, image) for row, image in others if image is not None), (0, None))
       if images[i] is None:
-        raise DataError(f'none of {len(self)} pictures can be read; {self.names[0]}: {self.unread[self.names[0]]}')
+        raise DataError(f'none of {len(self)} images can be read; {self.names[0]}: {self.unread[self.names[0]]}')
     return {'image': np.stack(images), **{name: column[rows] for name, column in self.columns.items()}}
 
   def decoded(self, limit: int) -> Columns | None:
@@ -153,7 +153,7 @@ def tell(unread: Mapping[str, str]) -> None:
   if unread:
     few, more = list(unread.items())[:50], len(unread) - 50
     listed = ', '.join(f'{name} ({why})' for name, why in few) + (f' and {more} more' if more > 0 else '')
-    logging.getLogger('jssl').warning('%d files or rows could not be read and are not in the data: %s', len(unread), listed)
+    logging.getLogger('jssl').warning('%d files or rows could not be read and are skipped: %s', len(unread), listed)
 
 
 def _why(error: Exception) -> str:

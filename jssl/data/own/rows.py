@@ -83,7 +83,7 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
     for name, x in part.columns.items():
       needed = name in (roles.get('prompt'), roles.get('score')) or name not in roles.values() and (numeric(x) or vector(x))
       if needed and (row := next((i for i, entry in enumerate(x) if entry is None), None)) is not None:
-        raise DataError(f'{source}: row {row} of {split!r}, counted from 0, has no {name!r}; fill it in, or leave the row or the column out')
+        raise DataError(f'{source}: row {row} of {split!r}, counted from 0, has no {name!r}; fill it in, or remove the row or the column')
   parts, shape = pictured(source, found, roles, options, unread)
   facts, info = {}, dict(name=source, fingerprint=dict(stamps), unread=unread)
   if 'test' not in parts:
@@ -99,7 +99,7 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
     facts['label'], info['classes'] = dict(classes=classes, **(dict(pad=-1) if short else {})), classes
   if not shape and not columns['train']:
     raise DataError(
-      f'{source}: none of its columns {sorted(found["train"].columns)} is a picture, a text or a number; name one with image= or text='
+      f'{source}: none of its columns {sorted(found["train"].columns)} is an image, a text or a number; name one with image= or text='
     )
   judged = Judged(carved=None, instead={'test': 'validation', 'validation': None}) if 'validation' in parts else None
   if {'ids', 'positive', 'score'} <= {*columns['train']} and not shape:
@@ -109,7 +109,7 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
   splits = {split: Columns(x) for split, x in columns.items()}
   spec = described(splits, facts) if columns['train'] else {}
   if not shape and options.crop:
-    raise DataError(f'{source} has no pictures to crop; leave crop out, or name the column of pictures with image=')
+    raise DataError(f'{source} has no images to crop; remove crop, or name the column of images with image=')
   if shape:
     spec = {'image': Column(shape, np.uint8), **spec}
     crop = crops_of(options.crop, shape[:2])
@@ -143,7 +143,7 @@ def written(source: str, found: Mapping[str, Found], roles: Mapping[str, str], u
       told = ', '.join(map(str, [*left][:10])) + (', ...' if len(left) > 10 else '')
       what = 'text' if 'no text' in left.values() else 'SMILES'
       logging.getLogger('jssl').warning(
-        '%s: %d of %d rows of %r have no %s and are left out: %s', source, len(left), len(why), split, what, told
+        '%s: %d of %d rows of %r have no %s and are skipped: %s', source, len(left), len(why), split, what, told
       )
       parts[split] = Found({name: [x[i] for i in kept] for name, x in part.columns.items()}, [part.names[i] for i in kept])
   return parts
@@ -219,7 +219,7 @@ def roles_of(source: str, columns: Mapping[str, Any], options: Options) -> dict[
     )
   used = {*roles.values()}
   if left := [name for name in columns if name not in used and not numeric(columns[name]) and not vector(columns[name])]:
-    logging.getLogger('jssl').warning('%s: the columns %s are ignored; text=, label= or image= names one to read', source, ', '.join(left))
+    logging.getLogger('jssl').warning('%s: the columns %s are ignored; set text=, label= or image= to read one', source, ', '.join(left))
   return roles
 
 
@@ -264,12 +264,12 @@ def pictured(source: str, found: Mapping[str, Found], roles: Mapping[str, str], 
     rows = [i for i, head in enumerate(heads[split]) if not head.wrong]
     if not rows:
       tell(unread)
-      raise DataError(f'{source}: none of the {len(places)} pictures of {split!r} can be read')
+      raise DataError(f'{source}: none of the {len(places)} images of {split!r} can be read')
     parts[split] = Found({name: [x[i] for i in rows] for name, x in part.columns.items()}, [part.names[i] for i in rows])
   if unread:
     n = sum(map(len, heads.values()))
     logging.getLogger('jssl').warning(
-      '%s: %d of %d files cannot be read as pictures and are left out; they are listed at the end', source, len(unread), n
+      '%s: %d of %d files cannot be read as images and are skipped; they are listed at the end', source, len(unread), n
     )
   whole = [head for split in heads for head in heads[split] if not head.wrong]
   return parts, shape_of(source, whole, options.resize, options.channels)
@@ -288,9 +288,9 @@ def numbers(source: str, parts: Mapping[str, Found], roles: Mapping[str, str]) -
     if len(shapes := {np.shape(entry) for entry in x}) > 1:
       raise DataError(f'{source}: the column {name!r} has entries of shapes {sorted(shapes)[:3]}; expected one shape')
     if (row := next((i for i, entry in enumerate(x) if not np.isfinite(np.asarray(entry)).all()), None)) is not None:
-      raise DataError(f'{source}: the column {name!r} has {x[row]!r}; expected finite numbers: fill it in, or leave the row or the column out')
+      raise DataError(f'{source}: the column {name!r} has {x[row]!r}; expected finite numbers: fill it in, or remove the row or the column')
     if (found := np.asarray(x)).dtype.kind not in 'biuf' or found.dtype.kind != 'f' and np.abs(found).max(initial=0) >= 2**31:
-      logging.getLogger('jssl').warning('%s: the column %s is ignored, as its numbers do not fit 32 bits', source, name)
+      logging.getLogger('jssl').warning('%s: the column %s is ignored, because its numbers do not fit into 32 bits', source, name)
     elif found.ndim == 1:
       single['score' if roles.get('score') == name else name] = found
     else:
@@ -317,7 +317,7 @@ def labels(source: str, parts: Mapping[str, Found], name: str, names: Sequence[s
   if len(kinds := {isinstance(entry, str) for entry in known}) > 1:
     raise DataError(f'{source}: the labels in {name!r} are texts and numbers; write all of them as texts')
   if len(known) < 2:
-    logging.getLogger('jssl').warning('%s: all examples have the class %r, so labels are left out', source, next(iter(known)))
+    logging.getLogger('jssl').warning('%s: all examples have the class %r, so labels are ignored', source, next(iter(known)))
     return ()
   if kinds == {False} and names and max(known) < len(names):
     numbered = {i: i for i in range(len(names))}
@@ -330,5 +330,5 @@ def labels(source: str, parts: Mapping[str, Found], name: str, names: Sequence[s
   for split, x in given.items():
     columns[split]['label'] = np.array([-1 if entry is None else numbered[entry] for entry in x], np.int32)
   if missing := sum(entry is None for x in given.values() for entry in x):
-    logging.getLogger('jssl').warning('%s: %d examples have no label, -1', source, missing)
+    logging.getLogger('jssl').warning('%s: %d examples have no label; theirs is -1', source, missing)
   return classes

@@ -85,12 +85,12 @@ def series(
     )
   length = length or max(lengths)
   if (size := length * train.series[0].shape[1] * sum(len(part.names) for part in rows.values())) > MOST:
-    raise DataError(f'{source}: series padded to {length} steps take {size} numbers; cut them with length=N')
+    raise DataError(f'{source}: series padded to {length} steps take {size} numbers; shorten them with length=N')
   steps = np.concatenate(rows['train'].columns['series'])
   whole = (steps.mean(0), steps.std(0)) if standardize == 'train' else None
   columns = {split: {'series': padded(part.columns['series'], length, standardize, whole)} for split, part in rows.items()}
   if not any(x['series'].any() for x in columns.values()):
-    raise DataError(f'{source}: all variables are constant in all series; expected some that vary')
+    raise DataError(f'{source}: all variables are constant in all series; expected at least one that varies')
   facts = {}
   if 'label' in rows['train'].columns and (classes := labels(source, rows, 'label', None, columns)):
     short = any((x['label'] < 0).any() for x in columns.values())
@@ -117,7 +117,7 @@ def of_folder(path: Path) -> Read:
   """Reads one file per series; subfolders, if any, are the classes."""
   names = [name for name in listed(path) if name.endswith(('.csv', '.tsv'))]
   if not names:
-    raise DataError(f'{path} holds no .csv or .tsv files; expected one per series, with a row per step')
+    raise DataError(f'{path} contains no .csv or .tsv files; expected one per series, with a row per step')
   found = [of_file(path / name) for name in names]
   classes = [Path(name).parts[0] if len(Path(name).parts) > 1 else None for name in names]
   variables = found[0][1]
@@ -155,7 +155,7 @@ def of_table(path: Path, id: str | None, time: str | None) -> Read:
       f'{path} has no column that identifies the series of a row, {" or ".join(SERIES[:3])}; name it with id=; it has {sorted(columns)}'
     )
   if None in columns[id]:
-    raise DataError(f'{path}: row {columns[id].index(None)}, counted from 0, has no {id!r}; fill it in, or leave the row out')
+    raise DataError(f'{path}: row {columns[id].index(None)}, counted from 0, has no {id!r}; fill it in, or remove the row')
   label = next((name for name in LABEL if name in columns and name not in (id, time)), None)
   names = [name for name in columns if name not in (id, time, label)]
   x, order, rows = finite(path, stacked(path, columns, names)), by_time(columns, time), {}
@@ -220,9 +220,9 @@ def stacked(path: Path, columns: Mapping[str, Sequence[Any]], names: Sequence[st
     raise DataError(f'{path} has no columns of values; expected one per variable')
   for name in names:
     if (row := next((i for i, x in enumerate(columns[name]) if x is None), None)) is not None:
-      raise DataError(f'{path}: row {row}, counted from 0, has no {name!r}; fill it in, or leave the row out')
+      raise DataError(f'{path}: row {row}, counted from 0, has no {name!r}; fill it in, or remove the row')
     if not numeric(columns[name]):
-      raise DataError(f'{path}: the column {name!r} has entries such as {columns[name][0]!r}; expected numbers: leave it out')
+      raise DataError(f'{path}: the column {name!r} has entries such as {columns[name][0]!r}; expected numbers: remove it')
   return np.array([columns[name] for name in names], np.float64).T
 
 
@@ -232,7 +232,7 @@ def by_time(columns: Mapping[str, Sequence[Any]], time: str | None) -> list[int]
   if time is None:
     return [*rows]
   if None in columns[time]:
-    raise DataError(f'row {columns[time].index(None)}, counted from 0, has no {time!r}; fill it in, or leave the row out')
+    raise DataError(f'row {columns[time].index(None)}, counted from 0, has no {time!r}; fill it in, or remove the row')
   return sorted(rows, key=columns[time].__getitem__)
 
 

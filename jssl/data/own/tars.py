@@ -85,7 +85,7 @@ def found_in(paths: list[str]) -> Found:
   examples = [(key, example) for path in paths for key, example in members(path, os.stat(path).st_mtime_ns)]
   names = list(dict.fromkeys(name for _, example in examples for name in example))
   if not names:
-    raise DataError(f'{paths[0]} holds no examples: expected files such as KEY.png and KEY.cls in it')
+    raise DataError(f'{paths[0]} contains no examples: expected files such as KEY.png and KEY.cls in it')
   return Found({name: [example.get(name) for _, example in examples] for name in names}, [key for key, _ in examples])
 
 

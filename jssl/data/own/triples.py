@@ -129,6 +129,6 @@ def divided(rows: Sequence[tuple[str, str, str]], share: float) -> dict[str, lis
       relations.add(row[1])
   if not test:
     raise DataError(
-      f'held_out={share} of {len(rows)} triples gives none whose names are all in others; give more triples, another share, or a test file'
+      f'held_out={share} of {len(rows)} triples has none whose names all occur in others; give more triples, another share, or a test file'
     )
   return dict(train=train, test=test)

@@ -74,6 +74,7 @@ class Bert(nnx.Module):
     depth: number of blocks.
     heads: of the attention.
     hidden: width of the blocks' hidden layers; None for 4 d.
+    positions: whether a learned vector for each position is added; without it, order is told by `visible` alone, as in a table.
     length: number of learned positions; None for as many as n tokens need.
     types: number of token types: 2 tell the sentences of a pair apart, with 0 there are none.
     embedding: width of the embeddings, which a linear map takes to d (ELECTRA); None for d, without such a map.
@@ -114,6 +115,7 @@ class Bert(nnx.Module):
     depth: int,
     heads: int,
     hidden: int | None = None,
+    positions: bool = True,
     length: int | None = None,
     types: int = 2,
     embedding: int | None = None,
@@ -150,7 +152,8 @@ class Bert(nnx.Module):
     self.embedding, self.from_pad, self.buckets, self.activation = None if embedding == width else embedding, from_pad, buckets, activation
     inner = embedding or width
     embed = partial(nnx.Embed, features=inner, embedding_init=nnx.initializers.normal(std), dtype=jnp.dtype(dtype), rngs=rngs)
-    self.word, self.position, self.type = embed(vocabulary), embed(length), embed(types) if types else None
+    self.word, self.type = embed(vocabulary), embed(types) if types else None
+    self.position = embed(length) if positions else None
     self.norm = LayerNorm(inner, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     options = dict(heads=heads, hidden=hidden, dropout=dropout, activation=activation, std=std, epsilon=epsilon, dtype=dtype)
     self.blocks = stacked(lambda rngs: PostNormBlock(width, rngs=rngs, **options), depth, rngs=rngs)
@@ -198,16 +201,21 @@ class Bert(nnx.Module):
     """[b n] token ids -> [b n d]: word, type and position added, normalised; the first half of a call."""
     if types is not None and self.type is None:
       raise ValueError('this Bert has no token types and was given some: leave types out, or make it with types=2')
+    words = self.word(x)
+    words = words if self.type is None else words + self.type(jnp.zeros_like(x) if types is None else types)
+    x = words if self.position is None else words + self.positions(x)
+    x = dropout(self.norm(x), None if keys is None else fold(keys, self.depth), self.dropout)
+    return x if self.project is None else self.project(x)
+
+  def positions(self, x: Array) -> Array:
+    """[b n] ids -> [n d] or [b n d], the vectors of their positions."""
     # A slice, not a look-up: spread over devices, the gradient of a look-up would read what fills up an uneven share.
     first = self.pad if self.from_pad else 0
     positions = self.position.embedding[...][first : first + x.shape[1] + self.from_pad].astype(self.position.dtype)
     if self.from_pad:
       real = self.attended(x)
       positions = positions[jnp.cumsum(real, 1) * real]
-    words = self.word(x)
-    x = words + positions if self.type is None else words + self.type(jnp.zeros_like(x) if types is None else types) + positions
-    x = dropout(self.norm(x), None if keys is None else fold(keys, self.depth), self.dropout)
-    return x if self.project is None else self.project(x)
+    return positions
 
   def encode(self, x: Array, attended: Array, *, keys: Keys | None = None) -> Features:
     """[b n d] embedded tokens, of which those in [b n] are attended to and pooled -> Features; the second half of a call."""

@@ -5,15 +5,16 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from jssl.models.layers.blocks import called
 from jssl.models.layers.convolution import Conv
-from jssl.models.layers.dropout import hide
+from jssl.models.layers.dropout import drop_path, hide
 from jssl.models.layers.normalization import normalization
 from jssl.models.layers.shapes import image_shape, whole
 from jssl.models.vision.convnet import patch_of
-from jssl.types import Array, Features, Keys
+from jssl.types import Array, Features, Keys, fold
 
 
 class Basic(nnx.Module):
@@ -29,9 +30,10 @@ class Basic(nnx.Module):
     self.norm2 = norm(width, zero=zero, rngs=rngs)
     self.shortcut = Shortcut(on, width, stride=stride, norm=norm, **options) if stride > 1 or on != width else None
 
-  def __call__(self, x: Array) -> Array:
+  def __call__(self, x: Array, *, keys: Keys | None = None, rate: float | Array = 0.0) -> Array:
     y = jax.nn.relu(self.norm1(self.conv1(x)))
     y = self.norm2(self.conv2(y))
+    y = drop_path(y, keys, rate)
     return jax.nn.relu(y + (x if self.shortcut is None else self.shortcut(x)))
 
 
@@ -50,10 +52,11 @@ class Bottleneck(nnx.Module):
     self.norm3 = norm(out, zero=zero, rngs=rngs)
     self.shortcut = Shortcut(on, out, stride=stride, norm=norm, **options) if stride > 1 or on != out else None
 
-  def __call__(self, x: Array) -> Array:
+  def __call__(self, x: Array, *, keys: Keys | None = None, rate: float | Array = 0.0) -> Array:
     y = jax.nn.relu(self.norm1(self.conv1(x)))
     y = jax.nn.relu(self.norm2(self.conv2(y)))
     y = self.norm3(self.conv3(y))
+    y = drop_path(y, keys, rate)
     return jax.nn.relu(y + (x if self.shortcut is None else self.shortcut(x)))
 
 
@@ -86,6 +89,7 @@ class ResNet(nnx.Module):
     norm: 'batch' or 'group'.
     zero: begin every residual branch at zero, by the scale of its last normalisation.
     momentum: of the running statistics of batch norm, as in `normalization`.
+    drop_path: rate of stochastic depth of the last block, growing linearly from 0 at the first.
     remat: recompute each block in the backward pass.
     dtype: to compute in; parameters are float32.
     rngs: random number generators, for the initialisation.
@@ -113,6 +117,7 @@ class ResNet(nnx.Module):
     norm: str = 'batch',
     zero: bool = True,
     momentum: float = 0.9,
+    drop_path: float = 0.0,
     remat: bool = False,
     dtype: str = 'float32',
     rngs: nnx.Rngs,
@@ -125,7 +130,7 @@ class ResNet(nnx.Module):
       raise ValueError(f"unknown block {block!r}: choose 'basic' or 'bottleneck'")
     options, width, make = dict(dtype=dtype, rngs=rngs), width * factor, BLOCKS[block]
     self.block, self.stem, self.depths, self.channels, self.width, self.norms = block, stem, tuple(depths), c, width, norm
-    self.remat = remat
+    self.drop_path, self.remat = drop_path, remat
     norm = partial(normalization, norm, momentum=momentum, dtype=dtype)
     kernel, stride = (7, 2) if stem == 'imagenet' else (3, 1)
     self.conv = Conv(c, width, kernel=kernel, stride=stride, padding=kernel // 2, **options)
@@ -145,18 +150,20 @@ class ResNet(nnx.Module):
   def __call__(self, x: Array, *, mask: Array | None = None, keep: Array | None = None, keys: Keys | None = None) -> Features:
     """[b h w c] -> tokens [b n d], pooled [b d]; cells of `mask` [b n] are blanked in the image."""
     whole(keep, 'a ResNet')
-    x = self.maps(x, mask=mask)[-1]
+    x = self.maps(x, mask=mask, keys=keys)[-1]
     return Features(x.reshape(x.shape[0], -1, self.dim), jnp.mean(x, (1, 2)))
 
-  def maps(self, x: Array, *, mask: Array | None = None) -> list[Array]:
+  def maps(self, x: Array, *, mask: Array | None = None, keys: Keys | None = None) -> list[Array]:
     """What every stage gives, [b h w d] each; as in a call."""
     x = jax.nn.relu(self.norm(self.conv(hide(x, mask, self.grid))))
     if self.stem == 'imagenet':
       x = nnx.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
-    found = []
+    found, keys = [], keys if self.drop_path else None
+    rates = iter(np.linspace(0, self.drop_path, sum(self.depths)))
     for i, depth in enumerate(self.depths, 1):
       for j in range(1, depth + 1):
-        x = called(getattr(self, f'stage{i}_block{j}'), x, remat=self.remat)
+        keyed = None if keys is None else fold(fold(keys, i), j)
+        x = called(getattr(self, f'stage{i}_block{j}'), x, remat=self.remat, keys=keyed, rate=next(rates))
       found.append(x)
     return found
 

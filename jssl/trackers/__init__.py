@@ -1,0 +1,1 @@
+"""Trackers of experiments: TensorBoard, Weights & Biases, MLflow and Aim, and those of users."""
