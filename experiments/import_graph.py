@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
   ['cli', 'testing'],
   ['commands'],
-  ['report'],
   ['comparison', 'sweeps'],
   ['several', 'api'],
+  ['report'],
   ['ledger'],
   ['run', 'replay', 'show'],
   ['trackers'],
