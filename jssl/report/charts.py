@@ -16,6 +16,7 @@ VARIABLES = {
   INK: 'ink', LINE: 'line', '#c0392b': 'bad', SYSTEM.lower(): 'accent', START.lower(): 'c0', INPUT.lower(): 'muted',
   **{colour: f'c{i}' for i, colour in enumerate(COLOURS)},
 }  # fmt: skip
+RUNS = (SYSTEM, *(COLOURS[i] for i in (0, 4, 2, 3, 5)))  # of several runs, as in the table of their figures
 SIZE = 3.7, 2.4  # inches
 
 
@@ -56,8 +57,8 @@ def of_runs(title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> M
   """One metric of several runs by step: label -> points."""
 
   def draw(ax: Any) -> None:
-    for (label, points), colour in zip(lines.items(), COLOURS * len(lines), strict=False):
-      ax.plot(*zip(*points, strict=True), color=colour, linewidth=1.4, label=label.lstrip('_') or label)
+    for (label, points), colour in zip(lines.items(), RUNS * len(lines), strict=False):
+      ax.plot(*zip(*points, strict=True), color=colour, linewidth=1.4, marker='o', markersize=2.5, label=label.lstrip('_') or label)
     ax.set_title(title, fontsize=9, loc='left')
     ax.set_xlabel('step', fontsize=8)
     ax.set_xlim(left=0)

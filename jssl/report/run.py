@@ -317,7 +317,7 @@ def cost(held: Held, workdir: Path | None) -> Section:
     if found:
       rows.append(('parameters, all', f'{sum(found.values()):,} ({memory(4 * sum(found.values()))} in float32)'))
   versions = list((results.get('versions') or {}).items())
-  blocks: list[tuple[str, Any]] = [('table', dict(head=('', ''), rows=rows))] if rows else []
+  blocks: list[tuple[str, Any]] = [('table', dict(head=('quantity', 'value'), rows=rows))] if rows else []
   if versions:
     blocks.append(('table', dict(head=('package', 'version'), rows=versions)))
   return Section('cost', 'Cost and environment', blocks)
