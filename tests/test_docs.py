@@ -57,6 +57,8 @@ NOT_RUN = {
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
   'jssl sweep': 'takes minutes; tests/test_sweep.py and tests/test_ledger.py run it',
   'jssl compare': 'takes minutes; tests/test_compare.py runs it',
+  'jssl.compare(': 'takes minutes; tests/test_compare.py runs it',
+  'jssl.sweep(': 'takes minutes; tests/test_sweep.py runs it',
   'train runs/sweep/simclr_best.py': 'needs that sweep; tests/test_sweep.py reads such a file',
 }
 # What ends with another status than 0, as the page says.
