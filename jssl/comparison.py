@@ -98,10 +98,10 @@ def labelled(methods: Sequence[str]) -> dict[str, str]:
   """
   if len(methods) < 2:
     raise UsageError(f'{" ".join(methods) or "no method"}: give at least two methods to compare')
-  labels = [Path(name).stem if name.endswith('.py') else name for name in methods]
+  labels = [Path(name).name.replace('.py', '') for name in methods]
   if twice := [label for label in labels if labels.count(label) > 1 or label in (RAW, UNTRAINED)]:
     raise UsageError(f'{twice[0]} cannot name one method of the comparison; give each method once, and files with different names')
-  return dict(zip(labels, methods, strict=True))
+  return dict(zip(labels, map(several.placed, methods), strict=True))
 
 
 def same_data(names: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jssl import run
+from jssl import configs, run
 from jssl.adapt import adapt
 from jssl.core.build import Plan
 from jssl.core.log import as_json
@@ -58,6 +58,12 @@ def config_of(task: Task) -> dict[str, Any]:
   if task.split == 'validation':
     return blind.settled(config, task.seed, 'development')
   return {**config.to_dict(), 'seed': task.seed}
+
+
+def placed(name: str) -> str:
+  """A system, or a file by its absolute path, as a worker may have another current folder; 'NAME:SCALE' keeps its scale."""
+  system, _ = configs.split(name)
+  return str(Path(system).absolute()) + name[len(system) :] if system.endswith('.py') else name
 
 
 def lengths(settings: Sequence[str]) -> list[str]:

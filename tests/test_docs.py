@@ -61,6 +61,8 @@ NOT_RUN = {
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
   'jssl sweep': 'takes minutes; tests/test_sweep.py and tests/test_ledger.py run it',
   'jssl compare': 'takes minutes; tests/test_compare.py runs it',
+  'jssl.compare(': 'takes minutes; tests/test_compare.py runs it',
+  'jssl.sweep(': 'takes minutes; tests/test_sweep.py runs it',
   'train runs/sweep/simclr_best.py': 'needs that sweep; tests/test_sweep.py reads such a file',
 }
 # Page for users of another library -> the comment that its blocks begin with, and the module that they need.

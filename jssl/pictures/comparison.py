@@ -37,7 +37,10 @@ def comparison_picture(result: Mapping[str, Any], path: Path) -> Path:
     _figures(above, result, metric, colours)
     _differences(below, result, metric, colours)
   handles, labels = axes[0, 0].get_legend_handles_labels()
-  figure.legend(handles, labels, loc='outside lower center', ncols=len(labels), fontsize=8, frameon=False)
+  what = (
+    'points: runs; lines: means; bars: one-sided 95 % bounds' if len(result['seeds']) > 1 else 'bars: 95 % interval; below, one-sided bounds'
+  )
+  figure.legend(handles, labels, loc='outside lower center', ncols=len(labels), fontsize=8, frameon=False, title=what, title_fontsize=8)
   spent = result['budget']
   budget = f'{spent["steps"]} steps of {spent["batch_size"]} on {spent["examples"]} examples of {spent["data"]}'
   figure.suptitle(f'{budget}; figures on {result["source"].partition(" (")[0]}', fontsize=10, x=0.01, ha='left')
@@ -77,11 +80,12 @@ def _differences(ax, result, metric, colours) -> None:
   ax.axvline(0, color='#999999', linewidth=0.9, zorder=0)
   ax.set_yticks(range(len(shown)), [d['method'] for d in shown])
   ax.set_ylim(-0.6, max(len(shown), 1) - 0.4)
-  ax.set_title(f'difference to {first}, with one-sided 95 % bounds', fontsize=9, loc='left')
+  ax.set_title(f'difference to {first}', fontsize=9, loc='left')
   _plain(ax)
 
 
 def _plain(ax) -> None:
+  ax.locator_params(axis='x', nbins=5)
   ax.tick_params(labelsize=8)
   ax.grid(axis='x', color=GRID)
   ax.set_axisbelow(True)

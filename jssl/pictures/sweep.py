@@ -41,7 +41,7 @@ def sweep_picture(result: Mapping[str, Any], path: Path) -> Path:
     ax.spines[['top', 'right']].set_visible(False)
   axes[0].set_ylabel(result['metric'], fontsize=9)
   axes[0].legend(fontsize=7.5, frameon=False)
-  figure.suptitle(f'{result["name"]}: {result["metric"]} on {result["source"].partition(" (")[0]}', fontsize=10, x=0.01, ha='left')
+  figure.suptitle(f'{Path(result["name"]).name}: {result["metric"]} on {result["source"].partition(" (")[0]}', fontsize=10, x=0.01, ha='left')
   figure.savefig(path)
   return path
 

@@ -5,6 +5,7 @@ JSON that a trial writes, and not from what they pickle.
 """
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ def ray(folder: Path, jobs: int | None, options: Mapping[str, Any]) -> Iterator[
       tune_config=tune.TuneConfig(max_concurrent_trials=jobs),
       run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
     )
-    results = tuner.fit()
+    with contextlib.redirect_stdout(sys.stderr):  # where a table of Ray's would stand beside our output
+      results = tuner.fit()
     if results.errors:
       raise UsageError(f'--engine ray: {" ".join(str(results.errors[0]).split())[-400:]}; its log is in {folder}')
     return iter([None] * len(trials))

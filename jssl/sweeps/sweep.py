@@ -84,6 +84,7 @@ def sweep(
   """
   if not 1 <= seeds <= blind.FIRST_FINAL:
     raise UsageError(f'{seeds} seeds: give 1 to {blind.FIRST_FINAL}')
+  name = several.placed(name)
   space = {option: parsed(option, values) for option, values in over.items()}
   sampler, count = samplers.check(sampler, space, trials)
   own = [setting(*item) for item in settings.items()] if isinstance(settings, Mapping) else [x.removeprefix('--config.') for x in settings]
@@ -215,7 +216,7 @@ def written(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
   best = trials[0] if trials and trials[0]['score'] is not None else None
   result = dict(about, trials=trials, best=best)
   if best:
-    result['config'] = str(folder / f'{Path(about["name"].replace(":", "_")).stem}_best.py')
+    result['config'] = str(folder / f'{Path(about["name"]).name.replace(".py", "").replace(":", "_")}_best.py')
     replace(Path(result['config']), CONFIG.format(**config_of(about, best)))
   replace(folder / 'sweep.json', as_json(result, indent=1))
   return result
@@ -241,5 +242,4 @@ def config_of(about: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, An
   name = about['name']
   lines = [f'      {setting!r},' for setting in several.lengths([*about['settings'], *best['settings']])]
   seeds = f'mean of {about["seeds"]} seeds' if about['seeds'] > 1 else 'one seed'
-  of = str(Path(name).absolute()) if name.endswith('.py') else name
-  return dict(name=Path(name).stem, of=of, lines='\n'.join(lines), metric=about['metric'], score=best['score'], seeds=seeds)
+  return dict(name=Path(name).name, of=name, lines='\n'.join(lines), metric=about['metric'], score=best['score'], seeds=seeds)
