@@ -79,7 +79,8 @@ STATUS = {'temperature=1e-40': 2, 'replay runs/moco': 2}  # a step that fails; a
 LONG = (
   'check_method(', 'whitening_bert', 'jssl evaluate runs/hinge', 'evaluate_every=10%', 'jssl evaluate runs/curves',
   'backbone.name=vit_micro', 'backbone.folder=FOLDER', 'linear,finetune', '--workdir t', 'jssl neighbours t ', 'jssl embed t ',
-  'jssl export t ', 'evaluate w --protocol ', 'evaluate runs/squares', 'evaluate runs/simclr', '--config.micro_batches=8', 'train my_siglip.py',
+  'jssl export t ', 'evaluate w --protocol ', 'evaluate runs/squares', 'evaluate runs/simclr', '--config.micro_batches=8',
+  'train my_siglip.py', 'train my_simclr.py',
   'jssl report', '--workdir runs/cold', '--workdir runs/warm', 'run.report(',
   'train tst --data', 'train selformer --data', 'train grace --data', 'train distmult --data',
 )  # fmt: skip
