@@ -231,6 +231,7 @@ def described(body: str) -> Iterator[tuple[str, str]]:
 
 def _wrapped(signature: str) -> str:
   short = re.sub(r'jaxtyping\.|typing\.|collections\.abc\.|jssl\.types\.|jaxlib\._jax\.|flax\.nnx\.\w+\.', '', signature)
+  short = re.sub(r"<(?:class|function|built-in function) '?([\w.]+)[^>]*>", r'\1', short)  # of a default value
   return short if len(short) < 84 else '\n'.join(textwrap.wrap(short, 84, subsequent_indent='    ', break_long_words=False))
 
 
