@@ -152,8 +152,8 @@ class Bert(nnx.Module):
     self.embedding, self.from_pad, self.buckets, self.activation = None if embedding == width else embedding, from_pad, buckets, activation
     inner = embedding or width
     embed = partial(nnx.Embed, features=inner, embedding_init=nnx.initializers.normal(std), dtype=jnp.dtype(dtype), rngs=rngs)
-    self.word, self.type = embed(vocabulary), embed(types) if types else None
-    self.position = embed(length) if positions else None
+    self.word, self.position = embed(vocabulary), embed(length) if positions else None
+    self.type = embed(types) if types else None
     self.norm = LayerNorm(inner, epsilon=epsilon, dtype=jnp.dtype(dtype), rngs=rngs)
     options = dict(heads=heads, hidden=hidden, dropout=dropout, activation=activation, std=std, epsilon=epsilon, dtype=dtype)
     self.blocks = stacked(lambda rngs: PostNormBlock(width, rngs=rngs, **options), depth, rngs=rngs)
