@@ -15,9 +15,9 @@ import io
 import json
 import os
 import re
+import resource
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from jssl import configs  # noqa: E402 - of this checkout
 from jssl.ledger import reach  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parents[1] / 'notebooks'
-RECORD = FOLDER / 'executed.json'  # notebook -> hash of its code, seconds
+RECORD = FOLDER / 'executed.json'  # notebook -> hash of its code, CPU seconds
 COLOURS = 128  # of a picture in an output
 COLAB = '/content'  # shown in outputs in the place of the folder of execution
 SHELL = re.compile(r'^!jssl (\w+)')
@@ -74,7 +74,7 @@ def changed() -> list[str]:
 
 
 def execute(name: str) -> float:
-  """Executes a notebook in an empty folder and writes its outputs into it. Returns the seconds."""
+  """Executes a notebook in an empty folder and writes its outputs into it. Returns its CPU seconds."""
   import nbclient
   import nbformat
 
@@ -82,10 +82,10 @@ def execute(name: str) -> float:
   notebook = nbformat.read(path, as_version=4)
   os.environ['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'  # where !jssl is found
   with tempfile.TemporaryDirectory() as folder:
-    began = time.perf_counter()
+    began = cpu_seconds()
     client = nbclient.NotebookClient(notebook, timeout=900, resources={'metadata': {'path': folder}}, record_timing=False)
     client.execute()
-    seconds = time.perf_counter() - began
+    seconds = cpu_seconds() - began
     for cell in notebook.cells:
       if cell.cell_type == 'code':
         cell.metadata, cell.outputs = {}, [tidy(output, folder) for output in joined(cell.outputs)]
@@ -95,6 +95,12 @@ def execute(name: str) -> float:
     cell['id'] = f'cell-{number}'
   nbformat.write(notebook, path)
   return seconds
+
+
+def cpu_seconds() -> float:
+  """Of child processes that have ended."""
+  used = resource.getrusage(resource.RUSAGE_CHILDREN)
+  return used.ru_utime + used.ru_stime
 
 
 def joined(outputs: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -145,7 +151,7 @@ def main() -> int:
     return int(bool(chosen))
   for name in chosen:
     seconds = execute(name)
-    print(f'{name}: {seconds:.0f} s, {(FOLDER / f"{name}.ipynb").stat().st_size / 1000:.0f} kB', flush=True)
+    print(f'{name}: {seconds:.0f} s of CPU, {(FOLDER / f"{name}.ipynb").stat().st_size / 1000:.0f} kB', flush=True)
     held = {**read(), name: (hashed(name, reach.Code(left_out=())), round(seconds, 1))}
     lines = [f'  {json.dumps(name)}: {json.dumps(held[name])}' for name in sorted(held) if name in names()]
     RECORD.write_text('{\n' + ',\n'.join(lines) + '\n}\n')
