@@ -13,7 +13,8 @@ from pathlib import Path
 
 import jax
 
-from jssl import cli, run
+from jssl import run
+from jssl.console import keep_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = Path(__file__).with_suffix('.jsonl')
@@ -38,7 +39,7 @@ def main():
   parser.add_argument('--set', nargs='*', default=[], metavar='key=value')
   parser.add_argument('--render', action='store_true')
   arguments = parser.parse_args()
-  cli.keep_memory()
+  keep_memory()
   jax.config.update('jax_compilation_cache_dir', str(Path.home() / '.cache' / 'jssl' / 'xla'))
   print(HEADER, flush=True)
   for system in [] if arguments.render else arguments.systems:

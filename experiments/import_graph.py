@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the top of the house to its ground; a package imports only from lower floors.
 FLOORS = [
   ['cli', 'testing', 'api'],
+  ['commands'],
   ['ledger'],
   ['run', 'replay', 'show'],
   ['model', 'processes', 'resume', 'plans', 'panel', 'curves'],
@@ -28,7 +29,7 @@ FLOORS = [
   ['ops', 'experiments', 'devices'],
   ['tables'],
   ['weights'],
-  ['types', 'modules', 'arguments', 'locks'],
+  ['types', 'modules', 'arguments', 'locks', 'console'],
   ['storage'],
   ['errors'],
 ]

@@ -6,12 +6,16 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jssl import cli, run, storage
+from jssl.arguments import make_parser
+from jssl.commands.results import print_table, table
 from jssl.core.log import as_json
 
 QUICK = [
@@ -310,12 +314,18 @@ def _untrained(p):
 
 
 def test_an_error_of_another_kind_is_called_a_bug(monkeypatch, tmp_path, capsys):
-  monkeypatch.setitem(cli.COMMANDS, 'list', lambda *_: {}['gone'])
-  monkeypatch.setattr(cli.tempfile, 'tempdir', str(tmp_path))
+  monkeypatch.setattr('jssl.commands.list.run', lambda *_: {}['gone'])
+  monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
   assert cli.main(['list']) == cli.BUG
   (line,) = capsys.readouterr().err.splitlines()
   (kept,) = tmp_path.glob('jssl-traceback-*')
   assert "a bug in jssl, KeyError: 'gone'" in line and str(kept) in line and 'Traceback' in kept.read_text()
+
+
+def test_each_command_of_the_parser_is_a_module():
+  (commands,) = (action.choices for action in make_parser()._actions if isinstance(action.choices, dict))
+  beside = {'results', 'settings', 'encoding'}  # what several commands share
+  assert {file.stem for file in Path(cli.__file__).with_name('commands').glob('[a-z]*.py')} - beside == set(commands)
 
 
 def test_a_mistake_ends_the_process_with_its_code():
@@ -367,7 +377,7 @@ def test_what_is_not_finite_is_null():
 
 def test_a_table_in_a_file_cuts_no_name(capsys):
   names = [f'links_a_long_name_of_figure_{i}' for i in range(9)]
-  cli._print(cli._table('', *names))
+  print_table(table('', *names))
   out = capsys.readouterr().out
   assert all(name in out for name in names)
 

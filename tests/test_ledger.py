@@ -326,7 +326,7 @@ NAMED = dict(losses='objectives', metrics='metrics', passes='passes', memories='
 
 @pytest.mark.parametrize('name', [name for name in sorted(configs.names()) if run.load_config(name).get('claim')])
 def test_claims_of_systems_can_be_tried(name):
-  config, labels = trials.prepared(name)
+  config, labels = records.prepared(name)
   assert labels or config.get('experiment')
   registration = records.registration(config)
   assert registration == records.registration(json.loads(json.dumps(config, default=str))), 'as it comes back from a file'

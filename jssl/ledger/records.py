@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jssl import configs
+from jssl.errors import ConfigError
 from jssl.keys import DEFAULTS, OF_A_PHASE
 from jssl.ledger import claims, reach
 from jssl.storage import replace
@@ -23,6 +25,25 @@ from jssl.storage import replace
 _package = Path(__file__).parents[1]
 _checkout = _package.parent / 'experiments' / 'ledger'
 _shipped = _checkout if _checkout.is_dir() else _package / 'records'  # in an installed package, which is not written to
+
+
+def prepared(name: str) -> tuple[dict[str, Any], list[str]]:
+  """The config of a system whose claim can be evaluated, and the evaluators that the claim needs.
+
+  Raises:
+    ConfigError: if it has no claim, or the claim refers to something that does not exist.
+  """
+  config = configs.load_config(name).to_dict()
+  if not (claim := config.get('claim')):
+    raise ConfigError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin)')
+  claims.validate(config['name'], claim, loop=bool(config.get('experiment')))
+  said = [*claims.checks(claim), *claims.manipulation(claim)]
+  known = evaluators_of(config)
+  labels = sorted({label for check in said for label in known if check.metric.startswith(f'{label}_')})
+  for check in () if config.get('experiment') else said:
+    if not any(check.metric.startswith(f'{label}_') for label in labels):
+      raise ConfigError(f'the claim of {name} names {check.metric}, which none of its evaluators computes; expected one of {sorted(known)}')
+  return config, labels
 
 
 def _own() -> Path:

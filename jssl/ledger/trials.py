@@ -44,7 +44,7 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
   """
   if (system := configs.split(name)[0]) != name:
     raise ConfigError(f'{name}: claims are for the scale {configs.SMALL}; give {system} without a scale')
-  config, labels = prepared(name)
+  config, labels = records.prepared(name)
   own, claim = config['name'], config['claim']
   for file in (f'{own}.json', f'{own}.png'):
     writable(records.folder() / file)
@@ -79,25 +79,6 @@ def begin(name: str, *, map: Callable = map, jobs: int = 1) -> Callable[[Callabl
     return record
 
   return finish
-
-
-def prepared(name: str) -> tuple[dict[str, Any], list[str]]:
-  """The config of a system whose claim can be evaluated, and the evaluators that the claim needs.
-
-  Raises:
-    ConfigError: if it has no claim, or the claim refers to something that does not exist.
-  """
-  config = run.load_config(name).to_dict()
-  if not (claim := config.get('claim')):
-    raise ConfigError(f'{name} has no claim; give its config c.claim = dict(metric, beats, margin)')
-  claims.validate(config['name'], claim, loop=bool(config.get('experiment')))
-  said = [*claims.checks(claim), *claims.manipulation(claim)]
-  known = records.evaluators_of(config)
-  labels = sorted({label for check in said for label in known if check.metric.startswith(f'{label}_')})
-  for check in () if config.get('experiment') else said:
-    if not any(check.metric.startswith(f'{label}_') for label in labels):
-      raise ConfigError(f'the claim of {name} names {check.metric}, which none of its evaluators computes; expected one of {sorted(known)}')
-  return config, labels
 
 
 def _runs(name: str, labels: Sequence[str], done: Path, variant: str, settings: Sequence[str], seeds: Sequence[int]) -> float:

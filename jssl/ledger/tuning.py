@@ -12,7 +12,6 @@ import numpy as np
 from jssl import run
 from jssl.errors import UsageError
 from jssl.ledger import blind, claims, records
-from jssl.ledger.trials import prepared
 
 TRIES = 8  # maximum per row
 
@@ -45,7 +44,7 @@ def tune(
     UsageError: for more than 8 trials of a row, or an unknown row.
     ConfigError: for a system without a claim, or data that do not declare which splits are evaluated.
   """
-  config, labels = prepared(name)
+  config, labels = records.prepared(name)
   own = config['name']
   variants = {own: (), **claims.settings(config['claim'])}
   row = row or own

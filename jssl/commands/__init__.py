@@ -1,0 +1,1 @@
+"""The commands of the command line: `jssl NAME` calls `run` of the module NAME, whose arguments are in `jssl.arguments`."""
