@@ -50,7 +50,7 @@ def hashed(name: str, code: reach.Code) -> str:
   own, roots, words = [], set(), set()
   for cell in cells(name):
     if found := SHELL.match(cell):
-      roots.add(f'jssl.cli.{found[1]}')
+      roots.add(f'jssl.commands.{found[1]}.run')
       words |= {*cell.split()}
     else:
       own.append(WRITTEN.sub('', cell))
