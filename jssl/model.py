@@ -146,9 +146,7 @@ class Model:
       natural(dict(truncate_dim=truncate_dim), 'truncate_dim')
     if precision not in PRECISIONS:
       raise ValueError(f'precision is {precision!r}{closest(precision, PRECISIONS)}')
-    network = None if network == self.config['encoder'] else network
-    if network is not None and network not in self._artefact.networks:
-      raise ValueError(f'no network is called {network!r}{closest(network, self._artefact.networks)}')
+    network = None if network == self.config['encoder'] else self._known(network)
     columns = self._columns(inputs, artefacts.column_of(self.config, network) if network else self.data.inputs)
     n = len(next(iter(columns.values())))
     batch_size = min(batch_size, max(n, 256))  # no more padding than for the default
@@ -188,13 +186,25 @@ class Model:
     found = [_nearest(query[i : i + QUERIES], of, k) for i in range(0, len(query), QUERIES)]
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
-  def backbone(self) -> nnx.Module:
-    """The encoder as an NNX module with the trained arrays, in evaluation mode, for use in other code."""
-    return artefacts.network_of(self._artefact, self.config['encoder'])
+  def backbone(self, network: str | None = None) -> nnx.Module:
+    """The encoder as an NNX module with the trained arrays, in evaluation mode, for use in other code.
+
+    Args:
+      network: another network by its name, such as 'projector'.
+
+    Raises:
+      ValueError: if there is no network of that name.
+    """
+    return artefacts.network_of(self._artefact, self._known(network) or self.config['encoder'])
 
   def params(self) -> dict[str, Any]:
     """The trained arrays: network -> nested dict."""
     return jax.tree.map(lambda x: x, self._artefact.params)
+
+  def _known(self, network: str | None) -> str | None:
+    if network is not None and network not in self._artefact.networks:
+      raise ValueError(f'no network is called {network!r}{closest(network, self._artefact.networks)}')
+    return network
 
   def _pooled(self, batch: Mapping[str, np.ndarray], network: str | None) -> np.ndarray:
     if network is None:

@@ -250,6 +250,10 @@ def test_one_takes_the_network_and_its_arrays(trained):
   assert isinstance(net(x), Features)
   held = nnx.to_pure_dict(nnx.state(net, nnx.Param))
   jax.tree.map(np.testing.assert_array_equal, held, opened.params()['backbone'])
+  head = opened.backbone('projector')
+  np.testing.assert_allclose(head(net(x).pooled), opened.encode(x, network='projector'), atol=1e-3)  # of pixels of 8 bits
+  with pytest.raises(ValueError, match='no network is called'):
+    opened.backbone('shift')
 
 
 def test_precisions(trained):

@@ -53,6 +53,7 @@ NOT_RUN = {
   'gs://my-bucket': 'needs a bucket; tests/test_storage.py has a store in memory',
   'drive.mount': 'is a cell of Colab',
   '!jssl': 'is a cell of Colab',
+  '!cp -r': 'is a cell of Colab',
   'torchvision.models': 'downloads weights; tests/pretrained/convolutional_cases.py stores random ones',
   "processes.joined('auto')": 'needs a pod or a cluster; tests/test_processes.py runs it with a number',
   'apt install': 'installs a package of Debian',

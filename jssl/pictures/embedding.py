@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jssl import storage
+from jssl.pictures.run import picture
 from jssl.types import Array
 
 # Ten hues that most colour-blind readers can distinguish; beyond ten classes the marker changes.
@@ -80,27 +82,25 @@ def tsne(x: Array, *, perplexity: float = 30.0, exaggeration: float = 12.0, step
 def embedding_map(
   features: np.ndarray | Mapping[str, np.ndarray],
   labels: np.ndarray,
-  path: str | Path,
+  path: str | Path | None = None,
   *,
   titles: Mapping[str, str] | None = None,
   names: Sequence[str] | None = None,
   most: int = 1000,
-) -> Path:
+) -> Any:
   """Plots representations as maps of points, side by side: l2-normalised, PCA to 50 dimensions, t-SNE.
 
   Args:
     features: [n d], or panel name -> [n d], the same n examples in each.
     labels: [n], class indices, for the colours.
-    path: path of the PNG file.
+    path: path of a PNG file to write; None for no file.
     titles: panel name -> the line under its name, such as 'kNN 96.1 %, linear 97.0 %'.
     names: names of the classes, for the legend.
     most: maximal number of examples, the same ones in each panel.
 
   Returns:
-    The path written.
+    A matplotlib Figure, which notebooks display.
   """
-  from matplotlib.backends.backend_agg import FigureCanvasAgg
-  from matplotlib.figure import Figure
   from matplotlib.lines import Line2D
 
   panels = features if isinstance(features, Mapping) else {'': features}
@@ -117,8 +117,7 @@ def embedding_map(
   columns = max(1, min(len(texts), int(4 * len(panels) * 10 / (5 + max(map(len, texts), default=0)))))
   side, gap, above, below = 4.2, 0.15, 0.62, 0.15 + 0.25 * -(-len(texts) // columns)  # inches
   width, height = gap + len(panels) * (side + gap), above + side + below
-  figure = Figure((width, height), dpi=150, facecolor='white')
-  FigureCanvasAgg(figure)
+  figure = picture()(figsize=(width, height), dpi=150, facecolor='white')
   for i, (name, x) in enumerate(panels.items()):
     ax = figure.add_axes(((gap + i * (side + gap)) / width, below / height, side / width, side / height))
     y = _framed(np.asarray(tsne(_principal(np.asarray(x, np.float32)[rows]))))
@@ -145,11 +144,12 @@ def embedding_map(
     columnspacing=1.2,
     borderaxespad=0.1,
   )
-  path = storage.path(path, home=False)
-  storage.make(path.parent)
-  with storage.whole(path) if storage.remote(path) else nullcontext(path) as part:
-    figure.savefig(part)
-  return path
+  if path:
+    path = storage.path(path, home=False)
+    storage.make(path.parent)
+    with storage.whole(path) if storage.remote(path) else nullcontext(path) as part:
+      figure.savefig(part)
+  return figure
 
 
 def _principal(x: np.ndarray, most: int = 50) -> np.ndarray:

@@ -47,7 +47,7 @@ def log_picture(rows: Sequence[Mapping[str, Any]], name: str, path: str | Path |
   shown = panels_of(rows, panels) or {'loss': []}
   wide = min(len(shown), 3)
   high = -(-len(shown) // wide)
-  figure = _figure()(figsize=(3.6 * wide, 2.5 * high + 0.35), dpi=100, facecolor='white', layout='constrained')
+  figure = picture()(figsize=(3.6 * wide, 2.5 * high + 0.35), dpi=100, facecolor='white', layout='constrained')
   axes = figure.subplots(high, wide, squeeze=False).ravel()
   for ax in axes[len(shown) :]:
     ax.set_axis_off()
@@ -100,7 +100,7 @@ def _in(panel: str, names: Sequence[str]) -> list[str]:
   return [key for key in PANELS[panel] if key in names] + (losses if len(losses) > 1 else [])
 
 
-def _figure() -> type:
+def picture() -> type:
   """A matplotlib Figure that does not use pyplot, and that a notebook displays whether or not pyplot is in use."""
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure

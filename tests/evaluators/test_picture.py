@@ -30,7 +30,8 @@ def test_principal_keeps_distances_and_pads():
 
 def test_embedding_map_writes_a_png(tmp_path):
   x, y = blobs()
-  path = embedding_map({'raw': x, 'still': np.zeros_like(x)}, y, tmp_path / 'a' / 'map.png', titles={'raw': 'kNN 99 %'})
-  assert path.read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
+  path = tmp_path / 'a' / 'map.png'
+  figure = embedding_map({'raw': x, 'still': np.zeros_like(x)}, y, path, titles={'raw': 'kNN 99 %'})
+  assert path.read_bytes()[:8] == figure._repr_png_()[:8] == b'\x89PNG\r\n\x1a\n'
   with pytest.raises(ValueError, match='expected'):
     embedding_map(x[:5], y, tmp_path / 'b.png')
