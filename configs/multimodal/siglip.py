@@ -59,7 +59,8 @@ def webli():
   c.passes.views = dict(name='embed', towers=('backbone', 'text'))
   c.losses.pairs = dict(name='siglip', of=OF, chunk=1024)
   rate = dict(name='cosine', peak=1e-3, warmup='10000 steps')
-  c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=1e-4, b2=0.95, clip=1.0)
+  # A decay of 1e-4 a step at the peak: big_vision multiplies it by the schedule alone, and not by its peak.
+  c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=1e-4 / 1e-3, b2=0.95, clip=1.0)
   c.evaluators.retrieval.heads = (None, None)
   c.micro_batches = 8
   return c
