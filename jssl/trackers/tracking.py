@@ -147,7 +147,10 @@ class Tracking:
     """Starts the trackers. Waits for them the first time; when a run returns to an earlier step, they follow."""
     digest = hashlib.sha256(json.dumps(self.config, sort_keys=True, default=str).encode()).hexdigest()[:16]
     at = self.workdir / KEPT
-    kept = json.loads(text(at)) if exists(at) else {}
+    try:
+      kept = dict(json.loads(text(at))) if exists(at) else {}
+    except (ValueError, TypeError) as error:
+      raise ConfigError(f'{at} is damaged ({error}); remove it, which starts new tracked runs') from error
     same = kept.get('config') == digest and not again
     ids = kept.get('runs', {})
 
