@@ -106,7 +106,7 @@ def test_a_method_that_fails_is_reported_and_the_others_are_compared(methods, mo
     (['warm.py', 'whitening_bert'], dict(data='digits'), ConfigError, 'whitening_bert trains nothing'),
     (['warm.py', 'musik'], dict(data='digits'), ConfigError, 'musik has its own training loop'),
     (['warm.py', 'simclr:tiny'], {}, UsageError, 'warm is on the data .*digits.* and simclr:tiny on .*mnist5k.*; give --data SOURCE'),
-    (['warm.py', 'hot.py'], dict(settings=['losses.told.weight=1.0']), ConfigError, "there is no 'told' to set"),
+    (['warm.py', 'hot.py'], dict(settings=['losses.told.weight=1.0']), ConfigError, "unknown option 'told'"),
     (['warm.py', 'hot.py'], dict(protocols=('clustering_of',)), ConfigError, 'clustering_of'),
   ],
 )  # fmt: skip

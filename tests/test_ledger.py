@@ -271,7 +271,7 @@ def test_a_claim_of_nothing_is_refused_before_anything_is_trained(ledger, monkey
   monkeypatch.setattr(run, 'outcomes', lambda *_, **__: pytest.fail('it was trained'))
   with pytest.raises(ConfigError, match='analogies_mrr, which none of its evaluators computes'):
     trials.reproduce(ledger(knn_top1='analogies_mrr'))
-  with pytest.raises(ConfigError, match="there is no 'temper' to set"):
+  with pytest.raises(ConfigError, match="unknown option 'temper'"):
     trials.reproduce(ledger(**{'losses.nce.temperature=5.0': 'losses.nce.temper.ature=5.0'}))
   assert not (records.folder() / 'small.json').exists()
 
@@ -317,7 +317,6 @@ def test_the_command_line_tunes_and_says_how_many_tries_are_left(ledger, monkeyp
   drawn(monkeypatch)
   assert cli.main(['sweep', 'small.py', '--tune', '--over', 'optimizer.learning_rate=0.1,0.2', '--seeds', '2', '--jobs', '1']) == 0
   assert '2 of 8 tries; figures are means on validation data' in capsys.readouterr().out
-  assert cli.main(['sweep', 'small.py', '--over', 'seed=1']) == 2 and '--tune' in capsys.readouterr().err
   assert cli.main(['sweep', 'small.py', '--tune', '--over', 'seed']) == 2 and 'write --over x.y=a,b,c' in capsys.readouterr().err
 
 
