@@ -85,6 +85,8 @@ LONG = (
   'jssl report', '--workdir runs/cold', '--workdir runs/warm', 'run.report(',
   'train tst --data', 'train selformer --data', 'train grace --data', 'train distmult --data',
 )  # fmt: skip
+# Pages whose code takes half a minute and more. tests/pretrained has the weights.
+LONG_PAGES = ('from_big_vision', 'from_open_clip', 'from_sentence_transformers', 'weights')
 
 
 def tiny(method):
@@ -212,7 +214,7 @@ def has(page: str, *parts: str) -> bool:
   return any(part in block for _, block in FENCE.findall(PAGES[page].read_text()) for part in parts)
 
 
-@pytest.mark.parametrize('page', [page for page in PAGES if has(page, '')])
+@pytest.mark.parametrize('page', [pytest.param(page, marks=pytest.mark.long) if page in LONG_PAGES else page for page in PAGES if has(page, '')])
 def test_code_of_a_page_runs(page, given, tmp_path, monkeypatch):
   run_page(page, given, tmp_path, monkeypatch, long=False)
 

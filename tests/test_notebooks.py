@@ -1,7 +1,7 @@
 """The notebooks: their outputs are those of their code, as `notebooks/executed.json` records, and code that has changed runs.
 
 Notebooks whose code, or the code of jssl that they reach, has changed since they were executed run here, with training cut to two steps, as
-long as NOTEBOOK_SECONDS last (30 by default). So does one more, chosen by a hash of the sources. `experiments/notebooks.py` executes them in
+long as NOTEBOOK_SECONDS last (10 by default). So does one more, chosen by a hash of the sources. `experiments/notebooks.py` executes them in
 full.
 """
 
@@ -79,7 +79,7 @@ def test_code_that_has_changed_runs(name, tmp_path, monkeypatch):
   more = next((other for other in order() if other not in (*stale, *SLOW)), None)
   if name != more and name not in stale:
     pytest.skip('it was executed as it is')
-  if name != more and spent[0] > float(os.environ.get('NOTEBOOK_SECONDS', 30)):
+  if name != more and spent[0] > float(os.environ.get('NOTEBOOK_SECONDS', 10)):
     pytest.skip('its code has changed, and there was no time for it: python experiments/notebooks.py')
   began = time.perf_counter()
   run_notebook(name, tmp_path, monkeypatch, short)

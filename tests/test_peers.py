@@ -1,4 +1,5 @@
-"""Pages for users of other libraries: both blocks of a pair run, and agree, with the libraries in the versions of tests/parity.txt.
+"""Pages for users of other libraries: both blocks of a pair run, and agree, with the libraries in the versions of tests/parity.txt
+and tests/peers.txt.
 
 Blocks that begin with the comment of their page in PEERS are of the other library, those that begin with `# jssl` are of jssl, and others are
 run for both. Where both blocks of a pair assign one of the names in SAME, its values agree. Training is short, as in tests/test_docs.py.

@@ -1,6 +1,6 @@
 """What pytest does with the cases of contracts: those that are not selected are skipped, and what is owed is written down.
 
-With `-m ''` all are run. CONTRACT_SECONDS is how long stale cases may take, 600 by default, in each of the processes that run tests.
+With `-m ''` all are run. CONTRACT_SECONDS is how long stale cases may take, 60 by default, in each of the processes that run tests.
 """
 
 import json
@@ -90,4 +90,4 @@ def case_of(item) -> tuple[str, str] | None:
 
 
 def pytest_configure(config):
-  config.pluginmanager.register(Contracts(float(os.environ.get('CONTRACT_SECONDS', 600))), 'contracts')
+  config.pluginmanager.register(Contracts(float(os.environ.get('CONTRACT_SECONDS', 60))), 'contracts')
