@@ -214,7 +214,9 @@ def has(page: str, *parts: str) -> bool:
   return any(part in block for _, block in FENCE.findall(PAGES[page].read_text()) for part in parts)
 
 
-@pytest.mark.parametrize('page', [pytest.param(page, marks=pytest.mark.long) if page in LONG_PAGES else page for page in PAGES if has(page, '')])
+@pytest.mark.parametrize(
+  'page', [pytest.param(page, marks=pytest.mark.long) if page in LONG_PAGES else page for page in PAGES if has(page, '')]
+)
 def test_code_of_a_page_runs(page, given, tmp_path, monkeypatch):
   run_page(page, given, tmp_path, monkeypatch, long=False)
 
