@@ -18,7 +18,7 @@ from jssl.arguments import make_parser
 from jssl.commands.results import print_results
 from jssl.core.log import as_json
 
-BEGUN = r'[\d.]+ \w+ parameters|compil'  # what a run that has begun says of itself
+BEGUN = r'[\d.]+ (\w+ )?parameters|compil'  # what a run that has begun says of itself
 QUICK = [
   '--config.data.name=digits', '--config.backbone.widths=(8,16)', '--config.batch_size=32', '--config.epochs=1', '--config.steps=12',
 ]  # fmt: skip
