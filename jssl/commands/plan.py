@@ -6,10 +6,10 @@ import os
 import sys
 
 from jssl.arguments import TPU_COMPILER
-from jssl.commands.settings import of_data
 
 
 def run(arguments, overrides) -> None:
+  # Modules that import JAX are imported here, after the variables that it reads are set.
   count = math.prod(arguments.mesh.values()) if arguments.mesh and not arguments.topology else None
   if (arguments.topology or count) and 'jax' not in sys.modules:  # JAX reads these variables when it is imported
     wanted = {'JAX_PLATFORMS': 'cpu', **(TPU_COMPILER if arguments.topology else {})}
@@ -19,6 +19,7 @@ def run(arguments, overrides) -> None:
   import jax
 
   from jssl.adapt import adapt
+  from jssl.commands.settings import of_data
   from jssl.configs import load_config
   from jssl.plans.compiled import describe, topology
   from jssl.plans.report import lines
