@@ -94,6 +94,7 @@ def test_runs_are_compared(tmp_path):
 def test_the_command(tmp_path, capsys):
   assert cli.main(['report']) == 2 and cli.main(['report', str(tmp_path), '--ledger']) == 2
   assert cli.main(['report', str(tmp_path)]) == 2 and 'holds no readable run' in capsys.readouterr().err
+  assert cli.main(['report', str(tmp_path / 'gone')]) == 2 and 'holds no readable run' in capsys.readouterr().err
   folder = workdir(tmp_path / 'w')
   assert cli.main(['report', str(folder), str(folder)]) == 2 and 'given twice' in capsys.readouterr().err
   other, output = workdir(tmp_path / 'v'), tmp_path / 'both.html'

@@ -14,7 +14,7 @@ def run(arguments, overrides) -> None:
     raise UsageError('give the workdirs of one or more runs, or --ledger')
   workdirs = [reach(workdir) for workdir in arguments.workdirs]
   output = arguments.output or (workdirs[0] / 'report.html' if len(workdirs) == 1 else path('report.html'))
-  if not remote(output) and not output.absolute().parent.is_dir():
+  if arguments.output and not remote(output) and not output.absolute().parent.is_dir():
     raise UsageError(f'--output {output}: there is no folder {output.parent}; create it first')
   made = ledger.report() if arguments.ledger else of_run.report(workdirs[0]) if len(workdirs) == 1 else comparison.report(workdirs)
   made.save(output)
