@@ -18,7 +18,7 @@ def get_config(scale='small'):
     'attribute and occupation correlated with 0.8 in training and not at all in the test set',
     'no projection, and as many random directions, as controls',
     dict(part='rounds within one class of the main task at a time, for fairness', out='open', why='every round reads all classes'),
-    dict(part='word vectors: association tests (WEAT), clusters and neighbours after 35 rounds', out='open', why='sentences alone'),
+    dict(part='word vectors: association tests (WEAT), clusters, neighbours; a nonlinear probe', out='open', why='sentences, linear probes'),
     dict(part='Bias in Bios, DeepMoji tweets and GloVe', out='data', why='no package ships them; made sentences'),
   )
   c.data.vague, c.data.examples = 0.6, 4096

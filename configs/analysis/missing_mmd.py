@@ -7,9 +7,9 @@ def get_config(scale='small'):
   c = common.base(scale, data='coloured_digits', batch_size=256, epochs=60)
   c.number = 96
   c.parts = (
-    'squared MMD of the representations of the two groups within a class, beside cross-entropy',
-    'doubly robust weights of examples; regression alone and observed examples alone as estimators',
-    'propensity and imputation by classifiers of their own, cross-fitted, before training',
+    'squared MMD of the representations of the two groups within a class, Gaussian kernels of three widths, weight 5, beside cross-entropy',
+    'doubly robust weights of examples; observed ones alone as the rival (regression and inverse propensity are built, no row runs them)',
+    'propensity and imputation by logistic regressions on tint, ink and label, cross-fitted, before training',
     'test set with the correlation of label and nuisance reversed; the oracle that sees every nuisance',
     dict(part='batches stratified by label', out='scale', why='256 of 1,348 examples hold both labels in near equal shares'),
     dict(part='early stopping by the same risk on validation data', out='open', why='trained for a fixed number of epochs'),

@@ -14,7 +14,7 @@ def get_config(scale='small'):
   c.parts = (
     'vector of a text: mean over tokens, averaged over the first block and the last, 1 and 5 here (paper: 1 and 12)',
     'whitening by mean and covariance of the evaluated texts themselves, without labels',
-    'compared with the last block alone, without whitening, and with the first token',
+    'compared with the last block alone, whitened; with both blocks unwhitened; with the first token of the last, unwhitened',
     'Spearman correlation of cosines with human scores',
     dict(part='all pairs and larger sets of layers', out='open', why='one pair is run'),
     dict(part='seven sets of sentence similarity', out='data', why='no package ships them; the words of SimLex-999'),

@@ -16,13 +16,13 @@ def get_config(scale='small'):
     'half of each batch clean and masked by 0.75, the other half noised and masked by 0.375; each example is encoded once',
     'loss of clean examples: pixels of masked patches; of noised ones: mean of noise on visible and pixels on masked patches; each half',
     'one encoder and decoder for both, blocks modulated by the level, two outputs a pixel; 1,000 cosine levels, 0 for clean examples',
-    'features without noise and mask: mean of patch tokens (official code: mean of 4 class tokens)',
+    'features without noise and mask: mean of patch tokens (official code: of 4 class tokens, which the decoder reads too)',
     'few-shot probes; masked autoencoding and a diffusion transformer as rivals, the latter without noise too (official code: level 50)',
     dict(part='masked diffusion without clean examples (MaskDiT) as a rival', out='open', why='not run'),
     dict(part='fine-tuning with labels, guided samples, FID and inception score', out='open', why='nothing is sampled'),
-    dict(part='random crops and flips; latents of an autoencoder in the place of pixels', out='open', why='images as they are'),
+    dict(part='random crops and flips; learned positions; latents of an autoencoder', out='open', why='whole images, fixed positions, pixels'),
     dict(part='ImageNet at 64 and 256 pixels', out='data', why='no package ships it; digits of 8 pixels'),
-    dict(part='ViT-B/4 and L/2, 800 epochs', out='scale', why='two blocks of 48, 40 epochs'),
+    dict(part='ViT-B/4 and L/2, 800 epochs', out='scale', why='two blocks of 48, a decoder of one of 32, 40 epochs'),
   )
   c.backbone = common.transformer(scale, 'dit', width=48, depth=2, heads=4, patch=2, temperature=4.0)
   c.heads = dict(decoder=common.transformer(scale, 'dit_decoder', width=32, depth=1, heads=4))

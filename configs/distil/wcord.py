@@ -14,10 +14,10 @@ def get_config(scale='small'):
   c.number = 78
   c.parts = (
     'teacher trained with all labels, then frozen; the student is trained with ten labels a class',
-    'global transfer, dual form: score of matching pairs minus the mean score of all other pairs of the batch, weight 1',
+    'global transfer, dual form: score of matching pairs minus the mean of the others in the batch (paper: their sum, from memory), weight 1',
     'critic on linear projections to 32 of unit length, every layer divided by its largest singular value',
     'local transfer, primal form: optimal transport in the batch, cost 1 - cosine, entropic plan without gradient, weight 1',
-    'cross-entropy of the student on its labels; labels alone as the baseline',
+    'cross-entropy of the student on its labels; labels alone, without the teacher, as the baseline',
     dict(part='negatives from a memory of all examples', out='open', why='the other examples of the batch'),
     dict(part='distillation of logits, contrastive distillation (CRD), either transfer alone as rivals', out='open', why='labels alone'),
     dict(part='privileged information, cross-modal transfer', out='open', why='compression alone'),

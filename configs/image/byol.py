@@ -25,7 +25,7 @@ def get_config(scale='small'):
   c = common.image(scale, batch_size=128)
   c.parts = (
     'squared distance of unit-length prediction and target projection, without negatives, both directions added',
-    'projector and predictor of two layers, 512 and 128 (paper: 4,096 and 256), with batch norm in the hidden layer',
+    'projector and predictor of two layers, 512 and 128 (paper: 4,096 and 256), batch norm in the hidden one, a last bias (official: none)',
     'target encoder and projector: moving average, decay rising by a cosine from 0.9 to 1 (paper: from 0.996), without gradient',
     'batch statistics of both views together (official code: each view apart); AdamW (paper: LARS)',
     'two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey)',

@@ -2,8 +2,9 @@
 
 The scale `imagenet` is the ViT-B of Table 1, with the constants of the README of the official code for images (data2vec_vision),
 which warms up for 10 epochs; section 4.2 has 40, told from memory.
-Deviates: learned positions (official: relative positions shared by all blocks); no dropout of attention (official: 0.05); fine-tuning as MAE's
-but for its rates, without random erasing; images are resized bilinearly.
+Deviates: learned positions (official: relative positions shared by all blocks); no dropout of attention (official: 0.05); colours are
+changed with probability 0.8 (official: always); fine-tuning as MAE's but for its rates, without random erasing; images are resized
+bilinearly.
 Not held so far: its features tell less than those of the untrained network.
 """
 

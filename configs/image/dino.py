@@ -2,7 +2,8 @@
 
 The scale `imagenet` is the run of 300 epochs of the official README ("Boosting DINO performance"), with the defaults of main_dino.py.
 Deviates: the gain of the last layer stays 1 (that run: learned); images are resized bilinearly (official code: bicubically), and local crops
-from the 224 pixels to which the loader scales them.
+from the 224 pixels to which the loader scales them; the linear probe reads the class token of the last block (official code: of the last 4, and
+for the ViT-B also the mean of the patches).
 
 The scales `cifar10` and `imagenet100` are those of solo-learn for a ResNet-18, without multi-crop (scripts/pretrain/cifar/dino.yaml,
 scripts/pretrain/imagenet-100/dino.yaml; temperatures and the fixed first epoch in methods/dino.py).

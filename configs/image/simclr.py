@@ -1,7 +1,8 @@
 """SimCLR. Chen, Kornblith, Norouzi, Hinton, ICML 2020. arXiv:2002.05709, Eq. 1 and Algorithm 1.
 
 The scale `imagenet` is the paper's default setting (section 2.3, augmentations in appendix A), with the temperature of the official code
-(README, 0.1) and its projection head (model_util.py), which ends in batch normalisation; here without a learned scale.
+(README, 0.1; its weight decay of 1e-4 is the paper's 1e-6 here) and its projection head (model_util.py), which ends in batch normalisation;
+here without a learned scale.
 Its evaluators fine-tune on 1 % and 10 % of the labels (appendix B.5); rates decay by a cosine and heads begin as in the official code.
 Left out: inference on the central 224 of 256 pixels (appendix B.5): the whole image is scaled to 224.
 Deviates: brightness is scaled (paper: shifted), as in torchvision.

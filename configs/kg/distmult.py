@@ -18,7 +18,7 @@ def get_config(scale='small'):
     'TransE under the same loss as the rival',
     dict(part='bilinear, neural tensor and other scores as rivals', out='open', why='the bilinear score is implemented, and no row runs it'),
     dict(part='tanh of the entities, their vectors from pretrained words', out='open', why='free vectors alone'),
-    dict(part='rules mined from the vectors of relations (EmbedRule)', out='open', why='not implemented'),
+    dict(part='average precision with entity types; rules mined from relations (EmbedRule)', out='open', why='not implemented'),
     dict(part='Wordnet and Freebase triples', out='data', why='no package ships them; Kinships'),
   )
   c.backbone = dict(name='embedding', on='data.head', dim=common.at(scale)(small=50, tiny=8), unit=True)

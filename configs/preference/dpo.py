@@ -15,7 +15,7 @@ def get_config(scale='small'):
     'log-sigmoid of beta times the difference of the log-ratios of both answers, beta 0.3 (paper: 0.1 to 0.5)',
     'imitation for the whole run as the baseline',
     "losses of the survey on the same pairs: IPO, SLiC, KTO, RRHF, ORPO and SimPO; KTO's reference point from mismatched pairs",
-    'share of right steps of sampled answers, which stands for the judgement of people',
+    'share of right steps of answers sampled at temperature 1 (paper: 0 to 1), which stands for the judgement of people',
     dict(part='PPO, best of n and fine-tuning on preferred answers as baselines', out='open', why='PPO and best of n are in tldr alone'),
     dict(part='frontier of reward against divergence over several beta', out='open', why='one beta is run'),
     dict(part="the survey's online, iterative and Nash methods, AI feedback", out='open', why='losses on fixed pairs alone'),

@@ -11,7 +11,7 @@ def get_config(scale='small'):
     'preference model pre-training: cheap automatic pairs, ranked, plus the language model loss of the better answer, weight 1',
     'then 100 pairs that count, ranked alone; a row without pre-training',
     'binary discrimination of each answer alone as a variant',
-    'imitation learning as a rival: pairs ranked by the mean log-probability of a token',
+    'imitation learning as a rival: pairs ranked by the mean log-probability of a token; it sees the 100 better answers alone',
     dict(part='context distillation of the prompt, and its cost in capabilities', out='open', why='not implemented'),
     dict(part='a language model as the start of the preference model', out='open', why='trained from scratch'),
     dict(part='pre-training with binary labels; accuracy against the number of pairs', out='open', why='cheap pairs are ranked; one number'),

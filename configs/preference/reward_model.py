@@ -7,7 +7,7 @@ def get_config(scale='small'):
   c = common.answers(scale, steps=3000, terms=3, train=20000, human=20000)
   c.kind = 'preference'
   c.parts = (
-    'scalar reward by a linear head on the last token; log-sigmoid of the difference of both answers',
+    'scalar reward by a linear head on the last token; log-sigmoid of the difference of both answers; ten passes over the pairs (paper: one)',
     'accuracy on held-out comparisons',
     dict(part='start from the supervised policy', out='open', why='trained from scratch here; tldr starts from its policy'),
     dict(part='mean reward of the reference answers set to 0', out='open', why='done in tldr alone: accuracy does not depend on it'),

@@ -11,7 +11,8 @@ def get_config(scale='small'):
   c.number = 247
   c.parts = (
     'importance of a sentence: ROUGE-1 F1 with the rest of its document, each independently, words counted as often as they occur (Ind-Orig)',
-    '30 % of the sentences, the most important, are gaps; each is replaced by one mask token, and left in place with probability 0.2',
+    '30 % of the sentences, the most important, are gaps (paper: 30 % base, 45 % large, from memory)',
+    'each gap is replaced by one mask token, and left in place with probability 0.2 (paper: in the large model alone, from memory)',
     'encoder and causal decoder: the gap sentences, in order, are generated from the rest; output weights tied to the embeddings',
     'then fine-tuning on few summaries: 60 first sentences of news, from what follows',
     'greedy summaries: ROUGE-1 and ROUGE-2; the claim is on the likelihood of the summaries',

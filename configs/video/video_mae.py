@@ -2,9 +2,10 @@
 
 The scales `kinetics400` and `ssv2` are the ViT-B of the official scripts, for folders of videos, with their fine-tuning; constants not in the
 scripts are the defaults of run_mae_pretraining.py and run_class_finetuning.py.
-Deviates: positions on three axes (official: one sine-cosine table of all tubelets in a row); crops of any size from 0.66 to 1 of the sides
-(official: one of four sizes); fine-tuning without RandAugment, mixing, random erasing and repeated samples; one clip of a video is judged
-(official: 5 or 2, in 3 crops), for Something-Something of consecutive frames (official fine-tuning: spread over the video).
+Deviates: targets standardised over all channels together (official: each channel apart); positions on three axes (official: one sine-cosine
+table of all tubelets in a row); crops of any size from 0.66 to 1 of the sides (official: one of four sizes); fine-tuning without RandAugment,
+mixing, random erasing and repeated samples; one clip of a video is judged (official: 5 or 2, in 3 crops), for Something-Something of
+consecutive frames (official fine-tuning: spread over the video).
 """
 
 from jssl.configs import common
