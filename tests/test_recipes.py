@@ -86,3 +86,9 @@ def test_simcse_is_bert_base():
   p = plan(run.load_config('simcse:wiki1m'))
   assert sizes(p) == dict(backbone=109_482_240 - 590_592, projector=590_592)  # transformers' BertModel, without its pooler; that size again
   assert p.batch['ids'].shape == (64, 32) and p.steps == 1_000_000 // 64
+
+
+def test_e5_is_bert_base_without_a_head():
+  p = plan(run.load_config('e5:marco'))
+  assert sizes(p) == dict(backbone=109_482_240 - 590_592)
+  assert p.batch['negatives'].shape == (256, 7, 192) and p.batch['teacher'].shape == (256, 8)

@@ -7,6 +7,7 @@ STAND_INS are placeholders for the data and weights that published scales name a
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,15 @@ def _sentences(*, length: int, tokenizer: str, held_out: float) -> Data:
   return texts(examples=1_000_000, length=length)
 
 
+def _text_pairs(examples: int, negatives: int, *, length: int) -> Data:
+  spec = texts(length=length).spec
+  spec = {**spec, 'positive': spec['ids'], 'same': Column((), np.int32)}
+  if negatives:
+    spec['negatives'] = replace(spec['ids'], shape=(negatives, length))
+    spec['teacher'] = Column((1 + negatives,), np.float32)
+  return _data(examples, spec, 'ids')
+
+
 def _bert_base(on: Any, *, folder: str, pool: str, dropout: float, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
   shape = dict(vocabulary=30522, width=768, depth=12, heads=12, length=512)
   return Bert(on, **shape, pool=pool, dropout=dropout, remat=remat, dtype=dtype, rngs=rngs)
@@ -112,6 +122,8 @@ STAND_INS = {
     'imagenet2012': _imagenet,
     'some_classes': _imagenet100,
     'wiki1m.jsonl': _sentences,
+    'ccpairs.jsonl': lambda *, tokenizer, length: _text_pairs(270_000_000, 0, length=length),
+    'marco.jsonl': lambda *, tokenizer, length: _text_pairs(840_000, 7, length=length),
     'librispeech': _librispeech,
     'tar:pairs/*.tar': _pairs,
     'clips:videomix2m': _clips,

@@ -44,6 +44,63 @@ def painted(colour, seed, size=16):
   return Image.fromarray((np.array(COLOURS[colour]) + rng.integers(-25, 26, (size, size + seed % 3, 3))).clip(0, 255).astype(np.uint8))
 
 
+# --- lists of negatives ------------------------------------------------------------------------------------------------
+
+ANIMALS = ['a cat', 'a dog', 'an owl', 'a fox', 'a hen', 'a bee', 'an ant', 'a cow']
+
+
+def negatives(count):
+  return [[*(ANIMALS * 2)[i + 1 : i + 1 + count]] for i in range(8)]
+
+
+def test_lists_and_numbered_columns_of_negatives_are_the_same(tmp_path):
+  pairs = [dict(query=f'what is {a}', positive=a, teacher=[1.0, 0.5, i]) for i, a in enumerate(ANIMALS)]
+  ways = dict(
+    lists=[{**row, 'negatives': x} for row, x in zip(pairs, negatives(2), strict=True)],
+    columns=[{**row, 'negative_1': a, 'negative_2': b} for row, (a, b) in zip(pairs, negatives(2), strict=True)],
+  )
+  found = []
+  for name, rows in ways.items():
+    lines(tmp_path / f'{name}_test.jsonl', rows[:2])
+    split = open_data(dict(name=lines(tmp_path / f'{name}.jsonl', rows), length=8)).splits['train']
+    found.append(split.take(np.arange(len(split))))
+  assert found[0]['negatives'].shape == (8, 2, 8) and found[0]['teacher'].shape == (8, 3)
+  np.testing.assert_array_equal(found[0]['negatives'][:, 0], np.roll(found[0]['positive'], -1, 0))
+  assert all(np.array_equal(x, found[1][name]) for name, x in found[0].items())
+
+
+def test_e5_is_tuned_on_ones_own_negatives_and_scores(tmp_path):
+  rows = [
+    dict(query=f'query: what is {a}', positive=f'passage: {a}', negatives=x, teacher=[3.0, *np.linspace(0, 1, 7)])
+    for a, x in zip(ANIMALS, negatives(7), strict=True)
+  ] * 2
+  c = load_config('e5:tiny', ['--config.steps=3', '--config.batch_size=8'])
+  recipe = load_config('e5:marco')
+  c.data, c.view, c.passes, c.losses = dict(name=lines(tmp_path / 'own.jsonl', rows), length=8), recipe.view, recipe.passes, recipe.losses
+  c.phases, c.heads, c.evaluators = (), {}, {}
+  results = train(c, protocols=(), baselines=False, quiet=True)
+  assert np.isfinite([loss for _, loss in results['curve']]).all()
+
+
+@pytest.mark.parametrize(
+  'rows, says',
+  [
+    ([['a', 'b'], ['a']], '1 and 2 texts'),
+    ([['a', 'b'], ['a', ' ']], 'no text'),
+    ([['a'], 'b'], 'cannot be read'),
+  ],
+)
+def test_uneven_lists_of_negatives(tmp_path, rows, says, caplog):
+  given = [dict(query=f'q{i}', positive=f'p{i}', negatives=rows[i % 2]) for i in range(8)]
+  source = lines(tmp_path / 'wrong.jsonl', given)
+  if says == 'no text':
+    open_data(dict(name=source, length=8))
+    assert says in caplog.text
+    return
+  with pytest.raises(DataError, match=says):
+    open_data(dict(name=source, length=8))
+
+
 # --- copies and empty rows ---------------------------------------------------------------------------------------------
 
 

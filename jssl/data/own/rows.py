@@ -1,6 +1,7 @@
 """Converts named columns from files to `Data`: detects which column is an image, a label, a text or a number."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +23,9 @@ TEXTS = dict(
   ids=('anchor', 'query', 'sentence1', 'sentence', 'text', 'caption', 'premise', 'question', 'document', *smiles.NAMES),
   positive=('positive', 'pos', 'sentence2', 'hypothesis', 'answer'),
   negative=('negative', 'neg'),
+  negatives=('negatives', 'negs'),  # a list of texts per row
 )
+NUMBERED = re.compile(r'(?:negative|neg)_\d+')  # columns that together are such a list
 ANSWERS = ('prompt', 'chosen', 'rejected')
 SCORE = ('score', 'similarity', 'similarity_score')
 _last: dict[str, Data] = {}  # the data opened last: a command inspects its data before it builds on them
@@ -74,6 +77,7 @@ def made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapp
 def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Mapping[str, str]) -> Data:
   if not all(len(part.names) for part in found.values()):
     raise DataError(f'{source}: the split {next(k for k, v in found.items() if not len(v.names))!r} has no rows; expected at least one')
+  found = {split: Found(listed(source, part.columns), part.names) for split, part in found.items()}
   roles, unread = roles_of(source, found['train'].columns, options), {}
   found = written(source, found, roles, unread)
   for split, part in found.items():
@@ -120,6 +124,17 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
   return Data(splits=splits, spec=spec, inputs=inputs, info=info, judged=judged)
 
 
+def listed(source: str, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+  """Columns in which negative_1, negative_2, ... are one column `negatives` of lists. Raises DataError if it exists already."""
+  names = sorted((name for name in columns if NUMBERED.fullmatch(name)), key=lambda name: int(name.rpartition('_')[2]))
+  if not names:
+    return dict(columns)
+  if 'negatives' in columns:
+    raise DataError(f'{source} has a column negatives and columns {", ".join(names)}; remove one of the two')
+  rest = {name: x for name, x in columns.items() if name not in names}
+  return {**rest, 'negatives': [list(row) for row in zip(*(columns[name] for name in names), strict=True)]}
+
+
 def written(source: str, found: Mapping[str, Found], roles: Mapping[str, str], unread: dict[str, str]) -> dict[str, Found]:
   """The rows that have all of their texts, or molecules if these are requested; the others are recorded in `unread` and reported in one line.
 
@@ -127,7 +142,8 @@ def written(source: str, found: Mapping[str, Found], roles: Mapping[str, str], u
     DataError: if a split has no such rows.
   """
   names, molecules = [roles[role] for role in (*TEXTS, 'chosen', 'rejected') if role in roles], roles.get('ids') in smiles.NAMES
-  wrong = lambda x: 'no text' if x is None or isinstance(x, str) and not x.strip() else ''
+  blank = lambda x: x is None or isinstance(x, str) and not x.strip()
+  wrong = lambda x: 'no text' if blank(x) or isinstance(x, list) and any(map(blank, x)) else ''
   parts = dict(found)
   for split, part in found.items():
     if not names or not {*names} <= part.columns.keys():
@@ -205,7 +221,7 @@ def roles_of(source: str, columns: Mapping[str, Any], options: Options) -> dict[
       raise DataError(f'{source} has no column {name!r} ({option}={name!r}); it has {sorted(columns)}')
   first = lambda names, fits: next((name for name in names if name in columns and fits(columns[name])), None)
   roles = {'image': options.image or first(IMAGE, pictures), 'label': options.label or first(LABEL, labelling)}
-  roles |= {role: first(names, textual) for role, names in TEXTS.items()}
+  roles |= {role: first(names, several if role == 'negatives' else textual) for role, names in TEXTS.items()}
   roles |= {name: first((name,), textual) for name in ANSWERS} | {'score': first(SCORE, numeric)}
   if options.text:
     roles['ids'] = options.text
@@ -229,6 +245,11 @@ def sample(x: Sequence[Any]) -> Any:
 
 def textual(x: Sequence[Any]) -> bool:
   return isinstance(sample(x), str)
+
+
+def several(x: Sequence[Any]) -> bool:
+  """Whether entries are lists of texts."""
+  return isinstance(entry := sample(x), list) and any(isinstance(text, str) for text in entry)
 
 
 def pictures(x: Sequence[Any]) -> bool:

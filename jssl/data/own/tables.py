@@ -34,9 +34,10 @@ def table(
   """Rows of a .jsonl, .csv, .tsv, .parquet or .smi file; the role of a column follows from its name and its entries.
 
   image (or path, filename, ...) is an image, by its path relative to the file's folder; label (class, category, ...) is a class; text, anchor,
-  query or sentence1 becomes `ids`, positive or sentence2 `positive`, negative `negative`; prompt, chosen and rejected become `chosen` and
-  `rejected`, which start after the prompt; score and other numeric columns or lists of numbers keep their names. smiles becomes `ids` whose
-  tokens are atoms, bonds and rings, and the numeric columns become `truth`. Rows without their texts are skipped with a warning.
+  query or sentence1 becomes `ids`, positive or sentence2 `positive`, negative `negative`; lists of texts in negatives, or columns negative_1,
+  negative_2, ..., become `negatives`; prompt, chosen and rejected become `chosen` and `rejected`, which start after the prompt; score and other
+  numeric columns or lists of numbers keep their names. smiles becomes `ids` whose tokens are atoms, bonds and rings, and the numeric columns
+  become `truth`. Rows without their texts are skipped with a warning.
 
   Args:
     path: path of the file. PATH_test.SUFFIX next to it is the test split.

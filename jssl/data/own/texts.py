@@ -23,6 +23,12 @@ def encoded(source: str, parts: Mapping, roles: Mapping[str, str], options) -> t
   """
   names = {role: roles[role] for role in ('ids', 'positive', 'negative', 'prompt', 'chosen', 'rejected') if role in roles}
   texts = {split: {role: whole(source, part, name) for role, name in names.items()} for split, part in parts.items()}
+  count = 0
+  if 'negatives' in roles:
+    lists = {split: part.columns[roles['negatives']] for split, part in parts.items()}
+    count = counted(source, lists, roles['negatives'])
+    for split, x in lists.items():
+      texts[split]['negatives'] = [text for row in x for text in row]
   if options.tokenizer:
     tokenizer, how = tokenize.load(options.tokenizer), f'{options.tokenizer}, loaded'
   elif {*names.values()} <= {*smiles.NAMES}:
@@ -40,6 +46,8 @@ def encoded(source: str, parts: Mapping, roles: Mapping[str, str], options) -> t
   columns = {}
   for split, by_role in texts.items():
     columns[split] = {role: tokenize.encode(tokenizer, x, length) for role, x in by_role.items()}
+    if count:
+      columns[split]['negatives'] = columns[split]['negatives'].reshape(-1, count, length)
     if 'prompt' in names:
       prompt = columns[split].pop('prompt')
       columns[split] |= {role: np.concatenate([prompt, columns[split][role]], 1) for role in ('chosen', 'rejected')}
@@ -65,6 +73,21 @@ def whole(source: str, part, name: str) -> Sequence[str]:
   if (row := next((i for i, text in enumerate(found) if not isinstance(text, str)), None)) is not None:
     raise DataError(f'{source} has {found[row]!r} in {name!r}; expected texts')
   return list(found)
+
+
+def counted(source: str, lists: Mapping[str, Sequence[list]], name: str) -> int:
+  """The number of texts in every list of a column.
+
+  Raises:
+    DataError: if it differs, or an entry is not a text.
+  """
+  rows = [row for x in lists.values() for row in x]
+  for row in rows:
+    if not isinstance(row, list) or not all(isinstance(text, str) for text in row):
+      raise DataError(f'{source} has {row!r} in {name!r}; expected lists of texts')
+    if len(row) != len(rows[0]):
+      raise DataError(f'{source} has {len(row)} and {len(rows[0])} texts in {name!r}; expected as many in every row: cut the longer lists')
+  return len(rows[0])
 
 
 def copies(columns: Sequence[Sequence[Hashable]]) -> np.ndarray:

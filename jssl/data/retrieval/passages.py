@@ -10,7 +10,14 @@ from jssl.types import Data, Judged
 
 @functools.lru_cache(maxsize=2)
 def king_james_passages(
-  *, length: int = 64, vocabulary: int = 2048, tokenizer: str | None = None, verses: int = 2, held_out: int = 0, train: int | None = None
+  *,
+  length: int = 64,
+  vocabulary: int = 2048,
+  tokenizer: str | None = None,
+  verses: int = 2,
+  held_out: int = 0,
+  train: int | None = None,
+  prefixes: tuple[str, str] = ('', ''),
 ) -> Data:
   """A passage is a sequence of verses of one chapter, and its query is the preceding verse; no verse is used twice.
 
@@ -22,6 +29,7 @@ def king_james_passages(
     verses: verses per passage.
     held_out: index from 0 of the book whose passages are 'test'; Genesis by default.
     train: number of pairs in 'train', evenly spread over its books; None for all.
+    prefixes: texts that precede every query and every passage.
 
   Returns:
     Data: 'train' and 'test' have ids, the passage [n], query [n], and book; 'queries' the queries of 'test' as ids; 'relevance' has query and
@@ -35,7 +43,10 @@ def king_james_passages(
   for book, chapter, text in zip(found.book, found.chapter, found.texts, strict=True):
     runs.setdefault((int(book), int(chapter)), []).append(text)
   size = verses + 1
-  rows = [(book, run[i], ' '.join(run[i + 1 : i + size])) for (book, _), run in runs.items() for i in range(0, len(run) - verses, size)]
+  ask, answer = prefixes
+  rows = [
+    (book, ask + run[i], answer + ' '.join(run[i + 1 : i + size])) for (book, _), run in runs.items() for i in range(0, len(run) - verses, size)
+  ]
   parts = {split: [row for row in rows if (row[0] == held_out) == (split == 'test')] for split in ('train', 'test')}
   if train is not None:
     parts['train'] = [parts['train'][i] for i in np.linspace(0, len(parts['train']) - 1, train).astype(int)]
