@@ -2,9 +2,8 @@
 
 The scale `imagenet` is the ViT-B of Table 1, with the constants of the README of the official code for images (data2vec_vision),
 which warms up for 10 epochs; section 4.2 has 40, told from memory.
-Deviates: learned positions (official: relative positions shared by all blocks); no dropout of attention (official: 0.05); colours are
-changed with probability 0.8 (official: always); fine-tuning as MAE's but for its rates, without random erasing; images are resized
-bilinearly.
+Deviates: learned positions (official: relative positions shared by all blocks); no dropout of attention (official: 0.05); fine-tuning as
+MAE's but for its rates, without random erasing; images are resized bilinearly.
 Not held so far: its features tell less than those of the untrained network.
 """
 
@@ -49,7 +48,7 @@ def get_config(scale='small'):
 def published():
   c = common.imagenet_masked(batch_size=2048, epochs=800)
   c.data.crop.scale = (0.08, 1.0)
-  c.view.jitter = dict(brightness=0.4, contrast=0.4, saturation=0.4)
+  c.view.jitter = dict(brightness=0.4, contrast=0.4, saturation=0.4, p=1.0)
   c.backbone = dict(
     name='vit_base', patch=16, class_token=True, pool='mean', key_bias=False, layer_scale=1e-4, drop_path=0.25, std=0.02, rescale=True
   )

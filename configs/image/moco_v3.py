@@ -2,8 +2,7 @@
 
 The scale `imagenet` is the ViT-B/16 of the paper (section 5) with the settings of the official code (CONFIG.md, main_moco.py): a random
 patch projection that is not trained, AdamW, 300 epochs.
-Deviates: batch statistics of both views together; biases and normalisations are not decayed (official code: they are); the rates of the linear
-probe are at most 0.3 for 256 images (official code: 3); images are resized bilinearly.
+Deviates: batch statistics of both views together; images are resized bilinearly.
 
 The scales `cifar10` and `imagenet100` are those of solo-learn for a ResNet-18 (scripts/pretrain/cifar/mocov3.yaml,
 scripts/pretrain/imagenet-100/mocov3.yaml; heads in methods/mocov3.py).
@@ -58,7 +57,9 @@ def imagenet():
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.99), networks=('backbone', 'projector'))
   c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
   c.losses.nce = dict(name='info_nce', of=('views.q', 'views.k'), pairs='all', temperature=0.2, weight=0.8)
-  c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=1.5e-4, warmup='40 epochs'), per=256, weight_decay=0.1)
+  rate = dict(name='cosine', peak=1.5e-4, warmup='40 epochs')
+  c.optimizer = dict(name='adamw', learning_rate=rate, per=256, weight_decay=0.1, parts=common.ALL_DECAYED)
+  c.evaluators.linear.update(learning_rates=(3.0,), batch_size=1024)
   return c
 
 

@@ -57,6 +57,7 @@ def cifar10():
   c.backbone.name = 'resnet50'
   rate = dict(name='cosine', peak=0.5, end=0.5 * 0.1**3, warmup='10 epochs', start=0.01)
   c.optimizer = dict(name='sgd', learning_rate=rate, momentum=0.9, weight_decay=1e-4, parts=common.ALL_DECAYED)
+  c.evaluators.linear.update(learning_rates=(2.5,), batch_size=512)
   return contrasted(c, widths=(2048, 128), weight=0.1 / 0.07)
 
 

@@ -35,8 +35,10 @@ def get_config(scale='small'):
     metric='pairs_accuracy', beats=('random_init', 'not_pretrained', 'imitation'), margin=0.03,
     variants=dict(
       not_pretrained=alone, binary=('losses.pairs.name=binary_preference',),
+      # The better answers of both kinds of pairs, told token by token.
       imitation=(
-        'phases=()', 'losses.cheap.weight=0.0', 'losses.pairs.weight=0.0', 'passes.told.columns=chosen',
+        'losses.cheap.weight=0.0', "passes.pairs={'name': 'causal_lm', 'columns': 'chosen'}",
+        "losses.pairs={'name': 'token_cross_entropy', 'of': ('pairs.logits', 'pairs.labels', 'pairs.valid')}", 'metrics={}',
         'evaluators.pairs.name=pair_likelihoods',
       ),
     ),

@@ -2,7 +2,7 @@
 
 The scales `kinetics400` and `ssv2` are the ViT-B of the official scripts, for folders of videos, with their fine-tuning; constants not in the
 scripts are the defaults of run_mae_pretraining.py and run_class_finetuning.py.
-Deviates: targets standardised over all channels together (official: each channel apart); positions on three axes (official: one sine-cosine
+Deviates: positions on three axes (official: one sine-cosine
 table of all tubelets in a row); crops of any size from 0.66 to 1 of the sides (official: one of four sizes); fine-tuning without RandAugment,
 mixing, random erasing and repeated samples; one clip of a video is judged (official: 5 or 2, in 3 crops), for Something-Something of
 consecutive frames (official fine-tuning: spread over the video).
@@ -78,6 +78,7 @@ def published(source, *, epochs, stride, flip, tuned):
   c.backbone = dict(name='tubelet_vit', on='data.clip', patch=(2, 16, 16), width=768, depth=12, heads=12, mask_token=False)
   c.heads.decoder = dict(name='mae_decoder', width=384, depth=4, heads=6)
   rebuild(c, ratio=176 / 196)  # int(0.9 * 196) hidden
+  c.losses.rebuild.channels = 3
   rate = dict(name='cosine', peak=1.2e-3, start=8e-6, end=8e-5, warmup='40 epochs')  # 1.5e-4, 1e-6 and 1e-5 for 256
   c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=0.05, b1=0.9, b2=0.95)
   view = dict(name='whole_clip', crop={}, flip=flip, **common.IMAGENET)

@@ -15,7 +15,7 @@ from jssl.types import Array
 
 
 def masked_mse(
-  prediction: Float[Array, 'b n p'], target: Float[Array, 'b n p'], mask: Bool[Array, 'b n'], *, normalize: bool = True
+  prediction: Float[Array, 'b n p'], target: Float[Array, 'b n p'], mask: Bool[Array, 'b n'], *, normalize: bool = True, channels: int = 1
 ) -> Float[Array, ' b']:
   """Mean squared error on the masked patches.
 
@@ -26,6 +26,7 @@ def masked_mse(
     target: [b n p] the values of every patch.
     mask: [b n] true for masked patches.
     normalize: standardise every target patch to mean 0 and variance 1 (divided by p - 1, plus 1e-6) first.
+    channels: the channels of a pixel, which are adjacent in p, if they are standardised separately; 1 to standardise them together.
 
   Returns:
     [b].
@@ -34,7 +35,9 @@ def masked_mse(
   gradient to the target.
   """
   target = jax.lax.stop_gradient(target.astype(jnp.float32))
-  target = feature_norm(target, eps=1e-6, correction=1) if normalize else target
+  if normalize:
+    apart = jnp.swapaxes(target.reshape(*target.shape[:2], -1, channels), -1, -2)
+    target = jnp.swapaxes(feature_norm(apart, eps=1e-6, correction=1), -1, -2).reshape(target.shape)
   return token_mean(jnp.mean((prediction.astype(jnp.float32) - target) ** 2, -1), mask)
 
 

@@ -68,8 +68,12 @@ def latent_l1(sg, q, k, normalize=False, mask=None):
   return over_tokens(mean_of(abs), q, targets(sg, k, normalize), mask)
 
 
-def masked_mse(sg, prediction, target, mask, normalize=True):
-  target = sg(np.apply_along_axis(standard, -1, target, 1e-6, 1) if normalize else target)
+def masked_mse(sg, prediction, target, mask, normalize=True, channels=1):
+  if normalize:
+    target = np.array(target)
+    for c in range(channels):
+      target[..., c::channels] = np.apply_along_axis(standard, -1, target[..., c::channels], 1e-6, 1)
+  target = sg(target)
   return over_tokens(mean_of(square), prediction, target, mask)
 
 
@@ -84,8 +88,8 @@ def scaled_cosine(sg, prediction, target, mask, gamma=3.0):
 MASK = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], bool)
 
 
-def tokens(rng):
-  return tuple(x.reshape(4, 3, 5) for x in pair(rng, 12, 5))
+def tokens(rng, p=5):
+  return tuple(x.reshape(4, 3, p) for x in pair(rng, 12, p))
 
 
 def latent_cases(rng, **options):
@@ -123,7 +127,7 @@ ORACLES = {
   'latent_l1': Oracle(latent_l1, lambda rng: latent_cases(rng, normalize=True), latent_degenerate),
   'masked_mse': Oracle(
     masked_mse,
-    lambda rng: masked_cases(rng) + [((*tokens(rng), MASK), dict(normalize=False))],
+    lambda rng: masked_cases(rng) + [((*tokens(rng), MASK), dict(normalize=False)), ((*tokens(rng, 6), MASK), dict(channels=3))],
     masked_degenerate,
   ),
   'masked_l1': Oracle(masked_l1, masked_cases, masked_degenerate),
