@@ -29,7 +29,10 @@ def get_config(scale='small'):
   c.heads.text = common.transformer(scale, 'text_tower', width=64, depth=2, heads=4, pool='last_real', std=0.1, on='data.ids')
   c.heads.scale = dict(name='scale', init=1 / 0.07)
   c.losses.clip = dict(name='pairwise_info_nce', of=dict(z='views.q', scale='nets.scale'))
-  c.claim = None
+  c.claim = dict(
+    metric='zero_shot_top1', beats=('random_init', 'names_alone'), margin=0.02, without='names_alone',
+    variants=dict(names_alone=("evaluators.zero_shot.prompts=('{}',)",)),  # section 3.1.4
+  )  # fmt: skip
   return c
 
 
