@@ -12,8 +12,8 @@ def get_config(scale='small'):
   c = common.image(scale, data='mnist5k', batch_size=256, epochs=8, widths=(16, 32, 64, 64))
   c.number = 106
   c.parts = (
-    'change of inner products between two augmentations, each shared by a chunk, weight 0.01, 8 chunks (official code: 0.001 to 0.03, 4 to 16)',
-    'these augmentations are drawn anew every epoch (official code: for each batch)',
+    'change of inner products between two augmentations, shared by a chunk and drawn anew every epoch (official code: for each batch)',
+    'weight 0.01 and 8 chunks, as for STL-10 in the official code (CIFAR-10: 0.03 and 16, CIFAR-100: 0.001 and 4)',
     'InfoNCE of two views with augmentations of their own, temperature 0.5',
     'uniformity alone in the place of InfoNCE (official code: the logarithm of the sum over negatives)',
     "Wahba's problem: the residual of the best rotation between two augmentations",
