@@ -12,7 +12,7 @@ def get_config(scale='small'):
   c.number = 115
   c.parts = (
     'late interaction: sum over query tokens of the best inner product with a passage token; unit vectors, 32 wide (official code: 128)',
-    'scores over the passages of the batch in all stages (official code: one that answers the query and one that does not)',
+    'scores over all passages of the batch (official code: one that answers the query and one that does not)',
     'teacher: the network after cross-entropy over the passages of a batch, given English queries; frozen, and the start of the student',
     "relevance, in a stage of its own: KL of the student's scores, given the translation, from the teacher's, given English; temperature 2",
     'tokens, in the stage before: squared distance of query tokens to those of the teacher, matched one to one, greedily by cosine',
