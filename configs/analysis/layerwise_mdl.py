@@ -9,9 +9,10 @@ def get_config(scale='small'):
   c.parts = (
     'online code of the labels: blocks of 0.1 % to 100 % of the examples, each coded by a probe of the former ones',
     'compression of each layer, and its centre of gravity over layers',
-    'probe: logistic regression with a normal prior on the mean state of a sentence (paper: an MLP on pooled spans, stopped early)',
+    'probe: logistic regression with a normal prior on the standardised mean state of a sentence, so that the scale of a layer has no effect',
     'rival: one probe on a learned mixture of layers, whose weights are the profile',
     'shift of both profiles where the states of one layer are multiplied by 10, a test that is not in the paper',
+    dict(part='MLP on attention-pooled spans, kept for all blocks, at its best epoch on each (official code)', out='open', why='fitted anew'),
     dict(part='edge probing of spans: parts of speech, dependencies, entities, roles, coreference', out='open', why='one label a sentence'),
     dict(part='change of the layers by fine-tuning (representational similarity)', out='open', why='not implemented'),
     dict(part='norms of the states of each layer', out='open', why='not reported'),

@@ -15,7 +15,7 @@ def get_config(scale='small'):
     'reading vector: first principal direction of the differences of pairs, each with both signs (official code: shuffled and centred)',
     'states averaged over tokens of an encoder (paper: the last token of a decoder)',
     'layer chosen on other examples; accuracy of the sign of the score on held-out texts',
-    'linear control: the vector added to all states after a block; share of outputs that a classifier calls positive, over five strengths',
+    'linear control: the vector added to all states after one block (paper: several); outputs that a classifier calls positive, 5 strengths',
     'random direction as the control',
     dict(part='low-rank adapters trained towards controlled states (LoRRA)', out='open', why='not implemented'),
     dict(part='other readers (mean difference, clusters) and controls (piece-wise, projection, contrast)', out='open', why='no row runs them'),

@@ -7,11 +7,11 @@ def get_config(scale='small'):
   c = common.text(scale, data='lee', batch_size=64, length=24)
   c.number, c.kind = 140, 'analysis'
   c.parts = (
-    'SimCSE as the base method: the same sentence twice under dropout, temperature 0.05',
-    'rank reduction: log effective rank of the batch added to the loss, weight 0.1; measure and weight are not checked against the paper',
+    'SimCSE as the base method: the same sentence twice under dropout, temperature 0.05, without a head',
+    'rank reduction: logarithm of the effective rank of eigenvalues added to the loss, as in a review of the paper; weight 0.1 not checked',
     'SimCSE without it as the baseline; Spearman of cosines with human scores',
     dict(part='start from BERT or RoBERTa', out='open', why='trained from scratch'),
-    dict(part='two phases of tuning, before and after the peak of the rank', out='open', why='the rank is not logged'),
+    dict(part='two phases of tuning, before and after the peak of the rank (singular values of most energy)', out='open', why='not logged'),
     dict(part='alignment, uniformity and linguistic probes (SentEval) along the phases', out='open', why='not run'),
     dict(part='stability over seeds, speed of tuning', out='open', why='the end of tuning alone is judged'),
     dict(part='four other contrastive methods', out='open', why='SimCSE alone'),

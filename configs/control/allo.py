@@ -20,9 +20,9 @@ def get_config(scale='small'):
     'mean absolute cosine to the true eigenvectors in order, in four rooms seen as images',
     'eigenvalues read from the duals, and their relative error',
     'rows with a tenth and ten times the initial barrier coefficient, and of graph drawing with a tenth and ten times the penalty',
-    'baselines: generalized graph drawing with penalty 5, and plain graph drawing',
+    'baselines: generalized graph drawing with penalty 5 on all errors (official code: 1, weighted as the distances are), and plain',
     dict(part='other environments; coordinates as inputs', out='open', why='four rooms seen as images'),
-    dict(part='three layers of 256 units, 1,024 pairs a step, 20,000 steps and more', out='scale', why='two layers, 256 pairs, 1,500 steps'),
+    dict(part='three layers of 256 units, 1,024 pairs a step, 20,000 steps and more', out='scale', why='128 and 64, 256 pairs, 1,500 steps'),
   )
   c.heads.head = dict(name='linear', dim=7)
   c.passes.walk = dict(name='embed', view=dict(name='geometric_future'), heads=('head',))

@@ -14,12 +14,12 @@ def get_config(scale='small'):
   c.parts = (
     'inverse model: a causal transformer over the window gives latent actions of 8 numbers (official code: 8 to 64)',
     'forward model: a causal transformer predicts state t + 1 from state t and latent action t + 1',
-    '1 - cosine to the state reached, by the same encoder with stop-gradient, the default of the official code',
+    '1 - cosine to the state reached, by the same encoder with stop-gradient, as in the official code but for Block Pushing',
     'covariance of the states as a penalty, weight 0.04: mean square off the diagonal',
-    'no augmentation and no actions; windows of 5 steps (official code: 2 or 5)',
+    'no augmentation and no actions; windows of 5 steps (official code: 5, and 2 for Franka Kitchen)',
     'frozen encoder judged by cloned behaviour and regression of the state, both linear (paper: VQ-BeT, diffusion policy, MLP, neighbours)',
-    dict(part='moving average of the encoder as the target; several cameras', out='open', why='options of the official code, no variants here'),
-    dict(part='self-supervised and pretrained encoders as baselines', out='open', why='the untrained encoder is the only one'),
+    dict(part='moving average as the target (0.99, Block Pushing); several cameras', out='open', why='options of the official code'),
+    dict(part='rows of self-supervised and pretrained encoders, and of no covariance term', out='open', why='the untrained encoder alone'),
     dict(part='ResNet-18, transformers of 6 layers, 40 epochs', out='scale', why='a perceptron and one layer, 1,000 steps'),
     dict(part='Franka Kitchen, Block Pushing, Push-T, LIBERO Goal and real robots', out='data', why='no package ships the demonstrations'),
   )

@@ -11,11 +11,13 @@ def get_config(scale='small'):
     'policy cover of every layer, built backwards in time from the covers of the layers before it',
     'data of a fit: a random policy of the cover, a uniform action, then a partial policy drawn uniformly',
     'multi-step inverse kinematics: log-likelihood of action and policy from the observation and a code of the last one',
-    'the code is a distribution over 3 values that the likelihood sums over (paper: a decoder with S values)',
+    'the code is a distribution over 3 values that the likelihood sums over, as in the official code (paper: a decoder with S values)',
     'partial policies: for each code the action and the next policy that are most likely',
     'combination lock of rich observations, horizon 10 and 10 actions: return of the best policy of the last cover',
-    'one-step inverse kinematics and Q-learning with as many episodes as rivals',
+    'rivals with as many episodes: one-step inverse kinematics, which draws the codes of layers before the last at random, and Q-learning',
+    dict(part='one-step fits, chained by a network from code to policy (official code)', out='open', why='all fits of Algorithm 2'),
     dict(part='policy optimisation for a reward, given the cover (PSDP)', out='open', why='the best policy of the last cover is taken'),
+    dict(part='horizons of 25, 50 and 100 (official code)', out='scale', why='horizon 10, but more episodes: 440,000 (65,000 at 25)'),
   )
   sizes = dict(horizon=10, actions=10, episodes=8000, steps=600)
   c.experiment = dict(name='musik', **common.at(scale)(small=sizes, tiny=dict(horizon=2, actions=3, episodes=64, steps=5, judged=16)))

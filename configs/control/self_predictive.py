@@ -10,14 +10,14 @@ def get_config(scale='small'):
   c = common.rooms_played(scale, copies=8, distraction=3.0, window=4)
   c.number = 119
   c.parts = (
-    'squared distance of the predicted next latent state to the next one, weight 0.002 (official code: 1 to 10, at larger rewards)',
+    'squared distance of the predicted next latent state to the next one, weight 0.002 (official code: 1 to 10; 1 for rewards as small)',
     'target: moving average of the encoder, decay 0.97 (official code: 0.995), with stop-gradient',
     'end to end in one phase: gradients of values and of prediction reach the encoder; no reward model, no planning',
-    'double Q-learning of three steps with discrete actions (paper: TD3 and R2D2)',
+    'double Q-learning of three steps with discrete actions, targets by the moving average too (paper: TD3 and R2D2)',
     'distracting pixels, drawn anew at each step',
-    'rivals: values alone, and prediction of the next observation (OP) in the place of the latent state',
+    'rivals: values alone, and prediction of the next observation (OP), with the same weight (MiniGrid: 0.01 where the latent state has 1)',
     'targets with and without stop-gradient under linear dynamics, as in Theorem 3: the system self_predictive_linear',
-    dict(part='other targets in Q-learning (same encoder, no stop-gradient), rank of latents', out='open', why='moving average alone'),
+    dict(part='prediction targets by the same encoder, with and without gradient; rank of latents', out='open', why='moving average alone'),
     dict(part='stochastic latent models with forward or reverse KL', out='open', why='deterministic prediction alone'),
     dict(part='histories by a recurrent encoder, partial observability (MiniGrid)', out='open', why='every observation tells the state'),
     dict(part='MuJoCo with distractors, 500,000 steps', out='scale', why='four rooms, 600 updates'),

@@ -12,8 +12,8 @@ def get_config(scale='small'):
   c.number, c.kind = 119, 'analysis'
   c.parts = (
     'linear encoder of two features, without bias (official code: orthogonal at the start; here normal, which is nearly so)',
-    'transition: the least squares solution of each batch, from the features and the action, without gradient',
-    'half the squared error of the next features; gradient descent on the encoder alone',
+    'transition: the least squares solution of each batch (official code: of all pairs), from features and action, without gradient',
+    'half the squared error of the next features; gradient descent on the encoder alone, rate 1, 2,000 steps (official code: 0.01, 500)',
     'targets by a moving average of 0.995, by the same encoder without gradient, and with it (online)',
     'absolute cosine of the two columns of the encoder after training; the online target as the rival',
     'random walks in four rooms',

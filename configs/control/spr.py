@@ -11,10 +11,10 @@ def get_config(scale='small'):
   c = common.rooms_played(scale, copies=8, steps=400)
   c.number = 107
   c.parts = (
-    'latent transition model rolled out for 5 steps from the first state, open loop (paper: two convolutions; a residual MLP here)',
-    'negative cosine to the latents reached, summed over steps, masked beyond the episode, weight 0.2 (paper: 2)',
+    'latent transition model rolled out for 5 steps from the first state, open loop: a residual MLP (paper: two convolutions, batch norm)',
+    'negative cosine to the latents reached, summed over steps, masked beyond the episode, weight 0.2 (paper: 2, as in the official code)',
     'projector on both sides, linear predictor on one; targets by a moving average of 0.95 (paper: 0 with augmentation, 0.99 without)',
-    'double Q-learning of three steps on what the policy plays, with the same moving average',
+    'double Q-learning of three steps on what the policy plays, targets by the same moving average (official code: by the current weights)',
     'rows without prediction and with one step of prediction',
     dict(part='random shifts and intensity on both sides, or dropout 0.5 without them', out='open', why='neither is applied'),
     dict(part='projector shared with the first layer of the Q head; latents rescaled to [0, 1]', out='open', why='a projector of its own'),

@@ -18,12 +18,12 @@ def get_config(scale='small'):
   c.number = 22
   c.parts = (
     'temporal action contrast: state and K = 3 actions against the state K steps later, bilinear W, negatives of the batch, weight 1',
-    'CURL: two shifted views of a state, the same W, weight 1',
-    'discounted reward of K steps predicted from state and actions, weight 1',
+    'CURL: two shifted views of a state, the same W, weight 1 (official code: W begins uniform in [0, 1))',
+    'reward of K steps, discount 0.99, predicted from state and actions, weight 1',
     'one encoder of actions for critic, contrast and reward; codes of 8 numbers for 32 actions (official code: 1.25 a + 1)',
     'keys by the current networks without gradient, no moving average',
     'random shifts of every observation, 1 pixel of 7 (paper: 4 of 84)',
-    'Q-learning of three steps without the auxiliary losses as the rival',
+    'Q-learning of three steps, discount 0.95 (official code: 0.99), without the auxiliary losses as the rival',
     dict(part='DrQ-v2 as the base: actor, two critics, replay buffer', out='open', why='double Q-learning of discrete actions, without replay'),
     dict(part='each loss left out by itself, other K; offline training', out='open', why='all are left out together; trained online'),
     dict(part='DeepMind Control and Meta-World, contrast over 1,024 examples', out='scale', why='four rooms, 600 updates, 64 examples'),

@@ -16,7 +16,7 @@ def get_config(scale='small'):
     dict(part='weights, alpha and t varied; both losses on test data, over many encoders, against accuracy', out='open', why='one setting'),
     dict(part='with a momentum encoder and a queue; sentences (Quick-Thought)', out='open', why='images without a queue'),
     dict(part='STL-10, ImageNet-100, NYU Depth, BookCorpus', out='data', why='no package ships them; 2,000 digits'),
-    dict(part='AlexNet and ResNet-50, 200 epochs', out='scale', why='a convnet, 25 epochs'),
+    dict(part='AlexNet and ResNet-50, 200 epochs, batches of 768', out='scale', why='a convnet, 25 epochs, batches of 128'),
   )
   c.data.train = 2000
   c.heads.projector = dict(name='linear', dim=64)

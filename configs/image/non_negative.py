@@ -7,9 +7,9 @@ def get_config(scale='small'):
   c = common.image(scale, data='mnist5k', batch_size=256, epochs=20, widths=(16, 32, 64, 64))
   c.number = 117
   c.parts = (
-    'outputs of the projector made non-negative: ReLU forward, the gradient of GELU backward, as in the official code for CIFAR',
+    'projector made non-negative: ReLU forward, the gradient of GELU backward, as for CIFAR in the official code (ImageNet-100: ReLU)',
     'NT-Xent of these, temperature 0.2; the same without ReLU as the rival',
-    'projector of two layers, 128 and 256 (official code: 2,048 and 256)',
+    'projector of two layers, 128 and 256, with batch norm between (official code: 2,048 and 256, without)',
     'class consistency, share of zeros, mean average precision (official code: precision at 10) with the 64 dimensions of largest mean',
     'linear probe of the features before the projector; AdamW (official code: LARS)',
     'two views by affine moves, brightness and contrast (official code: crops, flips, colour, grey and blur)',

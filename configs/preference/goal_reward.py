@@ -10,7 +10,7 @@ def get_config(scale='small'):
   c.parts = (
     'Bradley-Terry loss of a linear reward on the last state',
     'contrast of states: cosine of earlier with later tokens of the preferred answer, against tokens of the other answer; sigmoid, weight 0.5',
-    'four tokens a side, all sources before all goals; mean of the logarithms (official code: 16, and the logarithm of the batch mean)',
+    'four tokens a side, all sources before all goals; mean of logarithms (official code: 16, ordered in pairs; logarithm of the batch mean)',
     'goal state: mean last state of preferred training answers; its cosine with the state at the middle of an answer, judged by AUROC',
     'accuracy of the reward on whole answers; Bradley-Terry alone as the baseline',
     dict(part='unfinished solutions filtered by the cosine, before a majority vote', out='open', why='not implemented'),

@@ -12,14 +12,15 @@ def get_config(scale='small'):
   c.number = 115
   c.parts = (
     'late interaction: sum over query tokens of the best inner product with a passage token; unit vectors, 32 wide (official code: 128)',
+    'scores over all passages of the batch (official code: one that answers the query and one that does not)',
     'teacher: the network after cross-entropy over the passages of a batch, given English queries; frozen, and the start of the student',
     "relevance, in a stage of its own: KL of the student's scores, given the translation, from the teacher's, given English; temperature 2",
     'tokens, in the stage before: squared distance of query tokens to those of the teacher, matched one to one, greedily by cosine',
     'and of passage tokens to those of the teacher, which reads the same text; 0.5 each; padding is left out',
-    'retrieval of new passages by translated queries; rows of labelled pairs alone, and of relevance alone',
+    'retrieval of new passages by translated queries; rows of labelled pairs alone, 128 of them, and of relevance alone',
     dict(part='start of the student fine-tuned on cross-lingual triples', out='open', why='the English network'),
     dict(part='query expansion by [MASK], markers of query and passage', out='open', why='tokens as they are'),
-    dict(part='translation of the query and English retrieval, the teacher itself, as a row', out='open', why='no row runs it'),
+    dict(part='rows of English queries to the teacher, and of labels for all translated queries', out='open', why='no row runs them'),
     dict(part='Natural Questions, XOR-TyDi, parallel corpora, machine translation', out='data', why='none packaged; verses and a cipher'),
     dict(part='XLM-R, base and large', out='scale', why='one block, 64 wide, from scratch'),
   )

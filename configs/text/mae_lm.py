@@ -14,7 +14,7 @@ def get_config(scale='small'):
     'encoder without [MASK]: masked positions are excluded from attention, and the others keep their positions',
     '15 % of the tokens are masked; none is replaced by a random token or kept',
     "light decoder with full attention, which reads the encoder's states and, at masked positions, the embedding of [MASK]",
-    'that decoder: one pre-norm block (paper: 4 layers), which is not used after training',
+    'that decoder: one pre-norm block (official code: 4 post-norm layers), which is not used after training',
     'cross-entropy at masked positions, with output weights tied to the embeddings',
     'rank of the last states of real tokens on unmasked text: directions that hold 0.9 of the squared singular values',
     'masked language modelling with [MASK] in the encoder as the rival',

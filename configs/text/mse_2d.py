@@ -10,7 +10,7 @@ def get_config(scale='small'):
   c = common.sentences(scale, batch_size=16, depth=3)
   c.number = 155
   c.parts = (
-    'the same objective on the last and on a random earlier layer, on all features and on the first d: four terms of equal weight',
+    'the same objective on the last and a random earlier layer n, on all and the first d features, weight 1 (later official code: 1 / n at n)',
     'the layer is drawn uniformly from those before the last, d from 8, 16, 32, 64 and 128 (official code: up to the width)',
     'alignment: KL of the softmax over features, of the earlier layer from the last, temperature 1, without gradient to the last',
     'that KL for all features and for the first d (official code: for all alone, with gradient to both layers)',

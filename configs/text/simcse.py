@@ -32,7 +32,7 @@ def get_config(scale='small'):
     dict(part='alignment and uniformity during training; singular values', out='open', why='not reported'),
     dict(part='supervised form: entailments as positives, contradictions as hard negatives', out='data', why='no package ships NLI pairs'),
     dict(part='a million sentences of Wikipedia; STS and transfer tasks', out='data', why='none packaged; the words of SimLex-999'),
-    dict(part='BERT and RoBERTa, base and large; one epoch', out='scale', why='five blocks of MiniLM, 48 steps of 32'),
+    dict(part='BERT and RoBERTa, base and large; one epoch at 3e-5', out='scale', why='five blocks of MiniLM, 48 steps of 32 at 3e-4'),
   )
   c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(384,), tiny=(16,)), norm='none', final_act='tanh')
   c.passes.views = dict(name='embed', heads=('projector',))
