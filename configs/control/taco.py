@@ -19,7 +19,7 @@ def get_config(scale='small'):
   c.parts = (
     'temporal action contrast: state and K = 3 actions against the state K steps later, bilinear W, negatives of the batch, weight 1',
     'CURL: two shifted views of a state, the same W, weight 1 (official code: W begins uniform in [0, 1))',
-    'reward of K steps, discount 0.99, predicted from state and actions, weight 1',
+    'reward of K steps, discount 0.95 (official code: 0.99), predicted from state and actions, weight 1',
     'one encoder of actions for critic, contrast and reward; codes of 8 numbers for 32 actions (official code: 1.25 a + 1)',
     'keys by the current networks without gradient, no moving average',
     'random shifts of every observation, 1 pixel of 7 (paper: 4 of 84)',
@@ -39,7 +39,7 @@ def get_config(scale='small'):
   c.passes.seen = dict(name='draw', view=shift)
   c.passes.play.observation = 'seen.x[0]'
   c.passes.shifted = dict(name='draw', view=dict(**shift, views=2))
-  c.passes.walk = dict(name='trajectory', observation='shifted.x[0]', times=(0, 3), horizon=3, action='q.code')
+  c.passes.walk = dict(name='trajectory', observation='shifted.x[0]', times=(0, 3), horizon=3, action='q.code', discount=0.95)
   c.passes.again = dict(name='trajectory', observation='shifted.x[1]', times=(0,))
   c.passes.z = dict(name='apply', network='state', on='walk.states')
   c.passes.key = dict(name='apply', network='state', on='again.states')

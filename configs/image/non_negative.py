@@ -9,7 +9,7 @@ def get_config(scale='small'):
   c.parts = (
     'projector made non-negative: ReLU forward, the gradient of GELU backward, as for CIFAR in the official code (ImageNet-100: ReLU)',
     'NT-Xent of these, temperature 0.2; the same without ReLU as the rival',
-    'projector of two layers, 128 and 256, with batch norm between (official code: 2,048 and 256, without)',
+    'projector of two layers without batch norm, 128 and 256 (official code: 2,048 and 256)',
     'class consistency, share of zeros, mean average precision (official code: precision at 10) with the 64 dimensions of largest mean',
     'linear probe of the features before the projector; AdamW (official code: LARS)',
     'two views by affine moves, brightness and contrast (official code: crops, flips, colour, grey and blur)',
@@ -19,7 +19,7 @@ def get_config(scale='small'):
     dict(part='ResNet-18, 200 epochs', out='scale', why='a convnet, 20 epochs'),
   )
   c.data.train = 2000
-  c.heads.projector = dict(name='mlp', widths=(128, 256))
+  c.heads.projector = dict(name='mlp', widths=(128, 256), norm='none')
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='non_negative', of=('views.q', 'views.k'), pairs='all', temperature=0.2)
   c.evaluators = dict(dimensions=dict(name='class_consistency', keep=64), linear=dict(name='logistic'))

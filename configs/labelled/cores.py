@@ -16,7 +16,7 @@ def get_config(scale='small'):
     'slots for classes to come: 100, of which at most 60 are seen; cross-entropy over all of them',
     'linear layer without bias to d = 99 features, which are not normalised in training',
     'an upgrade trains a new network from scratch on all classes so far, without the older network: 15, 30, 45 and 60 letters',
-    "search of an older network's gallery: share of upgrades that beat its own search (official code: or equal it); mean accuracy over all",
+    "search of an older network's gallery: share of upgrades that beat or equal its own search; mean accuracy over all",
     'rivals: classifiers trained independently, and the simplex without slots for classes to come',
     dict(part='BCT and other losses against the older network, as rivals', out='open', why='not implemented'),
     dict(part='verification of pairs, whose accuracy the official code compares', out='open', why='top-1 of a search of unseen letters'),

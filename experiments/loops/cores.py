@@ -56,7 +56,7 @@ def loop(*, seed: int, upgrades: tuple[int, ...] = (15, 30, 45, 60), slots: int 
     found = np.array([[_search(new[query], old[gallery], labels[query], labels[gallery]) for old in embedded] for new in embedded])
     newer, older = np.tril_indices(len(models), -1)
     return {
-      'compatibility': float(np.mean(found[newer, older] > found[older, older])),
+      'compatibility': float(np.mean(found[newer, older] >= found[older, older])),
       'average': float(np.mean(found[np.tril_indices(len(models))])),
     }
 

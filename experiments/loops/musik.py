@@ -104,7 +104,7 @@ def loop(
   def judge(nets, alone):
     chosen = _by_code(played(nets, horizon, horizon, jax.random.fold_in(key, 2), codes * judged, alone), codes)
     data = played(nets, horizon, horizon, jax.random.fold_in(key, 3), codes * judged, alone)
-    said = jnp.argmax(jax.vmap(partial(_code, jax.tree.map(lambda p: p[horizon, 0], nets)))(data['later']), 1)
+    said = jnp.argmax(jax.vmap(partial(_code, jax.tree.map(lambda p: p[horizon, horizon - 1 if alone else 0], nets)))(data['later']), 1)
     good = jax.nn.one_hot(said, codes).T @ jnp.stack([data['good'], ~data['good']], 1).astype(jnp.float32)
     return {
       'return': float(_by_code(data, codes)[jnp.argmax(chosen)]), 'reached': float(data['reward'].mean()),
