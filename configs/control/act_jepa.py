@@ -8,7 +8,7 @@ def get_config(scale='small'):
   c.number = 59
   c.parts = (
     'context encoder of the present observation, a vector here: one token through a transformer',
-    'predictor: one learned query a step attends to the context and predicts the latent states of the window, 5 steps',
+    'predictor: one learned query a step attends to the context and predicts the latent states of 5 steps, the present one first',
     'target encoder: exponential moving average (0.996) on the true observations of the window, without gradient',
     'action decoder: one learned query an action, a chunk of 5, which attends to the context tokens, not to the predicted states',
     'L1 of actions plus L1 of latent states, weight 1 each, without the end of the episode',
