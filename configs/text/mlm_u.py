@@ -23,7 +23,7 @@ def get_config(scale='small'):
     dict(part='mazes made by depth-first search, up to 30 x 30 cells', out='open', why='corridors that leave one room, 5 x 5'),
     dict(part='mazes and traces of A* search', out='open', why='not implemented'),
     dict(part='accuracy by number of mazes, by time and by size of the model', out='open', why='one setting'),
-    dict(part='8 million parameters and more, 100,000 mazes', out='scale', why='three blocks, 64 wide; 1,000 mazes'),
+    dict(part='20 layers to encode and 20 to decode, 128 wide, 100,000 mazes', out='scale', why='three blocks, 64 wide; 1,000 mazes'),
   )
   shape = dict(width=64, depth=3, heads=4, std=0.1)
   c.backbone = common.transformer(scale, 'bert', **shape)
