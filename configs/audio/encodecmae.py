@@ -13,7 +13,7 @@ def get_config(scale='small'):
   c.number = 37
   c.parts = (
     'half of the frames masked in gaps of 8 (paper: 15) and removed before the encoder',
-    'transformer encoder of log-mel frames with sinusoidal positions; decoder with a learned token in the place of masked frames',
+    'transformer encoder of log-mel frames, sinusoidal positions; decoder with a learned token for masked frames (official code: zeros)',
     'codes of all codebooks classified for each frame: 4 of 16 entries (paper: 8 of 1,024)',
     'targets by residual k-means of the frames, in the place of the EnCodec quantiser',
     'cross-entropy of masked frames weighs 0.9, of visible ones 0.1; codebooks a quarter each (paper: by their shares of the error)',
@@ -21,7 +21,7 @@ def get_config(scale='small'):
     dict(part='second stage: clusters of its own states as further targets', out='open', why='not implemented'),
     dict(part='EnCodec as the source of inputs and targets', out='data', why='no package ships its weights'),
     dict(part='AudioSet, Free Music Archive and LibriLight; the HEAR tasks', out='data', why='no package ships them; synthetic vowels'),
-    dict(part='10 layers of 768, 500,000 steps', out='scale', why='2 layers of 32, 24 epochs'),
+    dict(part='10 layers of 768, decoder of 2, 500,000 steps', out='scale', why='2 layers of 32, decoder of one, 24 epochs'),
   )
   c.backbone = common.transformer(scale, 'frame_transformer', temperature=64.0, width=32, depth=2, heads=4)
   c.view = dict(name='columns', names=('frames',))

@@ -1,4 +1,4 @@
-"""ACT-JEPA. Vujinovic, Kovacevic, 2025. arXiv:2501.14622, section 3."""
+"""ACT-JEPA. Vujinovic, Kovacevic, 2025. arXiv:2501.14622, section 3; official code: github.com/act-jepa/act-jepa, models/act_jepa.py."""
 
 from jssl.configs import common
 
@@ -8,15 +8,15 @@ def get_config(scale='small'):
   c.number = 59
   c.parts = (
     'context encoder of the present observation, a vector here: one token through a transformer',
-    'predictor: one learned query a step attends to the context and predicts the latent states of the window, 5 steps',
-    'target encoder: exponential moving average (0.996) on the true observations of the window, without gradient',
+    'predictor: one learned query a step attends to the context and tells the latents of 5 steps, the present first (official code: 30)',
+    'target encoder: moving average, 0.996 (official code: rising to 1), on the true observations of the window, without gradient',
     'action decoder: one learned query an action, a chunk of 5, which attends to the context tokens, not to the predicted states',
     'L1 of actions plus L1 of latent states, weight 1 each, without the end of the episode',
     'the first action of a new chunk is executed at each step',
     'the same network on actions alone as the baseline; linear regression of the true states of the window from the features',
-    dict(part='images beside proprioception, by a ResNet-18', out='open', why='vectors alone; the same task can be drawn as images'),
+    dict(part='images, by a ResNet-18, and the task beside proprioception', out='open', why='vectors of one task; it can be drawn as images'),
     dict(part='other baselines of imitation learning', out='open', why='not implemented'),
-    dict(part='Meta-World, ManiSkill and Push-T', out='scale', why='a point mass with 50 demonstrations'),
+    dict(part='Meta-World, ManiSkill and Push-T; 4 layers of 512', out='scale', why='a point mass, 50 demonstrations; 2 layers of 32'),
   )
   shape = common.at(scale)(small=dict(width=32), tiny=dict(width=16, depth=1, heads=2))
   c.backbone = dict(name='timeline_encoder', on='data.frame', **shape)

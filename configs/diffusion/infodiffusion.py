@@ -25,6 +25,7 @@ def get_config(scale='small'):
     dict(part='disentanglement, interpolation; samples (two phases, latent diffusion) and FID', out='open', why='the code is probed alone'),
     dict(part='variational autoencoders as rivals', out='open', why='not implemented'),
     dict(part='CelebA, FFHQ, CIFAR-10, FashionMNIST and 3DShapes', out='data', why='no package ships them; digits'),
+    dict(part='residual encoder, U-Net from 64 channels, both with attention, 50 epochs', out='scale', why='convnet, U-Net from 16, 10 epochs'),
   )
   c.backbone = dict(name='coder', code=32, widths=(32, 64), kernel=(3, 2))
   c.heads.mean, c.heads.posterior = dict(name='linear'), dict(name='linear')

@@ -9,8 +9,8 @@ def get_config(scale='small'):
   c.parts = (
     'two corrupted views: edges removed with 0.2 and 0.4, features masked with 0.3 and 0.4, the rates of the paper for Cora',
     'contrast of nodes against all others of both views, symmetric, temperature 0.4, after a two-layer projector with ELU',
-    'two graph convolutions with ReLU after each, 64 wide (paper: 128 to 256)',
-    'batches of 200 nodes with their neighbourhoods, each corrupted on its own (paper: the whole graph, one mask of features a step)',
+    'two graph convolutions with ReLU after each, both 64 wide (official code for Cora: 256, then 128)',
+    'batches of 200 neighbourhoods, cut to 32 nodes, each corrupted on its own (paper: the whole graph, one mask of features a step)',
     'frozen embeddings of the uncorrupted graph without projector; ridge regression, 5 labels a class (paper: logistic regression, 10 %)',
     'raw features and the untrained encoder as baselines',
     dict(part='graph autoencoders, DGI, DeepWalk and node2vec as baselines', out='open', why='not implemented'),

@@ -10,7 +10,7 @@ def get_config(scale='small'):
   c = common.image(scale, data='mnist5k', batch_size=128, epochs=25, widths=(16, 32, 64, 64))
   c.number = 73
   c.parts = (
-    'estimate of the negatives without the share tau+ of false ones, not below exp(-1/t)',
+    'estimate of the mean of negatives without the share tau+ = 0.1 of false ones, not below exp(-1/t), t = 0.5; with gradient',
     'N = 2(b - 1) negatives, one positive',
     'biased contrast (tau+ = 0) and true negatives as rivals',
     dict(part='several positives, M > 1', out='open', why='the objective takes one'),

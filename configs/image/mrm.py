@@ -12,12 +12,12 @@ def get_config(scale='small'):
   c.parts = (
     'half of 8 patches masked and removed before the encoder (paper: three quarters of 196)',
     'decoder predicts masked patches at twice the resolution, each patch standardised, mean squared error, weight 0.1 (paper: 1)',
-    'half of the words of the report masked; they alone are predicted (official code: the loss is over every token)',
+    'half of the words of the report masked; they alone are predicted (official code: every token, padding too)',
     'mean of visible patch tokens, by a linear map, added to every word embedding of a transformer that reads both sides',
     'reports of 17 words from a template, one token a word (official code: whole words of several pieces)',
     'linear and few-shot probes of the image encoder; image alone and report alone as rivals',
     dict(part='fine-tuning of the image encoder on 1, 10 and 100 % of the labels', out='open', why='features are probed frozen'),
-    dict(part='start from an MAE encoder; crops and flips; class token', out='open', why='from scratch, canvases as they are'),
+    dict(part='start from given weights, an MAE; crops and flips; class token', out='open', why='from scratch, canvases as they are'),
     dict(part='MIMIC-CXR; NIH ChestX-ray, CheXpert, RSNA, COVID-19, SIIM', out='data', why='no package ships them; canvases of two digits'),
     dict(part='ViT-B, decoders of 4 blocks of 768 and 6 of 384, 200 epochs', out='scale', why='2 blocks of 48, decoders of one, 100 epochs'),
   )

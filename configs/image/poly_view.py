@@ -7,7 +7,7 @@ def get_config(scale='small'):
   c = common.image(scale, data='mnist5k', batch_size=32, epochs=1, widths=(16, 32, 64, 64))
   c.number = 5
   c.parts = (
-    'sufficient statistics: each view against the mean of the others, scaled to unit length, temperature 0.2',
+    'sufficient statistics: each view against the mean of the others, scaled to unit length; temperature 0.2 (paper, from memory: 0.1)',
     'negatives: all views of all other images of the batch',
     '8 views of 32 images a step; the rival has 2 views of 128, with as many views and steps',
     'geometric loss, the mean of pairwise log-likelihoods, as a variant; with two views it is SimCLR',

@@ -8,12 +8,11 @@ def get_config(scale='small'):
   c.number = 44
   c.parts = (
     'multilinear inner product of unit vectors of all modalities',
-    'for each anchor the mean cross-entropy against tuples whose other members are permuted',
-    'learned temperature',
-    'one encoder a modality',
-    'retrieval of one modality from all others by the product',
+    'for each anchor the mean cross-entropy against all combinations of the other members in the batch: O(b^2) negatives',
+    'learned temperature, the same for all anchors; one encoder a modality',
+    'retrieval of one modality from all others by the product; sums of pairwise cosines with CLIP over all pairs as the rival',
     dict(part='learned inputs in the place of missing modalities', out='open', why='every example here is complete'),
-    dict(part='all pairs of negatives, O(b^2)', out='scale', why='an option of the paper; O(b) is its default'),
+    dict(part='O(b) negatives, members permuted (default of the official code)', out='open', why='the objective has it; none is drawn'),
     dict(part='Symile-M3 and MIMIC', out='data', why='no package ships them'),
   )
   c.kind = 'multimodal'

@@ -15,6 +15,7 @@ def get_config(scale='small'):
     'encoder: batch normalisation, learned positions, padding not attended to; 2 blocks of 64, 8 heads (paper: 3 blocks of 64 to 128)',
     'values masked one by one as a rival, an ablation of the paper',
     'frozen mean over steps, ridge regression from 1, 5 and 10 labels a class',
+    'AdamW, 100 epochs in batches of 64 (official command: RAdam, 700 epochs in batches of 32)',
     dict(part='fine-tuning of the whole network on concatenated steps, against training from scratch', out='open', why='features are frozen'),
     dict(part='regression of series', out='open', why='classification alone'),
     dict(part='supervised rivals: ROCKET, boosting, DTW, LSTM', out='open', why='the raw series and the untrained network alone'),

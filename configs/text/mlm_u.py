@@ -20,10 +20,10 @@ def get_config(scale='small'):
     'next-token prediction of the path by a causal transformer of the same width and depth as the rival',
     dict(part='encoder of what is visible; decoder whose queries attend to it alone', out='open', why='one encoder that reads [MASK]'),
     dict(part='rotary positions', out='open', why='learned positions'),
-    dict(part='mazes made by depth-first search, up to 30 x 30 cells', out='open', why='corridors that leave one room, 5 x 5'),
+    dict(part='mazes made by depth-first search, up to 30 x 30', out='open', why='5 x 5 with corridors; the official code has star graphs'),
     dict(part='mazes and traces of A* search', out='open', why='not implemented'),
     dict(part='accuracy by number of mazes, by time and by size of the model', out='open', why='one setting'),
-    dict(part='8 million parameters and more, 100,000 mazes', out='scale', why='three blocks, 64 wide; 1,000 mazes'),
+    dict(part='20 layers to encode and 20 to decode, 128 wide, 100,000 mazes', out='scale', why='three blocks, 64 wide; 1,000 mazes'),
   )
   shape = dict(width=64, depth=3, heads=4, std=0.1)
   c.backbone = common.transformer(scale, 'bert', **shape)

@@ -1,6 +1,6 @@
 """ViC-MAE. Hernandez, Villegas, Ordonez, ECCV 2024. arXiv:2303.12001, section 3.
 
-Contrast weighs .15, not .03 as in the paper: so small a network learns little from what is hidden alone.
+Contrast weighs .15, not .03 as in the official code: so small a network learns little from what is hidden alone.
 """
 
 from jssl.configs import common

@@ -11,9 +11,9 @@ def get_config(scale='small'):
   c = common.base(scale, data='words', batch_size=1024, steps=6000)
   c.number = 138
   c.parts = (
-    'skip-gram: a word of the context against 5 negatives, drawn in proportion to counts to the power of 3/4',
+    'skip-gram: a word of the context against 5 negatives, by counts to the power of 3/4, of 20 drawn once for each occurrence',
     'two tables, of which the input vectors are kept; output vectors begin at 0',
-    'frequent words are thinned out before windows are made: 1 - sqrt(t / f), t = 1e-3 (paper: 1e-5); every occurrence as a row',
+    'frequent words are thinned out before windows are made: 1 - sqrt(t / f), once, t = 1e-3 (paper: 1e-5); every occurrence as a row',
     'windows of a size drawn up to 5; each visit of a word draws one pair (official code: all of them)',
     'words of a count of 5 and more; SGD at 0.04 a pair, falling to 0 (official code: 0.025)',
     'analogies by 3CosAdd, without the words asked',
