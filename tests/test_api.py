@@ -29,6 +29,7 @@ def test_arrays_train_and_the_run_encodes(images, tmp_path):
     jssl.train('simclr:tiny', data=dict(image=x[::-1], label=y), **QUICK, workdir=tmp_path / 'w')
 
 
+@pytest.mark.rotating
 def test_options_reach_the_config(images):
   x, _ = images
   run = jssl.train('simclr:tiny', x, backbone=dict(name='flat'), settings={'losses.nce.temperature': 0.1, 'losses.nce.name': 'dcl'}, **QUICK)
@@ -39,6 +40,7 @@ def test_options_reach_the_config(images):
   assert grey.model.plan.data.spec['image'].shape == (12, 12, 1) and grey.workdir is None
 
 
+@pytest.mark.rotating
 def test_data_of_any_kind(images):
   x, y = images
   assert jssl.train('simclr:tiny', data=jssl.arrays(image=x, held_out=0.5), **QUICK).log

@@ -81,6 +81,7 @@ def hidden(monkeypatch, tmp_path):
   return hide
 
 
+@pytest.mark.rotating
 def test_a_run_opens_by_its_model_where_its_data_are_gone(trained, tmp_path, hidden, caplog):
   opened = jssl.load(trained)
   x = opened.data.splits['test'].take(np.arange(40))['image']

@@ -49,6 +49,7 @@ def test_train_leaves_results(trained):
   assert rows[-1]['step'] == 12 and (workdir / 'metrics.csv').exists()
 
 
+@pytest.mark.rotating
 def test_evaluate_writes_a_file_a_protocol(trained):
   workdir, printed = trained
   done = jssl('evaluate', workdir, '--protocol', 'knn', '--json')
@@ -67,6 +68,7 @@ def test_embed(trained, tmp_path):
   assert json.loads(done.stdout)['examples'] == 5
 
 
+@pytest.mark.rotating
 def test_embed_a_folder_reads_it_as_training_does_and_names_the_rows(trained, tmp_path):
   from PIL import Image
 
@@ -252,6 +254,7 @@ def _broken_inputs(folder):
   }  # fmt: skip
 
 
+@pytest.mark.rotating
 def test_embed_refuses_what_it_cannot_read_in_one_line(trained, tmp_path, monkeypatch, capsys):
   monkeypatch.chdir(tmp_path)
   for given, says in _broken_inputs(tmp_path).items():
@@ -412,6 +415,7 @@ def test_list_fits_the_terminal(monkeypatch, capsys):
   assert 'scales, kind, fidelity, claim do not fit' in ' '.join(note) and max(map(len, note)) <= 60
 
 
+@pytest.mark.rotating
 def test_a_first_step_that_is_not_finite_is_told_by_its_cause(tmp_path, capsys):
   assert cli.main(['train', 'simclr', f'--workdir={tmp_path / "w"}', *QUICK, '--config.losses.nce.temperature=0.0']) == 2
   (said,) = [line for line in capsys.readouterr().err.splitlines() if not re.match(BEGUN, line)]

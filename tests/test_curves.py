@@ -80,6 +80,7 @@ def evaluated(rows) -> list[int]:
   return [row['step'] for row in rows if 'validation/knn_top1' in row]
 
 
+@pytest.mark.rotating
 def test_evaluation_leaves_the_training_as_it_is(whole):
   _, done, _, plain = whole
   jax.tree.map(np.testing.assert_array_equal, done.train.params, plain.train.params)
@@ -163,6 +164,7 @@ def test_the_checkpoint_of_the_highest_figure_is_kept(tmp_path):
     restore(tmp_path / 'w', 6)
 
 
+@pytest.mark.rotating
 def test_the_best_checkpoint_is_evaluated(whole, tmp_path, monkeypatch):
   monkeypatch.setattr(run, 'draw', lambda *given: None)  # which takes seconds to compile
   results, done, workdir, _ = whole

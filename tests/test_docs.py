@@ -215,7 +215,12 @@ def has(page: str, *parts: str) -> bool:
 
 
 @pytest.mark.parametrize(
-  'page', [pytest.param(page, marks=pytest.mark.long) if page in LONG_PAGES else page for page in PAGES if has(page, '')]
+  'page',
+  [
+    pytest.param(page, marks=() if page == 'README' else pytest.mark.long if page in LONG_PAGES else pytest.mark.rotating)
+    for page in PAGES
+    if has(page, '')
+  ],
 )
 def test_code_of_a_page_runs(page, given, tmp_path, monkeypatch):
   run_page(page, given, tmp_path, monkeypatch, long=False)

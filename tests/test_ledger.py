@@ -197,6 +197,7 @@ def test_variants_of_like_names_have_runs_of_their_own(tmp_path):
   assert all(trials._path(tmp_path, name, 1000).parent == tmp_path for name in names)
 
 
+@pytest.mark.rotating
 def test_final_seeds_draw_other_data_and_share_a_program(ledger):
   """A claim as it is, trained: the split differs by seed, and what is compiled for one seed serves the others."""
   record = trials.reproduce('small.py', say=str)

@@ -1,8 +1,11 @@
 """MusIK's loop opens a short lock."""
 
+import pytest
+
 from jssl import experiments, loops
 
 
+@pytest.mark.rotating
 def test_a_cover_reaches_what_chance_does_not():
   loop = experiments.module('musik').loop(seed=0, horizon=2, actions=4, episodes=500, steps=200, judged=64)
   rows = loop.rows(loops.run(loop))

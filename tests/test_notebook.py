@@ -34,6 +34,7 @@ def shown(monkeypatch):
   return displays
 
 
+@pytest.mark.rotating
 def test_a_notebook_shows_one_drawing_of_loss_and_health(shown, capsys):
   train('simclr:tiny', IMAGES, **QUICK)
   ((first, updates),) = shown

@@ -145,6 +145,7 @@ def trained(tmp_path_factory):
   return folder, figures['figures']
 
 
+@pytest.mark.rotating
 def test_evaluate_from_another_folder(trained):
   folder, figures = trained
   # A package of the same name where the command is given is not what the run means.
@@ -156,6 +157,7 @@ def test_evaluate_from_another_folder(trained):
   assert json.loads(done.stdout)['figures'] == figures
 
 
+@pytest.mark.rotating
 def test_embed_from_another_folder(trained):
   folder, _ = trained
   np.save(folder / 'x.npy', np.ones((3, 6), np.float32))

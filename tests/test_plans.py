@@ -26,6 +26,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
   return subprocess.run([sys.executable, '-m', 'jssl', *arguments], capture_output=True, text=True, env=plain, timeout=300)
 
 
+@pytest.mark.rotating
 def test_a_plan_on_simulated_devices():
   done = command('plan', 'mae:tiny', '--mesh', 'data=2,fsdp=2', '--config.rules=fsdp', '--json')
   assert not done.returncode, done.stderr
@@ -48,6 +49,7 @@ def test_a_topology_without_its_compiler_is_refused_in_a_line():
   assert done.returncode == 2 and done.stderr.count('\n') == 1 and 'jax[tpu]' in done.stderr
 
 
+@pytest.mark.rotating
 def test_a_plan_says_what_fits_and_what_it_costs(monkeypatch):
   monkeypatch.setitem(chips.CHIPS, 'cpu', chips.Chip(1e12, 2e6))
   c = load_config('simclr:tiny')
@@ -68,6 +70,7 @@ def test_a_plan_says_what_fits_and_what_it_costs(monkeypatch):
   'name, sizes, rules',
   [('mae', dict(data=2, fsdp=4), 'fsdp'), ('moco_v2', dict(data=1, fsdp=4, tensor=2), 'fsdp_tp'), ('clip', dict(data=8), 'replicated')],
 )
+@pytest.mark.rotating
 def test_the_state_is_estimated_as_the_executable_has_it(name, sizes, rules):
   c = load_config(f'{name}:tiny')
   c.update(dict(mesh=sizes, rules=rules))
@@ -94,6 +97,7 @@ def test_what_no_device_holds_is_refused_before_the_first_step(monkeypatch, tmp_
   assert not (tmp_path / 'b' / 'metrics.jsonl').exists()
 
 
+@pytest.mark.rotating
 def test_the_log_has_the_time_of_a_step_and_its_utilization_and_steps_are_traced(monkeypatch, tmp_path):
   c = load_config('simclr:tiny')
   c.log_every = 2

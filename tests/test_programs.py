@@ -89,6 +89,7 @@ def test_large_weights_lie_beside_the_program(tmp_path, monkeypatch, flatbuffers
   np.testing.assert_allclose(run(tmp_path / 'out', given(model)), model.encode(TEXTS[:5]), atol=1e-5)
 
 
+@pytest.mark.rotating
 def test_a_transform_and_a_head_are_in_the_program(tmp_path, flatbuffers):
   model = encoder(**CASES['bert'], transform=dict(name='zca_whiten'), heads=dict(end=dict(name='mlp', widths=(4,))))
   x = given(model)

@@ -39,6 +39,7 @@ def test_compilation_and_waiting_for_data_are_told_once(monkeypatch, capsys):
   assert said.count('steps wait for data 75% of the time') == 1 and 'source.threads' in said
 
 
+@pytest.mark.rotating
 def test_a_command_does_not_fail_where_its_progress_cannot_be_written(tmp_path):
   plain = {k: v for k, v in os.environ.items() if k not in ('TERM', 'FORCE_COLOR')}
   with open('/dev/full', 'w') as full:

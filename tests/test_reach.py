@@ -165,6 +165,7 @@ def calls():
   'name',
   ['word2vec', *(pytest.param(name, marks=pytest.mark.long) for name in ('simclr', 'dpo', 'self_predictive', 'missing_mmd', 'inlp', 'tldr'))],
 )
+@pytest.mark.rotating
 def test_what_is_called_is_reached(name):
   c = tiny(name)
   with calls() as found:

@@ -64,6 +64,7 @@ def no_data():
 
 
 @pytest.mark.parametrize('name', HEADS)
+@pytest.mark.rotating
 def test_heads_are_those_of_the_codes(name):
   epochs, batch_size, *found = HEADS[name]
   scale = name.split(':')[1]

@@ -42,6 +42,7 @@ def trained(c, workdir=None, **options):
   return jax.device_get(found.train), jax.device_get(found.start), jax.device_get(found.untrained)
 
 
+@pytest.mark.rotating
 def test_a_run_begins_with_the_encoder_of_another(first):
   done, c, folder = first
   after, start, untrained = trained({**c, 'seed': 9, 'start': dict(of=str(folder))})
@@ -50,6 +51,7 @@ def test_a_run_begins_with_the_encoder_of_another(first):
   assert not same(after.params['backbone'], start.params['backbone']) and int(start.step) == 0
 
 
+@pytest.mark.rotating
 def test_frozen_weights_do_not_move_by_a_bit(first):
   _, c, folder = first
   of = dict(start=dict(of=str(folder)), optimizer=dict(name='adamw', learning_rate=0.1, weight_decay=0.5))
@@ -63,6 +65,7 @@ def test_frozen_weights_do_not_move_by_a_bit(first):
   assert any(not np.array_equal(x[1], y[1]) for x, y in zip(jax.tree.leaves(own['blocks']), jax.tree.leaves(was['blocks']), strict=True))
 
 
+@pytest.mark.rotating
 def test_statistics_of_a_frozen_network_stay():
   c = {**tiny('simclr'), 'steps': 2, 'epochs': None, 'freeze': ('backbone',)}
   after, start, _ = trained(c)
@@ -71,6 +74,7 @@ def test_statistics_of_a_frozen_network_stay():
   assert not same(after.state['stats']['backbone'], start.state['stats']['backbone'])
 
 
+@pytest.mark.rotating
 def test_some_layers_of_another_run_fill_the_first_ones(first):
   done, c, folder = first
   depth = c['backbone']['depth']
@@ -84,6 +88,7 @@ def test_some_layers_of_another_run_fill_the_first_ones(first):
   assert same(of['embed'], given['embed'])
 
 
+@pytest.mark.rotating
 def test_a_teacher_and_a_head_begin_as_networks_of_another_run(first):
   _, c, folder = first
   twin = dict(c['backbone'], on='data.image')
@@ -93,6 +98,7 @@ def test_a_teacher_and_a_head_begin_as_networks_of_another_run(first):
   assert same(start.params['twin'], start.params['backbone']) and same(start.state['target']['teacher']['backbone'], start.params['backbone'])
 
 
+@pytest.mark.rotating
 def test_a_later_phase_begins_with_a_folder(first):
   done, c, folder = first
   phases = (dict(steps=2), dict(start=dict(of=str(folder)), freeze=('backbone',)))
@@ -149,6 +155,7 @@ def test_forgetting_is_measured_on_a_fixed_panel(first, tmp_path):
     run.train({**c, 'evaluators': dict(a=dict(name='panel', data=dict(name='rotten_tomatoes')))}, quiet=True)
 
 
+@pytest.mark.rotating
 def test_a_run_that_has_begun_needs_its_start_no_more(first, tmp_path, caplog):
   _, c, folder = first
   other = shutil.copytree(folder, tmp_path / 'other')
@@ -164,6 +171,7 @@ def test_a_run_that_has_begun_needs_its_start_no_more(first, tmp_path, caplog):
     run.train(c, tmp_path / 'w', quiet=True)
 
 
+@pytest.mark.rotating
 def test_a_run_goes_on_with_other_settings(tmp_path):
   c = {**tiny('simclr'), 'steps': 4, 'epochs': None, 'optimizer': dict(name='adamw', learning_rate=1e-3)}
   go = partial(run.train, workdir=tmp_path / 'w', protocols=(), quiet=True)

@@ -128,6 +128,7 @@ def sizes(p) -> dict[str, int]:
   return {network: sum(x.size for x in jax.tree.leaves(of)) for network, of in params.items()}
 
 
+@pytest.mark.rotating
 def test_simclr_on_imagenet_is_traced_at_full_size(imagenet):
   c = run.load_config('simclr:imagenet')
   p = plan(c)
@@ -168,6 +169,7 @@ HEAD = {  # of the official codes; a class token has no position of its own here
 
 
 @pytest.mark.parametrize('name', HEAD)
+@pytest.mark.rotating
 def test_recipes_on_imagenet_are_built_at_full_size(name, imagenet):
   epochs, batch_size, backbone, projector = HEAD[name]
   p = plan(run.load_config(f'{name}:imagenet'))
@@ -436,6 +438,7 @@ DENSE = {  # heads of the official codes: two layers with biases; three with bat
 
 
 @pytest.mark.parametrize('name', DENSE)
+@pytest.mark.rotating
 def test_dense_recipes_on_imagenet_have_the_published_sizes(name, imagenet):
   epochs, batch_size, heads = DENSE[name]
   c = run.load_config(f'{name}:imagenet')

@@ -209,6 +209,7 @@ def test_a_bucket_out_of_reach_for_a_while_costs_no_line(objects, monkeypatch, c
 # Runs
 
 
+@pytest.mark.rotating
 def test_a_run_in_a_bucket_is_killed_resumed_and_opened(objects, tmp_path, monkeypatch, caplog):
   x = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 1), np.uint8)
   whole = jssl.train(CONFIG, workdir=tmp_path / 'w', protocols=(), quiet=True)

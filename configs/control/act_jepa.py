@@ -9,7 +9,7 @@ def get_config(scale='small'):
   c.parts = (
     'context encoder of the present observation, a vector here: one token through a transformer',
     'predictor: one learned query a step attends to the context and tells the latents of 5 steps, the present first (official code: 30)',
-    'target encoder: moving average, 0.996 (official code: rising to 1), on the true observations of the window, without gradient',
+    'target encoder: moving average, decay rising linearly from 0.996 to 1, on the true observations of the window, without gradient',
     'action decoder: one learned query an action, a chunk of 5, which attends to the context tokens, not to the predicted states',
     'L1 of actions plus L1 of latent states, weight 1 each, without the end of the episode',
     'the first action of a new chunk is executed at each step',
@@ -22,7 +22,7 @@ def get_config(scale='small'):
   c.backbone = dict(name='timeline_encoder', on='data.frame', **shape)
   c.heads.predictor = dict(name='action_decoder', length='data.action.length', width=32)
   c.heads.decoder = dict(name='action_decoder', length='data.action.length', dim='data.action.width')
-  c.teacher = dict(name='ema', decay=0.996)
+  c.teacher = dict(name='ema', decay=dict(name='linear', start=0.996, end=1.0))
   c.passes.window = dict(name='trajectory')
   c.passes.now = dict(name='encode', on='batch.frame')
   c.passes.ahead = dict(name='encode', on='batch.observation', teacher=True)

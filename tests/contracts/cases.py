@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ml_collections import ConfigDict
+
 from jssl import configs
 from jssl.ledger import reach
 from tests.made import MADE, tiny
@@ -20,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORDS = Path(__file__).with_name('records.json')
 # contract -> the functions that check it; the test of that name is in test_systems.py
 CONTRACTS = {
+  'configs_copy_no_number_from_their_data': ('jssl.core.build.columns_of',),
+  'data_of_a_claim_have_both_roles': ('jssl.data.core.roles.development', 'jssl.data.core.roles.final'),
   'traces_at_full_size': ('jssl.testing.check_traces',),
   'published_scale_is_built_and_traced': ('jssl.testing.check_traces', 'jssl.run.check'),
   'devices_and_micro_batches_change_nothing': ('jssl.testing.check_method',),
@@ -30,6 +34,8 @@ GUESS = 10.0  # seconds of a case that was never run
 
 CONFIGS = {name: configs.module(name).get_config() for name in sorted(configs.names())}
 SYSTEMS = [name for name, c in CONFIGS.items() if c.get('losses')]  # others train nothing, or in a loop of their own
+OPENED = [name for name, c in CONFIGS.items() if not c.get('experiment')]  # others have data of their own
+CLAIMS = [name for name in OPENED if CONFIGS[name].get('claim')]
 RECIPES = [f'{name}:{scale}' for name in CONFIGS for scale in getattr(configs.module(name), 'PUBLISHED', {})]
 
 Case = tuple[str, str]  # contract, system
@@ -52,6 +58,7 @@ def config(name: str, **changes) -> dict:
 def systems(contract: str) -> list[str]:
   """What a contract is about."""
   own = dict(traces_at_full_size=SYSTEMS, published_scale_is_built_and_traced=RECIPES)
+  own |= dict(configs_copy_no_number_from_their_data=OPENED, data_of_a_claim_have_both_roles=CLAIMS)
   return own.get(contract, [*SYSTEMS, *MADE])
 
 
@@ -90,11 +97,19 @@ def code() -> reach.Code:
 
 def hashed(contract: str, name: str, of: reach.Code | None = None) -> str:
   """A hash of what a case rests on; no contract judges features or compares figures."""
-  full = dict(traces_at_full_size=CONFIGS.get, published_scale_is_built_and_traced=configs.load_config).get(contract)
+  full = dict(
+    traces_at_full_size=CONFIGS.get, published_scale_is_built_and_traced=configs.load_config,
+    configs_copy_no_number_from_their_data=CONFIGS.get, data_of_a_claim_have_both_roles=_data,
+  ).get(contract)  # fmt: skip
   c = full(name).to_dict() if full else config(name)
   return (of or code()).hash({**c, 'evaluators': {}, 'claim': None, 'parts': ()}, CONTRACTS[contract])
 
 
+def _data(name: str) -> ConfigDict:
+  return ConfigDict(dict(data=configs.load_config(f'{name}:tiny').data))
+
+
+@functools.cache
 def tree() -> str:
   """A hash of all sources: the same for everyone at the same commit."""
   digest = hashlib.sha256()

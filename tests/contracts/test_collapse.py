@@ -23,6 +23,7 @@ def alarms(config):
 
 
 @pytest.mark.parametrize('name', [pytest.param('simclr', marks=pytest.mark.long), 'simsiam', pytest.param('vicreg', marks=pytest.mark.long)])
+@pytest.mark.rotating
 def test_silent_when_whole(name):
   assert alarms(short(name)) == []
 
@@ -36,5 +37,6 @@ def test_silent_when_whole(name):
   ],
   ids=['no stop-gradient', 'no predictor', 'no centring'],
 )
+@pytest.mark.rotating
 def test_alarm_when_broken(name, changes):
   assert any('collapse' in line for line in alarms(short(name, changes)))

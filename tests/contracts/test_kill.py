@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from experiments import kill
 from jssl.core import loop
@@ -17,6 +18,7 @@ def test_killed_run_ends_in_the_same_bits(tmp_path):
   assert found['arrays_that_differ'] == [] and found['same_figures'], found
 
 
+@pytest.mark.rotating
 def test_devices_may_change_on_the_way(tmp_path):
   """Two steps on two devices, two on eight, two on one: the examples and losses of six steps on one device."""
   p = plan(tiny('moco_v2', steps=6, log_every=1, checkpoint_every=2))

@@ -86,6 +86,7 @@ def read(folder: Path, count: int) -> list[list]:
   return [json.loads((folder / f'{count}_{i}.json').read_text()) for i in range(count)]
 
 
+@pytest.mark.rotating
 def test_all_stop_together_and_none_outlives_another(tmp_path):
   """SIGTERM to one stops both after the same step; the same commands go on; then one is killed, and the other ends."""
   settings = dict(steps=100000, batch_size=16, health_every=100000, checkpoint_every=100000, log_every=1)

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from jssl import configs, run, testing
-from jssl.core.build import open_data, plan
+from jssl.core.build import columns_of, open_data, plan
 from jssl.errors import DataError
 from jssl.plans.blank import stand_ins
 from jssl.tables import MEMORIES, PASSES, TEACHERS
-from tests.contracts.cases import CONFIGS, CONTRACTS, RECIPES, SYSTEMS, config, parts, representatives
+from tests.contracts.cases import CLAIMS, CONFIGS, CONTRACTS, OPENED, RECIPES, SYSTEMS, config, parts, representatives
 from tests.made import MADE
 from tests.test_scales import code_lines
 
@@ -53,6 +53,45 @@ def test_published_scale_is_built_and_traced(name):
     assert min(seconds) < 2, seconds
     run.check(p, p.evaluators)
     testing.check_traces(c)
+
+
+@pytest.mark.parametrize('name', OPENED)
+def test_configs_copy_no_number_from_their_data(name):
+  needs_data(CONFIGS[name].to_dict())
+  c = configs.module(name).get_config().to_dict()
+  columns = columns_of(open_data(c['data']))
+  sizes = {x.size for x in columns.values() if x.size and x.size > 8}
+  parts = {key: c[key] for key in ('backbone', 'heads', 'passes', 'losses', 'memories', 'metrics', 'view') if c.get(key)}
+  copied = [(place[1:], n) for place, n in numbers(parts) if n in sizes and place[1:] not in ALIKE]
+  assert not copied, f"write 'data.COLUMN.size' for {copied}"
+
+
+def numbers(value, place=''):
+  if isinstance(value, dict):
+    for key, v in value.items():
+      yield from numbers(v, f'{place}.{key}')
+  elif isinstance(value, list | tuple):
+    for v in value:
+      yield from numbers(v, place)
+  elif isinstance(value, int) and not isinstance(value, bool):
+    yield place, value
+
+
+# Numbers that happen to be those of the data.
+ALIKE = {
+  'heads.projector.widths', 'heads.state.widths', 'view.affine.degrees', 'view.affine.shear',
+  'passes.low.view.affine.degrees', 'passes.low.view.affine.shear', 'passes.high.view.affine.degrees', 'passes.high.view.affine.shear',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', CLAIMS)
+def test_data_of_a_claim_have_both_roles(name):
+  spec = run.load_config(f'{name}:tiny').data.to_dict()
+  needs_data(dict(data=spec))
+  for role, seed in (('development', 0), ('final', 1000)):
+    made = open_data(dict(name=role, of=spec, seed=seed))
+    assert all(len(split) for split in made.splits.values())
+    made.splits['train'][0]
 
 
 def test_devices_and_micro_batches_change_nothing(name):

@@ -89,6 +89,7 @@ def newest(workdir):
   return max((f for f in (workdir / 'checkpoints').iterdir() if f.name.isdigit()), key=lambda f: int(f.name))
 
 
+@pytest.mark.rotating
 def test_truncated_checkpoint_is_passed_over(p, whole, finished, caplog):
   for file in newest(finished).rglob('*'):
     if file.is_file() and file.stat().st_size > 100:
@@ -248,6 +249,7 @@ def test_sigterm_saves_and_the_same_command_goes_on(p, whole, tmp_path):
   assert figures(tmp_path) == figures(whole[1])
 
 
+@pytest.mark.rotating
 def test_killed_while_saving(p, whole, tmp_path):
   """SIGKILL a moment after the third save began."""
   code = f"""
@@ -316,6 +318,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
   assert found['first']['nan'] + found['first']['inf'] and not found['examples']
 
 
+@pytest.mark.rotating
 def test_poisoned_data_are_stopped_at_captured_and_named(poisoned, tmp_path, capsys):
   with pytest.raises(loop.Stopped, match=f'at step {BAD} of 14 the loss is') as stopped:
     run(plan(poisoned), tmp_path)
@@ -371,6 +374,7 @@ def test_a_source_of_ones_own_is_stopped_captured_and_resumed(poisoned, tmp_path
   assert replay(tmp_path)['examples'] == [ROW]
 
 
+@pytest.mark.rotating
 def test_skipped_and_resumed_to_the_same_bits(poisoned, tmp_path):
   p = plan({**poisoned, 'guard': dict(name='skip', most=2, spike=8.0)})
   whole = run(p, tmp_path / 'whole')
@@ -403,6 +407,7 @@ def test_collapse_alarm_is_logged_and_stops(tmp_path, caplog):
 
 
 @pytest.mark.parametrize('name', ['a b', "it's {x}*?", 'é%20~$HOME', '-w'])
+@pytest.mark.rotating
 def test_any_name_of_a_workdir_works(name, tmp_path):
   p = plan(tiny('simclr', steps=2, log_every=1, checkpoint_every=1))
   assert run(p, tmp_path / name).compiles == 1

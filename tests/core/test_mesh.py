@@ -104,6 +104,7 @@ def test_queue_is_spread():
   assert places.state['memories']['queue']['keys'].spec == P('fsdp', None)
 
 
+@pytest.mark.rotating
 def test_every_layout_gives_what_one_device_gives():
   """With queue, teacher and batch norm, and a transformer with its tokens spread, 50 of them on 2 devices."""
   layouts = {

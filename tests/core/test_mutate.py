@@ -11,6 +11,7 @@ def mutate(monkeypatch, request):
   return importlib.import_module
 
 
+@pytest.mark.rotating
 def test_fifteen_damaged_configs(mutate):
   mutate = mutate('mutate')
   systems = mutate.sound()

@@ -36,6 +36,7 @@ def simclr(**changes):
 
 
 @pytest.mark.parametrize('name', [pytest.param('dpo', marks=pytest.mark.long), 'wcord'])
+@pytest.mark.rotating
 def test_a_run_of_two_phases_killed_anywhere_ends_in_the_same_bits(name, tmp_path):
   c = tiny(name, steps=6, log_every=1, checkpoint_every=1, keep=9)
   whole = trained(c, workdir=tmp_path)
@@ -50,6 +51,7 @@ def test_a_run_of_two_phases_killed_anywhere_ends_in_the_same_bits(name, tmp_pat
 
 
 @pytest.mark.parametrize('steps', [pytest.param(2, marks=pytest.mark.long), 5, pytest.param(9, marks=pytest.mark.long)])
+@pytest.mark.rotating
 def test_the_reference_of_dpo_is_the_policy_that_imitation_leaves(steps, tmp_path):
   c = tiny('dpo', steps=steps, checkpoint_every=1, keep=1, log_every=1)
   c['phases'] = (dict(steps=1, losses=('told',)), c['phases'][1])
@@ -85,6 +87,7 @@ def test_frozen_networks_stay_and_have_no_optimiser_state():
   assert not same(whole.train.params['projector'], half.train.params['projector'])
 
 
+@pytest.mark.rotating
 def test_a_phase_begins_with_what_it_says():
   c = simclr(steps=4)
   c['heads'] = {'projector': c['heads']['projector'], 'other': c['backbone'] | dict(on='data.image')}
@@ -97,6 +100,7 @@ def test_a_phase_begins_with_what_it_says():
   assert not same(half.train.state['target']['teacher']['backbone'], half.train.params['backbone'])
 
 
+@pytest.mark.rotating
 def test_turns_alternate_and_move_their_own_networks_alone(tmp_path):
   adam = dict(name='adamw', learning_rate=1e-3)
   c = simclr(steps=6, checkpoint_every=1, keep=9, optimizer=adam)
@@ -116,6 +120,7 @@ def test_turns_alternate_and_move_their_own_networks_alone(tmp_path):
   assert same(whole.train, trained(c, workdir=tmp_path).train)
 
 
+@pytest.mark.rotating
 def test_a_refresh_adds_columns_that_a_resumed_run_has_too(tmp_path):
   c = simclr(steps=6, checkpoint_every=1, keep=9)
   c['refresh'] = dict(mine=dict(name='clusters', count=4, every=4))
@@ -128,6 +133,7 @@ def test_a_refresh_adds_columns_that_a_resumed_run_has_too(tmp_path):
     assert same(whole.train, trained(c, workdir=tmp_path).train)
 
 
+@pytest.mark.rotating
 def test_batches_follow_an_order_that_is_made_anew(tmp_path):
   c = simclr(steps=6, checkpoint_every=1, keep=9)
   c['data'] = dict(name='digits')
@@ -196,6 +202,7 @@ def test_a_boundary_belongs_to_the_phase_that_ends_there():
   assert [p.at(step).first for step in range(6)] == [0, 0, 2, 3, 3, 3]
 
 
+@pytest.mark.rotating
 def test_a_run_of_phases_is_reported_like_any_other():
   c = tiny('wcord', steps=4)
   p, done = plan(c), trained(c)
@@ -224,6 +231,7 @@ def test_a_network_begins_as_the_last_layers_of_another():
 
 
 @pytest.mark.parametrize('cut', [pytest.param(5, marks=pytest.mark.long), 4, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.rotating
 def test_an_order_ends_with_its_phase(cut, tmp_path):
   near = dict(name='cluster_batches', size=16, columns=('image', 'image'), every=8)
   c = simclr(steps=6, checkpoint_every=1, keep=9, data=dict(name='digits'), phases=(dict(steps=4, refresh=dict(near=near)), dict()))

@@ -39,6 +39,7 @@ def compiled(name: str, sizes: dict, rules: str, **settings):
     ('data2vec', dict(data=2, fsdp=2, tensor=2), 'fsdp_tp'),
   ],
 )
+@pytest.mark.rotating
 def test_no_collective_has_the_whole_batch(name, sizes, rules):
   for one in collectives(compiled(name, sizes, rules)[1].as_text()):
     assert not any(BATCH in shape and len(shape) > 1 for shape in one.shapes), one
@@ -56,6 +57,7 @@ def test_a_step_sends_little_more_than_its_weights():
   assert total(collectives(step.as_text())) < 1.3 * 3 * weights  # gathered for both directions, and the gradient summed
 
 
+@pytest.mark.rotating
 def test_gradients_are_summed_once_an_update():
   sums = lambda count: total(collectives(compiled('mae', dict(data=8), 'replicated', micro_batches=count)[1].as_text()))
   assert sums(11) == pytest.approx(sums(1), rel=0.05)
@@ -71,6 +73,7 @@ EACH = [
 
 
 @pytest.mark.parametrize('name, sizes, rules', EACH)
+@pytest.mark.rotating
 def test_micro_batches_on_many_devices_are_those_on_one(name, sizes, rules):
   c = load_config(f'{name}:tiny')
   c.micro_batches = 2
@@ -97,6 +100,7 @@ def test_operations_are_counted_through_loops_and_apart_from_those_done_again():
   assert again == (3 * product, product)
 
 
+@pytest.mark.rotating
 def test_a_checkpoint_is_written_and_read_in_shares(tmp_path):
   c = load_config('moco_v2:tiny')
   c.update(dict(mesh=dict(data=2, fsdp=4), rules='fsdp', steps=2, checkpoint_every=1))

@@ -42,6 +42,7 @@ def grid_of(p) -> tuple:
 
 @pytest.mark.parametrize('name', ['mae', 'ijepa', 'dino'])
 @pytest.mark.parametrize(('size', 'data'), [(28, 40), (32, 40), (32, 30)])
+@pytest.mark.rotating
 def test_a_step_on_views_of_another_size_is_finite_and_positions_are_the_views(name, size, data):
   p = plan(system(name, size, data))
   assert grid_of(p) == ((size // 4) ** 2, 16)
@@ -63,6 +64,7 @@ def test_the_largest_view_counts_and_others_have_their_positions_interpolated():
   assert np.isfinite(jax.jit(p.method.loss)(params, state, batch, jax.random.key(1), jnp.int32(0))[0])
 
 
+@pytest.mark.rotating
 def test_inputs_of_another_size_are_interpolated_or_refused():
   c = system('dino') | dict(inputs=dict(name='plain', size=36))
   p = plan(c)

@@ -106,6 +106,7 @@ def _plain(x):
 KOLEO = '--config.losses.koleo={"name": "koleo", "of": ("views.q",), "over": "views", "weight": 0.1}'
 
 
+@pytest.mark.rotating
 def test_a_second_loss_from_the_command_line_and_how_the_gradients_of_both_compare():
   c = load_config('simclr:tiny', [KOLEO, '--config.log_gradients=True']).to_dict()
   p = plan({**c, 'steps': 4, 'log_every': 2})
@@ -121,6 +122,7 @@ def test_a_second_loss_from_the_command_line_and_how_the_gradients_of_both_compa
     np.testing.assert_allclose(row['grad_norm'], np.sqrt(a * a + b * b + 2 * a * b * cosine), rtol=1e-4)
 
 
+@pytest.mark.rotating
 def test_gradients_are_compared_now_and_then_and_by_what_is_trained():
   c = load_config('simclr:tiny', [KOLEO]).to_dict()
   c |= dict(freeze=('backbone',), optimizer=dict(name='sgd', learning_rate=0.1))  # Adam blows up gradients that are 0 but for rounding

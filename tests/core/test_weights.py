@@ -49,6 +49,7 @@ def moved(a, b):
   return {name for name in a if not np.array_equal(a[name], b[name])}
 
 
+@pytest.mark.rotating
 def test_adapters_alone_are_trained_and_counted_by_the_formula():
   done = trained(start_of(dict(lora=LORA), 30))
   names = moved(done.start.params, done.train.params)
@@ -65,6 +66,7 @@ def test_adapters_alone_are_trained_and_counted_by_the_formula():
   assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5]), losses
 
 
+@pytest.mark.rotating
 def test_a_network_with_fresh_adapters_is_the_network():
   c = mae()
   plain, adapted = begun(plan(c)), begun(plan(mae(lora=LORA)))
@@ -92,6 +94,7 @@ def test_adapters_are_what_the_equation_says():
   assert found['norm'] is own['norm'] and 'lora' not in found and weights.merged(change, found) == found
 
 
+@pytest.mark.rotating
 def test_what_train_names_is_trained_besides():
   c = mae(lora=LORA, train=('backbone', 'backbone.norm', 'decoder'))
   done = trained(c)
@@ -103,6 +106,7 @@ def test_what_train_names_is_trained_besides():
   assert {name.split('.')[-2] for name in leaves(done.train.opt) if 'backbone' in name} == {'fc1', 'fc2'}
 
 
+@pytest.mark.rotating
 def test_a_killed_run_ends_in_the_same_bits(tmp_path):
   c = mae(lora=LORA, masks=dict(keep=0.5, of=('backbone.blocks.mlp.fc2',)), steps=4, checkpoint_every=1, keep=9)
   whole = trained(c, workdir=tmp_path)
@@ -118,6 +122,7 @@ BOTH = dict(rules='fsdp_tp', mesh=dict(data=2, fsdp=2, tensor=2))
 @pytest.mark.parametrize('changes, micro_batches', [
   ({}, 1), (FSDP, 2), (BOTH, 1), *(pytest.param(*x, marks=pytest.mark.long) for x in (({}, 2), (FSDP, 1), (BOTH, 2))),
 ])  # fmt: skip
+@pytest.mark.rotating
 def test_a_step_is_the_same_in_pieces_and_on_many_devices(changes, micro_batches):
   c = mae(lora={**LORA, 'rank': 4}, masks=dict(keep=0.5, of=('backbone.blocks.mlp.fc2',)))
   p = plan(c)
@@ -133,6 +138,7 @@ def test_a_step_is_the_same_in_pieces_and_on_many_devices(changes, micro_batches
 
 
 @pytest.mark.parametrize('rules', ['replicated', 'fsdp', [['lora_a$', 'fsdp'], ['lora_b$', [None, None]], ['.*', []]]])
+@pytest.mark.rotating
 def test_adapters_are_placed_by_rules(rules):
   c = mae(lora={**LORA, 'rank': 4}, rules=rules, mesh=dict(data=2, fsdp=4), steps=2)
   p = plan(c)
@@ -142,6 +148,7 @@ def test_adapters_are_placed_by_rules(rules):
   assert ('fsdp' in jax.tree.leaves(tuple(a.sharding.spec))) == (rules != 'replicated')
 
 
+@pytest.mark.rotating
 def test_a_saved_model_has_merged_weights_and_encodes_as_in_training(tmp_path):
   run = jssl.train(start_of(dict(lora=LORA), 8), workdir=tmp_path / 'w', protocols=(), quiet=True)
   texts = ['A film.', 'And he said unto them, Go ye.']
@@ -167,6 +174,7 @@ def test_a_run_with_adapters_begins_as_one_without(tmp_path):
   assert moved(third.model.params()['backbone'], own) == {'blocks.attention.qkv.kernel', 'blocks.mlp.fc1.kernel'}
 
 
+@pytest.mark.rotating
 def test_convolutions_have_adapters_and_a_teacher_has_its_own():
   c = tiny('byol', steps=3, log_every=1, lora=dict(rank=2, of=('backbone.*conv*',)))
   done = trained(c)
@@ -176,6 +184,7 @@ def test_convolutions_have_adapters_and_a_teacher_has_its_own():
   assert own.keys() == teacher.keys() and all(x.any() for name, x in teacher.items() if name.endswith('lora_b'))
 
 
+@pytest.mark.rotating
 def test_what_a_mask_leaves_at_0_stays_there():
   c = mae(masks=dict(keep=0.25, of=('backbone.blocks.mlp.*', 'decoder.*qkv')), optimizer=dict(name='sgd', learning_rate=0.1))
   free, done = trained({**c, 'masks': None}), trained(c)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jssl import configs
-from jssl.core.build import columns_of, open_data, plan
+from jssl.core.build import plan
 from jssl.data import arrays
 from jssl.data.core.memory import hold
 from jssl.errors import ConfigError
@@ -82,40 +82,6 @@ def test_a_network_that_knows_fewer_is_refused(system, change, message):
     p = plan(c)
     state = jax.eval_shape(p.method.init, jax.random.key(0))
     jax.eval_shape(p.method.loss, *state, p.batch, jax.random.key(0), 0)
-
-
-def numbers(value, place=''):
-  if isinstance(value, dict):
-    for key, v in value.items():
-      yield from numbers(v, f'{place}.{key}')
-  elif isinstance(value, list | tuple):
-    for v in value:
-      yield from numbers(v, place)
-  elif isinstance(value, int) and not isinstance(value, bool):
-    yield place, value
-
-
-# Numbers that happen to be those of the data.
-ALIKE = {
-  'heads.projector.widths', 'heads.state.widths', 'view.affine.degrees', 'view.affine.shear',
-  'passes.low.view.affine.degrees', 'passes.low.view.affine.shear', 'passes.high.view.affine.degrees', 'passes.high.view.affine.shear',
-}  # fmt: skip
-
-
-# masked_lm reads what causal_lm reads, and its word pieces are found anew.
-NAMES = [pytest.param(name, marks=pytest.mark.long if name == 'masked_lm' else ()) for name in sorted(configs.names())]
-
-
-@pytest.mark.parametrize('name', NAMES)
-def test_configs_copy_no_number_from_their_data(name):
-  c = configs.module(name).get_config().to_dict()
-  if c.get('experiment'):
-    pytest.skip('it has a loop of its own')
-  columns = columns_of(open_data(c['data']))
-  sizes = {x.size for x in columns.values() if x.size and x.size > 8}
-  parts = {key: c[key] for key in ('backbone', 'heads', 'passes', 'losses', 'memories', 'metrics', 'view') if c.get(key)}
-  copied = [(place[1:], n) for place, n in numbers(parts) if n in sizes and place[1:] not in ALIKE]
-  assert not copied, f"write 'data.COLUMN.size' for {copied}"
 
 
 def test_a_column_that_does_not_say_its_size_is_counted_before_it_is_looked_up():

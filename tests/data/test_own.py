@@ -66,6 +66,7 @@ def test_places_are_no_modules():
   assert os.path.isabs(DATA.absolute('folder:photos').removeprefix('folder:')) and os.path.isabs(DATA.absolute('a.csv'))
 
 
+@pytest.mark.rotating
 def test_a_folder_in_the_command_line(photos, tmp_path, monkeypatch, caplog, capsys):
   monkeypatch.chdir(tmp_path)
   settings = ['--config.data.resize=32', '--config.epochs=1', '--config.steps=None', '--workdir', 'run']
@@ -136,6 +137,7 @@ def test_splits_of_its_own(tmp_path):
   assert len(data.splits['test']) == 2 and len(data.splits['train']) == 8
 
 
+@pytest.mark.rotating
 def test_pairs_of_texts_train_a_text_system(tmp_path, caplog):
   rows = [dict(anchor=f'the number {i}', positive=f'{i} is a number', score=i / 64, label=i % 2) for i in range(64)]
   source = lines(tmp_path / 'pairs.jsonl', rows)

@@ -110,6 +110,7 @@ def test_copies_are_rows_that_share_an_entry_or_a_row_between_them():
   assert copies([['a', 'a', 'b'], ['x', 'y', 'y']]).tolist() == [0, 0, 0]
 
 
+@pytest.mark.rotating
 def test_copies_are_no_negatives_of_each_other(tmp_path):
   rows = [dict(anchor='the same', positive='as ever', score=i / 64) for i in range(64)]
   c = adapted('mse_2d', lines(tmp_path / 'same.jsonl', rows), length=8)
@@ -165,6 +166,7 @@ def scored(tmp_path_factory):
   return folder
 
 
+@pytest.mark.rotating
 def test_pairs_with_scores_are_judged_by_sts(scored):
   results, model = json.loads((scored / 'run' / 'results.json').read_text()), load(scored / 'run')
   data, n = model.plan.data, len(model.plan.data.splits['pairs'])
@@ -212,6 +214,7 @@ def captions(tmp_path_factory):
   return folder
 
 
+@pytest.mark.rotating
 def test_captions_are_found_by_pictures_and_classes_by_their_names(captions):
   results = json.loads((captions / 'run' / 'results.json').read_text())
   figures, before = results['figures'], results['baselines']['random_init']
@@ -277,6 +280,7 @@ def test_retrieval_and_zero_shot_are_what_they_say(captions):
 # --- from Python -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rotating
 def test_lists_of_texts_and_dicts():
   texts = [f'text number {i % 40}' for i in range(60)]
   run = jssl.train('simcse:tiny', data=texts, protocols=(), **QUICK)
@@ -325,6 +329,7 @@ def embedded(workdir, source, folder):
   return np.load(folder / 'z.npy'), json.loads(names.read_text()) if names.exists() else None
 
 
+@pytest.mark.rotating
 def test_texts_of_any_source_are_embedded_with_names(scored, tmp_path, capsys):
   model, texts = load(scored / 'run'), ['one two', 'three', 'four five']
   z = model.encode(texts)
@@ -390,6 +395,7 @@ def test_pictures_of_any_source_are_embedded_with_names(captions, tmp_path):
   assert names == ['a', 'b']
 
 
+@pytest.mark.rotating
 def test_data_sets_are_embedded_by_name_and_split(tmp_path):
   c = load_config('simclr:tiny', ['--config.steps=2', '--config.data.name=digits'])
   train(c, tmp_path / 'run', protocols=(), baselines=False, quiet=True)

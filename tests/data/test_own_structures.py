@@ -71,6 +71,7 @@ def test_a_graph_is_nodes_with_their_surroundings(graph, tmp_path):
   assert one_way.splits['train'].adjacency[:, 0].sum() < split.adjacency[:, 0].sum()
 
 
+@pytest.mark.rotating
 def test_grace_trains_on_a_graph_and_embeds_its_nodes(graph, tmp_path):
   folder, *_ = graph
   assert 'fewshot_top1_5shot' in trained('grace', f'graph:{folder}', tmp_path / 'run')['figures']
@@ -150,6 +151,7 @@ def test_series_of_every_form_are_alike(tmp_path):
   assert steps.shape == (30, 6, 2) and len(data.splits['test']) == 2 and abs(steps.mean()) < 0.2
 
 
+@pytest.mark.rotating
 def test_tst_trains_on_series_and_embeds_others(tmp_path):
   found = waves([10] * 40)
   np.savez(tmp_path / 'a.npz', series=np.stack(found), y=np.arange(40) % 2)
@@ -182,6 +184,7 @@ def test_molecules_are_atoms_bonds_and_rings(tmp_path):
   assert sum(map(len, same.values())) == 41 and not {*same['train']} & {*same['test']}, 'copies go into one split'
 
 
+@pytest.mark.rotating
 def test_selformer_trains_on_molecules_and_encodes_others(tmp_path):
   rows = [f'{s}{"C" * i},{i + len(s)}' for i in range(8) for s in SMILES]
   (tmp_path / 'm.csv').write_text('\n'.join(['smiles,size', *rows]))

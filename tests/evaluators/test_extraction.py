@@ -92,6 +92,7 @@ def test_what_evaluators_and_users_are_given_is_spread(started):
   np.testing.assert_array_equal(model.encode(batch[p.data.inputs], batch_size=60), np.asarray(z))
 
 
+@pytest.mark.rotating
 def test_of_two_processes_each_reads_its_share_and_both_have_all(tmp_path):
   reads_a_share.encode(tmp_path)
   command = lambda coordinator, i: ['tests.evaluators.reads_a_share', str(tmp_path), '2', coordinator, str(i)]

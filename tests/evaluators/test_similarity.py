@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from jssl.data.text.corpora import data
+from jssl.errors import ConfigError
 from jssl.evaluators import Subject
 from jssl.metrics.retrieval import retrieval_figures
 from jssl.tables import EVALUATORS as PROTOCOLS
@@ -97,6 +98,19 @@ def test_retrieval_ranks_by_cosine_and_leaves_a_text_out_of_its_own_answers():
   assert alone['recall1'] == 0.0 and alone['queries'] == 12
   with pytest.raises(ValueError, match="no split 'queries'"):
     judge('retrieval', of)
+
+
+def test_retrieval_by_distance_is_not_that_by_cosine():
+  numbers = np.array([[1.0, 0.0], [0.5, 0.2], [4.0, 0.0]], np.float32)  # the third is in the direction of the first, and further away
+  relevance = dict(query=np.array([0]), document=np.array([1]), relevance=np.ones(1))
+  of = Subject(
+    data(dict(train=dict(numbers=numbers), test=dict(numbers=numbers), relevance=relevance), {})._replace(inputs='numbers'),
+    lambda columns: Features(None, jnp.asarray(columns['numbers'])),
+  )
+  found = [judge('retrieval', of, queries='test', documents='test', similarity=name)['mrr'] for name in ('cosine', 'euclidean')]
+  assert found == [0.5, 1.0]
+  with pytest.raises(ConfigError, match="expected 'cosine' or 'euclidean'"):
+    judge('retrieval', of, queries='test', documents='test', similarity='dot')
 
 
 def test_token_rank_counts_directions_of_real_tokens():

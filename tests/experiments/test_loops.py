@@ -12,6 +12,7 @@ LOOPS = ('cores', 'musik', pytest.param('tldr', marks=pytest.mark.long))
 
 
 @pytest.mark.parametrize('name', LOOPS)
+@pytest.mark.rotating
 def test_a_killed_loop_goes_on_and_its_folder_opens(name, tmp_path):
   c = run.load_config(f'{name}:tiny')
   results = run.train(c, tmp_path, quiet=True)

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from jssl import loops
 from jssl.core import nets
@@ -11,6 +12,7 @@ from jssl.experiments import module
 tldr = module('tldr')
 
 
+@pytest.mark.rotating
 def test_a_policy_follows_a_reward_and_beta_holds_it():
   start = nets.init(tldr._networks(), jax.random.key(0))[0]
   policy, questions = {'lm': start['lm']}, np.full((8, tldr.START + tldr.TERMS), ZERO, np.int32)
@@ -22,6 +24,7 @@ def test_a_policy_follows_a_reward_and_beta_holds_it():
   np.testing.assert_array_equal(ids[:, : tldr.START], questions[:, : tldr.START])
 
 
+@pytest.mark.rotating
 def test_rows():
   loop = tldr.loop(seed=0, examples=64, steps=2, rewarded=2, rounds=1, best_of=2)
   rows = loop.rows(loops.run(loop))

@@ -56,6 +56,7 @@ def test_the_corpus_is_embedded_once():
   assert calls == [('contexts', 4), (None, 3), (None, 3)] and found[0][0, 0] == 8
 
 
+@pytest.mark.rotating
 def test_contexts_are_encoded_once_a_batch():
   """FLOPs by hand: forward and backward, 3 F, of the first network on B texts, and of the second on 2 B texts beside B vectors."""
   c = tiny('cde', batch_size=32)

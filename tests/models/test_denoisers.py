@@ -44,6 +44,7 @@ def test_adaptive_group_norm_is_the_formula():
   np.testing.assert_allclose(block(x, t, z), expected, atol=1e-4)
 
 
+@pytest.mark.rotating
 def test_unet_starts_silent_and_hears_its_code():
   net = unet.UNet((8, 8, 1), code=4, widths=(8, 8), sections=2, drop=1 - 1e-6, rngs=nnx.Rngs(0))
   x, t = normal(2, 8, 8, 1), jnp.array([0.1, 0.9])

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 
 from jssl.models.control import dynamics
@@ -12,6 +13,7 @@ def rngs():
   return nnx.Rngs(0)
 
 
+@pytest.mark.rotating
 def test_shapes():
   numbers, vectors = jax.ShapeDtypeStruct((5,), jnp.int32), jax.ShapeDtypeStruct((5, 2), jnp.float32)
   assert dynamics.ActionEmbedding(numbers, actions=4, rngs=rngs())(jnp.zeros((3, 5), jnp.int32)).shape == (3, 5, 4)

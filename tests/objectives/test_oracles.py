@@ -111,6 +111,7 @@ def test_bfloat16(name):
 
 
 @pytest.mark.parametrize('name', NAMES)
+@pytest.mark.rotating
 def test_finite_where_degenerate(name):
   for case in degenerate(name, random(name)):
     mean, _, gradient = evaluate(name, case)

@@ -31,6 +31,7 @@ def test_parity(library):
 
 
 @pytest.mark.parametrize('library', references.STORED)
+@pytest.mark.rotating
 def test_stored_parity(library):
   stored = json.loads(STORED.read_text())['values'][library]
 

@@ -45,6 +45,7 @@ def test_a_hybrid_encodes_each_view_once():
   assert by_hand < flops < by_hand + b * encoder / 2  # what is elementwise makes up less than half an encoder forward
 
 
+@pytest.mark.rotating
 def test_ibot_is_the_official_loss_by_hand():
   """iBOTLoss.forward and update_center: pairs of views, means over masked patches, a centre for each kind of token."""
   c = tiny('ibot')
@@ -122,6 +123,7 @@ def test_macrl_keeps_the_teachers_keys():
   np.testing.assert_allclose(jnp.linalg.norm(queue['keys'][:16], axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.rotating
 def test_latent_mim_is_the_official_forward_by_hand():
   """The head ends encoder and target, and the decoder reads it: forward, losses and weights as in LMIM.forward, example by example."""
   p = plan(tiny('latent_mim'))
@@ -162,6 +164,7 @@ def test_latent_mim_is_the_official_forward_by_hand():
   np.testing.assert_allclose(loss, want['tell'] + 0.1 * (want['alike'] + want['alike_seen']), rtol=1e-3)
 
 
+@pytest.mark.rotating
 def test_v_jepa_is_the_official_loss_by_hand():
   """loss_fn of app/vjepa/train.py: for each mask the mean of |z - h| over its targets, h of the whole clip, normalised; then their mean."""
   p = plan(tiny('v_jepa'))
@@ -200,6 +203,7 @@ def test_jepa_reads_either_the_input_or_what_is_predicted():
 
 
 @pytest.mark.parametrize('variant', ['', 'with_kl'])
+@pytest.mark.rotating
 def test_infodiffusion_is_the_official_loss_by_hand(variant):
   """InfoDiff.forward and loss_fn: which code the denoiser is told, of which MMD is taken, and over what KL is summed."""
   settings = run.load_config('infodiffusion:tiny').claim.variants.get(variant, ())
@@ -228,6 +232,7 @@ def test_infodiffusion_is_the_official_loss_by_hand(variant):
   np.testing.assert_allclose(loss, want, rtol=1e-4)
 
 
+@pytest.mark.rotating
 def test_umd_is_the_official_loss_by_hand():
   """loss_fn of the official trainer: the two parts of a batch by themselves, each pixel of each image, then weighed by their sizes."""
   cases = {0.5: (0.75, 0.375), 0.25: (0.75, 0.375), 1.0: (0.75, 0.375), 0.0: (0.75, 0.0)}
@@ -273,6 +278,7 @@ def test_parts_of_a_batch_are_whole_examples():
     first_loss('umd', passes={'seen': tiny('umd')['passes']['seen'] | dict(clean=0.3)})
 
 
+@pytest.mark.rotating
 def test_mrm_adds_up():
   loss, (_, metrics) = first_loss('mrm')
   np.testing.assert_allclose(loss, total('mrm', metrics), rtol=1e-6)

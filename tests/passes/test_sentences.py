@@ -49,6 +49,7 @@ def run(passes, *wanted, nets, batch=BATCH, keys=KEYS):
 TOLD = ('it.logits', 'it.labels', 'it.valid')
 
 
+@pytest.mark.rotating
 def test_masked_words_are_told_where_they_were_hidden(nets):
   seen = run({'it': masked_lm(mask=mask_tokens)}, *TOLD, nets=nets)
   hidden = mask_tokens(salted(KEYS, 'it', 'mask'), IDS >= 5)
@@ -99,6 +100,7 @@ def hybrid(nets, **given):
   return seen, value(seen, CONTRAST) + 0.1 * value(seen, DETECT)
 
 
+@pytest.mark.rotating
 def test_replaced_tokens_are_the_generators_and_no_gradient_reaches_it(nets):
   seen, _ = hybrid(nets)
   replaced, hidden = seen('corrupt.replaced'), mask_tokens(salted(KEYS, 'corrupt', 'mask'), IDS >= 5)

@@ -34,6 +34,7 @@ def run(net, x, *outputs, **options):
   return [found(f'seen.{name}') for name in outputs]
 
 
+@pytest.mark.rotating
 def test_masked_frames_are_those_of_the_network(net):
   x = jax.random.normal(jax.random.key(1), (2, 300))
   tokens, frames, raw, mask, real = run(net, x, 'tokens', 'frames', 'raw', 'mask', 'real')
@@ -47,6 +48,7 @@ def test_masked_frames_are_those_of_the_network(net):
   np.testing.assert_array_equal(run(still, x, 'tokens')[0], still(x, lengths=LENGTHS, mask=mask).tokens)
 
 
+@pytest.mark.rotating
 def test_the_gradient_of_the_convolutions_is_scaled_and_no_value(net):
   x = jax.random.normal(jax.random.key(1), (2, 300))
 

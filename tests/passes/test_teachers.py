@@ -104,6 +104,7 @@ def networks() -> dict:
 
 
 @pytest.mark.parametrize('name', CASES)
+@pytest.mark.rotating
 def test_a_teacher_draws_nothing(name):
   passes, taught, trained = CASES[name]
   wanted = [text for text in (taught, trained) if text]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jssl.core.build import plan
 from jssl.core.method import example_keys
@@ -136,6 +137,7 @@ def test_later_states_lie_within_the_window():
   np.testing.assert_allclose(share, np.array([0, 16, 8, 4, 2, 1]) / 31, atol=0.04)
 
 
+@pytest.mark.rotating
 def test_taco_is_the_official_update_by_hand():
   """TACOAgent.update_taco and the critic's Q in NumPy, one example after another, on the same shifted observations."""
   p = plan(tiny('taco'))
@@ -197,6 +199,7 @@ def test_taco_is_the_official_update_by_hand():
   np.testing.assert_allclose(values[:, 0], q, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.rotating
 def test_keys_of_taco_and_curl_carry_no_gradient():
   """Of what the target projection sees through the keys nothing comes back: the gradient is that with the keys held."""
   p = plan(tiny('taco'))

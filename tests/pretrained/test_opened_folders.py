@@ -25,6 +25,7 @@ def texts(tmp_path_factory):
   return folder
 
 
+@pytest.mark.rotating
 def test_texts_are_encoded_as_by_the_network(texts, caplog, tmp_path):
   model = jssl.load(texts)
   assert model.data.spec['ids'].length == 8 and 'normalize_embeddings=True' in caplog.text
@@ -42,6 +43,7 @@ def test_the_length_of_texts_can_be_given(texts):
     jssl.load(texts, length=13)
 
 
+@pytest.mark.rotating
 def test_images_are_prepared_as_the_folder_says(tmp_path):
   net = Swin((32, 32, 3), width=8, depths=(2, 2), heads=(2, 2), window=4, rngs=nnx.Rngs(0))
   write_folder(tmp_path, net, 'timm/swin')

@@ -126,6 +126,7 @@ def refused(run, match):
 
 
 @pytest.mark.parametrize(('family', 'wrong'), REFUSED)
+@pytest.mark.rotating
 def test_what_cannot_be_obeyed_is_refused_in_a_line(written, tmp_path, family, wrong):
   folder = shutil.copytree(written / family, tmp_path / 'folder')
   change, match = REFUSED[family, wrong]

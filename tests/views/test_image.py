@@ -411,6 +411,7 @@ jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6), one, eigh
 """
 
 
+@pytest.mark.rotating
 def test_one_device_and_eight_give_the_same_views_without_talking():
   env = dict(os.environ, JAX_PLATFORMS='cpu', XLA_FLAGS='--xla_force_host_platform_device_count=8')
   env['PYTHONPATH'] = os.pathsep.join(p for p in sys.path if p)

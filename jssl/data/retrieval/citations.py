@@ -55,7 +55,7 @@ def citation_neighbours(
   Args:
     positives: (k, c): positives have the ranks k - c + 1 to k among the neighbours of a document; each is used in turn.
     hard: (k, c): c hard negatives, with the ranks k - c + 1 to k.
-    easy: number of random negatives.
+    easy: number of random negatives, which are further than these neighbours.
     dim: dimension of the embedding of the citations.
     **corpus: as in `citations`.
 
@@ -75,7 +75,8 @@ def citation_neighbours(
     for q in range(n):
       near, far = (order[q, k - c : k] for k, c in (positives, hard))
       p = np.resize(near, hard[1] + easy)
-      rows += [(q, p[i], far[i] if i < hard[1] else _one(random, (), [q, *near], n)) for i in range(len(p))]
+      nearest = [q, *order[q, : max(positives[0], hard[0])]]
+      rows += [(q, p[i], far[i] if i < hard[1] else _one(random, (), nearest, n)) for i in range(len(p))]
     return np.array(rows)
 
   return _documents(draw, make_corpus, **corpus)
