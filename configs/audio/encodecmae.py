@@ -38,7 +38,7 @@ def get_config(scale='small'):
   c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   c.claim = dict(
     metric='fewshot_top1_10shot',
-    beats=('random_init', 'frames', 'first_codebook'),
+    beats=('raw_input', 'random_init', 'frames', 'first_codebook'),
     margin=0.01,
     variants=dict(
       frames=(  # the log-mel frames themselves in place of their codes

@@ -41,7 +41,7 @@ def get_config(scale='small'):
   c.losses.kl = dict(name='gaussian_kl', of=('mean.out', 'spread.out'), summed=True, weight=0.0)
   c.claim = dict(
     metric='fewshot_top1_10shot',
-    beats=('random_init', 'without_mmd'),
+    beats=('raw_input', 'random_init', 'without_mmd'),
     margin=0.01,
     variants=dict(
       without_mmd=('losses.mmd.weight=0.0',),

@@ -35,7 +35,7 @@ def get_config(scale='small'):
   c.losses.denoise = dict(name='denoising_mse', of=('told.out', 'noised.noise'))
   c.claim = dict(
     metric='linear_top1',
-    beats=('random_init', 'same_view'),
+    beats=('raw_input', 'random_init', 'same_view'),
     margin=0.02,
     # The source is the target, not another view of it: a diffusion autoencoder.
     variants=dict(same_view=('view.views=({}, {})',), cosine=('passes.noised.noise.name=cosine_noise',)),

@@ -31,7 +31,7 @@ def get_config(scale='small'):
   c.losses.both = dict(name='umd', of=dict(prediction='seen.out', x='seen.patches', noise='seen.noise', mask='seen.mask', clean='seen.clean'))
   c.claim = dict(
     metric='fewshot_top1_10shot',
-    beats=('random_init', 'dit'),
+    beats=('raw_input', 'random_init', 'dit'),
     margin=0.02,
     also=(dict(metric='fewshot_top1_10shot', beats=('mae',), margin=-0.02),),
     variants=dict(

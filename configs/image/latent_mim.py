@@ -45,7 +45,7 @@ def get_config(scale='small'):
   c.evaluators.knn = dict(name='knn')
   c.claim = dict(
     metric='knn_top1',
-    beats=('random_init', 'mae', 'latent_mse'),
+    beats=('raw_input', 'random_init', 'mae', 'latent_mse'),
     margin=0.02,
     variants=dict(
       mae=(

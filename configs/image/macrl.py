@@ -39,7 +39,7 @@ def get_config(scale='small'):
   whole = dict(name='random_mask', ratio=0.0)
   c.claim = dict(
     metric='fewshot_top1_10shot',
-    beats=('random_init', 'mae', 'moco'),
+    beats=('raw_input', 'random_init', 'mae', 'moco'),
     margin=0.01,
     variants=dict(mae=('losses.contrast.weight=0.0',), moco=('losses.rebuild.weight=0.0', f'passes.seen.mask={(whole, whole)}')),
   )

@@ -35,7 +35,7 @@ def get_config(scale='small'):
   c.losses.text = dict(name='token_cross_entropy', of=('report.out', 'batch.text', 'gaps.mask'))
   c.claim = dict(
     metric='fewshot_top1_10shot',
-    beats=('random_init', 'image_alone', 'report_alone'),
+    beats=('raw_input', 'random_init', 'image_alone', 'report_alone'),
     margin=0.01,
     variants=dict(image_alone=('losses.text.weight=0.0',), report_alone=('losses.image.weight=0.0',)),
   )

@@ -34,7 +34,7 @@ def get_config(scale='small'):
   c.losses.contrast = dict(name='nt_xent', of=('code.out', 'code.out'), pairs='all', temperature=0.1, weight=0.15)
   c.claim = dict(
     metric='fewshot_top1_10shot',
-    beats=('random_init', 'mae', 'simclr'),
+    beats=('raw_input', 'random_init', 'mae', 'simclr'),
     margin=0.01,
     variants=dict(
       mae=('losses.contrast.weight=0.0',),

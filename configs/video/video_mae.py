@@ -52,7 +52,7 @@ def get_config(scale='small'):
   c.evaluators = dict(linear=dict(name='logistic'), fewshot=dict(name='fewshot'))
   c.claim = dict(
     metric='fewshot_top1_10shot',
-    beats=('random_init', 'without_tubes'),
+    beats=('raw_input', 'random_init', 'without_tubes'),
     margin=0.01,
     variants=dict(without_tubes=('passes.seen.mask.name=random_mask', 'passes.seen.mask.ratio=0.5')),
   )
