@@ -94,7 +94,12 @@ def test_data_of_a_claim_have_both_roles(name):
     made.splits['train'][0]
 
 
-def test_devices_and_micro_batches_change_nothing(name):
+# The divergence of nearly equal rankings is a small difference of scores of some tens.
+LEAST = dict(dr_decr=0.1)
+
+
+def test_devices_and_micro_batches_change_nothing(name, monkeypatch):
+  monkeypatch.setattr(testing, 'LEAST', LEAST.get(name, testing.LEAST))
   testing.check_method(config(name), steps=0)  # which the next test does
 
 
