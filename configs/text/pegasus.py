@@ -15,6 +15,7 @@ def get_config(scale='small'):
     'each gap is replaced by one mask token, and left in place with probability 0.2 (paper: in the large model alone, from memory)',
     'encoder and causal decoder: the gap sentences, in order, are generated from the rest; output weights tied to the embeddings',
     'then fine-tuning on few summaries: 60 first sentences of news, from what follows',
+    'rate that falls with the inverse root of the step, as in the official code; AdamW (paper: Adafactor)',
     'greedy summaries: ROUGE-1 and ROUGE-2; the claim is on the likelihood of the summaries',
     'rows of gaps drawn at random, and of no pre-training',
     dict(part='leading sentences; choice one after the other (Seq); distinct words (Uniq)', out='open', why='random ones alone'),
@@ -27,7 +28,7 @@ def get_config(scale='small'):
   c.backbone = common.transformer(scale, 'bert', width=64, depth=2, heads=4, dropout=0.1, std=0.1)
   c.heads.decoder = dict(name='decoder', depth=1, heads=4, dropout=0.1, std=0.1)
   c.heads.lm = dict(name='lm_head')
-  c.optimizer.learning_rate.peak = 2e-3
+  c.optimizer.learning_rate = dict(name='rsqrt', peak=2e-3, warmup='10%', timescale='10%')
   c.passes.gaps = dict(name='seq2seq')
   c.passes.summary = dict(name='seq2seq', source='body', text='summary')
   for name in ('gaps', 'summary'):
