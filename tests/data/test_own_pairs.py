@@ -69,6 +69,11 @@ def test_lists_and_numbered_columns_of_negatives_are_the_same(tmp_path):
   assert all(np.array_equal(x, found[1][name]) for name, x in found[0].items())
 
 
+def test_numbers_are_no_negatives(tmp_path):
+  rows = [dict(query=a, positive=a, neg_1=i, neg_2=-i) for i, a in enumerate(ANIMALS)]
+  assert {'neg_1', 'neg_2'} <= {*open_data(dict(name=lines(tmp_path / 'numbers.jsonl', rows), length=8)).spec}
+
+
 def test_e5_is_tuned_on_ones_own_negatives_and_scores(tmp_path):
   rows = [
     dict(query=f'query: what is {a}', positive=f'passage: {a}', negatives=x, teacher=[3.0, *np.linspace(0, 1, 7)])

@@ -125,8 +125,14 @@ def _made(source: str, found: Mapping[str, Found], options: Options, stamps: Map
 
 
 def listed(source: str, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-  """Columns in which negative_1, negative_2, ... are one column `negatives` of lists. Raises DataError if it exists already."""
-  names = sorted((name for name in columns if NUMBERED.fullmatch(name)), key=lambda name: int(name.rpartition('_')[2]))
+  """Columns in which the texts of negative_1, negative_2, ... are one column `negatives` of lists.
+
+  Raises:
+    DataError: if there is such a column already.
+  """
+  names = sorted(
+    (name for name, x in columns.items() if NUMBERED.fullmatch(name) and textual(x)), key=lambda name: int(name.rpartition('_')[2])
+  )
   if not names:
     return dict(columns)
   if 'negatives' in columns:
