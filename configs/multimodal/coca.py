@@ -20,7 +20,7 @@ PUBLISHED = dict(
 
 def get_config(scale='small'):
   full = scale == 'jft_align'
-  c = published() if full else common.image_captions(scale, batch_size=32, epochs=10)
+  c = published() if full else common.image_captions(scale, batch_size=32, epochs=40)
   c.parts = (
     'image encoder, a ViT on a convolution (paper: ViT)',
     'causal text decoder, whose first half reads the text alone and whose second half attends to the image too',
@@ -55,7 +55,7 @@ def get_config(scale='small'):
     margin=0.01,
     without='contrastive',
     manipulation=dict(metric='captions_gain', beats=('contrastive',), margin=0.1),
-    variants=dict(contrastive=('losses.caption.weight=0.0', 'epochs=15')),  # as many operations
+    variants=dict(contrastive=('losses.caption.weight=0.0', 'epochs=60')),  # as many operations
   )
   return c
 
