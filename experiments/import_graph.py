@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
   ['cli', 'testing'],
   ['commands'],
-  ['comparison', 'sweeps'],
+  ['comparison', 'sweeps', 'bench'],
   ['several', 'api'],
   ['report'],
   ['ledger'],

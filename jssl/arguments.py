@@ -177,6 +177,13 @@ def make_parser() -> argparse.ArgumentParser:
   tune = sweep.add_argument_group('with --tune: trials for the claim of a system, at most 8 per row')
   tune.add_argument('--tune', action='store_true', help='score development seeds, and count the trials in the ledger')
   tune.add_argument('--row', metavar='VARIANT', help='tune a baseline: one of the variants of the claim')
+  benched = command('bench', 'time training iterations of a system, alone or in turns with other libraries; --config.x.y=v applies to all')
+  benched.add_argument('name', metavar='NAME', help='a system or a file, as in `jssl train`')
+  benched.add_argument(
+    '--against', type=names, action='extend', default=[], metavar='A,B',
+    help="lightly, torch (on views that are ready), sentence-transformers, pykeen or gensim: pip install 'jssl[peers]'",
+  )  # fmt: skip
+  benched.add_argument('--rounds', type=int, default=5, metavar='N', help='turns of each, of at least 2 s (default: 5)')
   replay = command('replay', 'rerun a failed step one operation at a time and name the first array that is not finite')
   replay.add_argument('folder', type=path, metavar='DIR', help='a captured step, WORKDIR/captures/STEP, or a workdir for its last one')
   return parser

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   overrides = [x for x in rest if x.startswith('--config.')]
   if unknown := [x for x in rest if x not in overrides]:
     parser.error(f'unknown argument {unknown[0]}; settings of a config are given as --config.key=value')
-  if overrides and (arguments.command not in ('train', 'plan', 'show', 'compare', 'sweep') or getattr(arguments, 'tune', False)):
+  if overrides and (arguments.command not in ('train', 'plan', 'show', 'compare', 'sweep', 'bench') or getattr(arguments, 'tune', False)):
     parser.error(f'{arguments.command} takes no --config settings')
   # Reuses compiled programs; JAX reads these variables when it is imported, which happens later.
   os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(home() / '.cache' / 'jssl' / 'xla'))
