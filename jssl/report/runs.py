@@ -1,6 +1,7 @@
 """What a workdir holds of a run, as far as it can be read."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,7 +104,10 @@ def compared(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
       cells.append(dict(row=i, x=row[name], ends=(low, high) if bounded else None, text=number(row[name]), interval=interval))
     known = [x for c in cells if c and c['x'] is not None for x in (c['x'], *(c['ends'] or ()))]
     low, high = min(known, default=0.0), max(known, default=1.0)
-    low, high = (0.0, 1.0) if 0 <= low and high <= 1 else (low, high) if high > low else (low - 1, high + 1)
+    if 0 <= low and high <= 1:  # shares: whole tenths, so that the axes of similar runs are alike
+      low, high = math.floor(10 * low) / 10, math.ceil(10 * high) / 10
+    if low == high:
+      low, high = (low - 0.1, high) if high == 1 else (low, high + 0.1) if 0 <= low < 1 else (low - 1, high + 1)
     share = lambda x, low=low, high=high: round(100 * (x - low) / (high - low), 2)
     for cell in filter(None, cells):
       ends = cell.pop('ends')
