@@ -95,7 +95,8 @@ def gist(
   apart = True if ids is None else own | (ids[:, None] != ids)
   most = jnp.diagonal(_cosines(guide_q, guide_k))[:, None] - margin
   tables = [(q, k, guide_q, guide_k, ~own), (q, q, guide_q, guide_q, ~own), (k, k, guide_k, guide_k, ~own)]
-  tables += [] if negatives is None else [(q, negatives, guide_q, guide_negatives, jnp.ones_like(own))]
+  if negatives is not None and guide_negatives is not None:
+    tables.append((q, negatives, guide_q, guide_negatives, jnp.ones_like(own)))
   positive, scores = _cosines(q, k).diagonal()[:, None] / temperature, []
   for a, c, guide_a, guide_c, others in tables:
     kept = jax.lax.stop_gradient(_cosines(guide_a, guide_c) <= most)
