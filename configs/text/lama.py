@@ -1,6 +1,6 @@
 """Low-rank multi-head attention pooling (LAMA). Mehta, Rangwala, Ramakrishnan 2020. arXiv:1912.00835, section 3.
 
-The paper was not at hand: tanh before the normalisation, over the heads of a token, is as in the description in `LowRankPool`.
+From memory, not checked against the paper: the normalisation of scores over the heads of a token. See `LowRankPool`.
 """
 
 from jssl.configs import common

@@ -21,8 +21,8 @@ class LowRankPool(nnx.Module):
     dtype: compute type; parameters are float32.
     rngs: random key streams, as in Flax NNX.
 
-  Reference: Mehta, Rangwala, Ramakrishnan 2020, arXiv:1912.00835, section 3. The order of tanh and normalisation, and the axis of the latter,
-  the heads of a token, are those of an implementation by others; the paper was not at hand.
+  Reference: Mehta, Rangwala, Ramakrishnan 2020, arXiv:1912.00835, Eq. 3.13, not checked against the paper: tanh of the product is as in the
+  unofficial code of J. Giorgi, compact-multi-head-self-attention-pytorch, which lacks the normalisation; its axis is from memory.
   """
 
   def __init__(self, on: int, *, heads: int, dtype: str = 'float32', rngs: nnx.Rngs):
