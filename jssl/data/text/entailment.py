@@ -77,7 +77,7 @@ def entailment(
   No installed package has pairs of natural language inference. Here a hypothesis changes some aspects of its premise, and the class follows
   from the taxonomies, given that both sentences describe the same event: it contradicts the premise if an aspect excludes that of the premise
   ('a poodle', 'a cat'), is entailed if each aspect is the same or more general ('a dog'), and is neutral otherwise. A denied act excludes its
-  hyponyms, and follows from acts that exclude it.
+  hyponyms, and follows from acts that exclude it. Two words of a taxonomy of which neither is above the other exclude each other.
 
   Args:
     train: number of premises in 'train', all different.
