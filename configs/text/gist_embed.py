@@ -16,12 +16,12 @@ def get_config(scale='small'):
     dict(part='BGE and MiniLM encoders of up to 335 million parameters', out='scale', why='one block of MiniLM; 40 steps of 32'),
   )
   c.heads.guide = common.minilm(scale, on='data.ids')
-  c.optimizer.parts = (dict(of=('guide',), rate=0.0),)
   c.view = dict(name='columns', names=('ids', 'positive'))
   c.passes.pairs = dict(name='embed')
   c.passes.guide = dict(name='embed', towers='guide')
   of = dict(q='pairs.q[0]', k='pairs.q[1]', guide_q='guide.q[0]', guide_k='guide.q[1]')
   c.losses.gist = dict(name='gist', of=of, temperature=0.05)
+  c.phases = (dict(losses=('gist',), train=('backbone',)),)
   c.watch = ('pairs.q[0]', 'pairs.q[1]')
   c.claim = dict(
     metric='sts_spearman', beats=('raw_input', 'random_init', 'start', 'no guide'), margin=0.005,
