@@ -20,7 +20,7 @@ def get_config(scale='small'):
     dict(part='GloVe vectors; SNLI, MultiNLI and SciTail', out='data', why='no package ships them; a grammar of words in taxonomies'),
     dict(part='600 states a direction and layer', out='scale', why='32 a direction and layer; 500 steps of 64'),
   )
-  c.backbone = dict(name='recurrent', depth=3, refine=True, **at(small=dict(width=64, hidden=32), tiny=dict(width=8, hidden=8)))
+  c.backbone = dict(name='recurrent', depth=3, refine=True, **at(small=dict(width=64, hidden=32), tiny=dict(width=8, hidden=8, std=1.0)))
   c.heads.relation.widths = (*at(small=(64, 64), tiny=(8, 8)), 3)
   wide = 'backbone.hidden=96'
   c.claim = dict(
