@@ -330,6 +330,19 @@ def sentences(scale: str = 'small', *, data: str = 'lee', batch_size: int = 32, 
   return c
 
 
+def pair_classes(c: ConfigDict, *, second: str = 'second', label: str = 'relation', **head) -> None:
+  """A classifier of pairs of sentences that are encoded apart; `head` are options of `compared`.
+
+  It is judged by its accuracy, and the encoder by the cosines of pairs with scores.
+  """
+  c.heads.relation = dict(name='compared', **head)
+  c.passes.pair = dict(name='embed', view=dict(name='columns', names=('ids', second)))
+  c.passes.relation = dict(name='apply', network='relation', on=('pair.q[0]', 'pair.q[1]'))
+  c.losses.relation = dict(name='cross_entropy', of=dict(logits='relation.out', labels=f'batch.{label}'))
+  c.watch = ('pair.q[0]', 'pair.q[1]')
+  c.evaluators = dict(pair=dict(name='pair_classification'), sts=dict(name='sts', texts='sentences'))
+
+
 def frozen_minilm(scale: str = 'small', *, data: str, length: int, **backbone) -> ConfigDict:
   """A pretrained encoder of sentences as it comes: nothing is trained, evaluators judge what is in it."""
   c = base(scale, data=data, batch_size=64)

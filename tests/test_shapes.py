@@ -76,6 +76,7 @@ CALLS = {
   'objectives.classification.simplex': call(4),
   'objectives.clustering.dino_teacher': call(real(6, 4), centre=real(4)),
   'objectives.clustering.sinkhorn': call(real(6, 4), valid=truth(6)),
+  'objectives.compound.matryoshka': call(real(6, 8), real(6, 8), objective=info_nce, dims=(4, 8), negatives=real(6, 2, 8)),
   'objectives.compound.matryoshka_2d': call(real(6, 3, 8), real(6, 3, 8), key=KEY, objective=info_nce, align=kl_align, dims=(4, 8)),
   'objectives.compound.missing_mmd': call(real(6, 4), whole(6, below=2), whole(6, below=2), truth(6), estimator=observed_only, classes=2),
   'objectives.contrastive.as_float32': call(real(6), real(2, 3)),

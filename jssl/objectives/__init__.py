@@ -33,7 +33,7 @@ from jssl.objectives.contrastive import (
   spectral_contrastive,
   sup_con,
 )
-from jssl.objectives.contrastive_text import bidirectional_margin, simcse
+from jssl.objectives.contrastive_text import bidirectional_margin, gist, simcse
 from jssl.objectives.control import (
   act_jepa,
   allo,

@@ -10,6 +10,46 @@ from jssl.objectives.discrepancy import conditional_mmd
 from jssl.types import Array, Estimator, Key, Objective, fold
 
 
+def matryoshka(
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
+  *,
+  objective: Objective,
+  dims: Sequence[int] = (8, 16, 32, 64),
+  weights: Sequence[float] | None = None,
+  negatives: Float[Array, 'b ... d'] | None = None,
+  ids: Int[Array, ' b'] | None = None,
+) -> Float[Array, ' b'] | Float[Array, '']:
+  """The sum of an objective over embeddings that are cut to their first features (Matryoshka representation learning).
+
+  l = sum_m c_m L(q_{1:m}, k_{1:m})
+
+  Args:
+    q: [b d] embeddings of one view.
+    k: [b d] those of the other view.
+    objective: L, (q: [b m], k: [b m]) -> [b] or scalar.
+    dims: the numbers m of features.
+    weights: c, one for each m; None for 1.
+    negatives: [b d] or [b c d] hard negatives, cut too and passed to the objective; None if it takes none.
+    ids: [b] integers, passed to the objective: rows of equal id are not negatives of each other; None if it takes no ids.
+
+  Returns:
+    What the objective returns.
+
+  Raises:
+    ValueError: if a number of features is not between 1 and d, or there is not one weight for each.
+
+  Reference: Kusupati et al., NeurIPS 2022, arXiv:2205.13147, Eq. 1, c_m = 1; there L is the cross entropy of a linear classifier, or the
+  contrast of a pair of encoders (ALIGN) after cut embeddings are scaled to unit length.
+  """
+  weights = [1.0] * len(dims) if weights is None else weights
+  if not dims or not 1 <= min(dims) <= max(dims) <= q.shape[-1] or len(weights) != len(dims):
+    raise ValueError(f'dims={tuple(dims)} and {len(weights)} weights: expected numbers from 1 to {q.shape[-1]}, and one weight for each')
+  more = {} if ids is None else {'ids': ids}
+  hard = lambda m: {} if negatives is None else {'negatives': negatives[..., :m]}
+  return sum(c * objective(q[..., :m], k[..., :m], **hard(m), **more) for m, c in zip(dims, weights, strict=True))
+
+
 def matryoshka_2d(
   q: Float[Array, 'b l d'],
   k: Float[Array, 'b l d'],

@@ -50,6 +50,64 @@ def simcse(
   return jax.nn.logsumexp(logits, 1) - jnp.diagonal(logits)
 
 
+def gist(
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
+  *,
+  guide_q: Float[Array, 'b e'],
+  guide_k: Float[Array, 'b e'],
+  negatives: Float[Array, 'b d'] | None = None,
+  guide_negatives: Float[Array, 'b e'] | None = None,
+  temperature: float = 0.01,
+  margin: float = 0.0,
+  ids: Int[Array, ' b'] | None = None,
+) -> Float[Array, ' b']:
+  """In-batch contrastive loss without the negatives that a guide rates more similar than the positive.
+
+  l_i = -log [ e^{q_i.k_i/tau} / ( e^{q_i.k_i/tau} + sum_{(a, c) in N_i} e^{a.c/tau} ) ]
+
+  N_i has (q_i, k_j), (q_i, q_j) and (k_i, k_j) of all other rows j, and (q_i, n_j) of all rows, except those with g(a).g(c) > g(q_i).g(k_i) -
+  eps, where g is the guide.
+
+  Args:
+    q: [b d] anchors.
+    k: [b d] their positives.
+    guide_q: [b e] the guide's embeddings of the anchors.
+    guide_k: [b e] of the positives.
+    negatives: [b d] n, a hard negative of each anchor, used for all anchors; None for none.
+    guide_negatives: [b e] of the hard negatives; given together with them.
+    temperature: tau.
+    margin: eps.
+    ids: [b] integers; other rows of equal id are left out.
+
+  Returns:
+    [b] nats.
+
+  Raises:
+    ValueError: if only one of `negatives` and `guide_negatives` is given.
+
+  Reference: Solatorio 2024, arXiv:2402.16829, section 3, tau = 0.01, and `GISTEmbedLoss` of sentence-transformers by its author, which has
+  a row's own (q_i, q_i) among the negatives where the guide gives q_i and k_i the same embedding. Stop-gradient on the guide.
+  """
+  if (negatives is None) != (guide_negatives is None):
+    raise ValueError('gist compares negatives with guide_negatives: give both or neither')
+  ids, own = one_a_row(ids, 'ids'), jnp.eye(len(q), dtype=bool)
+  apart = True if ids is None else own | (ids[:, None] != ids)
+  most = jnp.diagonal(_cosines(guide_q, guide_k))[:, None] - margin
+  tables = [(q, k, guide_q, guide_k, ~own), (q, q, guide_q, guide_q, ~own), (k, k, guide_k, guide_k, ~own)]
+  if negatives is not None and guide_negatives is not None:
+    tables.append((q, negatives, guide_q, guide_negatives, jnp.ones_like(own)))
+  positive, scores = _cosines(q, k).diagonal()[:, None] / temperature, []
+  for a, c, guide_a, guide_c, others in tables:
+    kept = jax.lax.stop_gradient(_cosines(guide_a, guide_c) <= most)
+    scores.append(jnp.where(kept & others & apart, _cosines(a, c) / temperature, -1e30))
+  return jax.nn.logsumexp(jnp.concatenate([positive, *scores], 1), 1) - positive[:, 0]
+
+
+def _cosines(a: Array, c: Array) -> Array:
+  return jnp.matmul(l2_normalize(a), l2_normalize(c).T, precision='highest')
+
+
 def bidirectional_margin(
   q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, labels: Int[Array, ' b'], alpha: float = 0.2, beta: float = 0.5
 ) -> Float[Array, ' b']:

@@ -82,6 +82,11 @@ def _text_pairs(examples: int, negatives: int, *, length: int) -> Data:
   return _data(examples, spec, 'ids')
 
 
+def _nli(*, length: int, tokenizer: str) -> Data:
+  spec = texts(length=length).spec
+  return _data(1_000_000, {**spec, 'positive': spec['ids'], 'label': Column((), np.int32, 3)}, 'ids')
+
+
 def _bert_base(on: Any, *, folder: str, pool: str, dropout: float, remat: bool = False, dtype: str = 'float32', rngs: nnx.Rngs) -> Bert:
   shape = dict(vocabulary=30522, width=768, depth=12, heads=12, length=512)
   return Bert(on, **shape, pool=pool, dropout=dropout, remat=remat, dtype=dtype, rngs=rngs)
@@ -124,6 +129,7 @@ STAND_INS = {
     'wiki1m.jsonl': _sentences,
     'ccpairs.jsonl': lambda *, tokenizer, length: _text_pairs(270_000_000, 0, length=length),
     'marco.jsonl': lambda *, tokenizer, length: _text_pairs(840_000, 7, length=length),
+    'nli.jsonl': _nli,
     'librispeech': _librispeech,
     'tar:pairs/*.tar': _pairs,
     'clips:videomix2m': _clips,

@@ -47,6 +47,7 @@ SMALL = {
   'graph_decoder': (dict(dim=3), 4, (jnp.zeros((2, 8, 4)), Graph(X[:, :, 0], X[..., 0]), jnp.zeros((2, 8), bool))),
   'prelu_mlp': (dict(widths=(4, 4)), 4, (jnp.zeros((2, 4)),)),
   'dan': (dict(vocabulary=9, width=4, widths=(4, 4)), X[..., 0, 0], (jnp.zeros((2, 5), int),)),
+  'recurrent': (dict(vocabulary=9, width=4, hidden=3, pool='low_rank', pool_heads=2), X[..., 0, 0], (jnp.zeros((2, 5), int),)),
   'compared': ({}, 4, (jnp.zeros((2, 4)),) * 2),
   'critic': ({}, 4, (jnp.zeros((2, 4)),) * 2),
   'transition': (dict(actions=3), 4, (jnp.zeros((2, 4)), jnp.zeros((2, 3)))),

@@ -87,6 +87,19 @@ def test_e5_is_tuned_on_ones_own_negatives_and_scores(tmp_path):
   assert np.isfinite([loss for _, loss in results['curve']]).all()
 
 
+@pytest.mark.parametrize('system, negatives', [('mnrl', False), ('mnrl', True), ('matryoshka', False), ('gist_embed', False)])
+def test_ranking_is_trained_on_ones_own_pairs(tmp_path, system, negatives):
+  further = {'negative': 'a stone'} if negatives else {}
+  rows = [dict(text=f'what is {a} {i}', positive=f'{a} {i}', **further) for a in ANIMALS for i in range(4)]
+  c = adapted(system, lines(tmp_path / 'pairs.jsonl', rows), length=8)
+  (loss,) = c.losses.values()
+  assert loss.of.ids == 'batch.same'
+  if negatives:
+    c.view.names, loss.of.negatives = ('ids', 'positive', 'negative'), 'pairs.q[2]'
+  results = train(c, protocols=(), baselines=False, quiet=True)
+  assert np.isfinite([loss for _, loss in results['curve']]).all()
+
+
 @pytest.mark.parametrize(
   'rows, says',
   [

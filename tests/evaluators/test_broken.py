@@ -77,7 +77,7 @@ def networks(backbone, head):
   return dict(
     backbone=net, projector=one(6), classifier=one(4), lm=one(VOCABULARY), reward=one(1), q=one(4), head=one(5), decoder=one(WIDTH),
     act=lambda tokens: of.fill(len(tokens), 5, 2), cell=one(WIDTH), relations=lambda h, r, t: jnp.sum(h * t, -1) + of.fill(1),
-    side=lambda x: Features(None, of.fill(len(x), 6)), same=lambda z: z, tuned=Same(backbone),
+    side=lambda x: Features(None, of.fill(len(x), 6)), relation=lambda u, v: of.fill(len(u), 2), same=lambda z: z, tuned=Same(backbone),
   )  # fmt: skip
 
 
@@ -100,7 +100,8 @@ def images():
 def texts():
   rng = np.random.default_rng(0)
   draw = lambda n: rng.integers(2, VOCABULARY, (n, 6)).astype(np.int32)
-  columns = lambda n: dict(ids=draw(n), label=sorted_labels(n // 2, n // 2), attribute=np.arange(n, dtype=np.int32) % 2)
+  labels = lambda n: dict(label=sorted_labels(n // 2, n // 2), relation=sorted_labels(n // 2, n // 2))
+  columns = lambda n: dict(ids=draw(n), second=draw(n), attribute=np.arange(n, dtype=np.int32) % 2, **labels(n))
   a, b = np.triu_indices(12, 1)
   info = dict(
     similarity=dict(pairs=(np.stack([a, b], 1), rng.random(len(a)))),
@@ -226,6 +227,7 @@ CASES = {
   'retrieval': (texts, {}, equal(ndcg10=near(dcg / 200), map=near(ranked(200)), mrr=near(ranked(200)), recall1=near(1 / 200))),
   'word_similarity': (texts, {}, equal(pairs=0, analogy=0, analogy_mrr=near(1 / 5))),  # the middle of 9
   'sts': (texts, {}, equal(spearman=0, pearson=0)),
+  'pair_classification': (texts, {}, equal(top1=0.5)),
   'retrofitted': (texts, dict(transform=TRANSFORMS['retrofit']()), equal(pairs=0)),
   'erasure': (texts, dict(attribute='attribute'), equal(attribute_top1=near(0.5), label_top1=near(0.5), tpr_gap=near(0))),
   'sts_layer': (texts, dict(layer=1), equal(spearman=0, pearson=0)),
@@ -368,7 +370,7 @@ def test_all_that_is_declared_is_read_and_asked_for_before(name):
 HEADS = [
   'link_prediction', 'fill_masked', 'summaries', 'captions', 'cell_filling', 'late_retrieval', 'verification', 'classify', 'ood',
   'class_consistency', 'equivariance', 'isotropy', 'modality_completion', 'image_text_retrieval', 'zero_shot',
-  'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian', 'column_cosine',
+  'pair_classification', 'pair_rewards', 'partial_reward', 'control', 'chunk_control', 'laplacian', 'column_cosine',
 ]  # fmt: skip
 
 

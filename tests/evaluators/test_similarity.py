@@ -121,3 +121,13 @@ def test_token_rank_counts_directions_of_real_tokens():
   assert found['share'] == found['rank'] / 6
   energy = np.linalg.svd(states - states.mean(0), compute_uv=False) ** 2
   assert found['centred_rank'] == 1 + np.flatnonzero(np.cumsum(energy) / energy.sum() >= 0.9)[0]
+
+
+def test_pairs_are_classified_by_their_two_vectors():
+  second, relation = np.roll(IDS, 1, 0), np.arange(12, dtype=np.int32) % 3
+  columns = dict(ids=IDS, second=second, relation=relation)
+  weight = np.random.RandomState(2).randn(12, 3).astype(np.float32)
+  head = lambda u, v: jnp.concatenate([u, v], -1) @ weight
+  of = Subject(data(dict(train=columns, test=columns), dict(ids=dict(pad=0))), represent, dict(relation=head))
+  logits = [np.concatenate([TABLE[a].mean(0), TABLE[b].mean(0)]) @ weight for a, b in zip(IDS, second, strict=True)]
+  assert judge('pair_classification', of)['top1'] == pytest.approx(np.mean(np.argmax(logits, 1) == relation))

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 
 from jssl.models.heads.compared import Compared
@@ -38,3 +39,13 @@ def test_compared_joins_distance_and_product():
   u, v = np.random.RandomState(0).randn(2, 4, 3).astype(np.float32)
   expected = net.mlp(jnp.asarray(np.concatenate([u, v, np.abs(u - v), u * v], 1)))
   np.testing.assert_allclose(net(jnp.asarray(u), jnp.asarray(v)), expected, atol=1e-6)
+
+
+def test_compared_joins_what_is_named_in_its_order():
+  net = Compared(3, widths=(2,), of=('u', 'v', 'distance'), rngs=nnx.Rngs(0))
+  u, v = np.random.RandomState(0).randn(2, 4, 3).astype(np.float32)
+  expected = net.mlp(jnp.asarray(np.concatenate([u, v, np.abs(u - v)], 1)))
+  np.testing.assert_allclose(net(jnp.asarray(u), jnp.asarray(v)), expected, atol=1e-6)
+  for of in ((), ('sum',)):
+    with pytest.raises(ValueError, match='expected some of u, v, distance, product'):
+      Compared(3, of=of, rngs=nnx.Rngs(0))

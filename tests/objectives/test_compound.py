@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.objectives import kl_align, simcse
-from jssl.objectives.compound import matryoshka_2d, missing_mmd
+from jssl.objectives import info_nce, kl_align, simcse
+from jssl.objectives.compound import matryoshka, matryoshka_2d, missing_mmd
 from jssl.objectives.discrepancy import conditional_mmd, doubly_robust, imputed, inverse_propensity, observed_only
 from jssl.types import fold
 
@@ -42,6 +42,24 @@ def views(seed=0):
 
 def drawn(key):
   return int(jax.random.randint(fold(key, 0), (), 0, L - 1)), DIMS[int(jax.random.randint(fold(key, 1), (), 0, len(DIMS)))]
+
+
+def test_matryoshka_is_the_sum_over_sizes():
+  q, k = views()[:, :, 0]
+  negatives, ids = views(3)[0, :, :2], jnp.array([0, 1, 0, 2, 3])
+  cut = lambda d: [np.asarray(x, np.float64)[:, :d] for x in (q, k)]
+  expected = [sum(c * sum((a[i, j] - b[i, j]) ** 2 for j in range(d)) for d, c in ((2, 0.5), (5, 2.0)) for a, b in [cut(d)]) for i in range(B)]
+  np.testing.assert_allclose(matryoshka(q, k, objective=square, dims=(2, 5), weights=(0.5, 2.0)), expected, rtol=1e-5)
+  each = [info_nce(q[:, :d], k[:, :d], negatives=negatives[..., :d], ids=ids) for d in (3, D)]
+  np.testing.assert_allclose(matryoshka(q, k, objective=info_nce, dims=(3, D), negatives=negatives, ids=ids), sum(each), rtol=1e-5)
+  gradient = jax.grad(lambda q: jnp.sum(matryoshka(q, k, objective=square, dims=(2, 5))))(q)
+  assert set(np.flatnonzero(np.abs(gradient).sum(0))) == set(range(5)), 'features beyond the largest size have no gradient'
+
+
+@pytest.mark.parametrize('options', [dict(dims=()), dict(dims=(0, 4)), dict(dims=(4, D + 1)), dict(dims=(4,), weights=(1.0, 2.0))])
+def test_matryoshka_refuses_sizes_that_do_not_fit(options):
+  with pytest.raises(ValueError, match='expected numbers from 1 to 8, and one weight for each'):
+    matryoshka(*views()[:, :, 0], objective=square, **options)
 
 
 @pytest.mark.parametrize('weights', [(1.0, 1.0, 1.0), (0.5, 2.0, 0.0), (0.0, 0.0, 0.0), (0.0, 1.5, 3.0)])

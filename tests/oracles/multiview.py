@@ -156,6 +156,28 @@ def simcse(sg, q, k, negatives=None, valid=None, temperature=0.05, alpha=0.0, id
   return loss
 
 
+def gist(sg, q, k, guide_q, guide_k, negatives=None, guide_negatives=None, temperature=0.01, margin=0.0, ids=None):
+  q, k, g, h, b = unit(q), unit(k), unit(guide_q), unit(guide_k), len(q)
+  ids = np.arange(b) if ids is None else ids
+  loss = np.zeros(b)
+  for i in range(b):
+    threshold, others = g[i] @ h[i] - margin, [j for j in range(b) if ids[j] != ids[i]]
+    logits = [q[i] @ k[i] / temperature]
+    logits += [q[i] @ k[j] / temperature for j in others if not g[i] @ h[j] > threshold]
+    logits += [q[i] @ q[j] / temperature for j in others if not g[i] @ g[j] > threshold]
+    logits += [k[i] @ k[j] / temperature for j in others if not h[i] @ h[j] > threshold]
+    if negatives is not None:
+      hard, rated = unit(negatives), unit(guide_negatives)
+      logits += [q[i] @ hard[j] / temperature for j in sorted([i, *others]) if not g[i] @ rated[j] > threshold]
+    loss[i] = log_sum_exp(logits) - logits[0]
+  return loss
+
+
+def guided(rng, *names, d=3):
+  """The guide's embeddings by name."""
+  return {name: table(rng, 6, d) for name in names}
+
+
 def bidirectional_margin(sg, q, k, labels, alpha=0.2, beta=0.5):
   q, k, b = unit(q), unit(k), len(q)
   loss = np.zeros(b)
@@ -230,6 +252,15 @@ ORACLES = {
       (pair(rng), dict(negatives=table(rng, 6), temperature=0.3, ids=IDS)),
       (pair(rng), dict(negatives=table(rng, 6), temperature=0.3, valid=np.arange(6) % 3 > 0)),
       (pair(rng), dict(negatives=table(rng, 6), valid=np.zeros(6, bool))),
+    ],
+  ),
+  'gist': Oracle(
+    gist,
+    lambda rng: [
+      (pair(rng), guided(rng, 'guide_q', 'guide_k')),
+      (pair(rng), dict(guided(rng, 'guide_q', 'guide_k'), temperature=0.2, margin=0.3, ids=IDS)),
+      (pair(rng), dict(guided(rng, 'guide_q', 'guide_k', 'guide_negatives'), negatives=table(rng, 6), temperature=0.1)),
+      (pair(rng), dict(guided(rng, 'guide_q', 'guide_k', 'guide_negatives'), negatives=table(rng, 6), temperature=0.3, margin=-0.2, ids=IDS)),
     ],
   ),
   'bidirectional_margin': Oracle(

@@ -6,6 +6,7 @@ Where a library departs from the paper, both sides are brought to one formula he
 import importlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest.mock import MagicMock, patch
@@ -18,6 +19,7 @@ from flax import nnx
 
 from jssl import objectives as o
 from jssl.models.heads.quantizer import GumbelQuantizer
+from jssl.objectives.compound import matryoshka
 from jssl.ops.normalize import l2_normalize
 from tests.oracles.clustering import PATCHES, cosines, patches
 from tests.oracles.contrastive import pair, table
@@ -255,6 +257,73 @@ def open_clip() -> dict[str, Parity]:
   }
 
 
+def sentence_transformers() -> dict[str, Parity]:
+  torch = imported('torch')
+  if not absent('torch'):
+    declare_operators(torch)
+  losses = imported('sentence_transformers.sentence_transformer.losses')
+  rng = np.random.default_rng(6)
+  views, negatives, labels = pair(rng, 8, 6), table(rng, 8, 6), np.arange(8) % 3
+  guides, weight = [table(rng, 8, 4) for _ in range(3)], table(rng, 3, 18)
+  double = lambda x: torch.tensor(x, dtype=torch.float64)
+
+  def encoder(width):
+    """Stands in for an encoder: its embeddings are what it is given under `width`."""
+    net = MagicMock(side_effect=lambda features: dict(sentence_embedding=features[width]), device='cpu')
+    net.get_embedding_dimension.return_value = width
+    return net
+
+  def features(*embedded, guide=(None,) * 3):
+    return [{6: x, 4: g} for x, g in zip(embedded, guide, strict=False)]
+
+  def gist(*more):
+    def loss(q, k):
+      model, guide = encoder(6), encoder(4)
+      n = losses.GISTEmbedLoss.__new__(losses.GISTEmbedLoss)
+      torch.nn.Module.__init__(n)
+      vars(n).update(model=model, guide=guide, must_retokenize=False, temperature=0.1, margin_strategy='absolute', margin=0.05)
+      vars(n).update(contrast_anchors=True, contrast_positives=True, gather_across_devices=False)
+      n.similarity_fct, n.cross_entropy_loss = torch.nn.CosineSimilarity(dim=-1), torch.nn.CrossEntropyLoss()
+      return n(features(q, k, *map(double, more), guide=[*map(double, guides)]), None)
+
+    return loss
+
+  def softmax(q, k):
+    n = losses.SoftmaxLoss(encoder(6), 6, 3).double()
+    n.classifier.weight.data, n.classifier.bias.data = double(weight), torch.zeros(3, dtype=torch.float64)
+    return n(features(q, k), torch.tensor(labels))
+
+  def our_softmax(q, k):
+    logits = jnp.concatenate([q, k, jnp.abs(q - k)], 1) @ weight.T
+    return jnp.mean(o.cross_entropy(logits, labels=labels))
+
+  def nested(q, k):
+    model = encoder(6)
+    model.forward = model.side_effect
+    model.side_effect = lambda features: model.forward(features)
+    ranking = losses.MultipleNegativesRankingLoss(model, scale=10.0)
+    return losses.MatryoshkaLoss(model, ranking, [2, 6], [0.5, 2.0])(features(q, k, double(negatives)), None)
+
+  def our_nested(q, k):
+    ranking = partial(o.info_nce, temperature=0.1)
+    return jnp.mean(matryoshka(q, k, objective=ranking, dims=(2, 6), weights=(0.5, 2.0), negatives=negatives[:, None]))
+
+  guided = dict(temperature=0.1, margin=0.05, guide_q=guides[0], guide_k=guides[1])
+  return {
+    'info_nce / MultipleNegativesRankingLoss': Parity(
+      mean(o.info_nce, temperature=0.05, negatives=negatives[:, None]),
+      lambda q, k: losses.MultipleNegativesRankingLoss(encoder(6)).compute_loss_from_embeddings([q, k, double(negatives)], None),
+      views,
+    ),
+    'gist / GISTEmbedLoss': Parity(mean(o.gist, **guided), gist(), views),
+    'gist with negatives / GISTEmbedLoss': Parity(
+      mean(o.gist, **guided, negatives=negatives, guide_negatives=guides[2]), gist(negatives), views
+    ),
+    'cross_entropy of pairs / SoftmaxLoss': Parity(our_softmax, softmax, views),
+    'matryoshka / MatryoshkaLoss': Parity(our_nested, nested, views),
+  }
+
+
 def torch_functional() -> dict[str, Parity]:
   torch = imported('torch')
   f = torch.nn.functional
@@ -463,11 +532,19 @@ LIBRARIES = {
   'torch': torch_functional,
   'transformers': transformers,
   'open_clip': open_clip,
+  'sentence_transformers': sentence_transformers,
   'optax': optax,
 }
 
 
-STORED = ('lightly', 'pytorch_metric_learning', 'torch', 'transformers', 'open_clip')  # whose values are kept in tests/objectives/parity.json
+STORED = (
+  'lightly',
+  'pytorch_metric_learning',
+  'torch',
+  'transformers',
+  'open_clip',
+  'sentence_transformers',
+)  # whose values are kept in tests/objectives/parity.json
 
 
 def ours(parity: Parity) -> tuple[np.ndarray, list[np.ndarray]]:
