@@ -98,9 +98,9 @@ def contrastive_tension(
   Returns:
     [b] nats.
 
-  Reference: Carlsson, Gyllensten, Gogoulou, Ylipaa Hellqvist, Sahlgren, ICLR 2021 (Ov_sMNau-PF at OpenReview), section 3, c = 7; Wang, Reimers,
-  Gurevych 2021, arXiv:2104.06979, section 4. The paper draws the pairs of different sentences; here their mean over the batch, which is its expectation, has the same weight. No
-  stop-gradient.
+  Reference: Carlsson, Gyllensten, Gogoulou, Ylipaa Hellqvist, Sahlgren, ICLR 2021 (Ov_sMNau-PF at OpenReview), section 3, c = 7; summarised
+  by Wang, Reimers, Gurevych 2021, arXiv:2104.06979, section 4. The paper draws the pairs of different sentences; their mean over the batch,
+  which is its expectation, has the same weight. No stop-gradient.
   """
   ids = one_a_row(ids, 'ids')
   dots = jnp.matmul(q.astype(jnp.float32), k.astype(jnp.float32).T, precision='highest')
@@ -135,8 +135,8 @@ def self_guided(
     [b] nats.
 
   Reference: Kim, Yoo, Lee, ACL 2021, arXiv:2106.07345, section 3 (SG-OPT and its regularisation); tau = 0.01 and lambda = 0.1 in training.py
-  of the official code. Other sentence vectors, and other layers of the same sentence, are no negatives. The copy has no gradient; the projection
-  of its layers has.
+  of the official code. Other sentence vectors, and other layers of the same sentence, are no negatives. The copy has no gradient, which the
+  caller stops; the projection of its layers has.
   """
   ids = one_a_row(ids, 'ids')
   ids = jnp.arange(len(q)) if ids is None else ids
@@ -180,9 +180,9 @@ def dclr(
   Returns:
     [b] nats.
 
-  Reference: Zhou, Zhang, Zhao, Wen, ACL 2022, arXiv:2205.00656, section 4; phi = 0.9, as many samples as sentences and tau = 0.05 for BERT-base
-  in run.sh of the official code, T = 4 and beta = 1e-3 in its models.py. There masked similarities are set to 0 and the loss is the binary cross
-  entropy of the softmax; here it is the paper's. Stop-gradient on the guide and on the noise.
+  Reference: Zhou, Zhang, Zhao, Wen, ACL 2022, arXiv:2205.00656, section 4; phi = 0.9, as many samples as sentences and tau = 0.05 for
+  BERT-base in run.sh of the official code, T = 4 and beta = 1e-3 in its train.py and models.py. There masked similarities are set to 0 and the
+  loss is the binary cross entropy of the softmax; here it is the paper's. Stop-gradient on the guide and on the noise.
   """
   q, k, own = l2_normalize(q), l2_normalize(k), jnp.eye(len(q), dtype=bool)
   score = lambda a, c: jnp.matmul(a, c.T, precision='highest') / temperature

@@ -30,8 +30,8 @@ def attention_information(
     ValueError: if `chunks` does not divide the number of layers.
 
   Reference: Klein, Nabi (miCSE), ACL 2023, arXiv:2211.04928, section 3, and models.py of the official code, with 2 chunks. There the
-  correlation is estimated from 150 random entries and multiplied by the squared share of entries that are positive in both views; here it is that
-  of all entries between tokens. No stop-gradient.
+  correlation is that of 150 random entries, and the information is multiplied by the squared share of entries that are positive in both views;
+  here all entries between tokens count. No stop-gradient.
   """
   b, layers, heads = first.shape[:3]
   if layers % chunks:
