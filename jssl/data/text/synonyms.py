@@ -19,7 +19,7 @@ def synonyms(*, of: Data, column: str = 'ids', count: int = 4) -> Data:
   """Adds a column `synonyms`: the synonyms of each token, from Roget's thesaurus.
 
   Headings of the thesaurus are ordered by meaning; the synonyms of a word are its neighbours under all headings. Only words that the tokenizer
-  reads as one token have synonyms, and only such words are synonyms. Word pieces that continue a word begin with ##.
+  reads as one token have synonyms, and only such words, of at least two letters, are synonyms. Word pieces that continue a word begin with ##.
 
   Args:
     of: the data set, with a tokenizer.
@@ -42,7 +42,7 @@ def synonyms(*, of: Data, column: str = 'ids', count: int = 4) -> Data:
   continues[[i for piece, i in ids.items() if piece.startswith('##')]] = True
   table = np.repeat(np.arange(size, dtype=np.int32)[:, None], count, 1)
   for word, others in _neighbours().items():
-    if word in ids and (known := [ids[other] for other in others if other in ids]):
+    if word in ids and (known := [ids[other] for other in others if other in ids and len(other) > 1]):
       table[ids[word]] = np.resize(known[:count], count)
 
   def make(split: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
