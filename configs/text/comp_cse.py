@@ -1,9 +1,16 @@
 """CompCSE. Chanchani, Huang, ACL 2023. arXiv:2307.07380, section 3: a text is contrasted with a composition of its phrases.
 
 As in the config `simcse`, a text is the state of [CLS].
+
+The scale `wiki1m` is BERT-base by the command in the README of the official code, on sentences as in `simcse:wiki1m`; its figure is not given
+there. Left out: the phrases of a discourse parser, the checkpoint chosen by STS-B every 125 steps.
 """
 
 from jssl.configs import common
+
+PUBLISHED = dict(
+  wiki1m=dict(metric='sts_spearman', value=None, source='arXiv:2307.07380; README of the code', hardware='1 A100', hours=None),
+)  # fmt: skip
 
 
 def get_config(scale='small'):
@@ -22,14 +29,7 @@ def get_config(scale='small'):
   )
   c.data.update(common.start_ids(scale, 32))
   c.backbone = common.start(scale, 'masked_lm', dropout=0.1, pool='cls')
-  c.view = dict(name='halves', first='data.ids.first', pad='data.ids.pad')
-  # The first features of a linear layer and tanh are those of a narrower layer.
-  c.heads.projector = dict(name='mlp', widths=common.at(scale)(small=(32,), tiny=(8,)), norm='none', final_act='tanh')
-  c.passes.text = dict(name='embed')
-  c.passes.halves = dict(name='compose', on=('text.pooled[1]', 'text.pooled[2]'))
-  c.passes.q = dict(name='apply', network='projector', on='text.pooled[0]')
-  c.passes.k = dict(name='apply', network='projector', on='halves.out')
-  c.losses.nce = dict(name='simcse', of=('q.out', 'k.out'), temperature=0.05)
+  c = composed(c, dim=common.at(scale)(small=32, tiny=8))
   c.claim = dict(
     metric='sts_spearman', beats=('start', 'simcse'), margin=0.01,
     variants={
@@ -39,3 +39,20 @@ def get_config(scale='small'):
     without='simcse',
   )  # fmt: skip
   return c
+
+
+def composed(c, dim):
+  c.view = dict(name='halves', first='data.ids.first', pad='data.ids.pad')
+  # The first features of a linear layer and tanh are those of a narrower layer.
+  c.heads.projector = dict(name='mlp', widths=(dim,), norm='none', final_act='tanh')
+  c.passes.text = dict(name='embed')
+  c.passes.halves = dict(name='compose', on=('text.pooled[1]', 'text.pooled[2]'))
+  c.passes.q = dict(name='apply', network='projector', on='text.pooled[0]')
+  c.passes.k = dict(name='apply', network='projector', on='halves.out')
+  c.losses.nce = dict(name='simcse', of=('q.out', 'k.out'), temperature=0.05)
+  return c
+
+
+def wiki1m():
+  rate = dict(name='linear_decay', peak=3e-5)
+  return composed(common.bert_sentences('wiki1m.jsonl', batch_size=64, rate=rate), dim=256)

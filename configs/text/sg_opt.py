@@ -26,6 +26,7 @@ def get_config(scale='small'):
     dict(part='sentences of STS-B, STS and SentEval', out='data', why='no package ships them; the words of SimLex-999'),
     dict(part='BERT-base and large, and fine-tuned ones; one epoch of batches of 16 at 5e-5', out='scale', why='five blocks of MiniLM'),
   )
+  c.evaluators = dict(sts=dict(name='sts'))
   c = self_guided(c, widths=common.at(scale)(small=(1024, 1024), tiny=(32, 32)))
   simcse = dict(name='simcse', of=('sentence.q[0]', 'sentence.q[1]'), temperature=0.05)
   c.claim = dict(
@@ -47,16 +48,9 @@ def self_guided(c, widths):
   c.passes.drift = dict(name='drift')
   c.losses.guided = dict(name='self_guided', of=dict(q='sentence.q[0]', layers='projected.out', drift='drift.out'))
   c.optimizer.parts = tuple(dict(of=(f'backbone.{name}',), rate=0.0) for name in ('word', 'position', 'type', 'norm'))
-  c.evaluators = dict(sts=dict(name='sts'))
   return c
 
 
 def stsb():
-  c = common.base(data='stsb.jsonl', batch_size=16)
-  c.data.update(tokenizer='bert-base-uncased/tokenizer.json', length=128, held_out=0.001)
-  c.backbone = dict(name='bert_from', folder='bert-base-uncased', dropout=0.1, pool='cls')
   rate = dict(name='linear_decay', peak=5e-5, warmup='10%')
-  c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=0.0, b2=0.9, clip=1.0)
-  c = self_guided(c, widths=(4096, 4096))
-  c.evaluators = {}
-  return c
+  return self_guided(common.bert_sentences('stsb.jsonl', batch_size=16, length=128, rate=rate, b2=0.9), widths=(4096, 4096))
