@@ -3,8 +3,7 @@
 The guide and the encoder begin from the masked language model that jssl ships. The guide is trained first, by contrast under dropout.
 
 The scale `wiki1m` is BERT-base by run.sh of the official code, on sentences as in `simcse:wiki1m`, with the folder
-unsup-simcse-bert-base-uncased
-as the guide. Its figure is the mean of seven tasks, which need their own files, from memory.
+unsup-simcse-bert-base-uncased as the guide. Its figure is the mean of seven tasks, which need their own files, from memory.
 Left out there: the checkpoint chosen by these tasks every 125 steps. The loss is the paper's, see the objective `dclr`.
 """
 
