@@ -452,3 +452,16 @@ def answers(scale: str = 'small', *, batch_size: int = 64, steps: int = 400, **d
   c.backbone = dict(name='causal_lm', width=48, depth=2, heads=4, std=0.1)
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=3e-3, warmup='10%'), weight_decay=0.01)
   return c
+
+
+def bert_sentences(data: str, *, batch_size: int, rate: dict, length: int = 32, epochs: int = 1, **optimizer) -> ConfigDict:
+  """Sentences of a file for BERT-base, which begins from the folder bert-base-uncased, with [CLS] as the vector and dropout of 0.1.
+
+  A sentence a line, as {"text": ...}; a thousandth is held out. The optimiser is that of transformers' Trainer, which clips by default.
+  """
+  c = base(data=data, batch_size=batch_size, epochs=epochs)
+  c.data.update(tokenizer='bert-base-uncased/tokenizer.json', length=length, held_out=0.001)
+  c.backbone = dict(name='bert_from', folder='bert-base-uncased', dropout=0.1, pool='cls')
+  c.optimizer = dict(name='adamw', learning_rate=rate, weight_decay=0.0, clip=1.0, **optimizer)
+  c.evaluators = {}
+  return c

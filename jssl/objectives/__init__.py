@@ -33,7 +33,7 @@ from jssl.objectives.contrastive import (
   spectral_contrastive,
   sup_con,
 )
-from jssl.objectives.contrastive_text import bidirectional_margin, gist, simcse
+from jssl.objectives.contrastive_text import bidirectional_margin, contrastive_tension, dclr, gist, self_guided, simcse
 from jssl.objectives.control import (
   act_jepa,
   allo,
@@ -52,6 +52,7 @@ from jssl.objectives.dense import dense_info_nce, vicreg_local
 from jssl.objectives.diffusion import categorical_kl, denoising_mse, gaussian_kl, mmd, umd
 from jssl.objectives.discrepancy import conditional_mmd
 from jssl.objectives.distillation import (
+  cross_view,
   kl_logits,
   match_tokens,
   ranking_distillation,
@@ -62,6 +63,7 @@ from jssl.objectives.distillation import (
   wcord_scores,
 )
 from jssl.objectives.equivariance import care
+from jssl.objectives.information import attention_information
 from jssl.objectives.knowledge_graph import margin_ranking, self_adversarial, square_norm
 from jssl.objectives.metric import angular_prototypical, euclidean_triplet, ge2e, prototypical, triplet
 from jssl.objectives.multi_view import (

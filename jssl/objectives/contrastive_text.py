@@ -138,3 +138,119 @@ def bidirectional_margin(
   false = (labels[:, None] == labels) & (labels[:, None] >= 0) & ~jnp.eye(len(q), dtype=bool)
   apart = cosine - jnp.diagonal(cosine)[:, None]
   return jnp.mean(jnp.where(false, jax.nn.relu(apart + alpha) + jax.nn.relu(-apart - beta), 0), 1)
+
+
+def contrastive_tension(
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, ratio: float = 7.0, ids: Int[Array, ' b'] | None = None
+) -> Float[Array, ' b']:
+  """Two independent encoders agree on a sentence and disagree on different ones, by their dot products.
+
+  l_i = [ softplus(-q_i.k_i) + c mean_{j != i} softplus(q_i.k_j) ] / (1 + c)
+
+  Args:
+    q: [b d] sentences by one encoder, not normalised.
+    k: [b d] the same sentences by the other.
+    ratio: c, the number of pairs of different sentences per sentence.
+    ids: [b] integers; other rows of equal id are left out.
+
+  Returns:
+    [b] nats.
+
+  Reference: Carlsson, Gyllensten, Gogoulou, Ylipaa Hellqvist, Sahlgren, ICLR 2021 (Ov_sMNau-PF at OpenReview), section 3, c = 7; summarised
+  by Wang, Reimers, Gurevych 2021, arXiv:2104.06979, section 4. The paper draws the pairs of different sentences; their mean over the batch,
+  which is its expectation, has the same weight. No stop-gradient.
+  """
+  ids = one_a_row(ids, 'ids')
+  dots = jnp.matmul(q.astype(jnp.float32), k.astype(jnp.float32).T, precision='highest')
+  ids = jnp.arange(len(q)) if ids is None else ids
+  others = ids[:, None] != ids
+  apart = jnp.sum(jnp.where(others, jax.nn.softplus(dots), 0), 1) / jnp.maximum(jnp.sum(others, 1), 1)
+  return (jax.nn.softplus(-jnp.diagonal(dots)) + ratio * apart) / (1 + ratio)
+
+
+def self_guided(
+  q: Float[Array, 'b d'],
+  layers: Float[Array, 'b l d'],
+  *,
+  drift: Float[Array, ' b'] | None = None,
+  anchor: float = 0.1,
+  temperature: float = 0.01,
+  ids: Int[Array, ' b'] | None = None,
+) -> Float[Array, ' b']:
+  """A sentence vector agrees with the layers of a fixed copy of the encoder, and the encoder stays near that copy.
+
+  l_i = mean_m -log [ e^{q_i.h_im/tau} / ( e^{q_i.h_im/tau} + sum_{j != i, n} e^{q_i.h_jn/tau} ) ] + lambda r_i
+
+  Args:
+    q: [b d] sentence vectors.
+    layers: [b l d] h, the layers of the copy for the same sentences, projected as q is.
+    drift: [b] r, the squared distance of the parameters from those of the copy, equal for all; None for none.
+    anchor: lambda.
+    temperature: tau.
+    ids: [b] integers; other rows of equal id are left out.
+
+  Returns:
+    [b] nats.
+
+  Reference: Kim, Yoo, Lee, ACL 2021, arXiv:2106.07345, section 3 (SG-OPT and its regularisation); tau = 0.01 and lambda = 0.1 in training.py
+  of the official code. Other sentence vectors, and other layers of the same sentence, are no negatives. The copy has no gradient, which the
+  caller stops; the projection of its layers has.
+  """
+  ids = one_a_row(ids, 'ids')
+  ids = jnp.arange(len(q)) if ids is None else ids
+  scores = jnp.einsum('id,jld->ijl', l2_normalize(q), l2_normalize(layers), precision='highest') / temperature
+  own = jnp.moveaxis(jnp.diagonal(scores), 0, 1)
+  others = jax.nn.logsumexp(jnp.where((ids[:, None] != ids)[..., None], scores, -1e30), (1, 2))
+  loss = jnp.mean(jax.nn.softplus(others[:, None] - own), 1)
+  return loss if drift is None else loss + anchor * drift
+
+
+def dclr(
+  q: Float[Array, 'b d'],
+  k: Float[Array, 'b d'],
+  *,
+  guide_q: Float[Array, 'b e'],
+  guide_k: Float[Array, 'b e'],
+  noise: Float[Array, 'm d'],
+  temperature: float = 0.05,
+  threshold: float = 0.9,
+  steps: int = 4,
+  step_size: float = 1e-3,
+) -> Float[Array, ' b']:
+  """In-batch contrastive loss without the negatives that a guide finds similar, and with noise as further negatives.
+
+  l_i = -log [ e^{s(q_i, k_i)} / ( e^{s(q_i, k_i)} + sum_{j != i, g_ij < phi} e^{s(q_i, k_j)} + sum_m e^{s(q_i, n_m)} ) ]
+
+  s = cos/tau, and g_ij is the cosine of the guide's embeddings of q_i and k_j. First the noise ascends the contrastive loss with all
+  negatives, T times: n_m <- n_m + beta grad/|grad|.
+
+  Args:
+    q: [b d] sentences.
+    k: [b d] the same sentences with other dropout.
+    guide_q: [b e] the guide's embeddings of q.
+    guide_k: [b e] of k.
+    noise: [m d] samples of a standard normal distribution.
+    temperature: tau.
+    threshold: phi.
+    steps: T.
+    step_size: beta.
+
+  Returns:
+    [b] nats.
+
+  Reference: Zhou, Zhang, Zhao, Wen, ACL 2022, arXiv:2205.00656, section 4; phi = 0.9, as many samples as sentences and tau = 0.05 for
+  BERT-base in run.sh of the official code, T = 4 and beta = 1e-3 in its train.py and models.py. There masked similarities are set to 0 and the
+  loss is the binary cross entropy of the softmax; here it is the paper's. Stop-gradient on the guide and on the noise.
+  """
+  q, k, own = l2_normalize(q), l2_normalize(k), jnp.eye(len(q), dtype=bool)
+  score = lambda a, c: jnp.matmul(a, c.T, precision='highest') / temperature
+  kept = own | jax.lax.stop_gradient(jnp.matmul(l2_normalize(guide_q), l2_normalize(guide_k).T, precision='highest') < threshold)
+  fixed = jax.lax.stop_gradient((q, k))
+  in_batch = jax.nn.logsumexp(score(*fixed), 1)
+  contrast = lambda n: jnp.sum(jnp.logaddexp(in_batch, jax.nn.logsumexp(score(fixed[0], l2_normalize(n)), 1)))
+  noise = jax.lax.stop_gradient(noise.astype(jnp.float32))
+  for _ in range(steps):
+    noise = noise + step_size * l2_normalize(jax.grad(contrast)(noise))
+  scores = jnp.where(kept, score(q, k), -1e30)
+  far = score(q, l2_normalize(jax.lax.stop_gradient(noise)))
+  return jax.nn.logsumexp(jnp.concatenate([scores, far], 1), 1) - jnp.diagonal(scores)

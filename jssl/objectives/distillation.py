@@ -59,6 +59,36 @@ def ressl(
   return -jnp.sum(jnp.exp(relations(k, teacher_temperature)) * relations(q, temperature), -1)
 
 
+def cross_view(
+  q: Float[Array, 'b d'], k: Float[Array, 'b d'], *, queue: Float[Array, 'm d'], temperature: float = 0.03, reference_temperature: float = 0.02
+) -> Float[Array, ' b']:
+  """KL divergence of one view's similarities to a queue of references from those of the reference of the other view.
+
+  l_i = KL( softmax_m(k_i.n_m / tau_r) || softmax_m(q_i.n_m / tau_s) )
+
+  The references n_m are the queue, followed by those of the batch, k.
+
+  Args:
+    q: [b d] projected embeddings of one view.
+    k: [b d] references: embeddings of the other view, without projection.
+    queue: [m d] earlier references of that view.
+    temperature: tau_s.
+    reference_temperature: tau_r.
+
+  Returns:
+    [b] nats.
+
+  Reference: Limkonchotiwat et al. (SCT), TACL 2023, arXiv:2311.03228, section 3, and SCTLoss.py of the official code, for both views in turn;
+  tau_r = 0.02 and tau_s = 0.03 for BERT-Small. Stop-gradient on the references. Without the batch in the queue, and up to the entropy of the
+  references, it is `ressl`.
+  """
+  k, queue = jax.lax.stop_gradient((l2_normalize(k), l2_normalize(queue)))
+  references = jnp.concatenate([queue, k])
+  relations = lambda x, tau: jax.nn.log_softmax(jnp.matmul(x, references.T, precision='highest') / tau)
+  of, by = relations(k, reference_temperature), relations(l2_normalize(q), temperature)
+  return jnp.sum(jnp.exp(of) * (of - by), -1)
+
+
 def ranking_distillation(
   query: Float[Array, 'b d'], candidates: Float[Array, 'b m d'], scores: Float[Array, 'b m'], *, temperature: float = 0.02
 ) -> Float[Array, ' b']:

@@ -127,6 +127,7 @@ STAND_INS = {
     'imagenet2012': _imagenet,
     'some_classes': _imagenet100,
     'wiki1m.jsonl': _sentences,
+    'stsb.jsonl': lambda *, length, tokenizer, held_out: texts(examples=17_256, length=length),
     'ccpairs.jsonl': lambda *, tokenizer, length: _text_pairs(270_000_000, 0, length=length),
     'marco.jsonl': lambda *, tokenizer, length: _text_pairs(840_000, 7, length=length),
     'nli.jsonl': _nli,

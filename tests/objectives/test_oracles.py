@@ -148,7 +148,7 @@ def test_memory_grows_with_the_square_of_the_batch_at_most(name):
   b, d = 24, 40
   _, kwargs = ORACLES[name].cases(random(name))[0]
   wide = dict(labels=np.arange(b), covariance=np.eye(d), centre=np.ones(d))
-  wide |= dict.fromkeys(('support', 'negatives', 'surrogate_q', 'surrogate_k', 'guide_q', 'guide_k'), np.ones((b, d)))
+  wide |= dict.fromkeys(('support', 'negatives', 'surrogate_q', 'surrogate_k', 'guide_q', 'guide_k', 'noise', 'queue'), np.ones((b, d)))
   objective = partial(OBJECTIVES[name], **{n: wide.get(n, x) for n, x in kwargs.items()})
   x = jnp.ones((b, d))
   count = len(of_embeddings(name))

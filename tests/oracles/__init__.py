@@ -14,6 +14,7 @@ from tests.oracles import (
   prediction,
   preference,
   redundancy,
+  sentences,
   sequence,
   speech,
   words,
@@ -22,7 +23,7 @@ from tests.oracles.oracle import Case, Oracle, StopGradient, differentiable, dir
 
 _FILES = (
   contrastive, redundancy, dense, clustering, prediction, multiview, sequence, speech, distil, preference, labelled, kg, words, control,
-  diffusion, invariance,
+  diffusion, invariance, sentences,
 )  # fmt: skip
 ORACLES = {name: oracle for file in _FILES for name, oracle in file.ORACLES.items()}
 

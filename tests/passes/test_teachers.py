@@ -14,6 +14,7 @@ from jssl.models.text.transformer import CausalLm
 from jssl.models.vision.vit import ViT
 from jssl.passes.control import latent_rollout, q_values, trajectory
 from jssl.passes.masked import jepa, masked_encode, masked_views
+from jssl.passes.sentences import drift
 from jssl.passes.speech import frame_targets
 from jssl.passes.text import causal_lm
 from jssl.passes.views import apply, embed, encode
@@ -79,6 +80,7 @@ CASES = {
     'own.out',
   ),
   'causal_lm': (dict(it=causal_lm(encoder='language')), 'it.reference', 'it.log_prob'),
+  'drift': (dict(it=drift()), 'it.out', None),
   'trajectory': (dict(it=(trajectory(), 'batch.observation')), 'it.target', None),
   'latent_rollout': (dict(it=latent_rollout(horizon=2)), 'it.target', None),
   'q_values': (dict(it=(q_values(), 'batch.observation')), 'it.next_target', None),
