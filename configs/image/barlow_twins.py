@@ -39,7 +39,15 @@ def get_config(scale='small'):
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.redundancy = dict(name='barlow_twins', of=('views.q', 'views.k'), pairs=((0, 1),), weight=0.05)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='no_redundancy',
+    also=(dict(metric='linear_top1', beats=('no_redundancy',), margin=0.01),),
+    manipulation=dict(metric='isotropy_rank', beats=('no_redundancy',), margin=10.0),
+    variants=dict(
+      no_redundancy=('losses.redundancy.lam=0.0',),
+    ),
+  )  # fmt: skip
   return c
 
 

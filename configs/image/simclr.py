@@ -49,7 +49,13 @@ def get_config(scale='small'):
   if scale == 'imagenet':
     shares = dict(finetune1=finetune(0.01, epochs=60), finetune10=finetune(0.1, epochs=30))
     c.evaluators.update(shares)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.03)
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.03, without='no_projector',
+    also=(dict(metric='linear_top1', beats=('no_projector',), margin=0.005),),
+    variants=dict(
+      no_projector=('passes.views.heads=()',),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -40,7 +40,15 @@ def get_config(scale='small'):
   c.heads.predictor = dict(name='mlp', on='projector', widths=(64, 256))
   c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
   c.losses.match = dict(name='negative_cosine', of=('views.q', 'views.k'), pairs='all')
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='no_predictor',
+    also=(dict(metric='linear_top1', beats=('no_predictor',), margin=0.02),),
+    manipulation=dict(metric='isotropy_rank', beats=('no_predictor',), margin=5.0),
+    variants=dict(
+      no_predictor=('passes.views.predictor=None',),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -37,7 +37,14 @@ def get_config(scale='small'):
   c.heads.projector = dict(name='mlp', widths=(256, 64))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.nce = dict(name='sup_con', of=dict(q='views.q', k='views.k', labels='batch.label'), pairs='all', temperature=0.1)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  logits = dict(name='cross_entropy', of=dict(logits='views.q', labels='batch.label'), over='views')
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='cross_entropy',
+    also=(dict(metric='linear_top1', beats=('cross_entropy',), margin=0.002),),
+    variants=dict(
+      cross_entropy=(f'losses.nce={logits}', "heads.projector={'name': 'linear', 'dim': 'data.label.size'}"),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -41,7 +41,15 @@ def get_config(scale='small'):
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.redundancy = dict(name='vicreg', of=('views.q', 'views.k'), pairs=((0, 1),), weight=0.04)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='invariance',
+    also=(dict(metric='linear_top1', beats=('invariance',), margin=0.02),),
+    manipulation=dict(metric='isotropy_rank', beats=('invariance',), margin=10.0),
+    variants=dict(
+      invariance=('losses.redundancy.variance_weight=0.0', 'losses.redundancy.covariance_weight=0.0'),
+    ),
+  )  # fmt: skip
   return c
 
 
