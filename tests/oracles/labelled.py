@@ -34,16 +34,16 @@ def ge2e(sg, z, scale=10.0):
   return loss
 
 
-def triplet(sg, q, k, margin=0.2, weights=None, ids=None):
+def triplet(sg, q, k, margin=0.2, weights=None, hardest=1, hard=1.0, ids=None):
   q, k, b = unit(q), unit(k), len(q)
   ids = np.arange(b) if ids is None else ids
   distance = [[(q[i] - k[j]) @ (q[i] - k[j]) for j in range(b)] for i in range(b)]
   loss = np.zeros(b)
   for i in range(b):
     other = [j for j in range(b) if ids[j] != ids[i]]
-    nearest = min(other, key=lambda j: distance[i][j])
+    nearest = sorted(other, key=lambda j: distance[i][j])[:hardest]
     for j in other:
-      w = float(j == nearest) if weights is None else weights[i, j]
+      w = hard * (j in nearest) / len(nearest) + (1 - hard) / len(other) if weights is None else weights[i, j]
       loss[i] += w * max(0.0, distance[i][i] - distance[i][j] + margin)
   return loss
 
