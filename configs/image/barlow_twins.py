@@ -32,7 +32,7 @@ def get_config(scale='small'):
     'two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey)',
     'linear probe and nearest neighbours on features before the projector',
     'blur and solarisation with other rates for each view; LARS with rates of its own for biases: at the scale imagenet',
-    dict(part='fine-tuning on 1 % and 10 % of the labels; rows of batch sizes, projectors, lambda, augmentations', out='open', why='not run'),
+    dict(part='fine-tuning on 1 % and 10 % of the labels; rows of batch sizes, projectors, augmentations', out='open', why='lambda 0 alone'),
     dict(part='ImageNet; transfer to Places, VOC, iNaturalist and COCO', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ResNet-50, 1,000 epochs at batch 2,048', out='scale', why='a convnet, 20 epochs at batch 256'),
   )

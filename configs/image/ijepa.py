@@ -26,7 +26,7 @@ def get_config(scale='small'):
     'teacher: moving average, decay rising by a cosine from 0.996 to 1 (official code: linearly)',
     "light affine moves (official code: crops alone); probes of the mean of the teacher's tokens",
     'weight decay rising from 0.04 to 0.4, decay of the teacher rising linearly, crops alone: at the scale imagenet',
-    dict(part='1 % of the labels; counting and depth on Clevr; rows of masks, pixels as targets, predictors', out='open', why='not run'),
+    dict(part='1 % of the labels; counting and depth on Clevr; rows of masks, predictors', out='open', why='pixels as targets alone'),
     dict(part='ImageNet-1K and 22K; transfer to CIFAR-100, Places, iNaturalist', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ViT-B to ViT-G, 300 and 600 epochs', out='scale', why='2 blocks of 96, 8 epochs'),
   )

@@ -29,7 +29,7 @@ def get_config(scale='small'):
     'linear probe and nearest neighbours of the mean of the tokens',
     'mask units of several patches and fine-tuning with all labels, at the scale imagenet',
     dict(part='Swin transformer', out='open', why='a vision transformer'),
-    dict(part='rows of mask units, ratios, heads, targets', out='open', why='not run'),
+    dict(part='rows of mask units, ratios, heads, targets', out='open', why='a loss of all patches alone'),
     dict(part='ImageNet-1K and 22K; transfer to iNaturalist, COCO and ADE20K', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ViT-B, Swin-B to SwinV2-G, 800 epochs', out='scale', why='2 blocks of 128, 8 epochs'),
   )

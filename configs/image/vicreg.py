@@ -34,7 +34,7 @@ def get_config(scale='small'):
     'linear probe and nearest neighbours on features before the projector',
     'blur and solarisation with other rates for each view, LARS: at the scale imagenet',
     dict(part='branches of different weights, architectures or modalities', out='open', why='one network encodes both views'),
-    dict(part='fine-tuning on 1 % and 10 % of the labels; rows without a term, other methods with the variance', out='open', why='not run'),
+    dict(part='fine-tuning on 1 % and 10 % of the labels; rows without one term, other methods with it', out='open', why='without both alone'),
     dict(part='ImageNet; transfer to Places, VOC, iNaturalist and COCO', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ResNet-50, 1,000 epochs at batch 2,048', out='scale', why='a convnet, 20 epochs at batch 256'),
   )
