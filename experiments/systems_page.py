@@ -26,6 +26,7 @@ architecture has the rules. L and U are the one-sided 95 % bounds of the paired 
 | not held | 0 <= U < m |
 | undecided | otherwise |
 | untried | not run under these rules |
+| no claim | a network that other systems start from |
 
 "Not below by m" is bounded in the same way. Systems without randomness are tested by resampling test items.
 
@@ -43,7 +44,8 @@ def page() -> str:
   rows = sorted(catalogue.systems(), key=lambda row: (row['family'], row['name']))
   held = {row['name']: records.read(row['name']) for row in rows}
   lines = ['# Claims', '', f'{len(rows)} systems. Written by `experiments/systems_page.py` from the configs and the ledger.', '']
-  lines += _counts('claims', Counter(row['claim']['state'] for row in rows), ('held', 'undecided', 'not_held', 'contradicted', 'untried'))
+  states = Counter(row['claim']['state'] if row['claim']['text'] else 'no_claim' for row in rows)
+  lines += _counts('claims', states, ('held', 'undecided', 'not_held', 'contradicted', 'untried', 'no_claim'))
   before = Counter(b['state'] for row in rows if row['claim']['state'] == 'untried' for b in held[row['name']].get('before', ()))
   earlier = f'Of the untried, {before["held"]} were held and {before["not_held"]} not held under earlier rules.'
   lines += ['', f'{sum(row["claim"]["stale"] for row in rows)} of these are stale. {earlier}', '']
@@ -74,6 +76,8 @@ def _fidelity(row: Mapping[str, Any]) -> str:
 
 def _state(row: Mapping[str, Any], record: Mapping[str, Any]) -> str:
   claim = row['claim']
+  if not claim['text']:
+    return 'no claim'
   state = claim['state'].replace('_', ' ')
   if not record['looks']:
     return state + ''.join(f' (under earlier rules: {before["state"].replace("_", " ")})' for before in record.get('before', ()))

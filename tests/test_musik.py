@@ -11,4 +11,5 @@ def test_a_cover_reaches_what_chance_does_not():
   rows = loop.rows(loops.run(loop))
   assert rows['musik']['return'] > 0.8 > 0.3 > rows['random_init']['return']
   assert rows['musik']['decoded'] > 0.9
+  assert rows['one_step']['return'] > 0.5 > rows['random_init']['return']  # its codes are chained
   assert set(rows) == {'musik', 'one_step', 'q_learning', 'random_init'}

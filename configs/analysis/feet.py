@@ -8,7 +8,7 @@ from jssl.configs import common
 def get_config(scale='small'):
   c = ConfigDict(dict(number=133, kind='evaluation', seed=0))
   c.parts = (
-    'frozen column: the encoder as it is, a head on its features',
+    'frozen column: the encoder as it is, a head on its features; it has as many examples as the column that it is compared with',
     'few-shot columns: encoder and head tuned on 2 and on 8 examples a class',
     'fine-tuned column: all 192 labelled examples, 24 steps at 1e-4, as for the few (official code: 10 epochs at 2e-5, early stopping)',
     'head of each column: logistic regression on the rows it was tuned on (official code: boosted trees if frozen, else its own)',
@@ -20,6 +20,6 @@ def get_config(scale='small'):
   )
   tiny = dict(shots=(2,), steps=2, examples=32, length=8, tokenizer=None, vocabulary=4096, backbone='bert', width=16, depth=1, heads=2)
   c.experiment = dict(name='feet', **common.at(scale)(small=dict(shots=(2, 8), steps=24, examples=192), tiny=tiny))
-  # What a figure of the frozen encoder alone hides: adapted on a few examples it is worse.
-  c.claim = dict(metric='accuracy', beats=('shots2',), margin=0.0)
+  # What a figure of the frozen encoder alone hides: with the same labels, the fine-tuned one is better.
+  c.claim = dict(metric='accuracy', beats=('frozen',), margin=0.01)
   return c

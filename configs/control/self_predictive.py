@@ -10,7 +10,7 @@ def get_config(scale='small'):
   c = common.rooms_played(scale, copies=8, distraction=3.0, window=4)
   c.number = 119
   c.parts = (
-    'squared distance of the predicted next latent state to the next one, weight 0.002 (official code: 1 to 10; 1 for rewards as small)',
+    'squared distance of the predicted next latent state to the next one, weight 0.01 (official code: 1 to 10; 1 for rewards as small)',
     'target: moving average of the encoder, decay 0.97 (official code: 0.995), with stop-gradient',
     'end to end in one phase: gradients of values and of prediction reach the encoder; no reward model, no planning',
     'double Q-learning of three steps with discrete actions, targets by the moving average too (paper: TD3 and R2D2)',
@@ -26,7 +26,7 @@ def get_config(scale='small'):
   c.teacher.decay = 0.97
   c.passes.ahead = dict(name='latent_rollout', horizon=1)
   reached = dict(prediction='ahead.prediction', target='ahead.target', mask='ahead.alive')
-  c.losses.predict = dict(name='self_predictive', of=reached, weight=0.002)
+  c.losses.predict = dict(name='self_predictive', of=reached, weight=0.01)
   c.watch = ('ahead.prediction[0]', 'ahead.target[0]')
   observations = 'passes.ahead.target=pixels', 'passes.ahead.predictor=decoder'
   c.heads.pixels = dict(name='flat', on='data.frame')

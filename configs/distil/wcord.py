@@ -19,7 +19,8 @@ def get_config(scale='small'):
     'local transfer, primal form: optimal transport in the batch, cost 1 - cosine, entropic plan without gradient, weight 1',
     'cross-entropy of the student on its labels; labels alone, without the teacher, as the baseline',
     dict(part='negatives from a memory of all examples', out='open', why='the other examples of the batch'),
-    dict(part='distillation of logits, contrastive distillation (CRD), either transfer alone as rivals', out='open', why='labels alone'),
+    'rivals: labels alone, distillation of logits at temperature 4, and contrast in the batch at temperature 0.07, as CRD without its memory',
+    dict(part='either transfer alone; CRD with negatives from a memory', out='open', why='no row runs them'),
     dict(part='privileged information, cross-modal transfer', out='open', why='compression alone'),
     dict(part='CIFAR-100 and ImageNet', out='data', why='no package ships them; MNIST'),
     dict(part='pairs of residual, VGG and mobile networks, 240 epochs', out='scale', why='a convnet and a perceptron of one layer'),
@@ -54,6 +55,17 @@ def get_config(scale='small'):
     dict(losses=('task', 'whole', 'local'), freeze=('teacher', 'teacher_classifier')),
   )
   c.evaluators = dict(classify=dict(name='classify'))
-  c.claim = dict(metric='classify_top1', beats=('random_init', 'labels_only'), margin=0.005,
-                 variants=dict(labels_only=('losses.whole.weight=0.0', 'losses.local.weight=0.0')))  # fmt: skip
+  # The teacher's logits of the same image, in the place of its scores.
+  logits = dict(name='embed', view=plain, towers='teacher', heads=('teacher_classifier',))
+  soft = dict(name='kl_logits', of=('labelled.q[0]', 'soft.q[0]'), temperature=4.0)
+  contrast = dict(name='info_nce', of=('student.q[0]', 'told.q[0]'), temperature=0.07)
+  no_local = 'losses.local.weight=0.0'
+  c.claim = dict(
+    metric='classify_top1', beats=('random_init', 'labels_only', 'logits', 'contrast'), margin=0.005, without='labels_only',
+    variants=dict(
+      labels_only=('losses.whole.weight=0.0', no_local),
+      logits=(f'passes.soft={logits}', f'losses.whole={soft}', no_local),
+      contrast=(f'losses.whole={contrast}', no_local),
+    ),
+  )  # fmt: skip
   return c

@@ -18,7 +18,7 @@ def get_config(scale='small'):
     'at test, vectors of 32 documents of the corpus are computed once and are the context of all texts',
     'a book that is not in training is the corpus of the test; NDCG, MAP and recall',
     'surrogate: a bag of words trained by in-batch contrast in a first phase (paper: a pretrained encoder)',
-    dict(part='rows of batches at random and of the second network without context', out='open', why='no row runs them'),
+    'rows of batches at random, of the second network without context, and of both, a bi-encoder',
     dict(part='supervised phase with mined negatives; prefixes of query and document', out='data', why='queries and passages are verses alike'),
     dict(part='pretrained BERTs', out='data', why='no package ships their weights; from scratch'),
     dict(part='234 million pairs of many data sets, batches within one; BEIR and MTEB', out='data', why='none packaged; the King James Bible'),
@@ -41,11 +41,17 @@ def get_config(scale='small'):
   )  # fmt: skip
   alike = dict(name='cluster_batches', size=c.batch_size, columns=('query', 'ids'), by='surrogate', every='25%')
   fast = dict(name='adamw', learning_rate=dict(name='cosine', peak=1e-2, warmup='10%'), weight_decay=0.05)
-  c.phases = (
-    dict(steps='40%', losses=('surrogate',), train=('surrogate',), optimizer=fast),
-    dict(losses=('contrast',), train=('backbone', 'contexts'), refresh=dict(batches=alike)),
-  )
+  surrogate = dict(steps='40%', losses=('surrogate',), train=('surrogate',), optimizer=fast)
+  contrast = dict(losses=('contrast',), train=('backbone', 'contexts'))
+  c.phases = (surrogate, dict(contrast, refresh=dict(batches=alike)))
   c.transform = dict(name='corpus_context', network='contexts', count=c.batch_size)
   c.evaluators = dict(retrieval=dict(name='retrieval', documents='test', ks=(10, 20)))
-  c.claim = None
+  at_random = f'phases={(surrogate, contrast)}'
+  # The learned vector stands for every document of the context, in training and at test.
+  no_context = ("passes.asked={'name': 'encode', 'on': 'batch.query'}", "passes.found={'name': 'encode', 'on': 'batch.ids'}", 'transform=None')
+  c.claim = dict(
+    metric='retrieval_ndcg10', beats=('raw_input', 'random_init', 'biencoder'), margin=0.01, without='biencoder',
+    also=(dict(metric='retrieval_ndcg10', beats=('random_batches', 'no_context'), margin=0.0),),
+    variants=dict(random_batches=(at_random,), no_context=no_context, biencoder=(at_random, *no_context)),
+  )  # fmt: skip
   return c

@@ -21,5 +21,10 @@ def get_config(scale='small'):
   c.passes.text = dict(name='embed', heads=('journal',))
   c.losses.journal = dict(name='cross_entropy', of=dict(logits='text.q[0]', labels='batch.book'))
   c.evaluators = dict(knn=dict(name='knn'), retrieval=dict(name='retrieval', queries='test', documents='test'))
-  c.claim = None
+  # Contrast of the same texts under dropout, as in SimCSE, which reads no classes.
+  contrast = dict(name='simcse', of=('text.q[0]', 'text.q[1]'), temperature=0.05)
+  c.claim = dict(
+    metric='knn_top1', beats=('raw_input', 'start', 'contrast'), margin=0.02, without='contrast',
+    variants=dict(contrast=('view.names=("ids", "ids")', 'passes.text.heads=()', f'losses.journal={contrast}')),
+  )  # fmt: skip
   return c

@@ -32,14 +32,22 @@ def get_config(scale='small'):
     'two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey)',
     'linear probe and nearest neighbours on features before the projector',
     'blur and solarisation with other rates for each view; LARS with rates of its own for biases: at the scale imagenet',
-    dict(part='fine-tuning on 1 % and 10 % of the labels; rows of batch sizes, projectors, lambda, augmentations', out='open', why='not run'),
+    dict(part='fine-tuning on 1 % and 10 % of the labels; rows of batch sizes, projectors, augmentations', out='open', why='lambda 0 alone'),
     dict(part='ImageNet; transfer to Places, VOC, iNaturalist and COCO', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ResNet-50, 1,000 epochs at batch 2,048', out='scale', why='a convnet, 20 epochs at batch 256'),
   )
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.redundancy = dict(name='barlow_twins', of=('views.q', 'views.k'), pairs=((0, 1),), weight=0.05)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='no_redundancy',
+    also=(dict(metric='linear_top1', beats=('no_redundancy',), margin=0.01),),
+    manipulation=dict(metric='isotropy_rank', beats=('no_redundancy',), margin=10.0),
+    variants=dict(
+      no_redundancy=('losses.redundancy.lam=0.0',),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -41,7 +41,15 @@ def get_config(scale='small'):
   c.teacher = dict(name='ema', decay=dict(name='rise', start=0.9), networks=('backbone', 'projector'))
   c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
   c.losses.match = dict(name='byol', of=('views.q', 'views.k'), pairs='all', weight=2.0)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='no_predictor',
+    also=(dict(metric='linear_top1', beats=('no_predictor',), margin=0.02),),
+    manipulation=dict(metric='isotropy_rank', beats=('no_predictor',), margin=5.0),
+    variants=dict(
+      no_predictor=('passes.views.predictor=None',),
+    ),
+  )  # fmt: skip
   return c
 
 

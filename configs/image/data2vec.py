@@ -41,7 +41,13 @@ def get_config(scale='small'):
   c.losses.predict = dict(name='smooth_l1', of=dict(q='told.out', k='whole_image.averaged', mask='seen.mask'), beta=2.0)
   if full:
     c.losses.predict.normalize = True
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='pixels',
+    also=(dict(metric='linear_top1', beats=('pixels',), margin=0.02),),
+    variants=dict(
+      pixels=("losses.predict.of={'q': 'told.out', 'k': 'seen.patches', 'mask': 'seen.mask'}", 'heads.predictor.dim=16'),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -42,7 +42,14 @@ def get_config(scale='small'):
   c.passes.views = dict(name='embed', heads=('projector',))
   c.memories.queue = dict(name='queue', of='views.k[1]', size=common.at(scale)(small=1024, tiny=64))
   c.losses.nce = dict(name='info_nce_queue', of=dict(q='views.q', k='views.k', negatives='memory.queue'), pairs=((0, 1),), temperature=0.2)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='no_momentum',
+    also=(dict(metric='linear_top1', beats=('no_momentum', 'small_queue'), margin=0.002),),
+    variants=dict(
+      no_momentum=('teacher.decay=0.0',),
+      small_queue=(f'memories.queue.size={c.batch_size}',),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -42,7 +42,13 @@ def get_config(scale='small'):
   c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
   # 4 tau: the paper's 2 tau for each of its two directions.
   c.losses.nce = dict(name='info_nce', of=('views.q', 'views.k'), pairs='all', temperature=0.2, weight=0.8)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='no_predictor',
+    also=(dict(metric='linear_top1', beats=('no_predictor',), margin=0.002),),
+    variants=dict(
+      no_predictor=('passes.views.predictor=None',),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -30,7 +30,7 @@ def get_config(scale='small'):
     'batch statistics of both views together (official code: each view apart); AdamW (paper: SGD)',
     'two views by affine moves, brightness and contrast (paper: crops, flips, colour, grey and blur)',
     'linear probe and nearest neighbours on features before the projector',
-    dict(part='rows without stop-gradient, predictor or batch norm, and of batch sizes', out='open', why='none is run'),
+    dict(part='rows without stop-gradient or batch norm, and of batch sizes', out='open', why='no predictor alone'),
     dict(part='learning rate of the predictor held constant', out='open', why='one cosine schedule for all networks'),
     dict(part='ImageNet; transfer to detection on VOC and COCO', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ResNet-50, 100 to 800 epochs', out='scale', why='a convnet, 30 epochs'),
@@ -40,7 +40,15 @@ def get_config(scale='small'):
   c.heads.predictor = dict(name='mlp', on='projector', widths=(64, 256))
   c.passes.views = dict(name='embed', heads=('projector',), predictor='predictor')
   c.losses.match = dict(name='negative_cosine', of=('views.q', 'views.k'), pairs='all')
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='no_predictor',
+    also=(dict(metric='linear_top1', beats=('no_predictor',), margin=0.02),),
+    manipulation=dict(metric='isotropy_rank', beats=('no_predictor',), margin=5.0),
+    variants=dict(
+      no_predictor=('passes.views.predictor=None',),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -44,7 +44,15 @@ def get_config(scale='small'):
   c.heads.prototypes = dict(name='prototypes', on='projector', k=100)
   c.passes.views = dict(name='embed', heads=('projector', 'prototypes'))
   c.losses.swap = dict(name='swav', of=('views.q', 'views.k'), pairs='all', epsilon=0.03)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  # The same prediction with the softmax of the other view, at the temperature of the codes, in the place of balanced codes.
+  softmax = dict(name='dino', of=('views.q', 'views.k'), pairs='all', teacher_temperature=0.03, temperature=0.1)
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='unbalanced',
+    also=(dict(metric='linear_top1', beats=('unbalanced',), margin=0.02),),
+    variants=dict(
+      unbalanced=(f'losses.swap={softmax}',),
+    ),
+  )  # fmt: skip
   return c
 
 

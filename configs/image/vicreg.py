@@ -34,14 +34,22 @@ def get_config(scale='small'):
     'linear probe and nearest neighbours on features before the projector',
     'blur and solarisation with other rates for each view, LARS: at the scale imagenet',
     dict(part='branches of different weights, architectures or modalities', out='open', why='one network encodes both views'),
-    dict(part='fine-tuning on 1 % and 10 % of the labels; rows without a term, other methods with the variance', out='open', why='not run'),
+    dict(part='fine-tuning on 1 % and 10 % of the labels; rows without one term, other methods with it', out='open', why='without both alone'),
     dict(part='ImageNet; transfer to Places, VOC, iNaturalist and COCO', out='data', why='no package ships them; 4,000 digits'),
     dict(part='ResNet-50, 1,000 epochs at batch 2,048', out='scale', why='a convnet, 20 epochs at batch 256'),
   )
   c.heads.projector = dict(name='mlp', widths=(256, 256, 256))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.redundancy = dict(name='vicreg', of=('views.q', 'views.k'), pairs=((0, 1),), weight=0.04)
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='invariance',
+    also=(dict(metric='linear_top1', beats=('invariance',), margin=0.02),),
+    manipulation=dict(metric='isotropy_rank', beats=('invariance',), margin=10.0),
+    variants=dict(
+      invariance=('losses.redundancy.variance_weight=0.0', 'losses.redundancy.covariance_weight=0.0'),
+    ),
+  )  # fmt: skip
   return c
 
 

@@ -37,7 +37,16 @@ def get_config(scale='small'):
   c.heads.projector = dict(name='mlp', widths=at(small=(256, 64), tiny=(16, 4)))
   c.passes.views = dict(name='embed', heads=('projector',))
   c.losses.match = dict(name='w_mse', of=('views.q', 'views.k'), pairs=((0, 1),), size=at(small=128, tiny=8))
-  c.claim = dict(metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02)
+  c.evaluators = dict(knn=dict(name='knn'), linear=dict(name='logistic'), isotropy=dict(name='isotropy'))
+  unwhitened = dict(name='byol', of=('views.q', 'views.k'), pairs='all', weight=2.0)  # weight 2: gradients of one side alone
+  c.claim = dict(
+    metric='linear_top1', beats=('raw_input', 'random_init'), margin=0.02, without='unwhitened',
+    also=(dict(metric='linear_top1', beats=('unwhitened',), margin=0.02),),
+    manipulation=dict(metric='isotropy_rank', beats=('unwhitened',), margin=10.0),
+    variants=dict(
+      unwhitened=(f'losses.match={unwhitened}',),
+    ),
+  )  # fmt: skip
   return c
 
 

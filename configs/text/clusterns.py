@@ -17,7 +17,8 @@ def get_config(scale='small'):
     'centroids move after the loss of a batch (released code: before it)',
     'hard negative: the second nearest centroid, without gradient; its weight mu is 1 as in the released code',
     'others of the same cluster as false negatives: bidirectional margin loss, 0.2 to 0.5 below the positive, weight 1e-2 (1e-3 to 1e-4)',
-    dict(part='rows without the hard negatives, and without the margin loss', out='open', why='no row runs them'),
+    'contrast alone as the rival, without hard negatives and margin loss',
+    dict(part='rows without one of the two alone', out='open', why='no row runs them'),
     dict(part='PromptBERT version: the state of [MASK] in a template', out='open', why='[CLS] alone'),
     dict(part='a million sentences of Wikipedia; seven STS tasks', out='data', why='none packaged; news and Lee documents'),
     dict(part='BERT and RoBERTa; 128 centroids, batches of 256 and 512', out='scale', why='two blocks of MiniLM; 16 centroids, batches of 64'),
@@ -30,5 +31,8 @@ def get_config(scale='small'):
   c.losses.contrast = dict(name='simcse', of=dict(**pair, negatives='near.out[1]', valid='near.valid'), pairs=((0, 1),), temperature=0.05)
   c.losses.alike = dict(name='bidirectional_margin', of=dict(**pair, labels='near.index[0]'), pairs=((0, 1),), weight=1e-2)
   c.metrics.clustered = dict(name='mean_value', of=('near.valid',))  # 1 from the step on at which there are centroids
-  c.claim = None
+  c.claim = dict(
+    metric='sts_spearman', beats=('start', 'simcse'), margin=0.005, without='simcse',
+    variants=dict(simcse=(f'losses.contrast.of={pair}', 'losses.alike.weight=0.0')),
+  )  # fmt: skip
   return c

@@ -45,7 +45,8 @@ def get_config(scale='small'):
   c.phases = (english, taught(steps='50%', losses=('query', 'passage')), taught(losses=('relevance',)))
   c.evaluators = dict(verses=dict(name='late_retrieval'))
   known_scores = dict(name='cross', each='cipher.q[0]', all='whole.cipher.q[1]', mask='whole.real.known')
-  labels = dict(name='paired_cross_entropy', of=('cipher_scores.scores',))
+  # The labelled pairs come again in a batch: a passage is no negative of its own query.
+  labels = dict(name='paired_cross_entropy', of=dict(scores='cipher_scores.scores', ids='batch.pair'))
   c.claim = dict(
     metric='verses_mrr', beats=('random_init', 'labels alone'), margin=0.05,
     variants={

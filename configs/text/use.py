@@ -41,5 +41,9 @@ def get_config(scale='small'):
   c.watch = ('verse.q[0]', 'verse.q[1]')
   c.optimizer = dict(name='adamw', learning_rate=dict(name='cosine', peak=2e-3, warmup='10%'), weight_decay=0.01)
   c.evaluators = dict(linear=dict(name='logistic'), sts=dict(name='sts', texts='documents', pairs='pairs_test', angular=True))
-  c.claim = None
+  c.claim = dict(
+    metric='sts_spearman', beats=('random_init', 'pairs_alone'), margin=0.02, without='pairs_alone',
+    also=(dict(metric='linear_top1', beats=('random_init', 'pairs_alone'), margin=0.01),),
+    variants=dict(pairs_alone=tuple(f'losses.{name}.weight=0.0' for name in ('before', 'after', 'response'))),
+  )  # fmt: skip
   return c

@@ -21,7 +21,9 @@ def loop(
   *, seed: int, shots: tuple[int, ...] = (2, 8), steps: int = 24, batch_size: int = 16, examples: int = 192, length: int = 24,
   learning_rate: float = 1e-4, backbone: str = 'minilm', tokenizer: str | None = 'minilm', data: str = 'rotten_tomatoes', **options,
 ) -> Loop:  # fmt: skip
-  """A row a column of FEET: 'feet' is the frozen encoder, then 'shots2', ..., and 'tuned'. A step tunes one encoder.
+  """A row a column of FEET: 'feet' is fine-tuned on all examples, then 'shots2', ... on a few. A step tunes one encoder.
+
+  'frozen', 'frozen2', ... are the frozen encoder, with a head on the same examples.
 
   Args:
     seed: of examples, shots and batches.
@@ -66,11 +68,14 @@ def loop(
     return features(train['ids'][rows]), train['label'][rows], features(test['ids']), test['label']
 
   every = np.arange(len(train['label']))
-  rows = {'tuned': every, **{f'shots{k}': few_shot(train['label'], k, seed=seed) for k in shots}}
+  few = {k: few_shot(train['label'], k, seed=seed) for k in shots}
+  rows = {'feet': every, **{f'shots{k}': some for k, some in few.items()}}
+  kept = {'frozen': every, **{f'frozen{k}': some for k, some in few.items()}}
 
   def figures(states):
-    found = feet({'frozen': column(params, every), **{name: column(states[name], some) for name, some in rows.items()}})
-    metrics = ('accuracy', 'f1', 'auroc', 'auprc')
-    return {'feet' if name == 'frozen' else name: {m: found[f'{name}/{m}'] for m in metrics} for name in ('frozen', *rows)}
+    columns = {name: column(params, some) for name, some in kept.items()}
+    columns |= {name: column(states[name], some) for name, some in rows.items()}
+    found = feet(columns)
+    return {name: {m: found[f'{name}/{m}'] for m in ('accuracy', 'f1', 'auroc', 'auprc')} for name in columns}
 
   return Loop([(name, lambda states, some=some: tuned(some)) for name, some in rows.items()], figures)

@@ -55,20 +55,25 @@ def loop(
     logits = jax.vmap(partial(inverse, net))(data['x'], data['later'])
     return jnp.mean(musik(logits, actions=data['action'], policies=data['policy']))
 
-  def play(nets, target, t, code, key, alone):
-    """One episode to layer `target`, the action at t drawn; with t = target nothing is drawn."""
+  def chained(back, t, code):
+    """[horizon + 1] the code asked of each layer up to t, so that t has `code`: that of a layer before is the one that leads there."""
+    down = lambda asked, h: (jnp.where(h <= t, back[h, asked], asked), asked)
+    return jnp.append(0, jax.lax.scan(down, code, jnp.arange(horizon, 0, -1))[1][::-1])
+
+  def play(states, target, t, code, key, alone):
+    """One episode to layer `target`, the action at t drawn; with t = target nothing is drawn. One step alone, `code` is that of layer t."""
+    nets, asked_of = states['nets'], chained(states['back'], t, code)
 
     def one(carry, s):
       state, code, drawn = carry
       see, go, draw, first = jax.random.split(jax.random.fold_in(key, s), 4)
       x = lock.observe(state, see)
       fresh = jax.random.randint(draw, (), 0, codes)
-      # One step alone: what was learned of the next layer, for a code that is drawn anew but for the last.
-      layer = jnp.where(alone, s + 1, jnp.where(s < t, t, target))
-      asked = jnp.where(alone & (s < target - 1), fresh, code)
+      layer = jnp.where(alone, s + 1, jnp.where(s < t, t, target))  # one step alone: what was learned of the next layer
+      asked = jnp.where(alone, asked_of[s + 1], code)
       a, j = jnp.unravel_index(jnp.argmax(_paths(jax.tree.map(lambda p: p[layer, s], nets), x, asked, actions)), (actions, codes))
       a = jnp.where(s == t, lock.draw(first), a).astype(jnp.int32)
-      j = jnp.where(s == t, fresh, jnp.where(alone, code, j)).astype(jnp.int32)
+      j = jnp.where(alone, code, jnp.where(s == t, fresh, j)).astype(jnp.int32)
       there, reward, _ = lock.step(state, a, go)
       there = jax.tree.map(lambda new, old: jnp.where(s < target, new, old), there, state)
       drawn = jax.tree.map(lambda new, old: jnp.where(s == t, new, old), (x, a, j), drawn)
@@ -80,31 +85,37 @@ def loop(
     return dict(x=x, action=a, policy=i, later=lock.observe(state, last), good=state.state < 2, reward=reward.sum())
 
   @partial(jax.jit, static_argnames='n')
-  def played(nets, target, t, key, n, alone):
+  def played(states, target, t, key, n, alone):
     code = jax.random.randint(jax.random.fold_in(key, 0), (n,), 0, codes)
-    data = jax.vmap(partial(play, nets, target, t, alone=alone))(code, jax.random.split(key, n))
+    data = jax.vmap(partial(play, states, target, t, alone=alone))(code, jax.random.split(key, n))
     return data | dict(code=code)
 
   @jax.jit
-  def fit(nets, h, t, data):
+  def fit(states, h, t, data):
+    nets, back = states['nets'], states['back']
     net = _minimize(loss, jax.tree.map(lambda p: p[h, t], nets), data, jax.random.fold_in(key, h * 100 + t), steps)
-    return jax.tree.map(lambda p, new: p.at[h, t].set(new), nets, net)
+    # For each code of layer h, the policy of the cover of t after which it is seen most often.
+    seen = jax.nn.softmax(jax.vmap(partial(_code, net))(data['later'])).T @ jax.nn.one_hot(data['policy'], codes)
+    nets = jax.tree.map(lambda p, new: p.at[h, t].set(new), nets, net)
+    return dict(nets=nets, back=back.at[h].set(jnp.argmax(seen, 1).astype(jnp.int32)))
 
   def layer(name, h, alone, states):
-    """The networks with those of layer h fitted."""
+    """The networks with those of layer h fitted, and for one step alone, which code of the layer before leads to each code, `back`."""
     n = episodes * fits // horizon if alone else episodes
     if h == 1:
       nets = jax.jit(jax.vmap(jax.vmap(init)))(jax.random.split(jax.random.fold_in(key, 1), (horizon + 1, horizon)))
+      found = dict(nets=nets, back=jnp.zeros((horizon + 1, codes), jnp.int32))
     else:
-      nets = states[f'{name}_{h - 1}']
+      found = states[f'{name}_{h - 1}']
     for t in [h - 1] if alone else reversed(range(h)):
-      nets = fit(nets, h, t, played(nets, h, t, jax.random.fold_in(key, h * 100 + t), n, alone))
-    return nets
+      found = fit(found, h, t, played(found, h, t, jax.random.fold_in(key, h * 100 + t), n, alone))
+    return found
 
-  def judge(nets, alone):
-    chosen = _by_code(played(nets, horizon, horizon, jax.random.fold_in(key, 2), codes * judged, alone), codes)
-    data = played(nets, horizon, horizon, jax.random.fold_in(key, 3), codes * judged, alone)
-    said = jnp.argmax(jax.vmap(partial(_code, jax.tree.map(lambda p: p[horizon, horizon - 1 if alone else 0], nets)))(data['later']), 1)
+  def judge(found, alone):
+    chosen = _by_code(played(found, horizon, horizon, jax.random.fold_in(key, 2), codes * judged, alone), codes)
+    data = played(found, horizon, horizon, jax.random.fold_in(key, 3), codes * judged, alone)
+    net = jax.tree.map(lambda p: p[horizon, horizon - 1 if alone else 0], found['nets'])
+    said = jnp.argmax(jax.vmap(partial(_code, net))(data['later']), 1)
     good = jax.nn.one_hot(said, codes).T @ jnp.stack([data['good'], ~data['good']], 1).astype(jnp.float32)
     return {
       'return': float(_by_code(data, codes)[jnp.argmax(chosen)]), 'reached': float(data['reward'].mean()),

@@ -25,12 +25,13 @@ TERMS, START, WIDTH = 3, 5, 48  # steps of an answer, the place of the first, wi
 
 def loop(
   *, seed: int, examples: int = 20000, flipped: float = 0.15, steps: int = 300, rewarded: int = 600, rounds: int = 60, best_of: int = 8,
-  data: str = 'chains',
+  cold: float = 0.01, data: str = 'chains',
 ) -> Loop:  # fmt: skip
   """Rows `supervised`, `best_of_8`, `tldr` (PPO with beta 0.5), `beta_0`, `beta_0.05`, and `random_init`.
 
-  The steps are supervised, judge (the reward model), and a policy for each beta. A row has gold, the mean share of right steps of
-  sampled answers; proxy, their mean reward; kl, of the policy to the supervised one, an answer: log n - (n - 1)/n for the best of n.
+  The steps are supervised, judge (the reward model), and a policy for each beta. A row has gold, the mean share of right steps of answers at
+  temperature `cold`; proxy, their mean reward; kl, of the policy to the supervised one, an answer at temperature 1: log n - (n - 1)/n for the
+  best of n, which are drawn at temperature 1.
 
   Args:
     seed: of the answers, of all networks and draws.
@@ -40,6 +41,7 @@ def loop(
     rewarded: steps of the reward model.
     rounds: of PPO, 64 answers each.
     best_of: n, of which the answer of highest reward is taken.
+    cold: temperature at which policies are judged; 0.01 as in the official code, so that none wins by being sharper.
     data: of the table of data sets; with the columns and the `mark` of chains.
   """
   data = tables.TABLES['data'][data](terms=TERMS, train=examples, human=examples, seed=seed)
@@ -65,10 +67,10 @@ def loop(
 
   def figures(states, policy, n=1):
     judge, supervised = states['judge'], states['supervised']
-    ids = _sample(policy, jnp.repeat(test['chosen'], n, 0), keys[3])
+    ids = _sample(policy, jnp.repeat(test['chosen'], n, 0), keys[3], 1.0 if n > 1 else cold)
     r = _values(judge, ids)[:, -1].reshape(-1, n)
     ids = ids.reshape(len(r), n, -1)[jnp.arange(len(r)), r.argmax(1)]
-    kl = np.log(n) - (n - 1) / n if n > 1 else _kl(policy, supervised, ids)
+    kl = np.log(n) - (n - 1) / n if n > 1 else _kl(policy, supervised, _sample(policy, test['chosen'], keys[3]))
     return {'gold': float(1 - data.info['mark'](np.asarray(ids)).mean()), 'proxy': float(r.max(1).mean()), 'kl': float(kl)}
 
   def rows(states):
@@ -121,9 +123,9 @@ def _kl(policy, reference, ids):
 
 
 @jax.jit
-def _sample(policy, questions, key):
+def _sample(policy, questions, key, temperature=1.0):
   def write(ids, t):
-    token = jax.random.categorical(jax.random.fold_in(key, t), _logits(policy, ids)[:, t])
+    token = jax.random.categorical(jax.random.fold_in(key, t), _logits(policy, ids)[:, t] / temperature)
     return ids.at[:, START + t].set(token.astype(ids.dtype)), None
 
   return jax.lax.scan(write, questions.at[:, START:].set(1), jnp.arange(TERMS))[0]  # causal: what is not yet written is not read

@@ -271,18 +271,23 @@ def first_cross_entropy(scores: Float[Array, 'b m']) -> Float[Array, ' b']:
   return -jax.nn.log_softmax(scores.astype(jnp.float32))[:, 0]
 
 
-def paired_cross_entropy(scores: Float[Array, 'b b']) -> Float[Array, ' b']:
+def paired_cross_entropy(scores: Float[Array, 'b b'], *, ids: Int[Array, ' b'] | None = None) -> Float[Array, ' b']:
   """In-batch cross entropy of queries and their matches: l_i = -log softmax_j(s_ij)[i].
 
   Args:
     scores: [b b] s, scores of all queries with all candidates, the matching pairs on the diagonal.
+    ids: [b] integers; candidates of equal id are not negatives of each other's queries.
 
   Returns:
     [b] nats.
 
   Reference: Khattab, Zaharia, SIGIR 2020, arXiv:2004.12832, section 3.3, with the other passages of the batch as negatives.
   """
-  return own_class(scores.astype(jnp.float32))
+  scores = scores.astype(jnp.float32)
+  if ids is not None:
+    ids = one_a_row(ids, 'ids')
+    scores = jnp.where((ids[:, None] == ids) & ~jnp.eye(len(ids), dtype=bool), -jnp.inf, scores)
+  return own_class(scores)
 
 
 def _expected_error(logits: Array, labels: Array) -> tuple[Array, Array, Array]:

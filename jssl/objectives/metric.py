@@ -76,6 +76,8 @@ def triplet(
   *,
   margin: float = 0.2,
   weights: Float[Array, 'b b'] | None = None,
+  hardest: int = 1,
+  hard: float = 1.0,
   ids: Int[Array, ' b'] | None = None,
 ) -> Float[Array, ' b']:
   """Triplet loss: a positive must be closer than negatives by a margin, in squared distance on the sphere.
@@ -86,14 +88,17 @@ def triplet(
     q: [b d] anchors.
     k: [b d] positives; those of other rows are the negatives.
     margin: in squared distance, from 0 to 4.
-    weights: [b b] w, a miner's weights of the negatives; None for weight 1 on the hardest.
+    weights: [b b] w, a miner's weights of the negatives; None for weight `hard` on the hardest, the rest evenly on all negatives.
+    hardest: number of hardest negatives that share the weight `hard` evenly.
+    hard: their weight, from 0 to 1.
     ids: [b] integers; rows of equal id are not negatives of each other.
 
   Returns:
     [b]; 0 without negatives.
 
   Reference: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832, section 3; Chung et al. 2020, arXiv:2003.11982,
-  section 2.2. No gradient through the choice of the negative.
+  section 2.2. No gradient through the choice of the negative. The official code of the latter draws one negative, with a probability
+  among the hardest and else among all; `hard` and `hardest` give the mean over these draws.
   """
   ids = one_a_row(ids, 'ids')
   q, k = l2_normalize(q), l2_normalize(k)
@@ -101,7 +106,10 @@ def triplet(
   other = ids[:, None] != ids
   distance = 2 - 2 * jnp.matmul(q, k.T, precision='highest')
   if weights is None:
-    weights = jax.nn.one_hot(jnp.argmin(jnp.where(other, jax.lax.stop_gradient(distance), jnp.inf), 1), len(q))
+    rank = jnp.argsort(jnp.argsort(jnp.where(other, jax.lax.stop_gradient(distance), jnp.inf), 1), 1)
+    count = jnp.maximum(jnp.sum(other, 1, keepdims=True), 1)
+    few = jnp.minimum(hardest, count)
+    weights = hard * (rank < few) / few + (1 - hard) / count
   hinge = jax.nn.relu(jnp.diagonal(distance)[:, None] - distance + margin)
   return jnp.sum(jnp.where(other, weights * hinge, 0), 1)
 

@@ -115,17 +115,19 @@ def logistic_direction(*, l2: float = 1e-2) -> Transform:
 
 
 def random_direction(*, seed: int = 0) -> Transform:
-  """The control: a uniformly random direction; only its sign and length depend on the examples.
+  """The control: a uniformly random direction, drawn anew for other examples; only its sign and length depend on their labels.
 
   Args:
-    seed: seed of the direction.
+    seed: seed of the direction, with the bits of the first number of the examples.
 
   Returns:
     Transform: fit(h [n d], labels [n] in {0, 1}) -> Direction, apply(direction, h [... d]) -> score [... 1].
   """
 
   def fit(h, labels):
-    return _direction(h.astype(jnp.float32), labels, jax.random.normal(jax.random.key(seed), h.shape[-1:]))
+    h = h.astype(jnp.float32)
+    key = jax.random.fold_in(jax.random.key(seed), jax.lax.bitcast_convert_type(h[0, 0], jnp.uint32))
+    return _direction(h, labels, jax.random.normal(key, h.shape[-1:]))
 
   return _finder(fit)
 

@@ -15,15 +15,16 @@ def skip_gram(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Arra
   Args:
     keys: [b].
     batch: contains word [b m], context [b 2c m] from left to right with 0 beyond the sentence, noise [b n].
-    negatives: number of negative samples from the noise, at most n.
+    negatives: number of negative samples from the noise, at most n. Those that are the word to predict are passed over.
 
   Returns:
     centre [b m], context [b], negatives [b k].
 
-  Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 3.2.
+  Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 3.2. Where a negative is the word to predict, the official code of
+  word2vec leaves it out; here another is taken, as in fastText.
   """
   context = _neighbour(fold(keys, 0), batch['context'][..., 0])
-  return dict(centre=batch['word'], context=context, negatives=_drawn(fold(keys, 1), batch['noise'], negatives))
+  return dict(centre=batch['word'], context=context, negatives=_drawn(fold(keys, 1), batch['noise'], negatives, context))
 
 
 def cbow_context(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, Array]:
@@ -39,9 +40,9 @@ def cbow_context(keys: Keys, batch: Batch, *, negatives: int = 5) -> dict[str, A
 
   Reference: Mikolov, Chen, Corrado, Dean 2013, arXiv:1301.3781, section 3.1; the shortened window as in the official code.
   """
-  context = batch['context']
+  context, target = batch['context'], batch['word'][:, 0]
   return dict(
-    context=context, target=batch['word'][:, 0], negatives=_drawn(fold(keys, 1), batch['noise'], negatives),
+    context=context, target=target, negatives=_drawn(fold(keys, 1), batch['noise'], negatives, target),
     mask=_window(fold(keys, 0), context) & (context[..., 0] > 0),
   )  # fmt: skip
 
@@ -83,8 +84,13 @@ def _window(keys: Keys, context: Array) -> Array:
   return distance <= reach[:, None]
 
 
-def _drawn(keys: Keys, noise: Array, count: int) -> Array:
-  """`count` consecutive entries of each row from a random offset, cyclically; entries are independent, so any will do."""
+def _drawn(keys: Keys, noise: Array, count: int, target: Array) -> Array:
+  """The first `count` entries of each row from a random offset, cyclically, that are not its target; entries are independent, so any will do.
+
+  Entries that are the target come last, and are only taken where there are too few others.
+  """
   n = noise.shape[1]
   start = jax.vmap(lambda key: jax.random.randint(key, (), 0, n))(keys)
-  return jnp.take_along_axis(noise, (start[:, None] + jnp.arange(count)) % n, 1)
+  turned = jnp.take_along_axis(noise, (start[:, None] + jnp.arange(n)) % n, 1)
+  order = jnp.argsort(turned == target[:, None], 1, stable=True)
+  return jnp.take_along_axis(turned, order[:, :count], 1)

@@ -31,5 +31,5 @@ def test_figures_of_the_claim_come_out(name):
 def test_feet_has_a_row_a_column():
   loop = loops.make(run.load_config('feet:tiny').to_dict())
   rows = loop.rows(loops.run(loop))
-  assert set(rows) == {'feet', 'shots2', 'tuned'}
+  assert set(rows) == {'feet', 'shots2', 'frozen', 'frozen2'}
   assert all(0 <= row['accuracy'] <= 1 and np.isfinite(row['auroc']) for row in rows.values())

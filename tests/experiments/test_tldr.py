@@ -22,6 +22,8 @@ def test_a_policy_follows_a_reward_and_beta_holds_it():
   assert told(free) > told(policy)
   assert tldr._kl(held, policy, ids) < tldr._kl(free, policy, ids)
   np.testing.assert_array_equal(ids[:, : tldr.START], questions[:, : tldr.START])
+  cold = [tldr._sample(policy, questions, jax.random.key(seed), 1e-6) for seed in (4, 5)]
+  np.testing.assert_array_equal(*cold)  # the most likely answer, whatever is drawn
 
 
 @pytest.mark.rotating

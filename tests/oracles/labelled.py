@@ -34,16 +34,16 @@ def ge2e(sg, z, scale=10.0):
   return loss
 
 
-def triplet(sg, q, k, margin=0.2, weights=None, ids=None):
+def triplet(sg, q, k, margin=0.2, weights=None, hardest=1, hard=1.0, ids=None):
   q, k, b = unit(q), unit(k), len(q)
   ids = np.arange(b) if ids is None else ids
   distance = [[(q[i] - k[j]) @ (q[i] - k[j]) for j in range(b)] for i in range(b)]
   loss = np.zeros(b)
   for i in range(b):
     other = [j for j in range(b) if ids[j] != ids[i]]
-    nearest = min(other, key=lambda j: distance[i][j])
+    nearest = sorted(other, key=lambda j: distance[i][j])[:hardest]
     for j in other:
-      w = float(j == nearest) if weights is None else weights[i, j]
+      w = hard * (j in nearest) / len(nearest) + (1 - hard) / len(other) if weights is None else weights[i, j]
       loss[i] += w * max(0.0, distance[i][i] - distance[i][j] + margin)
   return loss
 
@@ -187,8 +187,9 @@ def first_cross_entropy(sg, scores):
   return np.array([math.log(sum(math.exp(s - row[0]) for s in row)) for row in scores])
 
 
-def paired_cross_entropy(sg, scores):
-  return np.array([math.log(sum(math.exp(s - row[i]) for s in row)) for i, row in enumerate(scores)])
+def paired_cross_entropy(sg, scores, ids=None):
+  same = lambda i, j: i != j and ids is not None and ids[i] == ids[j]
+  return np.array([math.log(sum(math.exp(s - row[i]) for j, s in enumerate(row) if not same(i, j))) for i, row in enumerate(scores)])
 
 
 ORACLES = {
@@ -196,7 +197,9 @@ ORACLES = {
     first_cross_entropy, lambda rng: [((normal(rng, 5, 3, scale=2.0),), {})], sizes(lambda rng: ((normal(rng, 4, 4),), {}))
   ),
   'paired_cross_entropy': Oracle(
-    paired_cross_entropy, lambda rng: [((normal(rng, 5, 5, scale=2.0),), {})], sizes(lambda rng: ((normal(rng, 4, 4),), {}))
+    paired_cross_entropy,
+    lambda rng: [((normal(rng, 5, 5, scale=2.0),), {}), ((normal(rng, 6, 6, scale=2.0),), dict(ids=IDS))],
+    sizes(lambda rng: ((normal(rng, 4, 4),), {})),
   ),
   'prototypical': Oracle(prototypical, lambda rng: [(views(rng), {}), (views(rng, 4, 2), {})], sizes(lambda rng: (views(rng), {}))),
   'angular_prototypical': Oracle(
@@ -211,6 +214,8 @@ ORACLES = {
       (pair(rng), {}),
       (pair(rng), dict(margin=0.7, ids=IDS)),
       (pair(rng), dict(margin=1.0, weights=rng.random((6, 6)).astype(np.float32))),
+      (pair(rng), dict(margin=1.0, hardest=2, hard=0.5)),
+      (pair(rng), dict(margin=1.0, hardest=11, hard=0.5, ids=IDS)),
     ],
   ),
   'euclidean_triplet': Oracle(

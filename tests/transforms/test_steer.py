@@ -76,6 +76,14 @@ def test_logistic_and_random_directions_on_digits():
   assert auc['random_direction'] < auc['mean_difference'] - 0.1
 
 
+def test_random_directions_differ_between_examples():
+  h, labels, _ = states()
+  fit = jax.jit(random_direction().fit)
+  a, again, other = fit(h, labels), fit(h, labels), fit(h + 1, labels)
+  np.testing.assert_array_equal(a.vector, again.vector)
+  assert abs(float(a.vector @ other.vector)) < 0.9
+
+
 def test_all_layers_at_once():
   h, labels, _ = states()
   both = jax.vmap(lat().fit, (0, None))(jnp.stack([h, 2 * h]), labels)

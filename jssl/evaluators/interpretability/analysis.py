@@ -266,6 +266,27 @@ def layer_code(
   return figures | {'centre_of_gravity': centre_of_gravity([c.compression for c in codes])}
 
 
+def layer_accuracies(
+  layers: np.ndarray, y: np.ndarray, tested: np.ndarray, labels: np.ndarray, *, classes: int, precision: float = 1.0
+) -> np.ndarray:
+  """Accuracy on held-out examples of a logistic regression on each layer, [l].
+
+  Args:
+    layers: [l n d] of the examples to fit, as in `layer_code`.
+    y: [n] int.
+    tested: [l m d] of held-out examples.
+    labels: [m] int.
+    classes: K.
+    precision: as in `online_code`.
+  """
+  one_hot, every = jax.nn.one_hot(y, classes), jnp.ones(len(y))
+  found = []
+  for x, held_out in zip(layers, tested, strict=True):
+    standard = _standardizer(x)
+    found.append(hits(_predict(standard(x), one_hot, every, precision / len(y), standard(held_out)), labels, 1e-6).mean())
+  return np.array(found)
+
+
 def mixed_probe(
   layers: np.ndarray,
   y: np.ndarray,

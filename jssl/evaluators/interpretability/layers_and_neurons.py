@@ -9,10 +9,11 @@ import numpy as np
 
 from jssl.evaluators import needs
 from jssl.evaluators.features import finite
-from jssl.evaluators.interpretability.analysis import at_random, layer_code, mixed_probe, sparse_probe
+from jssl.evaluators.interpretability.analysis import at_random, layer_accuracies, layer_code, mixed_probe, sparse_probe
 from jssl.evaluators.needs import TEST, TRAIN
 from jssl.evaluators.protocols import protocol
 from jssl.evaluators.subject import Subject
+from jssl.metrics.ranking import correlations
 from jssl.ops.pooling import masked_mean
 from jssl.types import Array, Column, Examples, Key
 
@@ -87,31 +88,56 @@ def moved(profile: Callable[[np.ndarray], Mapping[str, float]], layers: np.ndarr
   before = profile(layers)
   scaled = np.where(np.arange(len(layers))[:, None, None] == layer, factor, 1.0) * layers
   after = profile(scaled)
-  figures = {name.replace('/', '_'): value for name, value in before.items()}
-  return figures | {'moved': abs(after['centre_of_gravity'] - before['centre_of_gravity'])}
+  return {**before, 'moved': abs(after['centre_of_gravity'] - before['centre_of_gravity'])}
 
 
-@protocol('1', needs=(*TRAIN, 'layers'), raw=False, fits=needs.within)
-def description_length(subject: Subject, key: Key, *, examples: int = 512, layer: int = 1, factor: float = 10.0) -> dict[str, float]:
-  """`layer_code` of the label, and the shift of its centre if one layer is rescaled, which does not change its information.
+def compared(
+  subject: Subject, key: Key, of: Callable[..., Mapping[str, float]], value: str, *, examples: int, layer: int, factor: float
+) -> dict[str, float]:
+  """A profile of the label over layers, `moved`, and its rank correlation with the accuracy of a probe of each layer on 'test', 'agreement'.
 
   Args:
     subject: has a network that returns its layers.
     key: for the selection and the order of examples.
-    examples: maximal number from 'train'.
+    of: `layer_code` or `mixed_probe`.
+    value: which of its figures of each layer are the profile.
+    examples: maximal number from 'train', and from 'test'.
+    layer: the layer to rescale.
+    factor: the scale.
+  """
+  train, test = (drawn(subject.data.splits[split], examples, k) for split, k in (('train', key), ('test', jax.random.fold_in(key, 1))))
+  classes = int(train['label'].max()) + 1
+  layers, tested = layers_of(subject, train), layers_of(subject, test)
+  found = moved(lambda x: of(x, train['label'], classes=classes), layers, layer, factor)
+  accuracies = layer_accuracies(layers, train['label'], tested, test['label'], classes=classes)
+  profile = np.array([found[f'layer{i}/{value}'] for i in range(len(layers))])
+  figures = {name.replace('/', '_'): x for name, x in found.items()} | {f'layer{i}_accuracy': float(x) for i, x in enumerate(accuracies)}
+  return figures | {'agreement': correlations(profile, accuracies)['spearman']}
+
+
+@protocol('2', needs=(*TRAIN, *TEST, 'layers'), raw=False, fits=needs.within)
+def description_length(subject: Subject, key: Key, *, examples: int = 512, layer: int = 1, factor: float = 10.0) -> dict[str, float]:
+  """`layer_code` of the label, how it agrees with the accuracy of held-out examples, and its shift if one layer is rescaled.
+
+  Rescaling does not change the information of a layer, and `layer_code` does not depend on it.
+
+  Args:
+    subject: has a network that returns its layers.
+    key: for the selection and the order of examples.
+    examples: maximal number from 'train', and from 'test'.
     layer: the layer to rescale.
     factor: the scale.
 
+  Returns:
+    Figures of `layer_code`; 'layer0_accuracy', ... on 'test' by a probe of each layer; 'agreement', the rank correlation over layers of
+    compression and accuracy, from -1 to 1; 'moved', the shift of the centre of gravity, in layers.
+
   Reference: Fayyaz et al. 2021, arXiv:2109.05958, sections 3 and 4.
   """
-  columns = drawn(subject.data.splits['train'], examples, key)
-  classes = int(columns['label'].max()) + 1
-  return moved(lambda x: layer_code(x, columns['label'], classes=classes), layers_of(subject, columns), layer, factor)
+  return compared(subject, key, layer_code, 'compression', examples=examples, layer=layer, factor=factor)
 
 
-@protocol('2', needs=(*TRAIN, 'layers'), raw=False, fits=needs.within)
+@protocol('3', needs=(*TRAIN, *TEST, 'layers'), raw=False, fits=needs.within)
 def mixing_weights(subject: Subject, key: Key, *, examples: int = 512, layer: int = 1, factor: float = 10.0) -> dict[str, float]:
-  """The same for `mixed_probe` of the label, for comparison with `description_length`."""
-  columns = drawn(subject.data.splits['train'], examples, key)
-  classes = int(columns['label'].max()) + 1
-  return moved(lambda x: mixed_probe(x, columns['label'], classes=classes), layers_of(subject, columns), layer, factor)
+  """The same for `mixed_probe` of the label and its weights, for comparison with `description_length`."""
+  return compared(subject, key, mixed_probe, 'weight', examples=examples, layer=layer, factor=factor)
