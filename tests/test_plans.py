@@ -85,6 +85,13 @@ def test_the_state_is_estimated_as_the_executable_has_it(name, sizes, rules):
   assert f'of state on each of 8 devices, {p.steps} steps of {p.config["batch_size"]} examples' in line
 
 
+def test_a_share_that_the_devices_divide_is_estimated():
+  c = load_config('mae:tiny', ['batch_size=64', 'mesh.data=8'])  # 8 examples on each of 8 devices
+  p, mesh = plan(c), make_mesh(dict(data=8))
+  with jax.set_mesh(mesh):
+    assert estimate(p, Programs(p, mesh)).temporary > 0
+
+
 def test_what_no_device_holds_is_refused_before_the_first_step(monkeypatch, tmp_path):
   c = load_config('simclr:tiny')
   held = lambda bytes: monkeypatch.setitem(chips.CHIPS, 'cpu', chips.Chip(1e12, bytes))

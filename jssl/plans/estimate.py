@@ -101,7 +101,8 @@ def estimate(p: Plan, programs: Programs) -> Estimate:
   copies = 2 * sum(map(_bytes, jax.tree.leaves(moving))) if copied else 0
   held_bytes = sum(_shard(x) for x in jax.tree.leaves(states)) + sum(_bytes(x) for x in local(share).values())
   # In arrays of examples by examples, a device's rows have the columns of all devices; a larger share shows which arrays these are.
-  more = traced(share + p.config['micro_batches']) if devices > 1 else step
+  # By a multiple of the devices, so that both shares take the same branches where a batch is sharded.
+  more = traced(share + p.config['micro_batches'] * devices) if devices > 1 else step
   tiled = mesh.devices.flat[0].platform == 'tpu'
   found = _Memory(factors, devices, mesh.shape['tensor'], _wide(states.params), tiled).peak(_alive(step.jaxpr), _alive(more.jaxpr))
   return Estimate(
