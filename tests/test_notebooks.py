@@ -41,8 +41,8 @@ def order() -> list[str]:
 
 
 def short(method, data=None, **options):
-  """`jssl.train` for two steps, with the protocols of the notebook."""
-  return train(method, data, **{**options, 'epochs': None, 'steps': 2, 'batch_size': 16})
+  """`jssl.train` for at most two steps, with the protocols of the notebook."""
+  return train(method, data, **{**options, 'epochs': None, 'steps': min(2, options.get('steps', 2)), 'batch_size': 16})
 
 
 def run_cell(cell: str, names: dict) -> None:
