@@ -85,11 +85,16 @@ def test_the_state_is_estimated_as_the_executable_has_it(name, sizes, rules):
   assert f'of state on each of 8 devices, {p.steps} steps of {p.config["batch_size"]} examples' in line
 
 
-def test_a_share_that_the_devices_divide_is_estimated():
-  c = load_config('mae:tiny', ['batch_size=64', 'mesh.data=8'])  # 8 examples on each of 8 devices
-  p, mesh = plan(c), make_mesh(dict(data=8))
-  with jax.set_mesh(mesh):
-    assert estimate(p, Programs(p, mesh)).temporary > 0
+@pytest.mark.parametrize('batch, micro_batches', [(64, 1), (256, 2)])
+def test_a_share_that_the_devices_divide_is_estimated(batch, micro_batches):
+  c = load_config('mae:tiny', [f'batch_size={batch}', f'micro_batches={micro_batches}', 'mesh.data=8'])
+  p, one, mesh = plan(c), make_mesh({}, jax.devices()[:1]), make_mesh(dict(data=8))
+  found = []
+  for used in (one, mesh):
+    with jax.set_mesh(used):
+      found.append(estimate(p, Programs(p, used)))
+  assert found[1].temporary < found[0].temporary
+  assert found[1].operations == pytest.approx(found[0].operations, rel=0.01)
 
 
 def test_what_no_device_holds_is_refused_before_the_first_step(monkeypatch, tmp_path):

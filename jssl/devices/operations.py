@@ -34,7 +34,8 @@ def operations(jaxpr: Jaxpr | ClosedJaxpr) -> Operations:
         continue
       factor = eqn.params['length'] if name == 'scan' else 1
       if name == 'shard_map':
-        factor = math.prod(eqn.params['mesh'].shape[axis] for axis in eqn.params['manual_axes'])
+        axes = eqn.params.get('newly_manual_axes', eqn.params.get('manual_axes'))  # the name differs between versions of JAX
+        factor = math.prod(eqn.params['mesh'].shape[axis] for axis in axes)
       for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda x: isinstance(x, Jaxpr | ClosedJaxpr)):
         if isinstance(inner, Jaxpr | ClosedJaxpr):
           walk(inner, times * factor, inside)
