@@ -32,7 +32,7 @@ def test_a_process_trains_in_turns():
   contestant = Contestant(f'{HERE}:counts', ['simclr:tiny'])
   try:
     assert contestant.facts['parameters'] == 3 and contestant.facts['batch_size'] == 16 and contestant.facts['first_iteration_seconds'] > 0
-    assert 0.001 <= contestant.turn(100) < 0.1
+    assert contestant.turn(100) >= 0.001
   finally:
     contestant.close()
 

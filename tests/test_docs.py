@@ -59,6 +59,7 @@ NOT_RUN = {
   'apt install': 'installs a package of Debian',
   'train clip:wit': 'needs a million pairs',
   'train simclr:fashion_mnist': 'needs the package dataset-fashion-mnist; tests/data/test_fashion.py reads files of its form',
+  'jssl bench': 'trains in turns with libraries that are not installed; tests/test_bench.py runs it',
   'jssl reproduce': 'takes minutes and writes into the ledger; tests/test_ledger.py runs it',
   'jssl sweep': 'takes minutes; tests/test_sweep.py and tests/test_ledger.py run it',
   'jssl compare': 'takes minutes; tests/test_compare.py runs it',
@@ -146,7 +147,7 @@ def reason(text: str) -> str | None:
 
 def parse(text: str) -> None:
   """Sees that the parser takes the `jssl` command in a line, whatever stands before it."""
-  names = 'train|plan|evaluate|embed|neighbours|export|report|data|reproduce|compare|sweep|replay|list'
+  names = 'train|bench|plan|evaluate|embed|neighbours|export|report|data|reproduce|compare|sweep|replay|list'
   if found := re.search(rf"(?:^|[\s!/'])jssl ((?:{names}) [^']*)", text):
     local = found[1].replace('gs://', '/')  # what reads buckets may not be installed
     known, rest = make_parser().parse_known_args(shlex.split(local))

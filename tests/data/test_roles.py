@@ -7,6 +7,7 @@ from jssl.core.build import open_data
 from jssl.data.core.arrays import arrays
 from jssl.data.core.operators import few
 from jssl.data.core.roles import development, final
+from jssl.data.retrieval.unseen_books import unseen_books
 from jssl.errors import ConfigError
 from jssl.types import Judged
 
@@ -64,6 +65,16 @@ def test_judgements_are_read_by_halves_and_other_splits_take_the_place_of_judged
     development(of=data(splits={**data().splits, 'relevance': relevance}))
 
 
+def undeclared():
+  """Data that do not say what replaces their judgements."""
+  return unseen_books()._replace(judged=None)
+
+
 def test_roles_say_what_they_lack():
-  with pytest.raises(ConfigError, match='unseen_books|king_james'):
-    open_data(dict(name='development', of=dict(name='unseen_books')))
+  with pytest.raises(ConfigError, match="the splits \\['relevance'\\] may hold the data of final figures"):
+    open_data(dict(name='development', of=dict(name='tests.data.test_roles:undeclared')))
+
+
+def test_unseen_books_are_tuned_on_verses_of_known_books():
+  books = open_data(dict(name='development', of=dict(name='unseen_books')))
+  assert set(books.splits) == {'train', 'test'} and 'book' in books.splits['test'][0]
