@@ -262,6 +262,7 @@ ORACLES = {
       (pair(rng), dict(guided(rng, 'guide_q', 'guide_k', 'guide_negatives'), negatives=table(rng, 6), temperature=0.1)),
       (pair(rng), dict(guided(rng, 'guide_q', 'guide_k', 'guide_negatives'), negatives=table(rng, 6), temperature=0.3, margin=-0.2, ids=IDS)),
     ],
+    sizes(lambda rng: (pair(rng), dict(guided(rng, 'guide_q', 'guide_k', 'guide_negatives'), negatives=table(rng, 6)))),
   ),
   'bidirectional_margin': Oracle(
     bidirectional_margin,

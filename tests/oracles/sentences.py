@@ -110,6 +110,7 @@ ORACLES = {
       (layers(rng), dict(temperature=0.3, ids=IDS)),
       (layers(rng), dict(temperature=0.3, drift=np.full(6, 0.7, np.float32), anchor=0.2)),
     ],
+    sizes(lambda rng: (layers(rng), dict(temperature=0.1))),
   ),
   'dclr': Oracle(
     dclr,
@@ -117,6 +118,7 @@ ORACLES = {
       guided(rng),
       (lambda args, named: (args, dict(**named, temperature=0.3, threshold=0.5, steps=2, step_size=0.1)))(*guided(rng)),
     ],
+    sizes(guided),
   ),
   'attention_information': Oracle(
     attention_information,
