@@ -64,7 +64,8 @@ class Contestant:
     self.said.seek(0)
     last = self.said.read().strip().split('\n')[-1]
     self.close()
-    raise JsslError(f'{self.place} cannot train this: {last.removeprefix("jssl.errors.ConfigError: ")}')
+    ours, _, why = last.partition(': ')
+    raise JsslError(why if ours.startswith('jssl.errors.') else f'{self.place} cannot train this: {last}')
 
 
 def interleaved(contestants: Sequence[Contestant], rounds: int) -> list[list[float]]:
